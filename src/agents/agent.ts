@@ -1,9 +1,9 @@
 import { type Clock, isoTime } from '../platform/clock.ts'
 import type { AgentStatus, Event, PermissionRequest } from '../protocol/index.ts'
-import { Contact } from './contact.ts'
+import { ServerCopy } from './contact.ts'
 import { readCursor, writeCursor } from './cursor.ts'
 import type { AgentFolder } from './folder.ts'
-import { type Frame, push } from './frame.ts'
+import { type ActivityFrame, pushEvent } from './frame.ts'
 import { Generations } from './generations.ts'
 import { answeredId } from './ids.ts'
 import { Inbox } from './inbox.ts'
@@ -16,10 +16,10 @@ import { explainEnd } from './own-words.ts'
 import { clearPending } from './pending.ts'
 import { readRecord } from './read-record.ts'
 import { ProcessRecord, type RunRecord, type Snapshot, type SpecRecord } from './records.ts'
-import { answered, emptySnapshot, move, REQUESTS_KEPT, reduce } from './reduce.ts'
+import { emptySnapshot, move, onAnswered, REQUESTS_KEPT, reduce } from './reduce.ts'
 import { refuseUnknown } from './refuse.ts'
 import { isWanted } from './replies.ts'
-import type { Input, Runtime } from './runtimes/runtime.ts'
+import type { Input, RuntimeAdapter } from './runtimes/runtime.ts'
 import { statusOf } from './status.ts'
 import { Waiters } from './waiters.ts'
 
@@ -32,23 +32,23 @@ export interface AgentContext {
   /** True if the cursors record everything that was sent to a server (`isCurrent`). */
   toldCounts: boolean
   /** Called when the agent's status has changed. */
-  changed(agent: Agent): void
-  observed(event: Event): void
+  onChange(agent: Agent): void
+  onEvent(event: Event): void
   /** Called when reading the journal fails, for example because of a disk error. It is retried. */
-  unreadable(agent: Agent, error: unknown): void
+  onUnreadable(agent: Agent, error: unknown): void
   /** Called when handling a line fails. Reading continues after the line. */
-  failed(agent: Agent, error: unknown): void
+  onFailure(agent: Agent, error: unknown): void
 }
 
 /** An agent as recorded in its folder. It does not know about processes or the link. */
 export class Agent {
   readonly folder: AgentFolder
   readonly record: SpecRecord
-  readonly runtime: Runtime
+  readonly runtime: RuntimeAdapter
   readonly inbox: Inbox
   readonly journal: Journal
   readonly generations: Generations
-  readonly contact: Contact
+  readonly contact: ServerCopy
   run: RunRecord
   acked: number
   /** Offset of the first byte still on disk. */
@@ -75,7 +75,7 @@ export class Agent {
     folder: AgentFolder,
     record: SpecRecord,
     run: RunRecord,
-    runtime: Runtime,
+    runtime: RuntimeAdapter,
     context: AgentContext,
   ) {
     this.folder = folder
@@ -89,13 +89,13 @@ export class Agent {
     try {
       this.generations = new Generations(folder.generations, this.journal)
       const cursor = readCursor(folder.cursor, this.journal)
-      this.contact = new Contact(cursor?.apart, this.journal, this.folder.spec, context.toldCounts)
+      this.contact = new ServerCopy(cursor?.apart, this.journal, this.folder.spec, context.toldCounts)
       this.acked = cursor?.acked ?? 0
       this.begin = cursor?.begin ?? 0
       this.#snapshot = cursor?.snapshot ?? emptySnapshot(this.#now())
       // Answered by a daemon that did not live to write its cursor.
       this.#snapshot.pending = this.#snapshot.pending.filter(
-        (request) => !this.inbox.accepted(answeredId(this.id, request)),
+        (request) => !this.inbox.hasAccepted(answeredId(this.id, request)),
       )
     } catch (error) {
       this.journal.close()
@@ -113,16 +113,16 @@ export class Agent {
     return this.#snapshot
   }
 
-  get ended() {
+  get hasEnded() {
     return hasEnded(this.#snapshot.state)
   }
 
   /** True if the run in `run.json` is over. Until its first line, the journal still describes the run before. */
-  get runEnded() {
-    return this.#snapshot.run === this.run.run && this.ended
+  get hasRunEnded() {
+    return this.#snapshot.run === this.run.run && this.hasEnded
   }
 
-  get ready() {
+  get isReady() {
     return this.#snapshot.run === this.run.run && this.#snapshot.ready
   }
 
@@ -144,7 +144,7 @@ export class Agent {
    * frame.
    * @returns undefined if there is none
    */
-  read(budget: number): Frame | undefined {
+  read(budget: number): ActivityFrame | undefined {
     const from = this.sent
     const journal = this.generations.at(from)
     const end = this.generations.endOf(from)
@@ -154,7 +154,7 @@ export class Agent {
       const decoded = this.#decode(line)
       // The snapshot is up to here, so update it from the same read.
       if (line.start >= this.#snapshot.offset) changed = this.#take(line, decoded) || changed
-      for (const event of decoded) push(events, event)
+      for (const event of decoded) pushEvent(events, event)
       return undefined
     })
     if (to === from) return undefined
@@ -173,7 +173,7 @@ export class Agent {
     let changed = false
     const to = this.#lines(from, CATCH_UP_BYTES, (line) => {
       // Most of a journal is talk, which is decoded when it is sent: once is enough.
-      changed = this.#take(line, this.runtime.isTalk(line.bytes) ? [] : this.#decode(line)) || changed
+      changed = this.#take(line, this.runtime.isSkippable(line.bytes) ? [] : this.#decode(line)) || changed
       return undefined
     })
     this.#refuse()
@@ -205,22 +205,22 @@ export class Agent {
   beginGeneration(offset: number) {
     const unknown = this.journal.lineStart(this.contact.known) ?? this.#snapshot.offset
     const from = unknown <= offset ? unknown : this.begin
-    const where = { from, to: Math.max(offset, from), running: !this.ended, time: this.#now() }
+    const where = { from, to: Math.max(offset, from), running: !this.hasEnded, time: this.#now() }
     this.#snapshot.offset += this.generations.begin(this.journal, where)
-    this.contact.moved(offset)
+    this.contact.onMoved(offset)
     this.#saveNow()
     this.touch()
   }
 
   /** Records the end of the link. */
-  parted() {
+  onDisconnected() {
     this.contact.end(this.acked)
     this.#unsaved = 'changed'
   }
 
   /** Records that the journal of earlier daemons has been read to its end, before this daemon adds to it. */
-  taken() {
-    this.contact.taken(this.#snapshot.offset)
+  onCaughtUp() {
+    this.contact.onCaughtUp(this.#snapshot.offset)
     this.#unsaved = 'changed'
   }
 
@@ -228,11 +228,11 @@ export class Agent {
   answer({ request_id, digest }: PermissionRequest, input: Input) {
     const marks = [answeredId(this.id, { request_id }), answeredId(this.id, { request_id, digest })]
     this.inbox.put(input, { marks })
-    if (answered(this.#snapshot, request_id, this.#now())) this.touch()
+    if (onAnswered(this.#snapshot, request_id, this.#now())) this.touch()
   }
 
   /** Records settings that the agent has confirmed. */
-  configured(settings: Pick<Snapshot, 'model' | 'permission_mode'>) {
+  onConfigured(settings: Pick<Snapshot, 'model' | 'permission_mode'>) {
     if (settings.model !== undefined) this.#snapshot.model = settings.model
     if (settings.permission_mode !== undefined) this.#snapshot.permission_mode = settings.permission_mode
     this.touch()
@@ -248,7 +248,7 @@ export class Agent {
   }
 
   /** Records that launching the present run failed. */
-  failed(code: string, message: string) {
+  markLaunchFailed(code: string, message: string) {
     clearPending(this.#snapshot)
     Object.assign(this.#snapshot, { run: this.run.run, ready: false, failure: { code, message } })
     this.#snapshot.state = 'failed'
@@ -259,13 +259,13 @@ export class Agent {
   }
 
   /** Records that a restart by its restart policy failed for now. */
-  notResumed(code: string, message: string) {
+  markNotResumed(code: string, message: string) {
     this.#snapshot.failure = { code, message }
     this.touch()
   }
 
   /** Records that its end was requested, by a signal that this daemon did not send. */
-  endedBy(reason: 'stopped' | 'rebooted') {
+  markEndedBy(reason: 'stopped' | 'rebooted') {
     const { detail: _, ...exit } = this.#snapshot.exit ?? {}
     if (this.#snapshot.exit) this.#snapshot.exit = { ...exit, reason }
     this.touch()
@@ -280,7 +280,7 @@ export class Agent {
   }
 
   /** Records a new run, and drops the facts about the last run's end. */
-  begun(run: RunRecord) {
+  startRun(run: RunRecord) {
     this.run = run
     this.returning = false
     this.launching = {}
@@ -298,7 +298,7 @@ export class Agent {
   touch() {
     this.revision = this.#context.nextRevision()
     this.#unsaved = 'changed'
-    this.#context.changed(this)
+    this.#context.onChange(this)
     this.#waiters.wake()
   }
 
@@ -331,7 +331,7 @@ export class Agent {
   save({ changed = false } = {}) {
     if (!this.#unsaved || (changed && this.#unsaved !== 'changed')) return
     writeCursor(this.folder.cursor, this.#snapshot, this)
-    this.contact.saved()
+    this.contact.onSaved()
     this.#unsaved = undefined
   }
 
@@ -350,7 +350,7 @@ export class Agent {
         return undefined
       })
     } catch (error) {
-      this.#context.unreadable(this, error)
+      this.#context.onUnreadable(this, error)
       return seen
     }
   }
@@ -371,14 +371,14 @@ export class Agent {
         () => this.inbox.heard(event),
         () => reduce(this.#snapshot, event, this.run.initialize_id, this.#now()),
         () => this.#settle(event),
-        () => this.#context.observed(event),
+        () => this.#context.onEvent(event),
         () => this.#refuse(REQUESTS_KEPT),
       ])
     this.#snapshot.offset = line.end
     this.#unsaved ??= 'grown'
     // A failing step must not hold back the lines that follow.
     return attempt([...steps, () => explainEnd(this.#snapshot, this)], (error) =>
-      this.#context.failed(this, error),
+      this.#context.onFailure(this, error),
     )
   }
 
@@ -394,6 +394,6 @@ export class Agent {
     const { initialize_id: id, session, recall } = this.run
     if (event.kind === 'process_exited' && recall) this.explain(recall.why)
     const isAnswer = event.kind === 'reply' && event.request_id === id
-    if (isAnswer && session?.mode === 'resume' && this.ready) this.#snapshot.session_id = session.id
+    if (isAnswer && session?.mode === 'resume' && this.isReady) this.#snapshot.session_id = session.id
   }
 }

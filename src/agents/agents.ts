@@ -5,32 +5,32 @@ import type { Logger } from '../platform/log.ts'
 import type { AgentSpec, CommandOf } from '../protocol/index.ts'
 import { abandon, isKept } from './abandon.ts'
 import { Agent, type AgentContext } from './agent.ts'
-import { checkCwd, checkKept, checkRoom, runtimeOf } from './checks.ts'
-import { Discards } from './discards.ts'
-import { checkProcesses, endUnlaunched, GRACE_S, type StopOptions, stop, sweep } from './end.ts'
+import { checkAgentLimit, checkCwd, checkKept, runtimeOf } from './checks.ts'
+import { FolderDeletion } from './discards.ts'
+import { checkProcesses, endUnlaunched, GRACE_S, type StopOptions, stop, sweepProcesses } from './end.ts'
 import { CommandFailure } from './failure.ts'
 import { makeFolder, namesIn } from './folder.ts'
 import { resumedId } from './ids.ts'
 import { isLaunched, type Shelter } from './launch.ts'
-import { Launches } from './launches.ts'
-import { load } from './load.ts'
+import { LaunchQueue } from './launches.ts'
+import { loadAgent } from './load.ts'
 import { firstRun, nextRun } from './next-run.ts'
 import { logOnce } from './observe.ts'
 import { obstacleTo } from './obstacles.ts'
 import { forgo, isUnexplained, recall, stayEnded } from './recall.ts'
 import type { RunRecord, SpecRecord } from './records.ts'
 import { nextRestart, Restarts } from './restart.ts'
-import type { Runtime } from './runtimes/runtime.ts'
+import type { RuntimeAdapter } from './runtimes/runtime.ts'
 import { checkSession, checkSessionElsewhere, nextSession } from './sessions.ts'
 import { isCurrent, makeCurrent } from './told.ts'
-import { Unseen } from './unseen.ts'
-import { Watching } from './watching.ts'
+import { UnseenEnds } from './unseen.ts'
+import { JournalWatcher } from './watching.ts'
 
-export interface AgentsOptions
-  extends Omit<AgentContext, 'changed' | 'unreadable' | 'failed' | 'toldCounts'> {
+export interface AgentPoolOptions
+  extends Omit<AgentContext, 'onChange' | 'onUnreadable' | 'onFailure' | 'toldCounts'> {
   /** Folder of the agents' folders. */
   dir: string
-  runtimes: Record<string, Runtime>
+  runtimes: Record<string, RuntimeAdapter>
   /** Resolves to the path of a runtime's program. @throws CommandFailure if the program is unusable */
   program(runtime: string): Promise<string>
   /** Environment that agents inherit. */
@@ -42,44 +42,44 @@ export interface AgentsOptions
   resumeTurns: boolean
   maxAgents: number
   logger: Logger
-  changed(agent: Agent): void
+  onChange(agent: Agent): void
   /** Called when the journal has grown, or may have. */
-  grown(agent: Agent): void
-  removed(agent: Agent): void
+  onGrowth(agent: Agent): void
+  onRemoved(agent: Agent): void
   /** Called with all agents that are held back because they have ended too often. */
-  crashLoops(agents: Agent[]): void
+  onCrashLoops(agents: Agent[]): void
   /** Called when an unreadable folder was set aside. */
-  damaged(path: string): void
+  onDamaged(path: string): void
 }
 
 /** All agents of one state folder: found, started, resumed, watched, removed. */
-export class Agents {
-  readonly #options: AgentsOptions
+export class AgentPool {
+  readonly #options: AgentPoolOptions
   readonly #agents = new Map<string, Agent>()
-  readonly #watching: Watching
+  readonly #watching: JournalWatcher
   readonly #sweeps = new Map<Agent, Promise<unknown>>()
-  readonly #launches: Launches
+  readonly #launches: LaunchQueue
   readonly #restarts: Restarts
   /** Agents that are being resumed, with the session of the new process. */
   readonly #resuming = new Map<Agent, { sessionId: string; settled: Promise<unknown> }>()
-  readonly #unseen: Unseen
-  readonly #discards: Discards
+  readonly #unseen: UnseenEnds
+  readonly #discards: FolderDeletion
   #toldCounts = true
   #closed = false
 
-  constructor(options: AgentsOptions) {
+  constructor(options: AgentPoolOptions) {
     this.#options = options
-    const { clock, logger, crashLoops } = options
-    this.#launches = new Launches({ ...options, now: () => this.#now() })
+    const { clock, logger, onCrashLoops } = options
+    this.#launches = new LaunchQueue({ ...options, now: () => this.#now() })
     this.#restarts = new Restarts({
       clock,
       logger,
-      crashLoops,
+      onCrashLoops,
       resume: (agent) => this.resume(agent, undefined),
     })
-    this.#unseen = new Unseen({ clock, logger, restarts: this.#restarts })
-    this.#discards = new Discards(options)
-    this.#watching = new Watching({ clock, logger, grown: (agent) => this.#options.grown(agent) })
+    this.#unseen = new UnseenEnds({ clock, logger, restarts: this.#restarts })
+    this.#discards = new FolderDeletion(options)
+    this.#watching = new JournalWatcher({ clock, logger, grown: (agent) => this.#options.onGrowth(agent) })
   }
 
   [Symbol.iterator]() {
@@ -113,14 +113,14 @@ export class Agents {
     for (const name of namesIn(dir)) {
       let agent: Agent | undefined
       try {
-        const { runtimes, damaged } = this.#options
-        agent = load(join(dir, name), { runtimes, damaged, context: this.#context() })
+        const { runtimes, onDamaged } = this.#options
+        agent = loadAgent(join(dir, name), { runtimes, onDamaged, context: this.#context() })
         if (agent) this.#adoptOne(this.#open(agent))
       } catch (error) {
         const obstacle = obstacleTo(error, join(dir, name))
         if (obstacle && (!agent || obstacle === error)) throw obstacle
         logger.error({ agent_id: name, err: error }, 'cannot take over the agent')
-        if (!agent) this.#options.damaged(join(dir, name))
+        if (!agent) this.#options.onDamaged(join(dir, name))
       }
     }
     makeCurrent(dir, this)
@@ -143,7 +143,7 @@ export class Agents {
     const program = await this.#options.program(spec.runtime)
     checkCwd(spec.cwd)
     checkKept(this.#agents.size)
-    checkRoom(this.#agents.values(), this.#options.maxAgents)
+    checkAgentLimit(this.#agents.values(), this.#options.maxAgents)
     // No other code runs from here until the agent is in the list, so a second start in this session sees it.
     if (spec.session && !spec.session.fork) {
       this.#checkSession(spec.session.resume)
@@ -176,8 +176,8 @@ export class Agents {
   async resume(agent: Agent, commandId: string | undefined, sessionId?: string): Promise<void> {
     // The command has already started the present run or an earlier one.
     if (commandId !== undefined && agent.run.command_id === commandId) return
-    if (commandId !== undefined && agent.inbox.accepted(resumedId(agent.id, commandId))) return
-    if (!agent.ended || this.#resuming.has(agent))
+    if (commandId !== undefined && agent.inbox.hasAccepted(resumedId(agent.id, commandId))) return
+    if (!agent.hasEnded || this.#resuming.has(agent))
       throw new CommandFailure('agent_running', `${agent.id} is running; send it a prompt instead.`)
     const session = nextSession(agent, sessionId)
     // The agent's own processes do not count, since they are ended before the resume.
@@ -195,9 +195,9 @@ export class Agents {
   async #resume(agent: Agent, commandId: string | undefined, session: NonNullable<RunRecord['session']>) {
     const program = await this.#options.program(agent.record.spec.runtime)
     checkCwd(agent.record.spec.cwd, { again: true })
-    checkRoom(this.#agents.values(), this.#options.maxAgents)
+    checkAgentLimit(this.#agents.values(), this.#options.maxAgents)
     // End the last run's leftovers first, or they would run alongside the new run.
-    await (this.#sweeps.get(agent) ?? sweep(agent))
+    await (this.#sweeps.get(agent) ?? sweepProcesses(agent))
     if (session.mode === 'resume') this.#checkElsewhere(agent.runtime, session.id, agent.record.spec)
     agent.inbox.requeue()
     const { resumeTurns } = this.#options
@@ -205,7 +205,7 @@ export class Agents {
     const next = nextRun(agent, { commandId, program, session, at: this.#now(), stderrFrom, resumeTurns })
     writeAtomic(agent.folder.run, JSON.stringify(next), { durable: true })
     if (commandId !== undefined) agent.inbox.mark(resumedId(agent.id, commandId))
-    agent.begun(next)
+    agent.startRun(next)
     const launched = this.#launches.add(agent)
     // The answer to a command waits until the agent is ready, so do not wait for the launch here.
     if (commandId !== undefined) return void launched.catch(() => {})
@@ -218,13 +218,13 @@ export class Agents {
     await this.#resuming.get(agent)?.settled
     this.#restarts.cancel(agent)
     // An earlier daemon may have been killed while it stopped the agent for a restart.
-    if (!agent.ended && options.cause !== 'rebooted') forgo(agent)
+    if (!agent.hasEnded && options.cause !== 'rebooted') forgo(agent)
     if (nextRestart(agent, this.#options.clock.now())) stayEnded(agent)
     await stop(agent, options)
     await this.#sweeps.get(agent)
   }
 
-  /** @see Unseen.explain */
+  /** @see UnseenEnds.explain */
   explain(why: (agent: Agent) => string | undefined, back: boolean) {
     this.#unseen.explain(why, back)
   }
@@ -241,7 +241,7 @@ export class Agents {
     this.#forget(agent)
     await this.#sweeps.get(agent)
     const deleted = this.#discards.discard(agent.folder.dir)
-    this.#options.removed(agent)
+    this.#options.onRemoved(agent)
     // The sweep may have read it again.
     agent.journal.close()
     await deleted
@@ -249,11 +249,11 @@ export class Agents {
 
   /** Checks for changes without notification: ends that no launcher recorded, and growth that no watcher reported. */
   check(agent: Agent) {
-    if (!existsSync(agent.folder.spec)) return this.#vanished(agent)
-    if (agent.ended && agent.backlog === 0) return
+    if (!existsSync(agent.folder.spec)) return this.#onVanished(agent)
+    if (agent.hasEnded && agent.backlog === 0) return
     try {
-      this.#options.grown(agent)
-      if (!agent.ended) checkProcesses(agent)
+      this.#options.onGrowth(agent)
+      if (!agent.hasEnded) checkProcesses(agent)
     } catch (error) {
       // A full disk, for example: the end is recorded when there is space again. Other agents must not suffer.
       this.#options.logger.warn({ agent_id: agent.id, err: error }, 'cannot check the agent')
@@ -283,19 +283,19 @@ export class Agents {
   }
 
   #adoptOne(agent: Agent) {
-    const { runEnded } = agent
+    const { hasRunEnded } = agent
     // Must be first: the greeting contains the journal's end, and a server discards bytes after that offset.
     while (agent.catchUp());
-    agent.taken()
-    if (!agent.runEnded && !isLaunched(agent)) {
+    agent.onCaughtUp()
+    if (!agent.hasRunEnded && !isLaunched(agent)) {
       this.#launches.add(agent).catch(() => {})
       return
     }
     checkProcesses(agent)
-    if (!agent.ended) {
+    if (!agent.hasEnded) {
       this.#options.logger.info({ agent_id: agent.id, pid: agent.process?.agent.pid }, 'agent taken over')
       this.#unseen.add(agent)
-      if (!agent.ready) void this.#launches.watch(agent)
+      if (!agent.isReady) void this.#launches.watch(agent)
       // The daemon that was stopping the agent died before the agent ended.
       const { stopping } = agent.snapshot
       const commandId = `taken-over-${this.#now()}`
@@ -306,8 +306,8 @@ export class Agents {
     }
     // The daemon that saw the agent end may have died before it swept.
     else {
-      if (!runEnded && isUnexplained(agent)) this.#unseen.add(agent)
-      this.#ended(agent)
+      if (!hasRunEnded && isUnexplained(agent)) this.#unseen.add(agent)
+      this.#onEnded(agent)
     }
   }
 
@@ -328,14 +328,18 @@ export class Agents {
   }
 
   /** Handles a deleted folder. If the whole state folder is gone, the daemon handles that instead. */
-  #vanished(agent: Agent) {
+  #onVanished(agent: Agent) {
     if (!existsSync(dirname(this.#options.dir))) return
     const kept = isKept(agent)
-    const what = agent.ended ? 'forgetting it' : kept ? 'leaving it running, as its lease says' : 'ending it'
+    const what = agent.hasEnded
+      ? 'forgetting it'
+      : kept
+        ? 'leaving it running, as its lease says'
+        : 'ending it'
     this.#options.logger.error({ agent_id: agent.id }, `the agent's folder was deleted: ${what}`)
-    this.#options.removed(agent)
+    this.#options.onRemoved(agent)
     this.#forget(agent)
-    if (!agent.ended && !kept) void abandon(agent, GRACE_S)
+    if (!agent.hasEnded && !kept) void abandon(agent, GRACE_S)
   }
 
   #forget(agent: Agent) {
@@ -348,47 +352,47 @@ export class Agents {
   }
 
   #context(): AgentContext {
-    const { clock, nextRevision, observed, logger } = this.#options
+    const { clock, nextRevision, onEvent, logger } = this.#options
     const ended = new WeakSet<Agent>()
     return {
       clock,
       nextRevision,
       toldCounts: this.#toldCounts,
-      observed,
-      unreadable: logOnce(logger, 'cannot read the journal; will retry'),
-      failed: logOnce(logger, 'failed to handle a line of the journal; continuing after it'),
-      changed: (agent) => {
-        if (!agent.runEnded) ended.delete(agent)
+      onEvent,
+      onUnreadable: logOnce(logger, 'cannot read the journal; will retry'),
+      onFailure: logOnce(logger, 'failed to handle a line of the journal; continuing after it'),
+      onChange: (agent) => {
+        if (!agent.hasRunEnded) ended.delete(agent)
         else if (!ended.has(agent)) {
           ended.add(agent)
           const { run, exit, failure } = agent.snapshot
           this.#options.logger.info({ agent_id: agent.id, run, ...exit, ...failure }, 'agent ended')
-          this.#ended(agent)
-          this.#unseen.ended(agent)
+          this.#onEnded(agent)
+          this.#unseen.onEnded(agent)
         }
-        this.#options.changed(agent)
+        this.#options.onChange(agent)
       },
     }
   }
 
-  #ended(agent: Agent) {
+  #onEnded(agent: Agent) {
     if (this.#closed || this.#sweeps.has(agent)) return
     const { logger } = this.#options
-    const sweeping = sweep(agent)
+    const sweeping = sweepProcesses(agent)
       .then((count) => {
         if (count > 0) logger.info({ agent_id: agent.id, count }, "ended the agent's leftover processes")
       })
       .catch((err) => logger.warn({ agent_id: agent.id, err }, "cannot end the agent's leftover processes"))
       .finally(() => this.#sweeps.delete(agent))
     this.#sweeps.set(agent, sweeping)
-    this.#restarts.ended(agent)
+    this.#restarts.onEnded(agent)
   }
 
   #checkSession(sessionId: string, except?: Agent) {
     checkSession(this.#agents.values(), this.#resuming, sessionId, except)
   }
 
-  #checkElsewhere(runtime: Runtime, sessionId: string, { env }: AgentSpec) {
+  #checkElsewhere(runtime: RuntimeAdapter, sessionId: string, { env }: AgentSpec) {
     const theirs = { ...this.#options.environment, ...env }
     checkSessionElsewhere(runtime, sessionId, theirs, this.#agents.values())
   }

@@ -1,7 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { Limits } from '../protocol/index.ts'
 import { CommandFailure } from './failure.ts'
-import type { Runtime } from './runtimes/runtime.ts'
+import type { RuntimeAdapter } from './runtimes/runtime.ts'
 
 const CHOOSE = {
   missing: 'Create it, or name another folder.',
@@ -53,7 +53,7 @@ export function checkCwd(cwd: string, { again = false } = {}) {
 }
 
 /** Returns a runtime by name. @throws CommandFailure if there is none */
-export function runtimeOf(runtimes: Record<string, Runtime>, name: string): Runtime {
+export function runtimeOf(runtimes: Record<string, RuntimeAdapter>, name: string): RuntimeAdapter {
   if (Object.hasOwn(runtimes, name)) return runtimes[name]!
   throw new CommandFailure('runtime_unknown', `This daemon does not support the runtime "${name}".`, {
     path: 'spec.runtime',
@@ -72,8 +72,8 @@ export function checkKept(kept: number) {
 }
 
 /** Checks that one more agent may run. @throws CommandFailure */
-export function checkRoom(agents: Iterable<{ ended: boolean }>, maxAgents: number) {
-  const running = [...agents].filter((agent) => !agent.ended).length
+export function checkAgentLimit(agents: Iterable<{ hasEnded: boolean }>, maxAgents: number) {
+  const running = [...agents].filter((agent) => !agent.hasEnded).length
   if (running < maxAgents) return
   throw new CommandFailure(
     'too_many_agents',

@@ -4,7 +4,7 @@ import type { Journal } from './journal.ts'
 import type { CursorRecord } from './records.ts'
 
 /** Tracks the journal bytes that a server can have. A server with more got them before a rollback, or from a copy. */
-export class Contact {
+export class ServerCopy {
   /** Number of journal bytes that the server certainly had when the link ended. */
   #known: number
   /** Number of journal bytes ever sent, including those that an earlier daemon may have sent. */
@@ -57,7 +57,7 @@ export class Contact {
   }
 
   /** Records that the journal was read up to `end`, its end, before this daemon adds to it. */
-  taken(end: number) {
+  onCaughtUp(end: number) {
     if (!this.#inherited) this.#known = this.#told = end
   }
 
@@ -69,7 +69,7 @@ export class Contact {
   }
 
   /** Records that the bytes that no server has had were moved to `offset`. */
-  moved(offset: number) {
+  onMoved(offset: number) {
     this.#known = offset
     this.#told = offset
   }
@@ -80,7 +80,7 @@ export class Contact {
     this.#linked = false
   }
 
-  saved() {
+  onSaved() {
     this.#written = !this.#linked
   }
 }

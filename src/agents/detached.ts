@@ -20,7 +20,7 @@ export function endDetached(agent: Agent) {
   agent.journal.close()
   void endProcesses([agent.process.agent])
   void agent
-    .until(() => agent.runEnded)
+    .until(() => agent.hasRunEnded)
     .then((ended) => {
       ending.delete(agent)
       if (ended) agent.explain(WHY)

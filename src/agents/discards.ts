@@ -12,7 +12,7 @@ const RETRY_MS = 10_000
  * Deletes agents' folders. Deleting needs file descriptors, which may have run out; renaming needs none. So a folder is
  * renamed at once and deleted as soon as possible, if necessary by the next daemon.
  */
-export class Discards {
+export class FolderDeletion {
   readonly #parent: string
   readonly #clock: Clock
   readonly #logger: Logger

@@ -23,7 +23,7 @@ const LAUNCH_GRACE_MS = 10_000
  * not, because it was killed, ended with a reboot, or had a full disk.
  */
 export function checkProcesses(agent: Agent) {
-  if (agent.runEnded || agent.launching.queuedSince !== undefined) return
+  if (agent.hasRunEnded || agent.launching.queuedSince !== undefined) return
   const { process, folder, run } = agent
   if (isForeign(agent)) return
   if (process && isAlive(process.agent)) {
@@ -36,7 +36,7 @@ export function checkProcesses(agent: Agent) {
   if (!process && processesOf(signsOf(agent)).length > 0) return
   // The last lines, including the launcher's record of the end, may just have been written.
   while (agent.catchUp());
-  if (agent.runEnded) return
+  if (agent.hasRunEnded) return
   const recorded = readRecord(folder.exit, ExitRecord)
   const exit: Omit<ExitRecord, 'version'> =
     recorded.ok && recorded.value.run === run.run
@@ -78,7 +78,7 @@ const isRecent = (time: string) => Math.abs(Date.now() - Date.parse(time)) < LAU
 const ownPids = ({ process }: Agent) => (process ? [process.launcher.pid, process.feeder.pid] : [])
 
 /** Ends the processes that an ended agent left behind: tools run in separate sessions. */
-export async function sweep(agent: Agent): Promise<number> {
+export async function sweepProcesses(agent: Agent): Promise<number> {
   const count = await endStrays(signsOf(agent), ownPids(agent))
   releaseProgram(agent)
   return count
@@ -112,7 +112,7 @@ export async function stop(
   agent: Agent,
   { commandId, graceS = GRACE_S, hurry, cause = 'stopped' }: StopOptions,
 ): Promise<void> {
-  const over = () => agent.runEnded
+  const over = () => agent.hasRunEnded
   const wait = async (ms: number, holds: () => boolean = over) => {
     if (!hurry?.aborted && (await agent.until(holds, ms, hurry))) return true
     return hurry?.aborted ? agent.until(holds, Math.min(ms, HURRIED_MS)) : holds()
@@ -155,6 +155,6 @@ export async function stop(
   await endProcesses(family, { spared: ownPids(agent), user: ownUid() })
   if (over()) return
   // The launcher is gone or recorded no processes, so rely on the agent's mark.
-  await sweep(agent)
+  await sweepProcesses(agent)
   checkProcesses(agent)
 }

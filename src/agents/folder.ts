@@ -4,7 +4,7 @@ import { writeAtomic } from '../platform/files.ts'
 import { realPath } from '../platform/real-path.ts'
 import { AgentId } from '../protocol/index.ts'
 import type { RunRecord, SpecRecord } from './records.ts'
-import { MARK } from './told.ts'
+import { CURRENT_MARK } from './told.ts'
 
 /** Paths of an agent's files. README.md in this folder says which process writes which file. */
 export interface AgentFolder {
@@ -59,7 +59,8 @@ export function agentFolder(dir: string): AgentFolder {
 export function namesIn(parent: string): string[] {
   const names = readdirSync(parent)
   for (const name of names)
-    if (name.startsWith('.') && name !== MARK) rmSync(join(parent, name), { recursive: true, force: true })
+    if (name.startsWith('.') && name !== CURRENT_MARK)
+      rmSync(join(parent, name), { recursive: true, force: true })
   return names.filter((name) => AgentId.safeParse(name).success)
 }
 

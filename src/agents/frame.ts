@@ -1,7 +1,7 @@
 import type { Event } from '../protocol/index.ts'
 
 /** A part of a journal for the server: bytes `[from, to)` as events. */
-export interface Frame {
+export interface ActivityFrame {
   from: number
   to: number
   /** Generation of the journal that these bytes belong to; absent for the first. */
@@ -12,7 +12,7 @@ export interface Frame {
 }
 
 /** Adds an event to a frame. Merges consecutive deltas, of which a frame has several only if the link lags. */
-export function push(events: Event[], event: Event) {
+export function pushEvent(events: Event[], event: Event) {
   const last = events.at(-1)
   if (
     last &&

@@ -4,7 +4,7 @@ import { writeAtomic } from '../platform/files.ts'
 import { JournalName, Offset } from '../protocol/index.ts'
 import { setBackLine } from './decode.ts'
 import type { Journal } from './journal.ts'
-import { moveOn } from './move-on.ts'
+import { moveBytes } from './move-on.ts'
 import { readRecord } from './read-record.ts'
 
 /** `generations.json`: the generations of a journal in order, except the first, which has no name. */
@@ -82,7 +82,7 @@ export class Generations {
   begin(journal: Journal, { from, to, running, time }: Span & { running: boolean; time: string }): number {
     const name = randomUUID().slice(0, 8)
     const marker = setBackLine({ journal: name, from, to, time })
-    const { at, shift } = moveOn(journal.path, { from, to, running, marker, holes: journal.holes })
+    const { at, shift } = moveBytes(journal.path, { from, to, running, marker, holes: journal.holes })
     this.#all.push({ name, from, at })
     journal.holes = this.#holes
     try {

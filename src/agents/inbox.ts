@@ -68,7 +68,7 @@ export class Inbox {
   }
 
   /** Number of accepted prompts that the runtime has not confirmed to have begun. */
-  get unsettled() {
+  get unsettledCount() {
     return this.#unsettled.size
   }
 
@@ -85,7 +85,7 @@ export class Inbox {
     return !this.#allFed
   }
 
-  accepted(id: string) {
+  hasAccepted(id: string) {
     return this.#accepted.has(id)
   }
 
@@ -133,18 +133,18 @@ export class Inbox {
 
   /** Processes an event about a prompt. @returns whether the number of unsettled prompts has changed */
   heard(event: Event): boolean {
-    if (event.kind === 'prompt_state' && event.state === 'queued') this.queued(event.prompt_id)
+    if (event.kind === 'prompt_state' && event.state === 'queued') this.markQueued(event.prompt_id)
     // Both kinds mean that the runtime has begun the prompt; older versions only echo it.
     else if ((event.kind === 'prompt_state' || event.kind === 'user') && event.prompt_id !== undefined) {
-      const before = this.unsettled
+      const before = this.unsettledCount
       this.settle(event.prompt_id)
-      return before !== this.unsettled
+      return before !== this.unsettledCount
     }
     return false
   }
 
   /** Records that the runtime has queued this prompt, which is lost if the runtime ends before it begins the prompt. */
-  queued(id: string) {
+  markQueued(id: string) {
     if (this.#unsettled.has(id)) this.#queued.add(id)
   }
 

@@ -26,7 +26,7 @@ export async function returnBytes(agent: Agent, keep: number): Promise<void> {
   agent.save()
   if (await punchHole(agent.folder.journal, 0, Math.floor(begin / BLOCK_BYTES) * BLOCK_BYTES)) return
   // Without holes, free everything at the agent's end, when no process writes to the journal.
-  if (agent.ended && agent.backlog === 0 && agent.journal.size() === agent.acked) {
+  if (agent.hasEnded && agent.backlog === 0 && agent.journal.size() === agent.acked) {
     agent.forget(agent.acked)
     agent.save()
     agent.journal.empty()

@@ -13,7 +13,7 @@ const SLOW_MS = 10_000
 /** Time after which a recorded run gets the time of its launch as `launched_at`, in ms. */
 const STALE_MS = 1000
 
-export interface LaunchesOptions extends Pick<LaunchOptions, 'environment' | 'umask'> {
+export interface LaunchQueueOptions extends Pick<LaunchOptions, 'environment' | 'umask'> {
   shelter?(): Promise<LaunchOptions['shelter']>
   /** Returns the current time (ISO 8601). */
   now(): string
@@ -21,15 +21,15 @@ export interface LaunchesOptions extends Pick<LaunchOptions, 'environment' | 'um
 }
 
 /** Launches agents, at most `AT_ONCE` at a time; the others are queued. */
-export class Launches {
-  readonly #options: LaunchesOptions
+export class LaunchQueue {
+  readonly #options: LaunchQueueOptions
   readonly #waiting = new Map<Agent, (launches: boolean) => void>()
   readonly #launching = new Set<Promise<void>>()
   readonly #watched = new Set<Agent>()
   #starting = 0
   #closed = false
 
-  constructor(options: LaunchesOptions) {
+  constructor(options: LaunchQueueOptions) {
     this.#options = options
   }
 
@@ -54,7 +54,7 @@ export class Launches {
     } catch (error) {
       const failure = notLaunched(error)
       this.#options.logger.warn({ agent_id: agent.id, err: error }, 'cannot launch the agent')
-      agent.failed('launch_failed', failure.message)
+      agent.markLaunchFailed('launch_failed', failure.message)
       throw failure
     }
     void this.watch(agent).then(() => this.#leave())
@@ -63,7 +63,7 @@ export class Launches {
   /** Marks an agent as slow if its start takes long. Resolves when it is ready, has ended, or is slow. */
   async watch(agent: Agent): Promise<void> {
     const { run } = agent.run
-    const over = () => agent.ready || agent.runEnded || agent.run.run !== run
+    const over = () => agent.isReady || agent.hasRunEnded || agent.run.run !== run
     this.#watched.add(agent)
     const ready = await agent.until(over, SLOW_MS)
     if (!this.#watched.delete(agent) || ready || this.#closed) return

@@ -6,24 +6,24 @@ import { agentFolder } from './folder.ts'
 import { readSigns } from './marks.ts'
 import { readRecord } from './read-record.ts'
 import { RunRecord, SpecRecord } from './records.ts'
-import type { Runtime } from './runtimes/runtime.ts'
+import type { RuntimeAdapter } from './runtimes/runtime.ts'
 import { endStrays } from './strays.ts'
 
 export interface LoadOptions {
-  runtimes: Record<string, Runtime>
+  runtimes: Record<string, RuntimeAdapter>
   context: AgentContext
   /** Called when an unreadable folder was set aside. */
-  damaged(path: string): void
+  onDamaged(path: string): void
 }
 
 /** Reads an agent from its folder. @returns undefined if the folder is damaged, in which case it is set aside */
-export function load(dir: string, { runtimes, context, damaged }: LoadOptions): Agent | undefined {
+export function loadAgent(dir: string, { runtimes, context, onDamaged }: LoadOptions): Agent | undefined {
   const folder = agentFolder(dir)
   const record = readRecord(folder.spec, SpecRecord)
   const run = readRecord(folder.run, RunRecord)
   if (!record.ok || !run.ok) {
     const signs = readSigns(folder.real, ownUid())
-    damaged(setAside(dir))
+    onDamaged(setAside(dir))
     // Without its folder, no later daemon could find the agent's running processes.
     if (signs) void endStrays(signs)
     return undefined

@@ -5,14 +5,14 @@ import { isOfSubagent, withParent } from './asker.ts'
 import { decodeLine, isOfLauncher, tooLong } from './decode.ts'
 import { mayJoin, withoutEarlier } from './joined.ts'
 import type { Line } from './journal.ts'
-import type { Runtime } from './runtimes/runtime.ts'
+import type { RuntimeAdapter } from './runtimes/runtime.ts'
 
 /** Maximum distance to the earlier lines that complete an event, in bytes. */
 const LOOK_BACK_BYTES = 4 * 1024 * 1024
 const NEWLINE = 10
 
 /** Decodes one line of the journal at `path`, and completes its events with facts from earlier lines. */
-export function eventsOf(line: Line, path: string, decode: Runtime['decode']): Event[] {
+export function eventsOf(line: Line, path: string, decode: RuntimeAdapter['decode']): Event[] {
   if (line.tooLong) return tooLong(line.start, line.end - 1 - line.start, line.bytes)
   const events = decodeLine(line.bytes, line.start, decode)
   const complete = (event: Event) =>

@@ -13,7 +13,7 @@ import type { Span } from './generations.ts'
 
 const CHUNK_BYTES = 1024 * 1024
 
-export interface MoveOn {
+export interface ByteMove {
   /** Offset of the first byte to move. Must be the start of a line. */
   from: number
   /** Minimum offset of the moved bytes. */
@@ -32,9 +32,9 @@ export interface MoveOn {
  * @returns `at`: offset of the marker; `shift`: distance by which the last byte was moved
  * @throws the system error, with nothing moved, if the disk is full or the file would be too long
  */
-export function moveOn(
+export function moveBytes(
   path: string,
-  { from, to, running, marker, holes }: MoveOn,
+  { from, to, running, marker, holes }: ByteMove,
 ): { at: number; shift: number } {
   const line = Buffer.from(`${marker}\n`)
   const fd = openPlain(path, constants.O_RDWR)

@@ -12,7 +12,7 @@ const gone = new WeakMap<object, string>()
  * if so.
  */
 export function checkProgram(agent: Agent) {
-  const path = agent.ended ? undefined : deletedProgram(agent.process?.agent.pid)
+  const path = agent.hasEnded ? undefined : deletedProgram(agent.process?.agent.pid)
   if (path === gone.get(agent)) return
   if (path === undefined) gone.delete(agent)
   else gone.set(agent, path)

@@ -8,7 +8,7 @@ import { type StopOptions, stop } from './end.ts'
  * @param why reason, as a sentence
  */
 export async function recall(agent: Agent, why: string, options: Omit<StopOptions, 'cause'>): Promise<void> {
-  if (agent.ended) return
+  if (agent.hasEnded) return
   const { stopping } = agent.snapshot
   // An earlier stop is still under way: that agent must not come back.
   if (stopping && !agent.run.recall) return stop(agent, { ...options, cause: stopping })
@@ -29,7 +29,7 @@ export const isUnexplained = ({ snapshot: { exit } }: Agent) =>
 export async function withdraw(agent: Agent): Promise<void> {
   if (!agent.run.recall) return
   agent.returning = false
-  agent.endedBy('stopped')
+  agent.markEndedBy('stopped')
   forgo(agent)
 }
 

@@ -42,7 +42,7 @@ export function move(snapshot: Snapshot, stimulus: Stimulus, now: string): boole
 }
 
 /** Removes an answered permission request. The agent continues when no other request is pending. */
-export function answered(snapshot: Snapshot, requestId: string, now: string): boolean {
+export function onAnswered(snapshot: Snapshot, requestId: string, now: string): boolean {
   const pending = snapshot.pending.filter((request) => request.request_id !== requestId)
   if (pending.length === snapshot.pending.length) return false
   snapshot.pending = pending
@@ -157,10 +157,10 @@ function takeIn(snapshot: Snapshot, event: Event, initializeId: string | undefin
       return false
     case 'permission_withdrawn':
       snapshot.unknown_requests = snapshot.unknown_requests?.filter((id) => id !== event.request_id)
-      return answered(snapshot, event.request_id, now)
+      return onAnswered(snapshot, event.request_id, now)
     case 'tool_result': {
       const request = snapshot.pending.find(({ tool_use_id }) => tool_use_id === event.tool_use_id)
-      return request ? answered(snapshot, request.request_id, now) : false
+      return request ? onAnswered(snapshot, request.request_id, now) : false
     }
     case 'background_tasks':
       snapshot.background_tasks = hasEnded(snapshot.state) ? undefined : backgroundTasks(event.tasks)

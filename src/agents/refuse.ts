@@ -1,7 +1,7 @@
 import { refusedId } from './ids.ts'
 import type { Inbox } from './inbox.ts'
 import type { Snapshot } from './records.ts'
-import type { Runtime } from './runtimes/runtime.ts'
+import type { RuntimeAdapter } from './runtimes/runtime.ts'
 
 /**
  * Maximum number of refusals in a run: each is remembered, so that it is given once. An agent that asks for more
@@ -13,7 +13,7 @@ interface Refusing {
   id: string
   run: { run: number }
   inbox: Inbox
-  runtime: Runtime
+  runtime: RuntimeAdapter
 }
 
 /**

@@ -15,7 +15,7 @@ const CODE_CHARS = 200
 export const isWanted =
   ({ inbox, run }: { inbox: Inbox; run: RunRecord }) =>
   (event: Event): boolean =>
-    event.kind !== 'reply' || event.request_id === run.initialize_id || inbox.accepted(event.request_id)
+    event.kind !== 'reply' || event.request_id === run.initialize_id || inbox.hasAccepted(event.request_id)
 
 /** Keeps the first reply to each request. */
 export function keepReply(snapshot: Snapshot, reply: Reply) {

@@ -41,7 +41,7 @@ export interface RestartsOptions {
   logger: Logger
   resume(agent: Agent): Promise<void>
   /** Called with all agents that are held back because they have ended too often. */
-  crashLoops(agents: Agent[]): void
+  onCrashLoops(agents: Agent[]): void
 }
 
 /** Restarts ended agents after a delay, according to their restart policies. */
@@ -55,31 +55,31 @@ export class Restarts {
     this.#options = options
   }
 
-  ended(agent: Agent) {
+  onEnded(agent: Agent) {
     const restart = nextRestart(agent, this.#options.clock.now())
     if (!restart || this.#closed) return
     const before = [...this.#timers.keys()].filter(({ returning }) => returning).length
     this.#in(restart.delayMs + before * SPREAD_MS, agent, restart.held)
     if (!restart.held) return
     this.#looping.add(agent)
-    this.#options.crashLoops([...this.#looping])
+    this.#options.onCrashLoops([...this.#looping])
   }
 
   /** Cancels a restart, because the agent is being started, or must stay ended. */
   cancel(agent: Agent) {
-    const { clock, crashLoops } = this.#options
+    const { clock, onCrashLoops } = this.#options
     const timer = this.#timers.get(agent)
     if (timer) clock.clearTimeout(timer)
     this.#timers.delete(agent)
     agent.heldUntil = undefined
     agent.returning = false
-    if (this.#looping.delete(agent)) crashLoops([...this.#looping])
+    if (this.#looping.delete(agent)) onCrashLoops([...this.#looping])
   }
 
   /** Decides about a restart again, because the conditions have changed since the agent ended. */
   again(agent: Agent) {
     this.cancel(agent)
-    this.ended(agent)
+    this.onEnded(agent)
   }
 
   close() {
@@ -95,9 +95,9 @@ export class Restarts {
     if (held) agent.touch()
     const timer = clock.setTimeout(() => {
       resume(agent).catch((error: Error) => {
-        if (this.#closed || !agent.ended || agent.run.stay_ended) return
+        if (this.#closed || !agent.hasEnded || agent.run.stay_ended) return
         logger.warn({ agent_id: agent.id, err: error }, 'cannot resume the agent; will retry')
-        agent.notResumed(error instanceof CommandFailure ? error.error.code : 'internal', error.message)
+        agent.markNotResumed(error instanceof CommandFailure ? error.error.code : 'internal', error.message)
         this.#in(RETRY_MS, agent, true)
       })
     }, ms)

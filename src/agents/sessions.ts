@@ -5,7 +5,7 @@ import type { Agent } from './agent.ts'
 import { CommandFailure } from './failure.ts'
 import { ownUser } from './foreign.ts'
 import type { RunRecord, SpecRecord } from './records.ts'
-import type { Runtime } from './runtimes/runtime.ts'
+import type { RuntimeAdapter } from './runtimes/runtime.ts'
 
 type Session = NonNullable<RunRecord['session']>
 
@@ -15,7 +15,7 @@ type Session = NonNullable<RunRecord['session']>
  * @throws CommandFailure
  */
 export function nextSession(agent: Agent, asked: string | undefined): Session {
-  const { snapshot, run, record, ready } = agent
+  const { snapshot, run, record, isReady } = agent
   // A requested session may be from anywhere; the runtime reports whether it exists.
   if (asked !== undefined && asked !== snapshot.session_id) return { id: asked, mode: 'resume' }
   if (snapshot.session_id !== undefined) {
@@ -23,7 +23,7 @@ export function nextSession(agent: Agent, asked: string | undefined): Session {
     return { id: snapshot.session_id, mode: 'resume' }
   }
   // The runtime never saved a new session without a turn, so it cannot be resumed.
-  if (ready && run.session && run.session.mode !== 'new') return run.session
+  if (isReady && run.session && run.session.mode !== 'new') return run.session
   return firstSession(record)
 }
 
@@ -51,9 +51,9 @@ function checkSessionUser({ run }: Agent, id: string) {
  * Returns the session that a running agent's process has open or is about to open. It changes with `/clear`. A fork
  * reports its session at its first turn.
  */
-function openSession({ snapshot, run, ready }: Agent): string | undefined {
+function openSession({ snapshot, run, isReady }: Agent): string | undefined {
   const begunIn = run.session?.mode === 'fork' ? undefined : run.session?.id
-  return (ready ? snapshot.session_id : undefined) ?? begunIn
+  return (isReady ? snapshot.session_id : undefined) ?? begunIn
 }
 
 /**
@@ -69,7 +69,7 @@ export function checkSession(
 ) {
   for (const agent of agents) {
     if (agent === except) continue
-    const open = agent.ended ? resuming.get(agent)?.sessionId : openSession(agent)
+    const open = agent.hasEnded ? resuming.get(agent)?.sessionId : openSession(agent)
     if (open === sessionId) throw sessionInUse(`Agent ${agent.id} is running in session ${sessionId}.`)
   }
 }
@@ -83,7 +83,7 @@ export function checkSession(
  * @throws CommandFailure naming the process
  */
 export function checkSessionElsewhere(
-  runtime: Runtime,
+  runtime: RuntimeAdapter,
   sessionId: string,
   env: NodeJS.ProcessEnv,
   agents: Iterable<Agent>,
@@ -93,7 +93,7 @@ export function checkSessionElsewhere(
     env,
     processes.map(({ pid }) => pid),
   )
-  const own = new Set([...agents].map((agent) => (agent.ended ? undefined : agent.process?.agent.pid)))
+  const own = new Set([...agents].map((agent) => (agent.hasEnded ? undefined : agent.process?.agent.pid)))
   const isIn = ({ pid, argv }: { pid: number; argv: string[] }) => {
     const { sessionId: said, start } = open.get(pid) ?? {}
     // A record of an earlier process with the same pid says nothing.

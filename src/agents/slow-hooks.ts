@@ -5,7 +5,7 @@ const told = new WeakMap<Agent, number>()
 
 /** Sends the agent's status if the number of its problems changes with time alone: no event reports a slow hook. */
 export function checkHooks(agent: Agent, now: number) {
-  const count = agent.ended ? 0 : problemsOf(agent.snapshot, now).length
+  const count = agent.hasEnded ? 0 : problemsOf(agent.snapshot, now).length
   if (count === (told.get(agent) ?? 0)) return
   told.set(agent, count)
   agent.touch()

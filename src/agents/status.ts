@@ -18,8 +18,8 @@ interface Described {
   record: SpecRecord
   run: RunRecord
   snapshot: Readonly<Snapshot>
-  ended: boolean
-  ready: boolean
+  hasEnded: boolean
+  isReady: boolean
   process: ProcessRecord | undefined
   inbox: Inbox
   generations: Generations
@@ -37,9 +37,9 @@ export function statusOf(agent: Described, now: number): AgentStatus {
 }
 
 function described(agent: Described, now: number): AgentStatus {
-  const { snapshot, record, run, ended, inbox, generations, heldUntil, launching } = agent
-  const problems = ended ? [] : [...problemsOf(snapshot, now), ...programProblem(agent)]
-  const pid = ended ? undefined : agent.process?.agent.pid
+  const { snapshot, record, run, hasEnded, inbox, generations, heldUntil, launching } = agent
+  const problems = hasEnded ? [] : [...problemsOf(snapshot, now), ...programProblem(agent)]
+  const pid = hasEnded ? undefined : agent.process?.agent.pid
   const sessionId = snapshot.session_id ?? launchedIn(agent)
   return {
     agent_id: agent.id,
@@ -51,7 +51,7 @@ function described(agent: Described, now: number): AgentStatus {
     run: run.run,
     pending: snapshot.pending.map(forStatus),
     ...(snapshot.pending_omitted && { pending_omitted: snapshot.pending_omitted }),
-    undelivered_prompts: inbox.unsettled,
+    undelivered_prompts: inbox.unsettledCount,
     begin: agent.begin,
     acked: agent.acked,
     end: snapshot.offset,
@@ -65,8 +65,8 @@ function described(agent: Described, now: number): AgentStatus {
     ...(snapshot.exit && { exit: snapshot.exit }),
     ...(launching.queuedSince !== undefined && { queued: { since: launching.queuedSince } }),
     ...(launching.slow &&
-      !ended &&
-      !agent.ready && { slow: { since: run.launched_at, detail: slowness(pid) } }),
+      !hasEnded &&
+      !agent.isReady && { slow: { since: run.launched_at, detail: slowness(pid) } }),
     ...(snapshot.turn_interrupted && { turn_interrupted: snapshot.turn_interrupted }),
     ...(snapshot.turn_failed && { turn_failed: snapshot.turn_failed }),
     ...(problems.length > 0 && { problems }),
@@ -83,8 +83,8 @@ const slowness = (pid: number | undefined) =>
     : `Process ${pid} is running but not ready yet; session start hooks and MCP servers can delay it.`
 
 /** Returns the session that an agent was started with, until it reports one. Only a fork knows its new session. */
-function launchedIn({ run, record, ready, ended }: Described): string | undefined {
-  if (ready || !ended) return run.session?.mode === 'fork' ? undefined : run.session?.id
+function launchedIn({ run, record, isReady, hasEnded }: Described): string | undefined {
+  if (isReady || !hasEnded) return run.session?.mode === 'fork' ? undefined : run.session?.id
   const { session } = record.spec
   return session?.fork ? undefined : session?.resume
 }

@@ -7,19 +7,19 @@ import type { Restarts } from './restart.ts'
 /** Time after this daemon's start during which the event that ended the previous daemon may still end agents, in ms. */
 const LATE_MS = 15_000
 
-export interface UnseenOptions {
+export interface UnseenEndsOptions {
   clock: Clock
   logger: Logger
   restarts: Pick<Restarts, 'again'>
 }
 
 /** Agents of an earlier daemon that were killed or lost while no daemon was running, or just after this one started. */
-export class Unseen {
-  readonly #options: UnseenOptions
+export class UnseenEnds {
+  readonly #options: UnseenEndsOptions
   readonly #agents = new Set<Agent>()
   #known: { why(agent: Agent): string | undefined; back: boolean } | undefined
 
-  constructor(options: UnseenOptions) {
+  constructor(options: UnseenEndsOptions) {
     this.#options = options
   }
 
@@ -38,14 +38,14 @@ export class Unseen {
    */
   explain(why: (agent: Agent) => string | undefined, back: boolean) {
     this.#known = { why, back }
-    for (const agent of [...this.#agents]) this.ended(agent)
+    for (const agent of [...this.#agents]) this.onEnded(agent)
     this.#options.clock.setTimeout(() => this.#agents.clear(), LATE_MS).unref()
   }
 
   /** Explains the agent's end, if it has ended. */
-  ended(agent: Agent) {
+  onEnded(agent: Agent) {
     const { logger, restarts } = this.#options
-    if (!this.#known || !agent.ended || !this.#agents.delete(agent) || !isUnexplained(agent)) return
+    if (!this.#known || !agent.hasEnded || !this.#agents.delete(agent) || !isUnexplained(agent)) return
     const { why, back } = this.#known
     const reason = why(agent)
     if (reason === undefined) return

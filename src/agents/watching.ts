@@ -8,7 +8,7 @@ const POLL_MS = 250
 /** Interval between attempts to watch them again, in ms. */
 const RETRY_MS = 10_000
 
-export interface WatchingOptions {
+export interface JournalWatcherOptions {
   clock: Clock
   logger: Logger
   /** Called when the journal has grown, or may have. */
@@ -19,15 +19,15 @@ export interface WatchingOptions {
  * Reports growing journals, by inotify or kqueue, or by polling if the system refuses more watches. The limit on
  * watches is per user, so other programs can use them up.
  */
-export class Watching {
-  readonly #options: WatchingOptions
+export class JournalWatcher {
+  readonly #options: JournalWatcherOptions
   readonly #watchers = new Map<Agent, FSWatcher>()
   readonly #polled = new Set<Agent>()
   #timer: Timer | undefined
   #retryAt = 0
   #told = false
 
-  constructor(options: WatchingOptions) {
+  constructor(options: JournalWatcherOptions) {
     this.#options = options
   }
 
@@ -76,7 +76,7 @@ export class Watching {
 
   #look() {
     const { clock, logger } = this.#options
-    for (const agent of [...this.#polled]) if (!agent.ended || agent.backlog > 0) this.#grown(agent)
+    for (const agent of [...this.#polled]) if (!agent.hasEnded || agent.backlog > 0) this.#grown(agent)
     if (clock.monotonic() < this.#retryAt) return
     this.#retryAt = clock.monotonic() + RETRY_MS
     // If the system refuses one watch, it refuses the others, too.

@@ -5,7 +5,7 @@ import { stateDir } from '../config/paths.ts'
 import { checkGround, notOurs } from '../config/strict.ts'
 import type { Invocation } from '../daemon/relaunch.ts'
 import { UserError } from '../platform/errors.ts'
-import { type Fault, faultsOf } from '../platform/ours.ts'
+import { faultsOf, type OwnershipFault } from '../platform/ours.ts'
 import { environmentFile } from '../service/environment-file.ts'
 import { noteRefusal } from '../update/guard.ts'
 import { handoverFaults } from '../update/handover.ts'
@@ -21,7 +21,7 @@ export const namedStateDir = ({ stateDir: named }: DaemonFlags) =>
  * @param faults faults of the configuration
  * @throws UserError
  */
-export function checkStateDir(dir: string, faults: Fault[], strict: boolean) {
+export function checkStateDir(dir: string, faults: OwnershipFault[], strict: boolean) {
   try {
     const noted = () => handoverFaults(dir)
     const all = [...faults, ...ofVariables()]
@@ -36,12 +36,12 @@ export function checkStateDir(dir: string, faults: Fault[], strict: boolean) {
   }
 }
 
-const updatedProgram = (fault: Fault) => {
+const updatedProgram = (fault: OwnershipFault) => {
   const { message, remedy } = notOurs(fault)
   return `${message} ${remedy}`
 }
 
-function ofVariables(): Fault[] {
+function ofVariables(): OwnershipFault[] {
   const file = environmentFile(process.env)
   return file === undefined ? [] : faultsOf(file)
 }
@@ -50,7 +50,7 @@ function ofVariables(): Fault[] {
  * Returns the faults that `checkStateDir` finds outside the state folder, for a daemon started
  * with this environment.
  */
-export async function faultsBeside(env: NodeJS.ProcessEnv): Promise<Fault[]> {
+export async function faultsBeside(env: NodeJS.ProcessEnv): Promise<OwnershipFault[]> {
   // Not strict: the caller reports all faults and refuses none.
   const flags = { strictModes: false }
   const found = await loadDaemonConfig({ flags, env })

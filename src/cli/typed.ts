@@ -5,20 +5,20 @@ import { invokedAs } from './invoked.ts'
 const LINE_CHARS = 200
 
 /** Returns the command line that runs this program with these arguments. */
-export const lineFor = (args: string[]) => [invokedAs(), ...args.map(shellWord)].join(' ')
+export const commandLineFor = (args: string[]) => [invokedAs(), ...args.map(shellWord)].join(' ')
 
 /** Returns the current command line, with `--state-dir` added. @param argv arguments of the program */
-export function typedFor(stateDir: string, argv = process.argv.slice(2)): string {
+export function currentLineWith(stateDir: string, argv = process.argv.slice(2)): string {
   const named = argv.filter(
     (arg, index) =>
       !/^--(state-dir|key)(=|$)/.test(arg) && !/^--(state-dir|key)$/.test(argv[index - 1] ?? ''),
   )
   const flags = ['--state-dir', stateDir]
-  const line = lineFor([...named, ...flags])
+  const line = commandLineFor([...named, ...flags])
   if (line.length <= LINE_CHARS && !line.includes('\n')) return line
   const command = named.slice(
     0,
     named.findIndex((arg) => arg.startsWith('-')),
   )
-  return lineFor([...command.slice(0, 2), '…', ...flags])
+  return commandLineFor([...command.slice(0, 2), '…', ...flags])
 }

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import { UserError } from '../platform/errors.ts'
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from '../platform/log.ts'
-import { type Fault, faultsOf } from '../platform/ours.ts'
+import { faultsOf, type OwnershipFault } from '../platform/ours.ts'
 import { type ConfigFile, readConfigFile } from './file.ts'
 import { isContainerSecret, keySources, missingKey, readKey } from './key.ts'
 import { stateDir } from './paths.ts'
@@ -63,7 +63,7 @@ export interface DaemonConfig {
   /** Warnings for the user, shown once when the program starts. */
   warnings: string[]
   /** Faults of the configuration, key and authority files, and of the folders above them. */
-  faults: Fault[]
+  faults: OwnershipFault[]
 }
 
 /** This machine's own policy for new versions: a server chooses a version and nothing else. */

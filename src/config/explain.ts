@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { UserError } from '../platform/errors.ts'
-import type { Fault } from '../platform/ours.ts'
+import type { OwnershipFault } from '../platform/ours.ts'
 import {
   CONFIG_KEYS,
   type DaemonFlags,
@@ -114,7 +114,7 @@ const withoutPassword = <T>(value: T) =>
  * Returns the problem for a fault. Modes are warnings: when it starts, the daemon knows
  * which ones it has tolerated.
  */
-const problemOf = ({ message, kind, remedy }: Fault): Problem => ({
+const problemOf = ({ message, kind, remedy }: OwnershipFault): Problem => ({
   level: kind === 'owner' ? 'error' : 'warning',
   message: `${message}.`,
   remedy: `Run ${remedy}`,

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TomlError } from 'smol-toml'
 import { reasonOf, shortageIn, systemCode, UserError } from '../platform/errors.ts'
-import { type Fault, faultsOf } from '../platform/ours.ts'
+import { faultsOf, type OwnershipFault } from '../platform/ours.ts'
 import { readAtMost } from '../platform/read-at-most.ts'
 import { homeOf } from './home.ts'
 import { suggest } from './suggest.ts'
@@ -14,7 +14,7 @@ export interface ConfigFile {
   private: boolean
   text: string
   /** Faults that let others change it. */
-  faults: Fault[]
+  faults: OwnershipFault[]
 }
 
 /** Returns the usual paths of the configuration file, in order of precedence. */

@@ -6,7 +6,7 @@ import * as z from 'zod/mini'
 import { UserError } from '../platform/errors.ts'
 import { writeAtomic } from '../platform/files.ts'
 import { FormatRecord, formatFile, noteJudged } from '../platform/format.ts'
-import { type Fault, faultsOf, foreignIn, readOwnFile } from '../platform/ours.ts'
+import { faultsOf, foreignIn, type OwnershipFault, readOwnFile } from '../platform/ours.ts'
 import { VERSION } from '../platform/version.ts'
 import { onceKept } from './on-trial.ts'
 
@@ -15,7 +15,7 @@ const WAY_BACK =
   'If you trust all users who can do that, as in a dedicated container, set FOMULAR_STRICT_MODES=false.'
 
 /** Returns the remedy for a fault, as a sentence. */
-export const remedyOf = ({ kind, within, remedy }: Fault) =>
+export const remedyOf = ({ kind, within, remedy }: OwnershipFault) =>
   kind === 'owner'
     ? within
       ? `If this program created it as that user, run ${remedy}. If not, delete it.`
@@ -24,14 +24,14 @@ export const remedyOf = ({ kind, within, remedy }: Fault) =>
     : `Run ${remedy} or use another.`
 
 /** Returns the error for a file or folder that is refused because others can change it. */
-export const notOurs = (fault: Fault) =>
+export const notOurs = (fault: OwnershipFault) =>
   new UserError('not_ours', `${fault.message}: it decides what this program runs.`, {
     remedy: `${remedyOf(fault)} ${WAY_BACK}`,
     exitCode: 2,
   })
 
 /** @throws UserError if another user owns a file that decides what this program runs */
-export function refuseForeign(faults: Fault[], strict: boolean) {
+export function refuseForeign(faults: OwnershipFault[], strict: boolean) {
   const foreign = faults.find(({ kind }) => kind === 'owner')
   if (strict && foreign) throw notOurs(foreign)
 }
@@ -76,16 +76,16 @@ function isUnjudged(dir: string, user?: number): boolean {
 }
 
 interface Options {
-  faults: Fault[]
-  noted?: () => Fault[]
+  faults: OwnershipFault[]
+  noted?: () => OwnershipFault[]
   strict: boolean
   user?: number
 }
 
 interface Judged {
   /** Faults that only cause a warning. */
-  tolerated: Fault[]
-  refused: Fault[]
+  tolerated: OwnershipFault[]
+  refused: OwnershipFault[]
   /** Paths to record, if there is no record yet, or one of a later version. */
   open: string[] | undefined
 }
@@ -105,7 +105,7 @@ export function judge(dir: string, { faults, noted = () => [], strict, user }: O
   const isFirst = !record && isUnjudged(dir, user)
   const first = record ? undefined : isFirst ? modes : []
   const lasting = record && !gt(VERSION, record.by) ? record.open : (first ?? [])
-  const tolerates = ({ kind, path }: Fault) => !strict || (kind === 'mode' && lasting.includes(path))
+  const tolerates = ({ kind, path }: OwnershipFault) => !strict || (kind === 'mode' && lasting.includes(path))
   const refused = unique.filter((fault) => !tolerates(fault))
   // Nothing in a refused folder is read.
   const others = isFirst && refused.length === 0 ? noted().filter(({ kind }) => kind === 'mode') : []
@@ -156,7 +156,7 @@ function claimEmpty(dir: string) {
   if (!isEmpty()) chmodSync(dir, stat.mode & 0o777)
 }
 
-const warningOf = ({ message, remedy }: Fault, strict: boolean) =>
+const warningOf = ({ message, remedy }: OwnershipFault, strict: boolean) =>
   `${message}${strict ? '; the next version will refuse this' : ''}: ${remedy}`
 
 /** Reports whether files that others can change are refused, according to the environment. */

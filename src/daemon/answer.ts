@@ -3,7 +3,7 @@ import { CommandFailure } from '../agents/failure.ts'
 import { uuidFrom } from '../agents/ids.ts'
 import type { PermissionAnswer } from '../agents/runtimes/runtime.ts'
 import { type CommandOf, type PermissionRequest, unanswerable } from '../protocol/index.ts'
-import { mustRun } from './must-run.ts'
+import { checkRunning } from './must-run.ts'
 
 type Answer = CommandOf<'agent:permission' | 'agent:answer'>
 
@@ -12,16 +12,16 @@ type Answer = CommandOf<'agent:permission' | 'agent:answer'>
  * pending.
  * @throws CommandFailure if the answer belongs to another request
  */
-export function answer(
+export function answerRequest(
   agent: Agent,
   command: Answer,
   read: (request: PermissionRequest) => PermissionAnswer,
 ) {
   const id = uuidFrom('answer', agent.id, command.command_id)
-  if (agent.inbox.accepted(id)) return
+  if (agent.inbox.hasAccepted(id)) return
   const request = requestFor(agent, command)
   // An agent that is being stopped would receive it after the end of its session.
-  mustRun(agent)
+  checkRunning(agent)
   agent.answer(request, agent.runtime.answerPermission(id, request, read(request)))
 }
 

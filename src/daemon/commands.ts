@@ -1,5 +1,5 @@
 import type { Agent } from '../agents/agent.ts'
-import type { Agents } from '../agents/agents.ts'
+import type { AgentPool } from '../agents/agents.ts'
 import { CommandFailure } from '../agents/failure.ts'
 import { uuidFrom } from '../agents/ids.ts'
 import type { Input } from '../agents/runtimes/runtime.ts'
@@ -7,15 +7,15 @@ import type { Command, CommandErrorCode, CommandOf, CommandType, ResultOf } from
 import { UpdateFailure } from '../update/failure.ts'
 import type { UpdateResult } from '../update/record.ts'
 import type { UpdateRequest, Updates } from '../update/updates.ts'
-import { answer } from './answer.ts'
+import { answerRequest } from './answer.ts'
 import { answersTo, decisionOn } from './answers.ts'
-import { mustRun } from './must-run.ts'
+import { checkRunning } from './must-run.ts'
 
 /** Maximum wait for an agent's reply, in ms. */
 const REPLY_MS = 30_000
 
 export interface CommandContext {
-  agents: Agents
+  agents: AgentPool
   /** @throws CommandFailure while no agent may be started */
   checkAccepts(): void
   checkMachine(): Promise<void>
@@ -48,8 +48,8 @@ const handlers: { [T in CommandType]: Handler<T> } = {
   async 'agent:prompt'({ agents }, { agent_id, command_id, content }) {
     const agent = agents.get(agent_id)
     const prompt_id = uuidFrom('prompt', agent_id, command_id)
-    if (!agent.inbox.accepted(prompt_id)) {
-      if (!agent.returning) mustRun(agent)
+    if (!agent.inbox.hasAccepted(prompt_id)) {
+      if (!agent.returning) checkRunning(agent)
       agent.inbox.put(agent.runtime.prompt(prompt_id, content))
       agent.touch()
     }
@@ -60,7 +60,8 @@ const handlers: { [T in CommandType]: Handler<T> } = {
     const agent = agents.get(agent_id)
     const id = uuidFrom('interrupt', agent_id, command_id)
     // For a repeated command, the agent's state at the first one is unknown.
-    const idle = !agent.inbox.accepted(id) && agent.snapshot.state === 'idle' && agent.inbox.unsettled === 0
+    const idle =
+      !agent.inbox.hasAccepted(id) && agent.snapshot.state === 'idle' && agent.inbox.unsettledCount === 0
     return {
       confirmed: ask(agent, agent.runtime.interrupt(id, { cancelQueued: cancel_queued })).then(() =>
         idle ? { idle } : {},
@@ -70,12 +71,12 @@ const handlers: { [T in CommandType]: Handler<T> } = {
 
   async 'agent:permission'({ agents }, command) {
     const agent = agents.get(command.agent_id)
-    answer(agent, command, (request) => decisionOn(agent.runtime, request, command))
+    answerRequest(agent, command, (request) => decisionOn(agent.runtime, request, command))
     return done({})
   },
 
   async 'agent:answer'({ agents }, command) {
-    answer(agents.get(command.agent_id), command, (request) => answersTo(request, command))
+    answerRequest(agents.get(command.agent_id), command, (request) => answersTo(request, command))
     return done({})
   },
 
@@ -94,7 +95,7 @@ const handlers: { [T in CommandType]: Handler<T> } = {
       )
     return {
       confirmed: Promise.all(asked).then(() => {
-        agent.configured({ model, permission_mode })
+        agent.onConfigured({ model, permission_mode })
         return {}
       }),
     }
@@ -123,7 +124,7 @@ const handlers: { [T in CommandType]: Handler<T> } = {
   async 'agent:remove'({ agents }, { agent_id, command_id, force }) {
     const agent = agents.find(agent_id)
     if (!agent) return done({})
-    if (!agent.ended) {
+    if (!agent.hasEnded) {
       if (!force)
         throw new CommandFailure('agent_running', `${agent_id} is running.`, {
           remedy: 'Stop it first, or remove it with `force` (--force).',
@@ -168,11 +169,11 @@ async function updated(updates: Updates, request: UpdateRequest): Promise<Update
  * Stops an agent. If an earlier daemon began this stop, and a later command has started another run since,
  * the stop is done: it is not meant for the new run.
  */
-async function stopOnce(agents: Agents, agent: Agent, commandId: string, graceS: number | undefined) {
+async function stopOnce(agents: AgentPool, agent: Agent, commandId: string, graceS: number | undefined) {
   const { run, command_id } = agent.run
   const mark = (ofRun: number) => uuidFrom('stop', agent.id, commandId, ofRun)
   for (let earlier = 1; earlier < run && command_id !== undefined; earlier++)
-    if (agent.inbox.accepted(mark(earlier))) return
+    if (agent.inbox.hasAccepted(mark(earlier))) return
   agent.inbox.mark(mark(run))
   await agents.stop(agent, { commandId, graceS })
 }
@@ -181,10 +182,10 @@ const OTHER_SESSION =
   'Start it as the user and in the folder of that session, or start an agent without the session.'
 
 /** Waits until the agent is ready or has failed. @throws CommandFailure */
-async function started(agents: Agents, agent: Agent): Promise<ResultOf<'agent:start'>> {
+async function started(agents: AgentPool, agent: Agent): Promise<ResultOf<'agent:start'>> {
   const { run, initialize_id, session } = agent.run
   const refused = () => agent.reply(initialize_id)?.ok === false
-  const settled = () => agent.ready || agent.runEnded || refused() || agent.run.run !== run
+  const settled = () => agent.isReady || agent.hasRunEnded || refused() || agent.run.run !== run
   if (!(await agent.until(settled))) throw new AnsweredLater()
   // Otherwise it would keep running without ever accepting a prompt.
   if (refused()) {
@@ -198,7 +199,7 @@ async function started(agents: Agents, agent: Agent): Promise<ResultOf<'agent:st
     const remedy = failure.remedy ?? (ofSession ? OTHER_SESSION : undefined)
     throw new CommandFailure('start_failed', failure.message, remedy === undefined ? {} : { remedy })
   }
-  if (!agent.ready && agent.run.run === run)
+  if (!agent.isReady && agent.run.run === run)
     throw new CommandFailure('start_failed', `${agent.id} was ended before it was ready.`, {
       remedy: 'Resume it if you still want it: its prompts are kept.',
     })
@@ -208,11 +209,11 @@ async function started(agents: Agents, agent: Agent): Promise<ResultOf<'agent:st
 
 /** Sends a request to the agent and waits for its reply. */
 async function ask(agent: Agent, input: Input): Promise<void> {
-  if (!agent.inbox.accepted(input.id)) {
-    mustRun(agent)
+  if (!agent.inbox.hasAccepted(input.id)) {
+    checkRunning(agent)
     agent.inbox.put(input)
   }
-  await agent.until(() => agent.reply(input.id) !== undefined || agent.ended, REPLY_MS)
+  await agent.until(() => agent.reply(input.id) !== undefined || agent.hasEnded, REPLY_MS)
   const reply = agent.reply(input.id)
   if (reply?.ok) return
   if (reply) {
@@ -220,6 +221,6 @@ async function ask(agent: Agent, input: Input): Promise<void> {
     const { message = words, ...rest } = agent.runtime.explain(words) ?? {}
     throw new CommandFailure('rejected_by_agent', message, rest)
   }
-  if (agent.ended) throw new CommandFailure('agent_not_running', `${agent.id} ended before it replied.`)
+  if (agent.hasEnded) throw new CommandFailure('agent_not_running', `${agent.id} ended before it replied.`)
   throw new CommandFailure('no_reply', `${agent.id} has not replied within ${REPLY_MS / 1000} seconds.`)
 }

@@ -1,12 +1,16 @@
 import type { Agent } from '../agents/agent.ts'
-import type { Link } from '../link/link.ts'
+import type { ServerConnection } from '../link/link.ts'
 
 /** Returns the condition of a daemon as one line. */
-export function conditionOf(url: string, link: Pick<Link, 'up' | 'info'>, all: Iterable<Agent>) {
+export function conditionOf(
+  url: string,
+  link: Pick<ServerConnection, 'isUp' | 'info'>,
+  all: Iterable<Agent>,
+) {
   const { last_error } = link.info()
-  const running = [...all].filter((agent) => !agent.ended).length
+  const running = [...all].filter((agent) => !agent.hasEnded).length
   const agents = `${running} agent${running === 1 ? '' : 's'} running`
-  return link.up
+  return link.isUp
     ? { connected: true, text: `Connected to ${url}; ${agents}` }
     : { connected: false, text: `Not connected to ${url}: ${last_error ?? 'trying'}; ${agents}` }
 }

@@ -1,12 +1,12 @@
 import type { Agent } from '../agents/agent.ts'
-import { Agents } from '../agents/agents.ts'
+import { AgentPool } from '../agents/agents.ts'
 import { withdraw } from '../agents/recall.ts'
 import { claude } from '../agents/runtimes/claude/index.ts'
 import type { DaemonConfig } from '../config/config.ts'
 import { agentUmask, childEnvironment } from '../config/environment.ts'
 import type { StatePaths } from '../config/paths.ts'
 import { toldEnvironment } from '../config/told-environment.ts'
-import { Link } from '../link/link.ts'
+import { ServerConnection } from '../link/link.ts'
 import { Outbox } from '../link/outbox.ts'
 import { sleep, systemClock } from '../platform/clock.ts'
 import { diskSpaceOf, memory } from '../platform/disk.ts'
@@ -29,19 +29,19 @@ import { Admission } from './admission.ts'
 import { conditionOf } from './condition.ts'
 import { describeAgent } from './describe-agent.ts'
 import { Dispatcher } from './dispatcher.ts'
-import { Fates } from './fates.ts'
+import { AgentsFate } from './fates.ts'
 import { greet } from './greeting.ts'
-import { Ground } from './ground.ts'
+import { StateFolder } from './ground.ts'
 import { Health } from './health.ts'
 import { openIdentity } from './identity.ts'
-import { Ledger } from './ledger.ts'
+import { CommandLog } from './ledger.ts'
 import type { Invocation } from './relaunch.ts'
 import { standDown, stopAll } from './stand-down.ts'
-import { Standing } from './standing.ts'
-import { Statuses } from './statuses.ts'
-import { tellCopied, tellSuperseded } from './tell-copied.ts'
-import { tellForeign } from './tell-foreign.ts'
-import { tellNewMachine } from './tell-new-machine.ts'
+import { ServerOffsets } from './standing.ts'
+import { StatusSender } from './statuses.ts'
+import { warnOfCopy, warnOfReplacement } from './tell-copied.ts'
+import { warnOfForeignAgents } from './tell-foreign.ts'
+import { warnOfNewMachine } from './tell-new-machine.ts'
 import { UpdateHealth } from './update-health.ts'
 import { Upkeep } from './upkeep.ts'
 import { wayOfLink } from './way.ts'
@@ -67,21 +67,21 @@ export class Daemon {
   readonly #options: DaemonOptions
   readonly #startedAt = new Date().toISOString()
   readonly #machine
-  readonly #agents: Agents
+  readonly #agents: AgentPool
   readonly #health: Health
-  readonly #fates: Fates
+  readonly #fates: AgentsFate
   readonly #updateHealth: UpdateHealth
   readonly #admission: Admission
   readonly #outbox: Outbox
-  readonly #standing: Standing
-  readonly #statuses: Statuses
-  readonly #ledger: Ledger
+  readonly #standing: ServerOffsets
+  readonly #statuses: StatusSender
+  readonly #ledger: CommandLog
   readonly #dispatcher: Dispatcher
   readonly #upkeep: Upkeep
-  readonly #link: Link
+  readonly #link: ServerConnection
   readonly #schedule: Schedule
   readonly updates: Updates
-  readonly ground: Ground
+  readonly ground: StateFolder
   readonly #catchingUp = new Set<Agent>()
 
   /** Takes over the contents of the state folder. Does not connect yet. */
@@ -94,8 +94,8 @@ export class Daemon {
 
     this.#machine = openIdentity(config, paths, this.#startedAt)
     const { nextRevision } = this.#machine
-    this.#ledger = new Ledger(paths.ledger)
-    this.#link = new Link({
+    this.#ledger = new CommandLog(paths.ledger)
+    this.#link = new ServerConnection({
       url: config.server_url,
       key: config.key,
       ...(config.ca_file && { caFile: config.ca_file }),
@@ -103,22 +103,22 @@ export class Daemon {
       clock,
       logger,
       way: wayOfLink(config, paths, logger),
-      ready: () => this.#machine.saved(),
+      untilReady: () => this.#machine.saved(),
       hello: () => {
         this.#statuses.told()
         return this.#hello()
       },
-      live: (welcome) => this.#live(welcome),
-      message: (message) => this.#message(message),
-      drained: () => {
+      onWelcome: (welcome) => this.#live(welcome),
+      onMessage: (message) => this.#message(message),
+      onDrained: () => {
         this.#statuses.flush()
-        this.#outbox.drained()
+        this.#outbox.onDrained()
       },
-      down: () => this.#standing.parted(),
-      refused: (refusal) => this.updates.refused(refusal),
-      superseded: (message) => tellSuperseded(message, paths, this.#health),
+      onDown: () => this.#standing.onDisconnected(),
+      onRefused: (refusal) => this.updates.onRefused(refusal),
+      onSuperseded: (message) => warnOfReplacement(message, paths, this.#health),
     })
-    this.#statuses = new Statuses(this.#link)
+    this.#statuses = new StatusSender(this.#link)
     this.#outbox = new Outbox(this.#link)
     this.#health = new Health({
       runtimes: Object.values(runtimes),
@@ -129,13 +129,13 @@ export class Daemon {
       memory,
       clock,
       nextRevision,
-      changed: () => this.#statuses.machine(() => this.#health.status()),
-      awake: () => this.#link.nudge(),
+      onChange: () => this.#statuses.machine(() => this.#health.status()),
+      onAwake: () => this.#link.nudge(),
     })
-    this.#fates = new Fates({ pid: process.pid, env: process.env, health: this.#health, logger })
+    this.#fates = new AgentsFate({ pid: process.pid, env: process.env, health: this.#health, logger })
     this.#updateHealth = new UpdateHealth(this.#health)
     this.#admission = new Admission(this.#health)
-    this.#agents = new Agents({
+    this.#agents = new AgentPool({
       dir: paths.agents,
       runtimes,
       program: (runtime) => this.#admission.program(runtime),
@@ -147,31 +147,31 @@ export class Daemon {
       clock,
       logger,
       nextRevision,
-      changed: (agent) => this.#statuses.agent(agent),
-      observed: (event) => this.#health.observe(event),
-      grown: (agent) => this.#grown(agent),
-      removed: (agent) => this.#removed(agent),
-      crashLoops: (agents) => this.#health.crashLoops(agents),
-      damaged: (path) => this.#damagedAt(path),
+      onChange: (agent) => this.#statuses.agent(agent),
+      onEvent: (event) => this.#health.observe(event),
+      onGrowth: (agent) => this.#grown(agent),
+      onRemoved: (agent) => this.#onRemoved(agent),
+      onCrashLoops: (agents) => this.#health.crashLoops(agents),
+      onDamaged: (path) => this.#damagedAt(path),
     })
-    this.#standing = new Standing({ agents: this.#agents, outbox: this.#outbox, clock, logger })
+    this.#standing = new ServerOffsets({ agents: this.#agents, outbox: this.#outbox, clock, logger })
     this.updates = new Updates({
       stateDir: paths.dir,
-      version: VERSION,
+      running: VERSION,
       policy: config.update,
       started: invocation,
       supervised,
       clock,
       logger,
-      progress: (command_id, stage, message) =>
+      onProgress: (command_id, stage, message) =>
         this.#link.send({
           type: 'daemon:update:progress',
           command_id,
           stage,
           ...(message !== undefined && { message }),
         }),
-      changed: (record) => this.#updateHealth.updated(record),
-      settled: (result) => void this.#dispatcher.answer(result),
+      onChange: (record) => this.#updateHealth.onUpdate(record),
+      onSettled: (result) => void this.#dispatcher.answer(result),
       restart,
     })
     this.#schedule = new Schedule({
@@ -179,7 +179,7 @@ export class Daemon {
       updates: this.updates,
       clock,
       logger,
-      looked: (error) => this.#updateHealth.looked(error),
+      onLooked: (error) => this.#updateHealth.onLooked(error),
     })
     this.#dispatcher = new Dispatcher({
       context: {
@@ -195,13 +195,13 @@ export class Daemon {
     })
     this.#upkeep = new Upkeep({
       agents: this.#agents,
-      connected: () => this.#link.up,
+      isConnected: () => this.#link.isUp,
       journalCapBytes: config.journal_cap_mb * 1024 * 1024,
       retainEndedDays: config.retain_ended_days,
       clock,
       logger,
     })
-    this.ground = new Ground({
+    this.ground = new StateFolder({
       paths,
       agents: this.#agents,
       health: this.#health,
@@ -209,11 +209,11 @@ export class Daemon {
       graceS: config.stop_grace_s,
       logger,
     })
-    tellNewMachine(this.#machine, paths, this.#health, logger)
-    tellCopied(this.#machine, paths, this.#health, logger, this.#startedAt)
+    warnOfNewMachine(this.#machine, paths, this.#health, logger)
+    warnOfCopy(this.#machine, paths, this.#health, logger, this.#startedAt)
     if (this.#machine.damaged) this.#damagedAt(this.#machine.damaged)
     this.#agents.adopt()
-    tellForeign(this.#agents, this.#health, logger)
+    warnOfForeignAgents(this.#agents, this.#health, logger)
   }
 
   start() {
@@ -268,7 +268,7 @@ export class Daemon {
       fates: this.#fates,
       signaled,
       takeNoCommands: () => this.#link.close(),
-      commandsSettled: () => this.#dispatcher.settled(HURRIED_FLUSH_MS),
+      whenCommandsIdle: () => this.#dispatcher.whenIdle(HURRIED_FLUSH_MS),
       stop: { commandId: `recall-${this.#startedAt}`, graceS: config.stop_grace_s, hurry },
       logger,
     })
@@ -281,12 +281,12 @@ export class Daemon {
    */
   async shutDown(hurry: AbortSignal, cause: 'stopped' | 'rebooted'): Promise<void> {
     const { config, logger } = this.#options
-    this.updates.stopped()
+    this.updates.onStopped()
     this.#dispatcher.drain()
     await this.#agents.settle()
     await this.#fates.attribute(this.#agents, cause)
     if (cause === 'stopped') await stopAll(this.#agents, withdraw, logger)
-    const running = [...this.#agents].filter((agent) => !agent.ended)
+    const running = [...this.#agents].filter((agent) => !agent.hasEnded)
     if (running.length > 0) logger.info({ agents: running.length }, 'stopping the agents')
     const commandId = `shutdown-${this.#startedAt}-${Date.now()}`
     const options = { commandId, graceS: config.stop_grace_s, hurry, cause }
@@ -310,8 +310,8 @@ export class Daemon {
   }
 
   /** Waits until due results have been sent, but not for replies of agents. */
-  async answered(): Promise<void> {
-    await this.#dispatcher.settled(HURRIED_FLUSH_MS)
+  async drainResults(): Promise<void> {
+    await this.#dispatcher.whenIdle(HURRIED_FLUSH_MS)
     await this.#link.ping(HURRIED_FLUSH_MS)
   }
 
@@ -321,10 +321,10 @@ export class Daemon {
     const start = systemClock.monotonic()
     const patience = () => (hurry.aborted ? HURRIED_FLUSH_MS : FLUSH_MS)
     const behind = () => [...this.#agents].some((agent) => agent.backlog > 0)
-    while (this.#link.up && behind() && systemClock.monotonic() - start < patience())
+    while (this.#link.isUp && behind() && systemClock.monotonic() - start < patience())
       await sleep(FLUSH_STEP_MS)
     this.#statuses.flush()
-    await this.#dispatcher.settled(patience())
+    await this.#dispatcher.whenIdle(patience())
     await this.#link.ping(patience())
   }
 
@@ -342,8 +342,8 @@ export class Daemon {
 
   #live(welcome: Welcome): ProtocolError[] {
     this.#statuses.flush()
-    const wrong = this.#standing.welcomed(welcome)
-    this.updates.accepted()
+    const wrong = this.#standing.onWelcome(welcome)
+    this.updates.onWelcomed()
     void this.#admission.runtimesKnown()
     return wrong
   }
@@ -352,9 +352,9 @@ export class Daemon {
     if (isCommand(message)) this.#dispatcher.take(message)
     switch (message.type) {
       case 'agent:ack':
-        return this.#standing.acknowledged(message)
+        return this.#standing.onAck(message)
       case 'agent:resend':
-        return this.#standing.asked(message)
+        return this.#standing.onResend(message)
       case 'protocol:error':
         this.#options.logger.warn({ error: message }, 'the server rejected a frame')
         return []
@@ -378,8 +378,8 @@ export class Daemon {
     })
   }
 
-  #removed(agent: Agent) {
-    this.#standing.removed(agent)
+  #onRemoved(agent: Agent) {
+    this.#standing.onRemoved(agent)
     this.#statuses.drop(agent.id)
   }
 

@@ -4,11 +4,11 @@ import { isDiskFull, shortageIn, systemCode } from '../platform/errors.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Command, CommandResult } from '../protocol/index.ts'
 import { AnsweredLater, type CommandContext, carryOut } from './commands.ts'
-import type { Ledger } from './ledger.ts'
+import type { CommandLog } from './ledger.ts'
 
 export interface DispatcherOptions {
   context: CommandContext
-  ledger: Ledger
+  ledger: CommandLog
   send(result: CommandResult): void
   logger: Logger
 }
@@ -50,7 +50,7 @@ export class Dispatcher {
   }
 
   /** Resolves when no command is in progress. @param withinMs maximum wait */
-  async settled(withinMs?: number) {
+  async whenIdle(withinMs?: number) {
     const settled = Promise.all(this.#running.values())
     await (withinMs === undefined ? settled : Promise.race([settled, sleep(withinMs)]))
   }

@@ -1,5 +1,5 @@
 import type { Agent } from '../agents/agent.ts'
-import type { Agents } from '../agents/agents.ts'
+import type { AgentPool } from '../agents/agents.ts'
 import type { Logger } from '../platform/log.ts'
 import { type Fate, findFate, type Shelter } from '../service/fate.ts'
 import type { Health } from './health.ts'
@@ -9,7 +9,7 @@ const LOOK_MS = 500
 /** Maximum time from a supervisor's signal to agents until the daemon knows why it was stopped, in ms. */
 const ASKED_MS = 5000
 
-export interface FatesOptions {
+export interface AgentsFateOptions {
   pid: number
   env: NodeJS.ProcessEnv
   health: Health
@@ -17,14 +17,14 @@ export interface FatesOptions {
 }
 
 /** Determines what happens to agents when this daemon ends. */
-export class Fates {
-  readonly #options: FatesOptions
+export class AgentsFate {
+  readonly #options: AgentsFateOptions
   #fate: Fate | undefined
   #looking: Promise<Fate | undefined> | undefined
   #first: Promise<Fate | undefined> | undefined
   #said = ''
 
-  constructor(options: FatesOptions) {
+  constructor(options: AgentsFateOptions) {
     this.#options = options
   }
 
@@ -50,8 +50,8 @@ export class Fates {
   doomed(agents: Iterable<Agent>): Agent[] {
     const fate = this.#fate
     if (!fate) return []
-    return [...agents].filter(({ ended, launching, process, run }) =>
-      ended || launching.queuedSince !== undefined
+    return [...agents].filter(({ hasEnded, launching, process, run }) =>
+      hasEnded || launching.queuedSince !== undefined
         ? false
         : process
           ? fate.ends(process.agent)
@@ -63,7 +63,7 @@ export class Fates {
    * Looks for the first time, after a delay, and records why agents ended together with an earlier daemon.
    * @param back restart those agents regardless of their restart policies
    */
-  start(agents: Agents, back: boolean) {
+  start(agents: AgentPool, back: boolean) {
     setTimeout(async () => {
       const fate = await this.look()
       if (!fate) return
@@ -76,9 +76,9 @@ export class Fates {
    * Records the cause for agents that ended before the daemon could stop them: its supervisor asks agents to
    * stop at the same time as the daemon.
    */
-  async attribute(agents: Agents, cause: 'stopped' | 'rebooted') {
+  async attribute(agents: AgentPool, cause: 'stopped' | 'rebooted') {
     const fate = this.#fate ?? (await this.#looking)
-    if (fate) for (const agent of this.quicker(agents)) agent.endedBy(cause)
+    if (fate) for (const agent of this.quicker(agents)) agent.markEndedBy(cause)
   }
 
   /** Returns the agents that a supervisor's signal has just ended. */

@@ -14,7 +14,7 @@ import type { Machine } from './machine.ts'
 /** Interval between checks of the state folder, in ms. */
 const LOOK_MS = 2000
 
-export interface GroundOptions {
+export interface StateFolderOptions {
   paths: StatePaths
   agents: Iterable<Agent>
   health: Health
@@ -25,12 +25,12 @@ export interface GroundOptions {
 }
 
 /** The state folder of a running daemon, which others may delete, move, replace, unmount or make read-only. */
-export class Ground {
-  readonly #options: GroundOptions
+export class StateFolder {
+  readonly #options: StateFolderOptions
   #first: string | undefined
   #timer: NodeJS.Timeout | undefined
 
-  constructor(options: GroundOptions) {
+  constructor(options: StateFolderOptions) {
     this.#options = options
   }
 
@@ -62,7 +62,7 @@ export class Ground {
   /** Ends all agents whose folders are gone with the state folder, except those that their leases keep. */
   async abandon(): Promise<void> {
     const { agents, graceS, logger } = this.#options
-    const running = [...agents].filter(({ ended }) => !ended)
+    const running = [...agents].filter(({ hasEnded }) => !hasEnded)
     for (const agent of running.filter(isKept))
       logger.warn(
         { agent_id: agent.id, pid: agent.process?.agent.pid },

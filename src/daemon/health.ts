@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import type { Runtime as AgentRuntime } from '../agents/runtimes/runtime.ts'
+import type { RuntimeAdapter as AgentRuntime } from '../agents/runtimes/runtime.ts'
 import { type Clock, foreignTime, type Timer } from '../platform/clock.ts'
 import type { Space } from '../platform/disk.ts'
 import { fingerprint, readJson, writeAtomic } from '../platform/files.ts'
@@ -51,16 +51,16 @@ export interface HealthOptions {
   memory(): Space
   clock: Clock
   nextRevision(): number
-  changed(status: MachineStatus): void
+  onChange(status: MachineStatus): void
   /** Called after the machine was asleep for this time. */
-  awake(asleepMs: number): void
+  onAwake(asleepMs: number): void
 }
 
 /** The machine's condition: its problems, with their time and remedy. */
 export class Health {
   readonly #options: HealthOptions
   readonly #problems = new Map<Code, HealthProblem>()
-  readonly #damaged: string[] = []
+  readonly reportDamaged: string[] = []
   #found: Runtime[]
   #update: object | undefined
   #revision: number
@@ -122,27 +122,27 @@ export class Health {
     const known = this.#problems.get(code)
     if (known && known.message === problem.message && known.until === problem.until) return
     this.#problems.set(code, { code, since: known?.since ?? this.#now(), ...problem })
-    this.#changed()
+    this.#onChange()
   }
 
   /** Sets the outcome of the last update, for the server. */
-  updated(update: object) {
+  setUpdate(update: object) {
     this.#update = update
-    this.#changed()
+    this.#onChange()
   }
 
   /** Reports that a damaged file of the state folder was moved to `path`. */
   damaged(path: string) {
-    this.#damaged.push(path)
+    this.reportDamaged.push(path)
     this.report('state_damaged', {
       severity: 'warning',
-      message: `Damaged files of the state folder were set aside: ${this.#damaged.join(', ')}.`,
+      message: `Damaged files of the state folder were set aside: ${this.reportDamaged.join(', ')}.`,
       remedy: 'Look at them, then delete them; restart the daemon to clear this.',
     })
   }
 
   clear(code: Code) {
-    if (this.#problems.delete(code)) this.#changed()
+    if (this.#problems.delete(code)) this.#onChange()
   }
 
   /** Reports problems of the account that agents' activity reveals. */
@@ -201,7 +201,7 @@ export class Health {
     } catch {
       // Only a cache.
     }
-    this.#changed()
+    this.#onChange()
   }
 
   #judge(found: Runtime, before: Runtime | undefined) {
@@ -251,7 +251,7 @@ export class Health {
         severity: 'info',
         message: `The machine was asleep, or its clock was set forward, for ${Math.round(asleep / 1000)} s until ${this.#now()}.`,
       })
-      this.#options.awake(asleep)
+      this.#options.onAwake(asleep)
     }
     this.#checkDisk()
     this.#checkMemory()
@@ -304,9 +304,9 @@ export class Health {
     else this.clear('memory_low')
   }
 
-  #changed() {
+  #onChange() {
     this.#revision = this.#options.nextRevision()
-    this.#options.changed(this.status())
+    this.#options.onChange(this.status())
   }
 
   #now() {

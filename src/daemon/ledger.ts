@@ -18,7 +18,7 @@ const Entry = z.object({ version: z.literal(1), result: CommandResult })
  * Results of commands, on disk. A repeated command is answered from here. A command without a result may have
  * begun; carrying it out again is harmless, because its effects have ids derived from the command.
  */
-export class Ledger {
+export class CommandLog {
   readonly #path: string
   readonly #results = new Map<string, CommandResult>()
   #fd: number

@@ -116,7 +116,7 @@ export async function runDaemon(
     }
     if (how === 'restart') {
       logger.info('restarting')
-      await daemon.answered()
+      await daemon.drainResults()
       await daemon.standDown(ending.hurry, ending.restartedByUnit())
       notifier?.close()
       how = ending.decided()
@@ -137,7 +137,7 @@ export async function runDaemon(
     } catch (error) {
       // Leave it to anything else that starts this daemon.
       logger.error({ err: error }, 'the daemon could not be restarted')
-      daemon.updates.notRelaunched()
+      daemon.updates.onRelaunchFailed()
       return EXIT_RESTART
     }
   } finally {

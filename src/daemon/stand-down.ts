@@ -1,19 +1,19 @@
 import type { Agent } from '../agents/agent.ts'
-import type { Agents } from '../agents/agents.ts'
+import type { AgentPool } from '../agents/agents.ts'
 import type { StopOptions } from '../agents/end.ts'
 import { haveBack, recall } from '../agents/recall.ts'
 import type { Logger } from '../platform/log.ts'
-import type { Fates } from './fates.ts'
+import type { AgentsFate } from './fates.ts'
 
 export interface StandDown {
-  agents: Agents
-  fates: Fates
+  agents: AgentPool
+  fates: AgentsFate
   /** True if the supervisor that ends agents with the daemon has already signaled them. */
   signaled: boolean
   /** Leaves further commands to the next daemon. */
   takeNoCommands(): void
   /** Resolves when no command is in progress, or after a timeout. */
-  commandsSettled(): Promise<void>
+  whenCommandsIdle(): Promise<void>
   stop: Omit<StopOptions, 'cause'>
   logger: Logger
 }
@@ -23,19 +23,19 @@ export interface StandDown {
  * resumes them.
  */
 export async function standDown(options: StandDown): Promise<void> {
-  const { agents, fates, signaled, takeNoCommands, commandsSettled, stop, logger } = options
+  const { agents, fates, signaled, takeNoCommands, whenCommandsIdle, stop, logger } = options
   // The supervisor's settings may have changed since the last look.
   const fate = await fates.look()
   if (fate) {
     // Include agents that are still coming back from the previous restart: they would be started, and killed
     // at once.
     takeNoCommands()
-    await commandsSettled()
+    await whenCommandsIdle()
     await agents.settle()
   }
   const quicker = signaled ? fates.quicker(agents) : []
   const doomed = fates.doomed(agents)
-  const running = [...agents].filter(({ ended }) => !ended).length
+  const running = [...agents].filter(({ hasEnded }) => !hasEnded).length
   if (!fate || doomed.length + quicker.length === 0) {
     if (running > 0) logger.info('the agents keep running')
     return
@@ -47,7 +47,7 @@ export async function standDown(options: StandDown): Promise<void> {
   const why = `It was stopped for a restart of the daemon, because ${fate.by} would have ended it.`
   const note = async (agent: Agent) => {
     haveBack(agent, why)
-    agent.endedBy('stopped')
+    agent.markEndedBy('stopped')
     agent.explain(why)
   }
   await stopAll(quicker, note, logger)

@@ -10,7 +10,7 @@ const MOST_AHEAD_BYTES = 2 ** 36
 /** Time for a server to ask for a valid offset after an invalid one, in ms. */
 const PATIENCE_MS = 30_000
 
-export interface StandingOptions {
+export interface ServerOffsetsOptions {
   agents: Iterable<Agent> & { find(agentId: string): Agent | undefined }
   outbox: Outbox
   clock: Clock
@@ -18,14 +18,14 @@ export interface StandingOptions {
 }
 
 /** Checks the server's statements about its copies of the journals, and passes them to the outbox. */
-export class Standing {
-  readonly #options: StandingOptions
+export class ServerOffsets {
+  readonly #options: ServerOffsetsOptions
   /** Agents removed since the last link ended: the server may still mention them. */
   readonly #removed = new Set<string>()
   /** Agents whose activity is held back, each with the timer that ends this. */
   readonly #held = new Map<Agent, Timer>()
 
-  constructor(options: StandingOptions) {
+  constructor(options: ServerOffsetsOptions) {
     this.#options = options
   }
 
@@ -34,7 +34,7 @@ export class Standing {
    * continues in a new generation.
    * @returns the faults of the welcome
    */
-  welcomed({ offsets, journals }: Welcome): ProtocolError[] {
+  onWelcome({ offsets, journals }: Welcome): ProtocolError[] {
     const { agents, outbox, clock } = this.#options
     const problems = new Map<string, string>()
     for (const agent of agents) {
@@ -54,7 +54,7 @@ export class Standing {
   }
 
   /** Applies the valid offsets. @returns the faults of the others */
-  acknowledged({ type, offsets }: Ack): ProtocolError[] {
+  onAck({ type, offsets }: Ack): ProtocolError[] {
     const { agents, outbox } = this.#options
     const problems = new Map<string, string>()
     for (const [id, offset] of Object.entries(offsets)) {
@@ -68,7 +68,7 @@ export class Standing {
   }
 
   /** Resends what the server asks for. @returns the fault of the request, if any */
-  asked({ type, agent_id, from }: Resend): ProtocolError[] {
+  onResend({ type, agent_id, from }: Resend): ProtocolError[] {
     const { agents, outbox } = this.#options
     const agent = agents.find(agent_id)
     if (!agent && this.#removed.has(agent_id)) return []
@@ -81,14 +81,14 @@ export class Standing {
   }
 
   /** Handles the loss of the link. */
-  parted() {
+  onDisconnected() {
     this.#options.outbox.close()
-    for (const agent of this.#options.agents) agent.parted()
+    for (const agent of this.#options.agents) agent.onDisconnected()
     for (const agent of this.#held.keys()) this.#release(agent)
     this.#removed.clear()
   }
 
-  removed(agent: Agent) {
+  onRemoved(agent: Agent) {
     this.#removed.add(agent.id)
     this.#release(agent)
     this.#options.outbox.drop(agent)

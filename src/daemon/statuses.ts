@@ -2,10 +2,10 @@ import type { Agent } from '../agents/agent.ts'
 import type { FromDaemon, MachineStatus } from '../protocol/index.ts'
 
 /** Connection that sends statuses. */
-export interface Teller {
-  readonly up: boolean
+export interface StatusConnection {
+  readonly isUp: boolean
   /** True while the send buffer is full, and further messages must wait. */
-  readonly busy: boolean
+  readonly isBusy: boolean
   send(message: FromDaemon): boolean
 }
 
@@ -13,14 +13,14 @@ export interface Teller {
  * Sends the server changed statuses, at most once per turn of the event loop. A greeting includes all
  * statuses; changes between it and the server's welcome are kept and sent after the welcome.
  */
-export class Statuses {
-  readonly #link: Teller
+export class StatusSender {
+  readonly #link: StatusConnection
   readonly #changed = new Set<Agent>()
   readonly #removed = new Set<string>()
   #machine: (() => MachineStatus) | undefined
   #scheduled = false
 
-  constructor(link: Teller) {
+  constructor(link: StatusConnection) {
     this.#link = link
   }
 
@@ -49,7 +49,7 @@ export class Statuses {
 
   /** Sends as much as the link accepts; the rest follows when it is no longer busy. */
   flush() {
-    if (!this.#link.up) return
+    if (!this.#link.isUp) return
     // Removals first: the id may already belong to another agent.
     for (const agent_id of this.#removed) this.#link.send({ type: 'agent:removed', agent_id })
     if (this.#machine) this.#link.send({ type: 'machine:status', ...this.#machine() })
@@ -57,7 +57,7 @@ export class Statuses {
     this.#machine = undefined
     for (const agent of this.#changed) {
       // A thousand statuses of a MiB each would end the link, and every link after it.
-      if (this.#link.busy) return
+      if (this.#link.isBusy) return
       this.#changed.delete(agent)
       this.#link.send({ type: 'agent:status', ...agent.status() })
     }

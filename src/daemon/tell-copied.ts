@@ -10,7 +10,7 @@ import { type Machine, MachineRecord } from './machine.ts'
 import { examineOrigin } from './origin.ts'
 
 /** Warns that the state folder is a copy, so that another machine may have the same identity. */
-export function tellCopied(
+export function warnOfCopy(
   { machine_id }: Machine,
   { dir }: StatePaths,
   health: Health,
@@ -36,7 +36,7 @@ export function tellCopied(
 }
 
 /** Reports that another machine with the same identity has replaced this machine at the server. */
-export function tellSuperseded(message: string, { dir }: StatePaths, health: Health) {
+export function warnOfReplacement(message: string, { dir }: StatePaths, health: Health) {
   health.report('state_copied', {
     severity: 'error',
     message: `${visible(message)} This daemon stays cut off until it is restarted.`,

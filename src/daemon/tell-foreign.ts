@@ -7,7 +7,7 @@ import type { Health } from './health.ts'
  * Reports agents of another user. The state folder has changed hands without `service install`, which ends
  * agents first.
  */
-export function tellForeign(agents: Iterable<Agent>, health: Health, logger: Logger) {
+export function warnOfForeignAgents(agents: Iterable<Agent>, health: Health, logger: Logger) {
   const ids = [...agents]
     .filter(isForeign)
     .map(({ id }) => id)

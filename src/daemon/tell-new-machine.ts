@@ -12,7 +12,7 @@ import type { Machine } from './machine.ts'
  * the previous folder was deleted or moved. The machine keeps its identity only if a copy of it is next to
  * its key.
  */
-export function tellNewMachine(
+export function warnOfNewMachine(
   { machine_id, isNew, restored }: Machine,
   paths: StatePaths,
   health: Health,

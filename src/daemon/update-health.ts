@@ -4,19 +4,19 @@ import type { Health } from './health.ts'
 
 /** Reports problems with updates as part of the machine's condition. */
 export class UpdateHealth {
-  readonly #health: Pick<Health, 'updated' | 'report' | 'clear'>
+  readonly #health: Pick<Health, 'setUpdate' | 'report' | 'clear'>
   /** Error of the last search for a newer version. A failed update takes precedence. */
   #blind: CommandError | undefined
   #failed: { to: string; error: CommandError } | undefined
 
-  constructor(health: Pick<Health, 'updated' | 'report' | 'clear'>) {
+  constructor(health: Pick<Health, 'setUpdate' | 'report' | 'clear'>) {
     this.#health = health
   }
 
   /** Records a change in the record of the last update. */
-  updated(record: UpdateRecord) {
+  onUpdate(record: UpdateRecord) {
     const { outcome, origin, error, to = record.requested } = record
-    this.#health.updated(publicRecord(record))
+    this.#health.setUpdate(publicRecord(record))
     if (outcome === 'succeeded') this.#failed = undefined
     // The user who orders an update hears of its failure. The machine reports what no user ordered, and
     // faulty versions.
@@ -26,7 +26,7 @@ export class UpdateHealth {
   }
 
   /** Records a search by the schedule. @param error reason if the registry did not answer */
-  looked(error?: CommandError) {
+  onLooked(error?: CommandError) {
     this.#blind = error
     this.#tell()
   }

@@ -1,5 +1,5 @@
 import type { Agent } from '../agents/agent.ts'
-import type { Agents } from '../agents/agents.ts'
+import type { AgentPool } from '../agents/agents.ts'
 import { boundStderr, returnBytes } from '../agents/journal-space.ts'
 import { renewLease } from '../agents/launch.ts'
 import { checkProgram } from '../agents/program-gone.ts'
@@ -24,9 +24,9 @@ const SLICE_MS = 4
 const DAY_MS = 24 * 3_600_000
 
 export interface UpkeepOptions {
-  agents: Agents
+  agents: AgentPool
   /** Reports whether the server is connected: only then are agents' leases renewed. */
-  connected(): boolean
+  isConnected(): boolean
   /** Maximum acknowledged activity that stays on this machine, per agent, in bytes. */
   journalCapBytes: number
   retainEndedDays: number
@@ -47,10 +47,10 @@ export class Upkeep {
   }
 
   start() {
-    const { agents, connected } = this.#options
+    const { agents, isConnected } = this.#options
     this.#every(SAVE_MS, (agent) => {
       agents.save(agent, { changed: true })
-      if (connected()) this.#renew(agent)
+      if (isConnected()) this.#renew(agent)
     })
     this.#every(CHECK_MS, (agent) => {
       agents.check(agent)
@@ -97,7 +97,7 @@ export class Upkeep {
 
   #renew(agent: Agent) {
     const { lease } = agent.record.spec
-    if (agent.ended || !lease || lease.action === 'keep') return
+    if (agent.hasEnded || !lease || lease.action === 'keep') return
     const now = this.#options.clock.monotonic()
     if (now - (this.#renewed.get(agent) ?? -RENEW_MS) < Math.min(RENEW_MS, (lease.after_s * 1000) / 4)) return
     renewLease(agent)
@@ -109,7 +109,7 @@ export class Upkeep {
     await returnBytes(agent, journalCapBytes)
     boundStderr(agent)
     const { since } = agent.snapshot
-    if (!agent.ended || agent.backlog > 0 || clock.now() - Date.parse(since) < retainEndedDays * DAY_MS)
+    if (!agent.hasEnded || agent.backlog > 0 || clock.now() - Date.parse(since) < retainEndedDays * DAY_MS)
       return
     logger.info({ agent_id: agent.id, ended: since }, 'agent removed: it ended long ago')
     await agents.remove(agent)

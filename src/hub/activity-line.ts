@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { AnyEvent, JournalName, Offset } from '../protocol/index.ts'
 
 /** A line of `activity.jsonl`: bytes `[from, to)` of an agent's journal, as events. */
-const ActivityLine = z.object({
+const JournalLine = z.object({
   from: Offset,
   to: Offset,
   /** Generation of the journal; absent for the first. */
@@ -11,10 +11,10 @@ const ActivityLine = z.object({
   shift: z._default(Offset, 0),
   events: z.array(AnyEvent),
 })
-export type ActivityLine = z.infer<typeof ActivityLine>
+export type JournalLine = z.infer<typeof JournalLine>
 
 /** A line without its events. */
-export type LineHead = Omit<ActivityLine, 'events'>
+export type LineHead = Omit<JournalLine, 'events'>
 
 /** Number of bytes at the start of a line that `lineRange` needs. */
 export const HEAD_BYTES = 64
@@ -50,9 +50,9 @@ export function wholeLine(line: Buffer): LineHead | undefined {
 }
 
 /** Returns a parsed line; undefined for a damaged one. */
-export function parseLine(line: string): ActivityLine | undefined {
+export function parseLine(line: string): JournalLine | undefined {
   try {
-    const parsed = ActivityLine.safeParse(JSON.parse(line))
+    const parsed = JournalLine.safeParse(JSON.parse(line))
     return parsed.success ? parsed.data : undefined
   } catch {
     return undefined

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { setAside } from '../platform/files.ts'
 import type { Activity, AnyEvent } from '../protocol/index.ts'
-import { type ActivityLine, type EventId, type LineHead, lineOf, wholeLine } from './activity-line.ts'
+import { type EventId, type JournalLine, type LineHead, lineOf, wholeLine } from './activity-line.ts'
 import { type Chunk, readChunk, seek } from './activity-read.ts'
 import { AppendFile, lastNewline } from './append-file.ts'
 
@@ -30,7 +30,7 @@ const RUNS_ON: readonly AnyEvent['kind'][] = ['text_delta', 'thinking_delta', 't
 export type Verdict = 'taken' | 'known' | 'gap' | 'full' | 'beyond'
 
 /** The file with the activity of one agent, exactly once and in order. */
-export class ActivityLog {
+export class EventJournal {
   readonly #file: AppendFile
   /** Journal offset up to which everything is on the disk. */
   #have: number
@@ -85,12 +85,12 @@ export class ActivityLog {
   }
 
   /** Machine offset up to which everything is on the disk; acknowledged to the daemon. */
-  get acknowledged() {
+  get ackOffset() {
     return this.#have - this.#shift
   }
 
   /** Machine offset from which the daemon should continue. */
-  get wanted() {
+  get wantedOffset() {
     return this.#received - this.#shift
   }
 
@@ -102,7 +102,7 @@ export class ActivityLog {
   /** Takes a frame. @param begin first byte that the machine still has; earlier activity is not requested */
   take({ from, to, journal = this.#journal, events }: Activity, begin: number): Verdict {
     if (this.#turning) return 'full'
-    const wanted = this.wanted
+    const wanted = this.wantedOffset
     if (to <= wanted) return 'known'
     if (from > wanted && from !== begin) return 'gap'
     if (this.full) return 'full'
@@ -185,7 +185,7 @@ export class ActivityLog {
  * Yields a range of a journal as lines of the file. Lines are split where an event begins, so each is
  * complete.
  */
-function* linesOf(range: Omit<ActivityLine, 'events'>, events: AnyEvent[]): Iterable<string> {
+function* linesOf(range: Omit<JournalLine, 'events'>, events: AnyEvent[]): Iterable<string> {
   let from = range.from
   let texts: string[] = []
   let chars = 0

@@ -5,7 +5,7 @@ import type { Clock, Timer } from '../platform/clock.ts'
 import { isDiskFull, systemCode } from '../platform/errors.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Activity } from '../protocol/index.ts'
-import { ActivityLog, type Verdict } from './activity-log.ts'
+import { EventJournal, type Verdict } from './activity-log.ts'
 import { makeAgentFolder } from './agent-folder.ts'
 
 /** Time to gather frames before writing them together, in milliseconds: a hundred frames cost the same as one. */
@@ -25,19 +25,19 @@ export interface StoreProblem {
   remedy: string
 }
 
-export interface ActivityStoreOptions {
+export interface JournalStoreOptions {
   /** Folder with a folder per agent. */
   dir: string
   clock: Clock
   logger: Logger
   /** Called with the agents whose logs have grown on the disk. Others may have room again, too. */
-  committed(keys: string[]): void
+  onCommitted(keys: string[]): void
 }
 
 /** The activity of all agents, written to the disk in groups. Agents are identified by folder name. */
-export class ActivityStore {
-  readonly #options: ActivityStoreOptions
-  readonly #logs = new Map<string, ActivityLog>()
+export class JournalStore {
+  readonly #options: JournalStoreOptions
+  readonly #logs = new Map<string, EventJournal>()
   /** Agents with activity waiting for the disk, and their machines. */
   readonly #dirty = new Map<string, string>()
   /** Agents in `#dirty` whose last write failed, with the time of the next try. */
@@ -51,7 +51,7 @@ export class ActivityStore {
   #problem: StoreProblem | undefined
   #closed = false
 
-  constructor(options: ActivityStoreOptions) {
+  constructor(options: JournalStoreOptions) {
     this.#options = options
   }
 
@@ -64,10 +64,10 @@ export class ActivityStore {
     return join(this.#options.dir, key)
   }
 
-  log(key: string): ActivityLog {
+  log(key: string): EventJournal {
     let log = this.#logs.get(key)
     if (!log) {
-      log = new ActivityLog(join(this.folder(key), 'activity.jsonl'), (aside) =>
+      log = new EventJournal(join(this.folder(key), 'activity.jsonl'), (aside) =>
         this.#options.logger.error({ agent: key, aside }, 'damaged activity set aside'),
       )
       this.#logs.set(key, log)
@@ -221,7 +221,7 @@ export class ActivityStore {
       this.#waiting += waiting
       this.#waitingOf.set(machineId, this.waitingOf(machineId) + waiting)
     }
-    this.#options.committed(dirty.flatMap(([id], n) => (done[n] ? [id] : [])))
+    this.#options.onCommitted(dirty.flatMap(([id], n) => (done[n] ? [id] : [])))
   }
 
   #report(error: unknown) {

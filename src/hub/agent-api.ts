@@ -9,9 +9,9 @@ import {
 } from '../protocol/index.ts'
 import type { AgentRef } from './agents.ts'
 import type { Trails } from './audit/trail.ts'
-import { Fault } from './fault.ts'
+import { HttpError } from './fault.ts'
 import type { Follower } from './gate/followers.ts'
-import { page } from './history.ts'
+import { eventPage } from './history.ts'
 import { described, type Lookup, type LookupContext, noAgent } from './lookup.ts'
 import type { Quotas } from './quotas.ts'
 import { longJson } from './readable-json.ts'
@@ -75,7 +75,7 @@ export function agentRoutes(app: Hono, context: AgentContext) {
       const machine_id = known?.agent_id === agent_id ? known.machine_id : lookup.machineOf(c, agent_id)
       const isGone = () => agents.get({ machine_id, agent_id })?.gone === true
       if (name === 'remove' && isGone()) {
-        await trails.ordered(c, machine_id, parsed)
+        await trails.onOrder(c, machine_id, parsed)
         trails.confirm(c)
         // The machine may have reconnected with the agent in the meantime.
         if (isGone()) {
@@ -99,19 +99,19 @@ export function agentRoutes(app: Hono, context: AgentContext) {
     if (to === ref.machine_id) return c.json(viewOf(ref))
     const from = machines.get(ref.machine_id)
     if (from?.connected && !gone && c.req.query('force') !== 'true')
-      throw new Fault(409, 'machine_connected', `${described(from)} is connected and has the agent.`, {
+      throw new HttpError(409, 'machine_connected', `${described(from)} is connected and has the agent.`, {
         remedy:
           'Stop its daemon first. Or use force: the agent on that machine then counts as a different agent.',
       })
     if (lookup.ordered(ref.agent_id).includes(to)) throw exists(ref.agent_id)
     agents.move(ref, to)
-    quotas.changed()
+    quotas.onChange()
     switchboard.renew(to)
     return c.json(viewOf({ ...ref, machine_id: to }))
   })
 
   app.get('/api/agents/:agent_id/events', async (c) =>
-    longJson(c, { ...(await page(store.log(keyOf(c)), eventIdOf(c), pageLimit(c))) }),
+    longJson(c, { ...(await eventPage(store.log(keyOf(c)), eventIdOf(c), pageLimit(c))) }),
   )
   app.get('/api/agents/:agent_id/stream', (c) => {
     const [key, after] = [keyOf(c), eventIdOf(c)]
@@ -145,7 +145,7 @@ export function agentRoutes(app: Hono, context: AgentContext) {
         ? 'history_bytes'
         : undefined
     if (!full) return
-    throw new Fault(
+    throw new HttpError(
       429,
       `machine_${full}`,
       `This machine has reached its limit on the hub: ${quotas.limit(full)} (${full}).`,
@@ -158,4 +158,4 @@ export function agentRoutes(app: Hono, context: AgentContext) {
 }
 
 const exists = (agentId: string) =>
-  new Fault(409, 'agent_exists', `Agent ${agentId} already exists.`, { path: 'agent_id' })
+  new HttpError(409, 'agent_exists', `Agent ${agentId} already exists.`, { path: 'agent_id' })

@@ -6,11 +6,11 @@ import { UserError } from '../platform/errors.ts'
 import { clearTemporary, ensurePrivateDir, readJson, setAside, writeAtomic } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
 import { AgentId, AgentStatus, type Hello, type HubAgent, type Welcome } from '../protocol/index.ts'
-import { type ActivityStore, clearRemoved } from './activity-store.ts'
+import { clearRemoved, type JournalStore } from './activity-store.ts'
 import { agentIdOf, folderFor, makeAgentFolder } from './agent-folder.ts'
-import type { Feed } from './feed.ts'
-import type { Saver } from './saver.ts'
-import { StatusRoom } from './status-room.ts'
+import type { ChangeFeed } from './feed.ts'
+import type { DebouncedWriter } from './saver.ts'
+import { StatusLimits } from './status-room.ts'
 
 /** Number of agents of a greeting to handle before yielding to other work. */
 const GREETED_AT_ONCE = 100
@@ -45,15 +45,15 @@ export interface Owner {
 }
 
 /** Journal offsets and generations for a welcome. */
-export type Standing = Required<Pick<Welcome, 'offsets' | 'journals'>>
+export type GreetingOffsets = Required<Pick<Welcome, 'offsets' | 'journals'>>
 
-export interface AgentsOptions {
+export interface AgentRegistryOptions {
   dir: string
-  store: ActivityStore
-  feed: Feed
-  saver: Saver
+  store: JournalStore
+  feed: ChangeFeed
+  saver: DebouncedWriter
   logger: Logger
-  connected(machineId: string): boolean
+  isConnected(machineId: string): boolean
   machineName(machineId: string): string | undefined
   /** Reports whether a remembered command started this agent and no later one removed it. */
   hasStarted(ref: AgentRef): boolean
@@ -62,15 +62,15 @@ export interface AgentsOptions {
 }
 
 /** All agents of all machines, with their latest statuses and history offsets. */
-export class Agents {
-  readonly #options: AgentsOptions
+export class AgentRegistry {
+  readonly #options: AgentRegistryOptions
   /** By folder name. */
   readonly #records = new Map<string, AgentRecord>()
-  readonly #room = new StatusRoom()
+  readonly #room = new StatusLimits()
   /** By machine and id. */
   readonly #machines = new Map<string, Map<string, AgentRecord>>()
 
-  constructor(options: AgentsOptions) {
+  constructor(options: AgentRegistryOptions) {
     this.#options = options
     const { dir, store, logger } = options
     ensurePrivateDir(dir)
@@ -95,7 +95,7 @@ export class Agents {
    * @param isPresent reports whether this is still the machine's connection: it may be removed in the meantime
    * @returns the offsets of the agents' histories
    */
-  async greeted(hello: Hello, isPresent: () => boolean): Promise<Standing> {
+  async onHello(hello: Hello, isPresent: () => boolean): Promise<GreetingOffsets> {
     const { machine_id, agents, capabilities } = hello
     const { store, logger } = this.#options
     const listed = new Set<string>()
@@ -112,15 +112,15 @@ export class Agents {
       this.#take(record, status)
       listed.add(agent_id)
       const log = store.log(record.key)
-      if (log.acknowledged > end && !capabilities.includes('journal:generations')) {
+      if (log.ackOffset > end && !capabilities.includes('journal:generations')) {
         logger.warn(
-          { machine_id, agent_id, have: log.acknowledged, end },
+          { machine_id, agent_id, have: log.ackOffset, end },
           'the machine has lost the end of a journal',
         )
         await log.turn(end)
         if (!isPresent()) return { offsets: {}, journals: {} }
       }
-      offsets.push([agent_id, log.acknowledged])
+      offsets.push([agent_id, log.ackOffset])
       if (log.journal !== undefined) journals.push([agent_id, log.journal])
     }
     for (const record of [...this.#of(machine_id)])
@@ -146,7 +146,7 @@ export class Agents {
   }
 
   /** Records that a command started the agent. Written to the disk on return unless that fails. */
-  started(ref: AgentRef) {
+  onStarted(ref: AgentRef) {
     const record = this.#claim(ref)
     if (!record || record.ordered) return
     record.ordered = true
@@ -154,7 +154,7 @@ export class Agents {
   }
 
   /** Marks an agent as gone: its machine no longer has it. */
-  removed(ref: AgentRef) {
+  onRemoved(ref: AgentRef) {
     const record = this.#find(ref)
     if (record && !record.gone) this.#lose(record)
   }
@@ -272,7 +272,7 @@ export class Agents {
 
   #view(record: AgentRecord, status = record.status): HubAgent | undefined {
     const { key, machine_id, gone, ordered } = record
-    const { connected, machineName, store } = this.#options
+    const { isConnected, machineName, store } = this.#options
     const machine_name = machineName(machine_id)
     if (!status) return undefined
     const { have, shift } = store.log(key)
@@ -283,7 +283,7 @@ export class Agents {
       end: shifted(status.end, shift),
       machine_id,
       ...(machine_name !== undefined && { machine_name }),
-      connected: connected(machine_id),
+      connected: isConnected(machine_id),
       offset: have,
       ...(gone && { gone }),
       ...(ordered === false && { claimed: true }),
@@ -345,14 +345,14 @@ export class Agents {
   #take(record: AgentRecord, status: AgentStatus) {
     record.status = this.#room.fit(record, status)
     record.gone = false
-    this.#changed(record)
+    this.#onChange(record)
   }
 
   #lose(record: AgentRecord) {
     // Without a status, there is nothing to show.
     if (!record.status) return this.forget(record)
     record.gone = true
-    this.#changed(record)
+    this.#onChange(record)
   }
 
   #load(key: string) {
@@ -365,7 +365,7 @@ export class Agents {
       this.#options.logger.error({ agent_id: key, aside: setAside(path) }, 'damaged status set aside')
   }
 
-  #changed(record: AgentRecord) {
+  #onChange(record: AgentRecord) {
     this.#save(record)
     this.#options.feed.publish({ kind: 'agent', key: record.key })
   }

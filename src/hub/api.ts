@@ -13,11 +13,11 @@ import { agentRoutes } from './agent-api.ts'
 import { auditRoutes } from './audit/api.ts'
 import type { Audit } from './audit/audit.ts'
 import type { Trails } from './audit/trail.ts'
-import { callerOf, letCallersIn } from './callers.ts'
-import type { Commands } from './commands.ts'
-import { enrolmentRoutes } from './enrolment-api.ts'
-import type { Enrolments } from './enrolments.ts'
-import { Fault, faultIn } from './fault.ts'
+import { authenticate, callerOf } from './callers.ts'
+import type { CommandQueue } from './commands.ts'
+import { enrollmentRoutes } from './enrolment-api.ts'
+import type { Enrollments } from './enrolments.ts'
+import { HttpError, httpErrorOf } from './fault.ts'
 import type { Gate } from './gate/gate.ts'
 import { isUnused, keyRoutes } from './key-api.ts'
 import type { Keys } from './keys.ts'
@@ -37,10 +37,10 @@ export interface ApiContext extends StreamContext {
   open: OpenRequests
   audit: Audit
   trails: Trails
-  commands: Commands
+  commands: CommandQueue
   switchboard: Switchboard
   quotas: Quotas
-  enrolments: Enrolments
+  enrolments: Enrollments
   /** Folder with releases to install machines from; may be missing. */
   releases: string
   gate: Gate
@@ -74,8 +74,8 @@ export function api(context: ApiContext): Hono {
   const lookup = new Lookup(context)
 
   app.onError((error, c) => {
-    if (!(error instanceof Fault)) gate.failed(overHttp(c).incoming, { err: error, path: c.req.path })
-    const fault = faultIn(error)
+    if (!(error instanceof HttpError)) gate.onFailedKey(overHttp(c).incoming, { err: error, path: c.req.path })
+    const fault = httpErrorOf(error)
     if (fault) return c.json({ error: fault.error }, fault.status, fault.headers)
     return c.json({ error: { code: 'internal', message: error.message } }, 500)
   })
@@ -87,7 +87,7 @@ export function api(context: ApiContext): Hono {
   app.use(async (c, next) => {
     // Prevents DNS rebinding: a web page could point its own host name at 127.0.0.1 and call this API.
     if (loopback && !isLoopback(hostName(c.req.header('host'))))
-      throw new Fault(
+      throw new HttpError(
         403,
         'forbidden_host',
         'This hub answers only requests to a loopback name of this machine.',
@@ -98,7 +98,7 @@ export function api(context: ApiContext): Hono {
     await next()
     c.header('x-content-type-options', 'nosniff')
   })
-  app.use(letCallersIn(context))
+  app.use(authenticate(context))
 
   app.get('/health', (c) => {
     const { problem } = store
@@ -143,7 +143,7 @@ export function api(context: ApiContext): Hono {
     const { name } = parse(RenameRequest, await jsonBody(c))
     const other = machines.all().find((each) => each.machine_id !== machine_id && goesBy(each, name))
     if (other)
-      throw new Fault(409, 'name_taken', `${described(other)} already has that name or id.`, {
+      throw new HttpError(409, 'name_taken', `${described(other)} already has that name or id.`, {
         path: 'name',
         remedy: 'Choose another name, or rename or remove that machine.',
       })
@@ -159,7 +159,7 @@ export function api(context: ApiContext): Hono {
     const machine = lookup.machine(id)
     const { machine_id, connected } = machine
     if (connected && c.req.query('force') !== 'true')
-      throw new Fault(409, 'machine_connected', `${described(machine)} is connected.`, {
+      throw new HttpError(409, 'machine_connected', `${described(machine)} is connected.`, {
         remedy:
           'Stop its daemon first. Or use force: its agents keep running, but the hub no longer sees them.',
       })
@@ -171,7 +171,7 @@ export function api(context: ApiContext): Hono {
     return c.json({ revoked_keys: revoked, shared_keys: shared })
   })
   keyRoutes(app, context)
-  enrolmentRoutes(app, context)
+  enrollmentRoutes(app, context)
   for (const [name, type] of Object.entries(MACHINE_COMMANDS))
     app.post(`/api/machines/:machine_id/${name}`, async (c) => {
       const { machine_id } = lookup.machine(machineIn(c))
@@ -206,7 +206,7 @@ export function api(context: ApiContext): Hono {
       // Before `ordered`: a refused command is not recorded as an order, only counted.
       commands.check(machineId, order)
       const there = machines.get(machineId)
-      await trails.ordered(c, machineId, parsed)
+      await trails.onOrder(c, machineId, parsed)
       // The same command may have arrived in the meantime, or the machine may have been removed.
       if (there) lookup.machine(machineId)
       if (!commands.get(command_id)) allowed()
@@ -214,14 +214,14 @@ export function api(context: ApiContext): Hono {
     const known = commands.get(command_id)
     trails.confirm(c)
     const taken = await commands.submit(machineId, order)
-    if (known) trails.repeated(c, taken, parsed)
-    else trails.handed(c)
+    if (known) trails.onRepeated(c, taken, parsed)
+    else trails.onHandedOver(c)
     return outcome(c, command_id)
   }
 
   async function outcome(c: Context, commandId: string) {
     const known = await commands.wait(commandId, waitMs(c), c.req.raw.signal)
-    if (!known) throw new Fault(404, 'command_not_found', `Command ${commandId} not found.`)
+    if (!known) throw new HttpError(404, 'command_not_found', `Command ${commandId} not found.`)
     return c.json(known, known.state === 'succeeded' ? 200 : known.state === 'failed' ? 422 : 202)
   }
 

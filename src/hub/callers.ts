@@ -2,7 +2,7 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { visible } from '../platform/visible.ts'
 import { covers, routeOf } from './access.ts'
 import type { Trails } from './audit/trail.ts'
-import { Fault } from './fault.ts'
+import { HttpError } from './fault.ts'
 import { type Gate, tooManyFailures } from './gate/gate.ts'
 import type { OpenRequests } from './open-requests.ts'
 import { overHttp } from './request.ts'
@@ -13,7 +13,7 @@ const callers = new WeakMap<Context, Caller>()
 /** Returns the caller of a request; undefined for requests that need no key. */
 export const callerOf = (c: Context): Caller | undefined => callers.get(c)
 
-export interface CallersOptions {
+export interface AuthenticateOptions {
   people: UserKeys
   trails: Trails
   open: OpenRequests
@@ -21,20 +21,20 @@ export interface CallersOptions {
 }
 
 /** Returns the middleware that authenticates and authorizes requests. */
-export function letCallersIn({ people, trails, open, gate }: CallersOptions): MiddlewareHandler {
+export function authenticate({ people, trails, open, gate }: AuthenticateOptions): MiddlewareHandler {
   return async (c, next) => {
     const route = routeOf(c)
-    if (route === 'closed') throw new Fault(403, 'forbidden', 'This request is not allowed for any key.')
+    if (route === 'closed') throw new HttpError(403, 'forbidden', 'This request is not allowed for any key.')
     if (route?.role === 'anyone' || (!route && !c.req.path.startsWith('/api/'))) return next()
     const shown = c.req.header('authorization')
     const caller = people.callerWith(shown)
     if (!caller) {
       if (shown !== undefined) {
-        trails.denied(c, route, 'unauthorized')
+        trails.onDenied(c, route, 'unauthorized')
         refuse(c, gate, 'user key')
       }
       c.header('www-authenticate', 'Bearer')
-      throw new Fault(401, 'unauthorized', 'This request needs a user key.', {
+      throw new HttpError(401, 'unauthorized', 'This request needs a user key.', {
         remedy: 'Send it as `Authorization: Bearer KEY`.',
       })
     }
@@ -42,12 +42,12 @@ export function letCallersIn({ people, trails, open, gate }: CallersOptions): Mi
     try {
       gate.admitClient(overHttp(c).incoming, caller.key_id)
     } catch (error) {
-      trails.denied(c, route, 'too_many_clients')
+      trails.onDenied(c, route, 'too_many_clients')
       throw error
     }
     if (route && !covers(caller.role, route.role)) {
-      trails.denied(c, route, 'forbidden')
-      throw new Fault(
+      trails.onDenied(c, route, 'forbidden')
+      throw new HttpError(
         403,
         'forbidden',
         `This request needs a key with the role ${route.role}; ${visible(caller.name)} has the role ${caller.role}.`,

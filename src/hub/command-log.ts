@@ -88,14 +88,14 @@ export class CommandLog {
     })
   }
 
-  get bloated() {
+  get isBloated() {
     return this.#file.size > Math.max(REWRITE_BYTES, 2 * this.#rewrittenBytes)
   }
 
   /** Replaces the content of the file with these lines, if the file is still bloated. */
   rewrite(lines: () => CommandLine[]): Promise<void> {
     return this.#inTurn(async () => {
-      if (!this.bloated) return
+      if (!this.isBloated) return
       const secrets = new SecretLines()
       let at = 0
       const texts = lines().map((line) => {
@@ -119,7 +119,7 @@ export class CommandLog {
   }
 
   /** Resolves when all pending writes are done. */
-  async settled(): Promise<void> {
+  async drain(): Promise<void> {
     await this.#turn
   }
 

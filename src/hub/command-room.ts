@@ -13,7 +13,7 @@ const BYTES = 5 * Limits.frame_bytes
 const ENDING: readonly Command['type'][] = ['agent:interrupt', 'agent:stop', 'agent:remove']
 
 /** Limits the commands that wait for their machines. */
-export class CommandRoom {
+export class CommandLimits {
   readonly #commands = new Halves(COMMANDS)
   readonly #ending = new Halves(COMMANDS)
   readonly #bytes = new Halves(BYTES)

@@ -13,9 +13,9 @@ import {
 } from '../protocol/index.ts'
 import { AnsweredCommands } from './answered.ts'
 import { type CommandLine, CommandLog } from './command-log.ts'
-import { CommandRoom } from './command-room.ts'
-import { Fault } from './fault.ts'
-import type { MachineLink, Machines } from './machines.ts'
+import { CommandLimits } from './command-room.ts'
+import { HttpError } from './fault.ts'
+import type { ConnectedMachine, MachineRegistry } from './machines.ts'
 
 interface Entry {
   type: Command['type']
@@ -34,9 +34,9 @@ interface Entry {
 /** Code of commands that ended with their key. */
 const KEY_REVOKED = 'key_revoked'
 
-export interface CommandsOptions {
+export interface CommandQueueOptions {
   path: string
-  machines: Machines
+  machines: MachineRegistry
   logger: Logger
   clock: Clock
   /** Limits on the outcomes kept for repeated requests. */
@@ -44,31 +44,31 @@ export interface CommandsOptions {
   /** Reports whether a user key with this name was revoked. */
   isGone(name: string): boolean
   /** Called with the outcome and type of each command that succeeded. */
-  succeeded(outcome: Outcome, type: string): void
+  onSuccess(outcome: Outcome, type: string): void
   /** Called with the outcome and type of each finished command. */
-  settled(outcome: Outcome, type: string): void
+  onSettled(outcome: Outcome, type: string): void
 }
 
 /** Commands for machines: stored on the disk, sent until answered, and their outcomes. */
-export class Commands {
+export class CommandQueue {
   readonly #entries = new Map<string, Entry>()
   readonly #pending = new Set<Entry>()
   readonly #answered: AnsweredCommands
   /** Remembered commands that started agents, without agents that were removed later. */
   readonly #starts = new Map<string, Entry>()
   readonly #log: CommandLog
-  readonly #machines: Machines
+  readonly #machines: MachineRegistry
   readonly #logger: Logger
   readonly #clock: Clock
-  readonly #isGone: CommandsOptions['isGone']
-  readonly #succeeded: CommandsOptions['succeeded']
-  readonly #settled: CommandsOptions['settled']
-  readonly #room = new CommandRoom()
+  readonly #isGone: CommandQueueOptions['isGone']
+  readonly #succeeded: CommandQueueOptions['onSuccess']
+  readonly #settled: CommandQueueOptions['onSettled']
+  readonly #room = new CommandLimits()
 
-  constructor({ path, machines, logger, clock, memory, isGone, succeeded, settled }: CommandsOptions) {
+  constructor({ path, machines, logger, clock, memory, isGone, onSuccess, onSettled }: CommandQueueOptions) {
     this.#isGone = isGone
-    this.#succeeded = succeeded
-    this.#settled = settled
+    this.#succeeded = onSuccess
+    this.#settled = onSettled
     this.#machines = machines
     this.#logger = logger
     this.#clock = clock
@@ -91,7 +91,7 @@ export class Commands {
 
   /** Resolves when the secrets of answered commands are erased from the disk. */
   ready(): Promise<void> {
-    return this.#log.settled()
+    return this.#log.drain()
   }
 
   get(commandId: string): Outcome | undefined {
@@ -119,7 +119,7 @@ export class Commands {
         this.#release(entry)
         this.#delete(entry)
       }
-      throw new Fault(
+      throw new HttpError(
         507,
         'disk_full',
         `The command could not be written to the disk: ${(error as Error).message}`,
@@ -143,12 +143,17 @@ export class Commands {
   check(machineId: string, command: Command): number {
     const link = this.#machines.link(machineId)
     if (link && !link.capabilities.includes(command.type))
-      throw new Fault(409, 'unsupported', `The daemon of this machine does not support ${command.type}.`, {
-        remedy: 'Update the daemon.',
-      })
+      throw new HttpError(
+        409,
+        'unsupported',
+        `The daemon of this machine does not support ${command.type}.`,
+        {
+          remedy: 'Update the daemon.',
+        },
+      )
     const bytes = sendableBytes(command)
     if (!this.#room.has(machineId, command, bytes))
-      throw new Fault(
+      throw new HttpError(
         429,
         'busy',
         'Too many commands are waiting for their machines: in all, with this key, or for this machine.',
@@ -193,7 +198,7 @@ export class Commands {
   }
 
   /** Takes the result of a command. @returns the problem if its type does not match the command */
-  answered(machineId: string, result: CommandResult): string | undefined {
+  onResult(machineId: string, result: CommandResult): string | undefined {
     const entry = this.#entries.get(result.command_id)
     if (!entry || entry.outcome.machine_id !== machineId) return undefined
     if (result.type !== `${entry.type}:result`) return `The command with this id is ${entry.type}.`
@@ -249,10 +254,10 @@ export class Commands {
 
   async close(): Promise<void> {
     for (const entry of this.#pending) for (const waiter of [...entry.waiters]) waiter()
-    await this.#log.settled()
+    await this.#log.drain()
   }
 
-  #send(entry: Entry, link: MachineLink) {
+  #send(entry: Entry, link: ConnectedMachine) {
     if (!entry.command) return
     link.send(entry.command)
     entry.sent = true
@@ -270,7 +275,7 @@ export class Commands {
   async #again(entry: Entry, command: Command): Promise<Outcome> {
     const agentId = 'agent_id' in command ? command.agent_id : undefined
     if (entry.type !== command.type || entry.outcome.agent_id !== agentId)
-      throw new Fault(409, 'command_exists', `Another command has the id ${command.command_id}.`, {
+      throw new HttpError(409, 'command_exists', `Another command has the id ${command.command_id}.`, {
         path: 'command_id',
         remedy: 'Use a new id for each command.',
       })
@@ -325,7 +330,7 @@ export class Commands {
     this.#log
       .append({ version: 1, type: entry.type, outcome, at })
       .finally(() => this.#tell(entry))
-      .then(() => (this.#log.bloated ? this.#log.rewrite(() => this.#lines()) : undefined))
+      .then(() => (this.#log.isBloated ? this.#log.rewrite(() => this.#lines()) : undefined))
       // The log retries with the next line. After a restart, the hub gets the answer again.
       .catch((error) => this.#logger.error({ err: error }, 'could not write an outcome to the disk'))
   }
@@ -386,10 +391,10 @@ function sendableBytes(command: Command): number {
   try {
     bytes = bytesOf(command)
   } catch {
-    throw new Fault(400, 'invalid_command', 'The command is nested too deeply.')
+    throw new HttpError(400, 'invalid_command', 'The command is nested too deeply.')
   }
   if (bytes > Limits.frame_bytes)
-    throw new Fault(
+    throw new HttpError(
       413,
       'too_large',
       `The command is too large: its message has ${bytes} bytes, at most ${Limits.frame_bytes} are allowed.`,

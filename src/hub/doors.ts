@@ -12,7 +12,7 @@ const STOP_MS = 1000
 /** Interval at which a stopping hub closes connections that have become idle, in milliseconds. */
 const SWEEP_MS = 20
 
-export interface DoorsOptions {
+export interface ListenerOptions {
   host: string
   /** Port to listen on; 0 for any free port. */
   port: number
@@ -27,7 +27,7 @@ export interface DoorsOptions {
 }
 
 /** Listens on a port and on a Unix socket that only the hub's user and root can open. */
-export async function openDoors({ host, port, tls, socket, listener, attend, logger }: DoorsOptions) {
+export async function openListeners({ host, port, tls, socket, listener, attend, logger }: ListenerOptions) {
   const timeouts = { headersTimeout: REQUEST_MS, requestTimeout: REQUEST_MS }
   const server: Server = tls
     ? createTlsServer({ ...timeouts, ...tls }, listener)

@@ -3,8 +3,8 @@ import { EnrollCheck, EnrollRequest, EnrolmentRequest } from '../protocol/index.
 import { routeOf } from './access.ts'
 import type { Trails } from './audit/trail.ts'
 import { callerOf, refuse } from './callers.ts'
-import type { Enrolments } from './enrolments.ts'
-import { Fault } from './fault.ts'
+import type { Enrollments } from './enrolments.ts'
+import { HttpError } from './fault.ts'
 import type { Gate } from './gate/gate.ts'
 import { idOf } from './key-entry.ts'
 import { hashOf } from './key-store.ts'
@@ -14,9 +14,9 @@ import { FORM_TYPE, jsonBody, limited, parse } from './request.ts'
 const OPEN_BODY_BYTES = 4096
 
 /** Adds the routes for enrollment tokens and for machines that enroll. */
-export function enrolmentRoutes(
+export function enrollmentRoutes(
   app: Hono,
-  { enrolments, gate, trails }: { enrolments: Enrolments; gate: Gate; trails: Trails },
+  { enrolments, gate, trails }: { enrolments: Enrollments; gate: Gate; trails: Trails },
 ) {
   app.post('/enroll', limited(OPEN_BODY_BYTES), async (c) => {
     const request = parse(EnrollRequest, await jsonBody(c, FORM_TYPE))
@@ -53,9 +53,9 @@ export function enrolmentRoutes(
     try {
       return c.json(await use())
     } catch (error) {
-      if (error instanceof Fault && error.error.code === 'token_invalid') {
+      if (error instanceof HttpError && error.error.code === 'token_invalid') {
         const route = routeOf(c)
-        if (route !== 'closed') trails.denied(c, route, 'token_invalid')
+        if (route !== 'closed') trails.onDenied(c, route, 'token_invalid')
         refuse(c, gate, 'enrollment token')
       }
       throw error

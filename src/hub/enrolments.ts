@@ -12,7 +12,7 @@ import type {
   EnrolmentRequest,
   HubToken,
 } from '../protocol/index.ts'
-import { Fault } from './fault.ts'
+import { HttpError } from './fault.ts'
 import { idOf } from './key-entry.ts'
 import { hashOf } from './key-store.ts'
 import type { Keys } from './keys.ts'
@@ -44,7 +44,7 @@ const EnrolmentsFile = z.object({
 })
 type Entry = z.infer<typeof EnrolmentsFile>['enrolments'][number]
 
-export interface EnrolmentsOptions {
+export interface EnrollmentsOptions {
   path: string
   keys: Keys
   people: UserKeys
@@ -58,12 +58,12 @@ export interface EnrolmentsOptions {
  * Holds one-time tokens with which machines enroll. The machine generates its key and sends only the hash, so
  * the key never crosses the network, and a request whose answer was lost can be repeated.
  */
-export class Enrolments {
-  readonly #options: EnrolmentsOptions
+export class Enrollments {
+  readonly #options: EnrollmentsOptions
   #entries: readonly Entry[] = []
   #turn: Promise<unknown> = Promise.resolve()
 
-  constructor(options: EnrolmentsOptions) {
+  constructor(options: EnrollmentsOptions) {
     this.#options = options
     const { path, logger } = options
     const read = readJson(path, EnrolmentsFile)
@@ -109,9 +109,9 @@ export class Enrolments {
   /** Revokes a token. @throws Fault if there is no such token or it was used */
   cancel(tokenId: string) {
     const token = this.list().find(({ token_id }) => token_id === tokenId)
-    if (!token) throw new Fault(404, 'token_not_found', `Token ${visible(tokenId)} not found.`)
+    if (!token) throw new HttpError(404, 'token_not_found', `Token ${visible(tokenId)} not found.`)
     if (token.key_id !== undefined)
-      throw new Fault(409, 'token_used', 'A machine has enrolled with this token.', {
+      throw new HttpError(409, 'token_used', 'A machine has enrolled with this token.', {
         remedy: `Revoke that machine's key: \`fomular-daemon hub key revoke ${token.key_id}\`.`,
       })
     this.#save(this.#entries.filter(({ sha256 }) => idOf(sha256) !== tokenId))
@@ -224,7 +224,7 @@ export class Enrolments {
     const { keys, people } = this.#options
     const id = idOf(sha256)
     if (keys.get(id) || people.get(id))
-      throw new Fault(409, 'key_taken', `Another key has the id ${id}.`, {
+      throw new HttpError(409, 'key_taken', `Another key has the id ${id}.`, {
         path: 'key_sha256',
         remedy: 'Generate another key and enroll with it.',
       })
@@ -249,7 +249,7 @@ const isFor = ({ used_for, unfinished }: Entry, sha256: string) =>
   used_for === undefined || (unfinished === true && used_for === sha256)
 
 const invalid = () =>
-  new Fault(401, 'token_invalid', 'This token is unknown, expired, or already used.', {
+  new HttpError(401, 'token_invalid', 'This token is unknown, expired, or already used.', {
     remedy: "Create a new one: run `fomular-daemon machine add` on the hub's machine.",
   })
 

@@ -8,7 +8,7 @@ import type { CommandError } from '../protocol/index.ts'
 const RETRY_AFTER_S: Partial<Record<number, number>> = { 429: 30, 503: 5, 507: 30 }
 
 /** A request that failed: its HTTP status and the error in the answer. */
-export class Fault extends Error {
+export class HttpError extends Error {
   readonly status: 400 | 401 | 403 | 404 | 409 | 413 | 415 | 429 | 500 | 503 | 507
   readonly error: CommandError
   /** Headers of the answer besides the usual ones. */
@@ -16,7 +16,7 @@ export class Fault extends Error {
 
   /** @param retryAfterS time after which the request may succeed, in seconds; undefined if it never will */
   constructor(
-    status: Fault['status'],
+    status: HttpError['status'],
     code: string,
     message: string,
     rest: Partial<CommandError> = {},
@@ -30,10 +30,10 @@ export class Fault extends Error {
 }
 
 /** Returns the fault for an error; undefined for an unexpected error. */
-export function faultIn(error: Error): Fault | undefined {
-  if (error instanceof Fault) return error
+export function httpErrorOf(error: Error): HttpError | undefined {
+  if (error instanceof HttpError) return error
   if (!isDiskFull(error)) return undefined
-  return new Fault(507, 'disk_full', `The hub could not write to its folder: ${error.message}`, {
+  return new HttpError(507, 'disk_full', `The hub could not write to its folder: ${error.message}`, {
     remedy: 'Make room on the disk with the hub’s folder.',
   })
 }

@@ -16,7 +16,7 @@ export type Change =
   | { kind: 'closed' }
 
 /** Publishes changes to all subscribers. */
-export class Feed {
+export class ChangeFeed {
   readonly #listeners = new Set<(change: Change) => void>()
 
   publish(change: Change) {

@@ -1,6 +1,6 @@
 import type { EventPage } from '../protocol/index.ts'
 import { type EventId, endOf, formatEventId, isAfter } from './activity-line.ts'
-import type { ActivityLog } from './activity-log.ts'
+import type { EventJournal } from './activity-log.ts'
 
 /** Maximum number of bytes of the log read for one page, because the answer is built in memory. */
 const PAGE_BYTES = 4 * 1024 * 1024
@@ -9,7 +9,7 @@ const PAGE_BYTES = 4 * 1024 * 1024
  * Returns the next `limit` events after `after`, or fewer if they are large. A long range without events
  * gives an empty page whose `next` is after that range.
  */
-export async function page(log: ActivityLog, after: EventId, limit: number): Promise<EventPage> {
+export async function eventPage(log: EventJournal, after: EventId, limit: number): Promise<EventPage> {
   const start = await log.seek(after)
   const events: EventPage['events'] = []
   let at = start

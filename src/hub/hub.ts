@@ -17,28 +17,28 @@ import { clearTemporary, ensurePrivateDir, writeAtomic } from '../platform/files
 import { readFormat, upgradeFolder } from '../platform/format.ts'
 import { awaitLock, LockHeldError, nameOf } from '../platform/lock.ts'
 import type { Logger } from '../platform/log.ts'
-import { type Fault, faultsOf } from '../platform/ours.ts'
+import { faultsOf, type OwnershipFault } from '../platform/ours.ts'
 import { identify } from '../platform/process-identity.ts'
 import { readPem } from '../platform/read-at-most.ts'
-import { ActivityStore } from './activity-store.ts'
-import { Agents } from './agents.ts'
+import { JournalStore } from './activity-store.ts'
+import { AgentRegistry } from './agents.ts'
 import { api } from './api.ts'
 import { Audit } from './audit/audit.ts'
 import { Trails } from './audit/trail.ts'
-import { Commands } from './commands.ts'
-import { openDoors } from './doors.ts'
-import { Enrolments } from './enrolments.ts'
-import { Feed } from './feed.ts'
+import { CommandQueue } from './commands.ts'
+import { openListeners } from './doors.ts'
+import { Enrollments } from './enrolments.ts'
+import { ChangeFeed } from './feed.ts'
 import { Gate, type GateLimits } from './gate/gate.ts'
 import { Notices } from './gate/notices.ts'
 import { watchFolder } from './ground.ts'
 import { KeyStore } from './key-store.ts'
 import { Keys } from './keys.ts'
-import { Machines } from './machines.ts'
+import { MachineRegistry } from './machines.ts'
 import { OpenRequests } from './open-requests.ts'
-import { Peer } from './peer.ts'
+import { MachineConnection } from './peer.ts'
 import { Quotas } from './quotas.ts'
-import { Saver } from './saver.ts'
+import { DebouncedWriter } from './saver.ts'
 import { Switchboard } from './switchboard.ts'
 import { acceptMachines } from './upgrade.ts'
 import { UserKeys } from './user-keys.ts'
@@ -125,7 +125,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     keys.settle(parts.machines.ids())
     const { switchboard, store, commands, saver } = parts
     await commands.ready()
-    const enrolments = new Enrolments({
+    const enrolments = new Enrollments({
       path: join(dir, 'enrolments.json'),
       keys,
       people,
@@ -147,7 +147,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       gate,
     })
     const listener = gate.before(getRequestListener(app.fetch))
-    const doors = await openDoors({
+    const doors = await openListeners({
       host,
       port,
       tls: credentials,
@@ -156,7 +156,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       attend(server) {
         gate.watch(server)
         acceptMachines(server, { keys, gate }, (socket, stream, key) =>
-          switchboard.arrived(new Peer(socket, stream, switchboard, key, clock, ofMachines)),
+          switchboard.onArrival(new MachineConnection(socket, stream, switchboard, key, clock, ofMachines)),
         )
       },
       logger,
@@ -188,7 +188,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
         await commands.close()
         parts.feed.close()
         await empty()
-        await switchboard.closed()
+        await switchboard.drain()
         gate.close()
         notices.close()
         await store.close()
@@ -220,19 +220,19 @@ function assemble({
   /** Logger for lines about single machines; rate-limited. */
   ofMachines: Logger
 }) {
-  const feed = new Feed()
-  const saver = new Saver(clock, logger)
+  const feed = new ChangeFeed()
+  const saver = new DebouncedWriter(clock, logger)
   const agentsDir = join(dir, 'agents')
-  const store: ActivityStore = new ActivityStore({
+  const store: JournalStore = new JournalStore({
     dir: agentsDir,
     clock,
     logger,
-    committed: (keys) => {
-      switchboard.committed(keys)
+    onCommitted: (keys) => {
+      switchboard.onCommitted(keys)
       for (const key of keys) feed.publish({ kind: 'activity', key })
     },
   })
-  const machines = new Machines({
+  const machines = new MachineRegistry({
     path: join(dir, 'machines.json'),
     keys,
     feed,
@@ -240,7 +240,7 @@ function assemble({
     logger,
     now: () => new Date(clock.now()).toISOString(),
   })
-  const agents = new Agents({
+  const agents = new AgentRegistry({
     dir: agentsDir,
     store,
     feed,
@@ -248,22 +248,22 @@ function assemble({
     logger: ofMachines,
     most: limits.machine.agents,
     hasStarted: ({ machine_id, agent_id }) => commands.hasStarted(machine_id, agent_id),
-    connected: (machineId) => machines.link(machineId) !== undefined,
+    isConnected: (machineId) => machines.link(machineId) !== undefined,
     machineName: (machineId) => machines.nameOf(machineId),
   })
-  const commands: Commands = new Commands({
+  const commands: CommandQueue = new CommandQueue({
     path: join(dir, 'commands.jsonl'),
     machines,
     logger,
     clock,
     memory: limits.memory,
     isGone: (name) => people.isGone(name),
-    succeeded({ machine_id, agent_id }, type) {
+    onSuccess({ machine_id, agent_id }, type) {
       if (agent_id === undefined) return
-      if (type === 'agent:start') agents.started({ machine_id, agent_id })
+      if (type === 'agent:start') agents.onStarted({ machine_id, agent_id })
       if (type === 'agent:remove') agents.forget({ machine_id, agent_id })
     },
-    settled: (outcome, type) => trails.settled(outcome, type),
+    onSettled: (outcome, type) => trails.onSettled(outcome, type),
   })
   const quotas = new Quotas({ limits: limits.machine, agents, store, clock })
   const switchboard: Switchboard = new Switchboard({
@@ -278,7 +278,7 @@ function assemble({
   })
   feed.subscribe(({ kind }) => {
     if (kind !== 'agent_removed') return
-    quotas.changed()
+    quotas.onChange()
     switchboard.makeRoom()
   })
   return { feed, saver, store, machines, agents, commands, quotas, switchboard }
@@ -300,7 +300,7 @@ async function takeLock(path: string, logger: Logger) {
  * Treats a foreign owner, such as a program that renews certificates, like a file mode, which only causes a
  * warning at first: after an update, an error would stop the hub, which does not roll back.
  */
-const faultsOfPem = (path: string): Fault[] =>
+const faultsOfPem = (path: string): OwnershipFault[] =>
   isContainerSecret(path) ? [] : faultsOf(path).map((fault) => ({ ...fault, kind: 'mode' }))
 
 function readCredential(path: string): string {

@@ -3,8 +3,8 @@ import { visible } from '../platform/visible.ts'
 import { BindRequest, type HubKey, KeyRequest, type NewKey, USER_ROLES } from '../protocol/index.ts'
 import { isUserRole } from './access.ts'
 import type { Trails } from './audit/trail.ts'
-import type { Commands } from './commands.ts'
-import { Fault } from './fault.ts'
+import type { CommandQueue } from './commands.ts'
+import { HttpError } from './fault.ts'
 import type { Keys } from './keys.ts'
 import type { OpenRequests } from './open-requests.ts'
 import { jsonBody, parse } from './request.ts'
@@ -17,7 +17,7 @@ export interface KeyContext {
   /** User keys. */
   people: UserKeys
   open: OpenRequests
-  commands: Commands
+  commands: CommandQueue
   switchboard: Switchboard
   trails: Trails
 }
@@ -33,12 +33,12 @@ export function keyRoutes(app: Hono, { keys, people, open, commands, switchboard
     const { name, role, machine_id } = parse(KeyRequest, await jsonBody(c))
     if (role === 'machine') return created(c, keys.make(name, machine_id))
     if (!isUserRole(role))
-      throw new Fault(400, 'invalid_command', `Unknown role ${visible(role)}.`, {
+      throw new HttpError(400, 'invalid_command', `Unknown role ${visible(role)}.`, {
         path: 'role',
         remedy: `Use ${USER_ROLES.join(', ')} or machine.`,
       })
     if (people.has(name))
-      throw new Fault(409, 'name_taken', `A user key named ${visible(name)} already exists.`, {
+      throw new HttpError(409, 'name_taken', `A user key named ${visible(name)} already exists.`, {
         path: 'name',
         remedy: 'Choose another name, or rotate or revoke the existing key.',
       })
@@ -49,7 +49,7 @@ export function keyRoutes(app: Hono, { keys, people, open, commands, switchboard
     const { machine_id } = parse(BindRequest, await jsonBody(c))
     const { key_id, role, name } = named(c)
     if (role !== 'machine')
-      throw new Fault(409, 'key_of_people', `${visible(name)} is a user key, not a machine key.`)
+      throw new HttpError(409, 'key_of_people', `${visible(name)} is a user key, not a machine key.`)
     const bound = keys.bind(key_id, machine_id)!
     changed(c)
     return c.json({ ...bound.key, revoked_keys: bound.revoked })
@@ -59,7 +59,7 @@ export function keyRoutes(app: Hono, { keys, people, open, commands, switchboard
     const { key_id, role, name } = named(c)
     const made = role === 'machine' ? keys.rotate(key_id) : people.rotate(key_id)
     if (!made)
-      throw new Fault(409, 'key_shared', `Several machines use the key ${visible(name)}.`, {
+      throw new HttpError(409, 'key_shared', `Several machines use the key ${visible(name)}.`, {
         remedy: `Bind it to one machine first: \`fomular-daemon hub key bind ${key_id} MACHINE\`.`,
       })
     changed(c)
@@ -70,9 +70,14 @@ export function keyRoutes(app: Hono, { keys, people, open, commands, switchboard
   app.delete('/api/keys/:key_id', (c) => {
     const { key_id, role, local } = named(c)
     if (local && role !== 'machine')
-      throw new Fault(409, 'key_local', "The hub's own user key cannot be revoked: it is the way back in.", {
-        remedy: `Replace it: \`fomular-daemon hub key rotate ${key_id}\`.`,
-      })
+      throw new HttpError(
+        409,
+        'key_local',
+        "The hub's own user key cannot be revoked: it is the way back in.",
+        {
+          remedy: `Replace it: \`fomular-daemon hub key rotate ${key_id}\`.`,
+        },
+      )
     if (role === 'machine') keys.remove(key_id)
     else people.remove(key_id)
     changed(c)
@@ -89,7 +94,7 @@ export function keyRoutes(app: Hono, { keys, people, open, commands, switchboard
     // User keys first: an enrolling machine chooses its hash and must not pass for a user.
     const key = people.get(id) ?? keys.get(id)
     if (key) return key
-    throw new Fault(404, 'key_not_found', `Key ${visible(id)} not found.`)
+    throw new HttpError(404, 'key_not_found', `Key ${visible(id)} not found.`)
   }
 
   /** Ends connections, commands, and requests of keys that are no longer accepted. */

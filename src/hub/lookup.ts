@@ -2,10 +2,10 @@ import type { Context } from 'hono'
 import { visible } from '../platform/visible.ts'
 import type { HubMachine } from '../protocol/index.ts'
 import { idFromAddress } from '../protocol/machine-address.ts'
-import type { Agents } from './agents.ts'
-import type { Commands } from './commands.ts'
-import { Fault } from './fault.ts'
-import type { Machines } from './machines.ts'
+import type { AgentRegistry } from './agents.ts'
+import type { CommandQueue } from './commands.ts'
+import { HttpError } from './fault.ts'
+import type { MachineRegistry } from './machines.ts'
 
 /** Maximum number of names in an error message. */
 const LISTED = 10
@@ -16,12 +16,13 @@ export const described = ({ machine_id, name, hostname }: HubMachine) =>
 
 const listed = (names: string[]) => names.slice(0, LISTED).join(', ') + (names.length > LISTED ? ', …' : '')
 
-export const noAgent = (agentId: string) => new Fault(404, 'agent_not_found', `Agent ${agentId} not found.`)
+export const noAgent = (agentId: string) =>
+  new HttpError(404, 'agent_not_found', `Agent ${agentId} not found.`)
 
 export interface LookupContext {
-  agents: Agents
-  machines: Machines
-  commands: Commands
+  agents: AgentRegistry
+  machines: MachineRegistry
+  commands: CommandQueue
 }
 
 /** Finds the machines and agents that requests name. */
@@ -35,7 +36,7 @@ export class Lookup {
   /** @throws Fault */
   machine(machineId: string): HubMachine {
     const machine = this.#context.machines.get(machineId)
-    if (!machine) throw new Fault(404, 'machine_not_found', `Machine ${machineId} not found.`)
+    if (!machine) throw new HttpError(404, 'machine_not_found', `Machine ${machineId} not found.`)
     return machine
   }
 
@@ -46,12 +47,12 @@ export class Lookup {
     const connected = all.filter((machine) => machine.connected)
     const [machine, other] = connected.length > 0 ? connected : all
     if (!machine)
-      throw new Fault(409, 'no_machine', 'No machine has connected yet.', {
+      throw new HttpError(409, 'no_machine', 'No machine has connected yet.', {
         path: 'machine_id',
         remedy: 'Start a daemon that connects to this hub.',
       })
     if (other)
-      throw new Fault(
+      throw new HttpError(
         409,
         'machine_ambiguous',
         `There are several machines: ${listed(all.map(described))}.`,
@@ -92,9 +93,14 @@ export class Lookup {
       const machine = machines.get(id)
       return machine ? described(machine) : visible(id)
     })
-    throw new Fault(409, 'agent_ambiguous', `Several machines have an agent ${agentId}: ${listed(names)}.`, {
-      path: 'machine_id',
-      remedy: 'Choose one with `?machine_id=` or `--machine`.',
-    })
+    throw new HttpError(
+      409,
+      'agent_ambiguous',
+      `Several machines have an agent ${agentId}: ${listed(names)}.`,
+      {
+        path: 'machine_id',
+        remedy: 'Choose one with `?machine_id=` or `--machine`.',
+      },
+    )
   }
 }

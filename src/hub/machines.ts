@@ -2,9 +2,9 @@ import * as z from 'zod/mini'
 import { readJson, setAside, writeAtomic } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
 import { type Command, type Hello, type HubMachine, MachineStatus } from '../protocol/index.ts'
-import type { Feed } from './feed.ts'
+import type { ChangeFeed } from './feed.ts'
 import type { Keys } from './keys.ts'
-import type { Saver } from './saver.ts'
+import type { DebouncedWriter } from './saver.ts'
 
 const MachineRecord = z.object({
   machine_id: z.string(),
@@ -23,15 +23,15 @@ type MachineRecord = z.infer<typeof MachineRecord>
 const MachinesFile = z.object({ version: z.literal(1), machines: z.array(MachineRecord) })
 
 /** The connection of a machine, as commands use it. */
-export interface MachineLink {
+export interface ConnectedMachine {
   readonly capabilities: readonly string[]
   send(message: Command): void
 }
 
-export interface MachinesOptions {
+export interface MachineRegistryOptions {
   path: string
-  feed: Feed
-  saver: Saver
+  feed: ChangeFeed
+  saver: DebouncedWriter
   /** Machine keys, which hold the names of enrolled machines. */
   keys: Pick<Keys, 'nameOf' | 'rename'>
   logger: Logger
@@ -39,12 +39,12 @@ export interface MachinesOptions {
 }
 
 /** All machines that have connected and were not removed. */
-export class Machines {
-  readonly #options: MachinesOptions
+export class MachineRegistry {
+  readonly #options: MachineRegistryOptions
   readonly #records = new Map<string, MachineRecord>()
-  readonly #links = new Map<string, MachineLink>()
+  readonly #links = new Map<string, ConnectedMachine>()
 
-  constructor(options: MachinesOptions) {
+  constructor(options: MachineRegistryOptions) {
     this.#options = options
     const { path, logger } = options
     const read = readJson(path, MachinesFile)
@@ -57,11 +57,11 @@ export class Machines {
     return [...this.#records.keys()]
   }
 
-  link(machineId: string): MachineLink | undefined {
+  link(machineId: string): ConnectedMachine | undefined {
     return this.#links.get(machineId)
   }
 
-  connected({ machine_id, hostname, os, arch, daemon_version, machine }: Hello, link: MachineLink) {
+  onConnected({ machine_id, hostname, os, arch, daemon_version, machine }: Hello, link: ConnectedMachine) {
     this.#links.set(machine_id, link)
     const name = this.#records.get(machine_id)?.name
     this.#records.set(machine_id, {
@@ -74,16 +74,16 @@ export class Machines {
       since: this.#options.now(),
       status: machine,
     })
-    this.#changed(machine_id)
+    this.#onChange(machine_id)
   }
 
   /** @returns true if this was the machine's current connection */
-  disconnected(machineId: string, link: MachineLink): boolean {
+  onDisconnected(machineId: string, link: ConnectedMachine): boolean {
     if (this.#links.get(machineId) !== link) return false
     this.#links.delete(machineId)
     const record = this.#records.get(machineId)
     if (record) record.since = this.#options.now()
-    this.#changed(machineId)
+    this.#onChange(machineId)
     return true
   }
 
@@ -91,7 +91,7 @@ export class Machines {
     const record = this.#records.get(machineId)
     if (!record || status.revision < record.status.revision) return
     record.status = status
-    this.#changed(machineId)
+    this.#onChange(machineId)
   }
 
   /**
@@ -151,7 +151,7 @@ export class Machines {
     writeAtomic(this.#options.path, text)
   }
 
-  #changed(machineId: string) {
+  #onChange(machineId: string) {
     const { saver, path, feed } = this.#options
     saver.later(path, () => this.#save())
     feed.publish({ kind: 'machine', machine_id: machineId })

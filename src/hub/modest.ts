@@ -26,7 +26,7 @@ const RESULT_CHARS = 64 * 1024
 const KEPT = 20
 
 /** Returns a daemon's message with its statuses and results cut to the maximum lengths. */
-export function modest<M extends FromDaemon>(message: M): M {
+export function cutToLimits<M extends FromDaemon>(message: M): M {
   if (message.type === 'agent:status') return { ...message, ...agent(message) }
   if (message.type === 'machine:status') return { ...message, ...machine(message) }
   // The schema limits errors.

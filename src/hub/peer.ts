@@ -20,7 +20,7 @@ import {
 } from '../protocol/index.ts'
 import { keyId } from './key-entry.ts'
 import type { Denial } from './keys.ts'
-import { modest } from './modest.ts'
+import { cutToLimits } from './modest.ts'
 
 /** Maximum time from the upgrade to the daemon's greeting, in milliseconds. */
 const GREETING_MS = 10_000
@@ -52,24 +52,24 @@ export interface MachineKey {
   /** Address of the daemon. */
   address: string
   /** Reports whether the key is still accepted for this machine. */
-  acceptedFor(machineId: string): boolean
+  isAcceptedFor(machineId: string): boolean
   /** Called when the daemon's greeting is complete. */
-  greeted(): void
+  onHello(): void
 }
 
-export interface PeerHandlers {
+export interface MachineConnectionHandlers {
   /** Called with the daemon's greeting. @returns the journal offsets and generations for the welcome */
-  greeted(peer: Peer, hello: Hello): Promise<Pick<Welcome, 'offsets' | 'journals'>>
+  onHello(peer: MachineConnection, hello: Hello): Promise<Pick<Welcome, 'offsets' | 'journals'>>
   /** Called after the welcome was sent. */
-  welcomed(peer: Peer): void
-  message(peer: Peer, message: Exclude<FromDaemon, Hello>): void
-  gone(peer: Peer): void
+  onWelcomed(peer: MachineConnection): void
+  onMessage(peer: MachineConnection, message: Exclude<FromDaemon, Hello>): void
+  onGone(peer: MachineConnection): void
 }
 
 /** A connection of a daemon: handles its greeting, heartbeat, and frames. */
-export class Peer {
+export class MachineConnection {
   readonly #socket: WebSocket
-  readonly #handlers: PeerHandlers
+  readonly #handlers: MachineConnectionHandlers
   readonly #clock: Clock
   readonly #logger: Logger
   readonly key: MachineKey
@@ -90,7 +90,7 @@ export class Peer {
   constructor(
     socket: WebSocket,
     stream: Duplex,
-    handlers: PeerHandlers,
+    handlers: MachineConnectionHandlers,
     key: MachineKey,
     clock: Clock,
     logger: Logger,
@@ -117,7 +117,7 @@ export class Peer {
     socket.on('error', (error) => logger.debug({ err: error, machine_id: this.machineId }, 'link failed'))
     socket.on('close', () => {
       if (this.#timer) clock.clearTimeout(this.#timer)
-      handlers.gone(this)
+      handlers.onGone(this)
     })
   }
 
@@ -191,7 +191,7 @@ export class Peer {
 
   /** Closes the connection if its key is no longer accepted for this machine. @returns true if it did */
   lockedOut(): boolean {
-    if (!this.#hello || this.key.acceptedFor(this.machineId)) return false
+    if (!this.#hello || this.key.isAcceptedFor(this.machineId)) return false
     this.#lockOut()
     return true
   }
@@ -249,7 +249,7 @@ export class Peer {
       else this.#logger.debug({ type: parsed.unknownType }, 'message of an unknown type ignored')
       return
     }
-    const message = modest(parsed.message)
+    const message = cutToLimits(parsed.message)
     if (message.type === 'link:ping') return this.answer({ type: 'link:pong', nonce: message.nonce })
     // Never answer an error with an error: that would not end.
     if (message.type === 'protocol:error' && !this.#live)
@@ -263,7 +263,7 @@ export class Peer {
       )
     const faults = this.#faults
     if (message.type === 'machine:hello') void this.#welcome(message)
-    else this.#handlers.message(this, message)
+    else this.#handlers.onMessage(this, message)
     if (this.#faults === faults) this.#faults = 0
   }
 
@@ -290,13 +290,13 @@ export class Peer {
 
   async #welcome(hello: Hello) {
     if (this.#timer) this.#clock.clearTimeout(this.#timer)
-    this.key.greeted()
+    this.key.onHello()
     // Drop the agents, which may be many MiB and are not needed here.
     this.#hello = { ...hello, agents: [] }
     this.#beat(this.#clock.monotonic())
     let standing: Pick<Welcome, 'offsets' | 'journals'>
     try {
-      standing = await this.#handlers.greeted(this, hello)
+      standing = await this.#handlers.onHello(this, hello)
     } catch (error) {
       this.#logger.error({ err: error, machine_id: hello.machine_id }, 'could not handle a greeting')
       return this.close(1011, 'internal error')
@@ -311,7 +311,7 @@ export class Peer {
       ...standing,
       heartbeat_ms: Limits.heartbeat_ms,
     })
-    this.#handlers.welcomed(this)
+    this.#handlers.onWelcomed(this)
   }
 
   #hear() {

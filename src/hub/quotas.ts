@@ -1,15 +1,15 @@
 import type { MachineLimits } from '../config/hub-limits.ts'
 import type { Clock } from '../platform/clock.ts'
-import type { ActivityStore } from './activity-store.ts'
-import type { Agents } from './agents.ts'
+import type { JournalStore } from './activity-store.ts'
+import type { AgentRegistry } from './agents.ts'
 
 /** Maximum age of the sum of a machine's histories, in milliseconds: with many histories, summing is slow. */
 const FRESH_MS = 1000
 
 export interface QuotasOptions {
   limits: MachineLimits
-  agents: Agents
-  store: ActivityStore
+  agents: AgentRegistry
+  store: JournalStore
   clock: Clock
 }
 
@@ -46,7 +46,7 @@ export class Quotas {
   }
 
   /** Discards the sums after histories were deleted or moved. */
-  changed() {
+  onChange() {
     this.#histories.clear()
   }
 }

@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import type { Context } from 'hono'
 import { shortageIn } from '../platform/errors.ts'
-import { Fault } from './fault.ts'
+import { HttpError } from './fault.ts'
 
 /**
  * Paths in a release folder, as made by `packaging/release.ts`: no hidden files and nothing outside the
@@ -24,7 +24,7 @@ const PREFIX = /^(\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$/
 const HOST = /^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/
 
 const missing = (what: string) =>
-  new Fault(404, 'not_found', `This hub has no ${what}.`, {
+  new HttpError(404, 'not_found', `This hub has no ${what}.`, {
     remedy: "Run `npm run release`, and put its output in `releases` in the hub's folder.",
   })
 
@@ -51,7 +51,7 @@ export function installer(c: Context, dir: string): Response {
 /** Returns the address of the hub in this request. @throws Fault if it is not safe in a script */
 function addressOf(c: Context): string {
   const host = c.req.header('host') ?? ''
-  if (!HOST.test(host)) throw new Fault(400, 'invalid_request', 'The Host header is not a valid host.')
+  if (!HOST.test(host)) throw new HttpError(400, 'invalid_request', 'The Host header is not a valid host.')
   // Proxies may end TLS or remove a path prefix. With several proxies, the first value counts.
   const first = (name: string) => (c.req.header(name) ?? '').split(',')[0]?.trim() ?? ''
   const secure =
@@ -103,7 +103,7 @@ function openPlain(dir: string, name: string) {
     if (stats.isFile()) return { fd, stats }
   } catch (error) {
     if (shortageIn(error))
-      throw new Fault(503, 'busy', 'The hub has too many files open.', { remedy: 'Try again soon.' })
+      throw new HttpError(503, 'busy', 'The hub has too many files open.', { remedy: 'Try again soon.' })
     // Otherwise the file is missing or unreadable.
   }
   if (fd !== undefined) closeSync(fd)

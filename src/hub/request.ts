@@ -10,7 +10,7 @@ import { FREE } from '../protocol/rules.ts'
 import { Scan } from '../protocol/scan.ts'
 import { decodeText } from '../protocol/tokens.ts'
 import { BEGINNING, type EventId, parseEventId } from './activity-line.ts'
-import { Fault } from './fault.ts'
+import { HttpError } from './fault.ts'
 
 /** Default and maximum time that a request waits for the outcome of its command, in seconds. */
 const WAIT_S = { default: 30, most: 300 }
@@ -30,7 +30,7 @@ export const limited = (maxSize: number) =>
   bodyLimit({
     maxSize,
     onError: () => {
-      throw new Fault(413, 'too_large', `The body is too large: at most ${maxSize} bytes are allowed.`)
+      throw new HttpError(413, 'too_large', `The body is too large: at most ${maxSize} bytes are allowed.`)
     },
   })
 
@@ -58,22 +58,22 @@ export async function lookAtBody(c: Context): Promise<object | undefined> {
 async function readBody(c: Context, further: string[]): Promise<object> {
   const [type = ''] = (c.req.header('content-type') ?? '').split(';')
   if (![...JSON_TYPES, ...further].includes(type.trim().toLowerCase()))
-    throw new Fault(415, 'unsupported_media_type', `The body must be JSON, not ${type}.`, {
+    throw new HttpError(415, 'unsupported_media_type', `The body must be JSON, not ${type}.`, {
       remedy: 'Send `Content-Type: application/json`.',
     })
   const bytes = new Uint8Array(await c.req.arrayBuffer())
   const scan = new Scan(bytes, BOUNDS)
   scan.value(FREE)
-  if (scan.fault) throw new Fault(400, 'invalid_command', scan.fault.message)
+  if (scan.fault) throw new HttpError(400, 'invalid_command', scan.fault.message)
   const text = decodeText(bytes)
   let json: unknown
   try {
     json = text === '' ? {} : JSON.parse(text)
   } catch (error) {
-    throw new Fault(400, 'not_json', `The body is not JSON: ${whyNotJson(error)}`)
+    throw new HttpError(400, 'not_json', `The body is not JSON: ${whyNotJson(error)}`)
   }
   if (typeof json !== 'object' || json === null || Array.isArray(json))
-    throw new Fault(400, 'invalid_command', 'The body must be a JSON object.')
+    throw new HttpError(400, 'invalid_command', 'The body must be a JSON object.')
   return json
 }
 
@@ -88,7 +88,7 @@ export function parse<S extends z.ZodMiniType>(schema: S, value: unknown): z.inf
   const parsed = check(schema, value)
   if (parsed.success) return parsed.data
   const { message, ...where } = faultOf(parsed.error)
-  throw new Fault(400, 'invalid_command', message, where)
+  throw new HttpError(400, 'invalid_command', message, where)
 }
 
 /** Returns the time to wait for an outcome, in milliseconds. */
@@ -110,7 +110,7 @@ export function eventIdOf(c: Context): EventId {
   if (!text) return BEGINNING
   const id = parseEventId(text)
   if (id) return id
-  throw new Fault(400, 'invalid_request', `"${text}" is not an event id.`, {
+  throw new HttpError(400, 'invalid_request', `"${text}" is not an event id.`, {
     path: header ? 'last-event-id' : 'after',
   })
 }
@@ -120,5 +120,5 @@ function number(c: Context, name: string, least: number, { default: usual, most 
   if (text === undefined) return usual
   const value = Number(text)
   if (text.trim() !== '' && value >= least) return Math.min(value, most)
-  throw new Fault(400, 'invalid_request', `${name}: must be a number, ${least} or more.`, { path: name })
+  throw new HttpError(400, 'invalid_request', `${name}: must be a number, ${least} or more.`, { path: name })
 }

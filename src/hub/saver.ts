@@ -10,7 +10,7 @@ const SAVE_MS = 1000
 const SLICE_MS = 20
 
 /** Debounces writes: many changes make one write, a little later. Retries while writing fails. */
-export class Saver {
+export class DebouncedWriter {
   readonly #clock: Clock
   readonly #logger: Logger
   /** Writes of the next round. */

@@ -7,7 +7,7 @@ import { shown } from './shown.ts'
 const HEARTBEAT_MS = 15_000
 
 /** Wakes a stream that waits for something to send. */
-export class Bell {
+export class WakeUp {
   #rung = false
   #wake: (() => void) | undefined
 
@@ -43,7 +43,7 @@ export const message = (event: string, data: unknown, id?: string) =>
   `event: ${event}\n${id === undefined ? '' : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`
 
 export interface EventSource {
-  bell: Bell
+  bell: WakeUp
   follower: Follower
   /** Returns the messages to send now, or undefined at the end of the stream. */
   next(): Promise<Iterable<string> | undefined>

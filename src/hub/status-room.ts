@@ -13,7 +13,7 @@ interface Holder {
 }
 
 /** Limits the statuses of each machine. Beyond the limit, a status is kept in its short form. */
-export class StatusRoom {
+export class StatusLimits {
   readonly #used = new Map<string, number>()
   readonly #chars = new WeakMap<Holder, number>()
 

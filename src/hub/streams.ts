@@ -1,11 +1,11 @@
 import type { AnyEvent } from '../protocol/index.ts'
 import { type EventId, formatEventId } from './activity-line.ts'
-import type { ActivityStore } from './activity-store.ts'
-import type { AgentRef, Agents } from './agents.ts'
-import type { Feed } from './feed.ts'
+import type { JournalStore } from './activity-store.ts'
+import type { AgentRef, AgentRegistry } from './agents.ts'
+import type { ChangeFeed } from './feed.ts'
 import type { Follower } from './gate/followers.ts'
-import type { Machines } from './machines.ts'
-import { Bell, eventStream, KEEP_ALIVE, message } from './sse.ts'
+import type { MachineRegistry } from './machines.ts'
+import { eventStream, KEEP_ALIVE, message, WakeUp } from './sse.ts'
 
 /**
  * Maximum number of statuses in one write, and the number of characters after which no further one is added.
@@ -19,10 +19,10 @@ const WRITE_CHARS = 256 * 1024
 const DUE = 1000
 
 export interface StreamContext {
-  agents: Agents
-  machines: Machines
-  store: ActivityStore
-  feed: Feed
+  agents: AgentRegistry
+  machines: MachineRegistry
+  store: JournalStore
+  feed: ChangeFeed
 }
 
 export interface AgentStreamOptions {
@@ -38,7 +38,7 @@ export async function agentStream(
   { agents, store, feed }: StreamContext,
   { key, after, follow }: AgentStreamOptions,
 ): Promise<Response> {
-  const bell = new Bell()
+  const bell = new WakeUp()
   const log = store.log(key)
   let at = await log.seek(after)
   const follower = follow()
@@ -78,7 +78,7 @@ function* messagesOf(events: AnyEvent[]) {
 
 /** Streams all machines and agents: first their current state, then each change. */
 export function hubStream({ agents, machines, feed }: StreamContext, follower: Follower): Response {
-  const bell = new Bell()
+  const bell = new WakeUp()
   /** Changes to send; repeated changes of one machine or agent count once. */
   const due = {
     machine: new Set(machines.all().map(({ machine_id }) => machine_id)),

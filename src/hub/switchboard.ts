@@ -2,13 +2,13 @@ import type { MachineLimits } from '../config/hub-limits.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Activity, FromDaemon, Hello } from '../protocol/index.ts'
-import type { ActivityStore } from './activity-store.ts'
-import type { Agents, Standing } from './agents.ts'
-import type { Commands } from './commands.ts'
+import type { JournalStore } from './activity-store.ts'
+import type { AgentRegistry, GreetingOffsets } from './agents.ts'
+import type { CommandQueue } from './commands.ts'
 import type { Keys } from './keys.ts'
-import type { Machines } from './machines.ts'
+import type { MachineRegistry } from './machines.ts'
 import { isResult } from './modest.ts'
-import type { Peer } from './peer.ts'
+import type { MachineConnection } from './peer.ts'
 import type { Quotas } from './quotas.ts'
 
 /** The standard close code "service restart": the client should reconnect. */
@@ -17,7 +17,7 @@ const RESTART = 1012
 const ASK_AGAIN_MS = 5000
 
 /** State of one connection after its greeting. */
-interface Line {
+interface MachineSession {
   /** Agents to acknowledge in the next message. */
   acks: Set<string>
   /** Agents with missing activity, with the time of the last request for it. */
@@ -34,10 +34,10 @@ interface Line {
 
 export interface SwitchboardOptions {
   keys: Keys
-  machines: Machines
-  agents: Agents
-  commands: Commands
-  store: ActivityStore
+  machines: MachineRegistry
+  agents: AgentRegistry
+  commands: CommandQueue
+  store: JournalStore
   quotas: Quotas
   clock: Clock
   logger: Logger
@@ -46,12 +46,12 @@ export interface SwitchboardOptions {
 /** Handles the messages of daemons. */
 export class Switchboard {
   readonly #options: SwitchboardOptions
-  readonly #peers = new Set<Peer>()
-  readonly #lines = new Map<Peer, Line>()
+  readonly #peers = new Set<MachineConnection>()
+  readonly #lines = new Map<MachineConnection, MachineSession>()
   /** The current connection of each machine. */
-  readonly #present = new Map<string, Peer>()
+  readonly #present = new Map<string, MachineConnection>()
   /** Connections with agents in `held`. */
-  readonly #holding = new Set<Peer>()
+  readonly #holding = new Set<MachineConnection>()
   #closing = false
   #lastGone: (() => void) | undefined
 
@@ -59,12 +59,12 @@ export class Switchboard {
     this.#options = options
   }
 
-  arrived(peer: Peer) {
+  onArrival(peer: MachineConnection) {
     this.#peers.add(peer)
     if (this.#closing) peer.close(1001, 'the hub is stopping')
   }
 
-  async greeted(peer: Peer, hello: Hello): Promise<Standing> {
+  async onHello(peer: MachineConnection, hello: Hello): Promise<GreetingOffsets> {
     const { keys, machines, agents, logger } = this.#options
     const denial = keys.admit(peer.key.sha256, hello.machine_id, machines.ids())
     if (denial !== undefined) {
@@ -75,7 +75,7 @@ export class Switchboard {
     this.#present.set(hello.machine_id, peer)
     if (before) {
       before.supersede(hello)
-      machines.disconnected(hello.machine_id, before)
+      machines.onDisconnected(hello.machine_id, before)
     }
     this.#lines.set(peer, {
       acks: new Set(),
@@ -88,20 +88,20 @@ export class Switchboard {
       { machine_id: hello.machine_id, hostname: hello.hostname, version: hello.daemon_version },
       'machine connected',
     )
-    return agents.greeted(hello, () => this.#present.get(hello.machine_id) === peer)
+    return agents.onHello(hello, () => this.#present.get(hello.machine_id) === peer)
   }
 
-  welcomed(peer: Peer) {
+  onWelcomed(peer: MachineConnection) {
     const { machines, agents, commands } = this.#options
     // A newer connection may have replaced this one during the greeting.
     if (!peer.hello || this.#present.get(peer.machineId) !== peer) return
     // Only now: the daemon rejects commands that arrive before the welcome.
-    machines.connected(peer.hello, peer)
+    machines.onConnected(peer.hello, peer)
     agents.shownAnew(peer.machineId)
     commands.resend(peer.machineId)
   }
 
-  gone(peer: Peer) {
+  onGone(peer: MachineConnection) {
     this.#peers.delete(peer)
     if (this.#peers.size === 0) this.#lastGone?.()
     this.#leave(peer)
@@ -120,24 +120,24 @@ export class Switchboard {
     for (const peer of [...this.#present.values()]) if (peer.lockedOut()) this.#leave(peer)
   }
 
-  #leave(peer: Peer) {
+  #leave(peer: MachineConnection) {
     this.#lines.delete(peer)
     this.#holding.delete(peer)
     const { machineId } = peer
     if (this.#present.get(machineId) !== peer) return
     const { machines, agents, logger } = this.#options
     this.#present.delete(machineId)
-    machines.disconnected(machineId, peer)
+    machines.onDisconnected(machineId, peer)
     agents.shownAnew(machineId)
     logger.info({ machine_id: machineId }, 'machine disconnected')
   }
 
-  message(peer: Peer, message: Exclude<FromDaemon, Hello>) {
+  onMessage(peer: MachineConnection, message: Exclude<FromDaemon, Hello>) {
     if (this.#present.get(peer.machineId) !== peer) return
     const { agents, machines, commands, logger } = this.#options
     const { machineId } = peer
     if (isResult(message)) {
-      const problem = commands.answered(machineId, message)
+      const problem = commands.onResult(machineId, message)
       if (problem) peer.fault({ code: 'invalid', message: problem, path: 'type', of_type: message.type })
       return
     }
@@ -154,7 +154,7 @@ export class Switchboard {
         return machines.status(machineId, status)
       }
       case 'agent:removed':
-        return agents.removed({ machine_id: machineId, agent_id: message.agent_id })
+        return agents.onRemoved({ machine_id: machineId, agent_id: message.agent_id })
       case 'daemon:update:progress':
         return commands.progress(machineId, message)
       case 'protocol:error':
@@ -171,7 +171,7 @@ export class Switchboard {
   }
 
   /** Acknowledges activity of agents, given by folder name, that has reached the disk. */
-  committed(keys: string[]) {
+  onCommitted(keys: string[]) {
     for (const key of keys) {
       const ref = this.#options.agents.at(key)
       const peer = ref && this.#present.get(ref.machine_id)
@@ -200,14 +200,14 @@ export class Switchboard {
   }
 
   /** Resolves when the last connection has ended. */
-  async closed(): Promise<void> {
+  async drain(): Promise<void> {
     if (this.#peers.size > 0)
       await new Promise<void>((resolve) => {
         this.#lastGone = resolve
       })
   }
 
-  #activity(peer: Peer, activity: Activity) {
+  #activity(peer: MachineConnection, activity: Activity) {
     const invalid = (path: string, problem: string) =>
       peer.fault({
         code: 'invalid',
@@ -246,7 +246,7 @@ export class Switchboard {
   }
 
   /** Tells the machine, once per connection, that it has reached a limit: it keeps sending until it knows. */
-  #refuse(peer: Peer, limit: keyof MachineLimits, agent_id: string) {
+  #refuse(peer: MachineConnection, limit: keyof MachineLimits, agent_id: string) {
     const told = this.#lines.get(peer)?.told
     if (!told || told.has(limit)) return
     told.add(limit)
@@ -264,7 +264,7 @@ export class Switchboard {
   }
 
   /** Requests refused activity again where there is room now. */
-  #release(peer: Peer) {
+  #release(peer: MachineConnection) {
     const { quotas, store } = this.#options
     const line = this.#lines.get(peer)
     for (const agentId of quotas.beyond(peer.machineId) ? [] : (line?.held ?? [])) {
@@ -277,12 +277,12 @@ export class Switchboard {
     if (!line?.held.size) this.#holding.delete(peer)
   }
 
-  #keyOf(peer: Peer, agent_id: string) {
+  #keyOf(peer: MachineConnection, agent_id: string) {
     return this.#options.agents.keyOf({ machine_id: peer.machineId, agent_id })
   }
 
   /** Requests the whole journal and appends it to the history here, which is from another journal. */
-  async #turn(peer: Peer, path = '') {
+  async #turn(peer: MachineConnection, path = '') {
     const { store, quotas, logger } = this.#options
     const [, agentId = ''] = /^offsets\.(.+)$/.exec(path) ?? []
     const key = this.#keyOf(peer, agentId)
@@ -308,7 +308,7 @@ export class Switchboard {
   }
 
   /** Requests missing activity, but only once for all frames that are already in flight. */
-  #askFor(peer: Peer, agentId: string) {
+  #askFor(peer: MachineConnection, agentId: string) {
     const { clock, store, logger } = this.#options
     const asked = this.#lines.get(peer)?.asked
     const last = asked?.get(agentId)
@@ -316,7 +316,7 @@ export class Switchboard {
     asked?.set(agentId, clock.monotonic())
     const key = this.#keyOf(peer, agentId)
     if (key === undefined) return
-    const from = store.log(key).wanted
+    const from = store.log(key).wantedOffset
     logger.warn(
       { machine_id: peer.machineId, agent_id: agentId, from },
       'activity is missing; requesting it again',
@@ -324,7 +324,7 @@ export class Switchboard {
     peer.send({ type: 'agent:resend', agent_id: agentId, from })
   }
 
-  #acknowledge(peer: Peer, agentId: string) {
+  #acknowledge(peer: MachineConnection, agentId: string) {
     const line = this.#lines.get(peer)
     if (!line) return
     line.acks.add(agentId)
@@ -332,7 +332,7 @@ export class Switchboard {
     setImmediate(() => {
       const offsets = [...line.acks].flatMap((id) => {
         const key = this.#keyOf(peer, id)
-        return key === undefined ? [] : [[id, this.#options.store.log(key).acknowledged] as const]
+        return key === undefined ? [] : [[id, this.#options.store.log(key).ackOffset] as const]
       })
       line.acks.clear()
       peer.answer({ type: 'agent:ack', offsets: Object.fromEntries(offsets) })

@@ -40,13 +40,13 @@ export function acceptMachines(
     gate.admitMachine(request)
     if (!gate.greetings.hasRoom(sha256, address)) return refuse(socket, '503 Service Unavailable', SOON_S)
     sockets.handleUpgrade(request, socket, head, (accepted) => {
-      const greeted = gate.greetings.begin(socket, {
+      const onHello = gate.greetings.begin(socket, {
         key: sha256,
         address,
         end: () => accepted.terminate(),
       })
-      const acceptedFor = (machineId: string) => keys.isFor(sha256, machineId)
-      arrived(accepted, socket, { sha256, address, acceptedFor, greeted })
+      const isAcceptedFor = (machineId: string) => keys.isFor(sha256, machineId)
+      arrived(accepted, socket, { sha256, address, isAcceptedFor, onHello })
     })
   })
 }

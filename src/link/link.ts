@@ -30,7 +30,7 @@ const STABLE_MS = 30_000
 /** Number of invalid frames in a row after which the link is closed. */
 const FAULTS_IN_A_ROW = 20
 
-export interface LinkOptions {
+export interface ServerConnectionOptions {
   url: string
   key: string
   /** PEM of a private certificate authority. */
@@ -42,22 +42,22 @@ export interface LinkOptions {
   /** Prepares the connection to the url. Called for each attempt. */
   way?: () => Promise<Way>
   /** Resolves when the daemon may send its hello. Called as soon as the connection is open. */
-  ready?(): Promise<void>
+  untilReady?(): Promise<void>
   hello(): Hello
   /** Handles the welcome. @returns its errors, like `message` */
-  live(welcome: Welcome): ProtocolError[]
-  message(message: Exclude<FromServer, Welcome | Refuse> | Command): ProtocolError[]
+  onWelcome(welcome: Welcome): ProtocolError[]
+  onMessage(message: Exclude<FromServer, Welcome | Refuse> | Command): ProtocolError[]
   /** Called when the link is no longer busy. */
-  drained?(): void
-  down(): void
-  refused(refusal: Refuse): void
+  onDrained?(): void
+  onDown(): void
+  onRefused(refusal: Refuse): void
   /** Called when another daemon has replaced this one. The link is closed permanently. */
-  superseded(message: string): void
+  onSuperseded(message: string): void
 }
 
 /** The connection to the server. It reconnects until it is closed, and detects a silent server with heartbeats. */
-export class Link {
-  readonly #options: LinkOptions
+export class ServerConnection {
+  readonly #options: ServerConnectionOptions
   #state: LinkState = 'idle'
   #since: number
   #socket: WebSocket | undefined
@@ -74,17 +74,17 @@ export class Link {
   #saidRefused: string | undefined
   readonly #pongs = new Map<string, () => void>()
 
-  constructor(options: LinkOptions) {
+  constructor(options: ServerConnectionOptions) {
     this.#options = options
     this.#since = options.clock.now()
   }
 
-  get up() {
+  get isUp() {
     return isUp(this.#state)
   }
 
   /** True while only answers may be sent. */
-  get busy() {
+  get isBusy() {
     return isBusy(this.#socket)
   }
 
@@ -105,7 +105,7 @@ export class Link {
 
   /** Sends a message if the link is up. @returns whether it was sent */
   send(message: FromDaemon): boolean {
-    return this.up && this.#write(message)
+    return this.isUp && this.#write(message)
   }
 
   /**
@@ -133,7 +133,7 @@ export class Link {
     if (this.#retry) {
       this.#attempt = 0
       void this.#dial()
-    } else if (this.up) void this.ping().then((heard) => heard ?? this.#socket?.terminate())
+    } else if (this.isUp) void this.ping().then((heard) => heard ?? this.#socket?.terminate())
   }
 
   /** Keeps sending but accepts no new commands. A lost link is not reconnected. */
@@ -152,10 +152,10 @@ export class Link {
   #move(stimulus: LinkStimulus) {
     const state = step(this.#state, stimulus)
     if (state === this.#state) return
-    const wasUp = this.up
+    const wasUp = this.isUp
     this.#state = state
     this.#since = this.#options.clock.now()
-    if (wasUp && !this.up) this.#options.down()
+    if (wasUp && !this.isUp) this.#options.onDown()
   }
 
   async #dial() {
@@ -215,7 +215,7 @@ export class Link {
     socket.on('close', (code, reason) => {
       if (socket !== this.#socket) return
       const said = reason.toString()
-      if (code === CloseCode.superseded) this.#superseded(said)
+      if (code === CloseCode.superseded) this.#onSuperseded(said)
       else if (code === CloseCode.unauthorized || code === CloseCode.protocol_version)
         this.#refuse({
           type: 'server:refuse',
@@ -227,9 +227,9 @@ export class Link {
   }
 
   async #greet(socket: WebSocket) {
-    const { ready, hello } = this.#options
+    const { untilReady, hello } = this.#options
     try {
-      await ready?.()
+      await untilReady?.()
     } catch (error) {
       return this.#lost(socket, (error as Error).message)
     }
@@ -246,7 +246,7 @@ export class Link {
     const parsed = parseFromServer(data)
     if (!parsed.ok) {
       if (parsed.error) this.#fault(parsed.error)
-      else this.#unknown(parsed.unknownType ?? '', parsed.commandId)
+      else this.#onUnknown(parsed.unknownType ?? '', parsed.commandId)
       return
     }
     const { message } = parsed
@@ -256,10 +256,10 @@ export class Link {
   }
 
   /** Answers an unknown command, so that its sender does not wait. Other unknown messages are ignored. */
-  #unknown(type: string, commandId: string | undefined) {
+  #onUnknown(type: string, commandId: string | undefined) {
     this.#options.logger.debug({ type, command_id: commandId }, 'message of an unknown type')
     if (commandId === undefined || type.length > TYPE_CHARS) return
-    if (this.up) this.#write(unsupported(type, commandId))
+    if (this.isUp) this.#write(unsupported(type, commandId))
     else this.#fault(early(type, commandId))
   }
 
@@ -278,7 +278,7 @@ export class Link {
         return []
       default:
         // Never answer an error with an error, which could loop forever.
-        if (this.up || message.type === 'protocol:error') return this.#options.message(message)
+        if (this.isUp || message.type === 'protocol:error') return this.#options.onMessage(message)
         return [early(message.type, isCommand(message) ? message.command_id : undefined)]
     }
   }
@@ -295,7 +295,7 @@ export class Link {
     const socket = this.#socket
     if (!socket) return false
     const drained = () => {
-      if (socket === this.#socket && this.up) this.#options.drained?.()
+      if (socket === this.#socket && this.isUp) this.#options.onDrained?.()
     }
     const written = write(socket, JSON.stringify(message), drained)
     if (!written) this.#lost(socket, 'the server is not reading (send buffer full)')
@@ -319,7 +319,7 @@ export class Link {
     logger.info({ server_version: welcome.server_version, attempt: this.#attempt }, 'connected')
     this.#welcomed = clock.monotonic()
     this.#beat(this.#welcomed)
-    return this.#options.live(welcome)
+    return this.#options.onWelcome(welcome)
   }
 
   #hear() {
@@ -344,18 +344,18 @@ export class Link {
   }
 
   #refuse(refusal: Refuse, closeCode?: number) {
-    if (refusal.code === 'superseded') return this.#superseded(refusal.message)
+    if (refusal.code === 'superseded') return this.#onSuperseded(refusal.message)
     const { logger } = this.#options
     if (this.#saidRefused !== refusal.code)
       logger.error({ code: refusal.code }, `refused by the server: ${refusal.message}`)
-    this.#options.refused(refusal)
+    this.#options.onRefused(refusal)
     this.#lost(this.#socket, refusal.message, closeCode, refusedRetryMs(refusal))
     this.#saidRefused = refusal.code
   }
 
-  #superseded(message: string) {
+  #onSuperseded(message: string) {
     this.#lastError = message || 'another daemon connected with this machine identity'
-    this.#options.superseded(this.#lastError)
+    this.#options.onSuperseded(this.#lastError)
     this.#options.logger.error(
       `The server closed the link permanently: ${this.#lastError.replace(/\.$/, '')}. If this machine is a copy of another, delete machine.json in its state folder and enroll it again with --force.`,
     )

@@ -42,7 +42,7 @@ interface Resent {
 /** Destination of activity. */
 export interface Outlet {
   /** True while its send buffer is full. */
-  readonly busy: boolean
+  readonly isBusy: boolean
   send(message: Activity): void
 }
 
@@ -102,7 +102,7 @@ export class Outbox {
   }
 
   /** Continues when the outlet is no longer busy. */
-  drained() {
+  onDrained() {
     this.#pump()
   }
 
@@ -160,7 +160,7 @@ export class Outbox {
     if (this.#scheduled) return
     let frames = 0
     for (const source of this.#ready) {
-      if (!this.#open || this.#outlet.busy || this.#inFlight >= Limits.window_bytes) return
+      if (!this.#open || this.#outlet.isBusy || this.#inFlight >= Limits.window_bytes) return
       if (frames++ === FRAMES_PER_TURN) return this.#later()
       this.#ready.delete(source)
       const part = source.read(FRAME_BYTES)

@@ -17,7 +17,7 @@ import { openPlain } from './plain.ts'
 import { shellWord } from './shell-word.ts'
 
 /** A reason why another user can change the file or folder at a path. */
-export interface Fault {
+export interface OwnershipFault {
   /** The file, folder or link itself, or a folder above. */
   path: string
   kind: 'owner' | 'mode'
@@ -41,9 +41,9 @@ const MOST_LINKS = 40
  * check access lists.
  * @param user uid of the only permitted user, by default this process's
  */
-export function faultsOf(path: string, user = process.geteuid?.()): Fault[] {
+export function faultsOf(path: string, user = process.geteuid?.()): OwnershipFault[] {
   if (user === undefined) return []
-  const found = new Map<string, Fault>()
+  const found = new Map<string, OwnershipFault>()
   for (const place of placesOn(resolve(path))) {
     const fault = ownerFault(place, user) ?? modeFault(place, user)
     if (fault) found.set(place.path, fault)
@@ -93,12 +93,12 @@ const HUB = 'hub'
  * Returns files of other users in a state folder and among the folders of its agents: their owners can change
  * them at any time.
  */
-export function foreignIn(dir: string, user = process.geteuid?.()): Fault[] {
+export function foreignIn(dir: string, user = process.geteuid?.()): OwnershipFault[] {
   if (user === undefined) return []
   const places = [dir, join(dir, 'agents')].flatMap((folder) =>
     namesIn(folder).map((name) => join(folder, name)),
   )
-  const found: Fault[] = []
+  const found: OwnershipFault[] = []
   for (const path of places) {
     if (path === join(dir, HUB) || isPlainlyTrusted(path, user)) continue
     const fault = faultsOf(path, user).find(({ kind }) => kind === 'owner')
@@ -151,7 +151,7 @@ export function readOwnFile(path: string, bytes: number, user = process.geteuid?
   }
 }
 
-function ownerFault({ path, stat }: Place, user: number): Fault | undefined {
+function ownerFault({ path, stat }: Place, user: number): OwnershipFault | undefined {
   if (isTrusted(stat, user)) return undefined
   return {
     path,
@@ -161,7 +161,7 @@ function ownerFault({ path, stat }: Place, user: number): Fault | undefined {
   }
 }
 
-function modeFault({ path, stat, last }: Place, user: number): Fault | undefined {
+function modeFault({ path, stat, last }: Place, user: number): OwnershipFault | undefined {
   if (stat.isSymbolicLink() || (!last && (stat.mode & STICKY) !== 0)) return undefined
   const everybody = (stat.mode & constants.S_IWOTH) !== 0
   const group = (stat.mode & constants.S_IWGRP) !== 0 && hasStrangers(stat.gid, user)

@@ -5,14 +5,14 @@ import type { ManagerName, Runs } from './plan.ts'
 import { entries } from './pm2.ts'
 import { ask } from './run.ts'
 import { lingers, properties, type Scope, userEnvironment } from './systemd.ts'
-import { isOurs, pm2Troubles, type Trouble, unitTroubles } from './troubles.ts'
+import { isOurs, pm2Problems, type UnitProblem, unitProblems } from './troubles.ts'
 import { runsOf } from './units.ts'
 
 export interface Found {
   manager: ManagerName
   name: string
   runs: Runs
-  troubles: Trouble[]
+  troubles: UnitProblem[]
 }
 
 /** Checks the services of this program that this user may see. @param pid of the running daemon */
@@ -21,7 +21,7 @@ export async function inspectServices(pid: number | undefined): Promise<Found[]>
   const pm2 = (await entries())
     .filter((entry) => isOurs(entry.pm2_env.pm_exec_path ?? ''))
     .map(
-      (entry): Found => ({ manager: 'pm2', name: entry.name, runs: 'daemon', troubles: pm2Troubles(entry) }),
+      (entry): Found => ({ manager: 'pm2', name: entry.name, runs: 'daemon', troubles: pm2Problems(entry) }),
     )
   return [...units.flat(), ...pm2]
 }
@@ -46,13 +46,13 @@ async function inspectUnits(scope: Scope, pid: number | undefined): Promise<Foun
       manager,
       name,
       runs,
-      troubles: [...unitTroubles(name, shown, scope, runs), ...lingerTroubles(name, scope)],
+      troubles: [...unitProblems(name, shown, scope, runs), ...lingerTroubles(name, scope)],
     })
   }
   return found
 }
 
-function lingerTroubles(name: string, scope: Scope): Trouble[] {
+function lingerTroubles(name: string, scope: Scope): UnitProblem[] {
   const { username } = userInfo()
   if (scope === 'system' || lingers(username)) return []
   return [

@@ -3,7 +3,7 @@ import * as z from 'zod/mini'
 import { systemCode } from '../platform/errors.ts'
 
 /** Facts about a service that this program records in a comment of the service's file. */
-const Mark = z.object({
+const UnitMark = z.object({
   format: z.literal(1),
   state_dir: z.string(),
   /** The user it runs as. */
@@ -13,14 +13,14 @@ const Mark = z.object({
   /** Path of the program that it starts. */
   program: z.optional(z.string()),
 })
-export type Mark = z.infer<typeof Mark>
+export type UnitMark = z.infer<typeof UnitMark>
 
 const WORD = 'fomular-daemon service'
 
 /** Returns the mark as text for a comment. It contains no `--`, which XML does not allow in comments. */
-export const markText = (mark: Mark) => `${WORD} ${JSON.stringify(mark).replace(/--/g, '-\\u002d')}`
+export const markText = (mark: UnitMark) => `${WORD} ${JSON.stringify(mark).replace(/--/g, '-\\u002d')}`
 
-export type Installed = { text: string; mark: Mark | undefined }
+export type Installed = { text: string; mark: UnitMark | undefined }
 
 /**
  * Reads the file of an installed service; undefined if it does not exist. A file without a mark was written by hand.
@@ -37,11 +37,11 @@ export function readInstalled(path: string): Installed | undefined {
 }
 
 /** Returns the mark in a service file's text; undefined if the file was written by hand. */
-export function parseMark(text: string): Mark | undefined {
+export function parseMark(text: string): UnitMark | undefined {
   const [, json] = new RegExp(`${WORD} (\\{.*\\})`).exec(text) ?? []
   if (json === undefined) return undefined
   try {
-    return Mark.parse(JSON.parse(json))
+    return UnitMark.parse(JSON.parse(json))
   } catch {
     return undefined
   }

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { AGENT_UMASK } from '../config/environment.ts'
-import type { Mark } from './mark.ts'
+import type { UnitMark } from './mark.ts'
 
 export const MANAGERS = ['systemd', 'systemd-user', 'pm2', 'launchd'] as const
 export type ManagerName = (typeof MANAGERS)[number]
@@ -58,7 +58,7 @@ export const DESCRIPTION: Record<Runs, string> = {
 }
 
 /** Returns the mark for a service's file. */
-export const markOf = ({ stateDir, account, runs, program }: ServicePlan): Mark => ({
+export const markOf = ({ stateDir, account, runs, program }: ServicePlan): UnitMark => ({
   format: 1,
   state_dir: stateDir,
   user: account.name,

@@ -6,7 +6,7 @@ import type { Pm2Entry } from './pm2.ts'
 import type { Properties, Scope } from './systemd.ts'
 
 /** A setting of a service that does not suit this program. */
-export interface Trouble {
+export interface UnitProblem {
   level: 'error' | 'warning'
   message: string
   remedy: string
@@ -16,7 +16,7 @@ export interface Trouble {
 export const isOurs = (command: string) => /fomular-daemon|@fomular-os\/daemon/.test(command)
 
 interface Rule {
-  level: Trouble['level']
+  level: UnitProblem['level']
   /** Reports whether the unit has the trouble. */
   when(unit: Properties): boolean
   message: string
@@ -143,14 +143,14 @@ const RULES: Rule[] = [
 ]
 
 /** Returns the troubles of a unit. @param unit properties from systemd, which include drop-ins */
-export function unitTroubles(name: string, unit: Properties, scope: Scope, runs: Runs): Trouble[] {
+export function unitProblems(name: string, unit: Properties, scope: Scope, runs: Runs): UnitProblem[] {
   const edit = scope === 'system' ? `systemctl edit ${name}` : `systemctl --user edit ${name}`
   const rules = RULES.filter(({ ofHub }) => runs !== 'hub' || ofHub)
   const install = `fomular-daemon service install${runs === 'daemon' ? '' : ` ${runs}`}`
   const found = rules
     .filter(({ when }) => when(unit))
     .map(
-      ({ level, message, set }): Trouble => ({
+      ({ level, message, set }): UnitProblem => ({
         level,
         message: `The unit ${name} ${message}.`,
         remedy: `Set ${set} (${edit}), or generate a suitable unit: ${install}`,
@@ -168,9 +168,9 @@ export function unitTroubles(name: string, unit: Properties, scope: Scope, runs:
 /** Time that a graceful stop takes with the default grace periods, in ms. */
 const STOP_MS = 30_000
 
-export function pm2Troubles({ name, pm2_env }: Pm2Entry): Trouble[] {
+export function pm2Problems({ name, pm2_env }: Pm2Entry): UnitProblem[] {
   const { treekill, autorestart, kill_timeout } = pm2_env
-  const troubles: [boolean, Trouble['level'], string, string][] = [
+  const troubles: [boolean, UnitProblem['level'], string, string][] = [
     [
       treekill !== false,
       'error',

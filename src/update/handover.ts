@@ -1,6 +1,6 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { judge, notOurs, strictByEnvironment } from '../config/strict.ts'
-import { type Fault, faultsOf } from '../platform/ours.ts'
+import { faultsOf, type OwnershipFault } from '../platform/ours.ts'
 import { UpdateFailure } from './failure.ts'
 import { peekRecord } from './record.ts'
 
@@ -24,7 +24,7 @@ export function handoverOf(
 }
 
 /** Returns what lets others change a program, without faults that the state folder's record tolerates. */
-const refusedAt = (path: string, stateDir: string, strict: boolean): Fault[] =>
+const refusedAt = (path: string, stateDir: string, strict: boolean): OwnershipFault[] =>
   judge(stateDir, { faults: faultsOf(path), strict }).refused
 
 /** Refuses a folder from which this program would not run another version. @throws UpdateFailure */
@@ -39,7 +39,7 @@ export function checkPlace(root: string, stateDir: string, env: NodeJS.ProcessEn
  * Returns what lets others change the program of a handover, without faults that the state folder has, too.
  * @param user uid of the daemon; by default, that of this process
  */
-export function handoverFaults(stateDir: string, user?: number): Fault[] {
+export function handoverFaults(stateDir: string, user?: number): OwnershipFault[] {
   const { handover } = peekRecord(stateDir) ?? {}
   if (!handover) return []
   const known = faultsOf(stateDir, user).map(({ path }) => path)

@@ -1,18 +1,18 @@
 import { lstatSync, statSync } from 'node:fs'
 import { isContainerSecret } from '../config/key.ts'
 import { notOurs, strictByEnvironment } from '../config/strict.ts'
-import { type Fault, faultsOf } from '../platform/ours.ts'
+import { faultsOf, type OwnershipFault } from '../platform/ours.ts'
 import { UpdateFailure } from './failure.ts'
 
 /** Environment for reading npm's files, and a check of files that others can write to. */
 export interface Trusting {
   env: NodeJS.ProcessEnv
   /** Called for a file that others can write to, before it is used. @throws UpdateFailure to refuse it */
-  checkFile?: ((fault: Fault) => void) | undefined
+  checkFile?: ((fault: OwnershipFault) => void) | undefined
 }
 
 /** Returns what lets others change a file of npm. Node's owner is trusted: Node runs this program, too. */
-function faultsFor(path: string, env: NodeJS.ProcessEnv): Fault[] {
+function faultsFor(path: string, env: NodeJS.ProcessEnv): OwnershipFault[] {
   if (!strictByEnvironment(env) || isContainerSecret(path)) return []
   // Node may have been replaced in the meantime.
   const ofNode = statSync(process.execPath, { throwIfNoEntry: false })?.uid
@@ -36,7 +36,7 @@ export function checkOurs(path: string, { env, checkFile }: Trusting) {
 }
 
 /** Returns the refusal of a file that decides where updates come from and that others can change. */
-export function notBelieved(fault: Fault): UpdateFailure {
+export function notBelieved(fault: OwnershipFault): UpdateFailure {
   // On some systems, sudo keeps the caller's HOME.
   const sudo = process.env.SUDO_UID === undefined ? '' : 'Call sudo with -H, so that root uses its own. '
   const message = `${fault.message}: it decides where updates come from.`

@@ -46,7 +46,7 @@ export async function updateOffline(options: OfflineOptions): Promise<UpdateResu
     signal,
     progress,
     warn,
-    resolved: () => {},
+    onResolved: () => {},
   })
   try {
     if (prepared.change === 'switch') {

@@ -55,7 +55,7 @@ export interface PrepareOptions {
   /** Reports a problem that does not stop the update. */
   warn(message: string): void
   /** Called with the exact version once it has been resolved. */
-  resolved(version: string): void
+  onResolved(version: string): void
 }
 
 export type Prepared = { version: string; unlock(): void } & (
@@ -204,7 +204,7 @@ async function resolve(options: PrepareOptions, source: Source, runner: Runner):
   const { requested, from, allowDowngrade, origin, policy, target, stateDir } = options
   const release = await lookUp(requested, policy, source)
   const { version, dist } = release
-  options.resolved(version)
+  options.onResolved(version)
   checkDirection(
     { from, to: version, requested, origin, allowDowngrade },
     {

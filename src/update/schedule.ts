@@ -10,12 +10,12 @@ const DAY_MINUTES = 24 * 60
 
 export interface ScheduleOptions {
   policy: UpdateConfig
-  updates: Pick<Updates, 'check' | 'unasked'>
+  updates: Pick<Updates, 'check' | 'runUnasked'>
   clock: Clock
   random?: () => number
   logger: Logger
   /** Called after each check for a newer version, with the error if it failed. */
-  looked(error?: CommandError): void
+  onLooked(error?: CommandError): void
 }
 
 /**
@@ -50,10 +50,10 @@ export class Schedule {
   }
 
   async #look() {
-    const { policy, updates, clock, logger, looked } = this.#options
+    const { policy, updates, clock, logger, onLooked } = this.#options
     try {
       const { available, newer, published, bad, warning } = await updates.check(policy.channel)
-      looked()
+      onLooked()
       if (warning !== undefined) logger.warn({ available }, warning)
       const age = published === undefined ? undefined : clock.now() - Date.parse(published)
       if (!newer || bad) return
@@ -62,11 +62,11 @@ export class Schedule {
         logger.info({ available, published }, 'a newer version is available, but is younger than min_age_h')
         return
       }
-      await updates.unasked('schedule', available)
+      await updates.runUnasked('schedule', available)
     } catch (error) {
       if (!(error instanceof UpdateFailure)) throw error
       logger.warn({ error: error.error }, 'failed to check for a newer version')
-      looked(error.error)
+      onLooked(error.error)
     }
   }
 }

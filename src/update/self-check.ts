@@ -5,7 +5,7 @@ import { STATE_UPGRADES } from '../config/format.ts'
 import { judge, notOurs, strictByEnvironment } from '../config/strict.ts'
 import { systemCode } from '../platform/errors.ts'
 import { readFormat } from '../platform/format.ts'
-import type { Fault } from '../platform/ours.ts'
+import type { OwnershipFault } from '../platform/ours.ts'
 import { VERSION } from '../platform/version.ts'
 import { PROTOCOL } from '../protocol/index.ts'
 
@@ -26,7 +26,7 @@ const FORMAT = 1
  * Checks a state folder without changing anything in it.
  * @param faults owners and modes of its files that let others change them
  */
-export function selfCheck(stateDir: string, faults: Fault[]): SelfCheck {
+export function selfCheck(stateDir: string, faults: OwnershipFault[]): SelfCheck {
   const problems: string[] = []
   try {
     readFormat(stateDir, STATE_UPGRADES)

@@ -1,6 +1,6 @@
 import type { UpdateConfig } from '../config/config.ts'
 import { isLoopback } from '../config/server-url.ts'
-import type { Fault } from '../platform/ours.ts'
+import type { OwnershipFault } from '../platform/ours.ts'
 import { insecureUpdateLeft, useInsecureUpdate } from './confirmed.ts'
 import { UpdateFailure } from './failure.ts'
 import { notBelieved } from './npm-files.ts'
@@ -26,7 +26,7 @@ export interface Transport {
    * Does the same for a file that decides where updates come from and that others can write to.
    * @throws UpdateFailure
    */
-  checkFile(fault: Fault): void
+  checkFile(fault: OwnershipFault): void
   /** Records that the update has been made. */
   made(): void
 }

@@ -43,17 +43,17 @@ export interface UpdateRequest {
 export interface UpdatesOptions {
   stateDir: string
   /** Version of this program. */
-  version: string
+  running: string
   policy: UpdateConfig
   /** Command line of this process (the runtime, the program, and its arguments) and its environment. */
   started: { runner: readonly string[]; argv: readonly [string, ...string[]]; env: NodeJS.ProcessEnv }
   supervised: boolean
   clock: Clock
   logger: Logger
-  progress(commandId: string, stage: Stage, message?: string): void
-  changed(record: UpdateRecord): void
+  onProgress(commandId: string, stage: Stage, message?: string): void
+  onChange(record: UpdateRecord): void
   /** Reports the result of an update that an earlier process began. */
-  settled(result: CommandResult): void
+  onSettled(result: CommandResult): void
   /** Ends this daemon, so that the program at `entry` starts in its place. */
   restart(entry: string): void
 }
@@ -75,11 +75,11 @@ export class Updates {
   takeUp() {
     const record = this.#record
     if (!record) return
-    this.#options.changed(record)
+    this.#options.onChange(record)
     if (record.settled) return this.#clear(record)
     const { trial, outcome } = record
-    const { version, restart } = this.#options
-    const isNext = version === record.to
+    const { running, restart } = this.#options
+    const isNext = running === record.to
     if (outcome === 'failed' && trial && isNext) {
       // A guard gave this version up while it was starting.
       if (isOnTrial(trial)) putBack(trial)
@@ -103,7 +103,7 @@ export class Updates {
    * @throws UpdateFailure
    */
   async run(request: UpdateRequest): Promise<UpdateResult | undefined> {
-    const { version, supervised, policy } = this.#options
+    const { running, supervised, policy } = this.#options
     const before = this.#record
     const again = before?.command_id === request.command_id ? before : undefined
     if (again?.outcome === 'succeeded') return resultOf(again)
@@ -123,7 +123,7 @@ export class Updates {
       command_id: request.command_id,
       origin: request.origin,
       requested: request.version,
-      from: version,
+      from: running,
       stage: 'resolve',
       attempts: (again?.attempts ?? 0) + 1,
       started_at: again?.started_at ?? this.#now(),
@@ -156,7 +156,7 @@ export class Updates {
   }
 
   /** Updates without an order from a person or the server. Does not retry a version that failed here. */
-  async unasked(origin: 'refusal' | 'schedule', version: string): Promise<void> {
+  async runUnasked(origin: 'refusal' | 'schedule', version: string): Promise<void> {
     const { logger } = this.#options
     if (this.#running || this.#confirm) return
     if (this.#record?.bad_versions.some((bad) => bad.version === version)) {
@@ -170,9 +170,9 @@ export class Updates {
   }
 
   /** Called when the server has welcomed this daemon. */
-  accepted() {
+  onWelcomed() {
     const record = this.#record
-    this.#remember(this.#options.version, { welcomed: true })
+    this.#remember(this.#options.running, { welcomed: true })
     if (!this.#confirm || !record?.trial) return
     this.#endTrial()
     // A guard has given this version up in the meantime.
@@ -181,16 +181,16 @@ export class Updates {
   }
 
   /** Called when the server has refused this daemon. */
-  refused({ code, message, update_to }: Refuse) {
-    const { version, policy } = this.#options
+  onRefused({ code, message, update_to }: Refuse) {
+    const { running, policy } = this.#options
     if (this.#confirm && code !== 'busy')
-      return this.#giveUp('update_not_accepted', `The server refused version ${version}: ${message}`)
+      return this.#giveUp('update_not_accepted', `The server refused version ${running}: ${message}`)
     if (code !== 'protocol_version' || update_to === undefined || !policy.when_refused) return
-    void this.unasked('refusal', update_to)
+    void this.runUnasked('refusal', update_to)
   }
 
   /** Called when the daemon is stopped for good. Ends a trial, so that its guard starts no other daemon. */
-  stopped() {
+  onStopped() {
     this.#abort.abort()
     const record = this.#record
     if (!this.#confirm || !record?.trial) return
@@ -199,7 +199,7 @@ export class Updates {
   }
 
   /** Called when this process could not start the next version. */
-  notRelaunched() {
+  onRelaunchFailed() {
     if (this.#record && !this.#record.settled) this.#write({ restart_strategy: 'supervisor_required' })
   }
 
@@ -209,7 +209,7 @@ export class Updates {
   }
 
   async #update(request: UpdateRequest): Promise<UpdateResult | undefined> {
-    const { stateDir, version: from, policy, started, supervised, logger, restart } = this.#options
+    const { stateDir, running: from, policy, started, supervised, logger, restart } = this.#options
     const [command, ...args] = started.argv
     const { program, target } = targetAt(command, started.env)
     this.#write({ mode: target.mode, path: target.entry })
@@ -226,7 +226,7 @@ export class Updates {
       signal: this.#abort.signal,
       progress: (stage, message) => this.#progress(stage, message),
       warn: (message) => this.#warn(message),
-      resolved: (to) => {
+      onResolved: (to) => {
         this.#write({ to })
         checkGood(request, to, this.#record?.bad_versions ?? [])
       },
@@ -279,17 +279,17 @@ export class Updates {
 
   /** This process is a version on trial. */
   #try(record: UpdateRecord, trial: Trial) {
-    const { version, logger, clock } = this.#options
+    const { running, logger, clock } = this.#options
     this.#confirm = clock.setTimeout(
       () =>
         this.#giveUp(
           'update_not_accepted',
-          `The server did not accept version ${version} within ${trial.confirm_ms / 1000} s.`,
+          `The server did not accept version ${running} within ${trial.confirm_ms / 1000} s.`,
         ),
       trial.confirm_ms,
     )
-    logger.info({ from: record.from, to: version }, 'on trial until the server accepts this version')
-    this.#writeAnyway({ stage: 'confirm', message: version })
+    logger.info({ from: record.from, to: running }, 'on trial until the server accepts this version')
+    this.#writeAnyway({ stage: 'confirm', message: running })
     this.#tell()
   }
 
@@ -323,7 +323,7 @@ export class Updates {
 
   /** Cleans up, and reports the result. */
   #settle(record: UpdateRecord, tell = true) {
-    const { logger, settled } = this.#options
+    const { logger, onSettled } = this.#options
     const { trial, command_id, origin, error } = record
     try {
       if (trial && !isOnTrial(trial)) (record.outcome === 'succeeded' ? tidy : tidyBack)(trial)
@@ -335,7 +335,7 @@ export class Updates {
     this.#clear(this.#record!)
     if (!tell || origin !== 'server') return
     const of = { type: 'daemon:update:result', command_id } as const
-    settled(error ? { ...of, ok: false, error } : { ...of, ok: true, ...resultOf(record) })
+    onSettled(error ? { ...of, ok: false, error } : { ...of, ok: true, ...resultOf(record) })
   }
 
   /** Removes the files of a finished update. If that fails, the next daemon retries. */
@@ -364,7 +364,7 @@ export class Updates {
   #write(changed: Partial<UpdateRecord>) {
     this.#record = { ...this.#record!, ...changed }
     writeRecord(this.#options.stateDir, this.#record)
-    this.#options.changed(this.#record)
+    this.#options.onChange(this.#record)
   }
 
   /** Records a decision already made. A full disk must not undo it; the next daemon decides again. */
@@ -389,7 +389,7 @@ export class Updates {
 
   #tell() {
     const { origin, command_id, stage, message } = this.#record!
-    if (origin === 'server') this.#options.progress(command_id, stage, message)
+    if (origin === 'server') this.#options.onProgress(command_id, stage, message)
   }
 
   #now() {

@@ -62,7 +62,7 @@ export const SABOTAGES = {
     {
       file: 'src/hub/activity-store.ts',
       from: /(?<=this\.#dirty\.set\(key, machineId\)\n)/,
-      to: 'this.#options.committed([key])\n',
+      to: 'this.#options.onCommitted([key])\n',
     },
     constant('src/hub/activity-store.ts', 'GATHER_MS', '5000'),
   ],
@@ -73,7 +73,7 @@ export const SABOTAGES = {
   /** A repeated command is executed again. */
   'no-ledger': [
     { file: 'src/daemon/ledger.ts', from: /return this\.#results\.get\(commandId\)/, to: 'return undefined' },
-    { file: 'src/agents/inbox.ts', from: /(accepted\(id: string\) \{\n\s*return )[^\n]+/, to: '$1false' },
+    { file: 'src/agents/inbox.ts', from: /(hasAccepted\(id: string\) \{\n\s*return )[^\n]+/, to: '$1false' },
     { file: 'src/agents/inbox.ts', from: /if \(this\.#accepted\.has\(input\.id\)\) return\n/, to: '' },
   ],
   /** The hub accepts a command before it has written it. */
@@ -85,7 +85,7 @@ export const SABOTAGES = {
     },
     {
       file: 'src/hub/command-log.ts',
-      from: /(?<=await this\.#erase\(\)\n {4}\}\))(?=\n {2}\}\n\n {2}get bloated)/,
+      from: /(?<=await this\.#erase\(\)\n {4}\}\))(?=\n {2}\}\n\n {2}get isBloated)/,
       to: '.catch(() => {}), 1500)\nreturn Promise.resolve()',
     },
   ],

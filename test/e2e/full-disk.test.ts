@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { moveOn } from '../../src/agents/move-on.ts'
+import { moveBytes } from '../../src/agents/move-on.ts'
 import { identify } from '../../src/platform/process-identity.ts'
 import type { Outcome } from '../../src/protocol/index.ts'
 import { fakeStage } from '../support/fake-agent.ts'
@@ -115,7 +115,7 @@ test('a journal that cannot be moved on a full disk stays unchanged', (t) => {
   disk.fill()
   for (const running of [false, true]) {
     const where = { from: 1000, to: 10_000_000, running, marker: '{}', holes: [] }
-    assert.throws(() => moveOn(path, where), { code: 'ENOSPC' })
+    assert.throws(() => moveBytes(path, where), { code: 'ENOSPC' })
     assert.ok(readFileSync(path, 'utf8') === lines)
   }
 })

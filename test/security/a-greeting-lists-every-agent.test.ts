@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import type { Agent } from '../../src/agents/agent.ts'
 import { checkKept } from '../../src/agents/checks.ts'
 import { greet } from '../../src/daemon/greeting.ts'
-import { Statuses } from '../../src/daemon/statuses.ts'
+import { StatusSender } from '../../src/daemon/statuses.ts'
 import { identify } from '../../src/platform/process-identity.ts'
 import {
   type AgentStatus,
@@ -166,8 +166,8 @@ test('the rest of a shortened greeting follows the welcome', async (t) => {
 test('a machine sends any number of statuses at the pace of its link', async () => {
   const told: string[] = []
   const link = {
-    up: true,
-    get busy() {
+    isUp: true,
+    get isBusy() {
       return told.length >= allowed
     },
     send(message: FromDaemon) {
@@ -175,7 +175,7 @@ test('a machine sends any number of statuses at the pace of its link', async () 
     },
   }
   let allowed = 3
-  const statuses = new Statuses(link)
+  const statuses = new StatusSender(link)
   const agents = ['a', 'b', 'c', 'd', 'e'].map((id) => ({ id, status: () => statusOf(id) }) as Agent)
   statuses.drop('gone')
   for (const agent of agents) statuses.agent(agent)

@@ -110,7 +110,7 @@ for (const [name, saying] of Object.entries(SAYINGS))
     readAll(agent)
     const kept = held() - before
     assert.ok(kept < MOST_KEPT, `${kept / MB} MB`)
-    assert.equal(agent.ended, false)
+    assert.equal(agent.hasEnded, false)
     agent.save()
     assert.ok(statSync(at('cursor.json')).size < MB)
   })

@@ -197,7 +197,7 @@ test('an id can stand for another request in another run', async (t) => {
   const asking = new AskingAgent(t)
   asking.says(asks('r', LS), asks('r', RM))
   const { agent } = asking
-  agent.begun({ ...agent.run, run: 2 })
+  agent.startRun({ ...agent.run, run: 2 })
   asking.says('{"type":"launcher","subtype":"started","run":2}\n', asks('r', LS))
   assert.equal(await asking.told('permission', allow('r')), undefined)
 })

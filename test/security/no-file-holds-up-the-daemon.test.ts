@@ -134,7 +134,7 @@ test("an agent that removes the daemon's read permission is set aside, and the o
   chmodSync(left['ill-in']!('in'), 0)
   chmodSync(left['ill-folder']!(''), 0)
   const damaged: string[] = []
-  const agents = agentsIn(dir, { damaged: (path) => damaged.push(path) })
+  const agents = agentsIn(dir, { onDamaged: (path) => damaged.push(path) })
   process.seteuid?.(NOBODY)
   try {
     agents.adopt()

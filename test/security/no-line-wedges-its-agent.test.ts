@@ -44,8 +44,8 @@ function health(t: Cleanup) {
     memory: space,
     clock: new ManualClock(),
     nextRevision: () => ++revision,
-    changed: () => {},
-    awake: () => {},
+    onChange: () => {},
+    onAwake: () => {},
   })
 }
 
@@ -55,7 +55,7 @@ test('lines after a line with impossible numbers are delivered, and everything c
   started()
   for (const line of STRANGE) appendFileSync(at('activity.jsonl'), `${line}\n${idle}\n`)
   const watched = health(t)
-  const agents = agentsIn(dir, { observed: (event) => watched.observe(event) })
+  const agents = agentsIn(dir, { onEvent: (event) => watched.observe(event) })
   t.after(() => agents.close())
   agents.adopt()
   const agent = agents.get('a')
@@ -84,7 +84,7 @@ test('an observer that fails is logged once and delays nothing', (t) => {
   logger.error = ((...args: unknown[]) => logged.push(args)) as never
   const agents = agentsIn(dir, {
     logger,
-    observed: () => {
+    onEvent: () => {
       throw new RangeError('Invalid time value')
     },
   })
@@ -185,24 +185,24 @@ test('a slow server keeps its link and gets everything, even with ever longer jo
   const server = await serveGreeted(t, (socket) => {
     socket.send(JSON.stringify({ type: 'server:welcome', protocol: { version: 1 } }))
     socket.pause()
-    void until(() => link.busy, { what: 'a link that is full' }).then(() => socket.resume())
+    void until(() => link.isBusy, { what: 'a link that is full' }).then(() => socket.resume())
     socket.on('message', (data) => {
       has = JSON.parse(String(data)).to
       socket.send(JSON.stringify({ type: 'agent:ack', offsets: { a: has } }))
     })
   })
   const link = connectLink(t, server.url, {
-    live: () => {
+    onWelcome: () => {
       outbox.open([source], {})
       return []
     },
-    message: () => {
+    onMessage: () => {
       outbox.acknowledge(source, has)
       return []
     },
 
-    drained: () => outbox.drained(),
-    down: () => outbox.close(),
+    onDrained: () => outbox.onDrained(),
+    onDown: () => outbox.close(),
   })
   const outbox = new Outbox(link)
   await until(() => source.acked === frames * line, { what: 'all of it', timeoutMs: 60_000 })

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { describe, test } from 'node:test'
 import { WebSocket } from 'ws'
-import { Peer } from '../../src/hub/peer.ts'
+import { MachineConnection } from '../../src/hub/peer.ts'
 import { createLogger } from '../../src/platform/log.ts'
 import type { HubAgent, HubMachine } from '../../src/protocol/index.ts'
 import { TestHub } from '../support/hub.ts'
@@ -167,11 +167,23 @@ describe('one machine', () => {
           ended = true
         },
       })
-      const handlers = { greeted: async () => ({ offsets: {} }), welcomed() {}, message() {}, gone() {} }
-      const key = { sha256: 'k', address: '127.0.0.1', acceptedFor: () => true, greeted() {} }
+      const handlers = {
+        onHello: async () => ({ offsets: {} }),
+        onWelcomed() {},
+        onMessage() {},
+        onGone() {},
+      }
+      const key = { sha256: 'k', address: '127.0.0.1', isAcceptedFor: () => true, onHello() {} }
       const logger = createLogger({ level: 'silent', stderr: 'none' })
       const clock = new ManualClock()
-      new Peer(socket as unknown as WebSocket, new EventEmitter() as Duplex, handlers, key, clock, logger)
+      new MachineConnection(
+        socket as unknown as WebSocket,
+        new EventEmitter() as Duplex,
+        handlers,
+        key,
+        clock,
+        logger,
+      )
       const data = Buffer.from(JSON.stringify(frame))
       for (let n = 0; n < 20_000 && !ended; n++) socket.emit('message', data, false)
       assert.ok(ended && faults <= 20 && waiting < 4 * 1024 * 1024, `${waiting}`)

@@ -10,7 +10,7 @@ import { agentText } from '../../src/cli/render/agent.ts'
 import { colors } from '../../src/cli/render/ansi.ts'
 import { Conversation } from '../../src/cli/render/conversation.ts'
 import { decidedText } from '../../src/cli/render/decided.ts'
-import { lay } from '../../src/cli/render/lay.ts'
+import { layOut } from '../../src/cli/render/lay.ts'
 import { permissionText } from '../../src/cli/render/permission.ts'
 import { requestText } from '../../src/cli/render/request.ts'
 import { Reveal } from '../../src/cli/render/reveal.ts'
@@ -148,7 +148,7 @@ test('a field is left out only if the headline shows it in full', () => {
 
 test('no row is wider than the screen, even on terminals with wide ambiguous letters', () => {
   for (const letter of ['\u03b1', '\u2500', '\u4dc0', '\u1100', '\u0915\u094d', '\u{1d300}', 'e\u0301'])
-    for (const row of lay([{ head: '  ', text: letter.repeat(400) }], 80))
+    for (const row of layOut([{ head: '  ', text: letter.repeat(400) }], 80))
       assert.ok([...row].reduce((sum, char) => sum + (char <= '~' || char === '↳' ? 1 : 2), 0) <= 80, row)
 })
 
@@ -239,7 +239,7 @@ test('the rows of one line look different from separate lines', () => {
     `  ↳ ${'x'.repeat(26)}`,
     '    rm -rf /',
   ])
-  assert.deepEqual(lay([{ head: '? ', text: 'a b\nc' }], 6), ['? a ', '  ↳ b', '  ↳ c'])
+  assert.deepEqual(layOut([{ head: '? ', text: 'a b\nc' }], 6), ['? a ', '  ↳ b', '  ↳ c'])
 })
 
 test('a sub-agent’s request fits the screen, and appears on it once', async (t) => {

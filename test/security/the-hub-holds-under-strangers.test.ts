@@ -10,7 +10,7 @@ import { setImmediate } from 'node:timers/promises'
 import { connect as connectTls } from 'node:tls'
 import { WebSocket } from 'ws'
 import { trustedProxies } from '../../src/config/trusted-proxies.ts'
-import type { Fault } from '../../src/hub/fault.ts'
+import type { HttpError } from '../../src/hub/fault.ts'
 import { Addresses, networkOf } from '../../src/hub/gate/address.ts'
 import { Bodies } from '../../src/hub/gate/bodies.ts'
 import { Followers } from '../../src/hub/gate/followers.ts'
@@ -486,7 +486,7 @@ test('short bodies count too: one key gets its share, and they fit in next to lo
     try {
       while (admitted.length < 10_000) admitted.push(admit(key, bytes))
     } catch (error) {
-      assert.equal((error as Fault).status, 503)
+      assert.equal((error as HttpError).status, 503)
     }
     return admitted
   }
@@ -506,7 +506,9 @@ test('long answers wait until others are read, for any number of keys', async ()
     const response = new ServerResponse(new IncomingMessage(new Socket()))
     const reader = { response, address: '192.0.2.1', key }
     unread.watch(reader)
-    return unread.turn(reader, () => Promise.resolve(bytes), Number).catch(({ error }: Fault) => error.code)
+    return unread
+      .turn(reader, () => Promise.resolve(bytes), Number)
+      .catch(({ error }: HttpError) => error.code)
   }
   const answers = []
   for (let n = 0; n < 10; n++) answers.push(await answer(`key ${n}`, 100 * MIB))

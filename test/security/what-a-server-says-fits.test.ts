@@ -20,8 +20,8 @@ test('a welcome with a protocol version that the daemon does not speak is refuse
     const refused: string[] = []
     let live = false
     const link = connectLink(t, server.url, {
-      refused: (refusal) => refused.push(refusal.code),
-      live: () => {
+      onRefused: (refusal) => refused.push(refusal.code),
+      onWelcome: () => {
         live = true
         return []
       },

@@ -1,14 +1,14 @@
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Agents, type AgentsOptions } from '../../src/agents/agents.ts'
+import { AgentPool, type AgentPoolOptions } from '../../src/agents/agents.ts'
 import { launcherLine } from '../../src/agents/decode.ts'
 import { claude } from '../../src/agents/runtimes/claude/index.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { createLogger } from '../../src/platform/log.ts'
 
 /** Returns the agents in folder `dir`, of a daemon without a link. */
-export const agentsIn = (dir: string, options: Partial<AgentsOptions> = {}) =>
-  new Agents({
+export const agentsIn = (dir: string, options: Partial<AgentPoolOptions> = {}) =>
+  new AgentPool({
     dir,
     runtimes: { claude },
     program: async () => '/bin/true',
@@ -18,12 +18,12 @@ export const agentsIn = (dir: string, options: Partial<AgentsOptions> = {}) =>
     clock: systemClock,
     logger: createLogger({ level: 'silent', stderr: 'none' }),
     nextRevision: () => 1,
-    changed: () => {},
-    observed: () => {},
-    grown: (agent) => void agent.catchUp(),
-    removed: () => {},
-    crashLoops: () => {},
-    damaged: () => {},
+    onChange: () => {},
+    onEvent: () => {},
+    onGrowth: (agent) => void agent.catchUp(),
+    onRemoved: () => {},
+    onCrashLoops: () => {},
+    onDamaged: () => {},
     ...options,
   })
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { Link, type LinkOptions } from '../../src/link/link.ts'
+import { ServerConnection, type ServerConnectionOptions } from '../../src/link/link.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { createLogger } from '../../src/platform/log.ts'
 import { helloOf } from './light-daemon.ts'
@@ -26,19 +26,19 @@ export async function serveGreeted(t: Cleanup, greeted: (socket: WebSocket) => v
 }
 
 /** Connects a daemon's link, without the daemon. */
-export function connectLink(t: Cleanup, url: string, options: Partial<LinkOptions> = {}) {
-  const link = new Link({
+export function connectLink(t: Cleanup, url: string, options: Partial<ServerConnectionOptions> = {}) {
+  const link = new ServerConnection({
     url,
     key: 'key',
     userAgent: 'test',
     clock: systemClock,
     logger: createLogger({ level: 'silent', stderr: 'none' }),
     hello: () => helloOf(),
-    live: () => [],
-    message: () => [],
-    down: () => {},
-    refused: () => {},
-    superseded: () => {},
+    onWelcome: () => [],
+    onMessage: () => [],
+    onDown: () => {},
+    onRefused: () => {},
+    onSuperseded: () => {},
     ...options,
   })
   t.after(() => link.close())

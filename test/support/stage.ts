@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type * as z from 'zod/mini'
-import { MARK } from '../../src/agents/told.ts'
+import { CURRENT_MARK } from '../../src/agents/told.ts'
 import { sendSignal } from '../../src/platform/process-identity.ts'
 import { findByEnvironment } from '../../src/platform/process-list.ts'
 import type { AgentSpec, Event, HubAgent, HubMachine, Outcome } from '../../src/protocol/index.ts'
@@ -75,7 +75,7 @@ export class Stage {
    * Returns the names of the folders of present and former agents, without the mark, which is always there.
    */
   agentFolders(): string[] {
-    return readdirSync(join(this.state, 'agents')).filter((name) => name !== MARK)
+    return readdirSync(join(this.state, 'agents')).filter((name) => name !== CURRENT_MARK)
   }
 
   static async open(t: Cleanup, env: Record<string, string> = {}): Promise<Stage> {

@@ -56,7 +56,7 @@ export interface OpenSession {
 }
 
 /** The parts of this program that are specific to one agent program. All but `probe` and `openSessions` are pure. */
-export interface Runtime {
+export interface RuntimeAdapter {
   name: string
   /** Basic regular expression for journal lines about the agent's state. */
   statePattern: string
@@ -67,7 +67,7 @@ export interface Runtime {
   /** Basic regular expression for lines with an empty list of background tasks. */
   noTasksPattern: string
   /** Reports whether a line is only talk (text, tool uses, deltas): not about state, prompts, requests or account. */
-  isTalk(line: Buffer): boolean
+  isSkippable(line: Buffer): boolean
   /** Looks for the program on this machine. Never throws. */
   probe(options: { env: NodeJS.ProcessEnv }): Promise<RuntimeFound>
   launch(spec: AgentSpec, options: { path: string; dir: string; session?: LaunchSession }): LaunchPlan

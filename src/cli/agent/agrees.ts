@@ -6,6 +6,6 @@ import type { Ask } from './page.ts'
 export const promptText = (question: string): string => layLines([question], stdoutWidth()).join('\n')
 
 /** Asks a yes-or-no question. @param question question on one line */
-export async function agrees(ask: Ask, question: string): Promise<boolean> {
+export async function confirmYes(ask: Ask, question: string): Promise<boolean> {
   return ['y', 'yes'].includes((await ask(`${question} y/N> `)).trim().toLowerCase())
 }

@@ -4,7 +4,7 @@ import { EXIT } from '../exit-codes.ts'
 import { cleanLine } from '../render/clean.ts'
 import { type Offer, offersOf } from '../render/offers.ts'
 import { Reveal } from '../render/reveal.ts'
-import { agrees } from './agrees.ts'
+import { confirmYes } from './agrees.ts'
 import type { Also } from './also.ts'
 import type { Ask } from './page.ts'
 
@@ -78,10 +78,10 @@ export async function askRemembered(request: PermissionRequest, ask: Ask): Promi
       directories: `Also let it work in ${name}?`,
       other: `Also remember ${name}?`,
     }[offer.kind]
-    if (question !== undefined && !(await agrees(ask, question))) continue
+    if (question !== undefined && !(await confirmYes(ask, question))) continue
     const save =
       offer.saved !== undefined &&
-      (await agrees(ask, `Save ${name} in ${new Reveal().line(offer.saved)}? (No: this session only.)`))
+      (await confirmYes(ask, `Save ${name} in ${new Reveal().line(offer.saved)}? (No: this session only.)`))
     chosen.push({ offer, save })
   }
   return outcomeOf(offers, chosen)

@@ -8,8 +8,8 @@ import { askLine, dropTyped } from '../prompt.ts'
 import { typedName } from '../render/permission.ts'
 import { requestText } from '../render/request.ts'
 import { isInteractive, note, stderrColors, stderrWidth, stdoutColors } from '../terminal.ts'
-import { lineFor } from '../typed.ts'
-import { agrees, promptText } from './agrees.ts'
+import { commandLineFor } from '../typed.ts'
+import { confirmYes, promptText } from './agrees.ts'
 import { notShown } from './not-shown.ts'
 import { type Ask, page } from './page.ts'
 
@@ -58,7 +58,7 @@ export async function shown(
 
 /** @throws UserError unless the answer is yes */
 export async function confirm(ask: Ask, question: string): Promise<void> {
-  if (!(await agrees(ask, question))) throw notConfirmed()
+  if (!(await confirmYes(ask, question))) throw notConfirmed()
 }
 
 const notConfirmed = () => new UserError('not_confirmed', 'No answer was sent.', { exitCode: EXIT.refused })
@@ -71,5 +71,5 @@ function sameLineFor(request: PermissionRequest): string {
   )
   const end = rest.indexOf('--')
   const [before, behind] = end === -1 ? [rest, []] : [rest.slice(0, end), rest.slice(end)]
-  return [lineFor([...before, '--request']), typedName(request), ...behind.map(shellWord)].join(' ')
+  return [commandLineFor([...before, '--request']), typedName(request), ...behind.map(shellWord)].join(' ')
 }

@@ -6,7 +6,7 @@ import { diskSpace } from '../../platform/disk.ts'
 import { UserError } from '../../platform/errors.ts'
 import { nameOf } from '../../platform/lock.ts'
 import { isElsewhere, livingHolder } from '../../platform/lock-holder.ts'
-import type { Fault } from '../../platform/ours.ts'
+import type { OwnershipFault } from '../../platform/ours.ts'
 import { holderOf } from '../../service/running.ts'
 import { handoverFaults } from '../../update/handover.ts'
 import type { DaemonStatus } from '../client/control-client.ts'
@@ -35,7 +35,12 @@ const failure = (check: string, message: string, remedy: string): Finding => ({
  * Reports how other users could change the state folder and its files.
  * @param user uid of the running daemon
  */
-export function checkModes({ dir }: StatePaths, faults: Fault[], strict: boolean, user?: number): Finding[] {
+export function checkModes(
+  { dir }: StatePaths,
+  faults: OwnershipFault[],
+  strict: boolean,
+  user?: number,
+): Finding[] {
   const options = { faults, strict, ...(user !== undefined && { user }) }
   const { refused, tolerated } = judge(dir, options)
   return [
@@ -52,7 +57,7 @@ export function checkModes({ dir }: StatePaths, faults: Fault[], strict: boolean
 export const checkSurroundings = (env: NodeJS.ProcessEnv, user?: number): Finding[] =>
   faultsAround(env, user).map(({ message, remedy }) => warning('modes', `${message}.`, remedy))
 
-const later = ({ remedy }: Fault, strict: boolean) =>
+const later = ({ remedy }: OwnershipFault, strict: boolean) =>
   `Run ${remedy}${strict ? ' before the next update: the next version refuses that.' : ''}`
 
 /** Returns nothing for another user's folder that this user may not read. */

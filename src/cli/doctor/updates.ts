@@ -1,7 +1,7 @@
 import { loadUpdateConfig, type UpdateConfig } from '../../config/config.ts'
 import { remedyOf } from '../../config/strict.ts'
 import { UserError } from '../../platform/errors.ts'
-import type { Fault } from '../../platform/ours.ts'
+import type { OwnershipFault } from '../../platform/ours.ts'
 import { RELEASE_KEYS } from '../../platform/release.ts'
 import { signaturesDemanded } from '../../update/authentic.ts'
 import { insecureUpdateLeft } from '../../update/confirmed.ts'
@@ -69,7 +69,7 @@ async function checkRegistry(
 ): Promise<Finding[]> {
   const signal = AbortSignal.timeout(2 * NPM_MS)
   try {
-    const open: Fault[] = []
+    const open: OwnershipFault[] = []
     const { registry } = await updateSource(config, env, signal, (fault) => open.push(fault))
     const left = insecureUpdateLeft(stateDir) ? 'one more update' : 'no update'
     const findings = [...new Map(open.map((fault) => [fault.path, fault])).values()].map(

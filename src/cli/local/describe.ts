@@ -1,7 +1,7 @@
 import { shellWord } from '../../platform/shell-word.ts'
 import type { LocalDaemon } from '../../service/running.ts'
 import type { Supervisor } from '../../service/supervisor.ts'
-import { lineFor, typedFor } from '../typed.ts'
+import { commandLineFor, currentLineWith } from '../typed.ts'
 
 const isRoot = () => process.getuid?.() === 0
 
@@ -26,11 +26,12 @@ export const factsOf = ({ state_dir, user, service, pid, running, usable }: Loca
 })
 
 /** Returns the typed command, directed at this daemon. */
-export const lineOf = ({ state_dir, usable }: LocalDaemon) => `${usable ? '' : 'sudo '}${typedFor(state_dir)}`
+export const lineOf = ({ state_dir, usable }: LocalDaemon) =>
+  `${usable ? '' : 'sudo '}${currentLineWith(state_dir)}`
 
 /** Returns the command line that runs a command on a daemon. */
 export const commandFor = (command: string, { state_dir, usable }: LocalDaemon) =>
-  `${usable ? '' : 'sudo '}${lineFor([command, '--state-dir', state_dir])}`
+  `${usable ? '' : 'sudo '}${commandLineFor([command, '--state-dir', state_dir])}`
 
 /**
  * Returns the command line for a service: to control it, or to show its log.
@@ -45,7 +46,7 @@ export function serviceLine(
   const command =
     manager === 'pm2' && verb !== 'restart' && verb !== 'uninstall'
       ? `pm2 ${verb} ${shellWord(name)}`
-      : lineFor(['service', verb, '--manager', manager, '--name', name])
+      : commandLineFor(['service', verb, '--manager', manager, '--name', name])
   if (manager === 'systemd') return isRoot() ? command : `sudo ${command}`
   return isRoot() && user !== undefined && user !== 'root' ? `as ${user}: ${command}` : command
 }

@@ -5,7 +5,7 @@ import type { LocalHub } from '../../service/hubs.ts'
 import { EXIT } from '../exit-codes.ts'
 import { clean } from '../render/clean.ts'
 import { note } from '../terminal.ts'
-import { typedFor } from '../typed.ts'
+import { currentLineWith } from '../typed.ts'
 import { isNamed, nearest } from './choose.ts'
 import { capital, serviceLine } from './describe.ts'
 import { pick } from './pick.ts'
@@ -49,7 +49,7 @@ function nameOf({ dir, user, service }: LocalHub): string {
     : `the hub in ${dir}${as}, started by hand`
 }
 
-const lineOf = (hub: LocalHub) => `${hub.usable ? '' : 'sudo '}${typedFor(hub.named)}`
+const lineOf = (hub: LocalHub) => `${hub.usable ? '' : 'sudo '}${currentLineWith(hub.named)}`
 
 const factsOf = ({ dir, user, url, running, usable, service }: LocalHub) => ({
   hub_dir: dir,

@@ -5,7 +5,7 @@ import { invokedAs } from '../invoked.ts'
 import { delayText, endText, problemTexts, stateText, turnFailureText } from './agents.ts'
 import type { Colors } from './ansi.ts'
 import { cleanLine } from './clean.ts'
-import { lay } from './lay.ts'
+import { layOut } from './lay.ts'
 import { answerHint } from './permission.ts'
 import { requestText } from './request.ts'
 import { age, bytes, dollars } from './units.ts'
@@ -30,7 +30,7 @@ export function agentText(
   const { bold, dim } = colors
   const row = (name: string, text: string | undefined) => {
     if (text === undefined) return []
-    const [first = '', ...rest] = lay([{ head: ' '.repeat(INDENT), text: cleanLine(text, 1000) }], width)
+    const [first = '', ...rest] = layOut([{ head: ' '.repeat(INDENT), text: cleanLine(text, 1000) }], width)
     return [bold(name.padEnd(INDENT - 1)) + first.slice(INDENT - 1), ...rest]
   }
   const ended = agent.state === 'exited' || agent.state === 'failed'

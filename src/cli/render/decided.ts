@@ -1,5 +1,5 @@
 import type { PermissionRequest } from '../../protocol/index.ts'
-import { lay } from './lay.ts'
+import { layOut } from './lay.ts'
 import { inputParagraphs } from './permission.ts'
 import { Reveal } from './reveal.ts'
 import { toolSummary } from './tool.ts'
@@ -28,5 +28,5 @@ export function decidedText(
   const input = whole ? inputParagraphs(request, reveal) : []
   const hidden = reveal.summary()
   const others = [...(hidden === undefined ? [] : [hidden]), ...also].map((text) => ({ head: '', text }))
-  return lay([{ head: '', text }, ...input, ...others], width && width - INDENT).join('\n')
+  return layOut([{ head: '', text }, ...input, ...others], width && width - INDENT).join('\n')
 }

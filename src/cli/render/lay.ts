@@ -21,7 +21,7 @@ const LEAST_COLUMNS = 2
  * Lays out paragraphs in rows for a terminal of `width` columns. Every row after the first has a sign or an
  * indent in front, so that foreign text cannot imitate a new paragraph.
  */
-export function lay(paragraphs: Paragraph[], width: number | undefined): string[] {
+export function layOut(paragraphs: Paragraph[], width: number | undefined): string[] {
   return paragraphs.flatMap(({ head, text, verbatim = false, style = (row) => row }) => {
     const columns = width && Math.max(LEAST_COLUMNS, width - head.length - CONTINUED.length)
     const blanks = ' '.repeat(head.length)
@@ -36,7 +36,7 @@ export function lay(paragraphs: Paragraph[], width: number | undefined): string[
 
 /** Lays out lines that may be wider than the terminal. */
 export const layLines = (lines: string[], width: number | undefined): string[] =>
-  lay(
+  layOut(
     lines.map((text) => ({ head: '  ', text })),
     width,
   )

@@ -1,6 +1,6 @@
 import type { PermissionRequest } from '../../protocol/index.ts'
 import type { Colors } from './ansi.ts'
-import { lay } from './lay.ts'
+import { layOut } from './lay.ts'
 import { Reveal } from './reveal.ts'
 
 type OfferKind = 'rule' | 'mode' | 'directories' | 'other'
@@ -77,7 +77,7 @@ export function offersText(request: PermissionRequest, { dim, yellow }: Colors, 
   const offers = offersOf(request)
   if (offers.length === 0) return ''
   const reveal = new Reveal()
-  const rows = lay(
+  const rows = layOut(
     [
       { head: '  ', text: 'It offers to remember:', style: dim },
       ...offers.map(({ kind, text, saved }) => ({
@@ -91,6 +91,6 @@ export function offersText(request: PermissionRequest, { dim, yellow }: Colors, 
   const hidden = reveal.summary()
   return [
     ...rows,
-    ...(hidden === undefined ? [] : lay([{ head: '! ', text: hidden, style: yellow }], width)),
+    ...(hidden === undefined ? [] : layOut([{ head: '! ', text: hidden, style: yellow }], width)),
   ].join('\n')
 }

@@ -3,7 +3,7 @@ import { type PermissionRequest, unanswerable } from '../../protocol/index.ts'
 import type { Colors } from './ansi.ts'
 import { cleanLine } from './clean.ts'
 import { formParagraphs } from './form.ts'
-import { lay, type Paragraph } from './lay.ts'
+import { layOut, type Paragraph } from './lay.ts'
 import { Reveal } from './reveal.ts'
 import { tellingField, toolSummary } from './tool.ts'
 
@@ -19,13 +19,13 @@ const SCREEN_LINES = 40
 export function permissionText(request: PermissionRequest, colors: Colors, width?: number): string {
   const { dim, yellow } = colors
   const reveal = new Reveal()
-  const rows = lay(paragraphsOf(request, reveal, colors), width)
+  const rows = layOut(paragraphsOf(request, reveal, colors), width)
   const hidden = reveal.summary()
   for (const text of [hidden, onlyRefused(request)])
-    if (text !== undefined) rows.push(...lay([{ head: '! ', text, style: yellow }], width))
+    if (text !== undefined) rows.push(...layOut([{ head: '! ', text, style: yellow }], width))
   if (rows.length <= SCREEN_LINES) return rows.join('\n')
   const end: Paragraph = { head: '  ', text: `(end of the request: ${rows.length} lines)`, style: dim }
-  return [...rows, ...lay([end], width)].join('\n')
+  return [...rows, ...layOut([end], width)].join('\n')
 }
 
 function paragraphsOf(request: PermissionRequest, reveal: Reveal, colors: Colors): Paragraph[] {

@@ -2,7 +2,7 @@ import type { AuditLimits } from '../../config/hub-limits.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import { AuditEntry, type AuditPage } from '../../protocol/index.ts'
-import { Fault } from '../fault.ts'
+import { HttpError } from '../fault.ts'
 import { Segments } from './segments.ts'
 
 /** Content of an entry, without its number and time. */
@@ -159,7 +159,7 @@ export class Audit {
 }
 
 const unwritable = (error: unknown) =>
-  new Fault(507, UNWRITABLE, `The audit log cannot be written: ${(error as Error).message}`, {
+  new HttpError(507, UNWRITABLE, `The audit log cannot be written: ${(error as Error).message}`, {
     remedy: 'Make room on the disk with the hub’s folder. Until then, the hub carries out no orders.',
   })
 

@@ -4,7 +4,7 @@ import { type Command, type Outcome, Commands as Schemas } from '../../protocol/
 import { idFromAddress } from '../../protocol/machine-address.ts'
 import { type Found, paramsOf, routeOf } from '../access.ts'
 import { callerOf } from '../callers.ts'
-import { Fault, faultIn } from '../fault.ts'
+import { HttpError, httpErrorOf } from '../fault.ts'
 import type { Gate } from '../gate/gate.ts'
 import { lookAtBody, overHttp } from '../request.ts'
 import type { UserKeys } from '../user-keys.ts'
@@ -98,7 +98,7 @@ export class Trails {
   confirm(c: Context) {
     const caller = callerOf(c)
     if (caller && !this.#people.accepts(caller))
-      throw new Fault(401, 'unauthorized', 'This key is no longer accepted or no longer has this role.')
+      throw new HttpError(401, 'unauthorized', 'This key is no longer accepted or no longer has this role.')
   }
 
   /** Adds facts to the entry with the outcome. */
@@ -108,7 +108,7 @@ export class Trails {
   }
 
   /** Records a command before it is carried out. @throws Fault if it must not be carried out */
-  async ordered(c: Context, machine_id: string, command: Command): Promise<void> {
+  async onOrder(c: Context, machine_id: string, command: Command): Promise<void> {
     const details = detailsOf(Schemas[command.type], command, OWN)
     const trail = this.#trails.get(c)
     const of = await this.#audit.order({
@@ -121,20 +121,20 @@ export class Trails {
   }
 
   /** Marks a command as accepted: `settled` will record its outcome. */
-  handed(c: Context) {
+  onHandedOver(c: Context) {
     const trail = this.#trails.get(c)
     if (trail) trail.handed = true
   }
 
   /** Records a repeated command, which is not carried out again. */
-  repeated(c: Context, { machine_id }: Outcome, command: Command) {
-    this.handed(c)
+  onRepeated(c: Context, { machine_id }: Outcome, command: Command) {
+    this.onHandedOver(c)
     const names = namesOf(machine_id, command)
     this.#denials.add({ ...this.#whose(c), action: command.type, ...names, outcome: 'repeated' })
   }
 
   /** Records the outcome of a command. */
-  settled({ command_id, machine_id, agent_id, by, state, error }: Outcome, type: string) {
+  onSettled({ command_id, machine_id, agent_id, by, state, error }: Outcome, type: string) {
     this.#audit.note({
       ...(by !== undefined && { by }),
       action: type,
@@ -147,7 +147,7 @@ export class Trails {
   }
 
   /** Records a request that was denied. */
-  denied(c: Context, route: Found | undefined, code: string) {
+  onDenied(c: Context, route: Found | undefined, code: string) {
     const action = route?.order ?? route?.name ?? 'unknown'
     this.#denials.add({
       ...this.#whose(c),
@@ -200,7 +200,7 @@ export class Trails {
 
 function outcomeOf(error: Error | undefined): Pick<Said, 'outcome' | 'code'> {
   if (!error) return { outcome: 'succeeded' }
-  const fault = faultIn(error)
+  const fault = httpErrorOf(error)
   if (!fault) return { outcome: 'failed', code: 'internal' }
   // 503 means that nothing was done because there was no room.
   const isRefusal = fault.status < 500 || fault.status === 503

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { Limits } from '../../protocol/index.ts'
-import { Fault } from '../fault.ts'
+import { HttpError } from '../fault.ts'
 import type { Notices } from './notices.ts'
 import { Shares } from './shares.ts'
 
@@ -29,7 +29,7 @@ export class Bodies {
     const isFree = bytes <= SHORT_BYTES && this.#free.of(key) + bytes <= FREE_BYTES
     if (!isFree && this.#bytes.beyond(key, bytes)) {
       this.#notices.tell(address, 'request refused: too many requests at once', { bytes, key_id: key })
-      throw new Fault(503, 'busy', 'The hub is receiving too many long requests.', {
+      throw new HttpError(503, 'busy', 'The hub is receiving too many long requests.', {
         remedy: 'Try again soon.',
       })
     }

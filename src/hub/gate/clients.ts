@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { Fault } from '../fault.ts'
+import { HttpError } from '../fault.ts'
 import type { Notices } from './notices.ts'
 import { Shares } from './shares.ts'
 
@@ -35,7 +35,7 @@ export class Clients {
     if (scarcity) {
       const most = this.#most
       this.#notices.tell(address, 'client refused: too many connections', { most, key_id: key })
-      throw new Fault(
+      throw new HttpError(
         503,
         'too_many_clients',
         scarcity === 'all'

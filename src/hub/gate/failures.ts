@@ -33,7 +33,7 @@ export class Failures {
   }
 
   /** Counts a failure. @returns the time that the address must wait, in milliseconds; 0 if none */
-  failed(address: string): number {
+  add(address: string): number {
     const now = this.#clock.monotonic()
     const network = networkOf(address)
     const known = this.#records.get(network)

@@ -1,4 +1,4 @@
-import { Fault } from '../fault.ts'
+import { HttpError } from '../fault.ts'
 import type { Notices } from './notices.ts'
 import { Shares } from './shares.ts'
 import type { Reader, Unread } from './unread.ts'
@@ -27,7 +27,7 @@ export class Followers {
     const scarcity = this.#shares.beyond(key)
     if (scarcity) {
       notices.tell(address, 'stream refused: too many streams', { most, key_id: key })
-      throw new Fault(
+      throw new HttpError(
         503,
         'too_many_streams',
         scarcity === 'all'

@@ -4,7 +4,7 @@ import type { Network } from '../../config/trusted-proxies.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { descriptorLimit } from '../../platform/descriptors.ts'
 import type { Logger } from '../../platform/log.ts'
-import { Fault } from '../fault.ts'
+import { HttpError } from '../fault.ts'
 import { Addresses, type Incoming } from './address.ts'
 import { Bodies } from './bodies.ts'
 import { Clients } from './clients.ts'
@@ -83,7 +83,7 @@ export class Gate {
   }
 
   watch(server: Server) {
-    server.on('connection', (socket: Socket) => this.#strangers.arrived(socket))
+    server.on('connection', (socket: Socket) => this.#strangers.onArrival(socket))
   }
 
   /** Wraps a listener: registers each request first, and ends connections with too many requests at once. */
@@ -101,7 +101,7 @@ export class Gate {
   }
 
   /** Logs a request that failed with an unexpected error. */
-  failed(request: IncomingMessage, facts: { err: Error; path: string }) {
+  onFailedKey(request: IncomingMessage, facts: { err: Error; path: string }) {
     // The client disconnected during the request.
     if (request.readableAborted) return
     this.#notices.tell(this.addressOf(request), 'request failed', facts, 'error')
@@ -116,7 +116,7 @@ export class Gate {
   admitDownload(request: IncomingMessage) {
     if (this.#strangers.downloads(request)) return
     this.#notices.tell(this.addressOf(request), 'download refused: too many from this address')
-    throw new Fault(503, 'too_many_downloads', 'This address has too many downloads at once.', {
+    throw new HttpError(503, 'too_many_downloads', 'This address has too many downloads at once.', {
       remedy: 'Try again when some of them have finished.',
     })
   }
@@ -128,7 +128,7 @@ export class Gate {
 
   /** Admits a connection with an accepted machine key. */
   admitMachine({ socket }: IncomingMessage) {
-    this.#strangers.accepted(socket)
+    this.#strangers.onAccepted(socket)
   }
 
   /**
@@ -138,7 +138,7 @@ export class Gate {
   admitClient(request: IncomingMessage, key: string) {
     const { socket } = request
     this.#clients.admit(socket, key, this.addressOf(request))
-    this.#strangers.accepted(socket)
+    this.#strangers.onAccepted(socket)
   }
 
   /**
@@ -148,7 +148,7 @@ export class Gate {
   refuse(request: Incoming, shown: Credential): number {
     const address = this.addressOf(request)
     this.#notices.tell(address, `refused: ${shown} not accepted`)
-    return Math.ceil(this.#failures.failed(address) / 1000)
+    return Math.ceil(this.#failures.add(address) / 1000)
   }
 
   /** Begins a stream. @throws Fault if there are too many */
@@ -165,7 +165,7 @@ export class Gate {
     const reader = this.#readerOf(request, response)
     this.#unread.watch(reader)
     const bytes = await this.#unread.turn(reader, make, (bytes) => bytes)
-    if (bytes === undefined) throw new Fault(503, 'busy', 'The client has disconnected.')
+    if (bytes === undefined) throw new HttpError(503, 'busy', 'The client has disconnected.')
   }
 
   #readerOf(request: IncomingMessage, response: ServerResponse): Reader {
@@ -181,7 +181,7 @@ export class Gate {
 
 /** Returns the answer to an invalid credential after too many from the same address. */
 export const tooManyFailures = (waitS: number) =>
-  new Fault(
+  new HttpError(
     429,
     'too_many_failures',
     'This key or token is invalid, like too many others from this address.',

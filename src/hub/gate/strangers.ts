@@ -67,7 +67,7 @@ export class Strangers {
     this.#options = options
   }
 
-  arrived(socket: Socket) {
+  onArrival(socket: Socket) {
     const { limits, isProxy, clock } = this.#options
     const { remoteAddress: address } = socket
     const id = idOf(socket)
@@ -92,7 +92,7 @@ export class Strangers {
   }
 
   /** Stops limiting a connection that has shown an accepted key. */
-  accepted(socket: Pick<Socket, 'remoteAddress' | 'remotePort' | 'setTimeout'>) {
+  onAccepted(socket: Pick<Socket, 'remoteAddress' | 'remotePort' | 'setTimeout'>) {
     const stranger = this.#of(socket)
     if (!stranger) return
     socket.setTimeout(0)

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Clock, Timer } from '../../platform/clock.ts'
-import { Fault } from '../fault.ts'
+import { HttpError } from '../fault.ts'
 import type { Notices } from './notices.ts'
 import { Shares } from './shares.ts'
 
@@ -94,7 +94,7 @@ export class Unread {
       if (bytes > LONG_BYTES && this.#isFull) {
         this.#givenUp = true
         const waitS = IN_NEED_MS / 1000
-        throw new Fault(
+        throw new HttpError(
           503,
           'busy',
           'Too many long answers are waiting for clients to read them.',

@@ -3,7 +3,7 @@
  * that has ended. argv: URL, file with a key for each daemon, number of daemons, number of the first daemon.
  */
 import { readFileSync } from 'node:fs'
-import { Link } from '../../../src/link/link.ts'
+import { ServerConnection } from '../../../src/link/link.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { createLogger } from '../../../src/platform/log.ts'
 import { helloOf, statusOf } from '../../support/light-daemon.ts'
@@ -23,7 +23,7 @@ let dials: number[] = []
 const links = Array.from({ length: Number(count) }, (_, n) => {
   const id = `${Number(first) + n}`
   const agents = [statusOf(`agent-${id}`, { state: 'exited', end: 0 })]
-  return new Link({
+  return new ServerConnection({
     url: url!,
     key: keys[Number(id)]!,
     userAgent: 'fleet',
@@ -35,17 +35,17 @@ const links = Array.from({ length: Number(count) }, (_, n) => {
       return {}
     },
     hello: () => helloOf({ machine_id: `machine-${id}`, instance_id: id, agents }),
-    live: () => [],
-    message: () => [],
-    down() {},
-    refused() {},
-    superseded() {},
+    onWelcome: () => [],
+    onMessage: () => [],
+    onDown() {},
+    onRefused() {},
+    onSuperseded() {},
   })
 })
 for (const link of links) link.start()
 
 process.on('message', () => {
-  process.send?.({ live: links.filter(({ up }) => up).length, dials } satisfies FleetReport)
+  process.send?.({ live: links.filter(({ isUp }) => isUp).length, dials } satisfies FleetReport)
   dials = []
 })
 process.on('disconnect', () => process.exit())

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { appendFileSync, closeSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Agent } from '../../../src/agents/agent.ts'
-import type { Agents } from '../../../src/agents/agents.ts'
+import type { AgentPool } from '../../../src/agents/agents.ts'
 import { identify } from '../../../src/platform/process-identity.ts'
 import { parseFromDaemon } from '../../../src/protocol/index.ts'
 import { agentsIn, leftAgent } from '../../support/agents.ts'
@@ -21,7 +21,7 @@ const BUSY = '{"type":"system","subtype":"session_state_changed","state":"runnin
 export async function journal(t: Cleanup): Promise<Target> {
   const dir = tempDir(t)
   let number = 0
-  let agents: Agents | undefined
+  let agents: AgentPool | undefined
   let agent: Agent
   let path = ''
   let program: ChildProcess | undefined
@@ -89,8 +89,8 @@ export async function journal(t: Cleanup): Promise<Target> {
  * Reports whether lines determine the agent's state: not during the start, after the end, or with pending
  * requests.
  */
-const isRunning = ({ ended, snapshot }: Agent) =>
-  !ended && snapshot.pending.length === 0 && snapshot.state !== 'starting'
+const isRunning = ({ hasEnded, snapshot }: Agent) =>
+  !hasEnded && snapshot.pending.length === 0 && snapshot.state !== 'starting'
 
 /** Starts a process that appears to write the journal. */
 function runs(journal: string, recordPath: string): ChildProcess {

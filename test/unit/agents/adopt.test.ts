@@ -31,7 +31,7 @@ test('a daemon that finishes an interrupted resume knows where the journal ends'
   assert.equal(agents.get('a').status().end, size)
   assert.ok(!existsSync(at('cursor.json.4194305.tmp')))
   // Wait for the launcher to end: its folder is deleted with the test.
-  await until(() => agents.get('a').catchUp() || agents.get('a').runEnded)
+  await until(() => agents.get('a').catchUp() || agents.get('a').hasRunEnded)
   agents.close()
 })
 
@@ -77,7 +77,7 @@ test('an agent still ends properly when its old program cannot be deleted', asyn
   started()
   mkdirSync(at('claude'))
   const told: string[] = []
-  const agents = agentsIn(dir, { changed: ({ snapshot }) => void told.push(snapshot.state) })
+  const agents = agentsIn(dir, { onChange: ({ snapshot }) => void told.push(snapshot.state) })
   t.after(() => agents.close())
   agents.adopt()
   exited()

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { Discards } from '../../../src/agents/discards.ts'
+import { FolderDeletion } from '../../../src/agents/discards.ts'
 import { namesIn } from '../../../src/agents/folder.ts'
 import { createLogger } from '../../../src/platform/log.ts'
 import { withoutDescriptors } from '../../support/descriptors.ts'
@@ -15,7 +15,7 @@ const logger = createLogger({ level: 'silent', stderr: 'none' })
 test('a folder is renamed at once even when no file can be opened, and deleted later', async (t) => {
   const dir = tempDir(t)
   const clock = new ManualClock()
-  const discards = new Discards({ dir, clock, logger })
+  const discards = new FolderDeletion({ dir, clock, logger })
   for (const name of ['a', 'b']) {
     mkdirSync(join(dir, name, 'in'), { recursive: true })
     writeFileSync(join(dir, name, 'spec.json'), '{}')
@@ -33,7 +33,7 @@ test('a folder is renamed at once even when no file can be opened, and deleted l
 test('a folder that one daemon could not delete is deleted by the next one', async (t) => {
   const dir = tempDir(t)
   mkdirSync(join(dir, 'a'))
-  const discards = new Discards({ dir, clock: new ManualClock(), logger })
+  const discards = new FolderDeletion({ dir, clock: new ManualClock(), logger })
   await withoutDescriptors(() => discards.discard(join(dir, 'a')))
   discards.close()
   assert.deepEqual(namesIn(dir), [])

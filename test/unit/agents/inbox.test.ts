@@ -56,7 +56,7 @@ test('inputs are fed once each and in order, except that an urgent input comes f
   assert.deepEqual(feed(at), ['{"id":"init"}\n', '{"id":"p1"}\n', '{"id":"c1"}\n', '{"id":"p2"}\n'])
   inbox.put(prompt('p2'))
   assert.deepEqual(feed(at), [])
-  assert.equal(inbox.unsettled, 2)
+  assert.equal(inbox.unsettledCount, 2)
 })
 
 test('only the owner of an agent can read its inputs', (t) => {
@@ -76,7 +76,7 @@ test('the next daemon knows which inputs were accepted, and continues their numb
   before.settle('p1')
   const after = new Inbox(at)
   assert.deepEqual(
-    [after.unsettled, after.accepted('p1'), after.accepted('p4'), after.accepted('p5')],
+    [after.unsettledCount, after.hasAccepted('p1'), after.hasAccepted('p4'), after.hasAccepted('p5')],
     [3, true, true, false],
   )
   after.put(prompt('p1'))
@@ -92,7 +92,7 @@ test('an id torn by a crash of the machine corrupts no other id, and is recovere
   const after = new Inbox(at)
   after.put(prompt('p2'))
   assert.deepEqual(
-    ['p1', 'p2'].map((id) => new Inbox(at).accepted(id)),
+    ['p1', 'p2'].map((id) => new Inbox(at).hasAccepted(id)),
     [true, true],
   )
 })
@@ -118,7 +118,7 @@ test('an acknowledged input is deleted; a second or unknown acknowledgment chang
   inbox.put(prompt('p1'))
   feed(at)
   for (const id of ['p1', 'p1', 'other']) inbox.settle(id)
-  assert.deepEqual([inbox.unsettled, names(at.fed)], [0, []])
+  assert.deepEqual([inbox.unsettledCount, names(at.fed)], [0, []])
 })
 
 test('a put that fails accepts nothing and leaves nothing', (t) => {
@@ -127,7 +127,7 @@ test('a put that fails accepts nothing and leaves nothing', (t) => {
   const at = { ...whole, inputs: join(log, 'inputs.jsonl') }
   const inbox = new Inbox(at)
   assert.throws(() => inbox.put(prompt('p1'), { marks: ['m'] }), { code: 'ENOENT' })
-  assert.deepEqual([inbox.accepted('p1'), inbox.accepted('m'), inbox.unsettled], [false, false, 0])
+  assert.deepEqual([inbox.hasAccepted('p1'), inbox.hasAccepted('m'), inbox.unsettledCount], [false, false, 0])
   assert.deepEqual(readdirSync(at.dir).sort(), ['fed', 'in'])
   mkdirSync(log)
   inbox.put(prompt('p1'))
@@ -139,7 +139,7 @@ test('an accepted input whose handover fails is handed over later, with its mark
   const inbox = new Inbox(at)
   renameSync(at.inbox, `${at.inbox}-away`)
   inbox.put(prompt('p1'), { marks: ['m'] })
-  assert.deepEqual([inbox.accepted('p1'), inbox.accepted('m'), inbox.unsettled], [true, true, 1])
+  assert.deepEqual([inbox.hasAccepted('p1'), inbox.hasAccepted('m'), inbox.unsettledCount], [true, true, 1])
   renameSync(`${at.inbox}-away`, at.inbox)
   assert.ok(inbox.waiting)
   assert.deepEqual(names(at.inbox), ['prompt_p1'])
@@ -153,7 +153,7 @@ test('a daemon completes or undoes a put during which the previous daemon was ki
   appendFileSync(at.inputs, '\np2')
   const next = new Inbox(at)
   assert.deepEqual(names(at.inbox), ['prompt_p1', 'prompt_p2'])
-  assert.deepEqual([next.unsettled, next.accepted('p2'), next.accepted('c3')], [2, true, false])
+  assert.deepEqual([next.unsettledCount, next.hasAccepted('p2'), next.hasAccepted('c3')], [2, true, false])
   assert.deepEqual(readdirSync(at.dir).sort(), ['fed', 'in', 'inputs.jsonl'])
 })
 
@@ -190,7 +190,7 @@ test('the inbox feeds every line once, and prompts in order, across any sequence
         else if (what === 'new daemon') inbox = new Inbox(at)
         else {
           const it = input(kind as Input['kind'], `${kind}-${id}`)
-          if (!inbox.accepted(it.id)) put.push(`${it.line}\n`)
+          if (!inbox.hasAccepted(it.id)) put.push(`${it.line}\n`)
           inbox.put(it)
         }
       }

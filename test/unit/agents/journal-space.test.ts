@@ -22,7 +22,7 @@ function agent(t: TestContext, { lines, ended = false }: { lines: number; ended?
   const it = {
     folder,
     journal,
-    ended,
+    hasEnded: ended,
     acked: lines * 1000,
     begin: 0,
     backlog: 0,

@@ -99,7 +99,7 @@ test('a limited number of starts run at once; waiting starts can be stopped', as
   for (const { result } of [...first, next]) assert.equal(await result, 'started')
   assert.equal(next.status()?.queued, undefined)
   await it.agents.resume(unwantedAgent, 'resume')
-  await unwantedAgent.until(() => unwantedAgent.ready)
+  await unwantedAgent.until(() => unwantedAgent.isReady)
   assert.deepEqual([unwanted.status()?.run, unwanted.status()?.state], [2, 'idle'])
 })
 

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Agent } from '../../../src/agents/agent.ts'
-import type { Agents } from '../../../src/agents/agents.ts'
+import type { AgentPool } from '../../../src/agents/agents.ts'
 import { makeFolder } from '../../../src/agents/folder.ts'
 import { firstRun } from '../../../src/agents/next-run.ts'
 import { SpecRecord } from '../../../src/agents/records.ts'
@@ -21,7 +21,7 @@ const logger = createLogger({ level: 'silent', stderr: 'none' })
 
 /** A folder for agents, and a program that plays an agent. */
 function place(t: TestContext, script: string) {
-  const opened: Agents[] = []
+  const opened: AgentPool[] = []
   // Runs before the folder is deleted.
   t.after(async () => {
     for (const agents of opened) {
@@ -43,7 +43,7 @@ function place(t: TestContext, script: string) {
     opened.push(agents)
     return agents
   }
-  const start = async (agents: Agents, agent_id: string) => {
+  const start = async (agents: AgentPool, agent_id: string) => {
     const agent = await agents.start({ type: 'agent:start', agent_id, command_id: agent_id, spec })
     await until(() => agent.process)
     return agent
@@ -55,17 +55,17 @@ const written = ({ folder }: Agent) => JSON.parse(readFileSync(folder.run, 'utf8
 const comesBack = (agent: Agent) => nextRestart(agent, Date.now()) !== undefined
 
 /** Does what a restart does under a unit that ends agents together with the daemon. */
-const restart = (agents: Agents, quicker: Agent[] = []) =>
+const restart = (agents: AgentPool, quicker: Agent[] = []) =>
   standDown({
     agents,
     fates: {
       look: async () => ({ by: 'the unit', message: '', remedy: '', ends: () => true }),
-      doomed: (all: Iterable<Agent>) => [...all].filter(({ ended }) => !ended),
+      doomed: (all: Iterable<Agent>) => [...all].filter(({ hasEnded }) => !hasEnded),
       quicker: () => quicker,
     } as never,
     signaled: quicker.length > 0,
     takeNoCommands: () => {},
-    commandsSettled: async () => {},
+    whenCommandsIdle: async () => {},
     stop: { commandId: 'recall', graceS: 0 },
     logger,
   })
@@ -97,7 +97,7 @@ test('an agent that is being stopped during a restart does not come back with th
   assert.equal(agent.status().exit?.reason, 'stopped')
   agents.close()
   const next = adopted().get('a')
-  assert.deepEqual([next.ended, comesBack(next)], [true, false])
+  assert.deepEqual([next.hasEnded, comesBack(next)], [true, false])
 })
 
 test('an agent recalled for a restart before its first launch is launched once', async (t) => {
@@ -113,7 +113,7 @@ test('an agent recalled for a restart before its first launch is launched once',
   makeFolder(join(dir, 'agents'), record, { ...firstRun(record, program), recall }, () => {})
 
   const agent = adopted().get('a')
-  await until(() => agent.runEnded)
+  await until(() => agent.hasRunEnded)
   assert.equal(agent.status().exit?.reason, 'finished')
   assert.equal(comesBack(agent), false)
   assert.equal(readFileSync(join(dir, 'launches'), 'utf8'), 'x\n')
@@ -125,5 +125,5 @@ test('an agent whose recall cannot be recorded does not keep other agents from c
   const agent = await start(agents, 'a')
   const unwritable = { id: 'b', run: {}, folder: { run: join(agent.folder.dir, 'none', 'run.json') } }
   await restart(agents, [unwritable as Agent])
-  assert.deepEqual([agent.ended, comesBack(agent)], [true, true])
+  assert.deepEqual([agent.hasEnded, comesBack(agent)], [true, true])
 })

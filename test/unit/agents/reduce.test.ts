@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { hasEnded } from '../../../src/agents/lifecycle.ts'
 import { Snapshot } from '../../../src/agents/records.ts'
-import { answered, emptySnapshot, reduce } from '../../../src/agents/reduce.ts'
+import { emptySnapshot, onAnswered, reduce } from '../../../src/agents/reduce.ts'
 import { Event } from '../../../src/protocol/index.ts'
 
 const INITIALIZE = 'initialize-1'
@@ -69,8 +69,8 @@ test('a request is pending until it is answered or withdrawn, its tool has run, 
     const then = after(...waits, end)
     assert.deepEqual([then.state, then.pending], [next, []], end.kind)
   }
-  assert.equal(answered(pending, 'other', 'x'), false)
-  assert.equal(answered(pending, 'r', 'x'), true)
+  assert.equal(onAnswered(pending, 'other', 'x'), false)
+  assert.equal(onAnswered(pending, 'r', 'x'), true)
   assert.deepEqual([pending.state, pending.pending], ['working', []])
 })
 

@@ -95,7 +95,7 @@ test('an agent that writes to its journal, or to the pipe of a wrapper, is left 
     agents.adopt()
     agents.check(agents.get('a'))
     assert.equal(child.signalCode, null)
-    assert.equal(agents.get('a').ended, false)
+    assert.equal(agents.get('a').hasEnded, false)
   }
 })
 

@@ -15,14 +15,14 @@ function ended(exit: Exit, restart?: Partial<Restart>, restarts: number[] = []) 
   const told: string[] = []
   const agent = {
     id: 'a',
-    ended: true,
+    hasEnded: true,
     returning: false,
     heldUntil: undefined,
     record: { spec: restart && { restart: { policy: 'on-loss', max_per_hour: 2, ...restart } } },
     run: { restarts: restarts.map((ms) => new Date(ms).toISOString()) },
     snapshot: { exit },
     touch: () => {},
-    notResumed: (code: string) => void told.push(code),
+    markNotResumed: (code: string) => void told.push(code),
   }
   agent.record.spec ??= {} as never
   return { agent: agent as unknown as Agent, told }
@@ -55,8 +55,8 @@ function restarts(resume: (agent: Agent) => Promise<void>) {
   const clock = new ManualClock()
   const loops: string[][] = []
   const logger = createLogger({ level: 'silent', stderr: 'none' })
-  const crashLoops = (agents: Agent[]) => void loops.push(agents.map(({ id }) => id))
-  return { clock, loops, restarts: new Restarts({ clock, logger, resume, crashLoops }) }
+  const onCrashLoops = (agents: Agent[]) => void loops.push(agents.map(({ id }) => id))
+  return { clock, loops, restarts: new Restarts({ clock, logger, resume, onCrashLoops }) }
 }
 
 test('an agent in a crash loop is held back, reported, and restarted when its hour is over', async () => {
@@ -66,7 +66,7 @@ test('an agent in a crash loop is held back, reported, and restarted when its ho
     resumed.push(agent.id)
   })
   const { agent } = ended({ reason: 'killed' }, { max_per_hour: 1 }, [0])
-  it.restarts.ended(agent)
+  it.restarts.onEnded(agent)
   assert.equal(agent.heldUntil, HOUR)
   assert.deepEqual(it.loops, [['a']])
   it.clock.pass(HOUR - 1)
@@ -80,7 +80,7 @@ test('an agent in a crash loop is held back, reported, and restarted when its ho
 test('agents that come back at the same time are started one after another', async () => {
   const resumed: number[] = []
   const it = restarts(async () => void resumed.push(it.clock.now()))
-  for (let i = 0; i < 5; i++) it.restarts.ended(ended({ reason: 'rebooted' }, {}).agent)
+  for (let i = 0; i < 5; i++) it.restarts.onEnded(ended({ reason: 'rebooted' }, {}).agent)
   it.clock.pass(10_000)
   assert.deepEqual(resumed, [1000, 1250, 1500, 1750, 2000])
 })
@@ -92,7 +92,7 @@ test('a restart that this machine refuses is retried, and reported with the reas
     if (missing) throw new CommandFailure('runtime_missing', 'claude is not installed')
   })
   const { agent, told } = ended({ reason: 'rebooted' }, {})
-  it.restarts.ended(agent)
+  it.restarts.onEnded(agent)
   assert.equal(agent.returning, true)
   it.clock.pass(1000)
   await new Promise(setImmediate)
@@ -109,12 +109,12 @@ test('agents that were stopped, and agents of a closed daemon, are not restarted
   const resumed: Agent[] = []
   const it = restarts(async (agent) => void resumed.push(agent))
   const stopped = ended({ reason: 'lost' }, {}).agent
-  it.restarts.ended(stopped)
+  it.restarts.onEnded(stopped)
   it.restarts.cancel(stopped)
   const left = ended({ reason: 'lost' }, {}).agent
-  it.restarts.ended(left)
+  it.restarts.onEnded(left)
   it.restarts.close()
-  it.restarts.ended(ended({ reason: 'lost' }, {}).agent)
+  it.restarts.onEnded(ended({ reason: 'lost' }, {}).agent)
   it.clock.pass(2 * HOUR)
   assert.deepEqual(resumed, [])
 })

@@ -3,9 +3,9 @@ import { execFileSync } from 'node:child_process'
 import { appendFileSync, cpSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import type { Agents } from '../../../src/agents/agents.ts'
+import type { AgentPool } from '../../../src/agents/agents.ts'
 import { launcherLine } from '../../../src/agents/decode.ts'
-import { Standing } from '../../../src/daemon/standing.ts'
+import { ServerOffsets } from '../../../src/daemon/standing.ts'
 import { Outbox } from '../../../src/link/outbox.ts'
 import { createLogger } from '../../../src/platform/log.ts'
 import type { Activity, AnyEvent, Welcome } from '../../../src/protocol/index.ts'
@@ -21,8 +21,8 @@ class Machine {
   readonly dir: string
   readonly clock = new ManualClock()
   readonly #backup: string
-  agents!: Agents
-  #standing!: Standing
+  agents!: AgentPool
+  #standing!: ServerOffsets
   #outbox!: Outbox
   /** Frames sent since the last welcome. */
   frames = [] as Activity[]
@@ -49,10 +49,15 @@ class Machine {
   }
 
   start() {
-    this.agents = agentsIn(this.dir, { grown: () => {} })
+    this.agents = agentsIn(this.dir, { onGrowth: () => {} })
     this.agents.adopt()
-    this.#outbox = new Outbox({ busy: false, send: (frame) => void this.frames.push(frame) })
-    this.#standing = new Standing({ agents: this.agents, outbox: this.#outbox, clock: this.clock, logger })
+    this.#outbox = new Outbox({ isBusy: false, send: (frame) => void this.frames.push(frame) })
+    this.#standing = new ServerOffsets({
+      agents: this.agents,
+      outbox: this.#outbox,
+      clock: this.clock,
+      logger,
+    })
   }
 
   /** @param clean whether the daemon saves its cursors */
@@ -85,13 +90,13 @@ class Machine {
   }
 
   part() {
-    this.#standing.parted()
+    this.#standing.onDisconnected()
   }
 
   /** Takes in a server's welcome; `frames` then holds the frames sent. @returns the fault, if any */
   welcome(welcome: Pick<Welcome, 'offsets' | 'journals'>) {
     this.frames = []
-    const [wrong] = this.#standing.welcomed({
+    const [wrong] = this.#standing.onWelcome({
       type: 'server:welcome',
       protocol: { version: 1 },
       server_version: '',
@@ -102,11 +107,11 @@ class Machine {
   }
 
   acknowledge(offset: number) {
-    return this.#standing.acknowledged({ type: 'agent:ack', offsets: { a: offset } })[0]
+    return this.#standing.onAck({ type: 'agent:ack', offsets: { a: offset } })[0]
   }
 
   resend(from: number) {
-    return this.#standing.asked({ type: 'agent:resend', agent_id: 'a', from })[0]
+    return this.#standing.onResend({ type: 'agent:resend', agent_id: 'a', from })[0]
   }
 
   says(...words: string[]) {
@@ -259,7 +264,7 @@ test('an agent that appends while its journal is being moved loses nothing', asy
   const gone = new Promise((resolve) => writer.once('exit', resolve))
   await until(() => machine.size > had, { what: 'a journal that grows' })
   machine.agent.catchUp()
-  assert.ok(!machine.agent.ended)
+  assert.ok(!machine.agent.hasEnded)
   machine.welcome({ offsets: { a: had } })
   await gone
   const numbers = () => {

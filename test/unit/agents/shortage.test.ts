@@ -22,8 +22,8 @@ const PREAMBLE = `
     exited()
   }
   const damaged = []
-  const agents = agentsIn(dir, { damaged: (path) => damaged.push(path) })
-  const known = () => names.filter((name) => agents.find(name)?.ended).length
+  const agents = agentsIn(dir, { onDamaged: (path) => damaged.push(path) })
+  const known = () => names.filter((name) => agents.find(name)?.hasEnded).length
   const all = []
   const useUp = () => { try { for (;;) all.push(openSync('/dev/null', 'r')) } catch {} }
   const giveBack = (most = all.length) => { for (const fd of all.splice(0, most)) closeSync(fd) }
@@ -118,8 +118,8 @@ for (const what of ['instances', 'watches'] as const)
     const answer = await start('late')
     // Nothing but a look at its journal tells that it has ended.
     const until = Date.now() + 30_000
-    while (!agents.get('late').ended && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 50))
-    console.log(JSON.stringify({ known: known(), damaged, answer, ended: agents.get('late').ended }))
+    while (!agents.get('late').hasEnded && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 50))
+    console.log(JSON.stringify({ known: known(), damaged, answer, ended: agents.get('late').hasEnded }))
     agents.close()`,
     )
     assert.deepEqual(told, { known: 60, damaged: [], answer: 'started', ended: true })

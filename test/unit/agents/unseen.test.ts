@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Agent } from '../../../src/agents/agent.ts'
-import { Unseen } from '../../../src/agents/unseen.ts'
+import { UnseenEnds } from '../../../src/agents/unseen.ts'
 import type { Exit } from '../../../src/protocol/index.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { tempDir } from '../../support/temp.ts'
@@ -14,7 +14,7 @@ function left(exit?: Exit) {
   const agent = {
     id: 'a',
     snapshot: { exit },
-    get ended() {
+    get hasEnded() {
       return this.snapshot.exit !== undefined
     },
     explain(detail: string) {
@@ -26,13 +26,13 @@ function left(exit?: Exit) {
 
 test('agents that end just after a daemon’s start are explained like those that ended before', () => {
   const clock = new ManualClock()
-  const unseen = new Unseen({ clock, logger, restarts })
+  const unseen = new UnseenEnds({ clock, logger, restarts })
   const [before, soon, asked, late] = [left({ reason: 'killed' }), left(), left(), left()]
   for (const agent of [before, soon, asked, late]) unseen.add(agent)
   unseen.explain(() => 'The unit did.', false)
   const end = (agent: ReturnType<typeof left>, exit: Exit) => {
     Object.assign(agent.snapshot, { exit })
-    unseen.ended(agent)
+    unseen.onEnded(agent)
     return agent.snapshot.exit?.detail
   }
   assert.equal(before.snapshot.exit?.detail, 'The unit did.')
@@ -45,7 +45,7 @@ test('agents that end just after a daemon’s start are explained like those tha
 test('an agent that a full disk keeps from coming back does not hold up other agents', (t) => {
   const dir = tempDir(t)
   const back: Agent[] = []
-  const unseen = new Unseen({
+  const unseen = new UnseenEnds({
     clock: new ManualClock(),
     logger,
     restarts: { again: (agent) => void back.push(agent) },

@@ -2,7 +2,7 @@ import { appendFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Agent } from '../../../src/agents/agent.ts'
-import { Watching } from '../../../src/agents/watching.ts'
+import { JournalWatcher } from '../../../src/agents/watching.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { createLogger } from '../../../src/platform/log.ts'
 import { tempDir } from '../../support/temp.ts'
@@ -13,7 +13,7 @@ test('a journal whose growth could not be handled is reported again when it grow
   writeFileSync(journal, '')
   const agent = { id: 'a', folder: { journal } } as Agent
   let count = 0
-  const watching = new Watching({
+  const watching = new JournalWatcher({
     clock: systemClock,
     logger: createLogger({ level: 'silent', stderr: 'none' }),
     grown: () => {

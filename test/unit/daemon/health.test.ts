@@ -57,8 +57,8 @@ function machine(t: Cleanup, found: Partial<Runtime> = {}) {
     memory: () => world.memory,
     clock,
     nextRevision: () => ++revision,
-    changed: (status) => world.told.push(status),
-    awake: (ms) => world.asleep.push(ms),
+    onChange: (status) => world.told.push(status),
+    onAwake: (ms) => world.asleep.push(ms),
   })
   health.start()
   t.after(() => health.stop())

@@ -22,7 +22,7 @@ const record = (changed: Partial<UpdateRecord>): UpdateRecord => ({
 test('a registry that does not answer is a problem until it does; a failed update takes precedence', () => {
   let problem: string | undefined
   const health = new UpdateHealth({
-    updated: () => {},
+    setUpdate: () => {},
     report: (_code, { message, remedy }) => {
       problem = `${message} (${remedy})`
     },
@@ -31,15 +31,15 @@ test('a registry that does not answer is a problem until it does; a failed updat
     },
   })
   const error = { code: 'update_registry_unreachable', message: 'No network.', remedy: 'Mend it.' } as const
-  health.looked(error)
+  health.onLooked(error)
   assert.equal(problem, 'This machine could not look for a newer version. No network. (Mend it.)')
-  health.updated(record({ outcome: 'failed', error: { ...error, message: 'It broke off.' } }))
+  health.onUpdate(record({ outcome: 'failed', error: { ...error, message: 'It broke off.' } }))
   assert.equal(problem, 'The update to 1.1.0 failed. It broke off. (Mend it.)')
-  health.looked()
+  health.onLooked()
   assert.equal(problem, 'The update to 1.1.0 failed. It broke off. (Mend it.)')
-  health.updated(record({ outcome: 'succeeded' }))
+  health.onUpdate(record({ outcome: 'succeeded' }))
   assert.equal(problem, undefined)
-  health.looked(error)
-  health.looked()
+  health.onLooked(error)
+  health.onLooked()
   assert.equal(problem, undefined)
 })

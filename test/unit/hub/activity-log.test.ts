@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { ActivityLog } from '../../../src/hub/activity-log.ts'
+import { EventJournal } from '../../../src/hub/activity-log.ts'
 import type { Activity, AnyEvent } from '../../../src/protocol/index.ts'
 import { tempDir } from '../../support/temp.ts'
 
@@ -14,13 +14,13 @@ const said = (text: string): Activity => ({
   events: [{ kind: 'text', offset: 0, index: 0, text }],
 })
 
-async function history(log: ActivityLog): Promise<AnyEvent[]> {
+async function history(log: EventJournal): Promise<AnyEvent[]> {
   const after = { offset: -1, index: 0 }
   return (await log.read(0, after)).events
 }
 
 test('a machine that announces another journal twice at once causes no damage', async (t) => {
-  const log = new ActivityLog(join(tempDir(t), 'activity.jsonl'), () => {})
+  const log = new EventJournal(join(tempDir(t), 'activity.jsonl'), () => {})
   log.take(said('first'), 0)
   await log.commit()
   const both = [log.turn(0), log.turn(0)]
@@ -36,7 +36,7 @@ test('a machine that announces another journal twice at once causes no damage', 
     offsets,
     [...new Set(offsets)].sort((a, b) => a - b),
   )
-  assert.equal(log.acknowledged, 10)
+  assert.equal(log.ackOffset, 10)
 })
 
 test('after a crash in the middle of a long frame, only the missing lines are taken again', async (t) => {
@@ -49,7 +49,7 @@ test('after a crash in the middle of a long frame, only the missing lines are ta
     index: n % 2,
   }))
   const whole: Activity = { type: 'agent:activity', agent_id: 'a', from: 0, to: 1000, events }
-  const first = new ActivityLog(path, () => {})
+  const first = new EventJournal(path, () => {})
   first.take(whole, 0)
   await first.commit()
   const lines = readFileSync(path, 'utf8').trimEnd().split('\n')
@@ -57,16 +57,16 @@ test('after a crash in the middle of a long frame, only the missing lines are ta
   const bytes = lines.slice(0, -1).join('\n').length + 1
   for (const cut of [bytes, bytes + 10, bytes - 10]) {
     truncateSync(path, cut)
-    const log = new ActivityLog(path, () => assert.fail('set aside'))
-    const from = log.acknowledged
-    assert.ok(from > 0 && from < 1000 && from === log.wanted)
+    const log = new EventJournal(path, () => assert.fail('set aside'))
+    const from = log.ackOffset
+    assert.ok(from > 0 && from < 1000 && from === log.wantedOffset)
     // A daemon continues from there, with the events that follow.
     assert.equal(
       log.take({ ...whole, from, events: events.filter(({ offset }) => offset >= from) }, 0),
       'taken',
     )
     await log.commit()
-    assert.equal(log.acknowledged, 1000)
+    assert.equal(log.ackOffset, 1000)
     const all: AnyEvent[] = []
     for (let at = 0; at < log.size; ) {
       const chunk = await log.read(at, { offset: -1, index: 0 })
@@ -81,10 +81,10 @@ test('after a crash in the middle of a long frame, only the missing lines are ta
 test('a history is found again under every name of its journal', async (t) => {
   for (const journal of ['\u2028'.repeat(64), '","events":[', '\\"}\n\0', '\ud800'.repeat(64)]) {
     const path = join(tempDir(t), 'activity.jsonl')
-    const log = new ActivityLog(path, () => {})
+    const log = new EventJournal(path, () => {})
     log.take({ ...said('first'), journal }, 0)
     await log.commit()
-    const again = new ActivityLog(path, () => assert.fail('set aside'))
-    assert.deepEqual([again.acknowledged, again.journal], [10, journal])
+    const again = new EventJournal(path, () => assert.fail('set aside'))
+    assert.deepEqual([again.ackOffset, again.journal], [10, journal])
   }
 })

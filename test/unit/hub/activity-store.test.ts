@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { ActivityStore } from '../../../src/hub/activity-store.ts'
+import { JournalStore } from '../../../src/hub/activity-store.ts'
 import { createLogger } from '../../../src/platform/log.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { tempDir } from '../../support/temp.ts'
@@ -16,11 +16,11 @@ function storeIn(t: TestContext) {
   const dir = join(tempDir(t), 'agents')
   const clock = new ManualClock()
   const committed = new Set<string>()
-  const store = new ActivityStore({
+  const store = new JournalStore({
     dir,
     clock,
     logger,
-    committed: (keys) => {
+    onCommitted: (keys) => {
       for (const key of keys) committed.add(key)
     },
   })

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { ActivityStore } from '../../../src/hub/activity-store.ts'
-import { Agents } from '../../../src/hub/agents.ts'
-import { Feed } from '../../../src/hub/feed.ts'
-import { Saver } from '../../../src/hub/saver.ts'
+import { JournalStore } from '../../../src/hub/activity-store.ts'
+import { AgentRegistry } from '../../../src/hub/agents.ts'
+import { ChangeFeed } from '../../../src/hub/feed.ts'
+import { DebouncedWriter } from '../../../src/hub/saver.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { createLogger } from '../../../src/platform/log.ts'
 import { frameOf, helloOf, statusOf } from '../../support/light-daemon.ts'
@@ -15,28 +15,28 @@ const logger = createLogger({ level: 'silent', stderr: 'none' })
 /** The agents of a hub that has 100 bytes of the machine's agent `a`. */
 async function agentsWithHistory(t: Cleanup) {
   const dir = join(tempDir(t), 'agents')
-  const saver = new Saver(systemClock, logger)
+  const saver = new DebouncedWriter(systemClock, logger)
   t.after(() => saver.close())
-  let agents: Agents | undefined
+  let agents: AgentRegistry | undefined
   const greet = await new Promise<(isPresent: () => boolean) => Promise<unknown>>((resolve) => {
-    const store = new ActivityStore({
+    const store = new JournalStore({
       dir,
       clock: systemClock,
       logger,
       // A machine that has lost the end of this journal, and does not support journal generations.
-      committed: () =>
+      onCommitted: () =>
         resolve((isPresent) => {
           const listed = [statusOf('a', { end: 50 }), statusOf('b'), statusOf('c')]
-          return agents!.greeted(helloOf({ machine_id: 'm', capabilities: [], agents: listed }), isPresent)
+          return agents!.onHello(helloOf({ machine_id: 'm', capabilities: [], agents: listed }), isPresent)
         }),
     })
-    agents = new Agents({
+    agents = new AgentRegistry({
       dir,
       store,
-      feed: new Feed(),
+      feed: new ChangeFeed(),
       saver,
       logger,
-      connected: () => true,
+      isConnected: () => true,
       machineName: () => undefined,
       hasStarted: () => false,
       most: 100,

@@ -3,8 +3,8 @@ import { mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type CommandMemory, HUB_LIMITS } from '../../../src/config/hub-limits.ts'
-import { Commands } from '../../../src/hub/commands.ts'
-import type { Machines } from '../../../src/hub/machines.ts'
+import { CommandQueue } from '../../../src/hub/commands.ts'
+import type { MachineRegistry } from '../../../src/hub/machines.ts'
 import { createLogger } from '../../../src/platform/log.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { tempDir } from '../../support/temp.ts'
@@ -14,15 +14,15 @@ const HOUR_MS = 3_600_000
 
 /** The commands of a hub whose only machine is away, in their own file. */
 function commandsIn(path: string, memory: Partial<CommandMemory> = {}, clock = new ManualClock()) {
-  const commands = new Commands({
+  const commands = new CommandQueue({
     path,
-    machines: { link: () => undefined } as unknown as Machines,
+    machines: { link: () => undefined } as unknown as MachineRegistry,
     logger,
     clock,
     memory: { ...HUB_LIMITS.memory, ...memory },
     isGone: () => false,
-    succeeded() {},
-    settled() {},
+    onSuccess() {},
+    onSettled() {},
   })
   return {
     commands,
@@ -31,7 +31,7 @@ function commandsIn(path: string, memory: Partial<CommandMemory> = {}, clock = n
     stop: (command_id: string, by: string, machine: string) =>
       commands.submit(machine, { type: 'agent:stop', command_id, agent_id: 'a', by }),
     answer: (command_id: string) =>
-      commands.answered('m', { type: 'agent:prompt:result', command_id, ok: true, prompt_id: command_id }),
+      commands.onResult('m', { type: 'agent:prompt:result', command_id, ok: true, prompt_id: command_id }),
     known: (ids: string[]) => ids.filter((id) => commands.get(id)),
   }
 }

@@ -6,11 +6,11 @@ test('a hub without free descriptors reports that, and does not blame its addres
   const at = (path: string) => JSON.stringify(new URL(`../../../src/${path}`, import.meta.url).href)
   const script = `
     import { openSync } from 'node:fs'
-    import { openDoors } from ${at('hub/doors.ts')}
+    import { openListeners } from ${at('hub/doors.ts')}
     import { shortageIn } from ${at('platform/errors.ts')}
     try { for (;;) openSync('/dev/null') } catch {}
     const options = { host: '127.0.0.1', port: 0, socket: '/nowhere', listener() {}, attend() {} }
-    const error = await openDoors(options).catch((error) => error)
+    const error = await openListeners(options).catch((error) => error)
     console.log(shortageIn(error)?.message ?? error)`
   const args = ['-c', 'ulimit -n 64; exec "$0" --input-type=module -e "$1"', process.execPath, script]
   assert.match(execFileSync('sh', args, { encoding: 'utf8' }), /may not open any more files \(EMFILE\)/)

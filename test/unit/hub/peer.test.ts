@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { test } from 'node:test'
 import { WebSocket } from 'ws'
-import { Peer } from '../../../src/hub/peer.ts'
+import { MachineConnection } from '../../../src/hub/peer.ts'
 import { createLogger } from '../../../src/platform/log.ts'
 import { Limits } from '../../../src/protocol/index.ts'
 import { helloOf } from '../../support/light-daemon.ts'
@@ -24,16 +24,23 @@ test('a machine that sends a long frame slowly is not considered silent', async 
     },
   })
   const handlers = {
-    greeted: async () => ({ offsets: {} }),
-    welcomed() {
+    onHello: async () => ({ offsets: {} }),
+    onWelcomed() {
       welcomed = true
     },
-    message() {},
-    gone() {},
+    onMessage() {},
+    onGone() {},
   }
-  const key = { sha256: 'k', address: '127.0.0.1', acceptedFor: () => true, greeted() {} }
+  const key = { sha256: 'k', address: '127.0.0.1', isAcceptedFor: () => true, onHello() {} }
   const logger = createLogger({ level: 'silent', stderr: 'none' })
-  new Peer(socket as unknown as WebSocket, stream as unknown as Duplex, handlers, key, clock, logger)
+  new MachineConnection(
+    socket as unknown as WebSocket,
+    stream as unknown as Duplex,
+    handlers,
+    key,
+    clock,
+    logger,
+  )
   socket.emit('message', Buffer.from(JSON.stringify(helloOf())), false)
   await until(() => welcomed)
   for (let passed = 0; passed < 4 * Limits.silence_ms; passed += Limits.heartbeat_ms) {

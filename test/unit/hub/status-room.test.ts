@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { shortened } from '../../../src/hub/short-status.ts'
-import { StatusRoom } from '../../../src/hub/status-room.ts'
+import { StatusLimits } from '../../../src/hub/status-room.ts'
 import { Limits } from '../../../src/protocol/index.ts'
 import { statusOf } from '../../support/light-daemon.ts'
 
 test('a list of all agents fits into a frame, and keeps the statuses of small machines whole', () => {
-  const room = new StatusRoom()
+  const room = new StatusLimits()
   const held = ['m-1', 'm-2', 'm-3', 'quiet'].flatMap((machine_id) =>
     Array.from({ length: machine_id === 'quiet' ? 3 : 20 }, (_, n) => {
       const holder = { machine_id }

@@ -107,11 +107,11 @@ test('a frame that makes the daemon throw costs the link, and not the daemon', a
     socket.send(JSON.stringify({ type: 'agent:ack', offsets: {} }))
   })
   let stumbles = 0
-  const message = () => {
+  const onMessage = () => {
     stumbles++
     throw new Error('stumbled')
   }
-  connectLink(t, server.url, { message })
+  connectLink(t, server.url, { onMessage })
   await until(() => server.greetings === 2 && stumbles === 2)
 })
 
@@ -125,7 +125,7 @@ test('a server that sends a long frame slowly is not considered silent', async (
     stream.write(Buffer.from([0x81, 0x7e, 0xff, 0xff]))
   })
   const link = connectLink(t, server.url, { clock })
-  await until(() => link.up)
+  await until(() => link.isUp)
   for (let passed = 0; passed < MINUTE; passed += 1000) {
     stream!.write(' ')
     await new Promise((resolve) => setTimeout(resolve, 5))

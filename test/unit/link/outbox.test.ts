@@ -115,7 +115,7 @@ class Bench {
   sentFrames = 0
   failing = false
   askOnce: boolean
-  busy = false
+  isBusy = false
   readonly outbox = new Outbox(this, this.clock)
 
   constructor({ askOnce = true } = {}) {
@@ -123,7 +123,7 @@ class Bench {
   }
 
   send(frame: Activity) {
-    assert.ok(!this.busy, 'sent while the link was busy')
+    assert.ok(!this.isBusy, 'sent while the link was busy')
     this.sentFrames++
     this.wire.push(frame)
     const ahead = this.sources.reduce((sum, { sent, acked }) => sum + sent - acked, 0)
@@ -163,8 +163,8 @@ class Bench {
   }
 
   drain() {
-    this.busy = false
-    this.outbox.drained()
+    this.isBusy = false
+    this.outbox.onDrained()
   }
 
   /** Runs until nothing moves. */
@@ -235,7 +235,7 @@ const simple: [string, Step][] = [
   [
     'the link becomes busy',
     (bench) => {
-      bench.busy = true
+      bench.isBusy = true
     },
   ],
   ['the link drains', (bench) => bench.drain()],
@@ -268,7 +268,7 @@ for (const askOnce of [true, false])
   })
 
 test('an agent may be named like a property of every object', () => {
-  const outbox = new Outbox({ busy: false, send: () => {} })
+  const outbox = new Outbox({ isBusy: false, send: () => {} })
   const source = new Lines('constructor')
   outbox.open([source], {})
   assert.deepEqual([source.acked, source.sent], [0, 0])
@@ -326,7 +326,7 @@ test('a server that asks again for every frame after a gap gets each frame only 
 test('the outbox sends nothing while the link is busy, and catches up afterwards', async () => {
   const bench = new Bench()
   const [one, other] = bench.sources as [Lines, Lines]
-  bench.busy = true
+  bench.isBusy = true
   one.append(100)
   bench.connect({})
   bench.append(other, 100)

@@ -4,7 +4,7 @@ import { type AddressInfo, connect as connectTcp, createServer } from 'node:net'
 import { test } from 'node:test'
 import { WebSocketServer } from 'ws'
 import { send } from '../../../src/cli/client/http.ts'
-import { Link } from '../../../src/link/link.ts'
+import { ServerConnection } from '../../../src/link/link.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { createLogger } from '../../../src/platform/log.ts'
 import { proxyAgent } from '../../../src/platform/proxy.ts'
@@ -36,7 +36,7 @@ async function proxy(t: Cleanup, answer: string | number) {
 
 function link(t: Cleanup, ALL_PROXY: string) {
   const refusals: unknown[] = []
-  const dialed = new Link({
+  const dialed = new ServerConnection({
     url: SERVER,
     key: 'secret-key',
     userAgent: 'test',
@@ -48,11 +48,11 @@ function link(t: Cleanup, ALL_PROXY: string) {
       return agent ? { agent } : {}
     },
     hello: () => helloOf(),
-    live: () => [],
-    message: () => [],
-    down: () => {},
-    refused: (refusal) => refusals.push(refusal),
-    superseded: () => {},
+    onWelcome: () => [],
+    onMessage: () => [],
+    onDown: () => {},
+    onRefused: (refusal) => refusals.push(refusal),
+    onSuperseded: () => {},
   })
   t.after(() => dialed.close())
   dialed.start()
@@ -105,7 +105,7 @@ test('an unreachable proxy is named in the error, and a working proxy leads to t
   )
   const way = await proxy(t, (server.address() as AddressInfo).port)
   const through = link(t, `http://${way.host}`)
-  await until(() => through.dialed.up)
+  await until(() => through.dialed.isUp)
 })
 
 test('an unsupported proxy is refused without showing its password', async (t) => {

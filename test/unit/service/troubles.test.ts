@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Runs } from '../../../src/service/plan.ts'
-import { pm2Troubles, unitTroubles } from '../../../src/service/troubles.ts'
+import { pm2Problems, unitProblems } from '../../../src/service/troubles.ts'
 import { tempDir } from '../../support/temp.ts'
 
 /** The unit that `service install` writes, as shown by systemd. */
@@ -27,7 +27,7 @@ const good = {
 }
 
 const said = (change: Partial<typeof good> & Record<string, string>, runs: Runs = 'daemon') =>
-  unitTroubles('x', { ...good, ...change }, 'system', runs).map(
+  unitProblems('x', { ...good, ...change }, 'system', runs).map(
     ({ level, remedy }) => `${level} ${remedy.split(' (')[0]}`,
   )
 
@@ -68,7 +68,7 @@ test('a unit that does not protect secrets is reported, but a stricter umask is 
   assert.deepEqual(said({ LimitCORE: 'infinity', UMask: '0022' }), [core, umask])
   assert.deepEqual(said({ UMask: '0002' }), [umask])
   assert.deepEqual(said({ UMask: '0007' }), [])
-  const [told] = unitTroubles('fomular-hub', { ...good, LimitCORE: 'infinity' }, 'system', 'hub')
+  const [told] = unitProblems('fomular-hub', { ...good, LimitCORE: 'infinity' }, 'system', 'hub')
   assert.match(told!.remedy, /fomular-daemon service install hub$/)
 })
 
@@ -101,10 +101,10 @@ test('a pm2 entry that would end agents, or prevent updates, is reported with it
     name: 'x',
     pm2_env: { status: 'online', treekill: false, autorestart: true, kill_timeout: 50_000 },
   }
-  assert.deepEqual(pm2Troubles(entry), [])
+  assert.deepEqual(pm2Problems(entry), [])
   const bad = { ...entry, pm2_env: { status: 'online', treekill: true, autorestart: false } }
   assert.deepEqual(
-    pm2Troubles(bad).map(({ level, remedy }) => `${level} ${remedy.split(' in its')[0]}`),
+    pm2Problems(bad).map(({ level, remedy }) => `${level} ${remedy.split(' in its')[0]}`),
     ['error Set treekill: false', 'error Set autorestart: true', 'warning Set kill_timeout: 30000'],
   )
 })

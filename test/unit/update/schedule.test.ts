@@ -77,7 +77,7 @@ function scheduled({ policy = {}, found = {} }: { policy?: Partial<UpdateConfig>
       const published = '1970-01-01T00:00:00.000Z'
       return { installed: '1.0.0', available: '1.1.0', newer: true, bad: false, published, ...found }
     },
-    unasked: async (origin: string, version: string) => void asked.push(`${origin} ${version}`),
+    runUnasked: async (origin: string, version: string) => void asked.push(`${origin} ${version}`),
   }
   const whole = {
     automatic: true,
@@ -93,7 +93,7 @@ function scheduled({ policy = {}, found = {} }: { policy?: Partial<UpdateConfig>
     clock,
     logger,
     random: () => 0.5,
-    looked: (error) => void told.push(error?.message),
+    onLooked: (error) => void told.push(error?.message),
   })
   schedule.start()
   return {

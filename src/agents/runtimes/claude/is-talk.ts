@@ -5,5 +5,5 @@ const OTHER =
 const HEAD_BYTES = 32
 
 /** Checks the line's text only: parsing would cost what skipping saves. */
-export const isTalk = (line: Buffer): boolean =>
+export const isSkippable = (line: Buffer): boolean =>
   TALK.test(line.toString('latin1', 0, HEAD_BYTES)) && !OTHER.test(line.toString('latin1'))

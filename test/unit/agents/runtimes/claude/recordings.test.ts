@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decode } from '../../../../../src/agents/runtimes/claude/decode.ts'
-import { isTalk } from '../../../../../src/agents/runtimes/claude/is-talk.ts'
+import { isSkippable } from '../../../../../src/agents/runtimes/claude/is-talk.ts'
 import type { EventBody } from '../../../../../src/agents/runtimes/runtime.ts'
 import { Event } from '../../../../../src/protocol/index.ts'
 import { recordings } from '../../../../support/claude-samples.ts'
@@ -50,9 +50,10 @@ test('skippable lines are recognized without parsing, even after a torn line', (
   const talk = ['text', 'thinking', 'tool_use', 'text_delta', 'thinking_delta', 'tool_input_delta', 'unknown']
   const lines = recordings().flatMap(({ out }) => out)
   const isSaid = (line: string) => decode(line).every(({ kind }) => [...talk, 'tool_progress'].includes(kind))
-  const some = lines.filter((line) => isTalk(Buffer.from(line)))
+  const some = lines.filter((line) => isSkippable(Buffer.from(line)))
   const others = lines.filter((line) => !isSaid(line))
   for (const line of some) for (const { kind } of decode(line)) assert.ok(talk.includes(kind), line)
   assert.ok(some.length > 100 && others.length > 100, `${some.length} and ${others.length}`)
-  for (const line of others) assert.equal(isTalk(Buffer.from(`${some[0]!.slice(0, 60)}${line}`)), false, line)
+  for (const line of others)
+    assert.equal(isSkippable(Buffer.from(`${some[0]!.slice(0, 60)}${line}`)), false, line)
 })
