@@ -1,11 +1,11 @@
-import { EXIT } from './cli/exit-codes.ts'
 import { runCli } from './cli/program.ts'
 import { report } from './cli/report.ts'
 import { endsWithReader, write, writeError } from './cli/terminal.ts'
+import { completeEnvironment } from './platform/complete-environment.ts'
 import { keepSignals } from './platform/early-signal.ts'
 import { systemCode } from './platform/errors.ts'
 import { EXECUTABLE } from './platform/executable.ts'
-import { completeEnvironment } from './platform/surroundings.ts'
+import { EXIT } from './platform/exit-codes.ts'
 
 /** Time for a pipe to accept output after Ctrl-C, in ms: `less` reads only as much as it shows. */
 const INTERRUPTED_MS = 200

@@ -1,6 +1,6 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { Limits } from '../protocol/index.ts'
-import { CommandFailure } from './failure.ts'
+import { CommandFailure } from './command-failure.ts'
 import type { RuntimeAdapter } from './runtimes/runtime.ts'
 
 const CHOOSE = {

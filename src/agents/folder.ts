@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { writeAtomic } from '../platform/files.ts'
 import { realPath } from '../platform/real-path.ts'
 import { AgentId } from '../protocol/index.ts'
+import { CURRENT_MARK } from './cursors-current.ts'
 import type { RunRecord, SpecRecord } from './records.ts'
-import { CURRENT_MARK } from './told.ts'
 
 /** Paths of an agent's files. README.md in this folder says which process writes which file. */
 export interface AgentFolder {

@@ -4,7 +4,7 @@ import { writeAtomic } from '../platform/files.ts'
 import { JournalName, Offset } from '../protocol/index.ts'
 import { setBackLine } from './decode.ts'
 import type { Journal } from './journal.ts'
-import { moveBytes } from './move-on.ts'
+import { moveBytes } from './move-bytes.ts'
 import { readRecord } from './read-record.ts'
 
 /** `generations.json`: the generations of a journal in order, except the first, which has no name. */

@@ -12,7 +12,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { systemCode } from '../platform/errors.ts'
-import { createPlain, openOwnPlain } from '../platform/plain.ts'
+import { createPlain, openOwnPlain } from '../platform/plain-files.ts'
 import type { Event } from '../protocol/index.ts'
 import type { AgentFolder } from './folder.ts'
 import type { Input } from './runtimes/runtime.ts'

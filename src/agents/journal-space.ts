@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, ftruncateSync, lstatSync, readSync, writeSync } from 'node:fs'
 import { punchHole } from '../platform/disk.ts'
-import { openPlain } from '../platform/plain.ts'
+import { openPlain } from '../platform/plain-files.ts'
 import type { Agent } from './agent.ts'
 
 /** Block size of file systems, in bytes. They free only whole blocks. */

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, ftruncateSync, readSync, writeFileSync } from 'node:fs'
 import { shortageIn, systemCode } from '../platform/errors.ts'
-import { NotPlainError, openOwnPlain, openPlain } from '../platform/plain.ts'
+import { NotPlainError, openOwnPlain, openPlain } from '../platform/plain-files.ts'
 import { Limits } from '../protocol/index.ts'
 import type { Span } from './generations.ts'
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { lstatSync } from 'node:fs'
 import * as z from 'zod/mini'
-import { readOwned } from '../platform/owned.ts'
+import { readOwned } from '../platform/open-owned.ts'
 import type { ProcessIdentity } from '../platform/process-identity.ts'
 import { environmentOf, ownUid, userOf } from '../platform/process-list.ts'
 import { realPath } from '../platform/real-path.ts'

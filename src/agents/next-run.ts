@@ -1,5 +1,5 @@
 import type { Agent } from './agent.ts'
-import { ownUser } from './foreign.ts'
+import { ownUser } from './foreign-run.ts'
 import { uuidFrom } from './ids.ts'
 import { initializeId } from './launch.ts'
 import { earlierMarks } from './marks.ts'

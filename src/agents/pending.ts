@@ -1,7 +1,7 @@
 import { bare } from '../protocol/bare-request.ts'
 import { type AgentStatus, Limits, type PermissionRequest } from '../protocol/index.ts'
+import { weightOf } from './json-weight.ts'
 import type { Snapshot } from './records.ts'
-import { weightOf } from './weight.ts'
 
 /** Maximum total weight of an agent's pending requests: two of the longest lines. */
 const MOST = 2 * Limits.line_bytes

@@ -1,8 +1,9 @@
 import type { Event, Exit, PermissionRequest } from '../protocol/index.ts'
 import { cut } from '../protocol/shorten.ts'
-import { noteAsked } from './asked.ts'
 import { backgroundTasks } from './background.ts'
 import { costAfter, settleCosts } from './costs.ts'
+import { hasEnded, isInTurn, type Stimulus, step } from './lifecycle.ts'
+import { ask, clearPending } from './pending.ts'
 import {
   hookSeen,
   retryOver,
@@ -11,11 +12,10 @@ import {
   startRefusal,
   turnFailure,
   turnFailureOf,
-} from './faults.ts'
-import { hasEnded, isInTurn, type Stimulus, step } from './lifecycle.ts'
-import { ask, clearPending } from './pending.ts'
+} from './problems.ts'
 import type { Snapshot } from './records.ts'
 import { keepReply } from './replies.ts'
+import { noteAsked } from './reused-request-ids.ts'
 
 /** A full disk holds up their refusal. */
 export const REQUESTS_KEPT = 64

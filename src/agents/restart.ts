@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Agent } from './agent.ts'
-import { CommandFailure } from './failure.ts'
+import { CommandFailure } from './command-failure.ts'
 
 const HOUR_MS = 3_600_000
 /** Delay before the first restart within an hour, in ms. It doubles for each further restart. */

@@ -1,5 +1,5 @@
 import type { Agent } from './agent.ts'
-import { problemsOf } from './faults.ts'
+import { problemsOf } from './problems.ts'
 
 const told = new WeakMap<Agent, number>()
 

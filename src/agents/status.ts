@@ -1,12 +1,12 @@
 import { shorten } from '../protocol/check.ts'
 import { AgentStatus, Limits, type PermissionRequest } from '../protocol/index.ts'
-import { problemsOf } from './faults.ts'
 import type { Generations } from './generations.ts'
 import type { Inbox } from './inbox.ts'
+import { weightOf } from './json-weight.ts'
 import { fitPending } from './pending.ts'
+import { problemsOf } from './problems.ts'
 import { programProblem } from './program-gone.ts'
 import type { ProcessRecord, RunRecord, Snapshot, SpecRecord } from './records.ts'
-import { weightOf } from './weight.ts'
 
 /** Maximum length of a tool's input in a status, in characters of JSON. */
 const STATUS_INPUT_CHARS = 16 * 1024

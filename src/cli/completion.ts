@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
 import { Argument, Command } from 'commander'
 import { UserError } from '../platform/errors.ts'
-import { EXIT } from './exit-codes.ts'
+import { EXIT } from '../platform/exit-codes.ts'
 import { write } from './terminal.ts'
 
 const SHELLS = ['bash', 'zsh', 'fish'] as const

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import type { Explained } from '../config/explain.ts'
+import { EXIT } from '../platform/exit-codes.ts'
 import { withDaemonFlags } from './daemon-flags.ts'
-import { EXIT } from './exit-codes.ts'
 import { JSON_OUTPUT } from './options.ts'
 import { clean, cleanLine } from './render/clean.ts'
 import { table } from './render/table.ts'

@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander'
 import type { Level, Verdict } from '../conformance/point.ts'
 import { UserError } from '../platform/errors.ts'
-import { EXIT } from './exit-codes.ts'
+import { EXIT } from '../platform/exit-codes.ts'
 import { numeric, port } from './options.ts'
 import { clean } from './render/clean.ts'
 import { note, print, printJson, stdoutColors } from './terminal.ts'

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
+import { EXIT } from '../platform/exit-codes.ts'
 import { withDaemonFlags } from './daemon-flags.ts'
-import { EXIT } from './exit-codes.ts'
 import { connectDaemon, WHICH } from './local.ts'
 import { askLine } from './prompt.ts'
 import type { Finding } from './render/finding.ts'

@@ -3,7 +3,7 @@ import { HUB_SETTINGS, type HubLimitFlags, hubLimits } from '../config/hub-limit
 import { TRUSTED_PROXIES, trustedProxies } from '../config/trusted-proxies.ts'
 import { keptSignal } from '../platform/early-signal.ts'
 import { UserError } from '../platform/errors.ts'
-import { EXIT } from './exit-codes.ts'
+import { EXIT } from '../platform/exit-codes.ts'
 import { auditCommand } from './hub/audit.ts'
 import { keyCommand } from './hub/key.ts'
 import { tokenCommand } from './hub/token.ts'
@@ -88,7 +88,7 @@ async function hub(options: HubServeOptions) {
   ] = await Promise.all([
     import('../hub/hub.ts'),
     import('../config/hub.ts'),
-    import('../config/strict.ts'),
+    import('../config/ownership-policy.ts'),
     import('../config/paths.ts'),
     import('../platform/log.ts'),
     import('node:path'),

@@ -1,6 +1,6 @@
 import { Command, CommanderError, Option } from 'commander'
+import { EXIT } from '../platform/exit-codes.ts'
 import { VERSION } from '../platform/version.ts'
-import { EXIT } from './exit-codes.ts'
 import { fillHelp, helpWidth } from './render/help.ts'
 import { runCommand } from './run.ts'
 import { print, write, writeError } from './terminal.ts'

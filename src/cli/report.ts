@@ -1,5 +1,5 @@
 import { isDiskFull, shortageIn, UserError } from '../platform/errors.ts'
-import { EXIT } from './exit-codes.ts'
+import { EXIT } from '../platform/exit-codes.ts'
 import { jsonLine, stderrColors } from './terminal.ts'
 
 export interface Report {

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { UserError } from '../platform/errors.ts'
+import { EXIT } from '../platform/exit-codes.ts'
 import { withDaemonFlags } from './daemon-flags.ts'
-import { EXIT } from './exit-codes.ts'
 
 const HELP = `
 The key may also come from FOMULAR_KEY, FOMULAR_KEY_FILE, the systemd credential "key", or key_file in the

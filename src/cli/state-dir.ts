@@ -1,16 +1,16 @@
 import { resolve } from 'node:path'
 import { type DaemonFlags, loadDaemonConfig, loadTrust, namedFile } from '../config/config.ts'
 import { ON_TRIAL } from '../config/environment.ts'
+import { checkGround, notOurs } from '../config/ownership-policy.ts'
 import { stateDir } from '../config/paths.ts'
-import { checkGround, notOurs } from '../config/strict.ts'
 import type { Invocation } from '../daemon/relaunch.ts'
 import { UserError } from '../platform/errors.ts'
-import { faultsOf, type OwnershipFault } from '../platform/ours.ts'
+import { EXIT } from '../platform/exit-codes.ts'
+import { faultsOf, type OwnershipFault } from '../platform/ownership.ts'
 import { environmentFile } from '../service/environment-file.ts'
 import { noteRefusal } from '../update/guard.ts'
 import { handoverFaults } from '../update/handover.ts'
-import { EXIT } from './exit-codes.ts'
-import { faultsAround } from './surroundings.ts'
+import { faultsAround } from './environment-faults.ts'
 
 /** Returns the state folder that a flag or the environment names. @throws UserError */
 export const namedStateDir = ({ stateDir: named }: DaemonFlags) =>

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { EXIT } from './exit-codes.ts'
+import { EXIT } from '../platform/exit-codes.ts'
 import { connectDaemon, type LocalOptions, WHICH, withLocal } from './local.ts'
 import { print, printJson, stdoutColors, stdoutWidth } from './terminal.ts'
 

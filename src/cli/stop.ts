@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { sleep } from '../platform/clock.ts'
 import { UserError } from '../platform/errors.ts'
-import { EXIT } from './exit-codes.ts'
+import { EXIT } from '../platform/exit-codes.ts'
 import type { Chosen } from './local/choose.ts'
 import { connectDaemon, type LocalOptions, WHICH, withLocal } from './local.ts'
 import { isInteractive, note, print, printJson } from './terminal.ts'

@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, readSync } from 'node:fs'
 import { sleep } from '../platform/clock.ts'
 import { systemCode } from '../platform/errors.ts'
-import { openOwned } from '../platform/owned.ts'
+import { openOwned } from '../platform/open-owned.ts'
 
 /** Maximum amount of a log to read at once, in bytes. */
 const TAIL_BYTES = 4 * 1024 * 1024

@@ -1,4 +1,4 @@
-import { visibleJson } from '../platform/visible.ts'
+import { visibleJson } from '../platform/visible-text.ts'
 import { type Colors, colors, wantsColor, withStyles } from './render/ansi.ts'
 import { clean } from './render/clean.ts'
 

@@ -44,7 +44,7 @@ async function update(version: string, { check, allowDowngrade = false, json, ..
   const there = before !== undefined
   const [{ StageLines }, steps] = await Promise.all([
     import('./update/stages.ts'),
-    there ? import('./update/with-daemon.ts') : import('./update/alone.ts'),
+    there ? import('./update/online.ts') : import('./update/offline.ts'),
   ])
   if (check) {
     const found = await steps.look(paths, version)

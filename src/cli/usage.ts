@@ -1,6 +1,6 @@
 import type { Command, CommanderError } from 'commander'
 import { UserError } from '../platform/errors.ts'
-import { EXIT } from './exit-codes.ts'
+import { EXIT } from '../platform/exit-codes.ts'
 
 /**
  * Converts an error of commander, with an example of the right usage as its remedy.

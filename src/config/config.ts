@@ -1,9 +1,10 @@
 import { dirname } from 'node:path'
 import { UserError } from '../platform/errors.ts'
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from '../platform/log.ts'
-import { faultsOf, type OwnershipFault } from '../platform/ours.ts'
+import { faultsOf, type OwnershipFault } from '../platform/ownership.ts'
 import { type ConfigFile, readConfigFile } from './file.ts'
 import { isContainerSecret, keySources, missingKey, readKey } from './key.ts'
+import { refuseForeign } from './ownership-policy.ts'
 import { stateDir } from './paths.ts'
 import { expanded } from './placeholder.ts'
 import {
@@ -21,7 +22,6 @@ import {
 } from './readers.ts'
 import { serversBeside } from './server-owner.ts'
 import { isLoopback, serverUrl } from './server-url.ts'
-import { refuseForeign } from './strict.ts'
 
 export interface DaemonConfig {
   server_url: string

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { UserError } from '../platform/errors.ts'
-import type { OwnershipFault } from '../platform/ours.ts'
+import type { OwnershipFault } from '../platform/ownership.ts'
 import {
   CONFIG_KEYS,
   type DaemonFlags,

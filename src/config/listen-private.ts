@@ -1,7 +1,7 @@
 import { chmodSync, rmSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { systemCode } from '../platform/errors.ts'
-import { setAside } from '../platform/plain.ts'
+import { setAside } from '../platform/plain-files.ts'
 import { socketAddress } from './paths.ts'
 
 /**

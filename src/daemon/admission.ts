@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { CommandFailure } from '../agents/failure.ts'
+import { CommandFailure } from '../agents/command-failure.ts'
 import type { Runtime } from '../protocol/index.ts'
 import type { Health } from './health.ts'
 

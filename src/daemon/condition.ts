@@ -1,5 +1,5 @@
 import type { Agent } from '../agents/agent.ts'
-import type { ServerConnection } from '../link/link.ts'
+import type { ServerConnection } from '../link/server-connection.ts'
 
 /** Returns the condition of a daemon as one line. */
 export function conditionOf(

@@ -1,10 +1,10 @@
-import { CommandFailure } from '../agents/failure.ts'
+import { CommandFailure } from '../agents/command-failure.ts'
 import { sleep } from '../platform/clock.ts'
 import { isDiskFull, shortageIn, systemCode } from '../platform/errors.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Command, CommandResult } from '../protocol/index.ts'
-import { AnsweredLater, type CommandContext, carryOut } from './commands.ts'
-import type { CommandLog } from './ledger.ts'
+import { AnsweredLater, type CommandContext, carryOut } from './command-handlers.ts'
+import type { CommandLog } from './command-log.ts'
 
 export interface DispatcherOptions {
   context: CommandContext

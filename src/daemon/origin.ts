@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { readJson, writeAtomic } from '../platform/files.ts'
-import { visible } from '../platform/visible.ts'
+import { visible } from '../platform/visible-text.ts'
 import type { HealthProblem } from '../protocol/index.ts'
 
 /** Days to warn that a state folder came from another machine: it may have been moved on purpose. */

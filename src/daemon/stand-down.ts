@@ -1,9 +1,9 @@
 import type { Agent } from '../agents/agent.ts'
-import type { AgentPool } from '../agents/agents.ts'
+import type { AgentPool } from '../agents/agent-pool.ts'
 import type { StopOptions } from '../agents/end.ts'
 import { haveBack, recall } from '../agents/recall.ts'
 import type { Logger } from '../platform/log.ts'
-import type { AgentsFate } from './fates.ts'
+import type { AgentsFate } from './agents-fate.ts'
 
 export interface StandDown {
   agents: AgentPool

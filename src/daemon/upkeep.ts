@@ -1,5 +1,5 @@
 import type { Agent } from '../agents/agent.ts'
-import type { AgentPool } from '../agents/agents.ts'
+import type { AgentPool } from '../agents/agent-pool.ts'
 import { boundStderr, returnBytes } from '../agents/journal-space.ts'
 import { renewLease } from '../agents/launch.ts'
 import { checkProgram } from '../agents/program-gone.ts'

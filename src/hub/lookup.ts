@@ -1,11 +1,11 @@
 import type { Context } from 'hono'
-import { visible } from '../platform/visible.ts'
+import { visible } from '../platform/visible-text.ts'
 import type { HubMachine } from '../protocol/index.ts'
 import { idFromAddress } from '../protocol/machine-address.ts'
-import type { AgentRegistry } from './agents.ts'
-import type { CommandQueue } from './commands.ts'
-import { HttpError } from './fault.ts'
-import type { MachineRegistry } from './machines.ts'
+import type { AgentRegistry } from './agent-registry.ts'
+import type { CommandQueue } from './command-queue.ts'
+import { HttpError } from './http-error.ts'
+import type { MachineRegistry } from './machine-registry.ts'
 
 /** Maximum number of names in an error message. */
 const LISTED = 10

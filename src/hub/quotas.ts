@@ -1,7 +1,7 @@
 import type { MachineLimits } from '../config/hub-limits.ts'
 import type { Clock } from '../platform/clock.ts'
-import type { JournalStore } from './activity-store.ts'
-import type { AgentRegistry } from './agents.ts'
+import type { AgentRegistry } from './agent-registry.ts'
+import type { JournalStore } from './journal-store.ts'
 
 /** Maximum age of the sum of a machine's histories, in milliseconds: with many histories, summing is slow. */
 const FRESH_MS = 1000

@@ -1,6 +1,6 @@
 import type { Context, MiddlewareHandler } from 'hono'
-import { visibleJson } from '../platform/visible.ts'
-import { jsonParts, shown } from './shown.ts'
+import { visibleJson } from '../platform/visible-text.ts'
+import { jsonParts, shown } from './client-json.ts'
 
 /** Makes JSON answers escape terminal control characters, because people read them with curl. */
 export const readableJson: MiddlewareHandler = async (c, next) => {

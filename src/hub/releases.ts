@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import type { Context } from 'hono'
 import { shortageIn } from '../platform/errors.ts'
-import { HttpError } from './fault.ts'
+import { HttpError } from './http-error.ts'
 
 /**
  * Paths in a release folder, as made by `packaging/release.ts`: no hidden files and nothing outside the

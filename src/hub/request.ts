@@ -9,8 +9,8 @@ import { whyNotJson } from '../protocol/not-json.ts'
 import { FREE } from '../protocol/rules.ts'
 import { Scan } from '../protocol/scan.ts'
 import { decodeText } from '../protocol/tokens.ts'
-import { BEGINNING, type EventId, parseEventId } from './activity-line.ts'
-import { HttpError } from './fault.ts'
+import { HttpError } from './http-error.ts'
+import { BEGINNING, type EventId, parseEventId } from './journal-line.ts'
 
 /** Default and maximum time that a request waits for the outcome of its command, in seconds. */
 const WAIT_S = { default: 30, most: 300 }

@@ -1,6 +1,6 @@
 import type { AgentStatus } from '../protocol/index.ts'
 import { cut } from '../protocol/shorten.ts'
-import { shownLength } from './shown.ts'
+import { shownLength } from './client-json.ts'
 
 /**
  * Maximum length of the folder and of any other field in a short status, in UTF-16 units as sent to clients.

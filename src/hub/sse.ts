@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { setImmediate as others } from 'node:timers/promises'
+import { shown } from './client-json.ts'
 import type { Follower } from './gate/followers.ts'
-import { shown } from './shown.ts'
 
 /** Interval between keep-alives, in milliseconds: they let both ends and proxies detect a dead connection. */
 const HEARTBEAT_MS = 15_000

@@ -1,10 +1,10 @@
 import type { AnyEvent } from '../protocol/index.ts'
-import { type EventId, formatEventId } from './activity-line.ts'
-import type { JournalStore } from './activity-store.ts'
-import type { AgentRef, AgentRegistry } from './agents.ts'
-import type { ChangeFeed } from './feed.ts'
+import type { AgentRef, AgentRegistry } from './agent-registry.ts'
+import type { ChangeFeed } from './change-feed.ts'
 import type { Follower } from './gate/followers.ts'
-import type { MachineRegistry } from './machines.ts'
+import { type EventId, formatEventId } from './journal-line.ts'
+import type { JournalStore } from './journal-store.ts'
+import type { MachineRegistry } from './machine-registry.ts'
 import { eventStream, KEEP_ALIVE, message, WakeUp } from './sse.ts'
 
 /**

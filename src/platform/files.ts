@@ -22,11 +22,11 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import type * as z from 'zod/mini'
 import { systemCode, UserError } from './errors.ts'
-import { openOwned } from './owned.ts'
-import { createPlain, NotPlainError, putInPlace } from './plain.ts'
+import { openOwned } from './open-owned.ts'
+import { createPlain, NotPlainError, putInPlace } from './plain-files.ts'
 import { identify } from './process-identity.ts'
 
-export { setAside } from './plain.ts'
+export { setAside } from './plain-files.ts'
 
 export interface WriteOptions {
   mode?: number

@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, ftruncateSync, readFileSync, writeSync } from 'node:fs'
 import { sleep } from './clock.ts'
 import { systemCode } from './errors.ts'
-import { openPlain } from './plain.ts'
+import { openPlain } from './plain-files.ts'
 
 /** Interval at which a holder checks for a question, in ms. */
 const LOOK_MS = 1000

@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, renameSync, writeSync } from 'node:fs'
 import { type Logger, multistream, pino, stdSerializers } from 'pino'
-import { isInTheWay, setAside } from './plain.ts'
-import { visible, visibleJson } from './visible.ts'
+import { isInTheWay, setAside } from './plain-files.ts'
+import { visible, visibleJson } from './visible-text.ts'
 
 export type { Logger }
 

@@ -3,10 +3,10 @@ import { homedir } from 'node:os'
 import { basename, join } from 'node:path'
 import * as z from 'zod/mini'
 import { UserError } from '../platform/errors.ts'
-import { readInstalled } from './mark.ts'
 import { ask } from './run.ts'
 import { type Scope, userEnvironment } from './systemd.ts'
-import { isOurs } from './troubles.ts'
+import { isOurs } from './unit-checks.ts'
+import { readInstalled } from './unit-mark.ts'
 import { runsOf } from './units.ts'
 
 /** A unit that runs this program but was not written by it. */

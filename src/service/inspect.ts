@@ -5,7 +5,7 @@ import type { ManagerName, Runs } from './plan.ts'
 import { entries } from './pm2.ts'
 import { ask } from './run.ts'
 import { lingers, properties, type Scope, userEnvironment } from './systemd.ts'
-import { isOurs, pm2Problems, type UnitProblem, unitProblems } from './troubles.ts'
+import { isOurs, pm2Problems, type UnitProblem, unitProblems } from './unit-checks.ts'
 import { runsOf } from './units.ts'
 
 export interface Found {

@@ -2,7 +2,6 @@ import { existsSync, readdirSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { basename, join } from 'node:path'
 import type { At, Manager, Status } from './manager.ts'
-import { markText, readInstalled } from './mark.ts'
 import {
   agentVariables,
   keyVariable,
@@ -14,6 +13,7 @@ import {
 } from './plan.ts'
 import { answerTo } from './run.ts'
 import { keySteps, removeIdentity } from './steps.ts'
+import { markText, readInstalled } from './unit-mark.ts'
 import type { Service } from './units.ts'
 
 /** Minimum time between two starts of the daemon by launchd, in seconds. */

@@ -1,9 +1,9 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
-import { readOwned } from '../platform/owned.ts'
+import { readOwned } from '../platform/open-owned.ts'
 import { filesIn } from './by-hand.ts'
-import { parseMark } from './mark.ts'
 import { MANAGERS, type ManagerName, serviceFiles } from './plan.ts'
+import { parseMark } from './unit-mark.ts'
 
 /** Files and folders that remain after a service is uninstalled without `--purge`. */
 export interface Leftovers {

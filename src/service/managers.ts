@@ -4,10 +4,10 @@ import { UserError } from '../platform/errors.ts'
 import { filesIn } from './by-hand.ts'
 import { launchd } from './launchd.ts'
 import type { At, Manager } from './manager.ts'
-import { readInstalled } from './mark.ts'
 import { MANAGERS, type ManagerName, PACKAGED_UNITS, serviceFiles, serviceNameOf } from './plan.ts'
 import { pm2 } from './pm2.ts'
 import { packaged, systemd } from './systemd.ts'
+import { readInstalled } from './unit-mark.ts'
 
 export const managerNamed = (name: ManagerName): Manager =>
   ({

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
-import { visible } from '../platform/visible.ts'
+import { visible } from '../platform/visible-text.ts'
 
 /** Maximum wait for the first connection, in ms, before the daemon counts as started: booting offline is no failure. */
 const PATIENCE_MS = 20_000

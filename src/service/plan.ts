@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { AGENT_UMASK } from '../config/environment.ts'
-import type { UnitMark } from './mark.ts'
+import type { UnitMark } from './unit-mark.ts'
 
 export const MANAGERS = ['systemd', 'systemd-user', 'pm2', 'launchd'] as const
 export type ManagerName = (typeof MANAGERS)[number]

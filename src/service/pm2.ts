@@ -6,7 +6,6 @@ import { foreignTime } from '../platform/clock.ts'
 import { UserError } from '../platform/errors.ts'
 import { isForeign } from '../platform/sockets.ts'
 import type { At, Manager, Status } from './manager.ts'
-import { markText, readInstalled } from './mark.ts'
 import {
   CODES,
   keyVariable,
@@ -19,7 +18,8 @@ import {
 } from './plan.ts'
 import { answerTo, ask } from './run.ts'
 import { keySteps, removeIdentity } from './steps.ts'
-import { isOurs } from './troubles.ts'
+import { isOurs } from './unit-checks.ts'
+import { markText, readInstalled } from './unit-mark.ts'
 import { flagIn, runsOf, type Service } from './units.ts'
 
 const files = ({ name, home }: At) => serviceFiles('pm2', name, home)

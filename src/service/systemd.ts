@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { UserError } from '../platform/errors.ts'
 import { hubUnitText } from './hub-unit.ts'
 import type { At, Manager, Status } from './manager.ts'
-import { type Installed, readInstalled } from './mark.ts'
 import { PACKAGED_UNITS, type ServicePlan, serviceFiles } from './plan.ts'
 import { ask } from './run.ts'
 import { keySteps, removeIdentity, type Step } from './steps.ts'
 import { unitText } from './unit.ts'
+import { type Installed, readInstalled } from './unit-mark.ts'
 
 /** Returns the step that keeps the user's systemd running after the user's last logout. */
 const enableLinger = (user: string): Step => ({

@@ -1,6 +1,5 @@
 import { AGENT_UMASK } from '../config/environment.ts'
 import { rootHardening, systemHardening, userHardening } from './hardening.ts'
-import { markText } from './mark.ts'
 import {
   agentVariables,
   CODES,
@@ -11,6 +10,7 @@ import {
   serviceFiles,
   variables,
 } from './plan.ts'
+import { markText } from './unit-mark.ts'
 
 /** Time without a sign of life after which systemd kills the daemon as frozen, in seconds. */
 export const WATCHDOG_S = 60

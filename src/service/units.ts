@@ -2,12 +2,12 @@ import { readdirSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { basename, join } from 'node:path'
 import { stateDir } from '../config/paths.ts'
-import { readOwned } from '../platform/owned.ts'
-import { parseMark } from './mark.ts'
+import { readOwned } from '../platform/open-owned.ts'
 import type { ManagerName, Runs } from './plan.ts'
 import { ask } from './run.ts'
 import { type Properties, type Scope, userEnvironment } from './systemd.ts'
-import { isOurs } from './troubles.ts'
+import { isOurs } from './unit-checks.ts'
+import { parseMark } from './unit-mark.ts'
 
 /** A service that runs this program, whether generated or hand-written. */
 export interface Service {

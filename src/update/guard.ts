@@ -1,7 +1,7 @@
 import { sleep, systemClock } from '../platform/clock.ts'
 import type { UserError } from '../platform/errors.ts'
 import { readJson } from '../platform/files.ts'
-import { faultsOf } from '../platform/ours.ts'
+import { faultsOf } from '../platform/ownership.ts'
 import { identify, isAlive, ProcessIdentity, sendSignal } from '../platform/process-identity.ts'
 import { VERSION } from '../platform/version.ts'
 import type { CommandError } from '../protocol/index.ts'

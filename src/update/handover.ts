@@ -1,6 +1,6 @@
 import { existsSync, realpathSync } from 'node:fs'
-import { judge, notOurs, strictByEnvironment } from '../config/strict.ts'
-import { faultsOf, type OwnershipFault } from '../platform/ours.ts'
+import { judge, notOurs, strictByEnvironment } from '../config/ownership-policy.ts'
+import { faultsOf, type OwnershipFault } from '../platform/ownership.ts'
 import { UpdateFailure } from './failure.ts'
 import { peekRecord } from './record.ts'
 

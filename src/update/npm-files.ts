@@ -1,7 +1,7 @@
 import { lstatSync, statSync } from 'node:fs'
 import { isContainerSecret } from '../config/key.ts'
-import { notOurs, strictByEnvironment } from '../config/strict.ts'
-import { faultsOf, type OwnershipFault } from '../platform/ours.ts'
+import { notOurs, strictByEnvironment } from '../config/ownership-policy.ts'
+import { faultsOf, type OwnershipFault } from '../platform/ownership.ts'
 import { UpdateFailure } from './failure.ts'
 
 /** Environment for reading npm's files, and a check of files that others can write to. */

@@ -1,6 +1,6 @@
 import type { UpdateConfig } from '../config/config.ts'
 import { isLoopback } from '../config/server-url.ts'
-import type { OwnershipFault } from '../platform/ours.ts'
+import type { OwnershipFault } from '../platform/ownership.ts'
 import { insecureUpdateLeft, useInsecureUpdate } from './confirmed.ts'
 import { UpdateFailure } from './failure.ts'
 import { notBelieved } from './npm-files.ts'

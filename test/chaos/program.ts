@@ -32,24 +32,24 @@ const HASTENED: Edit[] = [
   limit('silence_ms', '1000'),
   limit('window_bytes', '256 * 1024'),
   constant('src/link/socket.ts', 'GREETING_MS', '1500'),
-  constant('src/link/link.ts', 'STABLE_MS', '1000'),
+  constant('src/link/server-connection.ts', 'STABLE_MS', '1000'),
   {
     file: 'src/platform/backoff.ts',
     from: /base_ms = 500, cap_ms = 30_000/,
     to: 'base_ms = 50, cap_ms = 1_000',
   },
-  constant('src/hub/peer.ts', 'GREETING_MS', '1500'),
+  constant('src/hub/machine-connection.ts', 'GREETING_MS', '1500'),
   constant('src/hub/switchboard.ts', 'ASK_AGAIN_MS', '500'),
-  constant('src/hub/activity-store.ts', 'RETRY_MS', '200'),
+  constant('src/hub/journal-store.ts', 'RETRY_MS', '200'),
   constant('src/agents/end.ts', 'LAUNCH_GRACE_MS', '3000'),
   constant('src/daemon/upkeep.ts', 'CHECK_MS', '300'),
   constant('src/daemon/upkeep.ts', 'CLEAN_MS', '1000'),
-  constant('src/daemon/standing.ts', 'PATIENCE_MS', '1000'),
-  constant('src/agents/discards.ts', 'RETRY_MS', '500'),
+  constant('src/daemon/server-offsets.ts', 'PATIENCE_MS', '1000'),
+  constant('src/agents/folder-deletion.ts', 'RETRY_MS', '500'),
   constant('src/daemon/health.ts', 'CHECK_MS', '300'),
   constant('src/daemon/health.ts', 'DISK_LOW_BYTES', '6 * MIB'),
   constant('src/daemon/health.ts', 'DISK_FULL_BYTES', '4 * MIB'),
-  constant('src/daemon/commands.ts', 'REPLY_MS', '10_000'),
+  constant('src/daemon/command-handlers.ts', 'REPLY_MS', '10_000'),
   constant('src/agents/journal-space.ts', 'LEAST_BYTES', '64 * 1024'),
   { file: 'src/daemon/daemon.ts', from: /config\.journal_cap_mb \* 1024 \* 1024/, to: '16 * 1024' },
 ]
@@ -58,13 +58,13 @@ const HASTENED: Edit[] = [
 export const SABOTAGES = {
   /** The hub acknowledges activity before it has written it, and delays the write. */
   'ack-before-write': [
-    { file: 'src/hub/activity-log.ts', from: /return this\.#have\n/, to: 'return this.#received\n' },
+    { file: 'src/hub/event-journal.ts', from: /return this\.#have\n/, to: 'return this.#received\n' },
     {
-      file: 'src/hub/activity-store.ts',
+      file: 'src/hub/journal-store.ts',
       from: /(?<=this\.#dirty\.set\(key, machineId\)\n)/,
       to: 'this.#options.onCommitted([key])\n',
     },
-    constant('src/hub/activity-store.ts', 'GATHER_MS', '5000'),
+    constant('src/hub/journal-store.ts', 'GATHER_MS', '5000'),
   ],
   /** The daemon treats sent activity as acknowledged. */
   'cursor-before-ack': [
@@ -72,7 +72,11 @@ export const SABOTAGES = {
   ],
   /** A repeated command is executed again. */
   'no-ledger': [
-    { file: 'src/daemon/ledger.ts', from: /return this\.#results\.get\(commandId\)/, to: 'return undefined' },
+    {
+      file: 'src/daemon/command-log.ts',
+      from: /return this\.#results\.get\(commandId\)/,
+      to: 'return undefined',
+    },
     { file: 'src/agents/inbox.ts', from: /(hasAccepted\(id: string\) \{\n\s*return )[^\n]+/, to: '$1false' },
     { file: 'src/agents/inbox.ts', from: /if \(this\.#accepted\.has\(input\.id\)\) return\n/, to: '' },
   ],
@@ -92,7 +96,7 @@ export const SABOTAGES = {
   /** A slow start is reported as failed, but continues. */
   'impatient-start': [
     {
-      file: 'src/daemon/commands.ts',
+      file: 'src/daemon/command-handlers.ts',
       from: /if \(!\(await agent\.until\(settled\)\)\) throw new AnsweredLater\(\)/,
       to: "if (!(await agent.until(settled, 1500))) throw new CommandFailure('start_failed', 'too slow')",
     },
@@ -100,7 +104,7 @@ export const SABOTAGES = {
   /** The daemon does not notice that its machine was rolled back. */
   'set-back-unseen': [
     {
-      file: 'src/daemon/standing.ts',
+      file: 'src/daemon/server-offsets.ts',
       from: /return offset > told \|\| foreign \?.*$/m,
       to: 'return undefined',
     },
@@ -108,7 +112,7 @@ export const SABOTAGES = {
   /** A refused start leaves its agent behind. */
   'left-behind': [
     {
-      file: 'src/agents/agents.ts',
+      file: 'src/agents/agent-pool.ts',
       from: /await \(agent \? this\.remove\(agent\) : this\.#discards\.discard\(dir\)\)/,
       to: 'void agent',
     },
@@ -116,7 +120,7 @@ export const SABOTAGES = {
   /** The daemon ends if it cannot watch files. */
   'no-watch-no-daemon': [
     {
-      file: 'src/agents/watching.ts',
+      file: 'src/agents/journal-watcher.ts',
       from: /this\.#tell\(error\)\n(?=\s*return false)/,
       to: 'setImmediate(() => { throw error })\n',
     },

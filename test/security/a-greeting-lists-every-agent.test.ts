@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import type { Agent } from '../../src/agents/agent.ts'
 import { checkKept } from '../../src/agents/checks.ts'
 import { greet } from '../../src/daemon/greeting.ts'
-import { StatusSender } from '../../src/daemon/statuses.ts'
+import { StatusSender } from '../../src/daemon/status-sender.ts'
 import { identify } from '../../src/platform/process-identity.ts'
 import {
   type AgentStatus,

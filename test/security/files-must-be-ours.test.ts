@@ -21,8 +21,8 @@ import { test } from 'node:test'
 import { examine } from '../../src/cli/doctor/examine.ts'
 import { connectDaemon } from '../../src/cli/local.ts'
 import { checkStateDir } from '../../src/cli/state-dir.ts'
-import { judge } from '../../src/config/strict.ts'
-import { faultsOf } from '../../src/platform/ours.ts'
+import { judge } from '../../src/config/ownership-policy.ts'
+import { faultsOf } from '../../src/platform/ownership.ts'
 import { VERSION } from '../../src/platform/version.ts'
 import { UpdateFailure } from '../../src/update/failure.ts'
 import { checkPlace } from '../../src/update/handover.ts'
@@ -559,7 +559,7 @@ test('a group counts as this user if it has no other member', (t) => {
   assert.deepEqual(kindsOf(alone!, alone), [])
   // A group without a name: a container's volume, or another user's group.
   assert.deepEqual(kindsOf(61_234), ['mode'])
-  const module = new URL('../../src/platform/ours.ts', import.meta.url)
+  const module = new URL('../../src/platform/ownership.ts', import.meta.url)
   const look = `import { faultsOf } from ${JSON.stringify(module)}; console.log(faultsOf(${JSON.stringify(file)}).length)`
   const said = execFileSync(process.execPath, ['--input-type=module', '-e', look], { gid: 61_234 })
   assert.equal(String(said).trim(), '0')

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runtimeOf } from '../../src/agents/checks.ts'
-import { CommandFailure } from '../../src/agents/failure.ts'
+import { CommandFailure } from '../../src/agents/command-failure.ts'
 import { claude } from '../../src/agents/runtimes/claude/index.ts'
 import { runtimeText } from '../../src/cli/render/machine.ts'
 import { CloseCode, PROTOCOL } from '../../src/protocol/index.ts'

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { ServerConnection, type ServerConnectionOptions } from '../../src/link/link.ts'
+import { ServerConnection, type ServerConnectionOptions } from '../../src/link/server-connection.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { createLogger } from '../../src/platform/log.ts'
 import { helloOf } from './light-daemon.ts'

@@ -1,6 +1,6 @@
 import { UserError } from '../../platform/errors.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
 import type { Question } from '../../protocol/index.ts'
-import { EXIT } from '../exit-codes.ts'
 import { type Reply, replyTo } from './reply.ts'
 
 /** Matches one or more numbers and nothing else. */

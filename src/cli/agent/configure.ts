@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { UserError } from '../../platform/errors.ts'
-import { EXIT } from '../exit-codes.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
 import { connectHub, type HubOptions, withHub } from '../options.ts'
 
 const HELP = `

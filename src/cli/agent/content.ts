@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { reasonOf, UserError } from '../../platform/errors.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
 import type { Content } from '../../protocol/index.ts'
-import { EXIT } from '../exit-codes.ts'
 
 type MediaType = 'image/png' | 'image/jpeg' | 'image/gif' | 'image/webp'
 

@@ -1,4 +1,5 @@
 import { UserError } from '../../platform/errors.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
 import {
   type Form,
   FormFault,
@@ -8,7 +9,6 @@ import {
   type PermissionRequest,
   type Question,
 } from '../../protocol/index.ts'
-import { EXIT } from '../exit-codes.ts'
 import { answerTo } from './answers.ts'
 import { type Reply, replyIn } from './reply.ts'
 

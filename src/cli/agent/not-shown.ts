@@ -1,6 +1,6 @@
 import { UserError } from '../../platform/errors.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
 import { type PermissionRequest, unanswerable } from '../../protocol/index.ts'
-import { EXIT } from '../exit-codes.ts'
 
 const refused = (message: string, remedy: string) =>
   new UserError('request_not_shown', message, { remedy, exitCode: EXIT.refused })

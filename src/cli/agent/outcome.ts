@@ -1,9 +1,9 @@
 import { UserError } from '../../platform/errors.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
 import type { HubAgent, Outcome } from '../../protocol/index.ts'
 import { resolveId } from '../client/agent-id.ts'
 import type { HubClient } from '../client/hub-client.ts'
 import { resolveMachine } from '../client/machine-id.ts'
-import { EXIT } from '../exit-codes.ts'
 import { clean, cleanLine } from '../render/clean.ts'
 import { note, print, printJson } from '../terminal.ts'
 

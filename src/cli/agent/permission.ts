@@ -1,12 +1,12 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { UserError } from '../../platform/errors.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
 import type { Outcome, PermissionRequest } from '../../protocol/index.ts'
 import type { HubClient } from '../client/hub-client.ts'
-import { EXIT } from '../exit-codes.ts'
 import { connectHub, type HubOptions, withHub } from '../options.ts'
-import { layLines } from '../render/lay.ts'
+import { layLines } from '../render/layout.ts'
 import { print, stdoutWidth } from '../terminal.ts'
-import { ALSO, type Also } from './also.ts'
+import { ALSO, type Also } from './also-values.ts'
 
 interface Options extends HubOptions {
   request?: string
@@ -100,7 +100,7 @@ async function approve(given: string, { json, ...flags }: Options) {
       exitCode: EXIT.refused,
     })
   const [{ shown, confirm }, { askRemembered, rememberedBy, rememberedText }, { decidedText }] =
-    await Promise.all([import('./confirm.ts'), import('./always.ts'), import('../render/decided.ts')])
+    await Promise.all([import('./confirm.ts'), import('./remembered.ts'), import('../render/decision.ts')])
   const { always = false, also = [] } = flags
   // Check flags before the user reads the request: an offer that does not exist is an error.
   if (!asked.input_omitted) rememberedBy(asked, { always, also })
@@ -137,7 +137,7 @@ async function deny(given: string, { json, ...flags }: Options) {
     ...(interrupt && { interrupt }),
   }
   const outcome = await answerWith(client, id, 'permission', request, body)
-  const { decidedText } = await import('../render/decided.ts')
+  const { decidedText } = await import('../render/decision.ts')
   const done = decidedText('Denied', request, { whole: false, width: stdoutWidth() })
   await say(outcome, done, json, { request: identityOf(request) })
 }

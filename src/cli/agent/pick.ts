@@ -1,6 +1,6 @@
 import { UserError } from '../../platform/errors.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
 import type { HubAgent, PermissionRequest } from '../../protocol/index.ts'
-import { EXIT } from '../exit-codes.ts'
 import { cleanLine } from '../render/clean.ts'
 import { typedName } from '../render/permission.ts'
 

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { UserError } from '../../platform/errors.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
 import type { Content, StartRequest } from '../../protocol/index.ts'
-import { EXIT } from '../exit-codes.ts'
 import { read } from './content.ts'
 
 export interface SpecFlags {

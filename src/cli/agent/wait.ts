@@ -1,7 +1,7 @@
+import { EXIT } from '../../platform/exit-codes.ts'
 import type { Event, Outcome } from '../../protocol/index.ts'
 import { follow, idOf, lastActivity } from '../client/follow.ts'
 import type { HubClient } from '../client/hub-client.ts'
-import { EXIT } from '../exit-codes.ts'
 import { endText } from '../render/agents.ts'
 import { note } from '../terminal.ts'
 import { View } from './view.ts'

@@ -1,5 +1,5 @@
 import { UserError } from '../../platform/errors.ts'
-import { EXIT } from '../exit-codes.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
 
 /**
  * Returns the id in `known` that `given` abbreviates: an equal id, or the only id with that prefix.

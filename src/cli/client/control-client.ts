@@ -2,12 +2,12 @@ import { dirname } from 'node:path'
 import * as z from 'zod/mini'
 import { socketAddress } from '../../config/paths.ts'
 import { systemCode, UserError } from '../../platform/errors.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
 import { Silence, send, TooLong, textOf } from '../../platform/http.ts'
 import { addressOfForeign, isForeign } from '../../platform/sockets.ts'
 import { check } from '../../protocol/check.ts'
 import { AgentStatus, CommandError, MachineStatus } from '../../protocol/index.ts'
 import { UpdateSource } from '../../update/source.ts'
-import { EXIT } from '../exit-codes.ts'
 import { jsonOf } from './answer.ts'
 
 /**

@@ -1,11 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 import * as z from 'zod/mini'
 import { UserError } from '../../platform/errors.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
 import { ProxyError, proxyRemedy } from '../../platform/proxy-error.ts'
 import { isUntrusted } from '../../platform/unreachable.ts'
 import { check } from '../../protocol/check.ts'
 import { CommandError } from '../../protocol/index.ts'
-import { EXIT } from '../exit-codes.ts'
 
 const Failure = z.object({ error: CommandError })
 

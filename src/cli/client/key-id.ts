@@ -1,6 +1,6 @@
 import { UserError } from '../../platform/errors.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
 import type { HubKey } from '../../protocol/index.ts'
-import { EXIT } from '../exit-codes.ts'
 import { cleanLine } from '../render/clean.ts'
 
 /** Maximum number of keys that an error lists. */

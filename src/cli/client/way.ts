@@ -1,7 +1,7 @@
 import { configuredOwners } from '../../config/config.ts'
 import { stateDir } from '../../config/paths.ts'
 import { type OwnerRules, serversFile } from '../../config/server-owner.ts'
-import { type Way, wayTo } from '../../config/way-here.ts'
+import { type Way, wayTo } from '../../config/way-to-server.ts'
 import { clean } from '../render/clean.ts'
 import { note } from '../terminal.ts'
 

@@ -1,7 +1,7 @@
 import { type DaemonConfig, type DaemonFlags, loadDaemonConfig } from '../../config/config.ts'
 import { childEnvironment } from '../../config/environment.ts'
 import { concealKey } from '../../config/key.ts'
-import { strictByEnvironment } from '../../config/strict.ts'
+import { strictByEnvironment } from '../../config/ownership-policy.ts'
 import { UserError } from '../../platform/errors.ts'
 import { userOf } from '../../platform/process-list.ts'
 import { ownerOf } from '../../service/running.ts'

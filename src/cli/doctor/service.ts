@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
 import { homeOf } from '../../config/home.ts'
-import { faultsOf } from '../../platform/ours.ts'
+import { faultsOf } from '../../platform/ownership.ts'
 import { findAccount } from '../../service/accounts.ts'
 import { type Found, inspectServices } from '../../service/inspect.ts'
-import { readInstalled } from '../../service/mark.ts'
 import { serviceFiles } from '../../service/plan.ts'
+import { readInstalled } from '../../service/unit-mark.ts'
 import type { Finding } from '../render/finding.ts'
 
 /**

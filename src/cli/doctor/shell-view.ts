@@ -1,4 +1,4 @@
-import { type ToldEnvironment, toldEnvironment } from '../../config/told-environment.ts'
+import { type ToldEnvironment, toldEnvironment } from '../../config/compared-environment.ts'
 import type { Runtime } from '../../protocol/index.ts'
 import type { Finding } from '../render/finding.ts'
 import { runtimeText } from '../render/machine.ts'

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import * as z from 'zod/mini'
 import { sleep } from '../../platform/clock.ts'
 import { reasonOf, UserError } from '../../platform/errors.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
 import { textOf } from '../../platform/http.ts'
 import { ProxyError, proxyRemedy } from '../../platform/proxy-error.ts'
 import { VERSION } from '../../platform/version.ts'
@@ -14,7 +15,6 @@ import {
   type EnrollRequest,
 } from '../../protocol/index.ts'
 import { send } from '../client/http.ts'
-import { EXIT } from '../exit-codes.ts'
 
 const ANSWER_MS = 30_000
 const ANSWER_BYTES = 64 * 1024

@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, ftruncateSync, openSync, rmSync, writeSync } from 'node:fs'
 import { reasonOf, systemCode, UserError } from '../../platform/errors.ts'
-import { EXIT } from '../exit-codes.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
 
 /**
  * Creates a file that only this user can read, and fills it. It reserves the disk space before calling

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { UserError } from '../../platform/errors.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
 import type { HubToken } from '../../protocol/index.ts'
-import { EXIT } from '../exit-codes.ts'
 import { connectHub, type HubOptions, withHub } from '../options.ts'
 import { cleanLine } from '../render/clean.ts'
 import { table } from '../render/table.ts'

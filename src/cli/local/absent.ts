@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { UserError } from '../../platform/errors.ts'
-import { EXIT } from '../exit-codes.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
 import type { Chosen } from './choose.ts'
 import { capital, factsOf, lineOf, nameOf, serviceLine } from './describe.ts'
 

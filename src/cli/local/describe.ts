@@ -1,7 +1,7 @@
 import { shellWord } from '../../platform/shell-word.ts'
 import type { LocalDaemon } from '../../service/running.ts'
 import type { Supervisor } from '../../service/supervisor.ts'
-import { commandLineFor, currentLineWith } from '../typed.ts'
+import { commandLineFor, currentLineWith } from '../command-line.ts'
 
 const isRoot = () => process.getuid?.() === 0
 

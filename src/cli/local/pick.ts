@@ -1,5 +1,5 @@
 import { UserError } from '../../platform/errors.ts'
-import { EXIT } from '../exit-codes.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
 import { askLine } from '../prompt.ts'
 import { clean } from '../render/clean.ts'
 import { isInteractive, note } from '../terminal.ts'

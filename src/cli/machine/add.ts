@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander'
 import { UserError } from '../../platform/errors.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
 import { shellWord } from '../../platform/shell-word.ts'
-import { EXIT } from '../exit-codes.ts'
 import { connectHub, type HubOptions, withHub } from '../options.ts'
 import { cleanLine } from '../render/clean.ts'
 import { note, print, printJson, stdoutColors } from '../terminal.ts'

@@ -8,10 +8,10 @@ import {
   rootCertificates,
 } from 'node:tls'
 import { reasonOf, UserError } from '../../platform/errors.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
 import { readPem } from '../../platform/read-at-most.ts'
 import { trust } from '../../platform/trust.ts'
 import { unreachable } from '../../platform/unreachable.ts'
-import { EXIT } from '../exit-codes.ts'
 
 const ANSWER_MS = 10_000
 /**

@@ -1,7 +1,7 @@
 import { isLoopback } from '../../config/server-url.ts'
 import { UserError } from '../../platform/errors.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
 import { shellWord } from '../../platform/shell-word.ts'
-import { EXIT } from '../exit-codes.ts'
 
 /** Characters of an address: letters of any script, and the characters of RFC 3986. */
 const ADDRESS = /^[\p{L}\p{N}._~:/?#[\]@!$&'()*+,;=%-]+$/u

@@ -1,4 +1,4 @@
-import { UNSAFE } from '../../platform/visible.ts'
+import { UNSAFE } from '../../platform/visible-text.ts'
 import { cutEnd } from './width.ts'
 
 const C0_PICTURES = 0x2400

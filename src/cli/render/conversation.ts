@@ -1,9 +1,9 @@
 import type { Content, Event } from '../../protocol/index.ts'
 import type { Colors } from './ansi.ts'
-import { exitText, limitText, retryText, unknownText } from './around.ts'
 import { clean, cleanLine } from './clean.ts'
 import { permissionText } from './permission.ts'
-import { Streamed } from './streamed.ts'
+import { exitText, limitText, retryText, unknownText } from './run-events.ts'
+import { Streamed } from './streamed-blocks.ts'
 import { resultText, toolSummary } from './tool.ts'
 import { dollars, duration } from './units.ts'
 

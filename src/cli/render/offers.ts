@@ -1,7 +1,7 @@
 import type { PermissionRequest } from '../../protocol/index.ts'
 import type { Colors } from './ansi.ts'
-import { layOut } from './lay.ts'
-import { Reveal } from './reveal.ts'
+import { layOut } from './layout.ts'
+import { Reveal } from './reveal-hidden.ts'
 
 type OfferKind = 'rule' | 'mode' | 'directories' | 'other'
 

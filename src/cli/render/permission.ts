@@ -3,8 +3,8 @@ import { type PermissionRequest, unanswerable } from '../../protocol/index.ts'
 import type { Colors } from './ansi.ts'
 import { cleanLine } from './clean.ts'
 import { formParagraphs } from './form.ts'
-import { layOut, type Paragraph } from './lay.ts'
-import { Reveal } from './reveal.ts'
+import { layOut, type Paragraph } from './layout.ts'
+import { Reveal } from './reveal-hidden.ts'
 import { tellingField, toolSummary } from './tool.ts'
 
 /** Number of lines that fit on most screens. A longer request ends with its number of lines. */

@@ -2,10 +2,10 @@ import { userInfo } from 'node:os'
 import { delimiter, dirname } from 'node:path'
 import { childEnvironment } from '../../config/environment.ts'
 import { UserError } from '../../platform/errors.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
 import { findAccount } from '../../service/accounts.ts'
 import type { Account } from '../../service/plan.ts'
 import { answerTo } from '../../service/run.ts'
-import { EXIT } from '../exit-codes.ts'
 
 /** PATH of a shell without its startup files. */
 export const PLAIN_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'

@@ -1,13 +1,13 @@
 import { statePaths } from '../../config/paths.ts'
 import { sleep } from '../../platform/clock.ts'
 import { UserError } from '../../platform/errors.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
 import { readJson } from '../../platform/files.ts'
 import { isAlive, ProcessIdentity } from '../../platform/process-identity.ts'
 import { VERSION } from '../../platform/version.ts'
 import type { At, Manager, Status } from '../../service/manager.ts'
 import { perform } from '../../service/steps.ts'
 import { ControlClient } from '../client/control-client.ts'
-import { EXIT } from '../exit-codes.ts'
 import { restartDaemon } from '../restart.ts'
 
 /** Maximum wait for a start, in ms: a daemon without its server counts as started after 20 s. */

@@ -4,6 +4,7 @@ import type { Signs } from '../../agents/marks.ts'
 import { statePaths } from '../../config/paths.ts'
 import { sleep } from '../../platform/clock.ts'
 import { UserError } from '../../platform/errors.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
 import { readJson } from '../../platform/files.ts'
 import { isAlive, ProcessIdentity } from '../../platform/process-identity.ts'
 import { realPath } from '../../platform/real-path.ts'
@@ -13,7 +14,6 @@ import type { Manager, Status } from '../../service/manager.ts'
 import type { Account, ServicePlan } from '../../service/plan.ts'
 import type { Step } from '../../service/steps.ts'
 import { ControlClient } from '../client/control-client.ts'
-import { EXIT } from '../exit-codes.ts'
 
 export interface Change {
   /** Steps that come before all others. */

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { EXIT } from '../exit-codes.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
 import { print, printJson, stdoutColors } from '../terminal.ts'
 import { installedService, type ServiceOptions, withService } from './options.ts'
 

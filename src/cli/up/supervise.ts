@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { type Invocation, startNow } from '../../daemon/relaunch.ts'
 import { signalsTo } from '../../platform/early-signal.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
 import { SUPERVISED } from '../../service/plan.ts'
-import { EXIT } from '../exit-codes.ts'
 
 /**
  * Maximum number of failures in a row: two starts of a version on trial, and one of the version before it.

@@ -1,10 +1,10 @@
 import { type Chosen, chosenUpdateSource, PACKAGE } from '../../config/config.ts'
 import { UserError } from '../../platform/errors.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
 import { UpdateFailure } from '../../update/failure.ts'
 import { registrySet } from '../../update/npmrc.ts'
 import { plainAddress, type UpdateSource } from '../../update/source.ts'
 import type { ControlClient } from '../client/control-client.ts'
-import { EXIT } from '../exit-codes.ts'
 import { failed } from './failed.ts'
 
 /**

@@ -1,6 +1,6 @@
 import { UserError } from '../../platform/errors.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
 import type { CommandError } from '../../protocol/index.ts'
-import { EXIT } from '../exit-codes.ts'
 
 /** Returns the error of a failed update, with the output of npm or the new version. */
 export function failed({ code, message, remedy, output, stage }: CommandError): UserError {

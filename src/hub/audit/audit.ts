@@ -2,7 +2,7 @@ import type { AuditLimits } from '../../config/hub-limits.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import { AuditEntry, type AuditPage } from '../../protocol/index.ts'
-import { HttpError } from '../fault.ts'
+import { HttpError } from '../http-error.ts'
 import { Segments } from './segments.ts'
 
 /** Content of an entry, without its number and time. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { Limits } from '../../protocol/index.ts'
-import { HttpError } from '../fault.ts'
+import { HttpError } from '../http-error.ts'
 import type { Notices } from './notices.ts'
 import { Shares } from './shares.ts'
 

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { HttpError } from '../fault.ts'
+import { HttpError } from '../http-error.ts'
 import type { Notices } from './notices.ts'
 import { Shares } from './shares.ts'
 

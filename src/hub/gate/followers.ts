@@ -1,4 +1,4 @@
-import { HttpError } from '../fault.ts'
+import { HttpError } from '../http-error.ts'
 import type { Notices } from './notices.ts'
 import { Shares } from './shares.ts'
 import type { Reader, Unread } from './unread.ts'

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Clock, Timer } from '../../platform/clock.ts'
-import { HttpError } from '../fault.ts'
+import { HttpError } from '../http-error.ts'
 import type { Notices } from './notices.ts'
 import { Shares } from './shares.ts'
 

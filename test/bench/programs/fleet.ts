@@ -3,7 +3,7 @@
  * that has ended. argv: URL, file with a key for each daemon, number of daemons, number of the first daemon.
  */
 import { readFileSync } from 'node:fs'
-import { ServerConnection } from '../../../src/link/link.ts'
+import { ServerConnection } from '../../../src/link/server-connection.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { createLogger } from '../../../src/platform/log.ts'
 import { helloOf, statusOf } from '../../support/light-daemon.ts'

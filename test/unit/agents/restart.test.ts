@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Agent } from '../../../src/agents/agent.ts'
-import { CommandFailure } from '../../../src/agents/failure.ts'
+import { CommandFailure } from '../../../src/agents/command-failure.ts'
 import { nextRestart, Restarts } from '../../../src/agents/restart.ts'
 import { createLogger } from '../../../src/platform/log.ts'
 import type { AgentSpec, Exit } from '../../../src/protocol/index.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { invokedAs } from '../../../src/cli/invoked.ts'
+import { invokedAs } from '../../../src/cli/program-name.ts'
 import { colors } from '../../../src/cli/render/ansi.ts'
 import { welcomeText } from '../../../src/cli/up/welcome.ts'
 import type { HubMachine } from '../../../src/protocol/index.ts'

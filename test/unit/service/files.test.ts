@@ -7,10 +7,10 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { plistText } from '../../../src/service/launchd.ts'
-import { readInstalled } from '../../../src/service/mark.ts'
 import type { ServicePlan } from '../../../src/service/plan.ts'
 import { ecosystemText } from '../../../src/service/pm2.ts'
 import { unitText } from '../../../src/service/unit.ts'
+import { readInstalled } from '../../../src/service/unit-mark.ts'
 import { type Cleanup, tempDir } from '../../support/temp.ts'
 
 const plan: ServicePlan = {

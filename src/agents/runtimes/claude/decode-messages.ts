@@ -1,7 +1,7 @@
 import { type ContentBlock, Limits } from '../../../protocol/index.ts'
 import type { EventBody } from '../runtime.ts'
 import { compact, type Fields, fields, flag, integer, known, list, text } from './fields.ts'
-import { sayer } from './sayer.ts'
+import { sayer } from './user-line.ts'
 
 /** Returns the origin and time, which every message of a conversation may have. */
 const origin = (line: Fields) =>

@@ -3,11 +3,11 @@ import { decode } from './decode.ts'
 import { explain } from './explain.ts'
 import { isPruned } from './find.ts'
 import * as input from './input.ts'
-import { isSkippable } from './is-talk.ts'
 import { isInSession, launch } from './launch.ts'
 import { offered } from './offered.ts'
 import { openSessions } from './open-sessions.ts'
 import { probe } from './probe.ts'
+import { isSkippable } from './skippable.ts'
 
 const STATE_LINE = '^{"type":"system","subtype":"session_state_changed","state":'
 

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { readOwned } from '../../../platform/owned.ts'
+import { readOwned } from '../../../platform/open-owned.ts'
 import type { OpenSession } from '../runtime.ts'
 import { fields, text } from './fields.ts'
 

@@ -1,0 +1,11 @@
+import { layLines } from '../render/layout.ts'
+import { stdoutWidth } from '../terminal.ts'
+import type { Ask } from './page.ts'
+
+/** Lays out a question in rows, so that quoted text cannot begin a row and imitate another question. */
+export const promptText = (question: string): string => layLines([question], stdoutWidth()).join('\n')
+
+/** Asks a yes-or-no question. @param question question on one line */
+export async function confirmYes(ask: Ask, question: string): Promise<boolean> {
+  return ['y', 'yes'].includes((await ask(`${question} y/N> `)).trim().toLowerCase())
+}

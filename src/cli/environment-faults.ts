@@ -1,0 +1,27 @@
+import { delimiter } from 'node:path'
+import { findClaude } from '../agents/runtimes/claude/find.ts'
+import { remedyOf } from '../config/ownership-policy.ts'
+import { faultsOf } from '../platform/ownership.ts'
+
+/**
+ * Returns the faults that let other users change the agent program, or the certificates that the
+ * environment names, each with a remedy. The daemon warns about them but does not refuse them: earlier
+ * versions accepted them, and Node reads some of the files before this program runs.
+ * @param user uid of the daemon; by default this process's uid
+ */
+export function faultsAround(env: NodeJS.ProcessEnv, user?: number): { message: string; remedy: string }[] {
+  const leads = (name: string, path = env[name]) => (path ? [[path, `${name} points there`] as const] : [])
+  const [claude] = findClaude(env)
+  const places = [
+    ...(claude === undefined ? [] : [[claude, 'agents run the Claude Code there'] as const]),
+    ...leads('NODE_EXTRA_CA_CERTS'),
+    ...leads('SSL_CERT_FILE'),
+    ...(env.SSL_CERT_DIR ?? '').split(delimiter).flatMap((path) => leads('SSL_CERT_DIR', path)),
+  ]
+  return places.flatMap(([path, use]) =>
+    faultsOf(path, user).map((fault) => ({
+      message: `${fault.message}, and ${use}`,
+      remedy: remedyOf(fault),
+    })),
+  )
+}

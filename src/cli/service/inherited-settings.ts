@@ -1,0 +1,61 @@
+import { existsSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { CONFIG_KEYS, type DaemonFlags } from '../../config/config.ts'
+import { readConfigFile } from '../../config/file.ts'
+import { refuseForeign, strictByEnvironment } from '../../config/ownership-policy.ts'
+import { enrolledOwner, serversBeside } from '../../config/server-owner.ts'
+import { UserError } from '../../platform/errors.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
+import type { Account } from '../../service/plan.ts'
+import { answerTo } from '../../service/run.ts'
+
+export interface Carried {
+  flags: DaemonFlags
+  environment: Record<string, string>
+}
+
+/**
+ * Returns settings from the configuration file of the installing user, where `enroll` writes, for a service
+ * of another user, who does not read that file. A configuration file that the service finds itself takes
+ * precedence.
+ */
+export async function carriedSettings(home: string, account: Account): Promise<Carried> {
+  const carried: Carried = { flags: {}, environment: {} }
+  const path = join(home, '.fomular/config.toml')
+  const found = [join(account.home, '.fomular/config.toml'), '/etc/fomular-daemon/config.toml'].some(
+    existsSync,
+  )
+  if (account.home === home || found || !existsSync(path)) return carried
+  const file = await readConfigFile({ path, by: 'The configuration file' }, {}, CONFIG_KEYS)
+  refuseForeign(file?.faults ?? [], strictByEnvironment(process.env))
+  for (const [name, value] of Object.entries(file?.values ?? {})) {
+    // The other user has a different state folder.
+    if (name === 'state_dir') continue
+    if (name.startsWith('update.') || name === 'strict_modes') {
+      carried.environment[`FOMULAR_${name.replace('.', '_').toUpperCase()}`] = String(value)
+      continue
+    }
+    const flag = name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase())
+    carried.flags[flag] =
+      typeof value === 'boolean'
+        ? value
+        : name.endsWith('_file')
+          ? resolve(dirname(path), String(value))
+          : String(value)
+  }
+  const owner = enrolledOwner(serversBeside(path), String(file?.values.server_url))
+  if (owner !== undefined) carried.environment.FOMULAR_SERVER_USER = String(owner)
+  return carried
+}
+
+/** Checks that the user of a service can read the files it is started with. @throws UserError */
+export async function checkReadable(account: Account, paths: string[]) {
+  if (account.uid === process.getuid?.()) return
+  for (const path of paths) {
+    if ((await answerTo(['runuser', '-u', account.name, '--', 'test', '-r', path])).code !== 1) continue
+    throw new UserError('unreadable', `The user ${account.name} cannot read ${path}.`, {
+      remedy: `Move it to where that user can read it, outside of ${process.env.HOME ?? 'this home'}, or name another user with --user.`,
+      exitCode: EXIT.refused,
+    })
+  }
+}

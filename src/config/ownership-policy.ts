@@ -1,0 +1,164 @@
+import { chmodSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import gt from 'semver/functions/gt.js'
+import valid from 'semver/functions/valid.js'
+import * as z from 'zod/mini'
+import { UserError } from '../platform/errors.ts'
+import { writeAtomic } from '../platform/files.ts'
+import { FormatRecord, formatFile, noteJudged } from '../platform/format.ts'
+import { faultsOf, foreignIn, type OwnershipFault, readOwnFile } from '../platform/ownership.ts'
+import { VERSION } from '../platform/version.ts'
+import { onceKept } from './after-trial.ts'
+
+/** Remedy for machines where this user cannot change owners and modes, as in some containers. */
+const WAY_BACK =
+  'If you trust all users who can do that, as in a dedicated container, set FOMULAR_STRICT_MODES=false.'
+
+/** Returns the remedy for a fault, as a sentence. */
+export const remedyOf = ({ kind, within, remedy }: OwnershipFault) =>
+  kind === 'owner'
+    ? within
+      ? `If this program created it as that user, run ${remedy}. If not, delete it.`
+      : // A folder above may be another user's home.
+        `Use another, or, if nobody else needs it, change its owner: ${remedy}.`
+    : `Run ${remedy} or use another.`
+
+/** Returns the error for a file or folder that is refused because others can change it. */
+export const notOurs = (fault: OwnershipFault) =>
+  new UserError('not_ours', `${fault.message}: it decides what this program runs.`, {
+    remedy: `${remedyOf(fault)} ${WAY_BACK}`,
+    exitCode: 2,
+  })
+
+/** @throws UserError if another user owns a file that decides what this program runs */
+export function refuseForeign(faults: OwnershipFault[], strict: boolean) {
+  const foreign = faults.find(({ kind }) => kind === 'owner')
+  if (strict && foreign) throw notOurs(foreign)
+}
+
+/**
+ * `modes.json` in a state folder: paths that others could write to when a version with
+ * this check first ran here.
+ */
+const ModesRecord = z.object({
+  version: z.literal(1),
+  by: z.string().check(z.refine((text) => valid(text) !== null)),
+  open: z.array(z.string()),
+})
+
+const recordIn = (dir: string) => join(dir, 'modes.json')
+
+/** Maximum size of the record, in bytes: it has a path for each file and each folder above. */
+const RECORD_BYTES = 1024 * 1024
+
+/**
+ * Returns the record. Another user's record does not count: anyone who can write to the folder could put one
+ * there.
+ */
+function readRecord(dir: string, user?: number) {
+  try {
+    return ModesRecord.parse(JSON.parse(readOwnFile(recordIn(dir), RECORD_BYTES, user)))
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Reports whether only versions without this check have run here. A missing `modes.json` is no proof: anyone
+ * who can write to the folder can delete it.
+ */
+function isUnjudged(dir: string, user?: number): boolean {
+  try {
+    return !FormatRecord.parse(JSON.parse(readOwnFile(formatFile(dir), RECORD_BYTES, user))).judged
+  } catch {
+    return false
+  }
+}
+
+interface Options {
+  faults: OwnershipFault[]
+  noted?: () => OwnershipFault[]
+  strict: boolean
+  user?: number
+}
+
+interface Judged {
+  /** Faults that only cause a warning. */
+  tolerated: OwnershipFault[]
+  refused: OwnershipFault[]
+  /** Paths to record, if there is no record yet, or one of a later version. */
+  open: string[] | undefined
+}
+
+/**
+ * Checks what others can do to a state folder and the files that belong to it. The first version with this
+ * check tolerates modes that earlier versions ran with here; the next version does not.
+ * @param faults faults of files outside the folder
+ * @param noted returns faults that are checked at another time: the first check records their modes, too
+ */
+export function judge(dir: string, { faults, noted = () => [], strict, user }: Options): Judged {
+  // The last fault of a path counts: certificates in a hub's folder may belong to another user.
+  const all = [...foreignIn(dir, user), ...faults, ...faultsOf(dir, user)]
+  const unique = [...new Map(all.map((fault) => [fault.path, fault])).values()]
+  const record = readRecord(dir, user)
+  const modes = unique.filter(({ kind }) => kind === 'mode').map(({ path }) => path)
+  const isFirst = !record && isUnjudged(dir, user)
+  const first = record ? undefined : isFirst ? modes : []
+  const lasting = record && !gt(VERSION, record.by) ? record.open : (first ?? [])
+  const tolerates = ({ kind, path }: OwnershipFault) => !strict || (kind === 'mode' && lasting.includes(path))
+  const refused = unique.filter((fault) => !tolerates(fault))
+  // Nothing in a refused folder is read.
+  const others = isFirst && refused.length === 0 ? noted().filter(({ kind }) => kind === 'mode') : []
+  return {
+    tolerated: unique.filter(tolerates),
+    refused,
+    // The record of a later version is not extended.
+    open:
+      record && gt(record.by, VERSION) ? record.open : first && [...first, ...others.map(({ path }) => path)],
+  }
+}
+
+/**
+ * Refuses a state folder that others can change.
+ * @returns warnings, and a function that records the tolerated modes once this
+ * program may write to the folder
+ * @throws UserError
+ */
+export function checkGround(dir: string, options: Options) {
+  claimEmpty(dir)
+  const { tolerated, refused, open } = judge(dir, options)
+  const [fault] = refused
+  if (fault) throw notOurs(fault)
+  return {
+    warnings: tolerated.map((fault) => warningOf(fault, options.strict)),
+    remember() {
+      // A version that is rolled back does not count as the first.
+      onceKept(() => {
+        try {
+          if (open) writeAtomic(recordIn(dir), JSON.stringify({ version: 1, by: VERSION, open }))
+          noteJudged(dir)
+        } catch {
+          // If the disk is full, the next start counts as the first.
+        }
+      })
+    },
+  }
+}
+
+/** Makes an empty folder of this user private: a new volume of a container is often open to everyone. */
+function claimEmpty(dir: string) {
+  const stat = statSync(dir, { throwIfNoEntry: false })
+  if (!stat?.isDirectory() || stat.uid !== process.geteuid?.() || (stat.mode & 0o022) === 0) return
+  const isEmpty = () => readdirSync(dir).length === 0
+  // A sticky folder is for the files of other users, too.
+  if ((stat.mode & 0o1000) !== 0 || !isEmpty()) return
+  chmodSync(dir, 0o700)
+  if (!isEmpty()) chmodSync(dir, stat.mode & 0o777)
+}
+
+const warningOf = ({ message, remedy }: OwnershipFault, strict: boolean) =>
+  `${message}${strict ? '; the next version will refuse this' : ''}: ${remedy}`
+
+/** Reports whether files that others can change are refused, according to the environment. */
+export const strictByEnvironment = (env: NodeJS.ProcessEnv) =>
+  !['false', '0'].includes(env.FOMULAR_STRICT_MODES ?? '')

@@ -1,0 +1,77 @@
+import type { Agent } from '../agents/agent.ts'
+import { CommandFailure } from '../agents/command-failure.ts'
+import { uuidFrom } from '../agents/ids.ts'
+import type { PermissionAnswer } from '../agents/runtimes/runtime.ts'
+import { type CommandOf, type PermissionRequest, unanswerable } from '../protocol/index.ts'
+import { checkRunning } from './check-running.ts'
+
+type Answer = CommandOf<'agent:permission' | 'agent:answer'>
+
+/**
+ * Answers a pending request once: an answer that was already given is not given again, even if nothing is
+ * pending.
+ * @throws CommandFailure if the answer belongs to another request
+ */
+export function answerRequest(
+  agent: Agent,
+  command: Answer,
+  read: (request: PermissionRequest) => PermissionAnswer,
+) {
+  const id = uuidFrom('answer', agent.id, command.command_id)
+  if (agent.inbox.hasAccepted(id)) return
+  const request = requestFor(agent, command)
+  // An agent that is being stopped would receive it after the end of its session.
+  checkRunning(agent)
+  agent.answer(request, agent.runtime.answerPermission(id, request, read(request)))
+}
+
+function requestFor(agent: Agent, command: Answer): PermissionRequest {
+  const { request_id, digest } = command
+  const request = agent.snapshot.pending.find((pending) => pending.request_id === request_id)
+  if (!request)
+    throw new CommandFailure(
+      'request_not_pending',
+      `${agent.id} is not waiting for an answer to ${request_id}.`,
+      {
+        path: 'request_id',
+        remedy: 'It was answered, withdrawn, or never made.',
+      },
+    )
+  // A request that a daemon without digests has kept has no digest; its replacement has one.
+  if (digest !== undefined && request.digest !== undefined && digest !== request.digest)
+    throw new CommandFailure(
+      'request_changed',
+      `${agent.id} has changed its request ${request_id} since this answer was given.`,
+      { path: 'digest', remedy: 'Look at the current request, and answer that.' },
+    )
+  // A refusal permits nothing, so any request may get it.
+  if (isRefusal(command)) return request
+  const isUnnamed = digest === undefined || request.digest === undefined
+  if (isUnnamed && agent.snapshot.ids_reused)
+    throw new CommandFailure(
+      'request_changed',
+      `${agent.id} has used one id for different requests: ${request_id} alone is ambiguous.`,
+      { path: 'digest', remedy: 'Look at the current request, and answer with its digest, or deny it.' },
+    )
+  if (request.cut)
+    throw new CommandFailure(
+      'invalid_command',
+      `${agent.id} asks for more in ${request_id} than anyone was shown: the request was cut.`,
+      { path: 'request_id', remedy: 'Refuse it, and have the agent ask in fewer words.' },
+    )
+  const fault = unanswerable(request)
+  if (fault !== undefined)
+    throw new CommandFailure(
+      'invalid_command',
+      `${agent.id} cannot be given an answer to ${request_id}. ${fault}`,
+      {
+        path: 'request_id',
+        remedy: 'Refuse it, and have the agent ask in other words.',
+      },
+    )
+  return request
+}
+
+const isRefusal = (command: Answer) =>
+  command.type === 'agent:permission' ? command.decision === 'deny' : isEnd(command.action)
+const isEnd = (action: string | undefined) => action === 'decline' || action === 'cancel'

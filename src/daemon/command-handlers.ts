@@ -1,0 +1,226 @@
+import type { Agent } from '../agents/agent.ts'
+import type { AgentPool } from '../agents/agent-pool.ts'
+import { CommandFailure } from '../agents/command-failure.ts'
+import { uuidFrom } from '../agents/ids.ts'
+import type { Input } from '../agents/runtimes/runtime.ts'
+import type { Command, CommandErrorCode, CommandOf, CommandType, ResultOf } from '../protocol/index.ts'
+import { UpdateFailure } from '../update/failure.ts'
+import type { UpdateResult } from '../update/record.ts'
+import type { UpdateRequest, Updates } from '../update/updates.ts'
+import { answerRequest } from './answer-request.ts'
+import { checkRunning } from './check-running.ts'
+import { answersTo, decisionOn } from './read-answers.ts'
+
+/** Maximum wait for an agent's reply, in ms. */
+const REPLY_MS = 30_000
+
+export interface CommandContext {
+  agents: AgentPool
+  /** @throws CommandFailure while no agent may be started */
+  checkAccepts(): void
+  checkMachine(): Promise<void>
+  restart(): ResultOf<'daemon:restart'>
+  updates: Updates
+}
+
+/** Thrown if the next process answers the command. */
+export class AnsweredLater extends Error {}
+
+/**
+ * Carries out one command. The handler runs in the order in which the agent's commands arrived; the promise
+ * in its result waits for the agent's confirmation, while further commands are carried out. A handler may run
+ * again for the same command, and then finishes its earlier work.
+ */
+type Handler<T extends CommandType> = (
+  context: CommandContext,
+  command: CommandOf<T>,
+) => Promise<{ confirmed: Promise<ResultOf<T>> }>
+
+const done = <R>(result: R) => ({ confirmed: Promise.resolve(result) })
+
+const handlers: { [T in CommandType]: Handler<T> } = {
+  async 'agent:start'(context, command) {
+    if (!context.agents.find(command.agent_id)) context.checkAccepts()
+    const agent = await context.agents.start(command)
+    return { confirmed: started(context.agents, agent) }
+  },
+
+  async 'agent:prompt'({ agents }, { agent_id, command_id, content }) {
+    const agent = agents.get(agent_id)
+    const prompt_id = uuidFrom('prompt', agent_id, command_id)
+    if (!agent.inbox.hasAccepted(prompt_id)) {
+      if (!agent.returning) checkRunning(agent)
+      agent.inbox.put(agent.runtime.prompt(prompt_id, content))
+      agent.touch()
+    }
+    return done({ prompt_id })
+  },
+
+  async 'agent:interrupt'({ agents }, { agent_id, command_id, cancel_queued }) {
+    const agent = agents.get(agent_id)
+    const id = uuidFrom('interrupt', agent_id, command_id)
+    // For a repeated command, the agent's state at the first one is unknown.
+    const idle =
+      !agent.inbox.hasAccepted(id) && agent.snapshot.state === 'idle' && agent.inbox.unsettledCount === 0
+    return {
+      confirmed: ask(agent, agent.runtime.interrupt(id, { cancelQueued: cancel_queued })).then(() =>
+        idle ? { idle } : {},
+      ),
+    }
+  },
+
+  async 'agent:permission'({ agents }, command) {
+    const agent = agents.get(command.agent_id)
+    answerRequest(agent, command, (request) => decisionOn(agent.runtime, request, command))
+    return done({})
+  },
+
+  async 'agent:answer'({ agents }, command) {
+    answerRequest(agents.get(command.agent_id), command, (request) => answersTo(request, command))
+    return done({})
+  },
+
+  async 'agent:configure'({ agents }, { agent_id, command_id, model, permission_mode }) {
+    const agent = agents.get(agent_id)
+    if (model === undefined && permission_mode === undefined)
+      throw new CommandFailure('invalid_command', 'There is nothing to change.', {
+        remedy: 'Name a model, a permission_mode, or both.',
+      })
+    const asked: Promise<void>[] = []
+    if (model !== undefined)
+      asked.push(ask(agent, agent.runtime.setModel(uuidFrom('model', agent_id, command_id), model)))
+    if (permission_mode !== undefined)
+      asked.push(
+        ask(agent, agent.runtime.setPermissionMode(uuidFrom('mode', agent_id, command_id), permission_mode)),
+      )
+    return {
+      confirmed: Promise.all(asked).then(() => {
+        agent.onConfigured({ model, permission_mode })
+        return {}
+      }),
+    }
+  },
+
+  async 'agent:stop'({ agents }, { agent_id, command_id, grace_s }) {
+    const agent = agents.get(agent_id)
+    const stopped = stopOnce(agents, agent, command_id, grace_s).then(() => {
+      const { code, signal } = agent.snapshot.exit ?? {}
+      return { ...(code !== undefined && { code }), ...(signal && { signal }) }
+    })
+    return { confirmed: stopped }
+  },
+
+  async 'agent:resume'({ agents }, { agent_id, command_id, session_id, prompt }) {
+    const agent = agents.get(agent_id)
+    await agents.resume(agent, command_id, session_id)
+    const prompt_id = uuidFrom('prompt', agent_id, command_id)
+    if (prompt !== undefined) agent.inbox.put(agent.runtime.prompt(prompt_id, prompt))
+    const { run } = agent.run
+    return {
+      confirmed: started(agents, agent).then(() => ({ run, ...(prompt !== undefined && { prompt_id }) })),
+    }
+  },
+
+  async 'agent:remove'({ agents }, { agent_id, command_id, force }) {
+    const agent = agents.find(agent_id)
+    if (!agent) return done({})
+    if (!agent.hasEnded) {
+      if (!force)
+        throw new CommandFailure('agent_running', `${agent_id} is running.`, {
+          remedy: 'Stop it first, or remove it with `force` (--force).',
+        })
+      await agents.stop(agent, { commandId: command_id })
+    }
+    await agents.remove(agent)
+    return done({})
+  },
+
+  async 'machine:check'(context) {
+    return { confirmed: context.checkMachine().then(() => ({})) }
+  },
+
+  async 'daemon:restart'(context) {
+    return done(context.restart())
+  },
+
+  async 'daemon:update'({ updates }, { command_id, version, allow_downgrade }) {
+    return { confirmed: updated(updates, { command_id, version, allow_downgrade, origin: 'server' }) }
+  },
+}
+
+/** Starts a command. Resolves once the next command for the same agent may start. */
+export function carryOut(context: CommandContext, command: Command): Promise<{ confirmed: Promise<object> }> {
+  const handler = (handlers as Record<string, Handler<CommandType> | undefined>)[command.type]
+  if (!handler) throw new CommandFailure('unsupported', `This daemon does not support ${command.type}.`)
+  return handler(context, command as never)
+}
+
+async function updated(updates: Updates, request: UpdateRequest): Promise<UpdateResult> {
+  const result = await updates.run(request).catch((error) => {
+    if (!(error instanceof UpdateFailure)) throw error
+    const { code, message, ...rest } = error.error
+    throw new CommandFailure(code as CommandErrorCode, message, rest)
+  })
+  if (result) return result
+  throw new AnsweredLater()
+}
+
+/**
+ * Stops an agent. If an earlier daemon began this stop, and a later command has started another run since,
+ * the stop is done: it is not meant for the new run.
+ */
+async function stopOnce(agents: AgentPool, agent: Agent, commandId: string, graceS: number | undefined) {
+  const { run, command_id } = agent.run
+  const mark = (ofRun: number) => uuidFrom('stop', agent.id, commandId, ofRun)
+  for (let earlier = 1; earlier < run && command_id !== undefined; earlier++)
+    if (agent.inbox.hasAccepted(mark(earlier))) return
+  agent.inbox.mark(mark(run))
+  await agents.stop(agent, { commandId, graceS })
+}
+
+const OTHER_SESSION =
+  'Start it as the user and in the folder of that session, or start an agent without the session.'
+
+/** Waits until the agent is ready or has failed. @throws CommandFailure */
+async function started(agents: AgentPool, agent: Agent): Promise<ResultOf<'agent:start'>> {
+  const { run, initialize_id, session } = agent.run
+  const refused = () => agent.reply(initialize_id)?.ok === false
+  const settled = () => agent.isReady || agent.hasRunEnded || refused() || agent.run.run !== run
+  if (!(await agent.until(settled))) throw new AnsweredLater()
+  // Otherwise it would keep running without ever accepting a prompt.
+  if (refused()) {
+    const message = agent.reply(initialize_id)?.error ?? 'The agent refused to start without giving a reason.'
+    await agents.stop(agent, { commandId: `refused-${initialize_id}` })
+    throw new CommandFailure('start_failed', message)
+  }
+  const { failure } = agent.snapshot
+  if (failure) {
+    const ofSession = session !== undefined && failure.message.includes(session.id)
+    const remedy = failure.remedy ?? (ofSession ? OTHER_SESSION : undefined)
+    throw new CommandFailure('start_failed', failure.message, remedy === undefined ? {} : { remedy })
+  }
+  if (!agent.isReady && agent.run.run === run)
+    throw new CommandFailure('start_failed', `${agent.id} was ended before it was ready.`, {
+      remedy: 'Resume it if you still want it: its prompts are kept.',
+    })
+  const pid = agent.process?.agent.pid
+  return { ...(pid && { pid }), ...(agent.run.prompt_id && { prompt_id: agent.run.prompt_id }) }
+}
+
+/** Sends a request to the agent and waits for its reply. */
+async function ask(agent: Agent, input: Input): Promise<void> {
+  if (!agent.inbox.hasAccepted(input.id)) {
+    checkRunning(agent)
+    agent.inbox.put(input)
+  }
+  await agent.until(() => agent.reply(input.id) !== undefined || agent.hasEnded, REPLY_MS)
+  const reply = agent.reply(input.id)
+  if (reply?.ok) return
+  if (reply) {
+    const words = reply.error ?? 'The agent refused without giving a reason.'
+    const { message = words, ...rest } = agent.runtime.explain(words) ?? {}
+    throw new CommandFailure('rejected_by_agent', message, rest)
+  }
+  if (agent.hasEnded) throw new CommandFailure('agent_not_running', `${agent.id} ended before it replied.`)
+  throw new CommandFailure('no_reply', `${agent.id} has not replied within ${REPLY_MS / 1000} seconds.`)
+}

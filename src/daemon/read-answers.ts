@@ -1,0 +1,89 @@
+import { CommandFailure } from '../agents/command-failure.ts'
+import type { PermissionAnswer, RuntimeAdapter } from '../agents/runtimes/runtime.ts'
+import {
+  type CommandOf,
+  FormFault,
+  type FormResult,
+  formResult,
+  type PermissionRequest,
+} from '../protocol/index.ts'
+
+/**
+ * Reads a decision.
+ * @throws CommandFailure if the request is not for permission, or does not offer what the decision remembers
+ */
+export function decisionOn(
+  { offered }: Pick<RuntimeAdapter, 'offered'>,
+  request: PermissionRequest,
+  { decision, input, message, interrupt, remember }: CommandOf<'agent:permission'>,
+): PermissionAnswer {
+  if (decision === 'deny') return { deny: { message, interrupt } }
+  // A question that is merely allowed would reach the agent unanswered.
+  if (request.ask === 'question')
+    throw new CommandFailure('answers_incomplete', 'This request asks a question, not for permission.', {
+      path: 'decision',
+      remedy: 'Answer it with agent:answer, or deny it.',
+    })
+  const isOffered = offered(request)
+  const foreign = remember?.findIndex((entry) => !isOffered(entry)) ?? -1
+  if (foreign >= 0)
+    throw new CommandFailure('invalid_command', 'The request does not offer to remember this.', {
+      path: `remember.${foreign}`,
+      remedy: 'Use its suggestions, unchanged or limited to the session.',
+    })
+  return { allow: { input, remember } }
+}
+
+/** Reads the answers to a question or form. @throws CommandFailure if they do not fit the request */
+export function answersTo(
+  request: PermissionRequest,
+  { answers, action }: CommandOf<'agent:answer'>,
+): PermissionAnswer {
+  if (request.form) return { form: filledIn(request, { answers, action }) }
+  if (request.ask !== 'question')
+    throw new CommandFailure('answers_incomplete', 'This request asks for a decision, not for answers.', {
+      path: 'answers',
+      remedy: 'Use agent:permission.',
+    })
+  if (action !== undefined)
+    throw new CommandFailure('invalid_command', 'Only a form takes an action.', {
+      path: 'action',
+      remedy: 'Answer every question, or deny the request with agent:permission.',
+    })
+  const asked = request.questions?.map(({ question }) => question) ?? []
+  const missing = asked.find((question) => !Object.hasOwn(answers, question))
+  if (missing !== undefined)
+    throw new CommandFailure('answers_incomplete', `No answer to "${missing}".`, {
+      path: 'answers',
+      remedy: 'Answer every question.',
+    })
+  return { answers: Object.fromEntries(Object.entries(answers).map((entry) => textAnswer(asked, entry))) }
+}
+
+function textAnswer(asked: string[], [question, answer]: [string, unknown]): [string, string] {
+  if (!asked.includes(question))
+    throw new CommandFailure('invalid_command', `The request does not ask "${question}".`, {
+      path: `answers.${question}`,
+      remedy: 'Use the questions exactly as the request has them.',
+    })
+  if (typeof answer === 'string') return [question, answer]
+  throw new CommandFailure('invalid_command', `The answer to "${question}" must be text.`, {
+    path: `answers.${question}`,
+    remedy: 'Only the fields of a form have other values.',
+  })
+}
+
+function filledIn(
+  { form, questions }: PermissionRequest,
+  given: Pick<CommandOf<'agent:answer'>, 'answers' | 'action'>,
+): FormResult {
+  try {
+    return formResult(form!, questions, given)
+  } catch (error) {
+    if (!(error instanceof FormFault)) throw error
+    throw new CommandFailure(error.missing ? 'answers_incomplete' : 'invalid_command', error.message, {
+      path: error.field === 'action' ? 'action' : `answers.${error.field}`,
+      remedy: 'Answer as the form asks, or end it with the action "decline" or "cancel".',
+    })
+  }
+}

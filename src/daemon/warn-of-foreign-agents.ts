@@ -1,0 +1,22 @@
+import type { Agent } from '../agents/agent.ts'
+import { isForeign } from '../agents/foreign-run.ts'
+import type { Logger } from '../platform/log.ts'
+import type { Health } from './health.ts'
+
+/**
+ * Reports agents of another user. The state folder has changed hands without `service install`, which ends
+ * agents first.
+ */
+export function warnOfForeignAgents(agents: Iterable<Agent>, health: Health, logger: Logger) {
+  const ids = [...agents]
+    .filter(isForeign)
+    .map(({ id }) => id)
+    .join(', ')
+  if (ids === '') return
+  const problem = {
+    message: `Agents run on this state folder as another user: ${ids}. They receive input, but this daemon cannot end them.`,
+    remedy: 'Stop them from here, then check with `ps` that they are gone; as root, `doctor` ends the rest.',
+  }
+  logger.error({ agents: ids }, problem.message)
+  health.report('agents_of_another_user', { severity: 'error', ...problem })
+}

@@ -1,0 +1,80 @@
+import { closeSync, constants, fstatSync, lstatSync, readSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { UserError } from './errors.ts'
+import { isOpen } from './group-members.ts'
+import { NotPlainError, openPlain } from './plain-files.ts'
+import { shellWord } from './shell-word.ts'
+
+/**
+ * Opens a plain file for reading, never a device or a pipe that may deliver nothing. In another user's folder
+ * the file must belong to that user; in a folder that others can write to, it must be this user's own. It
+ * must not be a link to a file that only this user may read.
+ * @param most maximum size, in bytes
+ * @throws NotPlainError if it is not such a file, UserError if it belongs to another user or this user may
+ * not read it, or the system's error
+ */
+export function openOwned(path: string, most?: number): number {
+  try {
+    return open(path, most)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'EACCES' && code !== 'EPERM') throw error
+    if (isOwnLink(path)) throw new NotPlainError(path)
+    throw new UserError('unreadable', `This user may not read ${path}.`, {
+      remedy: 'Run this as the user it belongs to, or with sudo.',
+      exitCode: 4,
+      cause: error,
+    })
+  }
+}
+
+/** Reports whether a path is this user's own link to a file that this user may not read. */
+function isOwnLink(path: string): boolean {
+  try {
+    const found = lstatSync(path)
+    return found.isSymbolicLink() && found.uid === process.getuid?.()
+  } catch {
+    // The folder cannot be searched either.
+    return false
+  }
+}
+
+function open(path: string, most?: number): number {
+  const folder = statSync(dirname(path))
+  const own = process.getuid?.()
+  // Other users can put files there, as in /tmp.
+  const shared = isOpen(folder)
+  if (own === undefined || (folder.uid === own && !shared)) return openPlain(path, constants.O_RDONLY, most)
+  try {
+    const fd = openPlain(path, constants.O_RDONLY | constants.O_NOFOLLOW, most)
+    const found = fstatSync(fd)
+    // This user's own file is accepted, but not under a second name that another user gave it.
+    if ((found.uid === folder.uid && !shared) || (found.uid === own && found.nlink === 1)) return fd
+    closeSync(fd)
+  } catch (error) {
+    if (!(error instanceof NotPlainError)) throw error
+  }
+  throw new UserError('not_plain', `${path} is not a plain file of the folder's owner.`, {
+    remedy: shared
+      ? `Check who put it there, then stop others from writing to that folder: chmod go-w ${shellWord(dirname(path))}`
+      : 'It was not changed. Look at it as that user.',
+  })
+}
+
+/**
+ * Reads a small file like `openOwned`.
+ * @returns undefined if it is missing, unreadable, or longer than `max` bytes
+ */
+export function readOwned(path: string, max: number): string | undefined {
+  let fd: number | undefined
+  try {
+    fd = openOwned(path)
+    const buffer = Buffer.alloc(max + 1)
+    const got = readSync(fd, buffer, 0, buffer.length, 0)
+    return got > max ? undefined : buffer.toString('utf8', 0, got)
+  } catch {
+    return undefined
+  } finally {
+    if (fd !== undefined) closeSync(fd)
+  }
+}

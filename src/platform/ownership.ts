@@ -1,0 +1,210 @@
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  type Stats,
+} from 'node:fs'
+
+import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { systemCode } from './errors.ts'
+import { hasStrangers } from './group-members.ts'
+import { openPlain } from './plain-files.ts'
+import { shellWord } from './shell-word.ts'
+
+/** A reason why another user can change the file or folder at a path. */
+export interface OwnershipFault {
+  /** The file, folder or link itself, or a folder above. */
+  path: string
+  kind: 'owner' | 'mode'
+  /** True if it is in the state folder. */
+  within?: true
+  /** Sentence with the path as its subject, without a full stop. */
+  message: string
+  /** Command that fixes it. */
+  remedy: string
+}
+
+/** Mode bit of folders in which users can rename and delete only their own files. */
+const STICKY = 0o1000
+/** Maximum number of links in one path, as in Linux. */
+const MOST_LINKS = 40
+
+/**
+ * Returns the reasons why users other than root and `user` can change or replace a file or folder: its owner
+ * and mode, and those of all folders above and of links on the way. Folders that do not exist yet will be
+ * created by this user. In a sticky folder, such as /tmp, users can replace only their own files. Does not
+ * check access lists.
+ * @param user uid of the only permitted user, by default this process's
+ */
+export function faultsOf(path: string, user = process.geteuid?.()): OwnershipFault[] {
+  if (user === undefined) return []
+  const found = new Map<string, OwnershipFault>()
+  for (const place of placesOn(resolve(path))) {
+    const fault = ownerFault(place, user) ?? modeFault(place, user)
+    if (fault) found.set(place.path, fault)
+  }
+  return [...found.values()]
+}
+
+interface Place {
+  path: string
+  stat: Stats
+  /** True for the end of the path, false for a folder above it. */
+  last: boolean
+}
+
+/** Yields everything that determines the target of a path, in the order in which the system looks at it. */
+function* placesOn(path: string): Generator<Place> {
+  const names = path.split('/').filter(Boolean)
+  let at = '/'
+  yield { path: at, stat: lstatSync(at), last: names.length === 0 }
+  for (let links = 0; names.length > 0; ) {
+    const name = names.shift()!
+    const next = name === '..' ? dirname(at) : join(at, name)
+    let stat: Stats
+    try {
+      stat = lstatSync(next)
+    } catch {
+      return
+    }
+    const isLink = stat.isSymbolicLink()
+    yield { path: next, stat, last: names.length === 0 }
+    if (!isLink) at = next
+    else {
+      if (++links > MOST_LINKS) return
+      const target = readlinkSync(next)
+      if (isAbsolute(target)) at = '/'
+      names.unshift(...target.split('/').filter((each) => each !== '' && each !== '.'))
+    }
+  }
+}
+
+/** Maximum number of faults reported for one folder, which another user may have filled. */
+const MOST_FAULTS = 8
+/** The hub's folder, which may belong to another user than the daemon's. It is checked when a hub starts. */
+const HUB = 'hub'
+
+/**
+ * Returns files of other users in a state folder and among the folders of its agents: their owners can change
+ * them at any time.
+ */
+export function foreignIn(dir: string, user = process.geteuid?.()): OwnershipFault[] {
+  if (user === undefined) return []
+  const places = [dir, join(dir, 'agents')].flatMap((folder) =>
+    namesIn(folder).map((name) => join(folder, name)),
+  )
+  const found: OwnershipFault[] = []
+  for (const path of places) {
+    if (path === join(dir, HUB) || isPlainlyTrusted(path, user)) continue
+    const fault = faultsOf(path, user).find(({ kind }) => kind === 'owner')
+    if (fault?.path.startsWith(`${resolve(dir)}/`))
+      found.push({ ...fault, within: true, remedy: `chown -R -h ${user} ${shellWord(dir)}` })
+    else if (fault) found.push(fault)
+    if (found.length === MOST_FAULTS) break
+  }
+  return found
+}
+
+/**
+ * Reports whether a file in a checked folder needs no further check. False for a link, which leads elsewhere.
+ */
+function isPlainlyTrusted(path: string, user: number): boolean {
+  try {
+    const stat = lstatSync(path)
+    return !stat.isSymbolicLink() && isTrusted(stat, user)
+  } catch {
+    // It is gone, or this user may not look at it.
+    return true
+  }
+}
+
+function namesIn(dir: string): string[] {
+  try {
+    return readdirSync(dir)
+  } catch {
+    return []
+  }
+}
+
+const isTrusted = ({ uid }: Stats, user?: number) =>
+  user === undefined || uid === 0 || uid === user || uid === unmapped()
+
+const isOwn = (stat: Stats, user?: number) => stat.isFile() && isTrusted(stat, user)
+
+/**
+ * Reads a plain file that root or `user` owns, in a folder where other users may replace it in the meantime.
+ * @throws the system's error, or an Error if it belongs to another user, is not a file, or is longer than
+ * `bytes`
+ */
+export function readOwnFile(path: string, bytes: number, user = process.geteuid?.()): string {
+  const fd = openPlain(path, constants.O_RDONLY | constants.O_NOFOLLOW, bytes)
+  try {
+    if (!isOwn(fstatSync(fd), user)) throw new Error(`${path} is not this user's own file`)
+    return readFileSync(fd, 'utf8')
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function ownerFault({ path, stat }: Place, user: number): OwnershipFault | undefined {
+  if (isTrusted(stat, user)) return undefined
+  return {
+    path,
+    kind: 'owner',
+    message: `${path} belongs to ${userName(stat.uid)}, who is not ${user === 0 ? 'root' : `root or ${userName(user)}`}`,
+    remedy: `chown ${user} ${shellWord(path)}`,
+  }
+}
+
+function modeFault({ path, stat, last }: Place, user: number): OwnershipFault | undefined {
+  if (stat.isSymbolicLink() || (!last && (stat.mode & STICKY) !== 0)) return undefined
+  const everybody = (stat.mode & constants.S_IWOTH) !== 0
+  const group = (stat.mode & constants.S_IWGRP) !== 0 && hasStrangers(stat.gid, user)
+  if ((!everybody && !group) || isReadOnly(path)) return undefined
+  return {
+    path,
+    kind: 'mode',
+    message: `${path} can be written to by ${everybody ? 'every user' : `the group ${stat.gid}`}`,
+    remedy: `chmod ${everybody && group ? 'go-w' : everybody ? 'o-w' : 'g-w'} ${shellWord(path)}`,
+  }
+}
+
+/** Reports whether a path is on a disk that is read-only here, as Kubernetes mounts secrets and settings. */
+function isReadOnly(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK)
+    return false
+  } catch (error) {
+    return systemCode(error) === 'EROFS'
+  }
+}
+
+/**
+ * Returns the uid that stands for all unmapped users in this process's user namespace, including the
+ * machine's root. Undefined outside such a namespace.
+ */
+function unmapped(): number | undefined {
+  try {
+    const [first, outside, count] = readFileSync('/proc/self/uid_map', 'latin1').trim().split(/\s+/)
+    if (first === '0' && outside === '0' && count === '4294967295') return undefined
+    return Number(readFileSync('/proc/sys/kernel/overflowuid', 'latin1'))
+  } catch {
+    return undefined
+  }
+}
+
+/** Returns a user's name and number, or only the number if the system has no name for it. */
+function userName(uid: number): string {
+  try {
+    const lines = readFileSync('/etc/passwd', 'utf8').split('\n')
+    const name = lines.map((line) => line.split(':')).find(([, , id]) => Number(id) === uid)?.[0]
+    return name === undefined ? `user ${uid}` : `${name} (user ${uid})`
+  } catch {
+    return `user ${uid}`
+  }
+}
