@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { keyList, keyListText, keysIn } from '../src/update/release-keys.ts'
+import { keyList, keyListText, keysIn } from '../src/update/fetch/release-keys.ts'
 import { root } from './program.ts'
 import { publicKeyOf, type Signer } from './signature.ts'
 

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { execa } from 'execa'
-import { MANIFEST, SIGNATURE } from '../src/update/manifest.ts'
+import { MANIFEST, SIGNATURE } from '../src/update/fetch/manifest.ts'
 import { baseNode } from './base-node.ts'
 import type { Executable } from './executables.ts'
 import { keyLists } from './keys.ts'

@@ -64,7 +64,7 @@ const program = {
   supported: { 'dynamic-import': false },
   define: {
     FOMULAR_VERSION: JSON.stringify(version),
-    FOMULAR_LAUNCH_SCRIPT: JSON.stringify(readFileSync(join(root, 'src/agents/launch.sh'), 'utf8')),
+    FOMULAR_LAUNCH_SCRIPT: JSON.stringify(readFileSync(join(root, 'src/agents/process/launch.sh'), 'utf8')),
     FOMULAR_KEEP_SCRIPT: JSON.stringify(readFileSync(join(root, 'src/cli/container/keep.sh'), 'utf8')),
     // Keeps ws from loading its optional native helpers from folders around the program.
     'process.env.WS_NO_BUFFER_UTIL': '"1"',

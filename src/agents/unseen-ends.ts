@@ -1,7 +1,7 @@
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Agent } from './agent.ts'
-import { haveBack, isUnexplained } from './recall.ts'
+import { haveBack, isUnexplained } from './process/recall.ts'
 import type { Restarts } from './restart.ts'
 
 /** Time after this daemon's start during which the event that ended the previous daemon may still end agents, in ms. */

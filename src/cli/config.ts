@@ -84,7 +84,7 @@ async function addRegistry({ settings, problems }: Explained) {
   const name = find('update.package')?.value
   if (!registry || registry.value !== null || typeof name !== 'string') return
   const [{ npmRegistry }, { UpdateFailure }, { stopCode, stopSignal }] = await Promise.all([
-    import('../update/source.ts'),
+    import('../update/fetch/source.ts'),
     import('../update/failure.ts'),
     import('./stop-signal.ts'),
   ])

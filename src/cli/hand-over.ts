@@ -3,7 +3,7 @@ import type { Invocation } from '../daemon/relaunch.ts'
 import { keptSignal } from '../platform/early-signal.ts'
 import { EXECUTABLE } from '../platform/executable.ts'
 import { VERSION } from '../platform/version.ts'
-import { handoverOf } from '../update/handover.ts'
+import { handoverOf } from '../update/switch/handover.ts'
 
 /**
  * Replaces this program, in the same process, with the updated version in the user's prefix, if there is one.

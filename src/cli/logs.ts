@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { UserError } from '../platform/errors.ts'
 import { EXIT } from '../platform/exit-codes.ts'
-import { WHICH, withLocal } from './local.ts'
+import { WHICH, withLocal } from './local/index.ts'
 import { JSON_OUTPUT, numeric } from './options.ts'
 
 const HELP = `

@@ -8,21 +8,21 @@ import { usageError } from './usage.ts'
 
 /** Every command except the default, loaded only when the command line names it, or for help. */
 const COMMANDS: Record<string, () => Promise<Command>> = {
-  up: async () => (await import('./up.ts')).upCommand(),
-  hub: async () => (await import('./hub.ts')).hubCommand(),
+  up: async () => (await import('./up/index.ts')).upCommand(),
+  hub: async () => (await import('./hub/index.ts')).hubCommand(),
   agent: async () => (await import('./agent/index.ts')).agentCommand(),
-  enroll: async () => (await import('./enroll.ts')).enrollCommand(),
-  machine: async () => (await import('./machine.ts')).machineCommand(),
+  enroll: async () => (await import('./enroll/index.ts')).enrollCommand(),
+  machine: async () => (await import('./machine/index.ts')).machineCommand(),
   status: async () => (await import('./status.ts')).statusCommand(),
   logs: async () => (await import('./logs.ts')).logsCommand(),
-  doctor: async () => (await import('./doctor.ts')).doctorCommand(),
+  doctor: async () => (await import('./doctor/index.ts')).doctorCommand(),
   config: async () => (await import('./config.ts')).configCommand(),
   restart: async () => (await import('./restart.ts')).restartCommand(),
   service: async () => (await import('./service/index.ts')).serviceCommand(),
   stop: async () => (await import('./stop.ts')).stopCommand(),
-  update: async () => (await import('./update.ts')).updateCommand(),
-  completion: async () => (await import('./completion.ts')).completionCommand(),
-  conformance: async () => (await import('./conformance.ts')).conformanceCommand(),
+  update: async () => (await import('./update/index.ts')).updateCommand(),
+  completion: async () => (await import('./completion/index.ts')).completionCommand(),
+  conformance: async () => (await import('./conformance/index.ts')).conformanceCommand(),
 }
 
 /** Hidden commands: other versions run them during an update, and shells and packages use them. */

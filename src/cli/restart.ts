@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { sleep } from '../platform/clock.ts'
 import { UserError } from '../platform/errors.ts'
 import type { ControlClient, DaemonStatus } from './client/control-client.ts'
-import { connectDaemon, type LocalOptions, WHICH, withLocal } from './local.ts'
+import { connectDaemon, type LocalOptions, WHICH, withLocal } from './local/index.ts'
 import { cleanLine } from './render/clean.ts'
 import { print, printJson } from './terminal.ts'
 

@@ -8,8 +8,8 @@ import { UserError } from '../platform/errors.ts'
 import { EXIT } from '../platform/exit-codes.ts'
 import { faultsOf, type OwnershipFault } from '../platform/ownership.ts'
 import { environmentFile } from '../service/environment-file.ts'
-import { noteRefusal } from '../update/guard.ts'
-import { handoverFaults } from '../update/handover.ts'
+import { noteRefusal } from '../update/switch/guard.ts'
+import { handoverFaults } from '../update/switch/handover.ts'
 import { faultsAround } from './environment-faults.ts'
 
 /** Returns the state folder that a flag or the environment names. @throws UserError */

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { EXIT } from '../platform/exit-codes.ts'
-import { connectDaemon, type LocalOptions, WHICH, withLocal } from './local.ts'
+import { connectDaemon, type LocalOptions, WHICH, withLocal } from './local/index.ts'
 import { print, printJson, stdoutColors, stdoutWidth } from './terminal.ts'
 
 const HELP = `

@@ -3,7 +3,7 @@ import { sleep } from '../platform/clock.ts'
 import { UserError } from '../platform/errors.ts'
 import { EXIT } from '../platform/exit-codes.ts'
 import type { Chosen } from './local/choose.ts'
-import { connectDaemon, type LocalOptions, WHICH, withLocal } from './local.ts'
+import { connectDaemon, type LocalOptions, WHICH, withLocal } from './local/index.ts'
 import { isInteractive, note, print, printJson } from './terminal.ts'
 
 /** Maximum time for a stop, in ms. Agents stop in parallel, but each may use every grace period. */

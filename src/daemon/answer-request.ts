@@ -1,6 +1,6 @@
 import type { Agent } from '../agents/agent.ts'
 import { CommandFailure } from '../agents/command-failure.ts'
-import { uuidFrom } from '../agents/ids.ts'
+import { uuidFrom } from '../agents/events/ids.ts'
 import type { PermissionAnswer } from '../agents/runtimes/runtime.ts'
 import { type CommandOf, type PermissionRequest, unanswerable } from '../protocol/index.ts'
 import { checkRunning } from './check-running.ts'

@@ -1,7 +1,7 @@
 import type { Agent } from '../agents/agent.ts'
 import type { AgentPool } from '../agents/agent-pool.ts'
 import { CommandFailure } from '../agents/command-failure.ts'
-import { uuidFrom } from '../agents/ids.ts'
+import { uuidFrom } from '../agents/events/ids.ts'
 import type { Input } from '../agents/runtimes/runtime.ts'
 import type { Command, CommandErrorCode, CommandOf, CommandType, ResultOf } from '../protocol/index.ts'
 import { UpdateFailure } from '../update/failure.ts'

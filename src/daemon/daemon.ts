@@ -1,6 +1,6 @@
 import type { Agent } from '../agents/agent.ts'
 import { AgentPool } from '../agents/agent-pool.ts'
-import { withdraw } from '../agents/recall.ts'
+import { withdraw } from '../agents/process/recall.ts'
 import { claude } from '../agents/runtimes/claude/index.ts'
 import { toldEnvironment } from '../config/compared-environment.ts'
 import type { DaemonConfig } from '../config/config.ts'

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
-import { weightOf } from '../agents/json-weight.ts'
-import { fitPending } from '../agents/pending.ts'
+import { weightOf } from '../agents/state/json-weight.ts'
+import { fitPending } from '../agents/state/pending.ts'
 import { bootId } from '../platform/process-identity.ts'
 import { VERSION } from '../platform/version.ts'
 import { type AgentStatus, DAEMON_CAPABILITIES, type Hello, Limits, PROTOCOL } from '../protocol/index.ts'

@@ -6,7 +6,7 @@ import { EXECUTABLE } from '../platform/executable.ts'
 import { isProgram, programsOnPath } from '../platform/on-path.ts'
 import { PM2_LAUNCHER, SUPERVISED } from '../service/plan.ts'
 import { endsWith } from '../service/unit-fate.ts'
-import { STARTED_AS } from '../update/trial.ts'
+import { STARTED_AS } from '../update/switch/trial.ts'
 
 /** Command line and environment of this process, captured before anything changes them. */
 export interface Invocation {

@@ -1,7 +1,7 @@
 import type { Agent } from '../agents/agent.ts'
 import type { AgentPool } from '../agents/agent-pool.ts'
-import type { StopOptions } from '../agents/end.ts'
-import { haveBack, recall } from '../agents/recall.ts'
+import type { StopOptions } from '../agents/process/end.ts'
+import { haveBack, recall } from '../agents/process/recall.ts'
 import type { Logger } from '../platform/log.ts'
 import type { AgentsFate } from './agents-fate.ts'
 

@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync } from 'node:fs'
-import { abandon, isKept } from '../agents/abandon.ts'
 import type { Agent } from '../agents/agent.ts'
+import { abandon, isKept } from '../agents/process/abandon.ts'
 import type { StatePaths } from '../config/paths.ts'
 import { UserError } from '../platform/errors.ts'
 import { ensurePrivateDir } from '../platform/files.ts'

@@ -1,9 +1,9 @@
 import type { Agent } from '../agents/agent.ts'
 import type { AgentPool } from '../agents/agent-pool.ts'
-import { boundStderr, returnBytes } from '../agents/journal-space.ts'
-import { renewLease } from '../agents/launch.ts'
-import { checkProgram } from '../agents/program-gone.ts'
-import { checkHooks } from '../agents/slow-hooks.ts'
+import { boundStderr, returnBytes } from '../agents/disk/journal-space.ts'
+import { renewLease } from '../agents/process/launch.ts'
+import { checkProgram } from '../agents/process/program-gone.ts'
+import { checkHooks } from '../agents/state/slow-hooks.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 

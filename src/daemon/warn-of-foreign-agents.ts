@@ -1,5 +1,5 @@
 import type { Agent } from '../agents/agent.ts'
-import { isForeign } from '../agents/foreign-run.ts'
+import { isForeign } from '../agents/process/foreign-run.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Health } from './health.ts'
 

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { sep } from 'node:path'
-import { agentProcesses } from '../agents/strays.ts'
+import { agentProcesses } from '../agents/process/strays.ts'
 import type { StatePaths } from '../config/paths.ts'
 import type { Logger } from '../platform/log.ts'
 import { realPath } from '../platform/real-path.ts'

@@ -1,10 +1,10 @@
 import type { UpdateConfig } from '../config/config.ts'
 import { ensurePrivateDir } from '../platform/files.ts'
 import type { Stage } from './failure.ts'
-import { isOnTrial, keepNext, putBack, tidy } from './place.ts'
-import { prepare } from './prepare.ts'
+import { prepare } from './fetch/prepare.ts'
 import { readRecord, type UpdateResult, writeRecord } from './record.ts'
-import { type Target, targetAt } from './target.ts'
+import { isOnTrial, keepNext, putBack, tidy } from './switch/place.ts'
+import { type Target, targetAt } from './switch/target.ts'
 import type { UpdatesOptions } from './updates.ts'
 
 export interface OfflineOptions {

@@ -8,12 +8,9 @@ import { EXECUTABLE } from '../platform/executable.ts'
 import { writeAtomic } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
 import type { CommandResult, Refuse } from '../protocol/index.ts'
-import { confirm } from './confirmed.ts'
-import { checkGood } from './direction.ts'
 import { asFailure, type Stage, UpdateFailure } from './failure.ts'
-import { ended, interrupted } from './guard.ts'
-import { isOnTrial, keepNext, putBack, putOnTrial, tidy, tidyBack } from './place.ts'
-import { look, type Prepared, prepare } from './prepare.ts'
+import { checkGood } from './fetch/direction.ts'
+import { look, type Prepared, prepare } from './fetch/prepare.ts'
 import {
   clearAfter,
   failedRecord,
@@ -27,8 +24,11 @@ import {
   type UpdateResult,
   writeRecord,
 } from './record.ts'
-import { type Target, targetAt } from './target.ts'
-import { standIn, startText } from './trial.ts'
+import { confirm } from './switch/confirmed.ts'
+import { ended, interrupted } from './switch/guard.ts'
+import { isOnTrial, keepNext, putBack, putOnTrial, tidy, tidyBack } from './switch/place.ts'
+import { type Target, targetAt } from './switch/target.ts'
+import { standIn, startText } from './switch/trial.ts'
 
 /** Maximum number of attempts at one update. If the daemon ends during an update, the next one retries. */
 const MAX_ATTEMPTS = 3

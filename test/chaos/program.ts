@@ -38,19 +38,19 @@ const HASTENED: Edit[] = [
     from: /base_ms = 500, cap_ms = 30_000/,
     to: 'base_ms = 50, cap_ms = 1_000',
   },
-  constant('src/hub/machine-connection.ts', 'GREETING_MS', '1500'),
-  constant('src/hub/switchboard.ts', 'ASK_AGAIN_MS', '500'),
-  constant('src/hub/journal-store.ts', 'RETRY_MS', '200'),
-  constant('src/agents/end.ts', 'LAUNCH_GRACE_MS', '3000'),
+  constant('src/hub/machines/machine-connection.ts', 'GREETING_MS', '1500'),
+  constant('src/hub/machines/switchboard.ts', 'ASK_AGAIN_MS', '500'),
+  constant('src/hub/store/journal-store.ts', 'RETRY_MS', '200'),
+  constant('src/agents/process/end.ts', 'LAUNCH_GRACE_MS', '3000'),
   constant('src/daemon/upkeep.ts', 'CHECK_MS', '300'),
   constant('src/daemon/upkeep.ts', 'CLEAN_MS', '1000'),
   constant('src/daemon/server-offsets.ts', 'PATIENCE_MS', '1000'),
-  constant('src/agents/folder-deletion.ts', 'RETRY_MS', '500'),
+  constant('src/agents/disk/folder-deletion.ts', 'RETRY_MS', '500'),
   constant('src/daemon/health.ts', 'CHECK_MS', '300'),
   constant('src/daemon/health.ts', 'DISK_LOW_BYTES', '6 * MIB'),
   constant('src/daemon/health.ts', 'DISK_FULL_BYTES', '4 * MIB'),
   constant('src/daemon/command-handlers.ts', 'REPLY_MS', '10_000'),
-  constant('src/agents/journal-space.ts', 'LEAST_BYTES', '64 * 1024'),
+  constant('src/agents/disk/journal-space.ts', 'LEAST_BYTES', '64 * 1024'),
   { file: 'src/daemon/daemon.ts', from: /config\.journal_cap_mb \* 1024 \* 1024/, to: '16 * 1024' },
 ]
 
@@ -58,13 +58,13 @@ const HASTENED: Edit[] = [
 export const SABOTAGES = {
   /** The hub acknowledges activity before it has written it, and delays the write. */
   'ack-before-write': [
-    { file: 'src/hub/event-journal.ts', from: /return this\.#have\n/, to: 'return this.#received\n' },
+    { file: 'src/hub/store/event-journal.ts', from: /return this\.#have\n/, to: 'return this.#received\n' },
     {
-      file: 'src/hub/journal-store.ts',
+      file: 'src/hub/store/journal-store.ts',
       from: /(?<=this\.#dirty\.set\(key, machineId\)\n)/,
       to: 'this.#options.onCommitted([key])\n',
     },
-    constant('src/hub/journal-store.ts', 'GATHER_MS', '5000'),
+    constant('src/hub/store/journal-store.ts', 'GATHER_MS', '5000'),
   ],
   /** The daemon treats sent activity as acknowledged. */
   'cursor-before-ack': [
@@ -77,18 +77,22 @@ export const SABOTAGES = {
       from: /return this\.#results\.get\(commandId\)/,
       to: 'return undefined',
     },
-    { file: 'src/agents/inbox.ts', from: /(hasAccepted\(id: string\) \{\n\s*return )[^\n]+/, to: '$1false' },
-    { file: 'src/agents/inbox.ts', from: /if \(this\.#accepted\.has\(input\.id\)\) return\n/, to: '' },
+    {
+      file: 'src/agents/disk/inbox.ts',
+      from: /(hasAccepted\(id: string\) \{\n\s*return )[^\n]+/,
+      to: '$1false',
+    },
+    { file: 'src/agents/disk/inbox.ts', from: /if \(this\.#accepted\.has\(input\.id\)\) return\n/, to: '' },
   ],
   /** The hub accepts a command before it has written it. */
   'command-before-write': [
     {
-      file: 'src/hub/command-log.ts',
+      file: 'src/hub/store/command-log.ts',
       from: /return (?=this\.#inTurn\(async \(\) => \{\n\s*for \(const owed)/,
       to: 'setTimeout(() => ',
     },
     {
-      file: 'src/hub/command-log.ts',
+      file: 'src/hub/store/command-log.ts',
       from: /(?<=await this\.#erase\(\)\n {4}\}\))(?=\n {2}\}\n\n {2}get isBloated)/,
       to: '.catch(() => {}), 1500)\nreturn Promise.resolve()',
     },
@@ -120,7 +124,7 @@ export const SABOTAGES = {
   /** The daemon ends if it cannot watch files. */
   'no-watch-no-daemon': [
     {
-      file: 'src/agents/journal-watcher.ts',
+      file: 'src/agents/disk/journal-watcher.ts',
       from: /this\.#tell\(error\)\n(?=\s*return false)/,
       to: 'setImmediate(() => { throw error })\n',
     },

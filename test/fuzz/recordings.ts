@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { decodeLine } from '../../src/agents/decode.ts'
+import { decodeLine } from '../../src/agents/events/decode.ts'
 import { decode } from '../../src/agents/runtimes/claude/decode.ts'
 import type { Event } from '../../src/protocol/index.ts'
 

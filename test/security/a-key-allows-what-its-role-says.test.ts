@@ -3,9 +3,9 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Hono } from 'hono'
-import { ROUTES } from '../../src/hub/access.ts'
-import { type ApiContext, api } from '../../src/hub/api.ts'
 import { Audit } from '../../src/hub/audit/audit.ts'
+import { type ApiContext, api } from '../../src/hub/http/api.ts'
+import { ROUTES } from '../../src/hub/registry/access.ts'
 import type {
   AuditPage,
   Enrolment,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { decodeLine } from '../../src/agents/decode.ts'
+import { decodeLine } from '../../src/agents/events/decode.ts'
 import { decode } from '../../src/agents/runtimes/claude/decode.ts'
 import { AskingAgent, asks, withdraws } from '../support/asking-agent.ts'
 

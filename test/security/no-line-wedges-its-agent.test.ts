@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { appendFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { decodeLine } from '../../src/agents/decode.ts'
+import { decodeLine } from '../../src/agents/events/decode.ts'
 import { decode } from '../../src/agents/runtimes/claude/decode.ts'
 import { Health } from '../../src/daemon/health.ts'
 import { Outbox, type Source } from '../../src/link/outbox.ts'

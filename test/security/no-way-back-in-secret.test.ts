@@ -4,8 +4,8 @@ import { readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { UpdateFailure } from '../../src/update/failure.ts'
-import { checkFreshness, isNamed } from '../../src/update/freshness.ts'
-import { keyList, keyListText } from '../../src/update/release-keys.ts'
+import { checkFreshness, isNamed } from '../../src/update/fetch/freshness.ts'
+import { keyList, keyListText } from '../../src/update/fetch/release-keys.ts'
 import { box, SHELLS, TOOLS } from '../support/installer.ts'
 import {
   PackageServer,

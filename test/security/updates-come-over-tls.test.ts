@@ -4,9 +4,14 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { beginConfirmed, confirm, confirmedVersions, insecureUpdateLeft } from '../../src/update/confirmed.ts'
 import { UpdateFailure } from '../../src/update/failure.ts'
-import { transportOf } from '../../src/update/transport.ts'
+import { transportOf } from '../../src/update/fetch/transport.ts'
+import {
+  beginConfirmed,
+  confirm,
+  confirmedVersions,
+  insecureUpdateLeft,
+} from '../../src/update/switch/confirmed.ts'
 import { PackageServer, PlainInstallation, packageFiles } from '../support/package-server.ts'
 import { Stage } from '../support/stage.ts'
 import { type Cleanup, tempDir } from '../support/temp.ts'

@@ -13,11 +13,11 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { HUB_LIMITS } from '../../src/config/hub-limits.ts'
-import { ROUTES } from '../../src/hub/access.ts'
 import { Audit, type Said } from '../../src/hub/audit/audit.ts'
 import { Denials } from '../../src/hub/audit/denials.ts'
 import { Segments } from '../../src/hub/audit/segments.ts'
-import { UserKeys } from '../../src/hub/user-keys.ts'
+import { ROUTES } from '../../src/hub/registry/access.ts'
+import { UserKeys } from '../../src/hub/registry/user-keys.ts'
 import { createLogger } from '../../src/platform/log.ts'
 import {
   type AuditEntry,

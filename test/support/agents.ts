@@ -1,7 +1,7 @@
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { AgentPool, type AgentPoolOptions } from '../../src/agents/agent-pool.ts'
-import { launcherLine } from '../../src/agents/decode.ts'
+import { launcherLine } from '../../src/agents/events/decode.ts'
 import { claude } from '../../src/agents/runtimes/claude/index.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { createLogger } from '../../src/platform/log.ts'

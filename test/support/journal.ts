@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { decodeLine } from '../../src/agents/decode.ts'
+import { decodeLine } from '../../src/agents/events/decode.ts'
 import { claude } from '../../src/agents/runtimes/claude/index.ts'
 import type { Event } from '../../src/protocol/index.ts'
 

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
-import { digestOf } from '../../src/agents/ids.ts'
+import { digestOf } from '../../src/agents/events/ids.ts'
 import type { Command, PermissionRequest } from '../../src/protocol/index.ts'
 import { TestHub } from './hub.ts'
 import { type LightDaemon, statusOf } from './light-daemon.ts'

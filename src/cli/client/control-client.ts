@@ -7,7 +7,7 @@ import { Silence, send, TooLong, textOf } from '../../platform/http.ts'
 import { addressOfForeign, isForeign } from '../../platform/sockets.ts'
 import { check } from '../../protocol/check.ts'
 import { AgentStatus, CommandError, MachineStatus } from '../../protocol/index.ts'
-import { UpdateSource } from '../../update/source.ts'
+import { UpdateSource } from '../../update/fetch/source.ts'
 import { jsonOf } from './answer.ts'
 
 /**

@@ -4,8 +4,8 @@ import type { ServerAddress } from '../../conformance/server/caller.ts'
 import { reasonOf, UserError } from '../../platform/errors.ts'
 import { proxyAgent } from '../../platform/proxy.ts'
 import { readPem } from '../../platform/read-at-most.ts'
-import type { ConformanceOptions } from '../conformance.ts'
 import { note } from '../terminal.ts'
+import type { ConformanceOptions } from './index.ts'
 
 /**
  * Returns the server that the flags name, with the key from the flags or the environment.

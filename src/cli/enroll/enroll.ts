@@ -16,8 +16,8 @@ import { EXIT } from '../../platform/exit-codes.ts'
 import { readJson, writeAtomic } from '../../platform/files.ts'
 import { faultsOf } from '../../platform/ownership.ts'
 import { readAtMost } from '../../platform/read-at-most.ts'
-import type { EnrollOptions } from '../enroll.ts'
 import { check, type Enrolling, exchange } from './exchange.ts'
+import type { EnrollOptions } from './index.ts'
 import { type Present, presentEnrolment } from './present.ts'
 
 /**

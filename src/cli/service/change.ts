@@ -1,6 +1,6 @@
 import { existsSync, lstatSync } from 'node:fs'
 import { dirname } from 'node:path'
-import type { Signs } from '../../agents/marks.ts'
+import type { Signs } from '../../agents/process/marks.ts'
 import { statePaths } from '../../config/paths.ts'
 import { sleep } from '../../platform/clock.ts'
 import { UserError } from '../../platform/errors.ts'
@@ -66,7 +66,7 @@ export async function planChange({ plan, manager, before, renews, ofOthers }: Ch
     notes.push(
       `${count(left.length)} as ${from} in ${plan.stateDir} without a daemon: ${verb(left.length)} ended first.`,
     )
-    const { endStrays } = await import('../../agents/strays.ts')
+    const { endStrays } = await import('../../agents/process/strays.ts')
     for (const signs of left) steps.push({ do: 'act', text: `end ${signs.dir}`, act: () => endStrays(signs) })
   }
   if (owner && owner.uid !== plan.account.uid) steps.push(...(await changeHands(plan, owner, notes)))
@@ -115,8 +115,8 @@ const named = ({ agent_id, session_id }: AgentStatus) =>
 
 /** Returns a user's agents that run without a daemon on a state folder. */
 async function unattended(stateDir: string, { uid }: Owner): Promise<Signs[]> {
-  const { agentProcesses } = await import('../../agents/strays.ts')
-  const { readSigns } = await import('../../agents/marks.ts')
+  const { agentProcesses } = await import('../../agents/process/strays.ts')
+  const { readSigns } = await import('../../agents/process/marks.ts')
   const agents = realPath(statePaths(stateDir).agents)
   const running = [...agentProcesses(uid).proven.keys()].filter((dir) => dirname(dir) === agents)
   return running.flatMap((dir) => readSigns(dir, uid) ?? [])

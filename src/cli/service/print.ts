@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import type { ManagerName, Runs } from '../../service/plan.ts'
 import { withDaemonFlags } from '../daemon-flags.ts'
-import { withHubServeFlags } from '../hub.ts'
+import { withHubServeFlags } from '../hub/index.ts'
 import { note, print } from '../terminal.ts'
 import { type ServiceOptions, withPlan } from './options.ts'
 import type { PlanFlags } from './planned.ts'

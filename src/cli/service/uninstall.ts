@@ -67,7 +67,7 @@ async function allServices(): Promise<{ targets: { at: At; manager: Manager }[];
     await Promise.all([
       import('../../service/leftovers.ts'),
       import('../../service/managers.ts'),
-      import('../../update/layout.ts'),
+      import('../../update/switch/layout.ts'),
       import('../../platform/executable.ts'),
       import('./plan.ts'),
     ])

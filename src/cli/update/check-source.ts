@@ -2,8 +2,8 @@ import { type Chosen, chosenUpdateSource, PACKAGE } from '../../config/config.ts
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
 import { UpdateFailure } from '../../update/failure.ts'
-import { registrySet } from '../../update/npmrc.ts'
-import { plainAddress, type UpdateSource } from '../../update/source.ts'
+import { registrySet } from '../../update/fetch/npmrc.ts'
+import { plainAddress, type UpdateSource } from '../../update/fetch/source.ts'
 import type { ControlClient } from '../client/control-client.ts'
 import { failed } from './failed.ts'
 

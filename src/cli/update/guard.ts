@@ -16,7 +16,7 @@ async function watch({ stateDir, pid }: { stateDir: string; pid: string }) {
   // They are needed only if the daemon must be started again.
   given.catch(() => {})
   const [{ guard }, { statePaths }, { captureInvocation, isSupervised, relaunch }] = await Promise.all([
-    import('../../update/guard.ts'),
+    import('../../update/switch/guard.ts'),
     import('../../config/paths.ts'),
     import('../../daemon/relaunch.ts'),
   ])

@@ -2,7 +2,7 @@ import { readlinkSync, realpathSync } from 'node:fs'
 import { statePaths } from '../../config/paths.ts'
 import { commandLines } from '../../platform/process-list.ts'
 import type { LocalDaemon } from '../../service/running.ts'
-import { layoutOf } from '../../update/layout.ts'
+import { layoutOf } from '../../update/switch/layout.ts'
 import { ControlClient } from '../client/control-client.ts'
 import { commandFor, factsOf, nameOf } from '../local/describe.ts'
 

@@ -8,7 +8,7 @@ export function selfCheckCommand(): Command {
 }
 
 async function check({ stateDir }: { stateDir: string }) {
-  const { selfCheck } = await import('../../update/self-check.ts')
+  const { selfCheck } = await import('../../update/fetch/self-check.ts')
   // Import everything that a daemon and its hub consist of, to see that it initializes.
   await Promise.all([import('../serve.ts'), import('../up/up.ts')])
   // Exit with 0 despite faults: the previous version cannot explain any other exit code.

@@ -1,5 +1,5 @@
 import type { Hono } from 'hono'
-import { pageLimit, wholeNumber } from '../request.ts'
+import { pageLimit, wholeNumber } from '../http/request.ts'
 import { type Audit, FILTERS, type Filter } from './audit.ts'
 
 /** Default and maximum number of entries on a page. */

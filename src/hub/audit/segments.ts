@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import type { AuditLimits } from '../../config/hub-limits.ts'
 import { systemCode } from '../../platform/errors.ts'
-import { AppendFile } from '../append-file.ts'
+import { AppendFile } from '../store/append-file.ts'
 
 /** Number of lines returned at a time. In between, the hub does other work. */
 const LINES = 500

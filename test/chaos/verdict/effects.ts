@@ -1,4 +1,4 @@
-import { uuidFrom } from '../../../src/agents/ids.ts'
+import { uuidFrom } from '../../../src/agents/events/ids.ts'
 import type { Issued } from '../orders.ts'
 import type { Input, ProcessTruth } from '../truth.ts'
 import type { Case, Judge } from './judge.ts'

@@ -1,4 +1,4 @@
-import { decodeLine } from '../../../src/agents/decode.ts'
+import { decodeLine } from '../../../src/agents/events/decode.ts'
 import { claude } from '../../../src/agents/runtimes/claude/index.ts'
 import type { Event } from '../../../src/protocol/index.ts'
 import type { ProcessTruth } from '../truth.ts'

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { test } from 'node:test'
-import { withdraw } from '../../../src/agents/recall.ts'
+import { withdraw } from '../../../src/agents/process/recall.ts'
 import { agentsIn, leftAgent } from '../../support/agents.ts'
 import { tempDir } from '../../support/temp.ts'
 import { until } from '../../support/wait.ts'

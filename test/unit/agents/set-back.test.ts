@@ -4,7 +4,7 @@ import { appendFileSync, cpSync, readFileSync, rmSync, statSync, writeFileSync }
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { AgentPool } from '../../../src/agents/agent-pool.ts'
-import { launcherLine } from '../../../src/agents/decode.ts'
+import { launcherLine } from '../../../src/agents/events/decode.ts'
 import { ServerOffsets } from '../../../src/daemon/server-offsets.ts'
 import { Outbox } from '../../../src/link/outbox.ts'
 import { createLogger } from '../../../src/platform/log.ts'

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { findClaude } from '../../../src/agents/runtimes/claude/find.ts'
 import { programsOnPath } from '../../../src/platform/on-path.ts'
-import { findNpm } from '../../../src/update/npm.ts'
+import { findNpm } from '../../../src/update/fetch/npm.ts'
 import { tempDir } from '../../support/temp.ts'
 
 /** Folders for PATH, where only the program in the last one can be run. */

@@ -1,0 +1,25 @@
+import { existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Agent } from '../agent.ts'
+
+/** Folder that marks cursors as current. Earlier versions delete it when they start, like every dot file. */
+export const CURRENT_MARK = '.told'
+
+/**
+ * Reports whether the cursors record everything that was sent to a server. An earlier version sends more without
+ * updating those records.
+ * @param dir folder of the agents' folders
+ */
+export const isCurrent = (dir: string): boolean => existsSync(join(dir, CURRENT_MARK))
+
+/** Saves the cursors of all agents and marks them as current. A full disk leaves them unmarked. */
+export function makeCurrent(dir: string, agents: Iterable<Agent>) {
+  if (isCurrent(dir)) return
+  try {
+    for (const agent of agents) agent.save()
+    // A folder, like all other entries here.
+    mkdirSync(join(dir, CURRENT_MARK), { mode: 0o700 })
+  } catch {
+    // A full disk, or too few descriptors.
+  }
+}

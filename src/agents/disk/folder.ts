@@ -1,0 +1,92 @@
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { writeAtomic } from '../../platform/files.ts'
+import { realPath } from '../../platform/real-path.ts'
+import { AgentId } from '../../protocol/index.ts'
+import { CURRENT_MARK } from './cursors-current.ts'
+import type { RunRecord, SpecRecord } from './records.ts'
+
+/** Paths of an agent's files. README.md in this folder says which process writes which file. */
+export interface AgentFolder {
+  readonly dir: string
+  /** `dir` with links resolved. The environment of the agent's processes contains this path. */
+  readonly real: string
+  readonly spec: string
+  readonly run: string
+  readonly journal: string
+  readonly cursor: string
+  readonly generations: string
+  readonly process: string
+  readonly exit: string
+  readonly stderr: string
+  readonly inputs: string
+  readonly inbox: string
+  readonly fed: string
+  readonly stdin: string
+  readonly bell: string
+  readonly lease: string
+  readonly launcher: string
+  readonly environment: string
+  claim(run: number): string
+}
+
+export function agentFolder(dir: string): AgentFolder {
+  const at = (name: string) => join(dir, name)
+  return {
+    dir,
+    real: realPath(dir),
+    spec: at('spec.json'),
+    run: at('run.json'),
+    journal: at('activity.jsonl'),
+    cursor: at('cursor.json'),
+    generations: at('generations.json'),
+    process: at('process.json'),
+    exit: at('exit.json'),
+    stderr: at('stderr.log'),
+    inputs: at('inputs.jsonl'),
+    inbox: at('in'),
+    fed: at('fed'),
+    stdin: at('stdin'),
+    bell: at('bell'),
+    lease: at('lease'),
+    launcher: at('launch.sh'),
+    environment: at('env.sh'),
+    claim: (run) => at(`run.${run}`),
+  }
+}
+
+/** Lists the agents that have a folder in `parent`. Deletes folders whose creation or removal was interrupted. */
+export function namesIn(parent: string): string[] {
+  const names = readdirSync(parent)
+  for (const name of names)
+    if (name.startsWith('.') && name !== CURRENT_MARK)
+      rmSync(join(parent, name), { recursive: true, force: true })
+  return names.filter((name) => AgentId.safeParse(name).success)
+}
+
+/**
+ * Creates a new agent's folder in `parent`, atomically.
+ * @param discard called with an incomplete folder
+ * @throws the system error
+ */
+export function makeFolder(
+  parent: string,
+  record: SpecRecord,
+  run: RunRecord,
+  discard: (dir: string) => void,
+): AgentFolder {
+  const making = agentFolder(join(parent, `.new-${record.agent_id}`))
+  const folder = agentFolder(join(parent, record.agent_id))
+  rmSync(making.dir, { recursive: true, force: true })
+  try {
+    for (const path of [making.dir, making.inbox, making.fed]) mkdirSync(path, { mode: 0o700 })
+    writeAtomic(making.spec, JSON.stringify(record), { durable: true })
+    writeAtomic(making.run, JSON.stringify(run), { durable: true })
+    writeFileSync(making.journal, '', { mode: 0o600 })
+    renameSync(making.dir, folder.dir)
+  } catch (error) {
+    if (existsSync(making.dir)) discard(making.dir)
+    throw error
+  }
+  return folder
+}

@@ -1,0 +1,95 @@
+import { randomUUID } from 'node:crypto'
+import * as z from 'zod/mini'
+import { writeAtomic } from '../../platform/files.ts'
+import { JournalName, Offset } from '../../protocol/index.ts'
+import { setBackLine } from '../events/decode.ts'
+import type { Journal } from './journal.ts'
+import { moveBytes } from './move-bytes.ts'
+import { readRecord } from './read-record.ts'
+
+/** `generations.json`: the generations of a journal in order, except the first, which has no name. */
+const GenerationsRecord = z.object({
+  version: z.literal(1),
+  generations: z.array(
+    z.object({
+      name: JournalName,
+      /** End of the previous generation on this machine. */
+      from: Offset,
+      /** Start of this generation. The bytes from `from` up to here are a hole. */
+      at: Offset,
+    }),
+  ),
+})
+type Generation = z.infer<typeof GenerationsRecord>['generations'][number]
+
+/** Bytes `[from, to)` of a journal. */
+export interface Span {
+  from: number
+  to: number
+}
+
+/** The generations of one journal. A new one begins when the daemon detects that its machine was rolled back. */
+export class Generations {
+  readonly #path: string
+  readonly #all: Generation[]
+
+  constructor(path: string, journal: Journal) {
+    this.#path = path
+    const read = readRecord(path, GenerationsRecord)
+    // Last: a journal that was opened stays open.
+    const size = journal.size()
+    // A generation past the journal's end was never written.
+    this.#all = read.ok ? read.value.generations.filter(({ at }) => at <= size) : []
+    journal.holes = this.#holes
+  }
+
+  /** Name of the present generation; undefined for the first. */
+  get current(): string | undefined {
+    return this.#all.at(-1)?.name
+  }
+
+  get #holes(): Span[] {
+    const holes = this.#all.map(({ from, at }) => ({ from, to: at }))
+    // A later hole may cover earlier ones.
+    return holes.filter(({ from }, n) => holes.slice(n + 1).every((later) => later.from > from))
+  }
+
+  /** Returns the name of the generation that contains `offset`; undefined for the first. */
+  at(offset: number): string | undefined {
+    return this.#all.findLast(({ at }) => at <= offset)?.name
+  }
+
+  /** Returns the end of the generation that contains `offset`; Infinity for the present one. */
+  endOf(offset: number): number {
+    return this.#all.find(({ at }) => at > offset)?.at ?? Number.POSITIVE_INFINITY
+  }
+
+  /** Reports whether a server with generation `name` up to `offset` has the same bytes as this journal up to there. */
+  includes(name: string | undefined, offset: number): boolean {
+    const index = this.#all.findIndex((generation) => generation.name === name)
+    if (index === -1 && name !== undefined) return false
+    const next = this.#all[index + 1]
+    // Up to the start of the next generation: the bytes in between are a hole that a server counts as received.
+    return next === undefined || offset <= next.at
+  }
+
+  /**
+   * Begins a new generation at offset `to` or shortly after, and moves the journal's lines from `from` on into it.
+   * @param running true if the agent may append at the same time
+   * @returns number of bytes by which the journal's end has moved
+   * @throws the system error
+   */
+  begin(journal: Journal, { from, to, running, time }: Span & { running: boolean; time: string }): number {
+    const name = randomUUID().slice(0, 8)
+    const marker = setBackLine({ journal: name, from, to, time })
+    const { at, shift } = moveBytes(journal.path, { from, to, running, marker, holes: journal.holes })
+    this.#all.push({ name, from, at })
+    journal.holes = this.#holes
+    try {
+      writeAtomic(this.#path, JSON.stringify({ version: 1, generations: this.#all }), { durable: true })
+    } catch {
+      // The disk is full. The next daemon reads the hole as one unreadable line.
+    }
+    return shift
+  }
+}

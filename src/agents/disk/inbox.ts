@@ -1,0 +1,249 @@
+import {
+  closeSync,
+  constants,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { systemCode } from '../../platform/errors.ts'
+import { createPlain, openOwnPlain } from '../../platform/plain-files.ts'
+import type { Event } from '../../protocol/index.ts'
+import type { Input } from '../runtimes/runtime.ts'
+import type { AgentFolder } from './folder.ts'
+
+interface Entry {
+  name: string
+  seq: number
+  kind: Input['kind']
+  id: string
+}
+
+const nameOf = (seq: number, { kind, id }: Pick<Input, 'kind' | 'id'>) =>
+  `${String(seq).padStart(12, '0')}_${kind}_${id}`
+
+function entryOf(name: string): Entry | undefined {
+  const match = /^(\d{12})_(prompt|control)_(.+)$/.exec(name)
+  return match ? { name, seq: Number(match[1]), kind: match[2] as Input['kind'], id: match[3]! } : undefined
+}
+
+const list = (dir: string) =>
+  readdirSync(dir)
+    .map(entryOf)
+    .filter((entry) => entry !== undefined)
+    .sort((a, b) => a.seq - b.seq)
+
+/**
+ * Undelivered input of an agent. Each line is a file in `in/`; the agent's feeder moves it to `fed/` and writes it to
+ * the agent. A line is accepted once its id is in `inputs.jsonl`. Its file exists by then, and any daemon that finds it
+ * outside `in/` moves it there. After that, no daemon is needed.
+ */
+export class Inbox {
+  readonly #folder: AgentFolder
+  /** All ids ever accepted. */
+  readonly #accepted = new Set<string>()
+  /** Prompts that the runtime has not confirmed to have begun, by id. */
+  readonly #unsettled = new Map<string, Entry>()
+  /** Ids of the unsettled prompts that are in the present run's memory. They are lost when it ends. */
+  readonly #queued = new Set<string>()
+  /** True if an accepted line may not be in `in/` yet. */
+  #late = true
+  #seq = 1
+  #allFed = false
+
+  constructor(folder: AgentFolder) {
+    this.#folder = folder
+    for (const id of readLog(folder.inputs)) this.#accepted.add(id)
+    this.#handOver()
+    for (const entry of [...list(folder.fed), ...list(folder.inbox)]) {
+      this.#seq = Math.max(this.#seq, entry.seq + 1)
+      if (!this.#accepted.has(entry.id)) this.#record(entry.id)
+      if (entry.kind === 'prompt') this.#unsettled.set(entry.id, entry)
+    }
+  }
+
+  /** Number of accepted prompts that the runtime has not confirmed to have begun. */
+  get unsettledCount() {
+    return this.#unsettled.size
+  }
+
+  /** True if the feeder has not given the agent all of its input. Reads the disk only if there may be some. */
+  get waiting() {
+    if (this.#allFed) return false
+    this.#handOver()
+    this.#allFed =
+      !this.#late &&
+      list(this.#folder.inbox).length === 0 &&
+      list(this.#folder.fed).every(
+        ({ kind, id }) => kind === 'prompt' && (!this.#unsettled.has(id) || this.#queued.has(id)),
+      )
+    return !this.#allFed
+  }
+
+  hasAccepted(id: string) {
+    return this.#accepted.has(id)
+  }
+
+  /**
+   * Accepts a line, unless its id was accepted before.
+   * @param first deliver it before all other waiting input
+   * @param marks ids to accept atomically with it
+   * @throws the file system's error, with nothing accepted
+   */
+  put(input: Input, { first = false, marks = [] }: { first?: boolean; marks?: string[] } = {}) {
+    if (this.#accepted.has(input.id)) return
+    const entry = {
+      name: nameOf(first ? 0 : this.#seq, input),
+      seq: first ? 0 : this.#seq,
+      kind: input.kind,
+      id: input.id,
+    }
+    const temp = join(this.#folder.dir, `${entry.name}.${process.pid}.tmp`)
+    try {
+      const fd = createPlain(temp)
+      try {
+        const bytes = Buffer.from(`${input.line}\n`)
+        for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done)
+        // A prompt is a user's work: it must survive a crash of the machine, too.
+        if (input.kind === 'prompt') fsyncSync(fd)
+      } finally {
+        closeSync(fd)
+      }
+      this.#log([...marks, input.id])
+    } catch (error) {
+      rmSync(temp, { force: true })
+      throw error
+    }
+    this.#late = true
+    this.#handOver()
+    if (!first) this.#seq++
+    this.#allFed = false
+    if (input.kind === 'prompt') this.#unsettled.set(input.id, entry)
+  }
+
+  /** Records an id without input. On a full disk, it is remembered only until this daemon ends. */
+  mark(id: string) {
+    if (!this.#accepted.has(id)) this.#record(id)
+  }
+
+  /** Processes an event about a prompt. @returns whether the number of unsettled prompts has changed */
+  heard(event: Event): boolean {
+    if (event.kind === 'prompt_state' && event.state === 'queued') this.markQueued(event.prompt_id)
+    // Both kinds mean that the runtime has begun the prompt; older versions only echo it.
+    else if ((event.kind === 'prompt_state' || event.kind === 'user') && event.prompt_id !== undefined) {
+      const before = this.unsettledCount
+      this.settle(event.prompt_id)
+      return before !== this.unsettledCount
+    }
+    return false
+  }
+
+  /** Records that the runtime has queued this prompt, which is lost if the runtime ends before it begins the prompt. */
+  markQueued(id: string) {
+    if (this.#unsettled.has(id)) this.#queued.add(id)
+  }
+
+  /** Deletes the file of a prompt that the runtime has begun. The feeder itself deletes controls. */
+  settle(id: string) {
+    const entry = this.#unsettled.get(id)
+    if (!entry) return
+    this.#unsettled.delete(id)
+    this.#queued.delete(id)
+    rmSync(join(this.#folder.fed, entry.name), { force: true })
+  }
+
+  /**
+   * Prepares for a new run, while no feeder is alive: prompts that the last run took but did not begin are fed again,
+   * and controls are deleted, since they were for a process that is gone.
+   */
+  requeue() {
+    this.#handOver()
+    this.#queued.clear()
+    this.#allFed = false
+    for (const entry of list(this.#folder.fed)) {
+      const path = join(this.#folder.fed, entry.name)
+      if (entry.kind === 'prompt' && this.#unsettled.has(entry.id))
+        renameSync(path, join(this.#folder.inbox, entry.name))
+      else rmSync(path, { force: true })
+    }
+    for (const entry of list(this.#folder.inbox))
+      if (entry.kind === 'control') rmSync(join(this.#folder.inbox, entry.name), { force: true })
+  }
+
+  /** Wakes the feeder. Never blocks. A feeder that starts later checks `in/` by itself. */
+  ring() {
+    let fd: number | undefined
+    try {
+      fd = openSync(this.#folder.bell, constants.O_WRONLY | constants.O_NONBLOCK)
+      writeSync(fd, '\n')
+    } catch (error) {
+      // No feeder (ENXIO, ENOENT), or the bell is already full of rings (EAGAIN).
+      if (!['ENXIO', 'ENOENT', 'EAGAIN'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+    } finally {
+      if (fd !== undefined) closeSync(fd)
+    }
+  }
+
+  /** Moves accepted input into `in/`. Drops input that a daemon had not yet accepted when it was killed. */
+  #handOver() {
+    if (!this.#late) return
+    try {
+      for (const name of readdirSync(this.#folder.dir)) this.#finish(name)
+      this.#late = false
+    } catch {
+      // The input stays accepted; the next call retries.
+    }
+    this.ring()
+  }
+
+  #finish(name: string) {
+    const [, target] = /^(\d{12}_(?:prompt|control)_.+)\.\d+\.tmp$/.exec(name) ?? []
+    const entry = target === undefined ? undefined : entryOf(target)
+    if (!entry) return
+    const path = join(this.#folder.dir, name)
+    if (this.#accepted.has(entry.id)) renameSync(path, join(this.#folder.inbox, entry.name))
+    else rmSync(path, { force: true })
+  }
+
+  #log(ids: string[]) {
+    const fd = openOwnPlain(this.#folder.inputs, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT)
+    try {
+      writeFileSync(fd, ids.map((id) => `\n${id}`).join(''))
+    } finally {
+      closeSync(fd)
+    }
+    for (const id of ids) this.#accepted.add(id)
+  }
+
+  #record(id: string) {
+    try {
+      this.#log([id])
+    } catch {
+      this.#accepted.add(id)
+    }
+  }
+}
+
+/** Maximum size of `inputs.jsonl`, in bytes: millions of ids. */
+const LOG_BYTES = 256 * 1024 * 1024
+
+/** Reads the accepted ids. Each entry starts with a newline, so that a torn entry does not damage the next one. */
+function readLog(path: string): string[] {
+  let fd: number
+  try {
+    fd = openOwnPlain(path, constants.O_RDONLY, LOG_BYTES)
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return []
+    throw error
+  }
+  try {
+    return readFileSync(fd, 'utf8').split('\n')
+  } finally {
+    closeSync(fd)
+  }
+}

@@ -1,0 +1,51 @@
+import { closeSync, constants, fstatSync, ftruncateSync, lstatSync, readSync, writeSync } from 'node:fs'
+import { punchHole } from '../../platform/disk.ts'
+import { openPlain } from '../../platform/plain-files.ts'
+import type { Agent } from '../agent.ts'
+
+/** Block size of file systems, in bytes. They free only whole blocks. */
+const BLOCK_BYTES = 4096
+/** Minimum number of bytes to free at once: each time takes a process. */
+const LEAST_BYTES = 1024 * 1024
+/** Maximum size of `stderr.log`, in bytes. A longer file is cut to its end. */
+const STDERR_BYTES = 1024 * 1024
+const STDERR_KEPT_BYTES = 64 * 1024
+
+/**
+ * Frees the disk space of journal bytes that the server has, except the newest `keep`. Offsets stay valid: freed bytes
+ * read as zeros.
+ */
+export async function returnBytes(agent: Agent, keep: number): Promise<void> {
+  if (agent.acked - keep - agent.begin < LEAST_BYTES) return
+  // Servers ask again only from the start of a line.
+  const begin = agent.journal.lineStart(agent.acked - keep)
+  if (begin === undefined || begin > agent.acked) return
+  const before = agent.begin
+  // Save first: if this daemon dies in between, the next one must not take the zeros for activity.
+  agent.forget(begin)
+  agent.save()
+  if (await punchHole(agent.folder.journal, 0, Math.floor(begin / BLOCK_BYTES) * BLOCK_BYTES)) return
+  // Without holes, free everything at the agent's end, when no process writes to the journal.
+  if (agent.hasEnded && agent.backlog === 0 && agent.journal.size() === agent.acked) {
+    agent.forget(agent.acked)
+    agent.save()
+    agent.journal.empty()
+  } else agent.forget(before)
+}
+
+/** Cuts `stderr.log` to its end if it is too long, so that a talkative agent cannot fill the disk. */
+export function boundStderr({ folder }: Agent): void {
+  const found = lstatSync(folder.stderr, { throwIfNoEntry: false })
+  if (!found?.isFile() || found.size <= STDERR_BYTES) return
+  const fd = openPlain(folder.stderr, constants.O_RDWR | constants.O_NOFOLLOW)
+  try {
+    const { size } = fstatSync(fd)
+    const end = Buffer.alloc(STDERR_KEPT_BYTES)
+    const read = readSync(fd, end, 0, end.length, size - end.length)
+    // The agent opened the file for appending, so its next write goes to the new end.
+    ftruncateSync(fd, 0)
+    writeSync(fd, end, 0, read, 0)
+  } finally {
+    closeSync(fd)
+  }
+}

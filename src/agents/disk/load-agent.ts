@@ -1,0 +1,36 @@
+import { clearTemporary, setAside } from '../../platform/files.ts'
+import { ownUid } from '../../platform/process-list.ts'
+import { Agent, type AgentContext } from '../agent.ts'
+import { runtimeOf } from '../checks.ts'
+import { readSigns } from '../process/marks.ts'
+import { endStrays } from '../process/strays.ts'
+import type { RuntimeAdapter } from '../runtimes/runtime.ts'
+import { agentFolder } from './folder.ts'
+import { readRecord } from './read-record.ts'
+import { RunRecord, SpecRecord } from './records.ts'
+
+export interface LoadOptions {
+  runtimes: Record<string, RuntimeAdapter>
+  context: AgentContext
+  /** Called when an unreadable folder was set aside. */
+  onDamaged(path: string): void
+}
+
+/** Reads an agent from its folder. @returns undefined if the folder is damaged, in which case it is set aside */
+export function loadAgent(dir: string, { runtimes, context, onDamaged }: LoadOptions): Agent | undefined {
+  const folder = agentFolder(dir)
+  const record = readRecord(folder.spec, SpecRecord)
+  const run = readRecord(folder.run, RunRecord)
+  if (!record.ok || !run.ok) {
+    const signs = readSigns(folder.real, ownUid())
+    onDamaged(setAside(dir))
+    // Without its folder, no later daemon could find the agent's running processes.
+    if (signs) void endStrays(signs)
+    return undefined
+  }
+  const runtime = runtimeOf(runtimes, record.value.spec.runtime)
+  const agent = new Agent(folder, record.value, run.value, runtime, context)
+  // Not earlier: the inbox first completes what a killed daemon left unfinished.
+  clearTemporary(dir)
+  return agent
+}

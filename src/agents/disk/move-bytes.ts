@@ -1,0 +1,118 @@
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  readSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { openPlain } from '../../platform/plain-files.ts'
+import type { Span } from './generations.ts'
+
+const CHUNK_BYTES = 1024 * 1024
+
+export interface ByteMove {
+  /** Offset of the first byte to move. Must be the start of a line. */
+  from: number
+  /** Minimum offset of the moved bytes. */
+  to: number
+  /** True if the agent may append at the same time. */
+  running: boolean
+  /** Line to write before the moved bytes, without its newline. */
+  marker: string
+  /** Holes of the journal, in order. They are not moved. */
+  holes: readonly Span[]
+}
+
+/**
+ * Moves the end of a journal, from `from` on, to offset `to` or shortly after, and leaves a hole. The agent continues
+ * to append after the moved bytes.
+ * @returns `at`: offset of the marker; `shift`: distance by which the last byte was moved
+ * @throws the system error, with nothing moved, if the disk is full or the file would be too long
+ */
+export function moveBytes(
+  path: string,
+  { from, to, running, marker, holes }: ByteMove,
+): { at: number; shift: number } {
+  const line = Buffer.from(`${marker}\n`)
+  const fd = openPlain(path, constants.O_RDWR)
+  const size = fstatSync(fd).size
+  const parts = partsOf(from, size, holes)
+  // Leave space for bytes that the agent appends before the file is extended.
+  const at = Math.max(to, size + (running ? CHUNK_BYTES : 0))
+  const end = parts.reduce((sum, part) => sum + part.to - part.from, at + line.length)
+  try {
+    // Extend the file, so that the agent appends after the moved bytes from now on.
+    if (parts.length > 0) writeSync(fd, Buffer.alloc(1), 0, 1, end - 1)
+    write(fd, line, at)
+    let place = at + line.length
+    for (const part of parts) place = copy(fd, part, place)
+    const late = appendedBefore(fd, size, at)
+    if (late.length > 0) append(path, late)
+    fsyncSync(fd)
+    for (const part of [...parts, { from: size, to: size + late.length }]) erase(fd, part)
+    return { at, shift: end - size }
+  } catch (error) {
+    // Truncate the file again, unless the agent has appended to it, which a full disk prevents.
+    if (fstatSync(fd).size <= end) ftruncateSync(fd, size + appendedBefore(fd, size, at).length)
+    throw error
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Returns the parts of `[from, to)` between the holes. */
+function partsOf(from: number, to: number, holes: readonly Span[]): Span[] {
+  const ends = [...holes, { from: to, to }]
+  const starts = [{ to: 0 }, ...holes]
+  return ends
+    .map((hole, n) => ({ from: Math.max(from, starts[n]!.to), to: hole.from }))
+    .filter((part) => part.to > part.from)
+}
+
+/** Returns the bytes that the agent appended at `size` just before the file was extended. */
+function appendedBefore(fd: number, size: number, at: number): Buffer {
+  const bytes = Buffer.alloc(Math.min(CHUNK_BYTES, at - size))
+  const read = readSync(fd, bytes, 0, bytes.length, size)
+  const end = bytes.subarray(0, read).indexOf(0)
+  return bytes.subarray(0, end === -1 ? read : end)
+}
+
+/** Writes all of `bytes`, since a disk that fills up may accept only a part at first. @throws the system error */
+function write(fd: number, bytes: Buffer, place: number) {
+  for (let done = 0; done < bytes.length; )
+    done += writeSync(fd, bytes, done, bytes.length - done, place + done)
+}
+
+function append(path: string, bytes: Buffer) {
+  const fd = openPlain(path, constants.O_WRONLY | constants.O_APPEND)
+  try {
+    writeFileSync(fd, bytes)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Copies a part to `place`, which lies after it. @returns the offset after the copy */
+function copy(fd: number, { from, to }: Span, place: number): number {
+  const chunk = Buffer.alloc(Math.min(CHUNK_BYTES, to - from))
+  for (let done = from; done < to; ) {
+    const read = readSync(fd, chunk, 0, Math.min(chunk.length, to - done), done)
+    if (read === 0) break
+    write(fd, chunk.subarray(0, read), place + done - from)
+    done += read
+  }
+  return place + to - from
+}
+
+/** Overwrites the old place with zeros, so that an older version does not read the same lines twice. */
+function erase(fd: number, { from, to }: Span) {
+  const zeros = Buffer.alloc(Math.min(CHUNK_BYTES, to - from))
+  try {
+    for (let done = from; done < to; done += zeros.length) write(fd, zeros.subarray(0, to - done), done)
+  } catch {
+    // A full disk may refuse even this. This version skips the bytes as part of a hole.
+  }
+}

@@ -1,0 +1,28 @@
+import { lstatSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type * as z from 'zod/mini'
+import { systemCode, UserError } from '../../platform/errors.ts'
+import { type ReadResult, readJson } from '../../platform/files.ts'
+
+/**
+ * Reads a JSON file of an agent's folder. A file that claims to be from a newer version counts as damaged: the state
+ * folder's format shows whether a newer version ran here, and an agent must not prevent its daemon from starting.
+ * @throws UserError for another user's file that this user cannot read, or the system's error
+ */
+export function readRecord<T>(path: string, schema: z.ZodMiniType<T>): ReadResult<T> {
+  try {
+    return readJson(path, schema)
+  } catch (error) {
+    if (!(error instanceof UserError) || (error.code !== 'state_newer' && !isOwn(path))) throw error
+    return { ok: false, reason: 'damaged', problem: error.message }
+  }
+}
+
+/** Reports whether this user owns a path, and so can change its permissions. */
+export function isOwn(path: string): boolean {
+  try {
+    return lstatSync(path).uid === process.geteuid?.()
+  } catch (error) {
+    return systemCode(error) === 'EACCES' && dirname(path) !== path && isOwn(dirname(path))
+  }
+}

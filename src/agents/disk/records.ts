@@ -1,0 +1,150 @@
+import * as z from 'zod/mini'
+import { ProcessIdentity } from '../../platform/process-identity.ts'
+import { closedOptional } from '../../protocol/closed.ts'
+import { AgentId, AgentSpec, CommandId, Exit, Offset, PermissionRequest } from '../../protocol/index.ts'
+import { AgentProblem, AgentState, BackgroundTask, TurnFailure } from '../../protocol/status.ts'
+
+/** `spec.json`: the specification from the server. */
+export const SpecRecord = z.object({
+  version: z.literal(1),
+  agent_id: AgentId,
+  command_id: CommandId,
+  created_at: z.string(),
+  spec: AgentSpec,
+})
+export type SpecRecord = z.infer<typeof SpecRecord>
+
+/** `run.json`: the newest run, written before its launcher is started. */
+export const RunRecord = z.object({
+  version: z.literal(1),
+  run: z.int().check(z.minimum(1)),
+  /** Command that started the run; absent for a restart by policy. */
+  command_id: z.optional(CommandId),
+  session: z.optional(z.object({ id: z.string(), mode: z.enum(['new', 'resume', 'fork']) })),
+  program: z.string(),
+  /** Name of the user it runs as, who owns the session; absent if the user has no name. */
+  user: z.optional(z.string()),
+  launched_at: z.string(),
+  /** Id of the input whose reply means that the agent is ready. */
+  initialize_id: z.string(),
+  /** Id of the command's prompt, if any. A daemon that completes an interrupted launch delivers the prompt again. */
+  prompt_id: z.optional(z.string()),
+  /** Times at which the restart policy started a run, within the last hour (ISO 8601). */
+  restarts: z._default(z.array(z.string()), []),
+  /** Set if the agent was stopped: its restart policy must not start it again. */
+  stay_ended: z.optional(z.literal(true)),
+  /** Set if a daemon ended the run because it would not have survived a restart. The next daemon starts it again. */
+  recall: z.optional(z.object({ why: z.string() })),
+  /** True if it continues the turn in which the previous run ended. */
+  resume_turn: z.optional(z.boolean()),
+  /** Reason for not continuing that turn, as a sentence. */
+  turn_interrupted: z.optional(z.string()),
+  /** Offset of its first byte in `stderr.log`. Absent for the first run. */
+  stderr_from: z.optional(Offset),
+  /** Name of the separate place that its processes were started in. */
+  shelter: z.optional(z.string()),
+  /** Secret that its processes carry. Absent before its launch, and for a run that an earlier version launched. */
+  mark: z.optional(z.string()),
+  /** Secrets of earlier runs, which may have left processes behind. */
+  earlier_marks: z.optional(z.array(z.string())),
+})
+export type RunRecord = z.infer<typeof RunRecord>
+
+/** `process.json`, written by the launcher. */
+export const ProcessRecord = z.object({
+  version: z.literal(1),
+  run: z.int(),
+  launcher: ProcessIdentity,
+  agent: ProcessIdentity,
+  feeder: ProcessIdentity,
+})
+export type ProcessRecord = z.infer<typeof ProcessRecord>
+
+/** `exit.json`, written by the launcher, or by the daemon if the launcher is gone. */
+export const ExitRecord = z.object({
+  version: z.literal(1),
+  run: z.int(),
+  code: z.optional(z.int()),
+  /** The launcher that wrote it may be a newer version than the daemon. */
+  reason: closedOptional(['lease', 'rebooted']),
+})
+export type ExitRecord = z.infer<typeof ExitRecord>
+
+/** State of an agent according to its journal up to an offset. */
+export const Snapshot = z.object({
+  /** Number of journal bytes reduced into this snapshot. */
+  offset: Offset,
+  state: AgentState,
+  since: z.string(),
+  /** Run at this offset; 0 before the first. */
+  run: z.int(),
+  /** True if that run has answered `initialize`. */
+  ready: z.boolean(),
+  session_id: z.optional(z.string()),
+  model: z.optional(z.string()),
+  permission_mode: z.optional(z.string()),
+  runtime_version: z.optional(z.string()),
+  total_cost_usd: z.optional(z.number()),
+  /** Costs in US dollars: the runtime's present count, and its count when the last process ended. */
+  meter: z.optional(z.object({ now: z.number(), saved: z.number() })),
+  background_tasks: z.optional(z.array(BackgroundTask)),
+  pending: z.array(PermissionRequest),
+  /** Number of further requests, which were not kept. */
+  pending_omitted: z.optional(z.int()),
+  /** The newest requests of this run, answered or not. */
+  asked: z.optional(z.array(z.object({ request_id: z.string(), digest: z.optional(z.string()) }))),
+  /** Set if two requests of this run have had the same id. */
+  ids_reused: z.optional(z.literal(true)),
+  /** Ids of the present process's unknown requests that are not refused yet. */
+  unknown_requests: z.optional(z.array(z.string())),
+  /** Number of refused requests of a run. */
+  refused: z.optional(z.object({ run: z.int(), count: z.int() })),
+  /** Running sub-agents. */
+  subagents: z.optional(z.array(z.object({ id: z.string(), description: z.string() }))),
+  exit: z.optional(Exit),
+  failure: z.optional(z.object({ code: z.string(), message: z.string(), remedy: z.optional(z.string()) })),
+  /** Reason that the present process gave for not starting. */
+  start_refused: z.optional(z.object({ reason: z.optional(z.string()), message: z.optional(z.string()) })),
+  /** Set while a requested stop is under way: reason to report for the coming exit. */
+  stopping: z.optional(z.enum(['stopped', 'rebooted'])),
+  /** True if its process ended, or is being ended, in a turn. */
+  interrupted: z.optional(z.boolean()),
+  /** Reason why a restart left the agent idle instead of continuing its turn, as a sentence. */
+  turn_interrupted: z.optional(z.string()),
+  turn_failed: z.optional(TurnFailure),
+  problems: z.optional(z.array(AgentProblem)),
+  /** Running hooks. */
+  hooks: z.optional(z.array(z.object({ id: z.string(), name: z.string(), since: z.string() }))),
+  /** Failure of the model's service, and the time at which its report expires (ISO 8601). */
+  retry: z.optional(z.object({ until: z.string(), detail: z.string() })),
+  /** The agent's newest replies, for repeated commands. */
+  replies: z.array(
+    z.object({
+      request_id: z.string(),
+      ok: z.boolean(),
+      error: z.optional(z.string()),
+      code: z.optional(z.string()),
+    }),
+  ),
+})
+export type Snapshot = z.infer<typeof Snapshot>
+
+/** `cursor.json`: journal position of the server, and the journal's snapshot. */
+export const CursorRecord = z.object({
+  version: z.literal(1),
+  acked: Offset,
+  /** Offset of the first journal byte still on disk. */
+  begin: Offset,
+  snapshot: Snapshot,
+  /** Numbers of journal bytes that the last server had, and that it was sent. Absent while there is a server. */
+  apart: z.optional(
+    z.object({
+      known: Offset,
+      told: Offset,
+      boot_id: z.string(),
+      /** Identity of the agent's files (`Contact`). Absent in records of earlier versions, and without a journal. */
+      file: z.optional(z.string()),
+    }),
+  ),
+})
+export type CursorRecord = z.infer<typeof CursorRecord>

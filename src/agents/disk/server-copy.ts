@@ -1,0 +1,97 @@
+import { statSync } from 'node:fs'
+import { bootId } from '../../platform/process-identity.ts'
+import type { Journal } from './journal.ts'
+import type { CursorRecord } from './records.ts'
+
+/** Tracks the journal bytes that a server can have. A server with more got them before a rollback, or from a copy. */
+export class ServerCopy {
+  /** Number of journal bytes that the server certainly had when the link ended. */
+  #known: number
+  /** Number of journal bytes ever sent, including those that an earlier daemon may have sent. */
+  #told: number
+  #linked = false
+  /** True if `cursor.json` has the record of a time without a server. */
+  #written: boolean
+  /** True if an earlier daemon recorded `known` and `told` when its link ended. */
+  readonly #inherited: boolean
+
+  readonly #identity: () => string | undefined
+  /** Identity of the agent's files; undefined until there is a journal. */
+  #files: string | undefined
+
+  /**
+   * @param spec path of the agent's specification
+   * @param counts true if `apart` is reliable, because no earlier version has run since it was written
+   */
+  constructor(apart: CursorRecord['apart'], journal: Journal, spec: string, counts: boolean) {
+    const end = journal.size()
+    this.#identity = () => identity(journal, spec)
+    this.#files = this.#identity()
+    this.#written = apart !== undefined
+    // Do not trust a record from before a reboot: a power failure may have lost a newer one. Nor a record about another
+    // file: if the journal is a copy, a server may have received more after the copy was made.
+    const valid =
+      counts &&
+      apart !== undefined &&
+      apart.boot_id === bootId() &&
+      apart.told <= end &&
+      (apart.file === undefined || apart.file === this.#files)
+    this.#inherited = valid
+    this.#known = valid ? apart.known : end
+    this.#told = valid ? apart.told : end
+  }
+
+  get known() {
+    return this.#known
+  }
+
+  get told() {
+    return this.#told
+  }
+
+  /** The record for `cursor.json`; undefined while there is a server. */
+  get apart(): CursorRecord['apart'] {
+    if (this.#linked) return undefined
+    this.#files ??= this.#identity()
+    return { known: this.#known, told: this.#told, boot_id: bootId(), file: this.#files }
+  }
+
+  /** Records that the journal was read up to `end`, its end, before this daemon adds to it. */
+  onCaughtUp(end: number) {
+    if (!this.#inherited) this.#known = this.#told = end
+  }
+
+  /** Records that the journal is being sent up to `to`. @returns whether the cursor must be saved first */
+  begin(to: number): boolean {
+    this.#told = Math.max(this.#told, to)
+    this.#linked = true
+    return this.#written
+  }
+
+  /** Records that the bytes that no server has had were moved to `offset`. */
+  onMoved(offset: number) {
+    this.#known = offset
+    this.#told = offset
+  }
+
+  /** Records the end of the link. @param acked number of journal bytes that the server had by then */
+  end(acked: number) {
+    if (this.#linked) this.#known = acked
+    this.#linked = false
+  }
+
+  onSaved() {
+    this.#written = !this.#linked
+  }
+}
+
+/**
+ * Returns a string that distinguishes an agent's files from copies put in their place. The inode is not enough: a copy
+ * can get the inode of the deleted file, and not every file system stores creation times. The specification is written
+ * only once, so its change time is that of the agent's start, or of the copy.
+ */
+function identity(journal: Journal, spec: string): string | undefined {
+  const inode = journal.inode()
+  const { ctimeMs = 0 } = statSync(spec, { throwIfNoEntry: false }) ?? {}
+  return inode === undefined ? undefined : `${inode}-${ctimeMs}`
+}

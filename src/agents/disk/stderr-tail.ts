@@ -1,0 +1,61 @@
+import { closeSync, constants, fstatSync, readSync } from 'node:fs'
+import { openPlain } from '../../platform/plain-files.ts'
+import type { Agent } from '../agent.ts'
+import type { Snapshot } from './records.ts'
+
+/** Maximum length of quoted stderr output, in characters, and in bytes. */
+const CHARS = 2000
+const BYTES = 4 * CHARS
+
+/** The same limit for an agent that was ready, whose activity says more. */
+const DETAIL_CHARS = 300
+/** Exit codes of a shell for a program that cannot be run, or does not exist. */
+const CANNOT_RUN = [126, 127]
+
+type Ended = Pick<Agent, 'folder' | 'run' | 'runtime'>
+
+/** Adds the last words of an agent that ended by itself to its snapshot. */
+export function explainEnd(snapshot: Snapshot, agent: Ended) {
+  const { state, exit, failure } = snapshot
+  if (state === 'failed' && !failure) snapshot.failure = ownWords(agent, exit?.code, snapshot.start_refused)
+  if (state !== 'exited' || exit?.reason !== 'crashed' || exit.detail !== undefined) return
+  const words = said(agent).slice(-DETAIL_CHARS)
+  if (words !== '') snapshot.exit = { ...exit, detail: `Its last output: ${words}` }
+}
+
+/** Explains why an agent ended before it was ready, from its refusal to start and its last run's stderr output. */
+function ownWords(agent: Ended, code: number | undefined, refusal: Snapshot['start_refused']) {
+  const stderr = said(agent).replace(/^error: /i, '')
+  const { reason, message = '' } = refusal ?? {}
+  // Wrappers and hooks write to stderr, too.
+  const words = reason === undefined ? stderr || message : message || stderr
+  const explained = agent.runtime.explain(words, reason)
+  if (explained) return { code: 'start_failed', ...explained }
+  if (words) return { code: 'start_failed', message: reason === undefined ? words : `${words} (${reason})` }
+  const how = CANNOT_RUN.includes(code ?? 0)
+    ? `Cannot run ${agent.run.program} or its interpreter`
+    : 'The agent ended before it was ready'
+  return { code: 'start_failed', message: `${how} (${reason ?? `exit code ${code ?? 'unknown'}`}).` }
+}
+
+const said = ({ folder, run }: Ended) =>
+  endOf(folder.stderr, run.stderr_from ?? 0)
+    .slice(-CHARS)
+    .trim()
+
+/** Reads the end of a file. @param from offset of the run's first byte @returns '' if there is none, or on errors */
+function endOf(path: string, from: number): string {
+  let fd: number | undefined
+  try {
+    fd = openPlain(path, constants.O_RDONLY)
+    const { size } = fstatSync(fd)
+    // A shorter file has been cut to its end in the meantime.
+    const begin = size < from ? 0 : from
+    const bytes = Buffer.alloc(Math.min(BYTES, size - begin))
+    return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, size - bytes.length)).toString()
+  } catch {
+    return ''
+  } finally {
+    if (fd !== undefined) closeSync(fd)
+  }
+}

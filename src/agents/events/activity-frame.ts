@@ -1,0 +1,27 @@
+import type { Event } from '../../protocol/index.ts'
+
+/** A part of a journal for the server: bytes `[from, to)` as events. */
+export interface ActivityFrame {
+  from: number
+  to: number
+  /** Generation of the journal that these bytes belong to; absent for the first. */
+  journal?: string
+  events: Event[]
+  /** True if the frame ends at the end of a generation and another generation follows. */
+  more: boolean
+}
+
+/** Adds an event to a frame. Merges consecutive deltas, of which a frame has several only if the link lags. */
+export function pushEvent(events: Event[], event: Event) {
+  const last = events.at(-1)
+  if (
+    last &&
+    (event.kind === 'text_delta' || event.kind === 'thinking_delta' || event.kind === 'tool_input_delta') &&
+    last.kind === event.kind &&
+    last.message_id === event.message_id &&
+    last.block === event.block &&
+    last.parent_tool_use_id === event.parent_tool_use_id
+  )
+    last.text += event.text
+  else events.push(event)
+}

@@ -1,0 +1,54 @@
+import { closeSync, constants, readSync } from 'node:fs'
+import { openPlain } from '../../platform/plain-files.ts'
+import type { Event } from '../../protocol/index.ts'
+import type { Line } from '../disk/journal.ts'
+import type { RuntimeAdapter } from '../runtimes/runtime.ts'
+import { decodeLine, isOfLauncher, tooLong } from './decode.ts'
+import { mayJoin, withoutEarlier } from './joined-prompts.ts'
+import { isOfSubagent, withParent } from './subagent-parent.ts'
+
+/** Maximum distance to the earlier lines that complete an event, in bytes. */
+const LOOK_BACK_BYTES = 4 * 1024 * 1024
+const NEWLINE = 10
+
+/** Decodes one line of the journal at `path`, and completes its events with facts from earlier lines. */
+export function eventsOf(line: Line, path: string, decode: RuntimeAdapter['decode']): Event[] {
+  if (line.tooLong) return tooLong(line.start, line.end - 1 - line.start, line.bytes)
+  const events = decodeLine(line.bytes, line.start, decode)
+  const complete = (event: Event) =>
+    mayJoin(event)
+      ? withoutEarlier(event, before())
+      : isOfSubagent(event)
+        ? withParent(event, before(event.tool_use_id))
+        : event
+  /** @param id decode only lines that contain this id, and the launcher's: searching is cheaper than decoding */
+  function* before(id = '') {
+    for (const { start, bytes } of linesBefore(path, line.start))
+      if (bytes.includes(id) || isOfLauncher(bytes)) yield decodeLine(bytes, start, decode)
+  }
+  try {
+    return events.map(complete)
+  } catch {
+    // A repeated or incomplete event is better than none.
+    return events
+  }
+}
+
+/** Yields the whole lines of a file in the last `LOOK_BACK_BYTES` before `offset`, the latest first. */
+function* linesBefore(path: string, offset: number): Generator<{ start: number; bytes: Buffer }> {
+  const from = Math.max(0, offset - LOOK_BACK_BYTES)
+  const window = Buffer.alloc(offset - from)
+  const fd = openPlain(path, constants.O_RDONLY)
+  try {
+    readSync(fd, window, 0, window.length, from)
+  } finally {
+    closeSync(fd)
+  }
+  for (let end = window.length - 1; end > 0; ) {
+    const newline = window.lastIndexOf(NEWLINE, end - 1)
+    // The line at the beginning of the window may be cut.
+    if (newline === -1 && from > 0) return
+    yield { start: from + newline + 1, bytes: window.subarray(newline + 1, end) }
+    end = newline
+  }
+}

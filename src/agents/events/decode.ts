@@ -1,0 +1,197 @@
+import { constants } from 'node:os'
+import * as z from 'zod/mini'
+import { check } from '../../protocol/check.ts'
+import { closedOptional } from '../../protocol/closed.ts'
+import { Event, JournalName, Limits, Offset } from '../../protocol/index.ts'
+import { isDeeper } from '../../protocol/nesting.ts'
+import type { EventBody } from '../runtimes/runtime.ts'
+import { digestOf } from './ids.ts'
+import { lastObject } from './last-object.ts'
+
+/** Line that the launcher writes into the journal before and after the agent. The launcher may be a newer version. */
+const LauncherLine = z.object({
+  type: z.literal('launcher'),
+  subtype: z.enum(['started', 'exited']),
+  run: z.int(),
+  time: z.optional(z.string()),
+  code: z.optional(z.int()),
+  reason: closedOptional(['lease', 'rebooted']),
+})
+type LauncherLine = z.infer<typeof LauncherLine>
+
+/** Line that the daemon writes at the offset where a journal continues after it was rolled back. */
+const SetBackLine = z.object({
+  type: z.literal('journal'),
+  subtype: z.literal('set_back'),
+  journal: JournalName,
+  from: Offset,
+  to: Offset,
+  time: z.optional(z.string()),
+})
+type SetBackLine = z.infer<typeof SetBackLine>
+
+const SET_BACK_PREFIX = '{"type":"journal","subtype":"set_back",'
+
+/** Returns the line without its newline. */
+export const setBackLine = (line: Omit<SetBackLine, 'type' | 'subtype'>) =>
+  JSON.stringify({ type: 'journal', subtype: 'set_back', ...line })
+
+function setBackEvent(line: string): EventBody | undefined {
+  const parsed = SetBackLine.safeParse(fromJson(line))
+  if (!parsed.success) return undefined
+  const { type: _type, subtype, ...rest } = parsed.data
+  return { kind: subtype, ...rest }
+}
+
+const LAUNCHER_PREFIX = '{"type":"launcher",'
+/** Maximum number of bytes of an unreadable line that the event contains. */
+const UNREADABLE_HEAD_BYTES = 4096
+
+/** Length up to which JSON cannot exceed the nesting limit, in bytes. */
+const SHALLOW_BYTES = 2 * Limits.nesting
+/** Line length in bytes, and number of events, up to which the events always fit in a frame. */
+const SMALL_BYTES = 1024 * 1024
+const FEW_EVENTS = 10
+/** Part of a frame reserved for the lines before a long one, in bytes. */
+const FRAME_REST_BYTES = 4 * 1024 * 1024
+/** Maximum size of a line's events per byte of the line. In a frame, at most 64 KiB of lines precede a long line. */
+const GROWTH = FRAME_REST_BYTES / (64 * 1024)
+
+const SIGNALS = new Map(Object.entries(constants.signals).map(([name, number]) => [number as number, name]))
+
+/** Returns the signal for an exit code: a shell reports death by signal n as 128 + n. */
+const signalOf = (code: number | undefined) => (code && code > 128 ? SIGNALS.get(code - 128) : undefined)
+
+export const isOfLauncher = (line: Buffer) =>
+  line.toString('latin1', 0, LAUNCHER_PREFIX.length) === LAUNCHER_PREFIX
+
+export const launcherLine = (line: Omit<LauncherLine, 'type'>) =>
+  `\n${JSON.stringify({ type: 'launcher', ...line })}\n`
+
+function launcherEvent(line: string): EventBody | undefined {
+  const parsed = LauncherLine.safeParse(fromJson(line))
+  if (!parsed.success) return undefined
+  const { subtype, run, time, code, reason } = parsed.data
+  const at = time === undefined ? {} : { time }
+  if (subtype === 'started') return { kind: 'process_started', run, ...at }
+  const signal = signalOf(code)
+  return {
+    kind: 'process_exited',
+    run,
+    ...(code !== undefined && { code }),
+    ...(signal && { signal }),
+    ...(reason && { reason }),
+    ...at,
+  }
+}
+
+type Unreadable = Extract<Event, { kind: 'unreadable' }>['reason']
+
+const unreadable = (reason: Unreadable, bytes: number, head: Buffer): EventBody => ({
+  kind: 'unreadable',
+  reason,
+  bytes,
+  text: head.toString('utf8', 0, UNREADABLE_HEAD_BYTES),
+})
+
+/**
+ * Returns the event for a line that exceeds `Limits.line_bytes`, of which only the head was read, or for a line
+ * whose events exceed it.
+ */
+export const tooLong = (offset: number, bytes: number, head: Buffer): Event[] => [
+  {
+    ...unreadable('too_long', bytes, head),
+    offset,
+    index: 0,
+  } as Event,
+]
+
+/**
+ * Decodes a line of a journal, without its newline, into events. Pure: the same bytes at the same offset give the same
+ * events, so that resending part of a journal is harmless.
+ */
+export function decodeLine(line: Buffer, offset: number, runtime: (line: string) => EventBody[]): Event[] {
+  if (line.length === 0) return []
+  const text = line.toString('utf8')
+  let bodies: EventBody[]
+  const ours = text.startsWith(LAUNCHER_PREFIX)
+    ? launcherEvent(text)
+    : text.startsWith(SET_BACK_PREFIX)
+      ? setBackEvent(text)
+      : undefined
+  if (ours) bodies = [ours]
+  else bodies = saidIn(text, runtime)
+  if (bodies[0]?.kind === 'unreadable') bodies = behindTear(text, runtime) ?? bodies
+  const reason = unfit(bodies, line.length)
+  if (reason) bodies = [unreadable(reason, line.length, line)]
+  const events = bodies.map((body, index) => {
+    // A process killed while writing leaves an incomplete object; the next run's launcher has ended the line.
+    if (body.kind === 'unreadable' && text.startsWith('{') && !text.endsWith('}')) body.reason = 'torn'
+    // Mutate the object, which was created for this purpose.
+    const event = body as Event
+    event.offset = offset
+    event.index = index
+    if (event.kind === 'permission_request') event.digest = digestOf(line)
+    return sendable(event, line)
+  })
+  return grown(events, line.length) ? tooLong(offset, line.length, line) : events
+}
+
+/** Replaces an event that no server would accept, such as one with an id of a megabyte: it would be resent forever. */
+function sendable(event: Event, line: Buffer): Event {
+  const checked = check(Event, event)
+  if (checked.success) return event.kind === 'permission_request' ? checked.data : event
+  const { offset, index } = event
+  return { ...unreadable('too_long', line.length, line), offset, index } as Event
+}
+
+/** Decodes a line with the runtime's decoder. If that throws, the line counts as unreadable. */
+function saidIn(text: string, runtime: (line: string) => EventBody[]): EventBody[] {
+  try {
+    return runtime(text)
+  } catch {
+    return [
+      unreadable('not_json', Buffer.byteLength(text), Buffer.from(text.slice(0, UNREADABLE_HEAD_BYTES))),
+    ]
+  }
+}
+
+/**
+ * Decodes the intact object at the end of a line. On a full disk a line is cut off, and the agent's next line follows
+ * it without a newline. A wrapper may also print text without a newline before the first line.
+ * @returns undefined if the line is intact, or has no intact message at its end
+ */
+function behindTear(text: string, runtime: (line: string) => EventBody[]): EventBody[] | undefined {
+  const at = lastObject(text)
+  if (at === undefined || at === 0) return undefined
+  const bodies = saidIn(text.slice(at), runtime)
+  // The object may be only a nested part of the torn line.
+  if (bodies.every(({ kind }) => kind === 'unknown' || kind === 'unreadable')) return undefined
+  const torn = Buffer.from(text.slice(0, at))
+  return [unreadable(text.startsWith('{') ? 'torn' : 'not_json', torn.length, torn), ...bodies]
+}
+
+/** @returns undefined if the text is not valid JSON */
+function fromJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Returns why the events cannot be sent: JSON can be parsed at any depth, but not stringified. */
+function unfit(bodies: EventBody[], bytes: number): Unreadable | undefined {
+  if (bodies.length > Limits.line_events) return 'too_long'
+  return bytes > SHALLOW_BYTES && isDeeper(bodies, Limits.nesting) ? 'too_deep' : undefined
+}
+
+/** Reports whether the events are too long: each event repeats the line's common fields, and escapes add length. */
+function grown(events: Event[], bytes: number): boolean {
+  if (bytes <= SMALL_BYTES && events.length <= FEW_EVENTS) return false
+  let left = Math.min(Limits.frame_bytes - FRAME_REST_BYTES, GROWTH * bytes)
+  return events.some((event) => {
+    left -= Buffer.byteLength(JSON.stringify(event))
+    return left < 0
+  })
+}

@@ -1,0 +1,26 @@
+import type { Event } from '../../protocol/index.ts'
+
+type Request = Extract<Event, { kind: 'permission_request' }>
+
+/** Reports whether an event is a sub-agent's request that does not name the tool use that started the sub-agent. */
+export const isOfSubagent = (event: Event): event is Request =>
+  event.kind === 'permission_request' &&
+  event.subagent_id !== undefined &&
+  event.tool_use_id !== undefined &&
+  event.parent_tool_use_id === undefined
+
+/**
+ * Adds to a request the tool use that started its sub-agent, found in the sub-agent's earlier `tool_use` event.
+ * @param before events of the preceding lines, the latest line first
+ * @returns the event unchanged if none of them has it
+ */
+export function withParent(event: Request, before: Iterable<Event[]>): Event {
+  for (const events of before)
+    for (const one of events)
+      if (one.kind === 'tool_use' && one.tool_use_id === event.tool_use_id)
+        return one.parent_tool_use_id === undefined
+          ? event
+          : { ...event, parent_tool_use_id: one.parent_tool_use_id }
+      else if (one.kind === 'process_started') return event
+  return event
+}

@@ -1,0 +1,50 @@
+import { type BigIntStats, existsSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { Agent } from '../agent.ts'
+import { endProcesses } from './strays.ts'
+
+const WHY =
+  'Its files were replaced while it ran, for example by restoring a backup, so its output could no longer be read, and it was ended.'
+
+const ending = new WeakSet<Agent>()
+
+/**
+ * Ends a running agent whose journal was deleted or replaced, so that its output goes elsewhere. It gets no input
+ * either, and would look idle forever. Linux only.
+ */
+export function endDetached(agent: Agent) {
+  if (!agent.process || ending.has(agent) || !isDetached(agent)) return
+  ending.add(agent)
+  // The journal is still open here, so read the agent's last output from the old file.
+  while (agent.catchUp());
+  agent.journal.close()
+  void endProcesses([agent.process.agent])
+  void agent
+    .until(() => agent.hasRunEnded)
+    .then((ended) => {
+      ending.delete(agent)
+      if (ended) agent.explain(WHY)
+    })
+}
+
+function isDetached({ process, folder }: Agent): boolean {
+  const output = statOf(`/proc/${process?.agent.pid}/fd/1`)
+  // A wrapper may write to a pipe instead.
+  if (output === 'unknown' || !output?.isFile()) return false
+  const journal = statOf(folder.journal)
+  // If the whole folder was deleted, the agent's lease decides.
+  if (journal === undefined) return existsSync(dirname(folder.journal))
+  return journal !== 'unknown' && (journal.ino !== output.ino || journal.dev !== output.dev)
+}
+
+/**
+ * @returns undefined if the path does not exist; `unknown` if it cannot be examined, for example on a disk with
+ * errors
+ */
+function statOf(path: string): BigIntStats | 'unknown' | undefined {
+  try {
+    return statSync(path, { bigint: true, throwIfNoEntry: false })
+  } catch {
+    return 'unknown'
+  }
+}

@@ -1,0 +1,160 @@
+import { mkdirSync } from 'node:fs'
+import { writeAtomic } from '../../platform/files.ts'
+import { bootId, isAlive } from '../../platform/process-identity.ts'
+import { ownUid } from '../../platform/process-list.ts'
+import type { Agent } from '../agent.ts'
+import { readRecord } from '../disk/read-record.ts'
+import { ExitRecord } from '../disk/records.ts'
+import { launcherLine } from '../events/decode.ts'
+import { uuidFrom } from '../events/ids.ts'
+import type { Input } from '../runtimes/runtime.ts'
+import { endDetached } from './detached.ts'
+import { isForeign } from './foreign-run.ts'
+import { releaseProgram } from './kept-program.ts'
+import { signsOf } from './marks.ts'
+import { endProcesses, endStrays, processesOf } from './strays.ts'
+import { signal, terminate } from './terminate.ts'
+
+/** Maximum time from a launcher's claim until it has recorded its processes, in ms. */
+const LAUNCH_GRACE_MS = 10_000
+
+/**
+ * Checks that the processes of the agent's present run are alive. Writes the end into the journal if the launcher could
+ * not, because it was killed, ended with a reboot, or had a full disk.
+ */
+export function checkProcesses(agent: Agent) {
+  if (agent.hasRunEnded || agent.launching.queuedSince !== undefined) return
+  const { process, folder, run } = agent
+  if (isForeign(agent)) return
+  if (process && isAlive(process.agent)) {
+    // Without its feeder the agent gets no input, not even the request to end.
+    if (agent.inbox.waiting && !isAlive(process.feeder)) terminate(process.agent)
+    else endDetached(agent)
+    return
+  }
+  if (process ? isAlive(process.launcher) : isRecent(run.launched_at)) return
+  if (!process && processesOf(signsOf(agent)).length > 0) return
+  // The last lines, including the launcher's record of the end, may just have been written.
+  while (agent.catchUp());
+  if (agent.hasRunEnded) return
+  const recorded = readRecord(folder.exit, ExitRecord)
+  const exit: Omit<ExitRecord, 'version'> =
+    recorded.ok && recorded.value.run === run.run
+      ? recorded.value
+      : { run: run.run, ...(process && process.launcher.boot_id !== bootId() && { reason: 'rebooted' }) }
+  noteEnd(agent, exit)
+}
+
+/** Records the end of the agent's present run in place of its launcher. */
+function noteEnd(agent: Agent, exit: Omit<ExitRecord, 'version'>) {
+  const { run, folder } = agent
+  const { code, reason } = exit
+  // Makes the lines below readable even if the journal was deleted or replaced.
+  agent.journal.extend(agent.snapshot.offset)
+  // The launcher may not have recorded the start either.
+  if (agent.snapshot.run !== run.run) agent.journal.append(launcherLine({ subtype: 'started', run: run.run }))
+  agent.journal.append(
+    launcherLine({
+      subtype: 'exited',
+      run: run.run,
+      ...(code !== undefined && { code }),
+      ...(reason && { reason }),
+    }),
+  )
+  writeAtomic(folder.exit, JSON.stringify({ version: 1, ...exit }))
+  while (agent.catchUp());
+}
+
+/** Ends an agent that is still queued for launch. No later daemon launches that run. */
+export function endUnlaunched(agent: Agent, { cause }: Pick<StopOptions, 'cause'>) {
+  mkdirSync(agent.folder.claim(agent.run.run), { recursive: true, mode: 0o700 })
+  agent.beginStop(cause === 'rebooted' ? cause : 'stopped')
+  noteEnd(agent, { run: agent.run.run })
+}
+
+const isRecent = (time: string) => Math.abs(Date.now() - Date.parse(time)) < LAUNCH_GRACE_MS
+
+/** Returns the pids of the launcher and its feeder, which end by themselves after recording the exit. */
+const ownPids = ({ process }: Agent) => (process ? [process.launcher.pid, process.feeder.pid] : [])
+
+/** Ends the processes that an ended agent left behind: tools run in separate sessions. */
+export async function sweepProcesses(agent: Agent): Promise<number> {
+  const count = await endStrays(signsOf(agent), ownPids(agent))
+  releaseProgram(agent)
+  return count
+}
+
+/** Default duration of each step of a graceful stop, in seconds. */
+export const GRACE_S = 5
+/** Interval at which a stop checks the process, in ms, besides reading the journal. */
+const STEP_MS = 250
+/** Maximum duration of each step once `hurry` is aborted, in ms. */
+const HURRIED_MS = 300
+
+export interface StopOptions {
+  /** Id from which the ids of inputs are derived, so that a repeated stop does not repeat its inputs. */
+  commandId: string
+  /** Duration of each step, in seconds. */
+  graceS?: number | undefined
+  /** Signal that shortens the remaining steps when it is aborted. */
+  hurry?: AbortSignal | undefined
+  /**
+   * `rebooted`: the machine is shutting down. `recalled`: the next daemon starts the agent again. Neither interrupts
+   * the turn, so that the agent can continue it.
+   */
+  cause?: 'stopped' | 'rebooted' | 'recalled'
+}
+
+/**
+ * Ends an agent: interrupt, end of session, SIGTERM, SIGKILL, each with a grace period, then a sweep of its leftovers.
+ */
+export async function stop(
+  agent: Agent,
+  { commandId, graceS = GRACE_S, hurry, cause = 'stopped' }: StopOptions,
+): Promise<void> {
+  const over = () => agent.hasRunEnded
+  const wait = async (ms: number, holds: () => boolean = over) => {
+    if (!hurry?.aborted && (await agent.until(holds, ms, hurry))) return true
+    return hurry?.aborted ? agent.until(holds, Math.min(ms, HURRIED_MS)) : holds()
+  }
+  if (over()) return
+  const busy = agent.snapshot.state === 'working' || agent.snapshot.state === 'waiting'
+  agent.beginStop(cause === 'rebooted' ? cause : 'stopped')
+  const { runtime, run } = agent
+  // Look now: while its parents live, even a process that has dropped the agent's mark can be found.
+  const family = processesOf(signsOf(agent))
+  const graceMs = graceS * 1000
+  const tell = (input: Input) => {
+    try {
+      agent.inbox.put(input)
+      return true
+    } catch {
+      // The disk is full; signals do not need it.
+      return false
+    }
+  }
+
+  if (busy && cause === 'stopped') {
+    const id = uuidFrom('stop-interrupt', commandId, run.run)
+    if (tell(runtime.interrupt(id, { cancelQueued: true })))
+      await wait(graceMs, () => over() || agent.reply(id) !== undefined)
+  }
+  const end = () => runtime.endSession(uuidFrom('stop-end', commandId, run.run))
+  if (cause === 'stopped' && !over() && tell(end())) await wait(graceMs)
+  for (const name of ['SIGTERM', 'SIGKILL'] as const) {
+    let sent = false
+    const steps = () => Math.ceil((hurry?.aborted ? HURRIED_MS : Math.max(graceMs, HURRIED_MS)) / STEP_MS)
+    for (let i = 0; i < steps() && !over(); i++) {
+      // An agent that is being launched has no process to signal yet.
+      if (!sent && agent.process && !isForeign(agent))
+        sent = name === 'SIGTERM' ? terminate(agent.process.agent) : signal(agent.process.agent, name)
+      await wait(STEP_MS)
+      checkProcesses(agent)
+    }
+  }
+  await endProcesses(family, { spared: ownPids(agent), user: ownUid() })
+  if (over()) return
+  // The launcher is gone or recorded no processes, so rely on the agent's mark.
+  await sweepProcesses(agent)
+  checkProcesses(agent)
+}

@@ -1,0 +1,49 @@
+import { closeSync, constants, openSync } from 'node:fs'
+import { userInfo } from 'node:os'
+import { systemCode } from '../../platform/errors.ts'
+import { ownUid, userOf } from '../../platform/process-list.ts'
+import type { Agent } from '../agent.ts'
+import type { RunRecord } from '../disk/records.ts'
+
+/** Returns the name of this process's user; empty if the user has no name, for example in some containers. */
+export function ownUser(): { user?: string } {
+  try {
+    return { user: userInfo().username }
+  } catch {
+    return {}
+  }
+}
+
+/**
+ * Reports whether the agent's present run is alive as another user, because the state folder has since changed owners.
+ * The daemon can read such an agent and send it input, but no signals. /proc may hide the process (hidepid), and its
+ * pid alone proves nothing, so the proof is that its FIFOs have a reader.
+ */
+export function isForeign({ process: record, folder, run }: Agent): boolean {
+  if (record === undefined) return false
+  const { pid } = record.agent
+  return (isAnothers(pid) || isLeftTo(pid, run)) && (isRead(folder.stdin) || isRead(folder.bell))
+}
+
+/** Covers root, which can signal any process. Root's own agents that drop their privileges do not count. */
+const isLeftTo = (pid: number, { user }: RunRecord) =>
+  user !== undefined && user !== ownUser().user && userOf(pid) !== ownUid()
+
+function isAnothers(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return false
+  } catch (error) {
+    return systemCode(error) === 'EPERM'
+  }
+}
+
+/** Reports whether a process has this FIFO open for reading. */
+function isRead(fifo: string): boolean {
+  try {
+    closeSync(openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK))
+    return true
+  } catch {
+    return false
+  }
+}

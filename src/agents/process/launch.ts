@@ -1,0 +1,172 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { closeSync, constants, existsSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { sleep } from '../../platform/clock.ts'
+import { writeAtomic } from '../../platform/files.ts'
+import { openOwnPlain } from '../../platform/plain-files.ts'
+import { bootId } from '../../platform/process-identity.ts'
+import type { Agent } from '../agent.ts'
+import { uuidFrom } from '../events/ids.ts'
+import { keepProgram } from './kept-program.ts'
+import { launchScript } from './launch-script.ts'
+import { AGENT_FOLDER, newMark, RUN_MARK } from './marks.ts'
+import { ownEnvironment } from './own-environment.ts'
+
+/** Maximum time for a launcher to start in a shelter, in ms. */
+const SHELTER_MS = 5000
+/** Interval at which the launcher's start is checked, in ms. */
+const SHELTER_STEP_MS = 10
+
+/** Reports whether a launcher has claimed the agent's present run. */
+export const isLaunched = (agent: Agent) => existsSync(agent.folder.claim(agent.run.run))
+
+/** A place for programs that must outlive the daemon. */
+export interface Shelter {
+  /**
+   * Returns the command and environment that run `argv` with `env` in this place.
+   * @param name unique in this place, also over time
+   */
+  command(
+    argv: readonly string[],
+    env: NodeJS.ProcessEnv,
+    name: string,
+  ): { argv: [file: string, ...args: string[]]; env: NodeJS.ProcessEnv }
+}
+
+export interface LaunchOptions {
+  /** Environment that the agent inherits. */
+  environment: NodeJS.ProcessEnv
+  /** The agent's umask, as octal digits. Defaults to the daemon's. */
+  umask?: string | undefined
+  /** Place to start the agent in. If that fails, the agent starts without it. */
+  shelter?: Shelter | undefined
+}
+
+/**
+ * Launches the run in `run.json`. It may be called again after a crash at any point: no input is delivered twice, and a
+ * second launcher for one run exits at once.
+ * @throws the system error if the launcher cannot be started
+ */
+export async function launch(agent: Agent, { environment, umask, shelter }: LaunchOptions): Promise<void> {
+  const { folder, record, run, runtime } = agent
+  const { spec } = record
+  const plan = runtime.launch(spec, {
+    path: keepProgram(agent),
+    dir: folder.dir,
+    ...(run.session && {
+      session: {
+        ...run.session,
+        resumeTurn: run.run > 1 && (spec.restart?.resume_turn === true || run.resume_turn === true),
+      },
+    }),
+  })
+  for (const [name, text] of Object.entries(plan.files)) writeAtomic(join(folder.dir, name), text)
+  writeAtomic(folder.launcher, launchScript)
+  // The agent opens it too; here it is made, so that it can be watched before there is anything in it.
+  agent.journal.create()
+
+  putFirst(agent)
+  const { lease } = spec
+  const leased = lease && lease.action !== 'keep'
+  if (leased) renewLease(agent)
+  const args = [
+    folder.launcher,
+    folder.real,
+    String(run.run),
+    bootId(),
+    leased ? String(lease.after_s) : '0',
+    lease?.action ?? 'keep',
+    runtime.statePattern,
+    runtime.idlePattern,
+    runtime.tasksPattern,
+    runtime.noTasksPattern,
+    ...plan.argv,
+  ]
+  const marks = { [AGENT_FOLDER]: folder.real, [RUN_MARK]: markOf(agent) }
+  writeAtomic(folder.environment, ownEnvironment({ ...spec.env, ...plan.env, ...marks }, umask))
+  const env = { ...environment, ...marks }
+  const bare: Spawned = { argv: ['/bin/sh', ...args], env, cwd: spec.cwd }
+  if (shelter && !isLaunched(agent)) {
+    const name = shelterName(agent)
+    note(agent, name)
+    const sheltered = { cwd: spec.cwd, ...shelter.command(bare.argv, env, name) }
+    if (await startsWithin(SHELTER_MS, sheltered, () => isLaunched(agent))) return
+    note(agent, undefined)
+  }
+  await start(bare)
+}
+
+/** Puts the first input of a run. @throws the file system's error */
+export function putFirst({ inbox, record, run, runtime }: Agent) {
+  const { prompt } = record.spec
+  inbox.put(runtime.initialize(run.initialize_id), { first: true })
+  if (run.prompt_id && run.run === 1 && prompt !== undefined) inbox.put(runtime.prompt(run.prompt_id, prompt))
+}
+
+interface Spawned {
+  argv: [file: string, ...args: string[]]
+  env: NodeJS.ProcessEnv
+  cwd: string
+}
+
+/** @throws the system error */
+async function start({ argv: [file, ...args], env, cwd }: Spawned): Promise<ChildProcess> {
+  // A separate session and process group keep signals to the daemon's terminal or group away from the agent.
+  const child = spawn(file, args, { cwd, env, detached: true, stdio: 'ignore' })
+  await new Promise<void>((resolve, reject) => {
+    child.once('spawn', resolve)
+    child.once('error', reject)
+  })
+  child.unref()
+  return child
+}
+
+/** Starts a program through a wrapper, which may fail or hang. @returns whether the program started in time */
+async function startsWithin(ms: number, spawned: Spawned, hasCome: () => boolean): Promise<boolean> {
+  const child = await start(spawned).catch(() => undefined)
+  for (let waited = 0; child && waited < ms && !hasCome(); waited += SHELTER_STEP_MS) {
+    if (child.exitCode !== null || child.signalCode !== null) break
+    await sleep(SHELTER_STEP_MS)
+  }
+  if (hasCome()) return true
+  child?.kill('SIGTERM')
+  return false
+}
+
+/** Returns a shelter name with a hash of the folder: agents of two state folders may have the same id. */
+function shelterName({ id, folder, run }: Agent) {
+  const hash = createHash('sha256').update(folder.dir).digest('hex').slice(0, 8)
+  return `fomular-agent-${id}-${hash}-${run.run}`
+}
+
+/** Returns the secret of the agent's present run, which is written to disk before any process carries it. */
+function markOf(agent: Agent): string {
+  const mark = agent.run.mark ?? newMark()
+  if (agent.run.mark === undefined) {
+    agent.run = { ...agent.run, mark }
+    writeAtomic(agent.folder.run, JSON.stringify(agent.run))
+  }
+  return mark
+}
+
+/** Records the shelter before it is created, so that a later daemon knows where the agent is. */
+function note(agent: Agent, shelter: string | undefined) {
+  const { shelter: _, ...run } = agent.run
+  agent.run = shelter === undefined ? run : { ...run, shelter }
+  writeAtomic(agent.folder.run, JSON.stringify(agent.run))
+}
+
+export const initializeId = (agentId: string, commandId: string, run: number) =>
+  uuidFrom('initialize', agentId, commandId, run)
+
+/** Tells the agent's launcher that a daemon is connected. */
+export function renewLease(agent: Agent) {
+  const fd = openOwnPlain(agent.folder.lease, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW)
+  try {
+    // Always as many bytes.
+    writeSync(fd, `${Date.now()}\n`)
+  } finally {
+    closeSync(fd)
+  }
+}

@@ -1,0 +1,101 @@
+import { randomBytes } from 'node:crypto'
+import { lstatSync } from 'node:fs'
+import * as z from 'zod/mini'
+import { readOwned } from '../../platform/open-owned.ts'
+import type { ProcessIdentity } from '../../platform/process-identity.ts'
+import { environmentOf, ownUid, userOf } from '../../platform/process-list.ts'
+import { realPath } from '../../platform/real-path.ts'
+import type { Agent } from '../agent.ts'
+import { agentFolder } from '../disk/folder.ts'
+import { ProcessRecord, type RunRecord } from '../disk/records.ts'
+
+/**
+ * Variable in the environment of an agent's processes: the agent's folder. Any program can set it, so it proves
+ * nothing.
+ */
+export const AGENT_FOLDER = 'FOMULAR_AGENT'
+/** Variable in the environment of an agent's processes: the secret of their run, which the folder records. */
+export const RUN_MARK = 'FOMULAR_AGENT_MARK'
+
+const MARK_BYTES = 16
+/** Maximum number of earlier runs whose marks still count. */
+const EARLIER = 8
+/** Maximum size of a record that is read for its marks, in bytes. */
+const RECORD_BYTES = 1024 * 1024
+
+/** Facts that identify the processes of one agent. */
+export interface Signs {
+  /** The agent's folder, with links resolved. */
+  dir: string
+  /** Id of the agent's user. Other users' processes never count as the agent's. */
+  user: number
+  /** Secrets that its processes carry. Empty for an agent that an earlier version started. */
+  marks: readonly string[]
+  /** Launcher, agent and feeder. */
+  processes: readonly ProcessIdentity[]
+}
+
+type Marks = Pick<RunRecord, 'mark' | 'earlier_marks'>
+/** The parts of an agent that its marks depend on. */
+export type Marked = Pick<Agent, 'folder' | 'run'>
+
+export const newMark = () => randomBytes(MARK_BYTES).toString('hex')
+
+const marksOf = ({ mark, earlier_marks = [] }: Marks): string[] =>
+  mark === undefined ? earlier_marks : [...earlier_marks, mark]
+
+/** Returns the earlier marks for the record of the run after this run. */
+export const earlierMarks = (run: Marks): Marks => {
+  const marks = marksOf(run).slice(-EARLIER)
+  return marks.length > 0 ? { earlier_marks: marks } : {}
+}
+
+/** Returns the signs of an agent of this daemon. Works even if the agent's folder is gone. */
+export function signsOf({ folder, run, process }: Marked & Pick<Agent, 'process'>): Signs {
+  const processes = process ? [process.launcher, process.agent, process.feeder] : []
+  return { dir: folder.real, user: ownUid(), marks: marksOf(run), processes }
+}
+
+const MarkRecord = z.object({ mark: z.optional(z.string()), earlier_marks: z.optional(z.array(z.string())) })
+
+/**
+ * Reads the signs that an agent's folder records.
+ * @param dir any path; it comes from another program and is untrusted
+ * @returns undefined if it is not a folder of this user, or others can write to it
+ */
+export function readSigns(dir: string, user: number): Signs | undefined {
+  try {
+    const found = lstatSync(dir)
+    if (!found.isDirectory() || found.uid !== user || (found.mode & 0o022) !== 0) return undefined
+  } catch {
+    return undefined
+  }
+  const folder = agentFolder(dir)
+  const processes = recordAt(folder.process, ProcessRecord)
+  return {
+    dir: folder.real,
+    user,
+    marks: marksOf(recordAt(folder.run, MarkRecord) ?? {}),
+    processes: processes ? [processes.launcher, processes.agent, processes.feeder] : [],
+  }
+}
+
+function recordAt<T>(path: string, schema: z.ZodMiniType<T>): T | undefined {
+  try {
+    return schema.safeParse(JSON.parse(readOwned(path, RECORD_BYTES) ?? '')).data
+  } catch {
+    return undefined
+  }
+}
+
+/** Reports whether a process that names the agent's folder also carries one of the agent's marks. */
+export const carries = ({ marks }: Pick<Signs, 'marks'>, mark: string | undefined) =>
+  mark !== undefined && marks.includes(mark)
+
+/** Reports whether a process belongs to this agent. If the run has no mark, the folder and user decide. */
+export function isMarked(pid: number, { folder, run }: Marked): boolean {
+  const variable = environmentOf(pid)
+  const named = variable?.(AGENT_FOLDER)
+  if (named === undefined || realPath(named) !== folder.real || userOf(pid) !== ownUid()) return false
+  return run.mark === undefined || variable?.(RUN_MARK) === run.mark
+}

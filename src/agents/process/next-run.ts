@@ -1,0 +1,78 @@
+import type { Agent } from '../agent.ts'
+import type { RunRecord, SpecRecord } from '../disk/records.ts'
+import { uuidFrom } from '../events/ids.ts'
+import { ownUser } from './foreign-run.ts'
+import { initializeId } from './launch.ts'
+import { earlierMarks } from './marks.ts'
+import { firstSession } from './sessions.ts'
+
+/** Returns the first run of a new agent. */
+export function firstRun(record: SpecRecord, program: string): RunRecord {
+  const { agent_id, command_id, created_at, spec } = record
+  return {
+    version: 1,
+    run: 1,
+    command_id,
+    program,
+    ...ownUser(),
+    launched_at: created_at,
+    initialize_id: initializeId(agent_id, command_id, 1),
+    session: firstSession(record),
+    restarts: [],
+    ...(spec.prompt !== undefined && { prompt_id: uuidFrom('prompt', agent_id, command_id) }),
+  }
+}
+
+export interface NextRun {
+  /** Id of the command; undefined if the daemon itself starts the run. */
+  commandId: string | undefined
+  program: string
+  session: NonNullable<RunRecord['session']>
+  /** Time of the start (ISO 8601). */
+  at: string
+  /** Number of bytes that earlier runs have written to stderr. */
+  stderrFrom: number
+  /** True if this machine continues turns that the daemon itself has interrupted. */
+  resumeTurns: boolean
+}
+
+/** Returns the run that follows an agent's last one. */
+export function nextRun(
+  { id, run, record, snapshot }: Agent,
+  { commandId, program, session, at, stderrFrom, resumeTurns }: NextRun,
+): RunRecord {
+  const number = run.run + 1
+  const { restart } = record.spec
+  const byPolicy = commandId === undefined && !run.recall
+  const goesOn = restart?.resume_turn === true || (run.recall !== undefined && resumeTurns)
+  return {
+    version: 1,
+    run: number,
+    program,
+    ...ownUser(),
+    launched_at: at,
+    initialize_id: initializeId(id, commandId ?? at, number),
+    session,
+    stderr_from: stderrFrom,
+    ...earlierMarks(run),
+    restarts: byPolicy ? [...run.restarts.slice(-(restart?.max_per_hour ?? 0)), at] : run.restarts,
+    ...(commandId !== undefined && { command_id: commandId }),
+    ...(goesOn && { resume_turn: true }),
+    ...(commandId === undefined && !goesOn && interrupted(snapshot)),
+  }
+}
+
+const REASONS: Partial<Record<string, string>> = {
+  rebooted: 'the machine went down',
+  killed: 'its process was killed',
+  lost: 'its process was lost',
+}
+
+/** Returns why the last turn broke off. A run that had no turn passes on the reason of the run before. */
+function interrupted({ interrupted, turn_interrupted, exit }: Agent['snapshot']) {
+  const why = interrupted ? reason(exit) : turn_interrupted
+  return why !== undefined && { turn_interrupted: why }
+}
+
+const reason = (exit: Agent['snapshot']['exit']) =>
+  `Its turn was interrupted: ${exit?.detail ?? `${REASONS[exit?.reason ?? ''] ?? 'its process ended'}.`}`

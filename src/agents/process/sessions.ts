@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto'
+import { identify } from '../../platform/process-identity.ts'
+import { commandLines, ownUid, userOf } from '../../platform/process-list.ts'
+import type { Agent } from '../agent.ts'
+import { CommandFailure } from '../command-failure.ts'
+import type { RunRecord, SpecRecord } from '../disk/records.ts'
+import type { RuntimeAdapter } from '../runtimes/runtime.ts'
+import { ownUser } from './foreign-run.ts'
+
+type Session = NonNullable<RunRecord['session']>
+
+/**
+ * Returns the session for an agent's next run: the requested session, or else the agent's last session, or else
+ * the session from its start command.
+ * @throws CommandFailure
+ */
+export function nextSession(agent: Agent, asked: string | undefined): Session {
+  const { snapshot, run, record, isReady } = agent
+  // A requested session may be from anywhere; the runtime reports whether it exists.
+  if (asked !== undefined && asked !== snapshot.session_id) return { id: asked, mode: 'resume' }
+  if (snapshot.session_id !== undefined) {
+    checkSessionUser(agent, snapshot.session_id)
+    return { id: snapshot.session_id, mode: 'resume' }
+  }
+  // The runtime never saved a new session without a turn, so it cannot be resumed.
+  if (isReady && run.session && run.session.mode !== 'new') return run.session
+  return firstSession(record)
+}
+
+/** Returns the session that a new agent begins with. */
+export const firstSession = ({ spec }: SpecRecord): Session =>
+  spec.session
+    ? { id: spec.session.resume, mode: spec.session.fork ? 'fork' : 'resume' }
+    : { id: randomUUID(), mode: 'new' }
+
+/**
+ * Checks that the session belongs to this user: a runtime keeps sessions in its user's home.
+ * @throws CommandFailure
+ */
+function checkSessionUser({ run }: Agent, id: string) {
+  const { user } = ownUser()
+  if (run.user === undefined || run.user === user) return
+  throw new CommandFailure(
+    'no_session',
+    `Session ${id} belongs to ${run.user}, but this daemon runs as ${user ?? 'another user'}.`,
+    { remedy: `Start a new agent, or run the daemon as ${run.user} again.` },
+  )
+}
+
+/**
+ * Returns the session that a running agent's process has open or is about to open. It changes with `/clear`. A fork
+ * reports its session at its first turn.
+ */
+function openSession({ snapshot, run, isReady }: Agent): string | undefined {
+  const begunIn = run.session?.mode === 'fork' ? undefined : run.session?.id
+  return (isReady ? snapshot.session_id : undefined) ?? begunIn
+}
+
+/**
+ * Checks that none of these agents has the session open, or is about to open it.
+ * @param resuming agents that are being resumed, with the sessions they will have open
+ * @throws CommandFailure naming the agent
+ */
+export function checkSession(
+  agents: Iterable<Agent>,
+  resuming: ReadonlyMap<Agent, { sessionId: string }>,
+  sessionId: string,
+  except?: Agent,
+) {
+  for (const agent of agents) {
+    if (agent === except) continue
+    const open = agent.hasEnded ? resuming.get(agent)?.sessionId : openSession(agent)
+    if (open === sessionId) throw sessionInUse(`Agent ${agent.id} is running in session ${sessionId}.`)
+  }
+}
+
+/**
+ * Checks that no process outside this daemon has the session open, such as a terminal or another daemon's agent. A
+ * runtime does not notice two processes in one session, which would corrupt each other's work. For a process without a
+ * record, the session in its arguments counts.
+ * @param env environment of the new run
+ * @param agents this daemon's agents, whose open sessions are known from their journals
+ * @throws CommandFailure naming the process
+ */
+export function checkSessionElsewhere(
+  runtime: RuntimeAdapter,
+  sessionId: string,
+  env: NodeJS.ProcessEnv,
+  agents: Iterable<Agent>,
+) {
+  const processes = commandLines().filter(({ argv }) => !isLauncher(argv) && !isOrder(argv))
+  const open = runtime.openSessions(
+    env,
+    processes.map(({ pid }) => pid),
+  )
+  const own = new Set([...agents].map((agent) => (agent.hasEnded ? undefined : agent.process?.agent.pid)))
+  const isIn = ({ pid, argv }: { pid: number; argv: string[] }) => {
+    const { sessionId: said, start } = open.get(pid) ?? {}
+    // A record of an earlier process with the same pid says nothing.
+    if (said !== undefined && (start === undefined || start === identify(pid)?.start))
+      return said === sessionId
+    return !own.has(pid) && runtime.isInSession(argv, sessionId)
+  }
+  // Sessions are in a user's home, so another user's process must not block this user's sessions.
+  const other = processes.find((each) => isIn(each) && [ownUid(), 0].includes(userOf(each.pid) ?? ownUid()))
+  if (other) throw sessionInUse(`Process ${other.pid} is running in session ${sessionId}.`)
+}
+
+/** Recognizes a launcher, which has its agent's arguments and ends shortly after its agent. */
+const isLauncher = (argv: string[]) => argv[1]?.endsWith('/launch.sh')
+
+/** Recognizes `agent start --resume SESSION` of this program, also after `sudo`, `timeout` or `npx`. */
+const isOrder = (argv: string[]) => argv.some((arg, i) => arg === 'agent' && argv[i + 1] === 'start')
+
+const sessionInUse = (message: string) =>
+  new CommandFailure('session_in_use', message, {
+    path: 'spec.session.resume',
+    remedy: 'Stop it, or fork the session.',
+  })

@@ -1,0 +1,198 @@
+import { sleep } from '../../platform/clock.ts'
+import { isAlive, type ProcessIdentity } from '../../platform/process-identity.ts'
+import { type Listed, listProcesses, ownUid, seesAnother } from '../../platform/process-list.ts'
+import { realPath } from '../../platform/real-path.ts'
+import { AGENT_FOLDER, carries, RUN_MARK, readSigns, type Signs } from './marks.ts'
+import { signal, terminate } from './terminate.ts'
+
+/** Time between SIGTERM and SIGKILL, in ms. */
+const GRACE_MS = 500
+const STEP_MS = 25
+/** Maximum number of searches: processes may start others while they are being ended. */
+const ROUNDS = 5
+/** Delay before a search, in ms. A search takes milliseconds, so agents that end at the same time share one. */
+const GATHER_MS = 50
+
+/** Processes by the folder of their agent, with links resolved. */
+type ByFolder = Map<string, ProcessIdentity[]>
+
+export interface AgentProcesses {
+  /**
+   * Processes that are proven to be the agent's: they carry a secret that its folder records, are recorded there by pid
+   * and start time, or descend from such a process. All belong to one user.
+   */
+  proven: ByFolder
+  /** Processes that name an agent's folder without proof: the folder is gone, or records another secret. */
+  unproven: ByFolder
+}
+
+/**
+ * Finds the processes of all agents of a user. It does not find processes that have dropped their environment and lost
+ * their parents, or have switched to another user. A process in a container belongs to another daemon, even if its
+ * folder has the same path.
+ */
+export function agentProcesses(user = ownUid()): AgentProcesses {
+  const all = processesOfUser(user)
+  const records = new Records(user)
+  for (const listed of all.values()) records.read(listed)
+  const owners = ownersOf(all, records)
+  const found: AgentProcesses = { proven: byFolder(owners), unproven: new Map() }
+  for (const listed of all.values()) {
+    const named = owners.has(listed) ? undefined : records.read(listed)
+    if (named !== undefined && !seesAnother(listed.pid, named)) add(found.unproven, named, listed)
+  }
+  return found
+}
+
+/** Finds the processes of some agents of a user, like `agentProcesses`. */
+function processesOfAgents(user: number, agents: Iterable<Signs>): ByFolder {
+  return byFolder(ownersOf(processesOfUser(user), new Records(user, agents)))
+}
+
+function processesOfUser(user: number): Map<number, Listed> {
+  const processes = listProcesses(AGENT_FOLDER, RUN_MARK).filter((listed) => listed.user === user)
+  const all = new Map(processes.map((each) => [each.pid, each]))
+  // An agent may have started this daemon itself.
+  all.delete(process.pid)
+  return all
+}
+
+/** Returns the folders of known agents by their processes and descendants. */
+function ownersOf(all: Map<number, Listed>, records: Records): Map<Listed, string> {
+  const owners = new Map<Listed, string>()
+  const below = new Map<number, Listed[]>()
+  for (const listed of all.values()) {
+    const owner = records.ownerOf(listed)
+    if (owner !== undefined) owners.set(listed, owner)
+    for (const above of new Set([listed.parent, listed.leader])) put(below, above, listed)
+  }
+  // The loop also visits entries that are added during it.
+  for (const [{ pid }, owner] of owners)
+    for (const listed of below.get(pid) ?? []) {
+      if (owners.has(listed)) continue
+      // An agent's program may have started another daemon with its own agents.
+      records.read(listed)
+      owners.set(listed, records.ownerOf(listed) ?? owner)
+    }
+  return owners
+}
+
+function byFolder(owners: Map<Listed, string>): ByFolder {
+  const found: ByFolder = new Map()
+  for (const [listed, dir] of owners) add(found, dir, listed)
+  return found
+}
+
+const add = (to: ByFolder, dir: string, { pid, start, boot_id }: ProcessIdentity) =>
+  put(to, dir, { pid, start, boot_id })
+
+function put<K, V>(to: Map<K, V[]>, key: K, value: V) {
+  const known = to.get(key)
+  if (known) known.push(value)
+  else to.set(key, [value])
+}
+
+/** Finds a process's agent by the records in agents' folders. */
+class Records {
+  readonly #user: number
+  readonly #signs = new Map<string, Signs | undefined>()
+  /** Folders by the processes that they record. */
+  readonly #recorded = new Map<string, string>()
+  /** Paths of folders as processes name them, with their resolved paths. */
+  readonly #real = new Map<string, string>()
+
+  /** @param known signs to use instead of the records in these agents' folders */
+  constructor(user: number, known: Iterable<Signs> = []) {
+    this.#user = user
+    for (const signs of known) this.#learn(signs.dir, signs)
+  }
+
+  /** Reads the folder that a process names, once. @returns its path with links resolved */
+  read({ variables: [folder] }: Listed): string | undefined {
+    const dir = this.#realPath(folder)
+    if (dir !== undefined && !this.#signs.has(dir)) this.#learn(dir, readSigns(dir, this.#user))
+    return dir
+  }
+
+  /** Returns the folder of a process's agent, if the agent is known. */
+  ownerOf({ variables: [folder, mark], ...listed }: Listed): string | undefined {
+    const dir = this.#realPath(folder)
+    const signs = dir === undefined ? undefined : this.#signs.get(dir)
+    return signs && carries(signs, mark) ? dir : this.#recorded.get(keyOf(listed))
+  }
+
+  #learn(dir: string, signs: Signs | undefined) {
+    this.#signs.set(dir, signs)
+    for (const process of signs?.processes ?? []) this.#recorded.set(keyOf(process), dir)
+  }
+
+  /** Resolves links, since earlier versions set the variable to a path that may contain links. */
+  #realPath(path: string | undefined): string | undefined {
+    if (!path?.startsWith('/')) return undefined
+    const real = this.#real.get(path) ?? realPath(path)
+    this.#real.set(path, real)
+    return real
+  }
+}
+
+const keyOf = ({ pid, start, boot_id }: ProcessIdentity) => `${pid} ${start} ${boot_id}`
+
+interface Look {
+  agents: Map<string, Signs>
+  found: Promise<ByFolder>
+}
+
+/** The next search of each user's processes. */
+const looks = new Map<number, Look>()
+let pauseMs = GATHER_MS
+
+/** Returns the processes of an agent after a short delay. One search serves all calls during the delay. */
+async function processesSoon(signs: Signs): Promise<ProcessIdentity[]> {
+  const { user, dir } = signs
+  const look = looks.get(user) ?? { agents: new Map(), found: sleep(pauseMs).then(() => take(user)) }
+  looks.set(user, look)
+  look.agents.set(dir, signs)
+  return (await look.found).get(dir) ?? []
+}
+
+function take(user: number): ByFolder {
+  const { agents } = looks.get(user)!
+  looks.delete(user)
+  const start = performance.now()
+  const found = processesOfAgents(user, agents.values())
+  pauseMs = Math.max(GATHER_MS, 2 * (performance.now() - start))
+  return found
+}
+
+/** Returns the processes of one agent. */
+export const processesOf = (signs: Signs): ProcessIdentity[] =>
+  processesOfAgents(signs.user, [signs]).get(signs.dir) ?? []
+
+export interface EndOptions {
+  /** Pids of processes that are about to end by themselves and get no SIGTERM. */
+  spared?: number[]
+  /** User whose processes to end. Processes that have switched to another user are left alone. */
+  user?: number
+}
+
+/** Ends processes with SIGTERM, and with SIGKILL those that are still alive `GRACE_MS` later. */
+export async function endProcesses(
+  processes: ProcessIdentity[],
+  { spared = [], user }: EndOptions = {},
+): Promise<void> {
+  for (const process of processes) if (!spared.includes(process.pid)) terminate(process, user)
+  for (let waited = 0; waited < GRACE_MS && processes.some(isAlive); waited += STEP_MS) await sleep(STEP_MS)
+  for (const process of processes) signal(process, 'SIGKILL', user)
+}
+
+/** Ends every process of an agent. @returns the number of processes, without the spared ones */
+export async function endStrays(signs: Signs, spared: number[] = []): Promise<number> {
+  let count = 0
+  for (let round = 0; round < ROUNDS; round++) {
+    const found = await processesSoon(signs)
+    if (found.length === 0) return count
+    count += found.filter(({ pid }) => !spared.includes(pid)).length
+    await endProcesses(found, { spared, user: signs.user })
+  }
+  return count
+}

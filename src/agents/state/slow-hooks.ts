@@ -1,0 +1,12 @@
+import type { Agent } from '../agent.ts'
+import { problemsOf } from './problems.ts'
+
+const told = new WeakMap<Agent, number>()
+
+/** Sends the agent's status if the number of its problems changes with time alone: no event reports a slow hook. */
+export function checkHooks(agent: Agent, now: number) {
+  const count = agent.hasEnded ? 0 : problemsOf(agent.snapshot, now).length
+  if (count === (told.get(agent) ?? 0)) return
+  told.set(agent, count)
+  agent.touch()
+}

@@ -1,0 +1,96 @@
+import { shorten } from '../../protocol/check.ts'
+import { AgentStatus, Limits, type PermissionRequest } from '../../protocol/index.ts'
+import type { Generations } from '../disk/generations.ts'
+import type { Inbox } from '../disk/inbox.ts'
+import type { ProcessRecord, RunRecord, Snapshot, SpecRecord } from '../disk/records.ts'
+import { programProblem } from '../process/program-gone.ts'
+import { weightOf } from './json-weight.ts'
+import { fitPending } from './pending.ts'
+import { problemsOf } from './problems.ts'
+
+/** Maximum length of a tool's input in a status, in characters of JSON. */
+const STATUS_INPUT_CHARS = 16 * 1024
+
+/** The parts of an agent that its status is made from. */
+interface Described {
+  id: string
+  revision: number
+  record: SpecRecord
+  run: RunRecord
+  snapshot: Readonly<Snapshot>
+  hasEnded: boolean
+  isReady: boolean
+  process: ProcessRecord | undefined
+  inbox: Inbox
+  generations: Generations
+  begin: number
+  acked: number
+  heldUntil: number | undefined
+  launching: { queuedSince?: string | undefined; slow?: true }
+}
+
+/** Returns an agent's status for its server. Texts from the agent are cut to the protocol's limits. */
+export function statusOf(agent: Described, now: number): AgentStatus {
+  const status = shorten(AgentStatus, described(agent, now))
+  if (status.pending.length === 0) return status
+  return fitPending(status, Limits.status_bytes - weightOf({ ...status, pending: [] }))
+}
+
+function described(agent: Described, now: number): AgentStatus {
+  const { snapshot, record, run, hasEnded, inbox, generations, heldUntil, launching } = agent
+  const problems = hasEnded ? [] : [...problemsOf(snapshot, now), ...programProblem(agent)]
+  const pid = hasEnded ? undefined : agent.process?.agent.pid
+  const sessionId = snapshot.session_id ?? launchedIn(agent)
+  return {
+    agent_id: agent.id,
+    revision: agent.revision,
+    state: snapshot.state,
+    since: snapshot.since,
+    runtime: record.spec.runtime,
+    cwd: record.spec.cwd,
+    run: run.run,
+    pending: snapshot.pending.map(forStatus),
+    ...(snapshot.pending_omitted && { pending_omitted: snapshot.pending_omitted }),
+    undelivered_prompts: inbox.unsettledCount,
+    begin: agent.begin,
+    acked: agent.acked,
+    end: snapshot.offset,
+    ...(generations.current !== undefined && { journal: generations.current }),
+    ...(record.spec.title && { title: record.spec.title }),
+    ...(pid && { pid }),
+    ...(sessionId && { session_id: sessionId }),
+    ...(snapshot.model && { model: snapshot.model }),
+    ...(snapshot.permission_mode && { permission_mode: snapshot.permission_mode }),
+    ...(snapshot.runtime_version && { runtime_version: snapshot.runtime_version }),
+    ...(snapshot.exit && { exit: snapshot.exit }),
+    ...(launching.queuedSince !== undefined && { queued: { since: launching.queuedSince } }),
+    ...(launching.slow &&
+      !hasEnded &&
+      !agent.isReady && { slow: { since: run.launched_at, detail: slowness(pid) } }),
+    ...(snapshot.turn_interrupted && { turn_interrupted: snapshot.turn_interrupted }),
+    ...(snapshot.turn_failed && { turn_failed: snapshot.turn_failed }),
+    ...(problems.length > 0 && { problems }),
+    ...(snapshot.failure && { failure: snapshot.failure }),
+    ...(snapshot.background_tasks && { background_tasks: snapshot.background_tasks }),
+    ...(snapshot.total_cost_usd !== undefined && { total_cost_usd: snapshot.total_cost_usd }),
+    ...(heldUntil && { restart_held_until: new Date(heldUntil).toISOString() }),
+  }
+}
+
+const slowness = (pid: number | undefined) =>
+  pid === undefined
+    ? 'Its launcher was started, but its process does not exist yet.'
+    : `Process ${pid} is running but not ready yet; session start hooks and MCP servers can delay it.`
+
+/** Returns the session that an agent was started with, until it reports one. Only a fork knows its new session. */
+function launchedIn({ run, record, isReady, hasEnded }: Described): string | undefined {
+  if (isReady || !hasEnded) return run.session?.mode === 'fork' ? undefined : run.session?.id
+  const { session } = record.spec
+  return session?.fork ? undefined : session?.resume
+}
+
+/** Omits a long input, such as the contents of a file: a status is sent often. */
+function forStatus(request: PermissionRequest): PermissionRequest {
+  if (JSON.stringify(request.input).length <= STATUS_INPUT_CHARS) return request
+  return { ...request, input: {}, input_omitted: true }
+}

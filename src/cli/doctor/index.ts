@@ -1,0 +1,61 @@
+import { Command } from 'commander'
+import { EXIT } from '../../platform/exit-codes.ts'
+import { withDaemonFlags } from '../daemon-flags.ts'
+import { connectDaemon, WHICH } from '../local/index.ts'
+import { askLine } from '../prompt.ts'
+import type { Finding } from '../render/finding.ts'
+import { isInteractive, print, printJson, stdoutColors } from '../terminal.ts'
+
+const HELP = `
+Checks everything a daemon needs, with the configuration that a daemon started here would have. If a daemon
+is running, \`doctor\` reports what that daemon sees, and each difference from this shell. Exit code 1 if
+something must be fixed.
+${WHICH}
+
+With --fix, it ends orphaned processes that agents left behind. Without --fix, it offers this on a terminal.
+It identifies them by their ancestors and by a secret that they carry, recorded in the agent's folder.
+Processes that only mention an agent, and processes of other users, are listed but not ended.
+
+Examples:
+  $ fomular-daemon doctor
+  $ fomular-daemon doctor --fix
+  $ fomular-daemon doctor --server-url wss://os.example.com --key-file ~/.fomular/key`
+
+export function doctorCommand(): Command {
+  return withDaemonFlags(
+    new Command('doctor')
+      .description('find problems on this machine and how to fix them')
+      .addHelpText('after', HELP),
+  )
+    .option('--fix', 'end orphaned processes that agents left behind')
+    .option('--json', 'print one JSON object')
+    .action(doctor)
+}
+
+async function doctor({ json, fix, ...flags }: Record<string, string | boolean>) {
+  const [{ examine }, { clearStrays }, { findingText }] = await Promise.all([
+    import('./examine.ts'),
+    import('./strays.ts'),
+    import('../render/finding.ts'),
+  ])
+  const show = (found: Finding[]) =>
+    print(found.map((finding) => findingText(finding, stdoutColors())).join('\n'))
+  const connected = await connectDaemon({
+    ...(typeof flags.stateDir === 'string' && { stateDir: flags.stateDir }),
+    json: json === true,
+    env: typeof flags.config === 'string' ? { ...process.env, FOMULAR_CONFIG: flags.config } : process.env,
+  })
+  let findings = await examine(flags, process.env, connected)
+  const found = findings.find(({ strays }) => strays !== undefined)
+  const asks = found !== undefined && !fix && !json && isInteractive()
+  if (asks) show(findings)
+  if (found?.strays && (fix || (asks && /^y(es)?$/i.test(await askLine('End them? [y/N] '))))) {
+    const cleared = await clearStrays(found.strays)
+    findings = findings.map((finding) => (finding === found ? cleared : finding))
+    if (asks) show([cleared])
+  }
+  const ok = findings.every(({ level }) => level !== 'error')
+  if (json) printJson({ ok, findings, ...connected.facts })
+  else if (!asks) show(findings)
+  process.exitCode = ok ? EXIT.ok : EXIT.failure
+}

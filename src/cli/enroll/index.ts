@@ -1,0 +1,70 @@
+import { Command } from 'commander'
+import { cleanLine } from '../render/clean.ts'
+import { note, print, printJson } from '../terminal.ts'
+import type { Enrolled } from './enroll.ts'
+
+const HELP = `
+The token comes from FOMULAR_ENROLL_TOKEN, --token-file, or standard input. Create one on the hub's machine
+with \`fomular-daemon machine add\`. This machine generates its own key and sends only the hash. The server
+and the key file are written to the configuration file, so \`fomular-daemon\` then needs no flags. A machine
+that is already enrolled is left unchanged, unless you add --force.
+
+Examples:
+  $ FOMULAR_ENROLL_TOKEN=fet_… fomular-daemon enroll --server-url https://hub.example.com
+  $ fomular-daemon enroll --server-url https://hub.example.com --token-stdin < token`
+
+export interface EnrollOptions {
+  serverUrl: string
+  tokenFile?: string
+  tokenStdin?: boolean
+  keyFile?: string
+  withKey?: string
+  config?: string
+  caFile?: string
+  allowInsecure?: boolean
+  force?: boolean
+  json?: boolean
+}
+
+export function enrollCommand(): Command {
+  return new Command('enroll')
+    .description('connect this machine to a hub with a one-time token')
+    .requiredOption('--server-url <url>', 'hub to connect to')
+    .option('--token-file <file>', 'file with the token')
+    .option('--token-stdin', 'read the token from standard input')
+    .option('--with-key <file>', 'use the existing key in this file instead of a token')
+    .option('--key-file <file>', 'file to write the key to (default: key, next to the configuration file)')
+    .option(
+      '--config <file>',
+      'configuration file to write (default: FOMULAR_CONFIG, else ~/.fomular/config.toml)',
+    )
+    .option('--ca-file <file>', "certificate authority of the hub's certificate, PEM")
+    .option('--allow-insecure', 'allow a remote hub without TLS')
+    .option('--force', 'enroll again with a new key, even if enrolled here or at another hub')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', HELP)
+    .action(async (options: EnrollOptions) => {
+      const { enroll } = await import('./enroll.ts')
+      const done = await enroll(options)
+      if (options.json) return printJson(done)
+      print(outcome(done))
+      print(`Key:            ${done.key_file}`)
+      print(`Configuration:  ${done.config}`)
+      if (done.unbound !== undefined)
+        note(
+          `! The hub knows this machine by another key. To admit it with this key, run on the hub's machine: fomular-daemon hub key bind ${done.key_id} ${done.unbound}`,
+        )
+      if (done.already) return print('To enroll it again with a new key, add --force.')
+      print('Start the daemon with `fomular-daemon`. If it is already running, run `fomular-daemon restart`.')
+    })
+}
+
+function outcome({ server_url, name, already }: Enrolled): string {
+  const hub = server_url.replace(/^ws/, 'http')
+  const as = name === undefined ? '' : ` as ${cleanLine(name, 64)}`
+  // With --with-key, the hub was not contacted.
+  if (name === undefined && !already) return `This machine will connect to ${hub}.`
+  return already
+    ? `This machine is already enrolled at ${hub}${as}.`
+    : `This machine is enrolled at ${hub}${as}.`
+}

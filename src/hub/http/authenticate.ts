@@ -1,0 +1,68 @@
+import type { Context, MiddlewareHandler } from 'hono'
+import { visible } from '../../platform/visible-text.ts'
+import type { Trails } from '../audit/trail.ts'
+import { type Gate, tooManyFailures } from '../gate/gate.ts'
+import { HttpError } from '../http-error.ts'
+import { covers, routeOf } from '../registry/access.ts'
+import type { Caller, UserKeys } from '../registry/user-keys.ts'
+import type { OpenRequests } from './open-requests.ts'
+import { overHttp } from './request.ts'
+
+const callers = new WeakMap<Context, Caller>()
+
+/** Returns the caller of a request; undefined for requests that need no key. */
+export const callerOf = (c: Context): Caller | undefined => callers.get(c)
+
+export interface AuthenticateOptions {
+  people: UserKeys
+  trails: Trails
+  open: OpenRequests
+  gate: Gate
+}
+
+/** Returns the middleware that authenticates and authorizes requests. */
+export function authenticate({ people, trails, open, gate }: AuthenticateOptions): MiddlewareHandler {
+  return async (c, next) => {
+    const route = routeOf(c)
+    if (route === 'closed') throw new HttpError(403, 'forbidden', 'This request is not allowed for any key.')
+    if (route?.role === 'anyone' || (!route && !c.req.path.startsWith('/api/'))) return next()
+    const shown = c.req.header('authorization')
+    const caller = people.callerWith(shown)
+    if (!caller) {
+      if (shown !== undefined) {
+        trails.onDenied(c, route, 'unauthorized')
+        refuse(c, gate, 'user key')
+      }
+      c.header('www-authenticate', 'Bearer')
+      throw new HttpError(401, 'unauthorized', 'This request needs a user key.', {
+        remedy: 'Send it as `Authorization: Bearer KEY`.',
+      })
+    }
+    callers.set(c, caller)
+    try {
+      gate.admitClient(overHttp(c).incoming, caller.key_id)
+    } catch (error) {
+      trails.onDenied(c, route, 'too_many_clients')
+      throw error
+    }
+    if (route && !covers(caller.role, route.role)) {
+      trails.onDenied(c, route, 'forbidden')
+      throw new HttpError(
+        403,
+        'forbidden',
+        `This request needs a key with the role ${route.role}; ${visible(caller.name)} has the role ${caller.role}.`,
+        {
+          remedy: `Use another key, or ask an admin for one: \`fomular-daemon hub key create NAME --role ${route.role}\`.`,
+        },
+      )
+    }
+    open.watch(c, caller)
+    return next()
+  }
+}
+
+/** Counts an invalid key or token. @throws Fault if there were too many from this address */
+export function refuse(c: Context, gate: Gate, shown: 'user key' | 'enrollment token') {
+  const waitS = gate.refuse(overHttp(c).incoming, shown)
+  if (waitS > 0) throw tooManyFailures(waitS)
+}

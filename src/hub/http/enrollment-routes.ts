@@ -1,0 +1,64 @@
+import type { Context, Hono } from 'hono'
+import { EnrollCheck, EnrollRequest, EnrolmentRequest } from '../../protocol/index.ts'
+import type { Trails } from '../audit/trail.ts'
+import type { Gate } from '../gate/gate.ts'
+import { HttpError } from '../http-error.ts'
+import { routeOf } from '../registry/access.ts'
+import type { Enrollments } from '../registry/enrollments.ts'
+import { idOf } from '../registry/key-entry.ts'
+import { hashOf } from '../store/key-store.ts'
+import { callerOf, refuse } from './authenticate.ts'
+import { FORM_TYPE, jsonBody, limited, parse } from './request.ts'
+
+/** Maximum size of a request that needs no key, in bytes. */
+const OPEN_BODY_BYTES = 4096
+
+/** Adds the routes for enrollment tokens and for machines that enroll. */
+export function enrollmentRoutes(
+  app: Hono,
+  { enrolments, gate, trails }: { enrolments: Enrollments; gate: Gate; trails: Trails },
+) {
+  app.post('/enroll', limited(OPEN_BODY_BYTES), async (c) => {
+    const request = parse(EnrollRequest, await jsonBody(c, FORM_TYPE))
+    const { token, key_sha256, hostname, machine_id } = request
+    return withToken(c, () =>
+      enrolments.exchange(request, c.req.header('authorization'), (name, take) => {
+        const about = {
+          target: idOf(hashOf(token)),
+          ...(machine_id !== undefined && { machine_id }),
+          details: { name, hostname, key_id: idOf(key_sha256) },
+        }
+        return trails.enrolled(c, about, take)
+      }),
+    )
+  })
+  app.post('/enroll/check', limited(OPEN_BODY_BYTES), async (c) => {
+    const request = parse(EnrollCheck, await jsonBody(c, FORM_TYPE))
+    return withToken(c, () => enrolments.check(request))
+  })
+
+  app.get('/api/enrolments', (c) => c.json({ enrolments: enrolments.list() }))
+  app.post('/api/enrolments', async (c) => {
+    const made = enrolments.open(parse(EnrolmentRequest, await jsonBody(c)), callerOf(c)?.name)
+    trails.found(c, { target: idOf(hashOf(made.token)) })
+    return c.json(made, 201)
+  })
+  app.delete('/api/enrolments/:token_id', (c) => {
+    enrolments.cancel(c.req.param('token_id'))
+    return c.json({})
+  })
+
+  /** Answers with the result of `use`; counts and records an invalid token. @throws Fault */
+  async function withToken(c: Context, use: () => object | Promise<object>) {
+    try {
+      return c.json(await use())
+    } catch (error) {
+      if (error instanceof HttpError && error.error.code === 'token_invalid') {
+        const route = routeOf(c)
+        if (route !== 'closed') trails.onDenied(c, route, 'token_invalid')
+        refuse(c, gate, 'enrollment token')
+      }
+      throw error
+    }
+  }
+}

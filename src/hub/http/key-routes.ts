@@ -1,0 +1,106 @@
+import type { Context, Hono } from 'hono'
+import { visible } from '../../platform/visible-text.ts'
+import { BindRequest, type HubKey, KeyRequest, type NewKey, USER_ROLES } from '../../protocol/index.ts'
+import type { Trails } from '../audit/trail.ts'
+import { HttpError } from '../http-error.ts'
+import type { Switchboard } from '../machines/switchboard.ts'
+import { isUserRole } from '../registry/access.ts'
+import type { CommandQueue } from '../registry/command-queue.ts'
+import type { Keys } from '../registry/keys.ts'
+import type { UserKeys } from '../registry/user-keys.ts'
+import type { OpenRequests } from './open-requests.ts'
+import { jsonBody, parse } from './request.ts'
+
+export interface KeyContext {
+  /** Machine keys. */
+  keys: Keys
+  /** User keys. */
+  people: UserKeys
+  open: OpenRequests
+  commands: CommandQueue
+  switchboard: Switchboard
+  trails: Trails
+}
+
+/** True for a machine key that no machine has connected with yet. */
+export const isUnused = ({ role, local, used }: HubKey) => role === 'machine' && !local && !used
+
+/** Adds the routes for keys. */
+export function keyRoutes(app: Hono, { keys, people, open, commands, switchboard, trails }: KeyContext) {
+  app.get('/api/keys', (c) => c.json({ keys: [...keys.list(), ...people.list()] }))
+
+  app.post('/api/keys', async (c) => {
+    const { name, role, machine_id } = parse(KeyRequest, await jsonBody(c))
+    if (role === 'machine') return created(c, keys.make(name, machine_id))
+    if (!isUserRole(role))
+      throw new HttpError(400, 'invalid_command', `Unknown role ${visible(role)}.`, {
+        path: 'role',
+        remedy: `Use ${USER_ROLES.join(', ')} or machine.`,
+      })
+    if (people.has(name))
+      throw new HttpError(409, 'name_taken', `A user key named ${visible(name)} already exists.`, {
+        path: 'name',
+        remedy: 'Choose another name, or rotate or revoke the existing key.',
+      })
+    return created(c, people.make(name, role))
+  })
+
+  app.post('/api/keys/:key_id/bind', async (c) => {
+    const { machine_id } = parse(BindRequest, await jsonBody(c))
+    const { key_id, role, name } = named(c)
+    if (role !== 'machine')
+      throw new HttpError(409, 'key_of_people', `${visible(name)} is a user key, not a machine key.`)
+    const bound = keys.bind(key_id, machine_id)!
+    changed(c)
+    return c.json({ ...bound.key, revoked_keys: bound.revoked })
+  })
+
+  app.post('/api/keys/:key_id/rotate', (c) => {
+    const { key_id, role, name } = named(c)
+    const made = role === 'machine' ? keys.rotate(key_id) : people.rotate(key_id)
+    if (!made)
+      throw new HttpError(409, 'key_shared', `Several machines use the key ${visible(name)}.`, {
+        remedy: `Bind it to one machine first: \`fomular-daemon hub key bind ${key_id} MACHINE\`.`,
+      })
+    changed(c)
+    trails.found(c, { details: { new_key_id: made.key_id } })
+    return c.json(made, 201)
+  })
+
+  app.delete('/api/keys/:key_id', (c) => {
+    const { key_id, role, local } = named(c)
+    if (local && role !== 'machine')
+      throw new HttpError(
+        409,
+        'key_local',
+        "The hub's own user key cannot be revoked: it is the way back in.",
+        {
+          remedy: `Replace it: \`fomular-daemon hub key rotate ${key_id}\`.`,
+        },
+      )
+    if (role === 'machine') keys.remove(key_id)
+    else people.remove(key_id)
+    changed(c)
+    return c.json({ revoked_keys: 1 })
+  })
+
+  function created(c: Context, made: NewKey) {
+    trails.found(c, { target: made.key_id })
+    return c.json(made, 201)
+  }
+
+  function named(c: Context): HubKey {
+    const id = c.req.param('key_id') ?? ''
+    // User keys first: an enrolling machine chooses its hash and must not pass for a user.
+    const key = people.get(id) ?? keys.get(id)
+    if (key) return key
+    throw new HttpError(404, 'key_not_found', `Key ${visible(id)} not found.`)
+  }
+
+  /** Ends connections, commands, and requests of keys that are no longer accepted. */
+  function changed(c: Context) {
+    switchboard.recheck()
+    commands.withdraw()
+    open.recheck(c)
+  }
+}

@@ -1,0 +1,115 @@
+import type { ServerResponse } from 'node:http'
+import { setImmediate as others } from 'node:timers/promises'
+import type { Follower } from '../gate/followers.ts'
+import { shown } from '../registry/client-json.ts'
+
+/** Interval between keep-alives, in milliseconds: they let both ends and proxies detect a dead connection. */
+const HEARTBEAT_MS = 15_000
+
+/** Wakes a stream that waits for something to send. */
+export class WakeUp {
+  #rung = false
+  #wake: (() => void) | undefined
+
+  ring = () => {
+    this.#rung = true
+    this.#wake?.()
+  }
+
+  /** Waits up to `ms` for a ring. @returns true if the bell has rung since the last call */
+  async rung(ms: number, signal: AbortSignal): Promise<boolean> {
+    if (!this.#rung && !signal.aborted)
+      await new Promise<void>((resolve) => {
+        const finish = () => {
+          clearTimeout(timer)
+          signal.removeEventListener('abort', finish)
+          this.#wake = undefined
+          resolve()
+        }
+        const timer = setTimeout(finish, ms)
+        signal.addEventListener('abort', finish)
+        this.#wake = finish
+      })
+    const rung = this.#rung
+    this.#rung = false
+    return rung
+  }
+}
+
+/** A comment, which clients ignore. */
+export const KEEP_ALIVE = ':\n\n'
+
+export const message = (event: string, data: unknown, id?: string) =>
+  `event: ${event}\n${id === undefined ? '' : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`
+
+export interface EventSource {
+  bell: WakeUp
+  follower: Follower
+  /** Returns the messages to send now, or undefined at the end of the stream. */
+  next(): Promise<Iterable<string> | undefined>
+  release(): void
+}
+
+/**
+ * Sends server-sent events. Writes to the response directly, because a web stream would buffer. Calls `next`
+ * only once the client has received the previous messages and there is memory for more.
+ */
+export function eventStream(source: EventSource): Response {
+  const { response } = source.follower
+  response.writeHead(200, {
+    'content-type': 'text/event-stream',
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    // Otherwise proxies such as nginx buffer the events.
+    'x-accel-buffering': 'no',
+  })
+  if (response.req.method === 'HEAD') {
+    source.release()
+    response.end()
+  } else {
+    response.flushHeaders()
+    void write(source)
+  }
+  return new Response(null, { headers: ALREADY_SENT })
+}
+
+/** Tells the adapter between hono and Node that the response was already sent. */
+const ALREADY_SENT = { 'x-hono-already-sent': 'true' }
+
+async function write({ bell, follower, next, release }: EventSource) {
+  const { response } = follower
+  const read = async () => {
+    const messages = await next()
+    return messages && shown(messages)
+  }
+  const left = new AbortController()
+  response.once('close', () => left.abort())
+  // `destroyed` covers clients that left before the listener was added.
+  while (!left.signal.aborted && !response.destroyed) {
+    // Yield: a fast reader would otherwise keep this process busy.
+    await others()
+    const text = await follower.next(read).catch(() => undefined)
+    if (left.signal.aborted) break
+    if (!text) {
+      response.end()
+      break
+    }
+    if (text.length > 0) await taken(response, text, left.signal)
+    else if (!(await bell.rung(HEARTBEAT_MS, left.signal))) await taken(response, KEEP_ALIVE, left.signal)
+  }
+  release()
+}
+
+/** Writes the text. Resolves when it has left this process or the client is gone. */
+async function taken(response: ServerResponse, text: string | Buffer, left: AbortSignal) {
+  if (left.aborted || response.write(text)) return
+  await new Promise<void>((resolve) => {
+    const finish = () => {
+      response.off('drain', finish)
+      left.removeEventListener('abort', finish)
+      resolve()
+    }
+    response.once('drain', finish)
+    left.addEventListener('abort', finish)
+  })
+}

@@ -1,0 +1,150 @@
+import type { AnyEvent } from '../../protocol/index.ts'
+import type { Follower } from '../gate/followers.ts'
+import type { AgentRef, AgentRegistry } from '../registry/agent-registry.ts'
+import type { ChangeFeed } from '../registry/change-feed.ts'
+import type { MachineRegistry } from '../registry/machine-registry.ts'
+import { type EventId, formatEventId } from '../store/journal-line.ts'
+import type { JournalStore } from '../store/journal-store.ts'
+import { eventStream, KEEP_ALIVE, message, WakeUp } from './sse.ts'
+
+/**
+ * Maximum number of statuses in one write, and the number of characters after which no further one is added.
+ */
+const STATUSES_PER_WRITE = 100
+const WRITE_CHARS = 256 * 1024
+/**
+ * Maximum number of changed agents, and of removed agents, noted for one client. Beyond it, the client gets
+ * all agents again; after too many removals, the stream ends and the client reconnects.
+ */
+const DUE = 1000
+
+export interface StreamContext {
+  agents: AgentRegistry
+  machines: MachineRegistry
+  store: JournalStore
+  feed: ChangeFeed
+}
+
+export interface AgentStreamOptions {
+  /** The name of the agent's folder. */
+  key: string
+  after: EventId
+  /** Begins the stream. @throws Fault if there are too many */
+  follow(): Follower
+}
+
+/** Streams an agent's activity after `after`, and each changed status once the client has all activity. */
+export async function agentStream(
+  { agents, store, feed }: StreamContext,
+  { key, after, follow }: AgentStreamOptions,
+): Promise<Response> {
+  const bell = new WakeUp()
+  const log = store.log(key)
+  let at = await log.seek(after)
+  const follower = follow()
+  let changed = true
+  let over = agents.viewAt(key) === undefined
+  const release = feed.subscribe((change) => {
+    if (change.kind === 'closed') over = true
+    else if (!('key' in change) || change.key !== key) return
+    if (change.kind === 'agent_removed') over = true
+    if (change.kind === 'agent') changed = true
+    bell.ring()
+  })
+  return eventStream({
+    bell,
+    follower,
+    release,
+    async next() {
+      if (over) return undefined
+      if (at < log.size) {
+        const { events, next } = await log.read(at, after)
+        const isFurther = next > at
+        at = next
+        if (events.length > 0) return messagesOf(events)
+        // Yield to other streams during long ranges without events.
+        if (isFurther && at < log.size) return [KEEP_ALIVE]
+      }
+      const agent = changed && agents.viewAt(key)
+      changed = false
+      return agent ? [message('status', agent)] : []
+    },
+  })
+}
+
+function* messagesOf(events: AnyEvent[]) {
+  for (const event of events) yield message('activity', event, formatEventId(event))
+}
+
+/** Streams all machines and agents: first their current state, then each change. */
+export function hubStream({ agents, machines, feed }: StreamContext, follower: Follower): Response {
+  const bell = new WakeUp()
+  /** Changes to send; repeated changes of one machine or agent count once. */
+  const due = {
+    machine: new Set(machines.all().map(({ machine_id }) => machine_id)),
+    agent_removed: new Map<string, AgentRef>(),
+    agent: new Set<string>(),
+  }
+  /** Iterates over all agents. A list of them for each slow client could be too large. */
+  let all = agents.keys()[Symbol.iterator]()
+  let again = false
+  let over = false
+  const release = feed.subscribe((change) => {
+    if (change.kind === 'activity') return
+    if (change.kind === 'closed') over = true
+    else if (change.kind === 'machine') due.machine.add(change.machine_id)
+    else if (change.kind === 'agent') {
+      if (due.agent.size < DUE) due.agent.add(change.key)
+      else again = true
+    } else {
+      due.agent.delete(change.key)
+      // Skip agents that were never shown: a machine can create and remove any number of them.
+      if (!change.shown) return
+      if (due.agent_removed.size < DUE) due.agent_removed.set(change.key, change)
+      else over = true
+    }
+    bell.ring()
+  })
+  const views = {
+    machine: (id: string) => machines.get(id),
+    agent_removed(key: string) {
+      const { agent_id, machine_id } = due.agent_removed.get(key)!
+      return { agent_id, machine_id }
+    },
+    agent: (key: string) => agents.viewAt(key),
+  }
+  function* dueNow() {
+    for (const kind of ['machine', 'agent_removed', 'agent'] as const)
+      for (const id of due[kind].keys()) {
+        const view = views[kind](id)
+        due[kind].delete(id)
+        yield { kind, view }
+      }
+    for (;;) {
+      const { value, done } = all.next()
+      if (!done) yield { kind: 'agent', view: agents.viewAt(value) }
+      else if (!again) return
+      else {
+        again = false
+        all = agents.keys()[Symbol.iterator]()
+      }
+    }
+  }
+  return eventStream({
+    bell,
+    follower,
+    release,
+    next() {
+      if (over) return Promise.resolve(undefined)
+      const messages: string[] = []
+      let chars = 0
+      for (const { kind, view } of dueNow()) {
+        if (!view) continue
+        const text = message(kind, view)
+        chars += text.length
+        if (messages.push(text) === STATUSES_PER_WRITE || chars > WRITE_CHARS) break
+      }
+      return Promise.resolve(messages)
+    },
+  })
+}

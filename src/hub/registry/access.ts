@@ -1,0 +1,110 @@
+import type { Context } from 'hono'
+import { matchedRoutes } from 'hono/route'
+import type * as z from 'zod/mini'
+import {
+  BindRequest,
+  EnrolmentRequest,
+  KeyRequest,
+  MoveRequest,
+  RenameRequest,
+  USER_ROLES,
+  type UserRole,
+} from '../../protocol/index.ts'
+
+export interface Route {
+  /** Minimum role of the user key; `anyone` needs no key. */
+  role: UserRole | 'anyone'
+  /** Action in the audit log, for requests that change something: a command type or another name. */
+  order?: string
+  /** Schema of the body, if the request gives no command. */
+  body?: z.ZodMiniObject
+}
+
+/** The route of a request. */
+export interface Found extends Route {
+  /** Key in `ROUTES`. */
+  name: string
+  /** Pattern of the path. */
+  path: string
+}
+
+/** All routes that the hub serves. It refuses any other route, for every role. */
+export const ROUTES: Readonly<Record<string, Route>> = {
+  'GET /health': { role: 'anyone' },
+  'GET /install.sh': { role: 'anyone' },
+  'GET /releases/*': { role: 'anyone' },
+  'POST /enroll': { role: 'anyone', order: 'machine:enroll' },
+  'POST /enroll/check': { role: 'anyone' },
+
+  'GET /api/machines': { role: 'viewer' },
+  'GET /api/agents': { role: 'viewer' },
+  'GET /api/agents/:agent_id': { role: 'viewer' },
+  'GET /api/agents/:agent_id/events': { role: 'viewer' },
+  'GET /api/agents/:agent_id/stream': { role: 'viewer' },
+  'GET /api/stream': { role: 'viewer' },
+  'GET /api/commands/:command_id': { role: 'viewer' },
+
+  'POST /api/agents': { role: 'operator', order: 'agent:start' },
+  'POST /api/agents/:agent_id/prompt': { role: 'operator', order: 'agent:prompt' },
+  'POST /api/agents/:agent_id/interrupt': { role: 'operator', order: 'agent:interrupt' },
+  'POST /api/agents/:agent_id/permission': { role: 'operator', order: 'agent:permission' },
+  'POST /api/agents/:agent_id/answer': { role: 'operator', order: 'agent:answer' },
+  'POST /api/agents/:agent_id/configure': { role: 'operator', order: 'agent:configure' },
+  'POST /api/agents/:agent_id/stop': { role: 'operator', order: 'agent:stop' },
+  'POST /api/agents/:agent_id/resume': { role: 'operator', order: 'agent:resume' },
+  'POST /api/agents/:agent_id/remove': { role: 'operator', order: 'agent:remove' },
+  'POST /api/agents/:agent_id/move': { role: 'operator', order: 'agent:move', body: MoveRequest },
+
+  'POST /api/machines/:machine_id/check': { role: 'admin', order: 'machine:check' },
+  'POST /api/machines/:machine_id/restart': { role: 'admin', order: 'daemon:restart' },
+  'POST /api/machines/:machine_id/update': { role: 'admin', order: 'daemon:update' },
+  'PATCH /api/machines/:machine_id': { role: 'admin', order: 'machine:rename', body: RenameRequest },
+  'DELETE /api/machines/:machine_id': { role: 'admin', order: 'machine:remove' },
+  'GET /api/keys': { role: 'admin' },
+  'POST /api/keys': { role: 'admin', order: 'key:create', body: KeyRequest },
+  'POST /api/keys/:key_id/bind': { role: 'admin', order: 'key:bind', body: BindRequest },
+  'POST /api/keys/:key_id/rotate': { role: 'admin', order: 'key:rotate' },
+  'DELETE /api/keys/:key_id': { role: 'admin', order: 'key:revoke' },
+  'GET /api/audit': { role: 'admin' },
+  'GET /api/enrolments': { role: 'admin' },
+  'POST /api/enrolments': { role: 'admin', order: 'token:create', body: EnrolmentRequest },
+  'DELETE /api/enrolments/:token_id': { role: 'admin', order: 'token:cancel' },
+}
+
+export const isUserRole = (role: string | undefined): role is UserRole =>
+  USER_ROLES.some((each) => each === role)
+
+/** Reports whether a key with role `has` may make requests that need role `needs`. */
+export const covers = (has: UserRole, needs: UserRole) => USER_ROLES.indexOf(has) >= USER_ROLES.indexOf(needs)
+
+/** Returns the route of a request: `undefined` if there is none, `closed` for a route that `ROUTES` lacks. */
+export function routeOf(c: Context): Found | 'closed' | undefined {
+  // Routes with the method ALL are middleware.
+  const route = matchedRoutes(c).find(({ method }) => method !== 'ALL')
+  if (!route) return undefined
+  const { path } = route
+  const name = `${route.method} ${path}`
+  return Object.hasOwn(ROUTES, name) ? { ...ROUTES[name]!, name, path } : 'closed'
+}
+
+/**
+ * Returns the path parameters of a request. Unlike `c.req.param`, it also works in middleware before the
+ * route.
+ */
+export function paramsOf(c: Context, { path }: Found): Record<string, string> {
+  const parts = c.req.path.split('/')
+  return Object.fromEntries(
+    path.split('/').flatMap((pattern, at) => {
+      const [, name] = /^:(\w+)$/.exec(pattern) ?? []
+      return name === undefined ? [] : [[name, decoded(parts[at] ?? '')]]
+    }),
+  )
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
+}

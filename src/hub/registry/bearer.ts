@@ -1,0 +1,10 @@
+import { hashOf } from '../store/key-store.ts'
+
+/**
+ * Returns the hash of the key in an Authorization header. Keys are random, so a plain hash is enough, and the
+ * time of a lookup by hash reveals nothing about a key.
+ */
+export function hashShown(authorization: string | undefined): string | undefined {
+  const [, key] = /^Bearer +(\S+) *$/i.exec(authorization ?? '') ?? []
+  return key === undefined ? undefined : hashOf(key)
+}

@@ -1,0 +1,52 @@
+import type { MachineLimits } from '../../config/hub-limits.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { JournalStore } from '../store/journal-store.ts'
+import type { AgentRegistry } from './agent-registry.ts'
+
+/** Maximum age of the sum of a machine's histories, in milliseconds: with many histories, summing is slow. */
+const FRESH_MS = 1000
+
+export interface QuotasOptions {
+  limits: MachineLimits
+  agents: AgentRegistry
+  store: JournalStore
+  clock: Clock
+}
+
+/** Enforces the limits of each machine. */
+export class Quotas {
+  readonly #options: QuotasOptions
+  readonly #histories = new Map<string, { bytes: number; at: number }>()
+
+  constructor(options: QuotasOptions) {
+    this.#options = options
+  }
+
+  /** Returns the limit that the machine has reached, if any: the hub then refuses its activity. */
+  beyond(machineId: string): Exclude<keyof MachineLimits, 'agents'> | undefined {
+    const { limits, store } = this.#options
+    if (store.waitingOf(machineId) >= limits.in_flight_bytes) return 'in_flight_bytes'
+    return this.historyBytes(machineId) >= limits.history_bytes ? 'history_bytes' : undefined
+  }
+
+  limit(name: keyof MachineLimits): number {
+    return this.#options.limits[name]
+  }
+
+  /** Returns the size of the histories of a machine's agents, in bytes, at most one second old. */
+  historyBytes(machineId: string): number {
+    const { agents, store, clock } = this.#options
+    const now = clock.monotonic()
+    const known = this.#histories.get(machineId)
+    if (known && now - known.at < FRESH_MS) return known.bytes
+    let bytes = 0
+    for (const key of agents.keysOf(machineId)) bytes += store.log(key).size
+    this.#histories.set(machineId, { bytes, at: now })
+    return bytes
+  }
+
+  /** Discards the sums after histories were deleted or moved. */
+  onChange() {
+    this.#histories.clear()
+  }
+}

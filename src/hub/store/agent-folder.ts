@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { systemCode } from '../../platform/errors.ts'
+import { AgentId } from '../../protocol/index.ts'
+
+/**
+ * Separates the agent's id from the machine in a folder name. No id contains it, and older hubs skip such
+ * folders.
+ */
+const OF = '@'
+/** Machine ids that can be part of a file name. */
+const PLAIN = /^[A-Za-z0-9_-]{1,64}$/
+
+/** Returns the id of the agent whose folder has this name; undefined for any other name. */
+export function agentIdOf(name: string): string | undefined {
+  const [id = ''] = name.split(OF)
+  return AgentId.safeParse(id).success ? id : undefined
+}
+
+/**
+ * Returns the folder name for a new agent: its id or, if an agent of another machine has that folder, id and
+ * machine.
+ * @param taken reports whether an agent's folder has this name
+ */
+export function folderFor(
+  { machine_id, agent_id }: { machine_id: string; agent_id: string },
+  taken: (name: string) => boolean,
+): string {
+  if (!taken(agent_id)) return agent_id
+  const machine = PLAIN.test(machine_id)
+    ? machine_id
+    : createHash('sha256').update(machine_id).digest('hex').slice(0, 32)
+  const base = `${agent_id}${OF}${machine}`
+  let name = base
+  // An agent with this folder may have been moved to another machine.
+  for (let n = 2; taken(name); n++) name = `${base}.${n}`
+  return name
+}
+
+/**
+ * Creates the folder of an agent and its parent `agents`, but not the hub's own folder: a running hub must
+ * not recreate that.
+ * @throws the system error
+ */
+export function makeAgentFolder(path: string) {
+  for (const each of [dirname(path), path])
+    try {
+      mkdirSync(each, { mode: 0o700 })
+    } catch (error) {
+      if (systemCode(error) !== 'EEXIST') throw error
+    }
+}

@@ -1,0 +1,150 @@
+import { closeSync, ftruncateSync, openSync, readSync, statSync, truncateSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { systemCode } from '../../platform/errors.ts'
+
+const NEWLINE = 10
+const BLOCK_BYTES = 64 * 1024
+
+/**
+ * An append-only file of lines. Flushed lines are on the disk. A line torn by a crash or a full disk is cut
+ * off, so that the first `size` bytes are always whole lines.
+ */
+export class AppendFile {
+  readonly path: string
+  #size: number
+  #queue: string[] = []
+  #waiting = 0
+  /** Data taken from the queue but not on the disk, because the last attempt failed. */
+  #stuck: Buffer | undefined
+  /** True if the last attempt may have left part of its data after `#size`. */
+  #torn = false
+  #flushing: Promise<void> | undefined
+
+  /** Opens the file if it exists, and cuts off an incomplete last line. */
+  constructor(path: string) {
+    this.path = path
+    this.#size = cutTornEnd(path)
+  }
+
+  /** Number of bytes on the disk. */
+  get size() {
+    return this.#size
+  }
+
+  /** Number of characters not yet on the disk. */
+  get waiting() {
+    return this.#waiting
+  }
+
+  get empty() {
+    return this.#queue.length === 0 && this.#stuck === undefined
+  }
+
+  add(line: string) {
+    this.#queue.push(`${line}\n`)
+    this.#waiting += line.length
+  }
+
+  /** Removes this line from the queue if it is the last one there. @returns true if it was removed */
+  takeBack(line: string): boolean {
+    if (this.#queue.at(-1) !== `${line}\n`) return false
+    this.#queue.pop()
+    this.#waiting -= line.length
+    return true
+  }
+
+  /**
+   * Resolves when all lines added before are on the disk. On failure, the next flush retries.
+   * @throws the system error
+   */
+  async flush(): Promise<void> {
+    while (this.#flushing) await this.#flushing.catch(() => {})
+    if (this.empty) return
+    this.#flushing = this.#write()
+    try {
+      await this.#flushing
+    } finally {
+      this.#flushing = undefined
+    }
+  }
+
+  /** Drops the lines that a flush could not write, and removes any part of them from the file. */
+  discard() {
+    this.#queue = []
+    this.#stuck = undefined
+    this.#waiting = 0
+    if (!this.#torn) return
+    try {
+      truncateSync(this.path, this.#size)
+      this.#torn = false
+    } catch {
+      // The next flush truncates it.
+    }
+  }
+
+  async #write(): Promise<void> {
+    const data = Buffer.concat([this.#stuck ?? Buffer.alloc(0), Buffer.from(this.#queue.join(''))])
+    this.#stuck = data
+    this.#queue = []
+    const taken = this.#waiting
+    const file = await open(this.path, 'a', 0o600)
+    try {
+      // Also after `discard`: new lines must not follow a partial line.
+      if (this.#torn) await file.truncate(this.#size)
+      this.#torn = true
+      await file.appendFile(data)
+      await file.datasync()
+    } finally {
+      await file.close()
+    }
+    if (this.#size === 0) await syncFolders(this.path)
+    this.#size += data.length
+    this.#torn = false
+    this.#stuck = undefined
+    this.#waiting -= taken
+  }
+}
+
+/** Syncs the folders, so that the names of a new file and its folder survive a power failure. */
+async function syncFolders(path: string) {
+  for (const folder of [dirname(path), dirname(dirname(path))]) {
+    const handle = await open(folder, 'r')
+    try {
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+  }
+}
+
+/** @returns the new size of the file */
+function cutTornEnd(path: string): number {
+  let size: number
+  try {
+    size = statSync(path).size
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return 0
+    throw error
+  }
+  const fd = openSync(path, 'r+')
+  try {
+    const whole = lastNewline(fd, size) + 1
+    if (whole < size) ftruncateSync(fd, whole)
+    return whole
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Returns the position of the last newline before `end`, or -1. */
+export function lastNewline(fd: number, end: number): number {
+  const block = Buffer.allocUnsafe(BLOCK_BYTES)
+  for (let to = end; to > 0; to -= BLOCK_BYTES) {
+    const from = Math.max(0, to - BLOCK_BYTES)
+    const read = readSync(fd, block, 0, to - from, from)
+    const found = block.subarray(0, read).lastIndexOf(NEWLINE)
+    if (found !== -1) return from + found
+  }
+  return -1
+}

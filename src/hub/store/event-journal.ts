@@ -1,0 +1,220 @@
+import { closeSync, openSync, readSync } from 'node:fs'
+import { setAside } from '../../platform/files.ts'
+import type { Activity, AnyEvent } from '../../protocol/index.ts'
+import { AppendFile, lastNewline } from './append-file.ts'
+import { type EventId, type JournalLine, type LineHead, lineOf, wholeLine } from './journal-line.ts'
+import { type Chunk, readChunk, seek } from './read-journal.ts'
+
+/**
+ * If more characters than this are waiting for the disk, no further frame is taken. It is more than two
+ * connections of one daemon can have in flight.
+ */
+const WAITING_CHARS = 16 * 1024 * 1024
+
+/**
+ * Length at which a frame is split into lines, in characters. A split needs an event with a new offset.
+ * Reading a history reads at least one line.
+ */
+const LINE_CHARS = 1024 * 1024
+/** Maximum offset, far beyond any real journal. The sum of two is still exact. */
+const MAX_OFFSET = 2 ** 52
+
+/** Kinds of events that are merged: consecutive deltas in a frame become one event. */
+const RUNS_ON: readonly AnyEvent['kind'][] = ['text_delta', 'thinking_delta', 'tool_input_delta']
+
+/**
+ * The result of a frame. `taken`: it will be written to the disk. `known`: it contains nothing new. `gap`:
+ * activity before it is missing. `full`: too much is waiting for the disk. `beyond`: its offsets exceed the
+ * maximum.
+ */
+export type Verdict = 'taken' | 'known' | 'gap' | 'full' | 'beyond'
+
+/** The file with the activity of one agent, exactly once and in order. */
+export class EventJournal {
+  readonly #file: AppendFile
+  /** Journal offset up to which everything is on the disk. */
+  #have: number
+  /** Journal offset up to which everything was received, including data waiting for the disk. */
+  #received: number
+  /** Generation of the journal that `#received` is in. */
+  #journal: string | undefined
+  /** Offset here minus offset on the machine. */
+  #shift: number
+  #turning: Promise<void> | undefined
+  /** The last range taken, if it has no events. */
+  #quiet: LineHead | undefined
+
+  /** @param damaged called with the new path if a damaged file was set aside */
+  constructor(path: string, damaged: (aside: string) => void) {
+    let file = new AppendFile(path)
+    let last = lastLine(path, file.size)
+    if (last === undefined) {
+      damaged(setAside(path))
+      file = new AppendFile(path)
+      last = NONE
+    }
+    this.#file = file
+    this.#have = last.to
+    this.#received = last.to
+    this.#journal = last.journal
+    this.#shift = last.shift
+  }
+
+  /** Size of the file, in bytes. A reader at this position is at the end. */
+  get size() {
+    return this.#file.size
+  }
+
+  get have() {
+    return this.#have
+  }
+
+  /** Number of characters not yet on the disk. */
+  get waiting() {
+    return this.#file.waiting
+  }
+
+  /** True if too much is waiting for the disk to take more. */
+  get full() {
+    return this.waiting > WAITING_CHARS
+  }
+
+  /** Offset here minus offset on the machine, in bytes. */
+  get shift() {
+    return this.#shift
+  }
+
+  /** Machine offset up to which everything is on the disk; acknowledged to the daemon. */
+  get ackOffset() {
+    return this.#have - this.#shift
+  }
+
+  /** Machine offset from which the daemon should continue. */
+  get wantedOffset() {
+    return this.#received - this.#shift
+  }
+
+  /** Generation of the journal that `wanted` is in; undefined for the first. */
+  get journal() {
+    return this.#journal
+  }
+
+  /** Takes a frame. @param begin first byte that the machine still has; earlier activity is not requested */
+  take({ from, to, journal = this.#journal, events }: Activity, begin: number): Verdict {
+    if (this.#turning) return 'full'
+    const wanted = this.wantedOffset
+    if (to <= wanted) return 'known'
+    if (from > wanted && from !== begin) return 'gap'
+    if (this.full) return 'full'
+    const fresh = events.filter((event) => event.offset >= wanted)
+    const last = events[events.length - fresh.length - 1]
+    // Part of a merged event may be new. Request it again from `wanted`, since the parts cannot be separated.
+    if (last && RUNS_ON.includes(last.kind)) return 'gap'
+    const shift = this.#shift
+    if (to + shift > MAX_OFFSET) return 'beyond'
+    const start = Math.max(from, wanted) + shift
+    const joined = fresh.length === 0 && this.#joins({ from: start, to: start, journal, shift })
+    const range = { from: joined ? this.#quiet!.from : start, to: to + shift, journal, shift }
+    const shifted = shift === 0 ? fresh : fresh.map((event) => ({ ...event, offset: event.offset + shift }))
+    for (const line of linesOf(range, shifted)) this.#file.add(line)
+    this.#quiet = fresh.length === 0 ? range : undefined
+    this.#received = to + shift
+    this.#journal = journal
+    return 'taken'
+  }
+
+  /**
+   * Removes the last range from the queue if it has no events and the next range continues it: both become
+   * one line.
+   */
+  #joins({ from, journal, shift }: LineHead): boolean {
+    const before = this.#quiet
+    if (!before || before.to !== from || before.journal !== journal || before.shift !== shift) return false
+    return this.#file.takeBack(lineOf(before, []))
+  }
+
+  /** Writes the taken frames to the disk. @throws the system error; the next call retries */
+  async commit(): Promise<void> {
+    const received = this.#received
+    await this.#file.flush()
+    this.#have = Math.max(this.#have, received)
+  }
+
+  /** Returns the position from which to read for events after `after`. */
+  seek(after: EventId): Promise<number> {
+    return seek(this.#file.path, this.#file.size, after.offset)
+  }
+
+  /** Reads the next events on the disk. At the end, `next === at`. */
+  read(at: number, after: EventId): Promise<Chunk> {
+    return readChunk(this.#file.path, this.#file.size, Math.min(at, this.#file.size), after)
+  }
+
+  /**
+   * Switches to another journal: keeps the history and appends the machine's journal from its offset `from`.
+   * @throws the system error, with nothing changed
+   */
+  async turn(from: number): Promise<void> {
+    while (this.#turning) await this.#turning.catch(() => {})
+    this.#turning = this.#turn(from)
+    try {
+      await this.#turning
+    } finally {
+      this.#turning = undefined
+    }
+  }
+
+  async #turn(from: number): Promise<void> {
+    await this.commit()
+    const at = this.#received
+    const mark: AnyEvent = { kind: 'set_back', offset: at, index: 0, from: from + this.#shift, to: at }
+    const shift = at + 1 - from
+    this.#file.add(lineOf({ from: at, to: at + 1, shift }, [JSON.stringify(mark)]))
+    await this.#file.flush().catch((error) => {
+      this.#file.discard()
+      throw error
+    })
+    this.#received = at + 1
+    this.#have = at + 1
+    this.#journal = undefined
+    this.#shift = shift
+  }
+}
+
+/**
+ * Yields a range of a journal as lines of the file. Lines are split where an event begins, so each is
+ * complete.
+ */
+function* linesOf(range: Omit<JournalLine, 'events'>, events: AnyEvent[]): Iterable<string> {
+  let from = range.from
+  let texts: string[] = []
+  let chars = 0
+  for (const [n, event] of events.entries()) {
+    if (chars > LINE_CHARS && event.offset > events[n - 1]!.offset) {
+      yield lineOf({ ...range, from, to: event.offset }, texts)
+      from = event.offset
+      texts = []
+      chars = 0
+    }
+    const text = JSON.stringify(event)
+    texts.push(text)
+    chars += text.length
+  }
+  yield lineOf({ ...range, from }, texts)
+}
+
+const NONE: LineHead = { from: 0, to: 0, shift: 0 }
+
+/** Returns the head of the file's last line; undefined if the line is damaged. */
+function lastLine(path: string, size: number): LineHead | undefined {
+  if (size === 0) return NONE
+  const fd = openSync(path, 'r')
+  try {
+    const start = lastNewline(fd, size - 1) + 1
+    const line = Buffer.alloc(size - 1 - start)
+    readSync(fd, line, 0, line.length, start)
+    return wholeLine(line)
+  } finally {
+    closeSync(fd)
+  }
+}

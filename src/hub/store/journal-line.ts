@@ -1,0 +1,83 @@
+import * as z from 'zod/mini'
+import { AnyEvent, JournalName, Offset } from '../../protocol/index.ts'
+
+/** A line of `activity.jsonl`: bytes `[from, to)` of an agent's journal, as events. */
+const JournalLine = z.object({
+  from: Offset,
+  to: Offset,
+  /** Generation of the journal; absent for the first. */
+  journal: z.optional(JournalName),
+  /** Offset here minus offset on the machine, after the machine was rolled back without noticing. */
+  shift: z._default(Offset, 0),
+  events: z.array(AnyEvent),
+})
+export type JournalLine = z.infer<typeof JournalLine>
+
+/** A line without its events. */
+export type LineHead = Omit<JournalLine, 'events'>
+
+/** Number of bytes at the start of a line that `lineRange` needs. */
+export const HEAD_BYTES = 64
+/**
+ * Maximum size of the head of a line, in bytes. The name of a journal has at most 64 characters, before
+ * escaping.
+ */
+const WHOLE_HEAD_BYTES = 1024
+
+/**
+ * Returns a line, with `from` and `to` first, because searches read only the heads of lines.
+ * @param events each as JSON
+ */
+export const lineOf = ({ from, to, journal, shift }: LineHead, events: string[]) =>
+  `${JSON.stringify({ from, to, journal, ...(shift > 0 && { shift }) }).slice(0, -1)},"events":[${events.join()}]}`
+
+/** Returns the range of a line from its start; undefined for a damaged line. */
+export function lineRange(head: string): { from: number; to: number } | undefined {
+  const [, from, to] = /^\{"from":(\d+),"to":(\d+),/.exec(head) ?? []
+  return from === undefined ? undefined : { from: Number(from), to: Number(to) }
+}
+
+/**
+ * Returns the head of a line without parsing its events, which may be costly; undefined for a damaged line. A
+ * line torn by a crash contains zeros or has no end.
+ */
+export function wholeLine(line: Buffer): LineHead | undefined {
+  // The flag `s` lets `.` match line separators, which a name may contain.
+  const [, head] = /^(\{.*?),"events":\[/s.exec(line.toString('utf8', 0, WHOLE_HEAD_BYTES)) ?? []
+  if (head === undefined || line.includes(0) || line.toString('latin1', line.length - 2) !== ']}')
+    return undefined
+  return parseLine(`${head},"events":[]}`)
+}
+
+/** Returns a parsed line; undefined for a damaged one. */
+export function parseLine(line: string): JournalLine | undefined {
+  try {
+    const parsed = JournalLine.safeParse(JSON.parse(line))
+    return parsed.success ? parsed.data : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Identifies an event of an agent. Pages and streams continue after it. */
+export interface EventId {
+  offset: number
+  index: number
+}
+
+export const formatEventId = ({ offset, index }: EventId) => `${offset}.${index}`
+
+/** Id before all events. */
+export const BEGINNING: EventId = { offset: -1, index: 0 }
+
+/** Returns an id after all events before `offset`. */
+export const endOf = (offset: number): EventId => ({ offset: offset - 1, index: Number.MAX_SAFE_INTEGER })
+
+/** Returns a parsed id; undefined if it is invalid. */
+export function parseEventId(text: string): EventId | undefined {
+  const [, offset, index] = /^(\d{1,16})\.(\d{1,16})$/.exec(text) ?? []
+  return offset === undefined ? undefined : { offset: Number(offset), index: Number(index) }
+}
+
+export const isAfter = (event: EventId, other: EventId) =>
+  event.offset > other.offset || (event.offset === other.offset && event.index > other.index)

@@ -1,0 +1,256 @@
+import { renameSync, rmSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock, Timer } from '../../platform/clock.ts'
+import { isDiskFull, systemCode } from '../../platform/errors.ts'
+import type { Logger } from '../../platform/log.ts'
+import type { Activity } from '../../protocol/index.ts'
+import { makeAgentFolder } from './agent-folder.ts'
+import { EventJournal, type Verdict } from './event-journal.ts'
+
+/** Time to gather frames before writing them together, in milliseconds: a hundred frames cost the same as one. */
+const GATHER_MS = 3
+/** Maximum number of characters waiting for the disk, over all agents. */
+const WAITING_CHARS = 128 * 1024 * 1024
+/** Interval between retries while the disk cannot be written, in milliseconds. */
+const RETRY_MS = 1000
+/** Retries of a deletion while the process has too many open files, with a delay that grows by `RETRY_MS`. */
+const TRIES = { maxRetries: 5, retryDelay: RETRY_MS }
+/** Maximum number of agents to write at once: each uses a file descriptor. */
+const COMMIT_AGENTS = 64
+
+export interface StoreProblem {
+  code: 'disk_full' | 'disk_error'
+  message: string
+  remedy: string
+}
+
+export interface JournalStoreOptions {
+  /** Folder with a folder per agent. */
+  dir: string
+  clock: Clock
+  logger: Logger
+  /** Called with the agents whose logs have grown on the disk. Others may have room again, too. */
+  onCommitted(keys: string[]): void
+}
+
+/** The activity of all agents, written to the disk in groups. Agents are identified by folder name. */
+export class JournalStore {
+  readonly #options: JournalStoreOptions
+  readonly #logs = new Map<string, EventJournal>()
+  /** Agents with activity waiting for the disk, and their machines. */
+  readonly #dirty = new Map<string, string>()
+  /** Agents in `#dirty` whose last write failed, with the time of the next try. */
+  readonly #failing = new Map<string, number>()
+  /** Number of characters not yet on the disk, over all logs. */
+  #waiting = 0
+  /** Number of characters not yet on the disk, per machine. */
+  readonly #waitingOf = new Map<string, number>()
+  #timer: { timer: Timer; at: number } | undefined
+  #committing: Promise<void> | undefined
+  #problem: StoreProblem | undefined
+  #closed = false
+
+  constructor(options: JournalStoreOptions) {
+    this.#options = options
+  }
+
+  /** The reason why activity cannot be written now, if it cannot. */
+  get problem() {
+    return this.#problem
+  }
+
+  folder(key: string) {
+    return join(this.#options.dir, key)
+  }
+
+  log(key: string): EventJournal {
+    let log = this.#logs.get(key)
+    if (!log) {
+      log = new EventJournal(join(this.folder(key), 'activity.jsonl'), (aside) =>
+        this.#options.logger.error({ agent: key, aside }, 'damaged activity set aside'),
+      )
+      this.#logs.set(key, log)
+    }
+    return log
+  }
+
+  get #full() {
+    return this.#waiting > WAITING_CHARS
+  }
+
+  /** Returns the number of characters of a machine's activity that are not on the disk yet. */
+  waitingOf(machineId: string): number {
+    return this.#waitingOf.get(machineId) ?? 0
+  }
+
+  /** Reports whether there is room for more of an agent's activity. */
+  hasRoom(key: string) {
+    return !this.#full && !this.log(key).full
+  }
+
+  /**
+   * Takes a frame.
+   * @param machineId machine that sent it
+   * @param begin first byte that the machine still has
+   */
+  take(key: string, machineId: string, activity: Activity, begin: number): Verdict {
+    if (this.#full) return 'full'
+    const log = this.log(key)
+    const before = log.waiting
+    const verdict = log.take(activity, begin)
+    if (verdict === 'taken') {
+      const added = log.waiting - before
+      this.#waiting += added
+      this.#waitingOf.set(machineId, this.waitingOf(machineId) + added)
+      this.#dirty.set(key, machineId)
+      this.#schedule(GATHER_MS)
+    }
+    return verdict
+  }
+
+  /** Deletes the folder of an agent. */
+  forget(key: string) {
+    this.#logs.delete(key)
+    this.#dirty.delete(key)
+    this.#failing.delete(key)
+    const { dir, logger } = this.#options
+    const failed = (error: unknown) => {
+      if (systemCode(error) !== 'ENOENT') logger.warn({ err: error, agent: key }, 'could not delete activity')
+    }
+    // Rename first: the id may be used again at once.
+    const doomed = join(dir, `.removed-${key}-${process.hrtime.bigint()}`)
+    try {
+      renameSync(this.folder(key), doomed)
+    } catch (error) {
+      return failed(error)
+    }
+    rm(doomed, { recursive: true, force: true, ...TRIES }).catch(failed)
+  }
+
+  /** Writes the waiting activity to the disk. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#unschedule()
+    await this.#committing
+    const left = [...this.#dirty]
+    for (let from = 0; from < left.length; from += COMMIT_AGENTS)
+      await this.#commit(left.slice(from, from + COMMIT_AGENTS))
+  }
+
+  #schedule(ms: number) {
+    if (this.#committing || this.#closed) return
+    const { clock } = this.#options
+    const at = clock.monotonic() + ms
+    // An earlier timer stays. A later one, for a retry, must not delay new activity.
+    if (this.#timer && this.#timer.at <= at) return
+    this.#unschedule()
+    const timer = clock.setTimeout(() => {
+      this.#timer = undefined
+      this.#committing = this.#commit(this.#next()).finally(() => {
+        this.#committing = undefined
+        if (this.#dirty.size > 0) this.#schedule(this.#wait())
+      })
+    }, ms)
+    this.#timer = { timer, at }
+  }
+
+  #unschedule() {
+    if (this.#timer) this.#options.clock.clearTimeout(this.#timer.timer)
+    this.#timer = undefined
+  }
+
+  /** Returns the time until the next write, in milliseconds. */
+  #wait(): number {
+    if (this.#dirty.size > this.#failing.size) return GATHER_MS
+    const [next = 0] = this.#failing.values()
+    return Math.max(GATHER_MS, next - this.#options.clock.monotonic())
+  }
+
+  /** Returns the agents to write next, taking turns between machines. */
+  #next(): [key: string, machineId: string][] {
+    const now = this.#options.clock.monotonic()
+    const waiting = new Map<string, string[]>()
+    for (const [key, machineId] of this.#dirty) {
+      if ((this.#failing.get(key) ?? now) > now) continue
+      const keys = waiting.get(machineId)
+      if (keys) keys.push(key)
+      else waiting.set(machineId, [key])
+    }
+    const next: [string, string][] = []
+    for (let turn = 0; waiting.size > 0 && next.length < COMMIT_AGENTS; turn++)
+      for (const [machineId, keys] of waiting) {
+        const key = keys[turn]
+        if (key === undefined) waiting.delete(machineId)
+        else if (next.push([key, machineId]) === COMMIT_AGENTS) break
+      }
+    return next
+  }
+
+  async #commit(dirty: [key: string, machineId: string][]): Promise<void> {
+    for (const [key] of dirty) this.#dirty.delete(key)
+    const failures: unknown[] = []
+    const done = await Promise.all(
+      dirty.map(async ([id, machineId]) => {
+        const log = this.#logs.get(id)
+        try {
+          if (log?.have === 0) makeAgentFolder(this.folder(id))
+          // Removed in the meantime: the folder may now belong to another agent.
+          if (this.#logs.get(id) !== log) return false
+          await log?.commit()
+          if (log === undefined || this.#logs.get(id) !== log) return false
+          this.#failing.delete(id)
+          return true
+        } catch (error) {
+          // Removed in the meantime: the failure does not matter.
+          if (this.#logs.get(id) !== log) return false
+          this.#dirty.set(id, machineId)
+          // Insert at the end: the first entry is the next to retry.
+          this.#failing.delete(id)
+          this.#failing.set(id, this.#options.clock.monotonic() + RETRY_MS)
+          failures.push(error)
+          return false
+        }
+      }),
+    )
+    this.#report(failures[0])
+    this.#waiting = 0
+    this.#waitingOf.clear()
+    for (const [id, machineId] of this.#dirty) {
+      const waiting = this.#logs.get(id)?.waiting ?? 0
+      this.#waiting += waiting
+      this.#waitingOf.set(machineId, this.waitingOf(machineId) + waiting)
+    }
+    this.#options.onCommitted(dirty.flatMap(([id], n) => (done[n] ? [id] : [])))
+  }
+
+  #report(error: unknown) {
+    const { logger, dir } = this.#options
+    if (error === undefined) {
+      if (this.#failing.size > 0) return
+      if (this.#problem) logger.info('activity can be written to the disk again')
+      this.#problem = undefined
+      return
+    }
+    if (!this.#problem)
+      logger.error({ err: error }, 'activity cannot be written to the disk and is not acknowledged')
+    const full = isDiskFull(error)
+    this.#problem = full
+      ? {
+          code: 'disk_full',
+          message: `The disk with ${dir} is full: activity is not acknowledged.`,
+          remedy: 'Make room on it.',
+        }
+      : {
+          code: 'disk_error',
+          message: `Activity cannot be written to ${dir}: ${(error as Error).message}`,
+          remedy: 'Check this folder and its disk.',
+        }
+  }
+}
+
+/** Deletes folders that a hub did not finish deleting. */
+export function clearRemoved(dir: string, names: string[]) {
+  for (const name of names)
+    if (name.startsWith('.removed-')) rmSync(join(dir, name), { recursive: true, force: true })
+}

@@ -1,0 +1,91 @@
+import { type FileHandle, open } from 'node:fs/promises'
+import type { AnyEvent } from '../../protocol/index.ts'
+import { type EventId, HEAD_BYTES, isAfter, lineRange, parseLine } from './journal-line.ts'
+
+const NEWLINE = 10
+/** Number of bytes to read at a time. */
+const BLOCK_BYTES = 256 * 1024
+/** Size of the range at which a search ends, in bytes: reading it costs no more than halving it again. */
+const NEAR_BYTES = 64 * 1024
+
+export interface Chunk {
+  events: AnyEvent[]
+  /** Position of the next chunk. */
+  next: number
+  /** Journal offset at the end of the chunk; undefined if all its lines are damaged. */
+  to: number | undefined
+}
+
+/**
+ * Returns the position in the first `size` bytes of the file from which to read for events after `offset`.
+ */
+export async function seek(path: string, size: number, offset: number): Promise<number> {
+  if (size <= NEAR_BYTES || offset < 0) return 0
+  const file = await open(path, 'r')
+  try {
+    // `low` is always the start of a line that begins at or before `offset`.
+    let low = 0
+    let high = size
+    while (high - low > NEAR_BYTES) {
+      const middle = Math.floor((low + high) / 2)
+      const start = await nextLine(file, middle, high)
+      const range = start === undefined ? undefined : lineRange(await head(file, start))
+      if (start !== undefined && range && range.from <= offset) low = start
+      else high = middle
+    }
+    return low
+  } finally {
+    await file.close()
+  }
+}
+
+/**
+ * Returns the events after `after` in the lines from `at`: about `BLOCK_BYTES` of lines, but at least one.
+ * Skips damaged lines.
+ */
+export async function readChunk(path: string, size: number, at: number, after: EventId): Promise<Chunk> {
+  if (at >= size) return { events: [], next: at, to: undefined }
+  const bytes = await readLines(path, size, at)
+  const events: AnyEvent[] = []
+  let to: number | undefined
+  for (const text of bytes.toString('utf8').split('\n')) {
+    const line = text === '' ? undefined : parseLine(text)
+    if (!line) continue
+    to = line.to
+    for (const event of line.events) if (isAfter(event, after)) events.push(event)
+  }
+  return { events, next: at + bytes.length, to }
+}
+
+/** Reads whole lines from `at`. */
+async function readLines(path: string, size: number, at: number): Promise<Buffer> {
+  const file = await open(path, 'r')
+  try {
+    for (let want = BLOCK_BYTES; ; want *= 4) {
+      const block = Buffer.allocUnsafe(Math.min(want, size - at))
+      const { bytesRead } = await file.read(block, 0, block.length, at)
+      const end = block.subarray(0, bytesRead).lastIndexOf(NEWLINE) + 1
+      // A short read: the file was truncated in the meantime.
+      if (end > 0 || bytesRead < want) return block.subarray(0, end)
+    }
+  } finally {
+    await file.close()
+  }
+}
+
+/** Returns the position of the first line that starts after `at` and before `end`. */
+async function nextLine(file: FileHandle, at: number, end: number): Promise<number | undefined> {
+  const block = Buffer.allocUnsafe(NEAR_BYTES)
+  for (let from = at; from < end; from += block.length) {
+    const { bytesRead } = await file.read(block, 0, block.length, from)
+    const found = block.subarray(0, bytesRead).indexOf(NEWLINE)
+    if (found !== -1) return from + found + 1 < end ? from + found + 1 : undefined
+    if (bytesRead < block.length) return undefined
+  }
+  return undefined
+}
+
+async function head(file: FileHandle, at: number): Promise<string> {
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, at)
+  return buffer.toString('latin1', 0, bytesRead)
+}

@@ -1,0 +1,55 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { hubFiles } from '../../config/hub.ts'
+import { UserError } from '../../platform/errors.ts'
+import { folderIdentity, goneFolder } from '../../platform/folder-identity.ts'
+import { nameOf, otherHolder } from '../../platform/lock.ts'
+
+/** Interval between checks of the folder, in milliseconds. */
+const LOOK_MS = 2000
+
+/**
+ * Watches the folder of a running hub for being deleted, moved, replaced, or emptied. Data that the hub
+ * accepted after that would be lost or mixed with another hub's.
+ * @param lost called once, when the folder is no longer this hub's
+ * @returns a function that stops watching
+ */
+export function watchFolder(dir: string, lost: (reason: UserError) => void): () => void {
+  const first = folderIdentity(dir)
+  const lock = join(dir, 'lock')
+  const files = [lock, hubFiles(dir).machineKey]
+  const timer = setInterval(() => {
+    const emptied = files.some((file) => existsSync(file))
+      ? undefined
+      : `The hub's folder ${dir} was emptied.`
+    const message = goneFolder(`the hub's folder ${dir}`, dir, first) ?? emptied
+    const reason = message === undefined ? taken(dir, lock) : gone(dir, message)
+    if (!reason) return
+    clearInterval(timer)
+    lost(reason)
+  }, LOOK_MS).unref()
+  return () => clearInterval(timer)
+}
+
+const gone = (dir: string, message: string) =>
+  new UserError('hub_folder_gone', `${message} The hub cannot run without it.`, {
+    remedy: `Restore it at ${dir} and start the hub. With an empty folder, the hub would generate new keys that no machine has.`,
+    exitCode: 2,
+  })
+
+/** Returns an error if another hub holds the lock, which can happen while this hub's container is paused. */
+function taken(dir: string, lock: string): UserError | undefined {
+  let holder: ReturnType<typeof otherHolder>
+  try {
+    holder = otherHolder(lock)
+  } catch {
+    // The disk may be failing; the next check retries.
+  }
+  return (
+    holder &&
+    new UserError('hub_running', `Another hub has taken over the folder ${dir}: ${nameOf(holder)}.`, {
+      remedy: 'Give each hub its own folder with --data-dir.',
+      exitCode: 4,
+    })
+  )
+}

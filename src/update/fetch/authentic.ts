@@ -1,0 +1,95 @@
+import { readFileSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { UpdateConfig } from '../../config/config.ts'
+import { writeAtomic } from '../../platform/files.ts'
+import { RELEASE_DATE, RELEASE_KEYS } from '../../platform/release.ts'
+import { UpdateFailure } from '../failure.ts'
+import { ranHere } from '../switch/confirmed.ts'
+import { checkFreshness } from './freshness.ts'
+import { checkManifest, MANIFEST, type UnpackedFile } from './manifest.ts'
+
+/** Maximum size of a manifest, a signature or a list of keys, in bytes. */
+const READ_BYTES = 1024 * 1024
+const PACKAGE_JSON = 'package.json'
+
+export type Demands = Pick<UpdateConfig, 'signatures' | 'max_age_days'>
+
+/**
+ * Reports whether releases must be signed. By default, they must in every build that has
+ * a key to check them with.
+ */
+export const signaturesDemanded = ({ signatures }: Pick<UpdateConfig, 'signatures'>) =>
+  signatures ?? RELEASE_KEYS.length > 0
+
+/**
+ * Refuses every update if the settings demand signatures that this build cannot check.
+ * @throws UpdateFailure
+ */
+export function checkKeys(demands: Demands) {
+  if (!signaturesDemanded(demands) || RELEASE_KEYS.length > 0) return
+  throw new UpdateFailure(
+    'update_integrity',
+    'resolve',
+    'The settings of this machine demand signed releases, but this build has no key to check them with.',
+    { remedy: 'Install a release build, which has the key.' },
+  )
+}
+
+interface Package {
+  /** The folder with its unpacked files. */
+  dir: string
+  files: ReadonlyMap<string, UnpackedFile>
+  name: string
+  version: string
+  requested: string
+  named: boolean
+  /** Path of the program within the package. */
+  program: string
+}
+
+/**
+ * Checks who made a package, and when, before any of its code runs.
+ * @returns a warning, if there is one
+ * @throws UpdateFailure
+ */
+export function checkAuthentic(
+  { dir, files, program, requested, named, ...expected }: Package,
+  demands: Demands,
+  stateDir: string,
+): string | undefined {
+  if (!signaturesDemanded(demands))
+    return RELEASE_KEYS.length > 0
+      ? 'Its signature was not checked: signatures is false under [update].'
+      : undefined
+  const sha256 = files.get(program)?.sha256
+  // Releases from before manifests existed have none.
+  if (!files.has(MANIFEST) && sha256 !== undefined && ranHere(stateDir, expected.version, sha256)) {
+    keepProgram(dir, files, program, expected)
+    return undefined
+  }
+  const read = (path: string) => {
+    const file = files.get(path)
+    return file && file.size <= READ_BYTES ? readFileSync(join(dir, path)) : undefined
+  }
+  const { date } = checkManifest({ files, read }, expected, RELEASE_KEYS)
+  return checkFreshness(
+    { version: expected.version, requested, named, date, now: Date.now() },
+    { runs: RELEASE_DATE, maxDays: demands.max_age_days },
+  )
+}
+
+/** Removes all files but the program: nothing vouches for the others, and the program might load them. */
+function keepProgram(
+  dir: string,
+  files: Package['files'],
+  program: string,
+  { name, version }: Pick<Package, 'name' | 'version'>,
+) {
+  for (const path of files.keys()) if (path !== program) rmSync(join(dir, path))
+  const put = (path: string, json: object) =>
+    writeAtomic(join(dir, path), JSON.stringify(json), { mode: 0o644 })
+  put(PACKAGE_JSON, { name, version, bin: { 'fomular-daemon': program } })
+  // It tells Node the module type of the program.
+  const kind = join(dirname(program), PACKAGE_JSON)
+  if (files.has(kind)) put(kind, { type: 'commonjs' })
+}

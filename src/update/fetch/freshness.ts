@@ -1,0 +1,69 @@
+import { RELEASE_DATE } from '../../platform/release.ts'
+import { VERSION } from '../../platform/version.ts'
+import { UpdateFailure } from '../failure.ts'
+import type { UpdateRecord } from '../record.ts'
+
+const DAY_MS = 86_400_000
+/** Age in days from which a release causes a warning: someone may be withholding newer ones. */
+const OLD_DAYS = 90
+
+/** Reports whether exactly this version was requested. A schedule only requests what a dist-tag points to. */
+export const isNamed = (
+  { requested, origin }: { requested: string; origin: UpdateRecord['origin'] },
+  version: string,
+): boolean => requested === version && origin !== 'schedule'
+
+export interface Candidate {
+  version: string
+  /** The request: the version itself, or a dist-tag. */
+  requested: string
+  /** True if exactly this version was requested, not a dist-tag that points to it. */
+  named: boolean
+  /** The date in its manifest. */
+  date: string
+  now: number
+}
+
+/** Returns the number of whole days since a date. */
+const daysSince = (date: string, now: number) => Math.floor((now - Date.parse(date)) / DAY_MS)
+
+const day = (date: string) => date.slice(0, 10)
+
+/**
+ * Compares a release with the running one by their signed dates: a registry can present
+ * any release as the newest.
+ * @param runs date of the running release
+ * @param maxDays `max_age_days` from the settings
+ * @returns a warning, if there is one
+ * @throws UpdateFailure
+ */
+export function checkFreshness(
+  { version, requested, named, date, now }: Candidate,
+  { runs, maxDays }: { runs: string | undefined; maxDays: number | undefined },
+): string | undefined {
+  if (runs !== undefined && Date.parse(date) < Date.parse(runs) && !named)
+    throw new UpdateFailure(
+      'update_downgrade',
+      'verify',
+      `${requested} is ${version}, dated ${day(date)}, which is older than the running version (${day(runs)}).`,
+      { remedy: `To install it anyway, name that version: ${version}` },
+    )
+  const age = daysSince(date, now)
+  if (maxDays !== undefined && age > maxDays)
+    throw new UpdateFailure(
+      'update_refused',
+      'verify',
+      `${version} is ${age} days old (${day(date)}); this machine accepts nothing older than ${maxDays} days.`,
+      { remedy: 'Find out why there is no newer release, or raise max_age_days under [update].' },
+    )
+  return age > OLD_DAYS ? oldText(version, date, now) : undefined
+}
+
+const oldText = (version: string, date: string, now: number) =>
+  `${version} is ${daysSince(date, now)} days old (${day(date)}). Compare it with the project's list of releases: a registry may be withholding newer ones.`
+
+/** Returns the warning for an old program when the registry has nothing newer; undefined if it is not old. */
+export const ownAge = (now = Date.now()): string | undefined =>
+  RELEASE_DATE !== undefined && daysSince(RELEASE_DATE, now) > OLD_DAYS
+    ? oldText(VERSION, RELEASE_DATE, now)
+    : undefined

@@ -1,0 +1,107 @@
+import { readFileSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { parse } from 'ini'
+import { homeOf } from '../../config/home.ts'
+import { reasonOf } from '../../platform/errors.ts'
+import { UpdateFailure } from '../failure.ts'
+import { checkOurs, type Trusting } from './npm-files.ts'
+
+/** A setting of npm. */
+export interface NpmSetting {
+  key: string
+  value: string
+  /** The variable or the file that sets it. */
+  source: string
+  /** A variable that the value names, and that is not set: npm would not replace it. */
+  unset?: string
+}
+
+/** Looks settings up in npm's order: the environment, the user's file, the files of npm's installation. */
+export function npmSettings(reader: Trusting): (key: string) => NpmSetting | undefined {
+  const variables = settingsInVariables(reader.env)
+  const files = [
+    variables.get('userconfig')?.value ?? join(homeOf(reader.env), '.npmrc'),
+    variables.get('globalconfig')?.value ?? join(dirname(process.execPath), '../etc/npmrc'),
+    '/etc/npmrc',
+  ].map((path) => settingsInFile(path, reader))
+  return (key) =>
+    [variables, ...files]
+      .map((settings) => settings.get(key))
+      .find((found) => found && (found.value !== '' || found.unset !== undefined))
+}
+
+function settingsInVariables(env: NodeJS.ProcessEnv): Map<string, NpmSetting> {
+  const settings = new Map<string, NpmSetting>()
+  for (const [source, value] of Object.entries(env)) {
+    const [, name] = /^npm_config_(.+)$/i.exec(source) ?? []
+    if (name === undefined || !value) continue
+    // npm writes `https-proxy` as `https_proxy` there. Keys with a slash, such as those of tokens, stay
+    // unchanged.
+    const key = name.includes('/') ? name : name.toLowerCase().replace(/(?!^)_/g, '-')
+    settings.set(key, { key, value, source })
+  }
+  return settings
+}
+
+/** @throws UpdateFailure if the file cannot be read: without it, updates would come from another registry */
+function settingsInFile(source: string, reader: Trusting): Map<string, NpmSetting> {
+  const settings = new Map<string, NpmSetting>()
+  for (const [name, value] of Object.entries(parse(npmrcText(source, reader)))) {
+    // npm, too, ignores sections; `proxy=null` removes a setting.
+    if (value === null || (typeof value === 'object' && !Array.isArray(value))) continue
+    const { text: key } = filledIn(name, reader.env)
+    const { text, unset } = filledIn([value].flat().join('\n\n'), reader.env)
+    settings.set(key, { key, value: text, source, ...(unset !== undefined && { unset }) })
+  }
+  return settings
+}
+
+/**
+ * Replaces variables as npm does, but only `${NAME?}` may be unset.
+ * @returns the text, and the first variable that is not set
+ */
+function filledIn(text: string, env: NodeJS.ProcessEnv): { text: string; unset?: string } {
+  let unset: string | undefined
+  const filled = text.replace(
+    /(?<!\\)(\\*)\$\{([^${}?]+)(\??)\}/g,
+    (whole, escapes: string, name: string, optional: string) => {
+      if (escapes.length % 2 === 1) return whole.slice((escapes.length + 1) / 2)
+      // This program's own variables, such as the machine key, are left out: the file could send them anywhere.
+      const value = name.startsWith('FOMULAR_') ? undefined : env[name]
+      if (value === undefined && optional === '') unset ??= name
+      return escapes.slice(escapes.length / 2) + (value ?? '')
+    },
+  )
+  return { text: filled, ...(unset !== undefined && { unset }) }
+}
+
+/** Returns a message about settings that name an unset variable, and a remedy. */
+export function namesUnset(settings: NpmSetting[]): [message: string, { remedy: string }] {
+  const each = settings.map(
+    ({ key, source, unset }) => `${source} uses \${${unset}}, which is not set, for ${key}.`,
+  )
+  const variables = [...new Set(settings.map(({ unset }) => unset))].join(' and ')
+  return [each.join(' '), { remedy: `Set ${variables} in the environment of the daemon.` }]
+}
+
+/** Maximum size of an .npmrc, in bytes: it normally has a few lines. */
+const NPMRC_BYTES = 1024 * 1024
+
+function npmrcText(path: string, reader: Trusting): string {
+  try {
+    const stat = statSync(path, { throwIfNoEntry: false })
+    // /dev/null means no settings; reading a pipe could block forever.
+    if (!stat?.isFile()) return ''
+    checkOurs(path, reader)
+    if (stat.size > NPMRC_BYTES) throw new Error(`it is larger than ${NPMRC_BYTES} bytes`)
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    if (cause instanceof UpdateFailure) throw cause
+    throw new UpdateFailure(
+      'update_registry_unreachable',
+      'resolve',
+      `Cannot read npm's settings in ${path}: ${reasonOf(cause)}`,
+      { remedy: "Make it a file that the daemon's user can read.", cause },
+    )
+  }
+}

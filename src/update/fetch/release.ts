@@ -1,0 +1,73 @@
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import valid from 'semver/functions/valid.js'
+import { VersionOrTag } from '../../protocol/index.ts'
+import { UpdateFailure } from '../failure.ts'
+import { findNpm, programOf, runNpm, type Source } from './npm.ts'
+import { checkOurs } from './npm-files.ts'
+import { registryOf } from './npmrc.ts'
+import { Release } from './package-facts.ts'
+import { fetchPackument } from './registry.ts'
+
+/** Maximum length of a wrong name in a message, in characters. */
+const SHOWN_CHARS = 64
+
+/** Looks up an exact version or a dist-tag in the registry. @throws UpdateFailure */
+export async function findRelease(spec: string, source: Source): Promise<Release> {
+  const checked = VersionOrTag.safeParse(spec)
+  if (!checked.success)
+    throw new UpdateFailure(
+      'update_version_not_found',
+      'resolve',
+      `${JSON.stringify(spec.slice(0, SHOWN_CHARS))} is neither a version nor a dist-tag.`,
+      { remedy: 'Name an exact version, such as 1.2.3, or a dist-tag, such as latest.' },
+    )
+  const [facts, found] = await fetchPackument(spec, source)
+  const release = Release.safeParse(found)
+  // npm would accept a range, too.
+  const tags = facts['dist-tags']
+  const tagged = Object.hasOwn(tags, spec) ? tags[spec] : undefined
+  const exact = valid(spec) === null ? tagged : spec
+  if (!release.success || release.data.version !== exact) throw notFound(spec, source)
+  const published = facts.time?.[release.data.version]
+  return { ...release.data, ...(published !== undefined && { published }) }
+}
+
+/**
+ * Adds facts that only npm knows: the files with its settings, and the registry it uses if none is set here.
+ * @throws UpdateFailure if another user controls them
+ */
+export async function registryInUse(source: Source): Promise<Source> {
+  const npm = findNpm(source.env)
+  if (!npm) return source
+  // npm trusts these files without a check.
+  for (const path of [programOf(npm), join(dirname(programOf(npm)), '../npmrc')])
+    if (existsSync(path)) checkOurs(path, source)
+  registryOf(source)
+  const env = { ...source.env }
+  const files = await runNpm(npm, ['config', 'get', 'userconfig', 'globalconfig'], source)
+  for (const [, key, path] of files.stdout.matchAll(/^(userconfig|globalconfig) *= *"?(\/.*?)"?$/gm))
+    env[`npm_config_${key}`] ??= path
+  const [, scope] = /^(@[^/]+)\//.exec(source.package) ?? []
+  for (const key of [...(scope === undefined ? [] : [`${scope}:registry`]), 'registry']) {
+    if (source.registry !== undefined) break
+    const { ok, stdout } = await runNpm(npm, ['config', 'get', key], source)
+    // npm does not print an address with a password in it. The address is then read from npm's files.
+    if (!ok) break
+    const registry = stdout.trim()
+    if (/^https?:/.test(registry)) return { ...source, env, registry }
+  }
+  return { ...source, env }
+}
+
+const notFound = (spec: string, source: Source) =>
+  new UpdateFailure(
+    'update_version_not_found',
+    'resolve',
+    `The registry has no version ${spec} of ${source.package}.`,
+    {
+      remedy: findNpm(source.env)
+        ? `List its versions: npm view ${source.package} versions dist-tags`
+        : 'Name another version; `fomular-daemon update --check` shows the newest.',
+    },
+  )

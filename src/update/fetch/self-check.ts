@@ -1,0 +1,75 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import * as z from 'zod/mini'
+import { STATE_UPGRADES } from '../../config/format.ts'
+import { judge, notOurs, strictByEnvironment } from '../../config/ownership-policy.ts'
+import { systemCode } from '../../platform/errors.ts'
+import { readFormat } from '../../platform/format.ts'
+import type { OwnershipFault } from '../../platform/ownership.ts'
+import { VERSION } from '../../platform/version.ts'
+import { PROTOCOL } from '../../protocol/index.ts'
+
+/** The output of `self-check`, for the running version to decide whether this one may replace it. */
+export const SelfCheck = z.object({
+  ok: z.boolean(),
+  version: z.string(),
+  node: z.string(),
+  protocol: z.object({ version: z.int(), minimum: z.int() }),
+  problems: z.array(z.string()),
+})
+export type SelfCheck = z.infer<typeof SelfCheck>
+
+/** Format of the files that this version writes. It does not touch files of a newer format. */
+const FORMAT = 1
+
+/**
+ * Checks a state folder without changing anything in it.
+ * @param faults owners and modes of its files that let others change them
+ */
+export function selfCheck(stateDir: string, faults: OwnershipFault[]): SelfCheck {
+  const problems: string[] = []
+  try {
+    readFormat(stateDir, STATE_UPGRADES)
+  } catch (error) {
+    problems.push((error as Error).message)
+  }
+  const strict = strictByEnvironment(process.env)
+  for (const fault of judge(stateDir, { faults, strict }).refused) {
+    const { message, remedy } = notOurs(fault)
+    problems.push(`${message} ${remedy?.replace(/\.$/, '')}`)
+  }
+  const files = ['machine.json', 'runtimes.json', 'update.json', 'confirmed.json']
+  try {
+    for (const agent of readdirSync(join(stateDir, 'agents')))
+      files.push(join('agents', agent, 'spec.json'), join('agents', agent, 'cursor.json'))
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') problems.push(String((error as Error).message))
+  }
+  for (const file of files) {
+    const problem = problemOf(join(stateDir, file))
+    if (problem !== undefined) problems.push(`${file}: ${problem}`)
+  }
+  return {
+    ok: problems.length === 0,
+    version: VERSION,
+    node: process.versions.node,
+    protocol: { ...PROTOCOL },
+    problems,
+  }
+}
+
+/** Returns the problem with a file, if any. A damaged file is not a problem: the daemon sets it aside. */
+function problemOf(path: string): string | undefined {
+  try {
+    const json: unknown = JSON.parse(readFileSync(path, 'utf8'))
+    const version = typeof json === 'object' && json !== null && 'version' in json ? json.version : undefined
+    return typeof version === 'number' && version > FORMAT
+      ? `has format ${version}, newer than ${FORMAT}`
+      : undefined
+  } catch (error) {
+    const code = systemCode(error)
+    return code === undefined || code === 'ENOENT' || code === 'ENOTDIR'
+      ? undefined
+      : `cannot be read (${code})`
+  }
+}

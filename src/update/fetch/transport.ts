@@ -1,0 +1,66 @@
+import type { UpdateConfig } from '../../config/config.ts'
+import { isLoopback } from '../../config/server-url.ts'
+import type { OwnershipFault } from '../../platform/ownership.ts'
+import { UpdateFailure } from '../failure.ts'
+import { insecureUpdateLeft, useInsecureUpdate } from '../switch/confirmed.ts'
+import { notBelieved } from './npm-files.ts'
+
+/** Remedy for a registry without TLS. */
+export const HOW_SECURE =
+  'Give the registry an https address, or set allow_insecure = true under [update] if the network itself is private.'
+
+/** Reports whether an address leads to another machine without TLS. */
+export function isInsecure(address: string): boolean {
+  if (!URL.canParse(address)) return false
+  const { protocol, hostname } = new URL(address)
+  return protocol === 'http:' && !isLoopback(hostname)
+}
+
+export interface Transport {
+  /**
+   * Warns of an address that anyone on the network path could answer for, on a machine older than this rule:
+   * it may update one more time. @throws UpdateFailure on any other machine
+   */
+  check(address: string): void
+  /**
+   * Does the same for a file that decides where updates come from and that others can write to.
+   * @throws UpdateFailure
+   */
+  checkFile(fault: OwnershipFault): void
+  /** Records that the update has been made. */
+  made(): void
+}
+
+/** Applies this machine's settings to the addresses of an update. @param warn called once for each */
+export function transportOf(
+  { allow_insecure }: Pick<UpdateConfig, 'allow_insecure'>,
+  stateDir: string,
+  warn: (message: string) => void,
+): Transport {
+  const insecure = new Set<string>()
+  const once = (what: string, words: string) => {
+    if (!insecure.has(what)) warn(words)
+    insecure.add(what)
+  }
+  return {
+    check(address) {
+      if (allow_insecure || !isInsecure(address)) return
+      const { origin } = new URL(address)
+      const what = `${origin}, where updates come from, is on another machine and has no TLS`
+      if (!insecureUpdateLeft(stateDir))
+        throw new UpdateFailure('update_refused', 'resolve', `${what}.`, { remedy: HOW_SECURE })
+      once(origin, `${what}: this is the last update from there. ${HOW_SECURE}`)
+    },
+    checkFile(fault) {
+      const refused = notBelieved(fault)
+      if (!insecureUpdateLeft(stateDir)) throw refused
+      once(
+        fault.path,
+        `${refused.message} This is the last update that tolerates it. ${refused.error.remedy}`,
+      )
+    },
+    made() {
+      if (insecure.size > 0) useInsecureUpdate(stateDir)
+    },
+  }
+}

@@ -1,0 +1,99 @@
+import { sleep, systemClock } from '../../platform/clock.ts'
+import type { UserError } from '../../platform/errors.ts'
+import { readJson } from '../../platform/files.ts'
+import { faultsOf } from '../../platform/ownership.ts'
+import { identify, isAlive, ProcessIdentity, sendSignal } from '../../platform/process-identity.ts'
+import { VERSION } from '../../platform/version.ts'
+import type { CommandError } from '../../protocol/index.ts'
+import { UpdateFailure } from '../failure.ts'
+import { failedRecord, peekRecord, type UpdateRecord, writeRecord } from '../record.ts'
+import { isOnTrial, putBack } from './place.ts'
+
+const POLL_MS = 100
+/**
+ * Extra time before the guard acts, in milliseconds: a version on trial reverts by itself, unless it hangs.
+ */
+const GRACE_MS = 10_000
+
+export interface GuardOptions {
+  stateDir: string
+  lockPath: string
+  /** Process id of the daemon on trial. */
+  pid: number
+  /** True if a supervisor restarts the daemon when it ends. */
+  supervised: boolean
+  /** Starts the program at `entry` in the way the daemon was started. */
+  relaunch(entry: string): Promise<void>
+}
+
+/**
+ * Watches a version on trial, from a process of the previous version, until the server accepts it or the
+ * trial ends. If the version ends or hangs, the previous version replaces it. Agents are not touched.
+ */
+export async function guard({ stateDir, lockPath, pid, supervised, relaunch }: GuardOptions): Promise<void> {
+  const record = peekRecord(stateDir)
+  const { trial } = record ?? {}
+  if (!record || !trial) return
+  const daemon = identify(pid)
+  const deadline = systemClock.monotonic() + trial.confirm_ms + GRACE_MS
+  // A daemon also ends if it finds another one running. Then watch the other one.
+  const running = () => (daemon && isAlive(daemon) ? daemon : lockHolder(lockPath))
+  const late = () => systemClock.monotonic() > deadline
+  while (isOnTrial(trial) && running() && !late()) await sleep(POLL_MS)
+  if (!isOnTrial(trial)) return
+  const hung = running()
+  note(stateDir, record, hung ? hangs(record, trial.confirm_ms) : ended(record))
+  putBack(trial)
+  // SIGTERM would stop its agents. The kill comes last: a supervisor may then end this process, too.
+  if (hung) sendSignal(hung, 'SIGKILL')
+  if (!supervised) await relaunch(trial.previous_entry)
+}
+
+const hangs = ({ to }: UpdateRecord, confirmMs: number) =>
+  new UpdateFailure(
+    'update_hung',
+    'confirm',
+    `Version ${to} hung and was killed ${(confirmMs + GRACE_MS) / 1000} s after its start.`,
+  )
+
+export const ended = ({ to }: UpdateRecord) =>
+  new UpdateFailure('update_crashed', 'confirm', `Version ${to} ended before the server accepted it.`, {
+    remedy: "See daemon.log in the state folder for that version's output.",
+  })
+
+/**
+ * Records why this version, on trial, did not start, so that the previous version can report it.
+ * @param stateDir nothing is written to a folder that others can change
+ * @throws the system's error
+ */
+export function noteRefusal(stateDir: string, { message, remedy }: UserError) {
+  const begun = peekRecord(stateDir)
+  if (begun?.to !== VERSION || faultsOf(stateDir).length > 0) return
+  const words = `Version ${VERSION} did not start. ${message}`
+  note(
+    stateDir,
+    begun,
+    new UpdateFailure('update_crashed', 'confirm', words, { ...(remedy !== undefined && { remedy }) }),
+  )
+}
+
+export const interrupted = ({ stage }: UpdateRecord) =>
+  new UpdateFailure('update_interrupted', stage, 'The daemon ended during the update.', {
+    remedy: 'Update again.',
+  })
+
+/** Records a failure. Without a record, the next daemon detects the rollback by itself. */
+function note(stateDir: string, begun: UpdateRecord, { error }: { error: CommandError }) {
+  const record = peekRecord(stateDir) ?? begun
+  if (record.outcome) return
+  try {
+    writeRecord(stateDir, failedRecord(record, error, new Date().toISOString()))
+  } catch {
+    // A full disk is no reason to keep a version that does not work.
+  }
+}
+
+function lockHolder(path: string): ProcessIdentity | undefined {
+  const holder = readJson(path, ProcessIdentity)
+  return holder.ok && isAlive(holder.value) ? holder.value : undefined
+}

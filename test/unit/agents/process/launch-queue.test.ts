@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { AT_ONCE } from '../../../../src/agents/process/launch-queue.ts'
+import { signsOf } from '../../../../src/agents/process/marks.ts'
+import { endStrays } from '../../../../src/agents/process/strays.ts'
+import { carryOut } from '../../../../src/daemon/command-handlers.ts'
+import { AgentSpec } from '../../../../src/protocol/index.ts'
+import { agentsIn } from '../../../support/agents.ts'
+import { ManualClock } from '../../../support/manual-clock.ts'
+import { tempDir } from '../../../support/temp.ts'
+import { until } from '../../../support/wait.ts'
+
+const PROGRAM = `#!/bin/sh
+while [ -e slow ]; do sleep 0.05; done
+while read -r line; do
+  id=\${line#*'"request_id":"'}
+  case $line in *'"request_id"'*) printf '{"type":"control_response","response":{"subtype":"success","request_id":"%s"}}\\n' "\${id%%'"'*}" ;; esac
+  case $line in *end_session*) exit 0 ;; esac
+done
+`
+
+function machine(t: TestContext) {
+  const cwd = tempDir(t)
+  const clock = new ManualClock()
+  const program = join(cwd, 'program')
+  writeFileSync(program, PROGRAM, { mode: 0o755 })
+  let revision = 0
+  const agents = agentsIn(join(cwd, 'agents'), {
+    program: async () => program,
+    environment: { PATH: process.env.PATH },
+    clock,
+    nextRevision: () => ++revision,
+  })
+  agents.adopt()
+  const start = async (agent_id: string) => {
+    const spec = AgentSpec.parse({ cwd, prompt: 'hello' })
+    const command = { type: 'agent:start', command_id: `start-${agent_id}`, agent_id, spec } as const
+    const { confirmed } = await carryOut({ agents, checkAccepts: () => {} } as never, command)
+    return confirmed.then(
+      () => 'started',
+      (error: Error) => error.message,
+    )
+  }
+  t.after(async () => {
+    const signs = [...agents].map(signsOf)
+    agents.close()
+    await Promise.all(signs.map((each) => endStrays(each)))
+  })
+  return {
+    agents,
+    clock,
+    start: (id: string) => {
+      const result = start(id)
+      return { result, status: () => agents.find(id)?.status() }
+    },
+    slow: () => writeFileSync(join(cwd, 'slow'), ''),
+    goOn: () => rmSync(join(cwd, 'slow')),
+    hasRun: (id: string) => existsSync(join(cwd, 'agents', id, 'process.json')),
+  }
+}
+
+test('a slow start is reported as slow, and succeeds or fails whenever its process does', async (t) => {
+  const it = machine(t)
+  it.slow()
+  const [late, other] = [it.start('late'), it.start('other')]
+  await until(() => it.hasRun('late') && it.hasRun('other'))
+  assert.equal(late.status()?.slow, undefined)
+  it.clock.pass(10_000)
+  await until(() => late.status()?.slow !== undefined)
+  assert.match(late.status()?.slow?.detail ?? '', new RegExp(`Process ${late.status()?.pid} is running`))
+  it.clock.pass(3_600_000)
+  assert.equal(late.status()?.state, 'starting')
+  const pid = other.status()?.pid
+  process.kill(pid!, 'SIGKILL')
+  assert.match(await other.result, /ended before it was ready/)
+  it.goOn()
+  assert.equal(await late.result, 'started')
+  assert.deepEqual([late.status()?.state, late.status()?.slow], ['idle', undefined])
+})
+
+test('a limited number of starts run at once; waiting starts can be stopped', async (t) => {
+  const it = machine(t)
+  it.slow()
+  const first = Array.from({ length: AT_ONCE }, (_, n) => it.start(`first-${n}`))
+  await until(() => first.every((_, n) => it.hasRun(`first-${n}`)))
+  const [next, unwanted] = [it.start('next'), it.start('unwanted')]
+  await until(() => next.status()?.queued && unwanted.status()?.queued)
+  const unwantedAgent = it.agents.get('unwanted')
+  it.agents.check(it.agents.get('next'))
+  await it.agents.stop(unwantedAgent, { commandId: 'stop' })
+  assert.equal(await unwanted.result, 'unwanted was ended before it was ready.')
+  const { state, exit, undelivered_prompts } = unwantedAgent.status()
+  assert.deepEqual([state, exit, undelivered_prompts], ['exited', { reason: 'stopped' }, 1])
+  assert.deepEqual([next.status()?.state, it.hasRun('next')], ['starting', false])
+
+  it.goOn()
+  for (const { result } of [...first, next]) assert.equal(await result, 'started')
+  assert.equal(next.status()?.queued, undefined)
+  await it.agents.resume(unwantedAgent, 'resume')
+  await unwantedAgent.until(() => unwantedAgent.isReady)
+  assert.deepEqual([unwanted.status()?.run, unwanted.status()?.state], [2, 'idle'])
+})
+
+test('starts that hang do not block other starts forever', async (t) => {
+  const it = machine(t)
+  it.slow()
+  for (let n = 0; n < AT_ONCE; n++) void it.start(`hangs-${n}`)
+  await until(() => it.hasRun(`hangs-${AT_ONCE - 1}`))
+  const next = it.start('next')
+  await until(() => next.status()?.queued)
+  it.clock.pass(10_000)
+  await until(() => it.hasRun('next'))
+  assert.equal(next.status()?.queued, undefined)
+})

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict'
+import { execFile, execFileSync } from 'node:child_process'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { ownEnvironment } from '../../../../src/agents/process/own-environment.ts'
+import { claude } from '../../../../src/agents/runtimes/claude/index.ts'
+import { tempDir } from '../../../support/temp.ts'
+
+const script = fileURLToPath(new URL('../../../../src/agents/process/launch.sh', import.meta.url))
+
+test('a launcher deletes the unfinished files of an earlier launcher, but not those of the daemon', (t) => {
+  const dir = tempDir(t)
+  for (const name of ['in', 'fed']) mkdirSync(join(dir, name))
+  for (const name of ['process.tmp', 'exit.tmp', `000000000001_prompt_x.${process.pid}.tmp`])
+    writeFileSync(join(dir, name), 'half')
+  writeFileSync(join(dir, 'env.sh'), '')
+  execFileSync('/bin/sh', [
+    script,
+    dir,
+    '1',
+    'boot',
+    '0',
+    'keep',
+    'state',
+    'idle',
+    'tasks',
+    'none',
+    'sh',
+    '-c',
+    'exit 3',
+  ])
+  assert.equal(readFileSync(join(dir, `000000000001_prompt_x.${process.pid}.tmp`), 'utf8'), 'half')
+  assert.deepEqual(JSON.parse(readFileSync(join(dir, 'exit.json'), 'utf8')), { version: 1, run: 1, code: 3 })
+})
+
+test('an agent’s own environment variables never affect its launcher', (t) => {
+  const dir = tempDir(t)
+  for (const name of ['in', 'fed']) mkdirSync(join(dir, name))
+  const own = {
+    PATH: '',
+    LD_PRELOAD: '/nowhere/lib.so',
+    ENV: '/nowhere/env',
+    BASH_ENV: '/nowhere/env',
+    NODE_OPTIONS: '--nonsense',
+    IFS: '/',
+    d: '/nowhere',
+    run: '9',
+    // Variables of the shell itself, which must not make it exit.
+    PPID: '1',
+    UID: '1',
+    OPTIND: 'x',
+    QUOTES: `it's "quoted" $(false) \`false\` \\ and\n two lines`,
+  }
+  writeFileSync(join(dir, 'env.sh'), ownEnvironment({ ...own, TAKEN: undefined }))
+  const argv = [script, dir, '1', 'boot', '0', 'keep', 'state', 'idle', 'tasks', 'none', '/usr/bin/env', '-0']
+  execFileSync('/bin/sh', argv, { env: { PATH: process.env.PATH, TAKEN: 'yes' } })
+  assert.deepEqual(JSON.parse(readFileSync(join(dir, 'exit.json'), 'utf8')), { version: 1, run: 1, code: 0 })
+  const journal = readFileSync(join(dir, 'activity.jsonl'), 'utf8')
+  const shown = Object.fromEntries(
+    journal
+      .split('\0')
+      .map((line) => [line.replace(/=.*$/s, '').replace(/^.*\n/s, ''), line.replace(/^.*?=/s, '')]),
+  )
+  for (const name of ['PATH', 'LD_PRELOAD', 'ENV', 'BASH_ENV', 'NODE_OPTIONS', 'd', 'run', 'QUOTES'] as const)
+    assert.equal(shown[name], own[name], name)
+  assert.ok(!('TAKEN' in shown))
+})
+
+test('a lease does not treat an agent with a background task as idle, at any time', async (t) => {
+  const dir = tempDir(t)
+  for (const name of ['in', 'fed']) mkdirSync(join(dir, name))
+  writeFileSync(join(dir, 'env.sh'), '')
+  const { statePattern, idlePattern, tasksPattern, noTasksPattern } = claude
+  const tasks = (list: string) =>
+    `echo '{"type":"system","subtype":"background_tasks_changed","tasks":${list}}'`
+  const program = [
+    tasks('[{"task_id":"t"}]'),
+    'head -c 2000000 /dev/zero | tr "\\0" x; echo',
+    `echo '{"type":"system","subtype":"session_state_changed","state":"idle"}'`,
+    // The lease is checked every 5 seconds.
+    'sleep 7',
+    tasks('[]'),
+    'exec sleep 60',
+  ].join('\n')
+  const patterns = [statePattern, idlePattern, tasksPattern, noTasksPattern]
+  const argv = [script, dir, '1', 'boot', '1', 'stop-when-idle', ...patterns, 'sh', '-c', program]
+  await promisify(execFile)('/bin/sh', argv, { timeout: 60_000 })
+  assert.equal(JSON.parse(readFileSync(join(dir, 'exit.json'), 'utf8')).reason, 'lease')
+  assert.match(readFileSync(join(dir, 'activity.jsonl'), 'utf8'), /"tasks":\[\]/)
+})

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { jsonParts, shown } from '../../../../src/hub/registry/client-json.ts'
+
+test('a long answer is built in pieces, without a change to its content', async () => {
+  const characters = 'x\u{1f600}'.repeat(300_000)
+  const object = {
+    events: [{ text: '\u202e'.repeat(1_000_000) }, { text: characters }, {}],
+    none: [],
+    next: '"',
+  }
+  let turns = 0
+  let over = false
+  const count = () => {
+    turns++
+    if (!over) setImmediate(count)
+  }
+  setImmediate(count)
+  const answer = await shown(jsonParts(object))
+  over = true
+  assert.deepEqual(JSON.parse(answer.toString()), object)
+  assert.ok(turns >= 5, String(turns))
+})
+
+test('a list is written entry by entry, so that it need not fit into a string', () => {
+  function* entries() {
+    yield { n: 1 }
+    yield { n: 2 }
+  }
+  assert.deepEqual(
+    [...jsonParts({ list: entries(), more: true })],
+    ['{"list":', '[{"n":1}', ',{"n":2}', ']', ',"more":', 'true', '}'],
+  )
+})

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict'
+import { readFileSync, truncateSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { EventJournal } from '../../../../src/hub/store/event-journal.ts'
+import type { Activity, AnyEvent } from '../../../../src/protocol/index.ts'
+import { tempDir } from '../../../support/temp.ts'
+
+const said = (text: string): Activity => ({
+  type: 'agent:activity',
+  agent_id: 'a',
+  from: 0,
+  to: 10,
+  events: [{ kind: 'text', offset: 0, index: 0, text }],
+})
+
+async function history(log: EventJournal): Promise<AnyEvent[]> {
+  const after = { offset: -1, index: 0 }
+  return (await log.read(0, after)).events
+}
+
+test('a machine that announces another journal twice at once causes no damage', async (t) => {
+  const log = new EventJournal(join(tempDir(t), 'activity.jsonl'), () => {})
+  log.take(said('first'), 0)
+  await log.commit()
+  const both = [log.turn(0), log.turn(0)]
+  await both[0]
+  // It is written while the second announcement is handled.
+  log.take(said('second'), 0)
+  await both[1]
+  log.take(said('third'), 0)
+  await log.commit()
+  const events = await history(log)
+  const offsets = events.map(({ offset }) => offset)
+  assert.deepEqual(
+    offsets,
+    [...new Set(offsets)].sort((a, b) => a - b),
+  )
+  assert.equal(log.ackOffset, 10)
+})
+
+test('after a crash in the middle of a long frame, only the missing lines are taken again', async (t) => {
+  const path = join(tempDir(t), 'activity.jsonl')
+  const events: AnyEvent[] = Array.from({ length: 40 }, (_, n) => ({
+    kind: n % 2 ? 'text_delta' : 'thinking_delta',
+    block: n % 2,
+    text: 'x'.repeat(100_000),
+    offset: Math.floor(n / 2) * 10,
+    index: n % 2,
+  }))
+  const whole: Activity = { type: 'agent:activity', agent_id: 'a', from: 0, to: 1000, events }
+  const first = new EventJournal(path, () => {})
+  first.take(whole, 0)
+  await first.commit()
+  const lines = readFileSync(path, 'utf8').trimEnd().split('\n')
+  assert.ok(lines.length > 2)
+  const bytes = lines.slice(0, -1).join('\n').length + 1
+  for (const cut of [bytes, bytes + 10, bytes - 10]) {
+    truncateSync(path, cut)
+    const log = new EventJournal(path, () => assert.fail('set aside'))
+    const from = log.ackOffset
+    assert.ok(from > 0 && from < 1000 && from === log.wantedOffset)
+    // A daemon continues from there, with the events that follow.
+    assert.equal(
+      log.take({ ...whole, from, events: events.filter(({ offset }) => offset >= from) }, 0),
+      'taken',
+    )
+    await log.commit()
+    assert.equal(log.ackOffset, 1000)
+    const all: AnyEvent[] = []
+    for (let at = 0; at < log.size; ) {
+      const chunk = await log.read(at, { offset: -1, index: 0 })
+      all.push(...chunk.events)
+      at = chunk.next
+    }
+    const ids = (of: AnyEvent[]) => of.map(({ offset, index }) => `${offset}.${index}`)
+    assert.deepEqual(ids(all), ids(events))
+  }
+})
+
+test('a history is found again under every name of its journal', async (t) => {
+  for (const journal of ['\u2028'.repeat(64), '","events":[', '\\"}\n\0', '\ud800'.repeat(64)]) {
+    const path = join(tempDir(t), 'activity.jsonl')
+    const log = new EventJournal(path, () => {})
+    log.take({ ...said('first'), journal }, 0)
+    await log.commit()
+    const again = new EventJournal(path, () => assert.fail('set aside'))
+    assert.deepEqual([again.ackOffset, again.journal], [10, journal])
+  }
+})
