@@ -86,7 +86,7 @@ export class AgentPool {
     })
     this.#unseen = new UnseenEnds({ clock, logger, restarts: this.#restarts })
     this.#discards = new FolderDeletion(options)
-    this.#watching = new JournalWatcher({ clock, logger, grown: (agent) => this.#options.onGrowth(agent) })
+    this.#watching = new JournalWatcher({ clock, logger, onGrowth: (agent) => this.#options.onGrowth(agent) })
   }
 
   [Symbol.iterator]() {

@@ -12,7 +12,7 @@ export interface JournalWatcherOptions {
   clock: Clock
   logger: Logger
   /** Called when the journal has grown, or may have. */
-  grown(agent: Agent): void
+  onGrowth(agent: Agent): void
 }
 
 /**
@@ -90,9 +90,9 @@ export class JournalWatcher {
 
   /** Swallows errors, which must not end the daemon. The periodic check of the agent reports them. */
   #grown(agent: Agent) {
-    const { grown, logger } = this.#options
+    const { onGrowth, logger } = this.#options
     try {
-      grown(agent)
+      onGrowth(agent)
     } catch (error) {
       logger.debug({ agent_id: agent.id, err: error }, 'cannot read the journal')
     }

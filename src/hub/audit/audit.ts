@@ -50,7 +50,7 @@ export class Audit {
   /**
    * Records an order before it is carried out.
    * @returns the entry's number, once it is on the disk
-   * @throws Fault if the entry cannot be written; the order must then not be carried out
+   * @throws HttpError if the entry cannot be written; the order must then not be carried out
    */
   async order(said: Omit<Said, 'outcome'>): Promise<number> {
     await this.room()
@@ -67,7 +67,7 @@ export class Audit {
 
   /**
    * Resolves when there is room for an order.
-   * @throws Fault if the log cannot be written
+   * @throws HttpError if the log cannot be written
    */
   async room(): Promise<void> {
     while (this.#segments.waiting > MANY)

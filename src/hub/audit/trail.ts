@@ -93,7 +93,7 @@ export class Trails {
   /**
    * Checks the key again after a request has waited for its body or the disk. Call it synchronously before
    * acting.
-   * @throws Fault if the key was revoked or its role changed in the meantime
+   * @throws HttpError if the key was revoked or its role changed in the meantime
    */
   confirm(c: Context) {
     const caller = callerOf(c)
@@ -107,7 +107,7 @@ export class Trails {
     if (trail) trail.found = facts
   }
 
-  /** Records a command before it is carried out. @throws Fault if it must not be carried out */
+  /** Records a command before it is carried out. @throws HttpError if it must not be carried out */
   async onOrder(c: Context, machine_id: string, command: Command): Promise<void> {
     const details = detailsOf(Schemas[command.type], command, OWN)
     const trail = this.#trails.get(c)
@@ -160,7 +160,7 @@ export class Trails {
 
   /**
    * Records an enrollment, which has no user key, calls `take`, and records the outcome.
-   * @throws Fault if it cannot be recorded, or any error of `take`
+   * @throws HttpError if it cannot be recorded, or any error of `take`
    */
   async enrolled<T>(
     c: Context,

@@ -22,7 +22,7 @@ export class Bodies {
     this.#notices = notices
   }
 
-  /** Reserves room for the body of a request. @throws Fault if there is none */
+  /** Reserves room for the body of a request. @throws HttpError if there is none */
   admit(request: IncomingMessage, address: string, key: string | undefined) {
     const bytes = lengthOf(request)
     if (bytes === 0 || request.readableEnded || request.destroyed) return

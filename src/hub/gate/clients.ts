@@ -22,7 +22,7 @@ export class Clients {
     this.#notices = notices
   }
 
-  /** Counts a connection for a key. @throws Fault if there are too many */
+  /** Counts a connection for a key. @throws HttpError if there are too many */
   admit(socket: Socket, key: string, address: string) {
     // No address: a program of the hub's own user at the Unix socket, which must always get in.
     if (socket.remoteAddress === undefined || socket.destroyed) return

@@ -20,7 +20,7 @@ export class Followers {
     this.#shares = new Shares(options.most)
   }
 
-  /** Begins a stream. @throws Fault if there are too many */
+  /** Begins a stream. @throws HttpError if there are too many */
   follow(reader: Reader): Follower {
     const { most, notices, unread } = this.#options
     const { address, key, response } = reader

@@ -101,18 +101,18 @@ export class Gate {
   }
 
   /** Logs a request that failed with an unexpected error. */
-  onFailedKey(request: IncomingMessage, facts: { err: Error; path: string }) {
+  onError(request: IncomingMessage, facts: { err: Error; path: string }) {
     // The client disconnected during the request.
     if (request.readableAborted) return
     this.#notices.tell(this.addressOf(request), 'request failed', facts, 'error')
   }
 
-  /** Reserves memory for the body of a client's request. @throws Fault if there is none */
+  /** Reserves memory for the body of a client's request. @throws HttpError if there is none */
   admitBody(request: IncomingMessage) {
     this.#bodies.admit(request, this.addressOf(request), this.#clients.keyOf(request.socket))
   }
 
-  /** Admits a download. @throws Fault if there are too many from its address */
+  /** Admits a download. @throws HttpError if there are too many from its address */
   admitDownload(request: IncomingMessage) {
     if (this.#strangers.downloads(request)) return
     this.#notices.tell(this.addressOf(request), 'download refused: too many from this address')
@@ -133,7 +133,7 @@ export class Gate {
 
   /**
    * Admits a connection with an accepted user key.
-   * @throws Fault if there are too many; the connection then still counts as a stranger's
+   * @throws HttpError if there are too many; the connection then still counts as a stranger's
    */
   admitClient(request: IncomingMessage, key: string) {
     const { socket } = request
@@ -151,7 +151,7 @@ export class Gate {
     return Math.ceil(this.#failures.add(address) / 1000)
   }
 
-  /** Begins a stream. @throws Fault if there are too many */
+  /** Begins a stream. @throws HttpError if there are too many */
   follow(request: IncomingMessage, response: ServerResponse): Follower {
     return this.#followers.follow(this.#readerOf(request, response))
   }
@@ -159,7 +159,7 @@ export class Gate {
   /**
    * Builds an answer that may be long, once there is memory for it.
    * @param make builds the answer and returns its size in bytes
-   * @throws Fault if the client disconnects before that
+   * @throws HttpError if the client disconnects before that
    */
   async answer(request: IncomingMessage, response: ServerResponse, make: () => Promise<number>) {
     const reader = this.#readerOf(request, response)

@@ -75,7 +75,7 @@ export class Unread {
   /**
    * Builds an answer, or the next part of one, once there is memory for it.
    * @returns undefined if the client has disconnected
-   * @throws Fault if the answer is too long for the memory that is left
+   * @throws HttpError if the answer is too long for the memory that is left
    */
   async turn<T>(
     reader: Reader,

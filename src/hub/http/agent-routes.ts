@@ -24,7 +24,7 @@ export interface AgentContext extends StreamContext, LookupContext {
   switchboard: Switchboard
   lookup: Lookup
   trails: Trails
-  /** Begins a stream. @throws Fault */
+  /** Begins a stream. @throws HttpError */
   follow(c: Context): Follower
   /**
    * Submits a command to a machine.
@@ -135,7 +135,7 @@ export function agentRoutes(app: Hono, context: AgentContext) {
     return agents.keyOf(ref)!
   }
 
-  /** @throws Fault if the machine already has the agent or is at its limit */
+  /** @throws HttpError if the machine already has the agent or is at its limit */
   function refuseStart(ref: AgentRef) {
     const { machine_id, agent_id } = ref
     if (agents.get(ref) || commands.startingOn(agent_id).includes(machine_id)) throw exists(agent_id)

@@ -74,7 +74,7 @@ export function api(context: ApiContext): Hono {
   const lookup = new Lookup(context)
 
   app.onError((error, c) => {
-    if (!(error instanceof HttpError)) gate.onFailedKey(overHttp(c).incoming, { err: error, path: c.req.path })
+    if (!(error instanceof HttpError)) gate.onError(overHttp(c).incoming, { err: error, path: c.req.path })
     const fault = httpErrorOf(error)
     if (fault) return c.json({ error: fault.error }, fault.status, fault.headers)
     return c.json({ error: { code: 'internal', message: error.message } }, 500)
@@ -184,7 +184,7 @@ export function api(context: ApiContext): Hono {
 
   app.get('/api/commands/:command_id', (c) => outcome(c, c.req.param('command_id')))
 
-  /** @throws Fault if there are too many streams */
+  /** @throws HttpError if there are too many streams */
   function follow(c: Context) {
     const { incoming, outgoing } = overHttp(c)
     return gate.follow(incoming, outgoing)

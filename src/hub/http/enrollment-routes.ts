@@ -48,7 +48,7 @@ export function enrollmentRoutes(
     return c.json({})
   })
 
-  /** Answers with the result of `use`; counts and records an invalid token. @throws Fault */
+  /** Answers with the result of `use`; counts and records an invalid token. @throws HttpError */
   async function withToken(c: Context, use: () => object | Promise<object>) {
     try {
       return c.json(await use())

@@ -48,7 +48,7 @@ export function installer(c: Context, dir: string): Response {
   })
 }
 
-/** Returns the address of the hub in this request. @throws Fault if it is not safe in a script */
+/** Returns the address of the hub in this request. @throws HttpError if it is not safe in a script */
 function addressOf(c: Context): string {
   const host = c.req.header('host') ?? ''
   if (!HOST.test(host)) throw new HttpError(400, 'invalid_request', 'The Host header is not a valid host.')
@@ -91,7 +91,7 @@ export function releaseFile(c: Context, dir: string): Response {
 /**
  * Opens a plain file in the folder, which anyone may read. Follows no links, which could lead to the hub's
  * keys.
- * @throws Fault if too many files are open
+ * @throws HttpError if too many files are open
  */
 function openPlain(dir: string, name: string) {
   let fd: number | undefined

@@ -37,7 +37,7 @@ export const limited = (maxSize: number) =>
 /**
  * Returns the request's body; `{}` for an empty one.
  * @param further additional content types that the route accepts as JSON
- * @throws Fault
+ * @throws HttpError
  */
 export function jsonBody(c: Context, ...further: string[]): Promise<object> {
   const known = looked.get(c)
@@ -80,10 +80,10 @@ async function readBody(c: Context, further: string[]): Promise<object> {
 /** Returns Node's request and response objects. */
 export const overHttp = (c: Context) => c.env as { incoming: IncomingMessage; outgoing: ServerResponse }
 
-/** Returns the body, with a new `command_id` if it has none. @throws Fault */
+/** Returns the body, with a new `command_id` if it has none. @throws HttpError */
 export const command = async (c: Context) => ({ command_id: randomUUID(), ...(await jsonBody(c)) })
 
-/** @throws Fault with the path of the invalid value */
+/** @throws HttpError with the path of the invalid value */
 export function parse<S extends z.ZodMiniType>(schema: S, value: unknown): z.infer<S> {
   const parsed = check(schema, value)
   if (parsed.success) return parsed.data

@@ -29,7 +29,7 @@ export interface AgentStreamOptions {
   /** The name of the agent's folder. */
   key: string
   after: EventId
-  /** Begins the stream. @throws Fault if there are too many */
+  /** Begins the stream. @throws HttpError if there are too many */
   follow(): Follower
 }
 

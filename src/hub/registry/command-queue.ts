@@ -101,7 +101,7 @@ export class CommandQueue {
   /**
    * Accepts a command for a machine and sends it if the machine is connected. A repeated id is the same
    * command. Resolves once it is on the disk.
-   * @throws Fault
+   * @throws HttpError
    */
   async submit(machineId: string, command: Command): Promise<Outcome> {
     const known = this.#entries.get(command.command_id)
@@ -138,7 +138,7 @@ export class CommandQueue {
   /**
    * Refuses a command that cannot be accepted now.
    * @returns its size in bytes
-   * @throws Fault
+   * @throws HttpError
    */
   check(machineId: string, command: Command): number {
     const link = this.#machines.link(machineId)
@@ -384,7 +384,7 @@ const bytesOf = (command: Command) => Buffer.byteLength(JSON.stringify(command))
 
 /**
  * Returns the size of a command. Refuses one too large to send: it would break the connection each time.
- * @throws Fault
+ * @throws HttpError
  */
 function sendableBytes(command: Command): number {
   let bytes: number

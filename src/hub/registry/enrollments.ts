@@ -106,7 +106,7 @@ export class Enrollments {
       })
   }
 
-  /** Revokes a token. @throws Fault if there is no such token or it was used */
+  /** Revokes a token. @throws HttpError if there is no such token or it was used */
   cancel(tokenId: string) {
     const token = this.list().find(({ token_id }) => token_id === tokenId)
     if (!token) throw new HttpError(404, 'token_not_found', `Token ${visible(tokenId)} not found.`)
@@ -119,7 +119,7 @@ export class Enrollments {
 
   /**
    * Reports whether the machine is already enrolled or could enroll with this token.
-   * @throws Fault if neither
+   * @throws HttpError if neither
    */
   check({ token, key_sha256 = '', machine_id }: EnrollCheck): EnrollChecked {
     const { keys } = this.#options
@@ -137,7 +137,7 @@ export class Enrollments {
    * @param authorization header with the machine's previous key
    * @param noted records the enrollment in the audit log, then calls `take`; not called for a repeated
    * request
-   * @throws Fault
+   * @throws HttpError
    */
   exchange(
     request: EnrollRequest,
@@ -157,7 +157,7 @@ export class Enrollments {
     return answer
   }
 
-  /** @throws Fault if the token is not valid for this key */
+  /** @throws HttpError if the token is not valid for this key */
   #admit({ token, key_sha256, hostname }: EnrollRequest) {
     const entry = this.#find(token)
     const known = this.#options.keys.machineKeyName(key_sha256)
@@ -219,7 +219,7 @@ export class Enrollments {
     }
   }
 
-  /** Refuses a hash whose prefix, the key id, is taken: the enrolling machine chooses it. @throws Fault */
+  /** Refuses a hash whose prefix, the key id, is taken: the enrolling machine chooses it. @throws HttpError */
   #refuseTaken(sha256: string) {
     const { keys, people } = this.#options
     const id = idOf(sha256)

@@ -33,14 +33,14 @@ export class Lookup {
     this.#context = context
   }
 
-  /** @throws Fault */
+  /** @throws HttpError */
   machine(machineId: string): HubMachine {
     const machine = this.#context.machines.get(machineId)
     if (!machine) throw new HttpError(404, 'machine_not_found', `Machine ${machineId} not found.`)
     return machine
   }
 
-  /** Returns the only machine, or the only connected machine. @throws Fault if there is none or several */
+  /** Returns the only machine, or the only connected machine. @throws HttpError if there is none or several */
   onlyMachine(): string {
     const all = this.#context.machines.all()
     // A machine that is permanently gone must not make the only connected machine ambiguous.
@@ -74,7 +74,7 @@ export class Lookup {
   /**
    * Returns the machine of the agent that a request names: `?machine_id=`, or the only machine with an agent
    * of this id. Agents started from here take precedence over agents that only their machines reported.
-   * @throws Fault
+   * @throws HttpError
    */
   machineOf(c: Context, agentId: string): string {
     const { agents, machines } = this.#context

@@ -16,7 +16,7 @@ test('a journal whose growth could not be handled is reported again when it grow
   const watching = new JournalWatcher({
     clock: systemClock,
     logger: createLogger({ level: 'silent', stderr: 'none' }),
-    grown: () => {
+    onGrowth: () => {
       count++
       throw new Error('no space left on device')
     },
