@@ -39,6 +39,12 @@ for (const page of pages)
     }
   })
 
+test('the source files that the pages name exist', () => {
+  for (const page of pages)
+    for (const [, path] of read(page).matchAll(/`((?:src|test|packaging|installer)\/[\w./-]+\.\w+)`/g))
+      assert.ok(statSync(new URL(path!, root), { throwIfNoEntry: false })?.isFile(), `${page}: ${path}`)
+})
+
 for (const page of pages)
   test(`the command lines in ${page} are valid`, async () => {
     for (const written of commandLines(read(page))) assert.equal(await faultOf(written), undefined)
