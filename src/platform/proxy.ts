@@ -8,7 +8,7 @@ export type Named = Readonly<Record<string, string>>
 
 /**
  * Returns the proxy for a URL, from `HTTPS_PROXY` / `HTTP_PROXY` (for `wss:` / `ws:`), `ALL_PROXY` and
- * `NO_PROXY`, in upper or lower case.
+ * `NO_PROXY`, in upper or lower case. An empty variable means no proxy.
  * @returns its URL, or undefined for a direct connection
  */
 export function proxyFor(url: string, env: NodeJS.ProcessEnv): string | undefined {
@@ -25,9 +25,11 @@ export function proxyFor(url: string, env: NodeJS.ProcessEnv): string | undefine
 
 const isSecure = (url: string) => /^(wss|https):/i.test(url)
 
-/** Returns the spelling that is set; lower case takes precedence. */
-const spelled = (name: string, env: NodeJS.ProcessEnv) =>
-  env[name.toLowerCase()] ? name.toLowerCase() : name
+/** Returns the spelling that is set; lower case takes precedence, unless only upper case has a value. */
+function spelled(name: string, env: NodeJS.ProcessEnv): string {
+  const lower = name.toLowerCase()
+  return env[lower] || (env[lower] !== undefined && env[name] === undefined) ? lower : name
+}
 
 const ownVariable = (url: string, env: NodeJS.ProcessEnv) =>
   spelled(isSecure(url) ? 'HTTPS_PROXY' : 'HTTP_PROXY', env)

@@ -14,6 +14,18 @@ test('a proxy is chosen by the scheme of the URL, from variables in either case'
   assert.equal(proxyFor('wss://server/', { HTTPS_PROXY: 'http://a', https_proxy: 'http://b' }), 'http://b')
 })
 
+test('an empty variable means no proxy, and the other spelling takes its place', () => {
+  const ALL_PROXY = 'http://all'
+  for (const none of [{ HTTPS_PROXY: '' }, { https_proxy: '' }, { https_proxy: '', HTTPS_PROXY: '' }])
+    assert.equal(proxyFor('wss://server/', { ALL_PROXY, ...none }), undefined)
+  for (const none of [{ HTTP_PROXY: '' }, { http_proxy: '' }])
+    assert.equal(proxyFor('ws://server/', { all_proxy: ALL_PROXY, ...none }), undefined)
+  assert.equal(proxyFor('wss://server/', { ALL_PROXY, http_proxy: '' }), ALL_PROXY)
+  assert.equal(proxyFor('wss://server/', { ALL_PROXY: '', all_proxy: '' }), undefined)
+  assert.equal(proxyFor('wss://server/', { https_proxy: '', HTTPS_PROXY }), HTTPS_PROXY)
+  assert.equal(proxyFor('wss://server/', { https_proxy: HTTPS_PROXY, HTTPS_PROXY: '' }), HTTPS_PROXY)
+})
+
 test('this machine is never reached through a proxy', () => {
   for (const host of ['localhost', 'hub.localhost', 'localhost.', '127.0.0.1', '127.1.2.3', '[::1]'])
     assert.equal(proxyFor(`ws://${host}:3001`, { ALL_PROXY: HTTPS_PROXY }), undefined, host)
