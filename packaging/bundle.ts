@@ -9,6 +9,7 @@ import { manPage } from '../src/cli/render/man-page.ts'
 import { bundledPackages } from './bundled.ts'
 import { declarations } from './declarations.ts'
 import { thirdPartyLicenses } from './licenses.ts'
+import { openApi } from './openapi.ts'
 import { buildProgram, common, dist, root, version, wrapProgram } from './program.ts'
 import { jsonSchema } from './schema.ts'
 
@@ -63,6 +64,7 @@ const types = declarations()
 for (const kind of ['mts', 'cts']) put(join(dist, `protocol/index.d.${kind}`), types)
 put(join(dist, 'protocol/README.md'), readFileSync(join(root, 'src/protocol/README.md')))
 put(join(dist, 'protocol/schema.json'), `${JSON.stringify(jsonSchema(version), undefined, 2)}\n`)
+put(join(dist, 'protocol/openapi.json'), `${JSON.stringify(openApi(version), undefined, 2)}\n`)
 put(join(dist, 'fomular-daemon.1'), manPage(await commandLine(['--help'])))
 put(join(dist, 'THIRD_PARTY_LICENSES.txt'), thirdPartyLicenses(bundledPackages(metafiles)))
 

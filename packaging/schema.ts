@@ -126,7 +126,7 @@ export function definitions(io: 'input' | 'output'): Record<string, Schema> {
  * Removes zod's limits for every integer and key, which are noise, and `format: ends_with`, which is not
  * standard.
  */
-function tidy(node: Schema) {
+export function tidy(node: Schema) {
   if (node.minimum === Number.MIN_SAFE_INTEGER) delete node.minimum
   if (node.maximum === Number.MAX_SAFE_INTEGER) delete node.maximum
   if (node.propertyNames && Object.keys(node.propertyNames).join() === 'type') delete node.propertyNames

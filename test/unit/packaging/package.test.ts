@@ -47,6 +47,7 @@ test('the package contains the built program, the protocol and the documents, bu
     'dist/protocol/index.d.cts',
     'dist/protocol/index.d.mts',
     'dist/protocol/index.mjs',
+    'dist/protocol/openapi.json',
     'dist/protocol/schema.json',
     'package.json',
   ])
@@ -84,6 +85,7 @@ test('import and require give the exports of the source, on the oldest Node, too
       console.log(JSON.stringify({ names: Object.keys(p), ok, definition: schema.$defs.Hello.type }))`,
     'b.cjs': `const p = require('@fomular-os/daemon/protocol')
       const schema = require('@fomular-os/daemon/protocol/schema.json')
+      require('@fomular-os/daemon/protocol/openapi.json').paths['/api/agents'].get.responses
       const { ok } = p.parseFromDaemon('{"type":"link:ping"}')
       console.log(JSON.stringify({ names: Object.keys(p), ok, definition: schema.$defs.Hello.type }))`,
   })

@@ -1,0 +1,222 @@
+import { readFileSync } from 'node:fs'
+import * as z from 'zod/mini'
+import { ROUTES, type Route } from '../src/hub/registry/access.ts'
+import * as protocol from '../src/protocol/index.ts'
+import { definitions, nameOf, pascal, type Schema, tidy } from './schema.ts'
+
+/** An answer: a schema of the protocol, or fields with such schemas. */
+type Answer = z.ZodMiniType | Record<string, z.ZodMiniType>
+
+const { HubAgent, HubKey, HubMachine, HubToken, NewKey, Enrolment } = protocol
+const health = { ok: z.boolean(), version: z.string(), error: z.optional(z.string()) }
+const revoked = { revoked_keys: z.int() }
+
+/** Answers in JSON, by route. A route that gives a command answers with its outcome. */
+const ANSWERS: Record<string, Answer> = {
+  'GET /health': health,
+  'POST /enroll': protocol.EnrollAnswer,
+  'POST /enroll/check': protocol.EnrollChecked,
+  'GET /api/machines': { machines: z.array(HubMachine), enrolled: z.array(HubKey) },
+  'PATCH /api/machines/:machine_id': HubMachine,
+  'DELETE /api/machines/:machine_id': { ...revoked, shared_keys: z.optional(z.int()) },
+  'GET /api/agents': { agents: z.array(HubAgent) },
+  'GET /api/agents/:agent_id': HubAgent,
+  'POST /api/agents/:agent_id/move': HubAgent,
+  'GET /api/agents/:agent_id/events': protocol.EventPage,
+  'GET /api/commands/:command_id': protocol.Outcome,
+  'GET /api/audit': protocol.AuditPage,
+  'GET /api/keys': { keys: z.array(HubKey) },
+  'POST /api/keys': NewKey,
+  'POST /api/keys/:key_id/rotate': NewKey,
+  'POST /api/keys/:key_id/bind': z.extend(HubKey, revoked),
+  'DELETE /api/keys/:key_id': revoked,
+  'GET /api/enrolments': { enrolments: z.array(HubToken) },
+  'POST /api/enrolments': Enrolment,
+  'DELETE /api/enrolments/:token_id': {},
+}
+
+/** Answers that are not JSON, by route: content type and status. */
+const OTHER_ANSWERS: Record<string, Record<string, string[]>> = {
+  'GET /install.sh': { '200': ['text/x-shellscript'] },
+  'GET /releases/*': {
+    '200': ['application/octet-stream', 'application/json'],
+    '206': ['application/octet-stream', 'application/json'],
+  },
+  'GET /api/stream': { '200': ['text/event-stream'] },
+  'GET /api/agents/:agent_id/stream': { '200': ['text/event-stream'] },
+}
+
+/** Bodies that `ROUTES` does not name. */
+const BODIES: Record<string, z.ZodMiniType> = {
+  'POST /enroll': protocol.EnrollRequest,
+  'POST /enroll/check': protocol.EnrollCheck,
+  'POST /api/agents': protocol.StartRequest,
+}
+
+/** Routes that answer 201. */
+const CREATING = ['POST /api/keys', 'POST /api/keys/:key_id/rotate', 'POST /api/enrolments']
+
+const text: Schema = { type: 'string' }
+const whole: Schema = { type: 'integer', minimum: 0 }
+const yes: Schema = { type: 'string', enum: ['true', 'false'] }
+
+/** Query parameters, by the routes that have them. */
+const QUERIES: [routes: RegExp, parameters: Record<string, Schema>][] = [
+  [/ \/api\/agents\/:agent_id/, { machine_id: text }],
+  [/\/(events|stream)$/, { after: text }],
+  [/\/events$/, { limit: whole }],
+  [/\/audit$/, { after: whole, limit: whole, by: text, action: text, machine_id: text }],
+  [/\/audit$/, { agent_id: text, target: text, outcome: text }],
+  [/^DELETE .*:machine_id$|\/move$/, { force: yes }],
+]
+const WAIT = { wait: { type: 'number', minimum: 0 } }
+
+const ref = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` })
+const json = (schema: Schema) => ({ 'application/json': { schema } })
+
+/** Returns the schema of a value. Schemas of the protocol become references. */
+function schemaOf(value: Answer): Schema {
+  if (!('_zod' in value)) {
+    const required = Object.keys(value).filter((name) => !(value[name] instanceof z.ZodMiniOptional))
+    const properties = Object.fromEntries(Object.entries(value).map(([name, of]) => [name, schemaOf(of)]))
+    return { type: 'object', properties, ...(required.length > 0 && { required }) }
+  }
+  const schema = value as z.ZodMiniType
+  if (schema instanceof z.ZodMiniArray) return { type: 'array', items: schemaOf(schema.def.element as never) }
+  try {
+    return ref(nameOf(schema))
+  } catch {
+    const { $schema: _, ...own } = z.toJSONSchema(schema) as Schema
+    tidy(own)
+    return own
+  }
+}
+
+const isCommand = (order: string | undefined): order is protocol.CommandType =>
+  order !== undefined && Object.hasOwn(protocol.Commands, order)
+
+/** Returns the schema of a route's body; undefined if it has none. */
+function bodyOf(name: string, { order, body }: Route, known: Record<string, Schema>): Schema | undefined {
+  const own = BODIES[name] ?? body
+  if (own) return schemaOf(own)
+  if (!isCommand(order)) return undefined
+  const { properties = {}, required = [], ...rest } = known[pascal(order)]!
+  const { type: _type, agent_id: _agent, by: _by, ...fields } = properties
+  const needed = required.filter((field) => !['type', 'agent_id', 'command_id'].includes(field))
+  return { ...rest, properties: fields, ...(needed.length > 0 && { required: needed }) }
+}
+
+function responsesOf(name: string, { order }: Route) {
+  const other = OTHER_ANSWERS[name]
+  const ok = (content: object, description = 'Success.') => ({ description, content })
+  if (other)
+    return Object.fromEntries(
+      Object.entries(other).map(([status, types]) => [
+        status,
+        ok(Object.fromEntries(types.map((type) => [type, { schema: text }]))),
+      ]),
+    )
+  if (isCommand(order) || name === 'GET /api/commands/:command_id') {
+    const outcome = json(ref('Outcome'))
+    return {
+      200: ok(outcome, 'The command succeeded.'),
+      202: ok(outcome, 'The command is pending.'),
+      422: ok(outcome, 'The command failed.'),
+    }
+  }
+  const answer = json(schemaOf(ANSWERS[name]!))
+  const failed = name === 'GET /health' && { 503: ok(answer, 'Activity cannot be written to the disk.') }
+  return { [CREATING.includes(name) ? 201 : 200]: ok(answer), ...failed }
+}
+
+/** Returns the rows of the table in `hub-api.ts`: the description of each route. */
+function descriptions(): Map<string, string> {
+  const source = readFileSync(new URL('../src/protocol/hub-api.ts', import.meta.url), 'utf8')
+  const found = new Map<string, string>()
+  for (const [, method, path = '', about = ''] of source.matchAll(
+    /^ \* \| `(GET|POST|PATCH|DELETE) ([^`?]+)[^`]*` \| (.*) \|$/gm,
+  )) {
+    const [, before = path, choices, after = ''] = /^(.*)\{(.*)\}(.*)$/.exec(path) ?? []
+    for (const choice of choices?.split(',') ?? [''])
+      found.set(`${method} ${before}${choice}${after}`.replace(/:path$/, '*'), about)
+  }
+  return found
+}
+
+const parameter = (where: 'path' | 'query' | 'header') => (name: string, schema: Schema) => ({
+  name,
+  in: where,
+  ...(where === 'path' && { required: true }),
+  schema,
+})
+
+function operation(name: string, route: Route, known: Record<string, Schema>, about: string | undefined) {
+  if (about === undefined) throw new Error(`hub-api.ts does not describe ${name}`)
+  const { role, order } = route
+  const queries = QUERIES.filter(([routes]) => routes.test(name)).map(([, parameters]) => parameters)
+  if (isCommand(order) || name === 'GET /api/commands/:command_id') queries.push(WAIT)
+  const parameters = [
+    ...[...name.matchAll(/:(\w+)/g)].map(([, of]) => parameter('path')(of!, text)),
+    ...(name.endsWith('*') ? [parameter('path')('path', text)] : []),
+    ...Object.entries(Object.assign({}, ...queries) as Record<string, Schema>).map(([of, schema]) =>
+      parameter('query')(of, schema),
+    ),
+    ...(/\/(events|stream)$/.test(name) ? [parameter('header')('Last-Event-ID', text)] : []),
+  ]
+  const body = bodyOf(name, route, known)
+  return {
+    operationId: name.toLowerCase().replace(/\W+(\w|$)/g, (_, letter: string) => letter.toUpperCase()),
+    description: about,
+    'x-role': role,
+    security: role === 'anyone' ? [] : [{ userKey: [] }],
+    ...(parameters.length > 0 && { parameters }),
+    ...(body && { requestBody: { content: json(body) } }),
+    responses: { ...responsesOf(name, route), default: { $ref: '#/components/responses/Error' } },
+  }
+}
+
+/** Returns the named schemas that a document refers to, directly or through others. */
+function reached(document: object, known: Record<string, Schema>): Record<string, Schema> {
+  const found: Record<string, Schema> = {}
+  const visit = (part: object) => {
+    for (const [, name = ''] of JSON.stringify(part).matchAll(/"#\/components\/schemas\/(\w+)"/g))
+      if (!found[name]) {
+        found[name] = known[name]!
+        visit(found[name])
+      }
+  }
+  visit(document)
+  return found
+}
+
+/** Returns `openapi.json`: the hub's HTTP API, made from its routes and the schemas of the protocol. */
+export function openApi(version: string) {
+  const known = JSON.parse(
+    JSON.stringify(definitions('input')).replaceAll('#/$defs/', '#/components/schemas/'),
+  ) as Record<string, Schema>
+  const about = descriptions()
+  const paths: Record<string, Record<string, object>> = {}
+  for (const [name, route] of Object.entries(ROUTES)) {
+    const [method = '', pattern = ''] = name.split(' ')
+    const path = pattern.replace(/:(\w+)/g, '{$1}').replace('*', '{path}')
+    paths[path] = { ...paths[path], [method.toLowerCase()]: operation(name, route, known, about.get(name)) }
+  }
+  const responses = {
+    Error: {
+      description: 'The request failed. With 429, 503, and 507, it may succeed later.',
+      headers: { 'Retry-After': { description: 'Seconds to wait.', schema: { type: 'integer' } } },
+      content: json({ type: 'object', properties: { error: ref('CommandError') }, required: ['error'] }),
+    },
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title: 'FomularOS hub', version, license: { name: 'MIT', identifier: 'MIT' } },
+    servers: [{ url: 'http://127.0.0.1:3001' }],
+    paths,
+    components: {
+      securitySchemes: { userKey: { type: 'http', scheme: 'bearer' } },
+      responses,
+      schemas: reached({ paths, responses }, known),
+    },
+  }
+}
