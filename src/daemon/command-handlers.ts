@@ -144,7 +144,9 @@ const handlers: { [T in CommandType]: Handler<T> } = {
   },
 
   async 'daemon:update'({ updates }, { command_id, version, allow_downgrade }) {
-    return { confirmed: updated(updates, { command_id, version, allow_downgrade, origin: 'server' }) }
+    return {
+      confirmed: updated(updates, { command_id, requested: version, allow_downgrade, origin: 'server' }),
+    }
   },
 }
 

@@ -10,9 +10,9 @@ const Order = z.object({ version, allow_downgrade })
 
 /** Starts an update for a user of this machine. Its outcome is in update.json. @throws UserError */
 export async function orderUpdate(updates: Updates, body: unknown): Promise<{ command_id: string }> {
-  const order = read(body)
+  const { version: requested, allow_downgrade } = read(body)
   const command_id = `local-${randomUUID()}`
-  const begun = updates.run({ command_id, ...order, origin: 'local' })
+  const begun = updates.run({ command_id, requested, allow_downgrade, origin: 'local' })
   // An update that is refused at once has no record.
   const refused = await Promise.race([begun.then(() => undefined, asIs), tick()])
   if (refused instanceof UpdateFailure && refused.error.code === 'update_running') throw asUserError(refused)

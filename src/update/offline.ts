@@ -9,7 +9,8 @@ import type { UpdatesOptions } from './updates.ts'
 
 export interface OfflineOptions {
   stateDir: string
-  version: string
+  /** Version of this program. */
+  running: string
   policy: UpdateConfig
   started: UpdatesOptions['started']
   requested: string
@@ -24,7 +25,7 @@ export interface OfflineOptions {
  * @throws UpdateFailure
  */
 export async function updateOffline(options: OfflineOptions): Promise<UpdateResult> {
-  const { stateDir, version: from, policy, started, requested, signal, progress, warn } = options
+  const { stateDir, running, policy, started, requested, signal, progress, warn } = options
   const begun = Date.now()
   ensurePrivateDir(stateDir)
   const before = readRecord(stateDir)
@@ -35,7 +36,7 @@ export async function updateOffline(options: OfflineOptions): Promise<UpdateResu
   const { program, target } = targetAt(command, env)
   const prepared = await prepare({
     target,
-    from,
+    running,
     requested,
     origin: 'local',
     allowDowngrade: options.allowDowngrade,
@@ -50,8 +51,8 @@ export async function updateOffline(options: OfflineOptions): Promise<UpdateResu
   })
   try {
     if (prepared.change === 'switch') {
-      progress('switch', prepared.version)
-      const place = { ...target, next: prepared.next }
+      progress('switch', prepared.resolved)
+      const place = { ...target, next: prepared.nextDir }
       keepNext(place)
       try {
         tidy(place)
@@ -62,8 +63,8 @@ export async function updateOffline(options: OfflineOptions): Promise<UpdateResu
     const result: UpdateResult = {
       mode: target.mode,
       restart_strategy: 'self',
-      from_version: from,
-      to_version: prepared.version,
+      from_version: running,
+      to_version: prepared.resolved,
       path: target.entry,
       duration_ms: Date.now() - begun,
     }
@@ -88,15 +89,15 @@ function note(
     program,
   }: { result: UpdateResult; requested: string; begun: number; target: Target; program: string },
 ) {
-  const { from_version: version, to_version, mode, path, restart_strategy } = result
+  const { from_version: running, to_version: resolved, mode, path, restart_strategy } = result
   const moved = target.entry !== target.previous_entry
   writeRecord(stateDir, {
     version: 1,
     command_id: `offline-${begun}`,
     origin: 'local',
     requested,
-    from: version,
-    to: to_version,
+    from: running,
+    to: resolved,
     stage: 'switch',
     attempts: 1,
     started_at: new Date(begun).toISOString(),
@@ -106,7 +107,7 @@ function note(
     mode,
     ...(path !== undefined && { path }),
     settled: true,
-    ...(moved && { handover: { from: program, version, to: target.entry } }),
+    ...(moved && { handover: { from: program, version: running, to: target.entry } }),
     bad_versions: readRecord(stateDir)?.bad_versions ?? [],
   })
 }

@@ -15,7 +15,7 @@ export const Trial = z.object({
   root: z.string(),
   /** Path of the program within a version's folder. */
   program: z.string(),
-  /** Folder of the next version. */
+  /** Folder of the staged version (`nextDir` elsewhere). */
   next: z.string(),
   /** The previous version's program. During the trial, every start except the one on trial runs it. */
   previous: z.string(),
@@ -39,8 +39,11 @@ export const UpdateRecord = z.object({
    * Origin of the update: a server's command, a person on this machine, a server's refusal, or the schedule.
    */
   origin: z.enum(['server', 'local', 'refusal', 'schedule']),
+  /** A version or a dist-tag. */
   requested: z.string(),
+  /** The version that was running when the update began. */
   from: z.string(),
+  /** The resolved version. */
   to: z.optional(z.string()),
   stage: UpdateProgress.shape.stage,
   /** Details of the stage. */

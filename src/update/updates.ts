@@ -35,7 +35,8 @@ const MAX_ATTEMPTS = 3
 
 export interface UpdateRequest {
   command_id: string
-  version: string
+  /** A version or a dist-tag. */
+  requested: string
   allow_downgrade: boolean
   origin: UpdateRecord['origin']
 }
@@ -122,7 +123,7 @@ export class Updates {
       version: 1,
       command_id: request.command_id,
       origin: request.origin,
-      requested: request.version,
+      requested: request.requested,
       from: running,
       stage: 'resolve',
       attempts: (again?.attempts ?? 0) + 1,
@@ -156,15 +157,15 @@ export class Updates {
   }
 
   /** Updates without an order from a person or the server. Does not retry a version that failed here. */
-  async runUnasked(origin: 'refusal' | 'schedule', version: string): Promise<void> {
+  async runUnasked(origin: 'refusal' | 'schedule', requested: string): Promise<void> {
     const { logger } = this.#options
     if (this.#running || this.#confirm) return
-    if (this.#record?.bad_versions.some((bad) => bad.version === version)) {
-      logger.warn({ version }, 'this version failed here before and is retried only on request')
+    if (this.#record?.bad_versions.some(({ version }) => version === requested)) {
+      logger.warn({ version: requested }, 'this version failed here before and is retried only on request')
       return
     }
     const command_id = `${origin}-${randomUUID()}`
-    await this.run({ command_id, version, allow_downgrade: false, origin }).catch((error) => {
+    await this.run({ command_id, requested, allow_downgrade: false, origin }).catch((error) => {
       if (!(error instanceof UpdateFailure)) throw error
     })
   }
@@ -209,14 +210,14 @@ export class Updates {
   }
 
   async #update(request: UpdateRequest): Promise<UpdateResult | undefined> {
-    const { stateDir, running: from, policy, started, supervised, logger, restart } = this.#options
+    const { stateDir, running, policy, started, supervised, logger, restart } = this.#options
     const [command, ...args] = started.argv
     const { program, target } = targetAt(command, started.env)
     this.#write({ mode: target.mode, path: target.entry })
     const prepared = await prepare({
       target,
-      from,
-      requested: request.version,
+      running,
+      requested: request.requested,
       origin: request.origin,
       allowDowngrade: request.allow_downgrade,
       policy,
@@ -226,9 +227,9 @@ export class Updates {
       signal: this.#abort.signal,
       progress: (stage, message) => this.#progress(stage, message),
       warn: (message) => this.#warn(message),
-      onResolved: (to) => {
-        this.#write({ to })
-        checkGood(request, to, this.#record?.bad_versions ?? [])
+      onResolved: (resolved) => {
+        this.#write({ to: resolved })
+        checkGood(request, resolved, this.#record?.bad_versions ?? [])
       },
     })
     try {
@@ -243,10 +244,13 @@ export class Updates {
       }
       // A supervisor keeps starting the old program, which then hands over to the new one.
       if (target.entry !== target.previous_entry)
-        this.#write({ handover: { from: program, version: from, to: target.entry } })
+        this.#write({ handover: { from: program, version: running, to: target.entry } })
       if (prepared.change === 'switch') this.#changeOver(target, prepared, args)
       this.#progress('relaunch', supervised ? 'by the supervisor' : 'by itself')
-      logger.info({ from, to: prepared.version, entry: target.entry }, 'switching to another version')
+      logger.info(
+        { from: running, to: prepared.resolved, entry: target.entry },
+        'switching to another version',
+      )
       restart(target.entry)
       return undefined
     } catch (error) {
@@ -261,17 +265,17 @@ export class Updates {
   #changeOver(target: Target, prepared: Prepared & { change: 'switch' }, args: string[]) {
     const { stateDir, policy, started } = this.#options
     const { mode: _, ...place } = target
-    const { next, previous } = prepared
+    const { nextDir, previous } = prepared
     const trial: Trial = {
       ...place,
       id: randomUUID(),
-      next,
+      next: nextDir,
       previous,
       args: concealed(args),
       confirm_ms: policy.confirm_s * 1000,
     }
     this.#write({ trial })
-    this.#progress('switch', prepared.version)
+    this.#progress('switch', prepared.resolved)
     rmSync(startsPath(stateDir), { force: true })
     writeAtomic(startPath(stateDir), startText(args, started.env), { durable: true })
     putOnTrial(trial, standIn(trial, stateDir, EXECUTABLE))

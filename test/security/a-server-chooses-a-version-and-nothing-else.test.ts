@@ -133,8 +133,8 @@ test('the update channel in the settings must be a dist-tag', async () => {
 
 test('a server can order a confirmed version again; the machine must allow older ones', () => {
   const step = {
-    from: '2.0.0',
-    to: '1.0.0',
+    running: '2.0.0',
+    resolved: '1.0.0',
     requested: '1.0.0',
     origin: 'server',
     allowDowngrade: true,
@@ -146,7 +146,7 @@ test('a server can order a confirmed version again; the machine must allow older
     message.test(error.message) &&
     error.error.remedy !== undefined
   checkDirection(step, ground)
-  const never = { ...step, to: '0.9.0', requested: '0.9.0' }
+  const never = { ...step, resolved: '0.9.0', requested: '0.9.0' }
   assert.throws(() => checkDirection(never, ground), refused(/never confirmed on this machine/))
   checkDirection(never, { ...ground, allow_downgrade: true })
   checkDirection({ ...never, origin: 'local' }, ground)

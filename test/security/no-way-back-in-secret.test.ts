@@ -21,7 +21,7 @@ const DAY_MS = 86_400_000
 const now = Date.now()
 const daysAgo = (days: number) => new Date(now - days * DAY_MS).toISOString()
 
-const candidate = { version: '1.1.0', requested: 'latest', named: false, now }
+const candidate = { resolved: '1.1.0', requested: 'latest', named: false, now }
 const refused = (code: string, message: RegExp) => (error: unknown) =>
   error instanceof UpdateFailure &&
   error.error.code === code &&

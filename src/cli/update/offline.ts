@@ -43,7 +43,7 @@ export async function update(
   tellNext(started, {}, strict)
   return updateOffline({
     stateDir: dir,
-    version: VERSION,
+    running: VERSION,
     policy: await loadUpdateConfig(process.env),
     started,
     requested: version,

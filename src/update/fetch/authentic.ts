@@ -40,7 +40,7 @@ interface Package {
   dir: string
   files: ReadonlyMap<string, UnpackedFile>
   name: string
-  version: string
+  resolved: string
   requested: string
   named: boolean
   /** Path of the program within the package. */
@@ -53,7 +53,7 @@ interface Package {
  * @throws UpdateFailure
  */
 export function checkAuthentic(
-  { dir, files, program, requested, named, ...expected }: Package,
+  { dir, files, program, name, resolved, requested, named }: Package,
   demands: Demands,
   stateDir: string,
 ): string | undefined {
@@ -63,17 +63,17 @@ export function checkAuthentic(
       : undefined
   const sha256 = files.get(program)?.sha256
   // Releases from before manifests existed have none.
-  if (!files.has(MANIFEST) && sha256 !== undefined && ranHere(stateDir, expected.version, sha256)) {
-    keepProgram(dir, files, program, expected)
+  if (!files.has(MANIFEST) && sha256 !== undefined && ranHere(stateDir, resolved, sha256)) {
+    keepProgram(dir, files, program, { name, version: resolved })
     return undefined
   }
   const read = (path: string) => {
     const file = files.get(path)
     return file && file.size <= READ_BYTES ? readFileSync(join(dir, path)) : undefined
   }
-  const { date } = checkManifest({ files, read }, expected, RELEASE_KEYS)
+  const { date } = checkManifest({ files, read }, { name, version: resolved }, RELEASE_KEYS)
   return checkFreshness(
-    { version: expected.version, requested, named, date, now: Date.now() },
+    { resolved, requested, named, date, now: Date.now() },
     { runs: RELEASE_DATE, maxDays: demands.max_age_days },
   )
 }
@@ -83,7 +83,7 @@ function keepProgram(
   dir: string,
   files: Package['files'],
   program: string,
-  { name, version }: Pick<Package, 'name' | 'version'>,
+  { name, version }: { name: string; version: string },
 ) {
   for (const path of files.keys()) if (path !== program) rmSync(join(dir, path))
   const put = (path: string, json: object) =>

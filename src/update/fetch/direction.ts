@@ -3,10 +3,10 @@ import { UpdateFailure } from '../failure.ts'
 import type { UpdateRecord } from '../record.ts'
 
 export interface Step {
-  /** The running version. */
-  from: string
-  to: string
-  /** The request: `to` itself, or a dist-tag. */
+  /** Version of this program. */
+  running: string
+  resolved: string
+  /** The request: the resolved version itself, or a dist-tag. */
   requested: string
   origin: UpdateRecord['origin']
   /** True if the request allows an older version. */
@@ -26,38 +26,41 @@ export interface Ground {
  * @throws UpdateFailure
  */
 export function checkGood(
-  { origin, version }: { origin: UpdateRecord['origin']; version: string },
-  to: string,
+  { origin, requested }: Pick<Step, 'origin' | 'requested'>,
+  resolved: string,
   bad: UpdateRecord['bad_versions'],
 ) {
   const unasked = origin === 'refusal' || origin === 'schedule'
-  if (!unasked || !bad.some((known) => known.version === to)) return
+  if (!unasked || !bad.some((known) => known.version === resolved)) return
   throw new UpdateFailure(
     'update_refused',
     'resolve',
-    `${version} is ${to}, which failed on this machine before and is retried only on request.`,
+    `${requested} is ${resolved}, which failed on this machine before and is retried only on request.`,
   )
 }
 
 /** Refuses a downgrade unless it was requested explicitly and is allowed. @throws UpdateFailure */
-export function checkDirection({ from, to, requested, origin, allowDowngrade }: Step, ground: Ground) {
-  if (compare(to, from) >= 0) return
+export function checkDirection(
+  { running, resolved, requested, origin, allowDowngrade }: Step,
+  ground: Ground,
+) {
+  if (compare(resolved, running) >= 0) return
   const refuse = (message: string, remedy: string) =>
     new UpdateFailure('update_downgrade', 'resolve', message, { remedy })
   if (!allowDowngrade)
     throw refuse(
-      `${to} is older than ${from}, the running version.`,
+      `${resolved} is older than ${running}, the running version.`,
       'To downgrade anyway, allow it explicitly.',
     )
   // A registry can move its dist-tags at will.
-  if (requested !== to)
+  if (requested !== resolved)
     throw refuse(
-      `${requested} is ${to}, which is older than ${from}, the running version.`,
-      `To downgrade anyway, name that version: ${to}`,
+      `${requested} is ${resolved}, which is older than ${running}, the running version.`,
+      `To downgrade anyway, name that version: ${resolved}`,
     )
-  if (origin === 'local' || ground.allow_downgrade || ground.confirmed.includes(to)) return
+  if (origin === 'local' || ground.allow_downgrade || ground.confirmed.includes(resolved)) return
   throw refuse(
-    `${to} is older than ${from}, the running version, and was never confirmed on this machine: a server may not order it.`,
-    `Run \`fomular-daemon update ${to} --allow-downgrade\` there, or set allow_downgrade under [update] in its configuration file.`,
+    `${resolved} is older than ${running}, the running version, and was never confirmed on this machine: a server may not order it.`,
+    `Run \`fomular-daemon update ${resolved} --allow-downgrade\` there, or set allow_downgrade under [update] in its configuration file.`,
   )
 }

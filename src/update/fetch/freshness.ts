@@ -10,12 +10,12 @@ const OLD_DAYS = 90
 /** Reports whether exactly this version was requested. A schedule only requests what a dist-tag points to. */
 export const isNamed = (
   { requested, origin }: { requested: string; origin: UpdateRecord['origin'] },
-  version: string,
-): boolean => requested === version && origin !== 'schedule'
+  resolved: string,
+): boolean => requested === resolved && origin !== 'schedule'
 
 export interface Candidate {
-  version: string
-  /** The request: the version itself, or a dist-tag. */
+  resolved: string
+  /** The request: the resolved version itself, or a dist-tag. */
   requested: string
   /** True if exactly this version was requested, not a dist-tag that points to it. */
   named: boolean
@@ -38,25 +38,25 @@ const day = (date: string) => date.slice(0, 10)
  * @throws UpdateFailure
  */
 export function checkFreshness(
-  { version, requested, named, date, now }: Candidate,
+  { resolved, requested, named, date, now }: Candidate,
   { runs, maxDays }: { runs: string | undefined; maxDays: number | undefined },
 ): string | undefined {
   if (runs !== undefined && Date.parse(date) < Date.parse(runs) && !named)
     throw new UpdateFailure(
       'update_downgrade',
       'verify',
-      `${requested} is ${version}, dated ${day(date)}, which is older than the running version (${day(runs)}).`,
-      { remedy: `To install it anyway, name that version: ${version}` },
+      `${requested} is ${resolved}, dated ${day(date)}, which is older than the running version (${day(runs)}).`,
+      { remedy: `To install it anyway, name that version: ${resolved}` },
     )
   const age = daysSince(date, now)
   if (maxDays !== undefined && age > maxDays)
     throw new UpdateFailure(
       'update_refused',
       'verify',
-      `${version} is ${age} days old (${day(date)}); this machine accepts nothing older than ${maxDays} days.`,
+      `${resolved} is ${age} days old (${day(date)}); this machine accepts nothing older than ${maxDays} days.`,
       { remedy: 'Find out why there is no newer release, or raise max_age_days under [update].' },
     )
-  return age > OLD_DAYS ? oldText(version, date, now) : undefined
+  return age > OLD_DAYS ? oldText(resolved, date, now) : undefined
 }
 
 const oldText = (version: string, date: string, now: number) =>

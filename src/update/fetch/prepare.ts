@@ -40,8 +40,9 @@ export type Policy = Pick<UpdateConfig, 'package' | 'registry' | 'signatures'>
 
 export interface PrepareOptions {
   target: Target
-  /** The running version. */
-  from: string
+  /** Version of this program. */
+  running: string
+  /** The version or dist-tag that was asked for. */
   requested: string
   origin: UpdateRecord['origin']
   allowDowngrade: boolean
@@ -54,16 +55,22 @@ export interface PrepareOptions {
   progress(stage: Stage, message: string): void
   /** Reports a problem that does not stop the update. */
   warn(message: string): void
-  /** Called with the exact version once it has been resolved. */
-  onResolved(version: string): void
+  /** Called with the exact version that the registry has for the request. */
+  onResolved(resolved: string): void
 }
 
-export type Prepared = { version: string; unlock(): void } & (
+export type Prepared = { resolved: string; unlock(): void } & (
   | {
-      /** `none` if the version is running, `restart` if it is already installed. */
+      /** `none` if the resolved version is running, `restart` if it is already installed. */
       change: 'none' | 'restart'
     }
-  | { change: 'switch'; next: string; previous: string }
+  | {
+      change: 'switch'
+      /** Folder of the staged version. */
+      nextDir: string
+      /** Path of the previous version's program. */
+      previous: string
+    }
 )
 
 /**
@@ -73,12 +80,12 @@ export type Prepared = { version: string; unlock(): void } & (
  * @throws UpdateFailure
  */
 export async function prepare(options: PrepareOptions): Promise<Prepared> {
-  const { target, from } = options
+  const { target, running } = options
   const dir = workDir(target.layout, target.root)
   let stage: Stage = 'resolve'
-  const progress = (next: Stage, message: string) => {
-    stage = next
-    options.progress(next, message)
+  const progress = (reached: Stage, message: string) => {
+    stage = reached
+    options.progress(reached, message)
   }
   const unlock = await lock(dir, target, options)
   let staging: string | undefined
@@ -97,18 +104,18 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
     const transport = transportOf(options.policy, options.stateDir, options.warn)
     const source = await sourceOf(options, staging, transport)
     const release = await resolve(options, source, runner)
-    const { version } = release
-    if (version === from) {
-      tell(options, isNamed(options, version) ? undefined : ownAge())
-      return { version, unlock, change: 'none' }
+    const resolved = release.version
+    if (resolved === running) {
+      tell(options, isNamed(options, resolved) ? undefined : ownAge())
+      return { resolved, unlock, change: 'none' }
     }
-    if (version === (await versionOf(installedProgram(target), runner)))
-      return { version, unlock, change: 'restart' }
-    const next = await fetch({ ...options, progress }, release, source, runner)
+    if (resolved === (await versionOf(installedProgram(target), runner)))
+      return { resolved, unlock, change: 'restart' }
+    const nextDir = await fetch({ ...options, progress }, release, source, runner)
     transport.made()
     // Copied before the switch, so that a full disk is noticed while nothing has changed yet.
     const previous = target.previous ?? join(copyPackage(target.root), target.program)
-    return { version, unlock, change: 'switch', next, previous }
+    return { resolved, unlock, change: 'switch', nextDir, previous }
   } catch (error) {
     unlock()
     throw asFailure(error, stage)
@@ -136,12 +143,12 @@ export async function look({ command, requested, policy, stateDir, env, signal }
     // variables sent to any host.
     const { checkFile } = transportOf({ allow_insecure: true }, stateDir, () => {})
     const source = await registryInUse({ package: packageName(name), registry, cwd, env, signal, checkFile })
-    const { version, published } = await lookUp(requested, policy, source)
-    const newer = gt(version, VERSION)
-    const warning = newer || requested === version ? undefined : ownAge()
+    const { version: resolved, published } = await lookUp(requested, policy, source)
+    const newer = gt(resolved, VERSION)
+    const warning = newer || requested === resolved ? undefined : ownAge()
     return {
       installed: VERSION,
-      available: version,
+      available: resolved,
       newer,
       ...(warning !== undefined && { warning }),
       ...insteadOf(command, env),
@@ -201,18 +208,18 @@ async function sourceOf(
 }
 
 async function resolve(options: PrepareOptions, source: Source, runner: Runner): Promise<Release> {
-  const { requested, from, allowDowngrade, origin, policy, target, stateDir } = options
+  const { requested, running, allowDowngrade, origin, policy, target, stateDir } = options
   const release = await lookUp(requested, policy, source)
-  const { version, dist } = release
-  options.onResolved(version)
+  const { version: resolved, dist } = release
+  options.onResolved(resolved)
   checkDirection(
-    { from, to: version, requested, origin, allowDowngrade },
+    { running, resolved, requested, origin, allowDowngrade },
     {
       allow_downgrade: policy.allow_downgrade,
       confirmed: confirmedVersions(stateDir).map((confirmed) => confirmed.version),
     },
   )
-  if (version === from) return release
+  if (resolved === running) return release
   checkEngine(release, await nodeVersion(runner))
   const { unpackedSize = 0 } = dist
   const needed = COPIES * unpackedSize + SPARE_BYTES
@@ -227,7 +234,7 @@ async function resolve(options: PrepareOptions, source: Source, runner: Runner):
   return release
 }
 
-/** @returns the folder with the version, which is proven to run */
+/** @returns the folder of the staged version, which is proven to run */
 async function fetch(
   options: PrepareOptions,
   release: Release,
@@ -235,8 +242,8 @@ async function fetch(
   runner: Runner,
 ): Promise<string> {
   const { target, progress, policy, stateDir, requested } = options
-  const { version } = release
-  progress('download', version)
+  const { version: resolved } = release
+  progress('download', resolved)
   const tarball = await fetchTarball(release, join(source.cwd, 'package.tgz'), source)
   progress('verify', signaturesDemanded(policy) ? 'hash and signature' : 'hash')
   await checkIntegrity(tarball, release)
@@ -247,16 +254,16 @@ async function fetch(
   const files = await unpack(tarball, unpacked)
   checkPackage(unpacked, release, source.package)
   const { program } = target
-  const wanted = { name: source.package, version, requested, named: isNamed(options, version) }
+  const wanted = { name: source.package, resolved, requested, named: isNamed(options, resolved) }
   tell(options, checkAuthentic({ ...wanted, dir: unpacked, files, program }, policy, stateDir))
-  progress('prove', version)
-  await prove({ ...runner, program: join(unpacked, program), version, stateDir })
-  const next = versionDir(target.layout, target.root, version)
+  progress('prove', resolved)
+  await prove({ ...runner, program: join(unpacked, program), version: resolved, stateDir })
+  const nextDir = versionDir(target.layout, target.root, resolved)
   // Never the folder of the running version: an installed version is not downloaded.
-  rmSync(next, { recursive: true, force: true })
-  renameSync(unpacked, next)
-  syncFolder(dirname(next))
-  return next
+  rmSync(nextDir, { recursive: true, force: true })
+  renameSync(unpacked, nextDir)
+  syncFolder(dirname(nextDir))
+  return nextDir
 }
 
 function tell({ warn }: PrepareOptions, warning: string | undefined) {

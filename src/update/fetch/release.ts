@@ -13,22 +13,22 @@ import { fetchPackument } from './registry.ts'
 const SHOWN_CHARS = 64
 
 /** Looks up an exact version or a dist-tag in the registry. @throws UpdateFailure */
-export async function findRelease(spec: string, source: Source): Promise<Release> {
-  const checked = VersionOrTag.safeParse(spec)
+export async function findRelease(requested: string, source: Source): Promise<Release> {
+  const checked = VersionOrTag.safeParse(requested)
   if (!checked.success)
     throw new UpdateFailure(
       'update_version_not_found',
       'resolve',
-      `${JSON.stringify(spec.slice(0, SHOWN_CHARS))} is neither a version nor a dist-tag.`,
+      `${JSON.stringify(requested.slice(0, SHOWN_CHARS))} is neither a version nor a dist-tag.`,
       { remedy: 'Name an exact version, such as 1.2.3, or a dist-tag, such as latest.' },
     )
-  const [facts, found] = await fetchPackument(spec, source)
+  const [facts, found] = await fetchPackument(requested, source)
   const release = Release.safeParse(found)
   // npm would accept a range, too.
   const tags = facts['dist-tags']
-  const tagged = Object.hasOwn(tags, spec) ? tags[spec] : undefined
-  const exact = valid(spec) === null ? tagged : spec
-  if (!release.success || release.data.version !== exact) throw notFound(spec, source)
+  const tagged = Object.hasOwn(tags, requested) ? tags[requested] : undefined
+  const exact = valid(requested) === null ? tagged : requested
+  if (!release.success || release.data.version !== exact) throw notFound(requested, source)
   const published = facts.time?.[release.data.version]
   return { ...release.data, ...(published !== undefined && { published }) }
 }
@@ -60,11 +60,11 @@ export async function registryInUse(source: Source): Promise<Source> {
   return { ...source, env }
 }
 
-const notFound = (spec: string, source: Source) =>
+const notFound = (requested: string, source: Source) =>
   new UpdateFailure(
     'update_version_not_found',
     'resolve',
-    `The registry has no version ${spec} of ${source.package}.`,
+    `The registry has no version ${requested} of ${source.package}.`,
     {
       remedy: findNpm(source.env)
         ? `List its versions: npm view ${source.package} versions dist-tags`

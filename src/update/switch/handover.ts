@@ -9,16 +9,17 @@ import { peekRecord } from '../record.ts'
  * undefined if this program starts the daemon itself. A program that has changed since the update also does so:
  * someone has installed it on purpose.
  * @param command path used to start the program
+ * @param running version of this program
  * @param strict do not hand over to a program that others own or can change
  */
 export function handoverOf(
   stateDir: string,
   command: string,
-  version: string,
+  running: string,
   strict: boolean,
 ): string | undefined {
   const handover = peekRecord(stateDir)?.handover
-  if (!handover || handover.version !== version || !existsSync(handover.to)) return undefined
+  if (!handover || handover.version !== running || !existsSync(handover.to)) return undefined
   if (refusedAt(handover.to, stateDir, strict).length > 0) return undefined
   return realpathSync(command) === handover.from ? handover.to : undefined
 }

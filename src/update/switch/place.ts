@@ -75,9 +75,9 @@ export function putOnTrial(trial: Trial, standIn: string) {
 }
 
 /** Puts the next version in the program's place, with one rename, whether it was on trial or not. */
-export function keepNext({ layout, root, program, next }: Place & Pick<Trial, 'next'>) {
-  if (layout === 'package') replaceFile(join(root, program), join(next, program), 'link')
-  else point(root, basename(next), program)
+export function keepNext({ layout, root, program, next: nextDir }: Place & Pick<Trial, 'next'>) {
+  if (layout === 'package') replaceFile(join(root, program), join(nextDir, program), 'link')
+  else point(root, basename(nextDir), program)
 }
 
 /** Ends a trial by putting the previous version back, with one rename. */
@@ -93,22 +93,28 @@ export function putBack({ layout, root, program, previous, restore }: Place & Om
 export const isOnTrial = (trial: Trial): boolean => standInAt(installedProgram(trial))?.id === trial.id
 
 /** Finishes an update: replaces the rest of the package, and removes files that are no longer needed. */
-export function tidy({ layout, root, program, next, restore }: Place & Pick<Trial, 'next' | 'restore'>) {
+export function tidy({
+  layout,
+  root,
+  program,
+  next: nextDir,
+  restore,
+}: Place & Pick<Trial, 'next' | 'restore'>) {
   if (layout === 'package') {
-    for (const path of filesOf(next)) {
+    for (const path of filesOf(nextDir)) {
       if (path === program) continue
       makeFolder(dirname(join(root, path)))
-      replaceFile(join(root, path), join(next, path), 'copy')
+      replaceFile(join(root, path), join(nextDir, path), 'copy')
     }
-    return rmSync(next, { recursive: true, force: true })
+    return rmSync(nextDir, { recursive: true, force: true })
   }
-  clear(workDir(layout, root), [basename(next), ...(restore === undefined ? [] : [restore])])
+  clear(workDir(layout, root), [basename(nextDir), ...(restore === undefined ? [] : [restore])])
 }
 
 /** Cleans up after a failed trial. */
 export function tidyBack(trial: Trial) {
-  const { layout, root, next } = trial
-  for (const dir of [next, join(workDir(layout, root), trialName(trial))])
+  const { layout, root, next: nextDir } = trial
+  for (const dir of [nextDir, join(workDir(layout, root), trialName(trial))])
     rmSync(dir, { recursive: true, force: true })
 }
 
@@ -127,7 +133,7 @@ export function copyPackage(root: string): string {
   return target
 }
 
-const trialName = ({ next }: Trial) => `${TRIAL}${basename(next)}`
+const trialName = ({ next: nextDir }: Trial) => `${TRIAL}${basename(nextDir)}`
 
 /** Makes a version of a prefix the current one. */
 function point(root: string, version: string, program: string) {

@@ -72,9 +72,9 @@ export function standIn(trial: Trial, stateDir: string, executable: boolean): st
   return executable ? shellStandIn(trial, stateDir, facts) : nodeStandIn(trial, stateDir, facts)
 }
 
-function nodeStandIn({ next, program, previous }: Trial, stateDir: string, facts: string): string {
+function nodeStandIn({ next: nextDir, program, previous }: Trial, stateDir: string, facts: string): string {
   const paths = {
-    next: join(next, program),
+    next: join(nextDir, program),
     previous,
     start: startPath(stateDir),
     starts: startsPath(stateDir),
@@ -118,12 +118,12 @@ const quote = (text: string) => `'${text.replace(/'/g, "'\\''")}'`
  * The guard gets the daemon's arguments through a pipe, because they may contain a key. A double fork keeps
  * it from being a child of the daemon, which would have to reap it.
  */
-function shellStandIn({ next, program, previous }: Trial, stateDir: string, facts: string): string {
+function shellStandIn({ next: nextDir, program, previous }: Trial, stateDir: string, facts: string): string {
   const env = TELLING.map((name) => `"${name}=\${${name}-}"`).join(' ')
   return `#!/bin/sh
 # ${facts}
 previous=${quote(previous)}
-next=${quote(join(next, program))}
+next=${quote(join(nextDir, program))}
 start=${quote(startPath(stateDir))}
 starts=${quote(startsPath(stateDir))}
 program=$previous
