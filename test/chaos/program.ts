@@ -40,7 +40,7 @@ const HASTENED: Edit[] = [
   },
   constant('src/hub/machines/machine-connection.ts', 'GREETING_MS', '1500'),
   constant('src/hub/machines/switchboard.ts', 'ASK_AGAIN_MS', '500'),
-  constant('src/hub/store/journal-store.ts', 'RETRY_MS', '200'),
+  constant('src/hub/store/files/journal-store.ts', 'RETRY_MS', '200'),
   constant('src/agents/process/end.ts', 'LAUNCH_GRACE_MS', '3000'),
   constant('src/daemon/upkeep.ts', 'CHECK_MS', '300'),
   constant('src/daemon/upkeep.ts', 'CLEAN_MS', '1000'),
@@ -58,13 +58,17 @@ const HASTENED: Edit[] = [
 export const SABOTAGES = {
   /** The hub acknowledges activity before it has written it, and delays the write. */
   'ack-before-write': [
-    { file: 'src/hub/store/event-journal.ts', from: /return this\.#have\n/, to: 'return this.#received\n' },
     {
-      file: 'src/hub/store/journal-store.ts',
+      file: 'src/hub/store/files/event-journal.ts',
+      from: /return this\.#have\n/,
+      to: 'return this.#received\n',
+    },
+    {
+      file: 'src/hub/store/files/journal-store.ts',
       from: /(?<=this\.#dirty\.set\(key, machineId\)\n)/,
       to: 'this.#options.onCommitted([key])\n',
     },
-    constant('src/hub/store/journal-store.ts', 'GATHER_MS', '5000'),
+    constant('src/hub/store/files/journal-store.ts', 'GATHER_MS', '5000'),
   ],
   /** The daemon treats sent activity as acknowledged. */
   'cursor-before-ack': [
@@ -87,12 +91,12 @@ export const SABOTAGES = {
   /** The hub accepts a command before it has written it. */
   'command-before-write': [
     {
-      file: 'src/hub/store/command-log.ts',
+      file: 'src/hub/store/files/command-log.ts',
       from: /return (?=this\.#inTurn\(async \(\) => \{\n\s*for \(const owed)/,
       to: 'setTimeout(() => ',
     },
     {
-      file: 'src/hub/store/command-log.ts',
+      file: 'src/hub/store/files/command-log.ts',
       from: /(?<=await this\.#erase\(\)\n {4}\}\))(?=\n {2}\}\n\n {2}get isBloated)/,
       to: '.catch(() => {}), 1500)\nreturn Promise.resolve()',
     },

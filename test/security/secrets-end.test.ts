@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import * as z from 'zod/mini'
-import { CommandLog } from '../../src/hub/store/command-log.ts'
+import { CommandLog } from '../../src/hub/store/files/command-log.ts'
 import { createLogger } from '../../src/platform/log.ts'
 import * as protocol from '../../src/protocol/index.ts'
 import { fakeStage } from '../support/fake-agent.ts'
@@ -205,7 +205,7 @@ test('no part of a command that a full disk refuses stays on the disk', (t) => {
   limited(
     4096,
     `
-      import { CommandLog } from 'SRC/hub/store/command-log.ts'
+      import { CommandLog } from 'SRC/hub/store/files/command-log.ts'
       const log = new CommandLog(${JSON.stringify(path)}, { error() {} }, () => {})
       await log.append(${line}).then(() => { throw new Error('written') }, () => {})
     `,

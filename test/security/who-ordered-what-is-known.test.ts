@@ -15,9 +15,9 @@ import { type TestContext, test } from 'node:test'
 import { HUB_LIMITS } from '../../src/config/hub-limits.ts'
 import { Audit, type Said } from '../../src/hub/audit/audit.ts'
 import { Denials } from '../../src/hub/audit/denials.ts'
-import { Segments } from '../../src/hub/audit/segments.ts'
 import { ROUTES } from '../../src/hub/registry/access.ts'
 import { UserKeys } from '../../src/hub/registry/user-keys.ts'
+import { Segments } from '../../src/hub/store/files/audit-segments.ts'
 import { createLogger } from '../../src/platform/log.ts'
 import {
   type AuditEntry,

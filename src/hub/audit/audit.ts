@@ -3,7 +3,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import { AuditEntry, type AuditPage } from '../../protocol/index.ts'
 import { HttpError } from '../http-error.ts'
-import { Segments } from './segments.ts'
+import { Segments } from '../store/files/audit-segments.ts'
 
 /** Content of an entry, without its number and time. */
 export type Said = Omit<AuditEntry, 'n' | 'at'>

@@ -7,13 +7,13 @@ import {
   Commands as Schemas,
   StartRequest,
 } from '../../protocol/index.ts'
-import type { Trails } from '../audit/trail.ts'
 import type { Follower } from '../gate/followers.ts'
 import { HttpError } from '../http-error.ts'
 import type { Switchboard } from '../machines/switchboard.ts'
 import type { AgentRef } from '../registry/agent-registry.ts'
 import { described, type Lookup, type LookupContext, noAgent } from '../registry/lookup.ts'
 import type { Quotas } from '../registry/quotas.ts'
+import type { Trails } from './audit-trails.ts'
 import { eventPage } from './event-page.ts'
 import { longJson } from './readable-json.ts'
 import { command, eventIdOf, jsonBody, pageLimit, parse } from './request.ts'

@@ -1,10 +1,10 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { visible } from '../../platform/visible-text.ts'
-import type { Trails } from '../audit/trail.ts'
 import { type Gate, tooManyFailures } from '../gate/gate.ts'
 import { HttpError } from '../http-error.ts'
 import { covers, routeOf } from '../registry/access.ts'
 import type { Caller, UserKeys } from '../registry/user-keys.ts'
+import type { Trails } from './audit-trails.ts'
 import type { OpenRequests } from './open-requests.ts'
 import { overHttp } from './request.ts'
 

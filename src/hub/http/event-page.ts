@@ -1,6 +1,6 @@
 import type { EventPage } from '../../protocol/index.ts'
-import type { EventJournal } from '../store/event-journal.ts'
-import { type EventId, endOf, formatEventId, isAfter } from '../store/journal-line.ts'
+import type { EventJournal } from '../store/files/event-journal.ts'
+import { type EventId, endOf, formatEventId, isAfter } from '../store/files/journal-line.ts'
 
 /** Maximum number of bytes of the log read for one page, because the answer is built in memory. */
 const PAGE_BYTES = 4 * 1024 * 1024

@@ -10,7 +10,7 @@ import { FREE } from '../../protocol/rules.ts'
 import { Scan } from '../../protocol/scan.ts'
 import { decodeText } from '../../protocol/tokens.ts'
 import { HttpError } from '../http-error.ts'
-import { BEGINNING, type EventId, parseEventId } from '../store/journal-line.ts'
+import { BEGINNING, type EventId, parseEventId } from '../store/files/journal-line.ts'
 
 /** Default and maximum time that a request waits for the outcome of its command, in seconds. */
 const WAIT_S = { default: 30, most: 300 }

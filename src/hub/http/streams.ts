@@ -3,8 +3,8 @@ import type { Follower } from '../gate/followers.ts'
 import type { AgentRef, AgentRegistry } from '../registry/agent-registry.ts'
 import type { ChangeFeed } from '../registry/change-feed.ts'
 import type { MachineRegistry } from '../registry/machine-registry.ts'
-import { type EventId, formatEventId } from '../store/journal-line.ts'
-import type { JournalStore } from '../store/journal-store.ts'
+import { type EventId, formatEventId } from '../store/files/journal-line.ts'
+import type { JournalStore } from '../store/files/journal-store.ts'
 import { eventStream, KEEP_ALIVE, message, WakeUp } from './sse.ts'
 
 /**

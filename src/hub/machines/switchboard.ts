@@ -7,7 +7,7 @@ import type { CommandQueue } from '../registry/command-queue.ts'
 import type { Keys } from '../registry/keys.ts'
 import type { MachineRegistry } from '../registry/machine-registry.ts'
 import type { Quotas } from '../registry/quotas.ts'
-import type { JournalStore } from '../store/journal-store.ts'
+import type { JournalStore } from '../store/files/journal-store.ts'
 import { isResult } from './cut-to-limits.ts'
 import type { MachineConnection } from './machine-connection.ts'
 

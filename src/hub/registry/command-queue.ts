@@ -12,7 +12,7 @@ import {
   type UpdateProgress,
 } from '../../protocol/index.ts'
 import { HttpError } from '../http-error.ts'
-import { type CommandLine, CommandLog } from '../store/command-log.ts'
+import { type CommandLine, CommandLog } from '../store/files/command-log.ts'
 import { AnsweredCommands } from './answered-commands.ts'
 import { CommandLimits } from './command-limits.ts'
 import type { ConnectedMachine, MachineRegistry } from './machine-registry.ts'

@@ -13,7 +13,7 @@ import type {
   HubToken,
 } from '../../protocol/index.ts'
 import { HttpError } from '../http-error.ts'
-import { hashOf } from '../store/key-store.ts'
+import { hashOf } from '../store/files/key-store.ts'
 import { idOf } from './key-entry.ts'
 import type { Keys } from './keys.ts'
 import type { UserKeys } from './user-keys.ts'

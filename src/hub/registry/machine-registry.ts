@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { readJson, setAside, writeAtomic } from '../../platform/files.ts'
 import type { Logger } from '../../platform/log.ts'
 import { type Command, type Hello, type HubMachine, MachineStatus } from '../../protocol/index.ts'
-import type { DebouncedWriter } from '../store/debounced-writer.ts'
+import type { DebouncedWriter } from '../store/files/debounced-writer.ts'
 import type { ChangeFeed } from './change-feed.ts'
 import type { Keys } from './keys.ts'
 

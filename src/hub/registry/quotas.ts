@@ -1,6 +1,6 @@
 import type { MachineLimits } from '../../config/hub-limits.ts'
 import type { Clock } from '../../platform/clock.ts'
-import type { JournalStore } from '../store/journal-store.ts'
+import type { JournalStore } from '../store/files/journal-store.ts'
 import type { AgentRegistry } from './agent-registry.ts'
 
 /** Maximum age of the sum of a machine's histories, in milliseconds: with many histories, summing is slow. */

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { CommandLog } from '../../../../src/hub/store/command-log.ts'
-import { createLogger } from '../../../../src/platform/log.ts'
-import { tempDir } from '../../../support/temp.ts'
+import { CommandLog } from '../../../../../src/hub/store/files/command-log.ts'
+import { createLogger } from '../../../../../src/platform/log.ts'
+import { tempDir } from '../../../../support/temp.ts'
 
 test('a command log that earlier hubs let grow is rewritten, even after several restarts', async (t) => {
   const path = join(tempDir(t), 'commands.jsonl')

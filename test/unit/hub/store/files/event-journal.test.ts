@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { readFileSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { EventJournal } from '../../../../src/hub/store/event-journal.ts'
-import type { Activity, AnyEvent } from '../../../../src/protocol/index.ts'
-import { tempDir } from '../../../support/temp.ts'
+import { EventJournal } from '../../../../../src/hub/store/files/event-journal.ts'
+import type { Activity, AnyEvent } from '../../../../../src/protocol/index.ts'
+import { tempDir } from '../../../../support/temp.ts'
 
 const said = (text: string): Activity => ({
   type: 'agent:activity',

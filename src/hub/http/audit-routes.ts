@@ -1,6 +1,6 @@
 import type { Hono } from 'hono'
-import { pageLimit, wholeNumber } from '../http/request.ts'
-import { type Audit, FILTERS, type Filter } from './audit.ts'
+import { type Audit, FILTERS, type Filter } from '../audit/audit.ts'
+import { pageLimit, wholeNumber } from './request.ts'
 
 /** Default and maximum number of entries on a page. */
 const LIMIT = { default: 100, most: 1000 }

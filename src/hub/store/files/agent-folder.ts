@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { systemCode } from '../../platform/errors.ts'
-import { AgentId } from '../../protocol/index.ts'
+import { systemCode } from '../../../platform/errors.ts'
+import { AgentId } from '../../../protocol/index.ts'
 
 /**
  * Separates the agent's id from the machine in a folder name. No id contains it, and older hubs skip such

@@ -1,11 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { chmodSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { hubFiles } from '../../config/hub.ts'
-import { systemCode } from '../../platform/errors.ts'
-import { type Staged, stage } from '../../platform/files.ts'
-import type { Logger } from '../../platform/log.ts'
-import { type Entry, isLocal, KeysFile, LOCAL, type Role } from '../registry/key-entry.ts'
+import { hubFiles } from '../../../config/hub.ts'
+import { systemCode } from '../../../platform/errors.ts'
+import { type Staged, stage } from '../../../platform/files.ts'
+import type { Logger } from '../../../platform/log.ts'
+import { type Entry, isLocal, KeysFile, LOCAL, type Role } from '../../registry/key-entry.ts'
 import { KeyFile } from './key-file.ts'
 
 /** Prefixes that identify the kind of a key, such as one found in a file. */

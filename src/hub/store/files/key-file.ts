@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import type * as z from 'zod/mini'
-import { readJson, type Staged, setAside, stage } from '../../platform/files.ts'
-import type { Logger } from '../../platform/log.ts'
+import { readJson, type Staged, setAside, stage } from '../../../platform/files.ts'
+import type { Logger } from '../../../platform/log.ts'
 import { KeyIndex } from './key-index.ts'
 
 interface Content<E> {

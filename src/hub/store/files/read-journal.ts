@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import type { AnyEvent } from '../../protocol/index.ts'
+import type { AnyEvent } from '../../../protocol/index.ts'
 import { type EventId, HEAD_BYTES, isAfter, lineRange, parseLine } from './journal-line.ts'
 
 const NEWLINE = 10

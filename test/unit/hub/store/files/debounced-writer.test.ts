@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { DebouncedWriter } from '../../../../src/hub/store/debounced-writer.ts'
-import { createLogger } from '../../../../src/platform/log.ts'
-import { ManualClock } from '../../../support/manual-clock.ts'
+import { DebouncedWriter } from '../../../../../src/hub/store/files/debounced-writer.ts'
+import { createLogger } from '../../../../../src/platform/log.ts'
+import { ManualClock } from '../../../../support/manual-clock.ts'
 
 const logger = createLogger({ level: 'silent', stderr: 'none' })
 const NAMES = Array.from({ length: 10 }, (_, n) => `status ${n}`)

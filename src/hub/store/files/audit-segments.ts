@@ -2,9 +2,9 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import type { AuditLimits } from '../../config/hub-limits.ts'
-import { systemCode } from '../../platform/errors.ts'
-import { AppendFile } from '../store/append-file.ts'
+import type { AuditLimits } from '../../../config/hub-limits.ts'
+import { systemCode } from '../../../platform/errors.ts'
+import { AppendFile } from './append-file.ts'
 
 /** Number of lines returned at a time. In between, the hub does other work. */
 const LINES = 500

@@ -1,6 +1,6 @@
 import { closeSync, openSync, readSync } from 'node:fs'
-import { setAside } from '../../platform/files.ts'
-import type { Activity, AnyEvent } from '../../protocol/index.ts'
+import { setAside } from '../../../platform/files.ts'
+import type { Activity, AnyEvent } from '../../../protocol/index.ts'
 import { AppendFile, lastNewline } from './append-file.ts'
 import { type EventId, type JournalLine, type LineHead, lineOf, wholeLine } from './journal-line.ts'
 import { type Chunk, readChunk, seek } from './read-journal.ts'

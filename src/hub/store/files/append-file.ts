@@ -1,7 +1,7 @@
 import { closeSync, ftruncateSync, openSync, readSync, statSync, truncateSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { systemCode } from '../../platform/errors.ts'
+import { systemCode } from '../../../platform/errors.ts'
 
 const NEWLINE = 10
 const BLOCK_BYTES = 64 * 1024

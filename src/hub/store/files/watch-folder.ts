@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { hubFiles } from '../../config/hub.ts'
-import { UserError } from '../../platform/errors.ts'
-import { folderIdentity, goneFolder } from '../../platform/folder-identity.ts'
-import { nameOf, otherHolder } from '../../platform/lock.ts'
+import { hubFiles } from '../../../config/hub.ts'
+import { UserError } from '../../../platform/errors.ts'
+import { folderIdentity, goneFolder } from '../../../platform/folder-identity.ts'
+import { nameOf, otherHolder } from '../../../platform/lock.ts'
 
 /** Interval between checks of the folder, in milliseconds. */
 const LOOK_MS = 2000

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import * as z from 'zod/mini'
-import { systemCode } from '../../platform/errors.ts'
-import { parseJsonLine, setAside, writeAtomic } from '../../platform/files.ts'
-import type { Logger } from '../../platform/log.ts'
-import { type Command, Commands, hasSecrets, Outcome } from '../../protocol/index.ts'
+import { systemCode } from '../../../platform/errors.ts'
+import { parseJsonLine, setAside, writeAtomic } from '../../../platform/files.ts'
+import type { Logger } from '../../../platform/log.ts'
+import { type Command, Commands, hasSecrets, Outcome } from '../../../protocol/index.ts'
 import { AppendFile } from './append-file.ts'
 import { SecretLines } from './secret-lines.ts'
 

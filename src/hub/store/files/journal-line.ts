@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { AnyEvent, JournalName, Offset } from '../../protocol/index.ts'
+import { AnyEvent, JournalName, Offset } from '../../../protocol/index.ts'
 
 /** A line of `activity.jsonl`: bytes `[from, to)` of an agent's journal, as events. */
 const JournalLine = z.object({

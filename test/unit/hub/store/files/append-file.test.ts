@@ -2,15 +2,15 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { limited } from '../../../support/limited.ts'
-import { tempDir } from '../../../support/temp.ts'
+import { limited } from '../../../../support/limited.ts'
+import { tempDir } from '../../../../support/temp.ts'
 
 test('a line truncated by a full disk and then discarded does not corrupt the next line', (t) => {
   const path = join(tempDir(t), 'lines')
   limited(
     4096,
     `
-      import { AppendFile } from 'SRC/hub/store/append-file.ts'
+      import { AppendFile } from 'SRC/hub/store/files/append-file.ts'
       const file = new AppendFile(${JSON.stringify(path)})
       file.add('first')
       await file.flush()

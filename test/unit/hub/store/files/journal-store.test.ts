@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { JournalStore } from '../../../../src/hub/store/journal-store.ts'
-import { createLogger } from '../../../../src/platform/log.ts'
-import { ManualClock } from '../../../support/manual-clock.ts'
-import { tempDir } from '../../../support/temp.ts'
-import { until } from '../../../support/wait.ts'
+import { JournalStore } from '../../../../../src/hub/store/files/journal-store.ts'
+import { createLogger } from '../../../../../src/platform/log.ts'
+import { ManualClock } from '../../../../support/manual-clock.ts'
+import { tempDir } from '../../../../support/temp.ts'
+import { until } from '../../../../support/wait.ts'
 
 const logger = createLogger({ level: 'silent', stderr: 'none' })
 /** Time in which the store gathers frames, in ms. */

@@ -1,5 +1,5 @@
-import type { Clock, Timer } from '../../platform/clock.ts'
-import type { Logger } from '../../platform/log.ts'
+import type { Clock, Timer } from '../../../platform/clock.ts'
+import type { Logger } from '../../../platform/log.ts'
 
 /**
  * Interval between rounds of writes, in milliseconds. Each round writes a changed status once: statuses
