@@ -1,5 +1,4 @@
 import type { Logger } from '../platform/log.ts'
-import type { Agent } from './agent.ts'
 
 /**
  * Runs every step, even if earlier ones fail.
@@ -21,8 +20,8 @@ export function attempt(steps: (() => unknown)[], failed: (error: unknown) => vo
  * Returns a function that logs only an agent's first failure: most causes persist and would be logged for each line.
  */
 export function logOnce(logger: Logger, message: string) {
-  const told = new WeakSet<Agent>()
-  return (agent: Agent, error: unknown) => {
+  const told = new WeakSet<object>()
+  return (agent: { id: string }, error: unknown) => {
     if (told.has(agent)) return
     told.add(agent)
     logger.error({ agent_id: agent.id, err: error }, message)

@@ -1,7 +1,8 @@
 import type { Agent } from '../agents/agent.ts'
 import type { AgentPool } from '../agents/agent-pool.ts'
 import type { Logger } from '../platform/log.ts'
-import { type Fate, findFate, type Shelter } from '../service/fate.ts'
+import type { Fate, Shelter } from '../service/fate.ts'
+import { findFate } from '../service/find-fate.ts'
 import type { Health } from './health.ts'
 
 /** Delay before the first look, in ms: it starts programs, which would hold up the connection. */

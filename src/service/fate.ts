@@ -1,5 +1,4 @@
 import type { ProcessIdentity } from '../platform/process-identity.ts'
-import { unitFate } from './unit-fate.ts'
 
 /**
  * Describes a supervisor that ends agents together with the daemon. Each agent's control group decides: some agents may
@@ -32,19 +31,4 @@ export interface Shelter {
    * @param name unique in this place, also over time; letters, digits, `.`, `_` and `-`
    */
   command(argv: readonly string[], env: NodeJS.ProcessEnv, name: string): Command
-}
-
-/** Finders, one per kind of supervisor. The first result wins. */
-const FINDERS: ((pid: number, env: NodeJS.ProcessEnv) => Promise<Fate | undefined>)[] = [unitFate]
-
-/**
- * Finds the supervisor that ends agents together with the daemon `pid`; undefined if agents outlive it. Runs programs
- * such as `systemctl`, each for a few seconds at most. Never throws.
- */
-export async function findFate(pid: number, env: NodeJS.ProcessEnv): Promise<Fate | undefined> {
-  for (const find of FINDERS) {
-    const fate = await find(pid, env).catch(() => undefined)
-    if (fate) return fate
-  }
-  return undefined
 }

@@ -16,6 +16,7 @@ import {
   serviceFiles,
   variables,
 } from './plan.ts'
+import { Pm2Entry } from './pm2-entry.ts'
 import { answerTo, ask } from './run.ts'
 import { keySteps, removeIdentity } from './steps.ts'
 import { isOurs } from './unit-checks.ts'
@@ -24,27 +25,6 @@ import { flagIn, runsOf, type Service } from './units.ts'
 
 const files = ({ name, home }: At) => serviceFiles('pm2', name, home)
 const at = ({ name, account }: ServicePlan): At => ({ name, home: account.home })
-
-/** An entry of `pm2 jlist`, with only the fields that this program uses. */
-const Entry = z.object({
-  name: z.string(),
-  pid: z.optional(z.int()),
-  pm2_env: z.object({
-    status: z.string(),
-    pm_exec_path: z.optional(z.string()),
-    args: z.optional(z.union([z.array(z.string()), z.string()])),
-    FOMULAR_STATE_DIR: z.optional(z.string()),
-    pm_uptime: z.optional(z.number()),
-    restart_time: z.optional(z.int()),
-    treekill: z.optional(z.boolean()),
-    autorestart: z.optional(z.boolean()),
-    kill_timeout: z.optional(z.union([z.number(), z.string()])),
-    exit_code: z.optional(z.int()),
-    pm_cwd: z.optional(z.string()),
-    env: z.optional(z.record(z.string(), z.unknown())),
-  }),
-})
-export type Pm2Entry = z.infer<typeof Entry>
 
 export const pm2: Manager = {
   name: 'pm2',
@@ -189,7 +169,7 @@ export async function entries(env: NodeJS.ProcessEnv = process.env): Promise<Pm2
   const { code, stdout } = await ask(['pm2', 'jlist', '--silent'], env)
   if (code !== 0) return []
   try {
-    return z.array(Entry).parse(JSON.parse(stdout.slice(stdout.indexOf('['))))
+    return z.array(Pm2Entry).parse(JSON.parse(stdout.slice(stdout.indexOf('['))))
   } catch {
     return []
   }

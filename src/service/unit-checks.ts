@@ -2,7 +2,7 @@ import { constants, realpathSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { AGENT_UMASK } from '../config/environment.ts'
 import { CODES, type Runs, SUPERVISED } from './plan.ts'
-import type { Pm2Entry } from './pm2.ts'
+import type { Pm2Entry } from './pm2-entry.ts'
 import type { Properties, Scope } from './systemd.ts'
 
 /** A setting of a service that does not suit this program. */

@@ -1,6 +1,5 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Agent } from '../agent.ts'
 
 /** Folder that marks cursors as current. Earlier versions delete it when they start, like every dot file. */
 export const CURRENT_MARK = '.told'
@@ -13,7 +12,7 @@ export const CURRENT_MARK = '.told'
 export const isCurrent = (dir: string): boolean => existsSync(join(dir, CURRENT_MARK))
 
 /** Saves the cursors of all agents and marks them as current. A full disk leaves them unmarked. */
-export function makeCurrent(dir: string, agents: Iterable<Agent>) {
+export function makeCurrent(dir: string, agents: Iterable<{ save(): void }>) {
   if (isCurrent(dir)) return
   try {
     for (const agent of agents) agent.save()

@@ -6,6 +6,7 @@ import { setBackLine } from '../events/decode.ts'
 import type { Journal } from './journal.ts'
 import { moveBytes } from './move-bytes.ts'
 import { readRecord } from './read-record.ts'
+import type { Span } from './span.ts'
 
 /** `generations.json`: the generations of a journal in order, except the first, which has no name. */
 const GenerationsRecord = z.object({
@@ -21,12 +22,6 @@ const GenerationsRecord = z.object({
   ),
 })
 type Generation = z.infer<typeof GenerationsRecord>['generations'][number]
-
-/** Bytes `[from, to)` of a journal. */
-export interface Span {
-  from: number
-  to: number
-}
 
 /** The generations of one journal. A new one begins when the daemon detects that its machine was rolled back. */
 export class Generations {

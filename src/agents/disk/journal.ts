@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, ftruncateSync, readSync, writeFileSync
 import { shortageIn, systemCode } from '../../platform/errors.ts'
 import { NotPlainError, openOwnPlain, openPlain } from '../../platform/plain-files.ts'
 import { Limits } from '../../protocol/index.ts'
-import type { Span } from './generations.ts'
+import type { Span } from './span.ts'
 
 const NEWLINE = 10
 /** Size of one read, in bytes: from the page cache it takes microseconds, so that it does not block the event loop. */

@@ -9,7 +9,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { openPlain } from '../../platform/plain-files.ts'
-import type { Span } from './generations.ts'
+import type { Span } from './span.ts'
 
 const CHUNK_BYTES = 1024 * 1024
 

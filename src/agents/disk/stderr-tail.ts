@@ -1,7 +1,8 @@
 import { closeSync, constants, fstatSync, readSync } from 'node:fs'
 import { openPlain } from '../../platform/plain-files.ts'
-import type { Agent } from '../agent.ts'
-import type { Snapshot } from './records.ts'
+import type { RuntimeAdapter } from '../runtimes/runtime.ts'
+import type { AgentFolder } from './folder.ts'
+import type { RunRecord, Snapshot } from './records.ts'
 
 /** Maximum length of quoted stderr output, in characters, and in bytes. */
 const CHARS = 2000
@@ -12,7 +13,11 @@ const DETAIL_CHARS = 300
 /** Exit codes of a shell for a program that cannot be run, or does not exist. */
 const CANNOT_RUN = [126, 127]
 
-type Ended = Pick<Agent, 'folder' | 'run' | 'runtime'>
+interface Ended {
+  folder: AgentFolder
+  run: RunRecord
+  runtime: Pick<RuntimeAdapter, 'explain'>
+}
 
 /** Adds the last words of an agent that ended by itself to its snapshot. */
 export function explainEnd(snapshot: Snapshot, agent: Ended) {

@@ -5,8 +5,7 @@ import { readOwned } from '../../platform/open-owned.ts'
 import type { ProcessIdentity } from '../../platform/process-identity.ts'
 import { environmentOf, ownUid, userOf } from '../../platform/process-list.ts'
 import { realPath } from '../../platform/real-path.ts'
-import type { Agent } from '../agent.ts'
-import { agentFolder } from '../disk/folder.ts'
+import { type AgentFolder, agentFolder } from '../disk/folder.ts'
 import { ProcessRecord, type RunRecord } from '../disk/records.ts'
 
 /**
@@ -37,7 +36,10 @@ export interface Signs {
 
 type Marks = Pick<RunRecord, 'mark' | 'earlier_marks'>
 /** The parts of an agent that its marks depend on. */
-export type Marked = Pick<Agent, 'folder' | 'run'>
+export interface Marked {
+  folder: AgentFolder
+  run: RunRecord
+}
 
 export const newMark = () => randomBytes(MARK_BYTES).toString('hex')
 
@@ -51,7 +53,7 @@ export const earlierMarks = (run: Marks): Marks => {
 }
 
 /** Returns the signs of an agent of this daemon. Works even if the agent's folder is gone. */
-export function signsOf({ folder, run, process }: Marked & Pick<Agent, 'process'>): Signs {
+export function signsOf({ folder, run, process }: Marked & { process: ProcessRecord | undefined }): Signs {
   const processes = process ? [process.launcher, process.agent, process.feeder] : []
   return { dir: folder.real, user: ownUid(), marks: marksOf(run), processes }
 }

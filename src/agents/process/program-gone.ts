@@ -1,17 +1,24 @@
 import { existsSync, readlinkSync } from 'node:fs'
 import type { AgentProblem } from '../../protocol/index.ts'
-import type { Agent } from '../agent.ts'
+import type { ProcessRecord } from '../disk/records.ts'
 
 /** Suffix that Linux appends to the path of a deleted file. */
 const DELETED = ' (deleted)'
 
+interface Running {
+  hasEnded: boolean
+  process: ProcessRecord | undefined
+  touch(): void
+}
+
+/** Deleted programs, by the agents that run them. */
 const gone = new WeakMap<object, string>()
 
 /**
  * Checks whether a running agent's program was deleted, for example by an update, and sends the agent's status
  * if so.
  */
-export function checkProgram(agent: Agent) {
+export function checkProgram(agent: Running) {
   const path = agent.hasEnded ? undefined : deletedProgram(agent.process?.agent.pid)
   if (path === gone.get(agent)) return
   if (path === undefined) gone.delete(agent)

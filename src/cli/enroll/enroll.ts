@@ -17,7 +17,6 @@ import { readJson, writeAtomic } from '../../platform/files.ts'
 import { faultsOf } from '../../platform/ownership.ts'
 import { readAtMost } from '../../platform/read-at-most.ts'
 import { check, type Enrolling, exchange } from './exchange.ts'
-import type { EnrollOptions } from './index.ts'
 import { type Present, presentEnrolment } from './present.ts'
 
 /**
@@ -29,6 +28,18 @@ const KEY_BYTES = 32
 const KEY_ID_CHARS = 12
 /** Maximum size of a token file, in bytes. */
 const FILE_BYTES = 8192
+
+export interface EnrollOptions {
+  serverUrl: string
+  tokenFile?: string
+  tokenStdin?: boolean
+  keyFile?: string
+  withKey?: string
+  config?: string
+  caFile?: string
+  allowInsecure?: boolean
+  force?: boolean
+}
 
 export interface Enrolled {
   server_url: string

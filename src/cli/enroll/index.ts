@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { cleanLine } from '../render/clean.ts'
 import { note, print, printJson } from '../terminal.ts'
-import type { Enrolled } from './enroll.ts'
+import type { Enrolled, EnrollOptions } from './enroll.ts'
 
 const HELP = `
 The token comes from FOMULAR_ENROLL_TOKEN, --token-file, or standard input. Create one on the hub's machine
@@ -12,19 +12,6 @@ that is already enrolled is left unchanged, unless you add --force.
 Examples:
   $ FOMULAR_ENROLL_TOKEN=fet_… fomular-daemon enroll --server-url https://hub.example.com
   $ fomular-daemon enroll --server-url https://hub.example.com --token-stdin < token`
-
-export interface EnrollOptions {
-  serverUrl: string
-  tokenFile?: string
-  tokenStdin?: boolean
-  keyFile?: string
-  withKey?: string
-  config?: string
-  caFile?: string
-  allowInsecure?: boolean
-  force?: boolean
-  json?: boolean
-}
 
 export function enrollCommand(): Command {
   return new Command('enroll')
@@ -43,7 +30,7 @@ export function enrollCommand(): Command {
     .option('--force', 'enroll again with a new key, even if enrolled here or at another hub')
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
-    .action(async (options: EnrollOptions) => {
+    .action(async (options: EnrollOptions & { json?: boolean }) => {
       const { enroll } = await import('./enroll.ts')
       const done = await enroll(options)
       if (options.json) return printJson(done)

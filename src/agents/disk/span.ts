@@ -1,0 +1,5 @@
+/** Bytes `[from, to)` of a journal. */
+export interface Span {
+  from: number
+  to: number
+}
