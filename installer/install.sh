@@ -608,7 +608,7 @@ add_present_key() {
 setting() { sed -n "s/^[[:space:]]*$1[[:space:]]*=[[:space:]]*[\"']\([^\"']*\)[\"'].*/\1/p" "$config" 2>/dev/null | head -n 1; }
 lower() { printf '%s' "$1" | tr '[:upper:]' '[:lower:]'; }
 
-no_space() { fail "${1%/*} cannot be written; the disk may be full." 'Free some space, or choose another --prefix.'; }
+no_space() { fail "${1%/*} cannot be written; the disk may be full." 'Free space, or choose another --prefix.'; }
 
 hash_of() { $hasher <"$1" | sed 's/[^0-9a-f].*//'; }
 
@@ -788,7 +788,7 @@ download() {
   free=$(df -Pk "$work" 2>/dev/null | sed -n '2s/.* \([0-9][0-9]*\)  *[0-9][0-9]*% .*/\1/p')
   if [ -n "$free" ] && [ "$((free * 1000))" -lt "$((size + unpacked + 1000000))" ]; then
     fail "Not enough disk space at $prefix: $(megabytes $((size + unpacked))) needed, $(megabytes $((free * 1000))) free." \
-      'Free some space, or choose another --prefix.'
+      'Free space, or choose another --prefix.'
   fi
   say "Downloading fomular-daemon $version for $os-$arch, $(megabytes "$size")."
   fetch "$base_url/$version/$file" "$work/$file" "$size" progress ||

@@ -1,3 +1,4 @@
+import { Failure } from '../platform/errors.ts'
 import type { CommandError, CommandErrorCode } from '../protocol/index.ts'
 import { shorten } from '../protocol/shorten.ts'
 
@@ -6,12 +7,11 @@ const MESSAGE_CHARS = 4096
 const PATH_CHARS = 1024
 
 /** Failure of a command, sent as the `error` of its result. */
-export class CommandFailure extends Error {
+export class CommandFailure extends Failure {
   readonly error: CommandError
 
   constructor(code: CommandErrorCode, message: string, rest: Omit<CommandError, 'code' | 'message'> = {}) {
-    super(message)
-    this.name = 'CommandFailure'
+    super(code, message, { remedy: rest.remedy })
     this.error = { code, message: shorten(message, MESSAGE_CHARS), ...rest }
     if (rest.path !== undefined) this.error.path = shorten(rest.path, PATH_CHARS)
   }

@@ -97,7 +97,7 @@ export class Restarts {
       resume(agent).catch((error: Error) => {
         if (this.#closed || !agent.hasEnded || agent.run.stay_ended) return
         logger.warn({ agent_id: agent.id, err: error }, 'cannot resume the agent; will retry')
-        agent.markNotResumed(error instanceof CommandFailure ? error.error.code : 'internal', error.message)
+        agent.markNotResumed(error instanceof CommandFailure ? error.code : 'internal', error.message)
         this.#in(RETRY_MS, agent, true)
       })
     }, ms)

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import type { Explained } from '../config/explain.ts'
+import { Failure } from '../platform/errors.ts'
 import { EXIT } from '../platform/exit-codes.ts'
 import { withDaemonFlags } from './daemon-flags.ts'
 import { JSON_OUTPUT } from './options.ts'
@@ -83,9 +84,8 @@ async function addRegistry({ settings, problems }: Explained) {
   const registry = find('update.registry')
   const name = find('update.package')?.value
   if (!registry || registry.value !== null || typeof name !== 'string') return
-  const [{ npmRegistry }, { UpdateFailure }, { stopCode, stopSignal }] = await Promise.all([
+  const [{ npmRegistry }, { stopCode, stopSignal }] = await Promise.all([
     import('../update/fetch/source.ts'),
-    import('../update/failure.ts'),
     import('./stop-signal.ts'),
   ])
   const signal = stopSignal()
@@ -93,8 +93,8 @@ async function addRegistry({ settings, problems }: Explained) {
     Object.assign(registry, await npmRegistry(name, process.env, signal))
   } catch (error) {
     if (signal.aborted) process.exit(stopCode(signal))
-    if (!(error instanceof UpdateFailure)) throw error
-    const { message, remedy } = error.error
+    if (!(error instanceof Failure)) throw error
+    const { message, remedy } = error
     problems.push({ level: 'warning', message, ...(remedy !== undefined && { remedy }) })
   }
 }

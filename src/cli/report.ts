@@ -1,4 +1,4 @@
-import { isDiskFull, shortageIn, UserError } from '../platform/errors.ts'
+import { Failure, isDiskFull, shortageIn, UserError } from '../platform/errors.ts'
 import { EXIT } from '../platform/exit-codes.ts'
 import { jsonLine, stderrColors } from './terminal.ts'
 
@@ -14,14 +14,15 @@ export interface Report {
  */
 export function report(thrown: unknown, { json }: { json: boolean }): Report {
   const error = isDiskFull(thrown) ? diskFull(thrown as NodeJS.ErrnoException) : (shortage(thrown) ?? thrown)
-  const exitCode = error instanceof UserError ? error.exitCode : EXIT.failure
+  const exitCode = error instanceof Failure ? error.exitCode : EXIT.failure
   if (json) {
-    const { code, message, remedy, facts } = error instanceof UserError ? error : fault(error)
+    const { code, message, remedy } = error instanceof Failure ? error : bug(error)
+    const facts = error instanceof UserError ? error.facts : {}
     const body = { error: { code, message, ...(remedy !== undefined && { remedy }), ...facts } }
     return { stdout: jsonLine(body), stderr: '', exitCode }
   }
   const { red, dim } = stderrColors()
-  if (error instanceof UserError) {
+  if (error instanceof Failure) {
     const remedy = error.remedy === undefined ? '' : dim(`  → ${indentRest(error.remedy, 4)}\n`)
     return { stdout: '', stderr: `${red('error:')} ${indentRest(error.message)}\n${remedy}`, exitCode }
   }
@@ -46,7 +47,7 @@ const diskFull = (error: NodeJS.ErrnoException) =>
 
 /** Any file or process opened may be the first to hit a limit of the system. A supervisor tries again. */
 function shortage(error: unknown): UserError | undefined {
-  const found = error instanceof UserError ? undefined : shortageIn(error)
+  const found = error instanceof Failure ? undefined : shortageIn(error)
   return (
     found &&
     new UserError('shortage', `The command failed: ${found.message}`, {
@@ -56,9 +57,8 @@ function shortage(error: unknown): UserError | undefined {
   )
 }
 
-const fault = (error: unknown) => ({
+const bug = (error: unknown) => ({
   code: 'internal',
   message: error instanceof Error ? error.message : String(error),
   remedy: undefined,
-  facts: {},
 })

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
 import { UserError } from '../platform/errors.ts'
+import { EXIT } from '../platform/exit-codes.ts'
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from '../platform/log.ts'
 import { faultsOf, type OwnershipFault } from '../platform/ownership.ts'
 import { type ConfigFile, readConfigFile } from './file.ts'
@@ -356,7 +357,7 @@ export function machineKey({ flags, env, file }: Sources) {
       if (!file.private)
         throw new UserError('config_invalid', `${file.path} contains the key, and other users can read it.`, {
           remedy: `Run chmod 600 ${file.path}, or move the key into a separate file and set key_file to it.`,
-          exitCode: 2,
+          exitCode: EXIT.usage,
         })
       sources.push({ name: at('key').name, key: secret(key, at('key')) })
     }

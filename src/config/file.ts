@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TomlError } from 'smol-toml'
 import { reasonOf, shortageIn, systemCode, UserError } from '../platform/errors.ts'
+import { EXIT } from '../platform/exit-codes.ts'
 import { faultsOf, type OwnershipFault } from '../platform/ownership.ts'
 import { readAtMost } from '../platform/read-at-most.ts'
 import { homeOf } from './home.ts'
@@ -56,7 +57,7 @@ export async function readConfigFile(
       `${named?.by ?? 'The configuration file'}: ${path} cannot be read: ${reasonOf(error)}`,
       {
         remedy: 'Name a file that exists and that this user can read.',
-        exitCode: 2,
+        exitCode: EXIT.usage,
       },
     )
   }
@@ -67,7 +68,7 @@ export async function readConfigFile(
   } catch (error) {
     throw new UserError('config_invalid', `${path} is not valid TOML: ${tomlProblem(error)}`, {
       remedy: 'Correct the file.',
-      exitCode: 2,
+      exitCode: EXIT.usage,
     })
   }
   const values = flatten(table)
@@ -101,6 +102,6 @@ export function unknownKey(path: string, key: string, known: readonly string[]):
   const meant = suggest(key, known)
   return new UserError('config_invalid', `${path}: there is no setting "${key}".`, {
     remedy: meant ? `Did you mean "${meant}"?` : `Known settings: ${known.join(', ')}.`,
-    exitCode: 2,
+    exitCode: EXIT.usage,
   })
 }

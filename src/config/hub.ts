@@ -2,6 +2,7 @@ import { closeSync, existsSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import * as z from 'zod/mini'
 import { UserError } from '../platform/errors.ts'
+import { EXIT } from '../platform/exit-codes.ts'
 import { livingWriter } from '../platform/lock-holder.ts'
 import { openOwned, readOwned } from '../platform/open-owned.ts'
 import { userOf } from '../platform/process-list.ts'
@@ -76,7 +77,7 @@ export function hubPort(env: NodeJS.ProcessEnv): number {
     `FOMULAR_HUB_PORT is "${env.FOMULAR_HUB_PORT}", which is not a port.`,
     {
       remedy: 'Use a number from 1 to 65535, or unset it.',
-      exitCode: 2,
+      exitCode: EXIT.usage,
     },
   )
 }
@@ -171,7 +172,7 @@ function parse(text: string, source: string): URL {
   if (url && /^https?:$/.test(url.protocol)) return url
   throw new UserError('config_invalid', `${source}: "${text}" is not a hub's address.`, {
     remedy: 'Use http://host:port or https://host.',
-    exitCode: 2,
+    exitCode: EXIT.usage,
   })
 }
 
@@ -183,5 +184,5 @@ const missingHubKey = (url: string, local: boolean) =>
     : new UserError('key_missing', `No key for the hub at ${url} was given.`, {
         remedy:
           "Give its user key (user.key in the hub's folder) with --hub-key-file FILE or FOMULAR_HUB_KEY_FILE.",
-        exitCode: 2,
+        exitCode: EXIT.usage,
       })

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { reasonOf, shortageIn, UserError } from '../platform/errors.ts'
+import { EXIT } from '../platform/exit-codes.ts'
 import { readAtMost } from '../platform/read-at-most.ts'
 import { expanded, filledIn, standsForValue } from './placeholder.ts'
 
@@ -67,7 +68,7 @@ export function readKey(sources: KeySource[], missing: UserError, env: NodeJS.Pr
     if (shortageIn(error)) throw error
     throw new UserError('key_unreadable', `${name}: ${file} cannot be read: ${reasonOf(error)}`, {
       remedy: 'Name a file that this user can read and that contains only the key.',
-      exitCode: 2,
+      exitCode: EXIT.usage,
     })
   }
   const { text, mode } = found
@@ -92,7 +93,7 @@ export const missingKey = () =>
   new UserError('key_missing', 'No key for the server was given.', {
     remedy:
       'Give one with --key-file FILE (recommended), FOMULAR_KEY_FILE, FOMULAR_KEY, --key, key_file in the configuration file, or the systemd credential "key". To run on this machine alone, use `fomular-daemon up`, which needs no key.',
-    exitCode: 2,
+    exitCode: EXIT.usage,
   })
 
 function named(text: string, source: string, env: NodeJS.ProcessEnv): { key: string; source: string } {
@@ -116,7 +117,7 @@ function checked(text: string, source: string): string {
       key === ''
         ? 'Give the key as the server showed it. If a variable stands for it, that variable is empty or not set.'
         : 'Give the key exactly as the server showed it, and nothing else.',
-    exitCode: 2,
+    exitCode: EXIT.usage,
   })
 }
 

@@ -4,6 +4,7 @@ import gt from 'semver/functions/gt.js'
 import valid from 'semver/functions/valid.js'
 import * as z from 'zod/mini'
 import { UserError } from '../platform/errors.ts'
+import { EXIT } from '../platform/exit-codes.ts'
 import { writeAtomic } from '../platform/files.ts'
 import { FormatRecord, formatFile, noteJudged } from '../platform/format.ts'
 import { faultsOf, foreignIn, type OwnershipFault, readOwnFile } from '../platform/ownership.ts'
@@ -27,7 +28,7 @@ export const remedyOf = ({ kind, within, remedy }: OwnershipFault) =>
 export const notOurs = (fault: OwnershipFault) =>
   new UserError('not_ours', `${fault.message}: it decides what this program runs.`, {
     remedy: `${remedyOf(fault)} ${WAY_BACK}`,
-    exitCode: 2,
+    exitCode: EXIT.usage,
   })
 
 /** @throws UserError if another user owns a file that decides what this program runs */

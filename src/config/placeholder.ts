@@ -1,4 +1,5 @@
 import { UserError } from '../platform/errors.ts'
+import { EXIT } from '../platform/exit-codes.ts'
 import { homeOf } from './home.ts'
 
 const NAME = '[A-Za-z_][A-Za-z0-9_]*'
@@ -78,7 +79,7 @@ const refused = (source: string, problem: string, name?: string) =>
       name === undefined
         ? 'Put the value itself there.'
         : `Set ${name} in the environment of this program (env in pm2, Environment= in systemd), or put the value itself there.${name === 'it' ? ' Put a key that begins with $ into a file and name it with --key-file.' : ''}`,
-    exitCode: 2,
+    exitCode: EXIT.usage,
   })
 
 /**

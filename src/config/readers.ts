@@ -1,5 +1,6 @@
 import { isAbsolute, resolve } from 'node:path'
 import { UserError } from '../platform/errors.ts'
+import { EXIT } from '../platform/exit-codes.ts'
 import { VersionOrTag } from '../protocol/index.ts'
 
 /** The source of a setting's value. */
@@ -19,7 +20,7 @@ export type Reader<T> = (value: unknown, source: Source) => T
 const fail = ({ name }: Source, value: unknown, wanted: string) =>
   new UserError('config_invalid', `${name} is ${JSON.stringify(value)}, but must be ${wanted}.`, {
     remedy: 'Correct it, or omit it to use the default.',
-    exitCode: 2,
+    exitCode: EXIT.usage,
   })
 
 export const text: Reader<string> = (value, source) => {
@@ -36,7 +37,9 @@ export const versionOrTag: Reader<string> = (value, source) => {
 /** Text that must not appear in messages. */
 export const secret: Reader<string> = (value, source) => {
   if (typeof value === 'string') return value
-  throw new UserError('config_invalid', `${source.name} must be text, in quotation marks.`, { exitCode: 2 })
+  throw new UserError('config_invalid', `${source.name} must be text, in quotation marks.`, {
+    exitCode: EXIT.usage,
+  })
 }
 
 export const path: Reader<string> = (value, source) => {

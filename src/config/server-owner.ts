@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { dirname, join } from 'node:path'
 import * as z from 'zod/mini'
 import { UserError } from '../platform/errors.ts'
+import { EXIT } from '../platform/exit-codes.ts'
 import { ensurePrivateDir, readJson, writeAtomic } from '../platform/files.ts'
 import { isOpenToOthers } from '../platform/sockets.ts'
 
@@ -180,7 +181,7 @@ function uidOf(user: string): number {
   if (uid !== undefined && /^\d+$/.test(uid)) return Number(uid)
   throw new UserError('config_invalid', `server_user: there is no user ${user}.`, {
     remedy: 'Name an existing user, or give its number.',
-    exitCode: 2,
+    exitCode: EXIT.usage,
   })
 }
 

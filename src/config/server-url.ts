@@ -1,5 +1,6 @@
 import { isIPv4 } from 'node:net'
 import { UserError } from '../platform/errors.ts'
+import { EXIT } from '../platform/exit-codes.ts'
 
 /**
  * Reports whether traffic to a host stays on this machine.
@@ -27,7 +28,7 @@ export const isElsewhere = (url: string) => URL.canParse(url) && !isLoopback(new
  */
 export function serverUrl(text: string, source: string, allowInsecure: boolean): string {
   const fail = (problem: string, remedy: string) =>
-    new UserError('config_invalid', `${source}: ${problem}`, { remedy, exitCode: 2 })
+    new UserError('config_invalid', `${source}: ${problem}`, { remedy, exitCode: EXIT.usage })
   const example = 'Use wss://host/path, or ws://localhost:3001 for a server on this machine.'
   let url: URL
   try {

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { UserError } from '../platform/errors.ts'
+import { EXIT } from '../platform/exit-codes.ts'
 
 /** Variable with the networks of trusted proxies, separated by commas. */
 export const TRUSTED_PROXIES = 'FOMULAR_HUB_TRUSTED_PROXIES'
@@ -47,7 +48,7 @@ function networkOf(text: string, source: string): Network {
       `${source}: ${JSON.stringify(text)} is neither an address nor a network.`,
       {
         remedy: 'Give an address such as 10.0.0.5, or a network such as 10.0.0.0/8.',
-        exitCode: 2,
+        exitCode: EXIT.usage,
       },
     )
   return { address, bits, family: version === 6 ? 'ipv6' : 'ipv4' }

@@ -41,6 +41,8 @@ export class Admission {
   checkRoom() {
     if (this.#health.acceptsAgents) return
     const message = 'The disk of this machine is nearly full: it starts no new agents.'
-    throw new CommandFailure('disk_full', message, { remedy: 'Make room on the disk with the state folder.' })
+    throw new CommandFailure('disk_full', message, {
+      remedy: 'Free space on the disk with the state folder.',
+    })
   }
 }

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { listenPrivately } from '../config/listen-private.ts'
-import { UserError } from '../platform/errors.ts'
+import { Failure, UserError } from '../platform/errors.ts'
 import type { Logger } from '../platform/log.ts'
 import { boundedJson } from '../protocol/bounded-json.ts'
 
@@ -46,7 +46,7 @@ async function answer(
   try {
     reply(200, await route(await bodyOf(request)))
   } catch (error) {
-    if (error instanceof UserError) {
+    if (error instanceof Failure) {
       const { code, message, remedy } = error
       return reply(422, { error: { code, message, ...(remedy !== undefined && { remedy }) } })
     }

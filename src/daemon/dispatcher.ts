@@ -122,7 +122,7 @@ function systemError(error: unknown) {
     return {
       code: 'disk_full',
       message: 'The disk with the state folder is full.',
-      remedy: 'Make room on it.',
+      remedy: 'Free space on it.',
     }
   if (systemCode(error) === 'EROFS')
     return {

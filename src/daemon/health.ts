@@ -282,11 +282,11 @@ export class Health {
       this.report('disk_full', {
         severity: 'error',
         message: `Only ${left}: no new agents.`,
-        remedy: 'Make room on it.',
+        remedy: 'Free space on it.',
       })
     } else if (available_bytes < DISK_LOW_BYTES) {
       this.clear('disk_full')
-      this.report('disk_low', { severity: 'warning', message: `Only ${left}.`, remedy: 'Make room on it.' })
+      this.report('disk_low', { severity: 'warning', message: `Only ${left}.`, remedy: 'Free space on it.' })
     } else {
       this.clear('disk_low')
       this.clear('disk_full')

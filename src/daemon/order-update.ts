@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import * as z from 'zod/mini'
-import { systemCode, UserError } from '../platform/errors.ts'
+import { UserError } from '../platform/errors.ts'
 import { Commands } from '../protocol/index.ts'
 import { UpdateFailure } from '../update/failure.ts'
 import type { Updates } from '../update/updates.ts'
@@ -8,22 +8,20 @@ import type { Updates } from '../update/updates.ts'
 const { version, allow_downgrade } = Commands['daemon:update'].shape
 const Order = z.object({ version, allow_downgrade })
 
-/** Starts an update for a user of this machine. Its outcome is in update.json. @throws UserError */
+/** Starts an update for a user of this machine. Its outcome is in update.json. @throws Failure */
 export async function orderUpdate(updates: Updates, body: unknown): Promise<{ command_id: string }> {
   const { version: requested, allow_downgrade } = read(body)
   const command_id = `local-${randomUUID()}`
   const begun = updates.run({ command_id, requested, allow_downgrade, origin: 'local' })
   // An update that is refused at once has no record.
   const refused = await Promise.race([begun.then(() => undefined, asIs), tick()])
-  if (refused instanceof UpdateFailure && refused.error.code === 'update_running') throw asUserError(refused)
+  if (refused instanceof UpdateFailure && refused.code === 'update_running') throw refused
   return { command_id }
 }
 
-/** Looks up the available version. @throws UserError */
+/** Looks up the available version. @throws Failure */
 export async function checkUpdate(updates: Updates, body: unknown) {
-  return updates.check(read(body).version).catch((error) => {
-    throw error instanceof UpdateFailure ? asUserError(error) : error
-  })
+  return updates.check(read(body).version)
 }
 
 function read(body: unknown) {
@@ -37,8 +35,3 @@ function read(body: unknown) {
 
 const asIs = (error: unknown) => error
 const tick = () => new Promise<undefined>((resolve) => setImmediate(resolve, undefined))
-
-function asUserError(failure: UpdateFailure): UserError {
-  const { code, message, remedy } = failure.error
-  return new UserError(code, message, { ...(remedy !== undefined && { remedy }), cause: systemCode(failure) })
-}

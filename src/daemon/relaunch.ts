@@ -47,12 +47,6 @@ function pathOf(name: string, env: NodeJS.ProcessEnv, cwd: string): string {
 }
 
 /**
- * Exit code that asks a supervisor for a restart (EX_TEMPFAIL of sysexits.h). It is not 0, because some
- * supervisors restart only after a failure.
- */
-export const EXIT_RESTART = 75
-
-/**
  * Reports whether a supervisor restarts this daemon when it exits, so that the daemon must not do so itself.
  */
 export function isSupervised(env: NodeJS.ProcessEnv, pid: number): boolean {

@@ -6,6 +6,7 @@ import { statePaths } from '../config/paths.ts'
 import { systemClock } from '../platform/clock.ts'
 import { keptSignal } from '../platform/early-signal.ts'
 import { UserError } from '../platform/errors.ts'
+import { EXIT } from '../platform/exit-codes.ts'
 import { clearTemporary, ensurePrivateDir } from '../platform/files.ts'
 import { readFormat, upgradeFolder } from '../platform/format.ts'
 import { acquireLock, awaitLock, LockHeldError, nameOf } from '../platform/lock.ts'
@@ -19,7 +20,7 @@ import { beginConfirmed } from '../update/switch/confirmed.ts'
 import { type ControlRoutes, listenControl } from './control.ts'
 import { Daemon } from './daemon.ts'
 import { checkUpdate, orderUpdate } from './order-update.ts'
-import { captureInvocation, EXIT_RESTART, type Invocation, isSupervised, relaunch } from './relaunch.ts'
+import { captureInvocation, type Invocation, isSupervised, relaunch } from './relaunch.ts'
 
 type Ending = 'stop' | 'restart' | 'lost'
 
@@ -129,7 +130,7 @@ export async function runDaemon(
     closeControl = undefined
     logger.info(how === 'stop' ? 'daemon stopped' : 'daemon exits to restart')
     if (how === 'stop' || ending.restartedByUnit()) return 0
-    if (supervised) return EXIT_RESTART
+    if (supervised) return EXIT.restart
     const [command, ...args] = invocation.argv
     try {
       await relaunch({ ...invocation, argv: [entry ?? command, ...args] })
@@ -138,7 +139,7 @@ export async function runDaemon(
       // Leave it to anything else that starts this daemon.
       logger.error({ err: error }, 'the daemon could not be restarted')
       daemon.updates.onRelaunchFailed()
-      return EXIT_RESTART
+      return EXIT.restart
     }
   } finally {
     leaveGround()

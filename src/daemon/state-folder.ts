@@ -3,6 +3,7 @@ import type { Agent } from '../agents/agent.ts'
 import { abandon, isKept } from '../agents/process/abandon.ts'
 import type { StatePaths } from '../config/paths.ts'
 import { UserError } from '../platform/errors.ts'
+import { EXIT } from '../platform/exit-codes.ts'
 import { ensurePrivateDir } from '../platform/files.ts'
 import { folderIdentity, goneFolder } from '../platform/folder-identity.ts'
 import { nameOf, otherHolder } from '../platform/lock.ts'
@@ -114,7 +115,7 @@ export class StateFolder {
 const gone = (dir: string, message: string) =>
   new UserError('state_gone', `${message} The daemon cannot continue without it.`, {
     remedy: `Restore it at ${dir} and start the daemon; on an empty folder, it would be a new machine to its server.`,
-    exitCode: 2,
+    exitCode: EXIT.usage,
   })
 
 const taken = (dir: string, holder: Holder) =>
@@ -123,6 +124,6 @@ const taken = (dir: string, holder: Holder) =>
     `Another daemon has taken over the state folder ${dir}: ${nameOf(holder)}.`,
     {
       remedy: 'Give each daemon its own state folder (FOMULAR_STATE_DIR).',
-      exitCode: 4,
+      exitCode: EXIT.refused,
     },
   )

@@ -1,4 +1,4 @@
-import { isDiskFull } from '../platform/errors.ts'
+import { Failure, isDiskFull } from '../platform/errors.ts'
 import type { CommandError } from '../protocol/index.ts'
 
 /**
@@ -8,7 +8,7 @@ import type { CommandError } from '../protocol/index.ts'
 const RETRY_AFTER_S: Partial<Record<number, number>> = { 429: 30, 503: 5, 507: 30 }
 
 /** A request that failed: its HTTP status and the error in the answer. */
-export class HttpError extends Error {
+export class HttpError extends Failure {
   readonly status: 400 | 401 | 403 | 404 | 409 | 413 | 415 | 429 | 500 | 503 | 507
   readonly error: CommandError
   /** Headers of the answer besides the usual ones. */
@@ -22,18 +22,18 @@ export class HttpError extends Error {
     rest: Partial<CommandError> = {},
     retryAfterS = RETRY_AFTER_S[status],
   ) {
-    super(message)
+    super(code, message, { remedy: rest.remedy })
     this.status = status
     this.error = { code, message, ...rest }
     this.headers = retryAfterS === undefined ? {} : { 'retry-after': String(retryAfterS) }
   }
 }
 
-/** Returns the fault for an error; undefined for an unexpected error. */
+/** Returns the failure of a request for an error; undefined for an unexpected error. */
 export function httpErrorOf(error: Error): HttpError | undefined {
   if (error instanceof HttpError) return error
   if (!isDiskFull(error)) return undefined
   return new HttpError(507, 'disk_full', `The hub could not write to its folder: ${error.message}`, {
-    remedy: 'Make room on the disk with the hub’s folder.',
+    remedy: 'Free space on the disk with the hub’s folder.',
   })
 }

@@ -13,6 +13,7 @@ import { isLoopback } from '../config/server-url.ts'
 import type { Network } from '../config/trusted-proxies.ts'
 import { type Clock, systemClock } from '../platform/clock.ts'
 import { reasonOf, shortageIn, UserError } from '../platform/errors.ts'
+import { EXIT } from '../platform/exit-codes.ts'
 import { clearTemporary, ensurePrivateDir, writeAtomic } from '../platform/files.ts'
 import { readFormat, upgradeFolder } from '../platform/format.ts'
 import { awaitLock, LockHeldError, nameOf } from '../platform/lock.ts'
@@ -95,7 +96,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       `Without TLS, the hub cannot listen on ${host}, only on this machine.`,
       {
         remedy: 'Set --tls-cert and --tls-key, or use --insecure in a network that you trust.',
-        exitCode: 2,
+        exitCode: EXIT.usage,
       },
     )
   const gate = new Gate({ proxies: options.trustedProxies, limits: options.gate, clock, logger })
@@ -291,7 +292,7 @@ async function takeLock(path: string, logger: Logger) {
     if (!(error instanceof LockHeldError)) throw error
     throw new UserError('hub_running', `A hub is already running on this folder: ${nameOf(error.holder)}.`, {
       remedy: 'Use that hub, or choose another folder with --data-dir.',
-      exitCode: 4,
+      exitCode: EXIT.refused,
     })
   }
 }
@@ -313,7 +314,7 @@ function readCredential(path: string): string {
     if (shortageIn(error)) throw error
     throw new UserError('tls_unreadable', `${path} cannot be read: ${reasonOf(error)}`, {
       remedy: 'Use a PEM file that this user can read.',
-      exitCode: 2,
+      exitCode: EXIT.usage,
     })
   }
 }

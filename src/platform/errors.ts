@@ -1,31 +1,47 @@
-export interface UserErrorDetails {
-  /** Advice on how to fix it. */
-  remedy?: string
-  /** Exit code of a process that the error ends: 2 for wrong usage. */
+import { EXIT } from './exit-codes.ts'
+
+export interface FailureDetails {
+  /** Advice on how to fix it, as one sentence in the imperative. */
+  remedy?: string | undefined
+  /** Exit code of a process that the failure ends; see `EXIT`. */
   exitCode?: number
   cause?: unknown
-  /** Further facts for programs, as fields next to code and message. */
-  facts?: Record<string, unknown>
 }
 
-/** An error whose message is for the user of the program, without a stack. */
-export class UserError extends Error {
-  /** Identifies the error to programs. Never changes. */
+/**
+ * A foreseen error: people read its message and remedy, programs its code. All other errors are bugs, which are
+ * reported with their stack.
+ */
+export class Failure extends Error {
+  /** Identifies the failure to programs. Never changes. */
   readonly code: string
   readonly remedy: string | undefined
   readonly exitCode: number
-  readonly facts: Record<string, unknown>
 
   constructor(
     code: string,
     message: string,
-    { remedy, exitCode = 1, cause, facts = {} }: UserErrorDetails = {},
+    { remedy, exitCode = EXIT.failure, cause }: FailureDetails = {},
   ) {
     super(message, { cause })
-    this.name = 'UserError'
+    this.name = new.target.name
     this.code = code
     this.remedy = remedy
     this.exitCode = exitCode
+  }
+}
+
+export interface UserErrorDetails extends FailureDetails {
+  /** Further facts for programs, as fields next to code and message. */
+  facts?: Record<string, unknown>
+}
+
+/** A failure of this program, for its user. */
+export class UserError extends Failure {
+  readonly facts: Record<string, unknown>
+
+  constructor(code: string, message: string, { facts = {}, ...details }: UserErrorDetails = {}) {
+    super(code, message, details)
     this.facts = facts
   }
 }

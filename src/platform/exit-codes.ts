@@ -2,12 +2,16 @@
 export const EXIT = {
   ok: 0,
   failure: 1,
+  /** Invalid usage or configuration; the state folder is gone. */
   usage: 2,
   /** The agent or its turn failed. */
   agent: 3,
   /** Not found, or refused. */
   refused: 4,
-  /** The daemon asks its supervisor to restart it. */
+  /**
+   * The daemon asks its supervisor to restart it (EX_TEMPFAIL of sysexits.h). Not 0, because some supervisors
+   * restart only after a failure.
+   */
   restart: 75,
   /** Interrupted by Ctrl-C; the value that shells report. */
   interrupted: 130,

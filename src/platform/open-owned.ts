@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, lstatSync, readSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { UserError } from './errors.ts'
+import { EXIT } from './exit-codes.ts'
 import { isOpen } from './group-members.ts'
 import { NotPlainError, openPlain } from './plain-files.ts'
 import { shellWord } from './shell-word.ts'
@@ -22,7 +23,7 @@ export function openOwned(path: string, most?: number): number {
     if (isOwnLink(path)) throw new NotPlainError(path)
     throw new UserError('unreadable', `This user may not read ${path}.`, {
       remedy: 'Run this as the user it belongs to, or with sudo.',
-      exitCode: 4,
+      exitCode: EXIT.refused,
       cause: error,
     })
   }

@@ -1,5 +1,6 @@
 import type { Agent } from 'node:http'
 import { UserError } from './errors.ts'
+import { EXIT } from './exit-codes.ts'
 import { bareHost, isExempt } from './no-proxy.ts'
 import { trust } from './trust.ts'
 
@@ -71,7 +72,7 @@ export function usableProxy(url: string, env: NodeJS.ProcessEnv, named: Named = 
   const before = own === variable ? '' : ` (it comes before ${variable})`
   const remedy = `Set ${nameOf(own)} to http://HOST:PORT${before}, or name this host in ${nameOf(others)}.`
   const unusable = (message: string, what = remedy) =>
-    new UserError('proxy_unusable', message, { remedy: what, exitCode: 2 })
+    new UserError('proxy_unusable', message, { remedy: what, exitCode: EXIT.usage })
   // The value may contain a password.
   if (!URL.canParse(proxy)) throw unusable(`the proxy in ${nameOf(variable)} is not an address`)
   const parsed = new URL(proxy)

@@ -1,4 +1,5 @@
 import { UserError } from '../platform/errors.ts'
+import { EXIT } from '../platform/exit-codes.ts'
 import type { Account } from './plan.ts'
 import { answerTo } from './run.ts'
 
@@ -20,6 +21,6 @@ export async function findAccount(key: string | number): Promise<Account | undef
     return { name, uid: Number(uid), gid: Number(gid), home, shell: shell || '/bin/sh' }
   throw new UserError('users_unknown', `Cannot look up the user ${key} in this machine's user databases.`, {
     remedy: `Run this and fix the error it shows: ${argv.join(' ')}; echo $?`,
-    exitCode: 4,
+    exitCode: EXIT.refused,
   })
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { basename, extname, join } from 'node:path'
 import { UserError } from '../platform/errors.ts'
+import { EXIT } from '../platform/exit-codes.ts'
 import { filesIn } from './by-hand.ts'
 import { launchd } from './launchd.ts'
 import type { At, Manager } from './manager.ts'
@@ -50,7 +51,7 @@ export function installedName(home: string): string {
   if (more.length === 0) return only
   throw new UserError('service_ambiguous', `Several services are installed: ${names.join(', ')}.`, {
     remedy: 'Choose one with --name.',
-    exitCode: 2,
+    exitCode: EXIT.usage,
   })
 }
 
@@ -63,10 +64,10 @@ export function installedManager(at: At): ManagerName {
   throw found
     ? new UserError('service_ambiguous', `${at.name} is installed with ${[found, ...more].join(' and ')}.`, {
         remedy: 'Choose one with --manager, and uninstall the other: a daemon needs only one service.',
-        exitCode: 4,
+        exitCode: EXIT.refused,
       })
     : new UserError('service_missing', `No service ${at.name} is installed.`, {
         remedy: 'Install it: fomular-daemon service install',
-        exitCode: 4,
+        exitCode: EXIT.refused,
       })
 }

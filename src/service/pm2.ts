@@ -4,6 +4,7 @@ import { homeOf } from '../config/home.ts'
 import { stateDir } from '../config/paths.ts'
 import { foreignTime } from '../platform/clock.ts'
 import { UserError } from '../platform/errors.ts'
+import { EXIT } from '../platform/exit-codes.ts'
 import { isForeign } from '../platform/sockets.ts'
 import type { At, Manager, Status } from './manager.ts'
 import {
@@ -203,6 +204,6 @@ async function checkUsable() {
   if ((await answerTo(['pm2', '--version'])).code !== 127) return
   throw new UserError('no_pm2', 'pm2 is not on PATH.', {
     remedy: 'Install it: npm install -g pm2',
-    exitCode: 4,
+    exitCode: EXIT.refused,
   })
 }

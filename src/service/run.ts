@@ -1,4 +1,5 @@
 import { systemCode, UserError } from '../platform/errors.ts'
+import { EXIT } from '../platform/exit-codes.ts'
 import { shellWord } from '../platform/shell-word.ts'
 
 /** Maximum run time of a command that changes something, in ms: stopping a service waits for its agents to end. */
@@ -34,7 +35,7 @@ export async function answerTo(argv: string[], env?: NodeJS.ProcessEnv, asking?:
   if (!late) return ran
   throw new UserError('no_answer', `${argv[0]} did not answer in time.`, {
     remedy: `Run this to see why, then try again: ${argv.map(shellWord).join(' ')}`,
-    exitCode: 4,
+    exitCode: EXIT.refused,
   })
 }
 
@@ -94,6 +95,6 @@ export async function runInPlace(argv: string[], env: NodeJS.ProcessEnv = proces
   const [file, ...args] = argv as [string, ...string[]]
   const ran = await execa(file, args, { env, extendEnv: false, stdio: 'inherit', reject: false })
   if (systemCode(ran.cause) === 'ENOENT')
-    throw new UserError('program_missing', `${file} is not installed.`, { exitCode: 4 })
+    throw new UserError('program_missing', `${file} is not installed.`, { exitCode: EXIT.refused })
   return ran.exitCode ?? 1
 }

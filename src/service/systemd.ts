@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { UserError } from '../platform/errors.ts'
+import { EXIT } from '../platform/exit-codes.ts'
 import { hubUnitText } from './hub-unit.ts'
 import type { At, Manager, Status } from './manager.ts'
 import { PACKAGED_UNITS, type ServicePlan, serviceFiles } from './plan.ts'
@@ -142,7 +143,7 @@ export function packaged(name: string): { file: string; installed: Installed } |
 const belongsToPackage = (name: string) =>
   new UserError('from_package', `The service ${name} belongs to the Debian package fomular-daemon.`, {
     remedy: `Remove both with \`sudo apt-get remove fomular-daemon\`, or only stop the service permanently: sudo systemctl disable --now ${name}`,
-    exitCode: 4,
+    exitCode: EXIT.refused,
   })
 
 /** Returns a unit's state. Systemd reports a start as successful even if an unmet condition prevented it. */
@@ -183,11 +184,11 @@ function checkUsable(system: boolean) {
   if (!existsSync('/run/systemd/system'))
     throw new UserError('no_systemd', 'This machine does not run systemd.', {
       remedy: 'Use --manager pm2, or adapt the output of `fomular-daemon service print` to your supervisor.',
-      exitCode: 4,
+      exitCode: EXIT.refused,
     })
   if (system && process.getuid?.() !== 0)
     throw new UserError('needs_root', 'Only root can manage system services.', {
       remedy: 'Run this with sudo, or install it for this user alone: --manager systemd-user',
-      exitCode: 4,
+      exitCode: EXIT.refused,
     })
 }

@@ -1,4 +1,4 @@
-import { systemCode } from '../platform/errors.ts'
+import { Failure, type FailureDetails, systemCode } from '../platform/errors.ts'
 import type { CommandError, CommandErrorCode, UpdateProgress } from '../protocol/index.ts'
 
 export type Stage = UpdateProgress['stage']
@@ -18,30 +18,33 @@ export const withoutSecrets = (text: string): string =>
     .replace(/\bnpm_[A-Za-z0-9]{20,}/g, '***')
 
 /** The reason why an update failed. The previous version is still running. */
-export class UpdateFailure extends Error {
+export class UpdateFailure extends Failure {
   readonly error: CommandError
 
   constructor(
     code: UpdateErrorCode,
     stage: Stage,
     message: string,
-    { output, remedy, cause }: { output?: string; remedy?: string; cause?: unknown } = {},
+    { output, ...details }: { output?: string } & Omit<FailureDetails, 'exitCode'> = {},
   ) {
-    super(withoutSecrets(message), { cause })
-    this.name = 'UpdateFailure'
+    const remedy = details.remedy && withoutSecrets(details.remedy)
+    super(code, withoutSecrets(message), { ...details, remedy })
     const said = output && withoutSecrets(output).trim().slice(-OUTPUT_CHARS)
     this.error = {
       code,
       message: this.message,
       stage,
       ...(said && { output: said }),
-      ...(remedy && { remedy: withoutSecrets(remedy) }),
+      ...(remedy && { remedy }),
     }
   }
 
   /** Restores a failure from the record of its update. */
   static of(error: CommandError): UpdateFailure {
-    return Object.assign(new UpdateFailure('update_failed', 'resolve', error.message), { error })
+    const { code, stage = 'resolve', message, remedy } = error
+    return Object.assign(new UpdateFailure(code as UpdateErrorCode, stage as Stage, message, { remedy }), {
+      error,
+    })
   }
 }
 
@@ -63,7 +66,7 @@ export function asFailure(error: unknown, stage: Stage): UpdateFailure {
   const code = systemCode(error)
   if (code === 'ENOSPC' || code === 'EDQUOT')
     return new UpdateFailure('update_disk_full', stage, 'The disk is full.', {
-      remedy: 'Free some disk space.',
+      remedy: 'Free space on the disk.',
       cause: error,
     })
   const { path = 'a file of the installation' } = error as NodeJS.ErrnoException

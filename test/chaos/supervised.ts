@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, fstatSync, openSync, readdirSync, readFileSync } from 'node:fs'
-import { EXIT_RESTART } from '../../src/daemon/relaunch.ts'
+import { EXIT } from '../../src/platform/exit-codes.ts'
 
 export interface SupervisedOptions {
   name: string
@@ -65,7 +65,7 @@ export class Supervised {
         this.#child = undefined
         clearTimeout(this.#thaw)
         resolve(code ?? signal ?? 'lost')
-        if (!this.#asked && code !== EXIT_RESTART)
+        if (!this.#asked && code !== EXIT.restart)
           this.#options.crashed(this.#options.name, code ?? signal ?? 'lost')
         if (!this.#stopping && !this.#held)
           this.#timer = setTimeout(() => this.start(), this.#options.pause())

@@ -321,7 +321,7 @@ test('an order that the disk refuses fails with a remedy', async (t) => {
   const answer = await hub.request('POST', '/api/keys', { name: 'bob', role: 'admin' })
   const { error } = (await answer.json()) as { error: CommandError }
   assert.deepEqual([answer.status, error.code], [507, 'disk_full'])
-  assert.match(error.remedy ?? '', /^Make room on the disk/)
+  assert.match(error.remedy ?? '', /^Free space on the disk/)
   const noted = await entries(hub, next, 2)
   assert.deepEqual([noted[1]?.outcome, noted[1]?.code], ['failed', 'disk_full'])
 })

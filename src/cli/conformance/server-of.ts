@@ -2,6 +2,7 @@ import { concealKey, keySources, missingKey, readKey } from '../../config/key.ts
 import { serverUrl } from '../../config/server-url.ts'
 import type { ServerAddress } from '../../conformance/server/caller.ts'
 import { reasonOf, UserError } from '../../platform/errors.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
 import { proxyAgent } from '../../platform/proxy.ts'
 import { readPem } from '../../platform/read-at-most.ts'
 import { note } from '../terminal.ts'
@@ -43,7 +44,7 @@ function read(caFile: string): string {
       `Cannot read the certificate authority ${caFile}: ${reasonOf(error)}`,
       {
         remedy: 'Correct --ca-file.',
-        exitCode: 2,
+        exitCode: EXIT.usage,
       },
     )
   }
@@ -52,5 +53,5 @@ function read(caFile: string): string {
 const missing = () =>
   new UserError('key_missing', missingKey().message, {
     remedy: 'Give a key that the server accepts with --key-file FILE.',
-    exitCode: 2,
+    exitCode: EXIT.usage,
   })

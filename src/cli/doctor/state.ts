@@ -153,7 +153,7 @@ function holderElsewhere({ lock }: StatePaths) {
 export async function checkDisk({ dir }: StatePaths): Promise<Finding[]> {
   const { available_bytes } = diskSpace(nearest(dir))
   const message = `${bytes(available_bytes)} free on the disk of the state folder`
-  const remedy = 'Free some space, or move the state folder to another disk (FOMULAR_STATE_DIR).'
+  const remedy = 'Free space, or move the state folder to another disk (FOMULAR_STATE_DIR).'
   if (available_bytes < DISK_BYTES.full)
     return [failure('disk', `Only ${message}: no agents are started.`, remedy)]
   return [available_bytes < DISK_BYTES.low ? warning('disk', `Only ${message}`, remedy) : ok('disk', message)]

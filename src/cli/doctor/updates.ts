@@ -1,9 +1,8 @@
 import { loadUpdateConfig, type UpdateConfig } from '../../config/config.ts'
 import { remedyOf } from '../../config/ownership-policy.ts'
-import { UserError } from '../../platform/errors.ts'
+import { Failure, UserError } from '../../platform/errors.ts'
 import type { OwnershipFault } from '../../platform/ownership.ts'
 import { RELEASE_KEYS } from '../../platform/release.ts'
-import { UpdateFailure } from '../../update/failure.ts'
 import { signaturesDemanded } from '../../update/fetch/authentic.ts'
 import { ownAge } from '../../update/fetch/freshness.ts'
 import { updateSource } from '../../update/fetch/source.ts'
@@ -86,8 +85,8 @@ async function checkRegistry(
   } catch (error) {
     // Another finding reports an npm that hangs.
     if (signal.aborted) return []
-    if (!(error instanceof UpdateFailure || error instanceof UserError)) throw error
-    const { message, remedy } = error instanceof UpdateFailure ? error.error : error
+    if (!(error instanceof Failure)) throw error
+    const { message, remedy } = error
     return [{ check, level: 'warning', message, ...(remedy !== undefined && { remedy }) }]
   }
 }

@@ -52,7 +52,7 @@ export async function update(
     progress: show,
     warn,
   }).catch((error: unknown) => {
-    const stopped = error instanceof UpdateFailure && error.error.code === 'update_interrupted'
+    const stopped = error instanceof UpdateFailure && error.code === 'update_interrupted'
     throw stopped ? interrupted(signal, 'fomular-daemon update') : asTold(error)
   })
 }

@@ -160,7 +160,7 @@ export class Audit {
 
 const unwritable = (error: unknown) =>
   new HttpError(507, UNWRITABLE, `The audit log cannot be written: ${(error as Error).message}`, {
-    remedy: 'Make room on the disk with the hub’s folder. Until then, the hub carries out no orders.',
+    remedy: 'Free space on the disk with the hub’s folder. Until then, the hub carries out no orders.',
   })
 
 /** Returns the entries that match. Skips lines that are not valid entries. */

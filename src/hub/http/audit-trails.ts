@@ -204,7 +204,7 @@ function outcomeOf(error: Error | undefined): Pick<Said, 'outcome' | 'code'> {
   if (!fault) return { outcome: 'failed', code: 'internal' }
   // 503 means that nothing was done because there was no room.
   const isRefusal = fault.status < 500 || fault.status === 503
-  return { outcome: isRefusal ? 'refused' : 'failed', code: fault.error.code }
+  return { outcome: isRefusal ? 'refused' : 'failed', code: fault.code }
 }
 
 const namesOf = (machine_id: string, command: Command) => ({

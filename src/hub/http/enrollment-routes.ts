@@ -53,7 +53,7 @@ export function enrollmentRoutes(
     try {
       return c.json(await use())
     } catch (error) {
-      if (error instanceof HttpError && error.error.code === 'token_invalid') {
+      if (error instanceof HttpError && error.code === 'token_invalid') {
         const route = routeOf(c)
         if (route !== 'closed') trails.onDenied(c, route, 'token_invalid')
         refuse(c, gate, 'enrollment token')

@@ -124,7 +124,7 @@ export class CommandQueue {
         'disk_full',
         `The command could not be written to the disk: ${(error as Error).message}`,
         {
-          remedy: 'Make room on the disk with the hub’s folder.',
+          remedy: 'Free space on the disk with the hub’s folder.',
         },
       )
     }

@@ -229,7 +229,7 @@ async function resolve(options: PrepareOptions, source: Source, runner: Runner):
       'update_disk_full',
       'resolve',
       `The disk with ${target.root} has ${available_bytes} bytes left; this update needs ${needed}.`,
-      { remedy: 'Free some disk space.' },
+      { remedy: 'Free space on the disk.' },
     )
   return release
 }

@@ -135,7 +135,7 @@ async function receive(
     if (signal.aborted) throw new UpdateFailure('update_interrupted', stage, 'The daemon was told to stop.')
     const late = limit.signal.aborted ? `its answer took more than ${allowed / 60_000} minutes` : undefined
     const failure = asFailure(error, stage)
-    if (failure.error.code !== 'update_failed') throw failure
+    if (failure.code !== 'update_failed') throw failure
     const first = error instanceof AggregateError ? error.errors[0] : error
     const proxy = late === undefined && first instanceof ProxyError ? first : undefined
     // npm, too, reports this status like one from a proxy without a tunnel.

@@ -54,10 +54,7 @@ export function transportOf(
     checkFile(fault) {
       const refused = notBelieved(fault)
       if (!insecureUpdateLeft(stateDir)) throw refused
-      once(
-        fault.path,
-        `${refused.message} This is the last update that tolerates it. ${refused.error.remedy}`,
-      )
+      once(fault.path, `${refused.message} This is the last update that tolerates it. ${refused.remedy}`)
     },
     made() {
       if (insecure.size > 0) useInsecureUpdate(stateDir)

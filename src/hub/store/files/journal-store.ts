@@ -239,7 +239,7 @@ export class JournalStore {
       ? {
           code: 'disk_full',
           message: `The disk with ${dir} is full: activity is not acknowledged.`,
-          remedy: 'Make room on it.',
+          remedy: 'Free space on it.',
         }
       : {
           code: 'disk_error',

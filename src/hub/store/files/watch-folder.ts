@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { hubFiles } from '../../../config/hub.ts'
 import { UserError } from '../../../platform/errors.ts'
+import { EXIT } from '../../../platform/exit-codes.ts'
 import { folderIdentity, goneFolder } from '../../../platform/folder-identity.ts'
 import { nameOf, otherHolder } from '../../../platform/lock.ts'
 
@@ -34,7 +35,7 @@ export function watchFolder(dir: string, lost: (reason: UserError) => void): () 
 const gone = (dir: string, message: string) =>
   new UserError('hub_folder_gone', `${message} The hub cannot run without it.`, {
     remedy: `Restore it at ${dir} and start the hub. With an empty folder, the hub would generate new keys that no machine has.`,
-    exitCode: 2,
+    exitCode: EXIT.usage,
   })
 
 /** Returns an error if another hub holds the lock, which can happen while this hub's container is paused. */
@@ -49,7 +50,7 @@ function taken(dir: string, lock: string): UserError | undefined {
     holder &&
     new UserError('hub_running', `Another hub has taken over the folder ${dir}: ${nameOf(holder)}.`, {
       remedy: 'Give each hub its own folder with --data-dir.',
-      exitCode: 4,
+      exitCode: EXIT.refused,
     })
   )
 }
