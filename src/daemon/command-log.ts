@@ -8,7 +8,7 @@ import { CommandResult } from '../protocol/index.ts'
 /** Number of results kept for servers that ask again. */
 const KEPT = 10_000
 
-/** Maximum size of a ledger that is read, in bytes: the maximum length of a string. */
+/** Maximum size of a command log that is read, in bytes: the maximum length of a string. */
 const MOST_BYTES = 512 * 1024 * 1024 - 32
 const FLAGS = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT
 
@@ -27,7 +27,7 @@ export class CommandLog {
   /** Number of lines in the file, of which only the newest `KEPT` matter. */
   #lines: number
 
-  /** @throws UserError if a newer version wrote the ledger */
+  /** @throws UserError if a newer version wrote the command log */
   constructor(path: string) {
     this.#path = path
     this.#fd = openOwnPlain(path, FLAGS, MOST_BYTES)
