@@ -9,8 +9,9 @@ import { writeAtomic } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
 import type { CommandResult, Refuse } from '../protocol/index.ts'
 import { asFailure, type Stage, UpdateFailure } from './failure.ts'
+import { look } from './fetch/available.ts'
 import { checkGood } from './fetch/direction.ts'
-import { look, type Prepared, prepare } from './fetch/prepare.ts'
+import { type Prepared, prepare } from './fetch/prepare.ts'
 import {
   clearAfter,
   failedRecord,

@@ -7,7 +7,7 @@ import { packageName } from '../switch/target.ts'
 import { signaturesDemanded } from './authentic.ts'
 import type { Source } from './npm.ts'
 import { registryOf, registrySet } from './npmrc.ts'
-import type { Policy } from './prepare.ts'
+import type { Policy } from './prepare-options.ts'
 import { registryInUse } from './release.ts'
 
 /** The source of versions for an installation. */

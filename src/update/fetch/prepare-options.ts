@@ -1,0 +1,29 @@
+import type { UpdateConfig } from '../../config/config.ts'
+import type { Stage } from '../failure.ts'
+import type { UpdateRecord } from '../record.ts'
+import type { Target } from '../switch/target.ts'
+
+/** Settings of this machine about the source of new versions. */
+export type Policy = Pick<UpdateConfig, 'package' | 'registry' | 'signatures'>
+
+/** A request for a version, and everything on this machine that its preparation depends on. */
+export interface PrepareOptions {
+  target: Target
+  /** Version of this program. */
+  running: string
+  /** The version or dist-tag that was asked for. */
+  requested: string
+  origin: UpdateRecord['origin']
+  allowDowngrade: boolean
+  policy: Policy & Pick<UpdateConfig, 'allow_downgrade' | 'allow_insecure' | 'max_age_days'>
+  stateDir: string
+  /** Command that runs the program: Node, or nothing for an executable. */
+  runner: readonly string[]
+  env: NodeJS.ProcessEnv
+  signal: AbortSignal
+  progress(stage: Stage, message: string): void
+  /** Reports a problem that does not stop the update. */
+  warn(message: string): void
+  /** Called with the exact version that the registry has for the request. */
+  onResolved(resolved: string): void
+}
