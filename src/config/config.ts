@@ -281,8 +281,8 @@ export async function loadTrust(flags: DaemonFlags, env: NodeJS.ProcessEnv) {
   return { strict: isStrict({ flags, env, file }), faults: file?.faults ?? [] }
 }
 
-/** @throws UserError also if another user could have written the file */
-async function fileOf(
+/** Reads the configuration file. @throws UserError also if another user could have written it */
+export async function fileOf(
   flags: DaemonFlags,
   env: NodeJS.ProcessEnv,
   user?: number,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { join } from 'node:path'
@@ -52,6 +53,23 @@ test('a TLS certificate from an unknown authority is refused until the authority
   const list = await cli(stage, ['machine', 'list'], { ...hub, NODE_EXTRA_CA_CERTS: tls.authority })
   assert.equal(list.code, 0, list.out)
   assert.match(list.out, /for \d+ s/)
+
+  // The authority in the settings is for the daemon's own server.
+  const settings = (name: string, server: string) => {
+    const config = join(stage.dir, name)
+    writeFileSync(config, `server_url = "${server}"\nca_file = "${tls.authority}"\n`)
+    return { ...hub, FOMULAR_CONFIG: config }
+  }
+  for (const [env, code] of [
+    [settings('own.toml', url), 0],
+    [settings('other.toml', 'wss://os.example.test'), 1],
+    [{ ...hub, FOMULAR_CA_FILE: tls.authority }, 0],
+    [{ ...hub, FOMULAR_CA_FILE: '/nowhere' }, 2],
+  ] as const) {
+    const answer = await cli(stage, ['machine', 'list'], env)
+    assert.equal(answer.code, code, answer.out)
+    if (code === 2) assert.match(answer.out, /FOMULAR_CA_FILE: \/nowhere cannot be read: no such file/)
+  }
 })
 
 test('daemon and commands trust the system’s certificate authorities on any Node', async (t) => {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { hubAuthority } from '../../config/hub-authority.ts'
 import { type Call, send as sendOver } from '../../platform/http.ts'
 import { trust } from '../../platform/trust.ts'
 import { connectPinned } from './pinned.ts'
@@ -6,7 +7,7 @@ import { type Reached, wayOfCommand } from './way.ts'
 
 /** A request to a hub. */
 export interface HubCall extends Pick<Call, 'method' | 'headers' | 'body' | 'timeout'>, Reached {
-  /** PEM of a further certificate authority. */
+  /** Further certificate authority, PEM. Default: the one in the settings. */
   ca?: Buffer | undefined
   /**
    * Fingerprint of the only certificate to accept, instead of checking it against certificate authorities.
@@ -27,7 +28,7 @@ export async function send(
     ...call,
     ...(signal && { signal }),
     ...way,
-    ...(way.createConnection ? {} : trust(url, ca)),
+    ...(way.createConnection ? {} : trust(url, ca ?? (await hubAuthority(url, process.env)))),
   })
 }
 

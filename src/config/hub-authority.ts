@@ -1,0 +1,39 @@
+import { reasonOf, UserError } from '../platform/errors.ts'
+import { readPem } from '../platform/read-at-most.ts'
+import { faultsOfFile, fileOf, find } from './config.ts'
+
+/**
+ * Returns the certificate authority for commands that talk to a hub over TLS, PEM: `FOMULAR_CA_FILE`, or the
+ * `ca_file` of the daemon's settings for the daemon's own server. Settings that other users could have written
+ * do not count.
+ * @throws UserError if `FOMULAR_CA_FILE` cannot be read
+ */
+export async function hubAuthority(url: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
+  if (!url.startsWith('https:')) return undefined
+  if (env.FOMULAR_CA_FILE) return readNamed(env)
+  try {
+    const file = await fileOf({}, env)
+    if (!file || file.faults.length > 0) return undefined
+    const sources = { flags: {}, env: {}, file }
+    const [server, authority] = [find('server_url', sources)?.value, find('ca_file', sources)?.value]
+    if (server === undefined || authority === undefined || faultsOfFile(authority).length > 0)
+      return undefined
+    return new URL(server).hostname === new URL(url).hostname ? readPem(authority) : undefined
+  } catch {
+    // The daemon and `doctor` report faulty settings.
+    return undefined
+  }
+}
+
+function readNamed(env: NodeJS.ProcessEnv): string {
+  try {
+    return readPem(find('ca_file', { flags: {}, env, file: undefined })!.value)
+  } catch (error) {
+    if (error instanceof UserError) throw error
+    throw new UserError(
+      'ca_unreadable',
+      `FOMULAR_CA_FILE: ${env.FOMULAR_CA_FILE} cannot be read: ${reasonOf(error)}`,
+      { remedy: 'Name a file that this user can read.', exitCode: 2 },
+    )
+  }
+}
