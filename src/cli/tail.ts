@@ -30,11 +30,10 @@ export function lastLines(path: string, count: number): { lines: string[]; place
 export async function* newLines(path: string, place: Place | undefined): AsyncGenerator<string> {
   let at = place
   for (;;) {
-    const known = at
-    const piece = readFrom(path, (size, inode) =>
-      known?.inode === inode && known.offset <= size ? known.offset : 0,
-    )
+    const piece = readOn(path, at)
     if (piece) {
+      // The writer opens a new log only after its last line in the old one.
+      if (at && at.inode !== piece.place.inode) yield* rest(`${path}.1`, at)
       const next = whole(piece)
       yield* next.lines
       at = next.place
@@ -42,6 +41,22 @@ export async function* newLines(path: string, place: Place | undefined): AsyncGe
     await sleep(POLL_MS)
   }
 }
+
+/** Yields the lines after `place` of a log that was moved to this path. */
+function* rest(path: string, place: Place): Generator<string> {
+  for (let at = place; ; ) {
+    const piece = readOn(path, at)
+    if (piece?.place.inode !== at.inode) return
+    const next = whole(piece)
+    if (next.place.offset === at.offset) return
+    yield* next.lines
+    at = next.place
+  }
+}
+
+/** Reads on from a place; from the start in a file that is another one, or shorter than it was. */
+const readOn = (path: string, at: Place | undefined) =>
+  readFrom(path, (size, inode) => (at?.inode === inode && at.offset <= size ? at.offset : 0))
 
 /** Returns the complete lines: the last line may still be written. */
 function whole({ text, place }: Piece): { lines: string[]; place: Place } {

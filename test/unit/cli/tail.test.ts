@@ -26,3 +26,36 @@ test('new log lines arrive once each, even when the log is rotated', async (t) =
   assert.equal(await next(), 'fresh')
   await added.return(undefined)
 })
+
+test('no line is lost when the log is rotated between two looks at it', async (t) => {
+  const path = join(tempDir(t), 'log')
+  const log = (...lines: string[]) => appendFileSync(path, lines.map((line) => `${line}\n`).join(''))
+  const rotate = () => renameSync(path, `${path}.1`)
+  log('old')
+  const added = newLines(path, lastLines(path, 1)?.place)
+  const next = async () => (await added.next()).value
+  // Before the first look.
+  log('one', 'two')
+  rotate()
+  log('three')
+  for (const line of ['one', 'two', 'three']) assert.equal(await next(), line)
+  // More than one read, and a line that was written in two pieces.
+  const long = 'x'.repeat(1024 * 1024)
+  appendFileSync(path, 'to')
+  const torn = next()
+  appendFileSync(path, 'rn\n')
+  for (let count = 0; count < 6; count++) log(long)
+  log('last')
+  rotate()
+  log('fresh')
+  assert.equal(await torn, 'torn')
+  for (let count = 0; count < 6; count++) assert.equal(await next(), long)
+  assert.equal(await next(), 'last')
+  assert.equal(await next(), 'fresh')
+  // The older part is another log: nothing of it is new.
+  writeFileSync(`${path}.1`, 'foreign\n')
+  renameSync(path, `${path}.gone`)
+  log('newest')
+  assert.equal(await next(), 'newest')
+  await added.return(undefined)
+})
