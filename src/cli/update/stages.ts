@@ -11,7 +11,8 @@ export class StageLines {
 
   constructor({ quiet }: { quiet: boolean }) {
     this.#quiet = quiet
-    this.#live = !quiet && process.stderr.isTTY === true
+    // A terminal without cursor control could not replace a line.
+    this.#live = !quiet && process.stderr.isTTY === true && process.env.TERM !== 'dumb'
   }
 
   begin(name: string, message = '') {
