@@ -6,6 +6,7 @@ import { keepSignals } from './platform/early-signal.ts'
 import { systemCode } from './platform/errors.ts'
 import { EXECUTABLE } from './platform/executable.ts'
 import { EXIT } from './platform/exit-codes.ts'
+import { isReadByJournald, withPriority } from './platform/journald.ts'
 
 /** Time for a pipe to accept output after Ctrl-C, in ms: `less` reads only as much as it shows. */
 const INTERRUPTED_MS = 200
@@ -23,7 +24,7 @@ function exit(code: number) {
 function fail(error: unknown) {
   const { stdout, stderr, exitCode } = report(error, { json: process.argv.includes('--json') })
   write(stdout)
-  writeError(stderr)
+  writeError(isReadByJournald(process.env) ? withPriority(stderr, 'error') : stderr)
   exit(exitCode)
 }
 

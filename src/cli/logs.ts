@@ -46,7 +46,7 @@ export async function showLog({ stateDir, json, follow, lines }: Options & { sta
   const [{ statePaths }, { formatLogLine, jsonLogLine }, { lastLines, newLines }, { write }] =
     await Promise.all([
       import('../config/paths.ts'),
-      import('../platform/log.ts'),
+      import('../platform/log-line.ts'),
       import('./tail.ts'),
       import('./terminal.ts'),
     ])

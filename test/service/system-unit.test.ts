@@ -66,7 +66,10 @@ test('a system unit survives rare events', async (t) => {
     const restarted = await daemon(['service', 'restart', '--json'])
     assert.equal(JSON.parse(restarted.stdout).error.code, 'service_failed')
     assert.match((await on.status()).state, /^failed/)
-    assert.match(await machine.out(['journalctl', '-u', 'fomular-daemon']), /FOMULAR_MAX_AGENTS is "many"/)
+    assert.match(
+      await machine.out(['journalctl', '-p', 'err', '-u', 'fomular-daemon']),
+      /FOMULAR_MAX_AGENTS is "many"/,
+    )
     rmSync(at('/etc/fomular-daemon/environment'))
     const started = await daemon(['service', 'start'])
     assert.equal(started.code, 0, started.stderr)
