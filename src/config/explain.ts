@@ -1,21 +1,13 @@
 import { existsSync } from 'node:fs'
 import { UserError } from '../platform/errors.ts'
 import type { OwnershipFault } from '../platform/ownership.ts'
-import {
-  CONFIG_KEYS,
-  type DaemonFlags,
-  DEFAULTS,
-  faultsOfFile,
-  find,
-  machineKey,
-  NAMES,
-  type Name,
-  namedFile,
-  type Sources,
-} from './config.ts'
 import { type ConfigFile, readConfigFile, unknownKey, usualFiles } from './file.ts'
+import { machineKey } from './machine-key.ts'
+import { faultsOfFile } from './ownership-policy.ts'
 import { stateDir } from './paths.ts'
 import { serverUrl } from './server-url.ts'
+import { CONFIG_KEYS, DEFAULTS, NAMES, type Name } from './settings.ts'
+import { type DaemonFlags, findSetting, namedFile, type Sources } from './sources.ts'
 import { suggest } from './suggest.ts'
 
 /** A setting with its value in effect. */
@@ -94,10 +86,10 @@ export async function explainConfig(flags: DaemonFlags, env: NodeJS.ProcessEnv):
 }
 
 function settingOf(name: Name, sources: Sources): Setting {
-  const found = find(name, sources)
+  const found = findSetting(name, sources)
   if (found) {
     const { source } = found
-    const insecure = find('allow_insecure', sources)?.value ?? false
+    const insecure = findSetting('allow_insecure', sources)?.value ?? false
     const value = name === 'server_url' ? serverUrl(String(found.value), source, insecure) : found.value
     return { name, value: withoutPassword(value), source: placed(source, sources.file) }
   }

@@ -1,6 +1,7 @@
 import { reasonOf, UserError } from '../platform/errors.ts'
 import { readPem } from '../platform/read-at-most.ts'
-import { faultsOfFile, fileOf, find } from './config.ts'
+import { faultsOfFile } from './ownership-policy.ts'
+import { findSetting, readSources } from './sources.ts'
 
 /**
  * Returns the certificate authority for commands that talk to a hub over TLS, PEM: `FOMULAR_CA_FILE`, or the
@@ -12,10 +13,11 @@ export async function hubAuthority(url: string, env: NodeJS.ProcessEnv): Promise
   if (!url.startsWith('https:')) return undefined
   if (env.FOMULAR_CA_FILE) return readNamed(env)
   try {
-    const file = await fileOf({}, env)
+    const { file } = await readSources({}, env)
     if (!file || file.faults.length > 0) return undefined
     const sources = { flags: {}, env: {}, file }
-    const [server, authority] = [find('server_url', sources)?.value, find('ca_file', sources)?.value]
+    const server = findSetting('server_url', sources)?.value
+    const authority = findSetting('ca_file', sources)?.value
     if (server === undefined || authority === undefined || faultsOfFile(authority).length > 0)
       return undefined
     return new URL(server).hostname === new URL(url).hostname ? readPem(authority) : undefined
@@ -27,7 +29,7 @@ export async function hubAuthority(url: string, env: NodeJS.ProcessEnv): Promise
 
 function readNamed(env: NodeJS.ProcessEnv): string {
   try {
-    return readPem(find('ca_file', { flags: {}, env, file: undefined })!.value)
+    return readPem(findSetting('ca_file', { flags: {}, env, file: undefined })!.value)
   } catch (error) {
     if (error instanceof UserError) throw error
     throw new UserError(

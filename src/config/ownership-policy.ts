@@ -10,6 +10,7 @@ import { FormatRecord, formatFile, noteJudged } from '../platform/format.ts'
 import { faultsOf, foreignIn, type OwnershipFault, readOwnFile } from '../platform/ownership.ts'
 import { VERSION } from '../platform/version.ts'
 import { onceKept } from './after-trial.ts'
+import { isContainerSecret } from './key.ts'
 
 /** Remedy for machines where this user cannot change owners and modes, as in some containers. */
 const WAY_BACK =
@@ -30,6 +31,10 @@ export const notOurs = (fault: OwnershipFault) =>
     remedy: `${remedyOf(fault)} ${WAY_BACK}`,
     exitCode: EXIT.usage,
   })
+
+/** Returns the faults of a file that a setting names. Those of a container's secret do not count. */
+export const faultsOfFile = (file: string | undefined, user?: number) =>
+  file === undefined || isContainerSecret(file) ? [] : faultsOf(file, user)
 
 /** @throws UserError if another user owns a file that decides what this program runs */
 export function refuseForeign(faults: OwnershipFault[], strict: boolean) {

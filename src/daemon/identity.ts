@@ -1,4 +1,4 @@
-import type { DaemonConfig } from '../config/config.ts'
+import type { DaemonConfig } from '../config/daemon-config.ts'
 import { keepIdentity, keptIdentity } from '../config/kept-identity.ts'
 import type { StatePaths } from '../config/paths.ts'
 import { type Machine, openMachine } from './machine.ts'

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import type { DaemonConfig } from '../config/config.ts'
+import type { DaemonConfig } from '../config/daemon-config.ts'
 import { ON_TRIAL } from '../config/environment.ts'
 import { STATE_UPGRADES } from '../config/format.ts'
 import { statePaths } from '../config/paths.ts'

@@ -1,4 +1,4 @@
-import type { DaemonConfig } from '../config/config.ts'
+import type { DaemonConfig } from '../config/daemon-config.ts'
 import { ownerOfKey } from '../config/hub.ts'
 import type { StatePaths } from '../config/paths.ts'
 import { serversFile } from '../config/server-owner.ts'

@@ -1,4 +1,4 @@
-import type { UpdateConfig } from '../config/config.ts'
+import type { UpdateConfig } from '../config/update-config.ts'
 import { ensurePrivateDir } from '../platform/files.ts'
 import type { Stage } from './failure.ts'
 import { prepare } from './fetch/prepare.ts'

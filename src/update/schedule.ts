@@ -1,5 +1,5 @@
-import type { UpdateConfig } from '../config/config.ts'
 import { parseWindow, type Window } from '../config/readers.ts'
+import type { UpdateConfig } from '../config/update-config.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { CommandError } from '../protocol/index.ts'

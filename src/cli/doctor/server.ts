@@ -1,5 +1,5 @@
 import { WebSocket } from 'ws'
-import type { DaemonConfig } from '../../config/config.ts'
+import type { DaemonConfig } from '../../config/daemon-config.ts'
 import { ownerOfKey } from '../../config/hub.ts'
 import { serversFile } from '../../config/server-owner.ts'
 import { type Way, wayTo } from '../../config/way-to-server.ts'

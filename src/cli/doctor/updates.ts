@@ -1,5 +1,5 @@
-import { loadUpdateConfig, type UpdateConfig } from '../../config/config.ts'
 import { remedyOf } from '../../config/ownership-policy.ts'
+import { loadUpdateConfig, type UpdateConfig } from '../../config/update-config.ts'
 import { Failure, UserError } from '../../platform/errors.ts'
 import type { OwnershipFault } from '../../platform/ownership.ts'
 import { RELEASE_KEYS } from '../../platform/release.ts'

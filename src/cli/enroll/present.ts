@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { CONFIG_KEYS } from '../../config/config.ts'
 import { readConfigFile } from '../../config/file.ts'
 import { missingKey, readKey } from '../../config/key.ts'
 import { serverUrl } from '../../config/server-url.ts'
+import { CONFIG_KEYS } from '../../config/settings.ts'
 import { UserError } from '../../platform/errors.ts'
 
 /** The server and key that a machine is enrolled with. */

@@ -38,7 +38,7 @@ export async function chooseDaemon({ stateDir: given, json, env = process.env }:
     const { dir } = statePaths(given ?? stateDir(env))
     return { ...((await lookAt(env, dir)) ?? nobody(dir)), named: true, notable: false, others: [] }
   }
-  const { configuredStateDir } = await import('../../config/config.ts')
+  const { configuredStateDir } = await import('../../config/single-settings.ts')
   const configured = await configuredStateDir(env)
   const found = await findDaemons(env, configured === undefined ? [] : [configured])
   const usual = configured ?? stateDir(env)

@@ -1,6 +1,6 @@
-import { configuredServer } from '../../config/config.ts'
 import { statePaths } from '../../config/paths.ts'
 import { isElsewhere } from '../../config/server-url.ts'
+import { configuredServer } from '../../config/single-settings.ts'
 import { ControlClient } from '../client/control-client.ts'
 import { nearest } from './choose.ts'
 

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import type { DaemonFlags } from '../../config/config.ts'
+import type { DaemonFlags } from '../../config/sources.ts'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
 import { filesIn, type HandUnit, readText, unitsByHand } from '../../service/by-hand.ts'

@@ -1,6 +1,6 @@
-import type { DaemonFlags } from '../../config/config.ts'
 import { hubPort } from '../../config/hub.ts'
 import { HUB_SETTINGS, limitFlagsOf } from '../../config/hub-limits.ts'
+import type { DaemonFlags } from '../../config/sources.ts'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
 import type { ManagerName, Runs } from '../../service/plan.ts'

@@ -1,4 +1,5 @@
-import { type Chosen, chosenUpdateSource, PACKAGE } from '../../config/config.ts'
+import { PACKAGE } from '../../config/settings.ts'
+import { type Chosen, chosenUpdateSource } from '../../config/update-config.ts'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
 import { UpdateFailure } from '../../update/failure.ts'

@@ -1,6 +1,7 @@
-import { loadTrust, loadUpdateConfig } from '../../config/config.ts'
 import { refuseForeign } from '../../config/ownership-policy.ts'
 import { type StatePaths, stateDir } from '../../config/paths.ts'
+import { loadTrust } from '../../config/single-settings.ts'
+import { loadUpdateConfig } from '../../config/update-config.ts'
 import { captureInvocation } from '../../daemon/relaunch.ts'
 import { UserError } from '../../platform/errors.ts'
 import { faultsOf } from '../../platform/ownership.ts'

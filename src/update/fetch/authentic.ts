@@ -1,6 +1,6 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { UpdateConfig } from '../../config/config.ts'
+import type { UpdateConfig } from '../../config/update-config.ts'
 import { writeAtomic } from '../../platform/files.ts'
 import { RELEASE_DATE, RELEASE_KEYS } from '../../platform/release.ts'
 import { UpdateFailure } from '../failure.ts'

@@ -1,4 +1,4 @@
-import type { UpdateConfig } from '../../config/config.ts'
+import type { UpdateConfig } from '../../config/update-config.ts'
 import type { Stage } from '../failure.ts'
 import type { UpdateRecord } from '../record.ts'
 import type { Target } from '../switch/target.ts'

@@ -1,5 +1,5 @@
-import type { UpdateConfig } from '../../config/config.ts'
 import { isLoopback } from '../../config/server-url.ts'
+import type { UpdateConfig } from '../../config/update-config.ts'
 import type { OwnershipFault } from '../../platform/ownership.ts'
 import { UpdateFailure } from '../failure.ts'
 import { insecureUpdateLeft, useInsecureUpdate } from '../switch/confirmed.ts'

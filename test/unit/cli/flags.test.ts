@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Command } from 'commander'
 import { withDaemonFlags } from '../../../src/cli/daemon-flags.ts'
-import { CONFIG_KEYS } from '../../../src/config/config.ts'
+import { CONFIG_KEYS } from '../../../src/config/settings.ts'
 
 test('every setting has its flag, and every flag is a setting', () => {
   const flags = withDaemonFlags(new Command()).options.map(({ long }) => long)

@@ -3,7 +3,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { type DaemonFlags, loadDaemonConfig } from '../../../src/config/config.ts'
+import { loadDaemonConfig } from '../../../src/config/daemon-config.ts'
+import type { DaemonFlags } from '../../../src/config/sources.ts'
 import { UserError } from '../../../src/platform/errors.ts'
 
 const home = mkdtempSync(join(tmpdir(), 'fomular-config-'))

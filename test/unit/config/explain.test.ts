@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { CONFIG_KEYS, loadDaemonConfig } from '../../../src/config/config.ts'
+import { loadDaemonConfig } from '../../../src/config/daemon-config.ts'
 import { explainConfig } from '../../../src/config/explain.ts'
+import { CONFIG_KEYS } from '../../../src/config/settings.ts'
 import { tempDir } from '../../support/temp.ts'
 
 function home(t: TestContext, text: string, mode = 0o600) {

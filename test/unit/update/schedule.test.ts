@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { UpdateConfig } from '../../../src/config/config.ts'
+import type { UpdateConfig } from '../../../src/config/update-config.ts'
 import { UpdateFailure } from '../../../src/update/failure.ts'
 import { moment, Schedule } from '../../../src/update/schedule.ts'
 import { ManualClock } from '../../support/manual-clock.ts'

@@ -1,0 +1,82 @@
+import { dirname } from 'node:path'
+import { type ConfigFile, readConfigFile } from './file.ts'
+import { refuseForeign } from './ownership-policy.ts'
+import { stateDir } from './paths.ts'
+import { expanded } from './placeholder.ts'
+import type { Source } from './readers.ts'
+import { CONFIG_KEYS, DEFAULTS, type Name, SETTINGS, type ValueOf } from './settings.ts'
+
+/** Flags as commander parses them: `--max-agents` is `maxAgents`, with text as its value. */
+export type DaemonFlags = Partial<Record<string, string | boolean>>
+
+/** Sources of settings, in order of precedence. */
+export interface Sources {
+  flags: DaemonFlags
+  env: NodeJS.ProcessEnv
+  file: ConfigFile | undefined
+}
+
+/**
+ * Returns the sources, with the configuration file read.
+ * @param user uid of the user that the daemon will run as; by default, this process's
+ * @throws UserError also if another user could have written the file
+ */
+export async function readSources(
+  flags: DaemonFlags,
+  env: NodeJS.ProcessEnv,
+  user?: number,
+): Promise<Sources> {
+  const file = await readConfigFile(namedFile(flags, env), env, CONFIG_KEYS, user)
+  if (file) refuseForeign(file.faults, isStrict({ flags, env, file: undefined }))
+  return { flags, env, file }
+}
+
+/** Returns the configuration file named by a flag or the environment, and which of the two names it. */
+export function namedFile(flags: DaemonFlags, env: NodeJS.ProcessEnv) {
+  const named = textFlag(flags.config) ?? (env.FOMULAR_CONFIG || undefined)
+  const by = flags.config === undefined ? 'FOMULAR_CONFIG' : '--config'
+  const path = named === undefined ? undefined : expanded(named, by, env)
+  return path === undefined ? undefined : { path, by }
+}
+
+/** Reports whether strict modes are on. A file that others can write to cannot turn them off. */
+export function isStrict({ flags, env, file }: Sources): boolean {
+  const trusted = file?.faults.length === 0 ? file : undefined
+  return settingOf('strict_modes', { flags, env, file: trusted })
+}
+
+/** Returns a setting's value or else its default; undefined if it has neither. */
+export const settingOf = <N extends Name>(name: N, sources: Sources) =>
+  (findSetting(name, sources)?.value ?? (DEFAULTS as Partial<Record<Name, unknown>>)[name]) as
+    | ValueOf<N>
+    | (N extends keyof typeof DEFAULTS ? never : undefined)
+
+/** Returns a setting's value with the name of its source; undefined if it is not set. */
+export function findSetting<N extends Name>(
+  name: N,
+  { flags, env, file }: Sources,
+): { value: ValueOf<N>; source: string } | undefined {
+  const dashed = name.replace(/[._]/g, '-')
+  const inFlags = flags[dashed.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())]
+  const variable = `FOMULAR_${name.replace('.', '_').toUpperCase()}`
+  // FOMULAR_STATE_DIR and systemd's variable are one source, after flags and before the file.
+  const inEnv =
+    name === 'state_dir' && (env.FOMULAR_STATE_DIR || env.STATE_DIRECTORY) ? stateDir(env) : env[variable]
+  const candidates: [unknown, Source][] = [
+    [inFlags, { name: `--${dashed}`, base: process.cwd() }],
+    [inEnv || undefined, { name: variable, base: process.cwd() }],
+  ]
+  if (file) candidates.push([file.values[name], { name: `${file.path}: ${name}`, base: dirname(file.path) }])
+  const found = candidates.find(([value]) => value !== undefined)
+  if (!found) return undefined
+  const [given, source] = found
+  return { value: SETTINGS[name](filled(given, source, env), source) as ValueOf<N>, source: source.name }
+}
+
+/** Replaces variables in a value. @throws UserError */
+export const filled = (value: unknown, { name }: Source, env: NodeJS.ProcessEnv) =>
+  typeof value === 'string' ? expanded(value, name, env) : value
+
+/** Returns the text given with a flag; undefined if the flag is absent or a switch. */
+export const textFlag = (value: string | boolean | undefined) =>
+  typeof value === 'string' ? value : undefined
