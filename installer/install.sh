@@ -772,7 +772,8 @@ check_age() {
 is_installed() {
   [ -x "$versions/$version/$program" ] || return 1
   if [ "$program" = dist/index.js ]; then
-    [ "$("$versions/$version/$program" --version 2>/dev/null </dev/null)" = "$version" ]
+    "$versions/$version/$program" self-check --state-dir "$versions" 2>/dev/null </dev/null |
+      grep -F '"version":"'"$version"'"' | grep -v 'missing, damaged or changed' >/dev/null
   else
     facts "$asset"
     [ "$(hash_of "$versions/$version/$program")" = "$sha256" ]

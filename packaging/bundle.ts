@@ -1,16 +1,17 @@
 /**
- * Builds `dist/`: the program as one file, and the protocol package. `--sizes` prints the size of each part.
+ * Builds `dist/`: the program, and the protocol package. `--sizes` prints the size of each part.
  */
-import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { type BuildOptions, build, type Metafile } from 'esbuild'
 import { program as commandLine } from '../src/cli/program.ts'
 import { manPage } from '../src/cli/render/man-page.ts'
 import { bundledPackages } from './bundled.ts'
+import { buildChunks, type ProgramFiles } from './chunks.ts'
 import { declarations } from './declarations.ts'
 import { thirdPartyLicenses } from './licenses.ts'
 import { openApi } from './openapi.ts'
-import { buildProgram, common, dist, root, version, wrapProgram } from './program.ts'
+import { common, dist, root, version } from './program.ts'
 import { jsonSchema } from './schema.ts'
 
 const protocol = (format: 'esm' | 'cjs', outfile: string): BuildOptions => ({
@@ -31,6 +32,18 @@ function put(path: string, content: string | Uint8Array, mode = 0o644) {
   renameSync(temp, path)
 }
 
+/** Puts the chunks before the file that loads them, and removes those of earlier builds after it. */
+function putProgram(files: ProgramFiles) {
+  const paths = Object.keys(files).sort((a, b) => Number(a === 'index.js') - Number(b === 'index.js'))
+  for (const path of paths) {
+    mkdirSync(dirname(join(dist, path)), { recursive: true })
+    put(join(dist, path), files[path]!, path === 'index.js' ? 0o755 : 0o644)
+  }
+  const [folder = ''] = paths.map((path) => basename(dirname(path)))
+  for (const name of readdirSync(join(dist, 'program')))
+    if (name !== folder) rmSync(join(dist, 'program', name), { recursive: true, force: true })
+}
+
 function kilobytes(bytes: number) {
   return `${(bytes / 1000).toFixed(bytes < 10_000 ? 1 : 0)} kB`
 }
@@ -49,14 +62,14 @@ function contributors(metafile: Metafile): [string, number][] {
 
 mkdirSync(join(dist, 'protocol'), { recursive: true })
 
-const program = await buildProgram({ executable: false })
+const program = await buildChunks()
 const protocols = await Promise.all([
   build(protocol('esm', 'dist/protocol/index.mjs')),
   build(protocol('cjs', 'dist/protocol/index.cjs')),
 ])
 const metafiles = [program.metafile, ...protocols.map(({ metafile }) => metafile!)]
 
-put(join(dist, 'index.js'), await wrapProgram(program.code), 0o755)
+putProgram(program.files)
 for (const { outputFiles } of protocols) for (const file of outputFiles!) put(file.path, file.contents)
 // Overrides `"type": "module"` of the package's own package.json.
 put(join(dist, 'package.json'), '{ "type": "commonjs" }\n')
@@ -68,9 +81,11 @@ put(join(dist, 'protocol/openapi.json'), `${JSON.stringify(openApi(version), und
 put(join(dist, 'fomular-daemon.1'), manPage(await commandLine(['--help'])))
 put(join(dist, 'THIRD_PARTY_LICENSES.txt'), thirdPartyLicenses(bundledPackages(metafiles)))
 
+for (const [path, text] of Object.entries(program.files))
+  if (path.endsWith('.js')) console.log(`dist/${path}  ${kilobytes(text.length)}`)
 for (const metafile of metafiles) {
   for (const [path, { bytes }] of Object.entries(metafile.outputs))
-    console.log(`${path}  ${kilobytes(bytes)}`)
+    if (metafile !== program.metafile) console.log(`${path}  ${kilobytes(bytes)}`)
   if (process.argv.includes('--sizes'))
     for (const [name, bytes] of contributors(metafile)) console.log(`  ${name}  ${kilobytes(bytes)}`)
 }

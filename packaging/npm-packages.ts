@@ -56,7 +56,7 @@ const repository = () => {
 }
 
 /**
- * Fills a folder with the npm package: the program as one file, and the protocol. Its files are those of `npm
+ * Fills a folder with the npm package: the program and the protocol. Its files are those of `npm
  * pack` in a clone; its package.json lacks the fields that only development needs.
  */
 export function fillProgram(dir: string) {

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { join } from 'node:path'
@@ -52,27 +51,37 @@ const withoutDebug: Plugin = {
   },
 }
 
-const program = {
+const options = {
   ...common,
   entryPoints: ['src/main.ts'],
-  outfile: 'dist/index.js',
   platform: 'node',
-  plugins: [pinoAlone, withoutDebug],
-  // Starts some 15 ms sooner than an ES module. Modules loaded with import() are initialized on first use.
-  format: 'cjs',
-  // Built-in modules come by require() as well: a script compiled from text has no import().
+  // Built-in modules come by require() as well: an executable has no import().
   supported: { 'dynamic-import': false },
-  define: {
-    FOMULAR_VERSION: JSON.stringify(version),
-    FOMULAR_LAUNCH_SCRIPT: JSON.stringify(readFileSync(join(root, 'src/agents/process/launch.sh'), 'utf8')),
-    FOMULAR_KEEP_SCRIPT: JSON.stringify(readFileSync(join(root, 'src/cli/container/keep.sh'), 'utf8')),
-    // Keeps ws from loading its optional native helpers from folders around the program.
-    'process.env.WS_NO_BUFFER_UTIL': '"1"',
-    'process.env.WS_NO_UTF_8_VALIDATE': '"1"',
-  },
-  // Only branches that the definitions above remove use import.meta; `buildProgram` checks that none is left.
+  // Only branches that the constants remove use import.meta; `checkAlone` checks that none is left.
   logOverride: { 'empty-import-meta': 'silent' },
 } satisfies BuildOptions
+
+const constants = () => ({
+  FOMULAR_VERSION: JSON.stringify(version),
+  FOMULAR_LAUNCH_SCRIPT: JSON.stringify(readFileSync(join(root, 'src/agents/process/launch.sh'), 'utf8')),
+  FOMULAR_KEEP_SCRIPT: JSON.stringify(readFileSync(join(root, 'src/cli/container/keep.sh'), 'utf8')),
+  // Set only by release.ts.
+  FOMULAR_RELEASE_KEYS: JSON.stringify(process.env.FOMULAR_RELEASE_KEYS ?? ''),
+  FOMULAR_RELEASE_DATE: JSON.stringify(process.env.FOMULAR_RELEASE_DATE ?? ''),
+  // Keeps ws from loading its optional native helpers from folders around the program.
+  'process.env.WS_NO_BUFFER_UTIL': '"1"',
+  'process.env.WS_NO_UTF_8_VALIDATE': '"1"',
+})
+
+/** Build options that differ from the usual ones: constants and plugins. */
+export type Different = Pick<BuildOptions, 'define' | 'plugins'>
+
+/** Returns esbuild's options for the program. @param executable true for a program with Node inside */
+export const programOptions = (executable: boolean, { define, plugins = [] }: Different) => ({
+  ...options,
+  plugins: [pinoAlone, withoutDebug, ...plugins],
+  define: { ...constants(), FOMULAR_EXECUTABLE: String(executable), ...define },
+})
 
 /**
  * Builds the program as one CommonJS file that needs only Node.
@@ -81,45 +90,25 @@ const program = {
  */
 export async function buildProgram(
   { executable }: { executable: boolean },
-  different: Pick<BuildOptions, 'define' | 'plugins'> = {},
+  different: Different = {},
 ): Promise<{ code: Uint8Array; metafile: Metafile }> {
   const { outputFiles = [], metafile } = await build({
-    ...program,
-    ...different,
-    plugins: [...program.plugins, ...(different.plugins ?? [])],
-    define: {
-      ...program.define,
-      FOMULAR_EXECUTABLE: String(executable),
-      // Set only by release.ts.
-      FOMULAR_RELEASE_KEYS: JSON.stringify(process.env.FOMULAR_RELEASE_KEYS ?? ''),
-      FOMULAR_RELEASE_DATE: JSON.stringify(process.env.FOMULAR_RELEASE_DATE ?? ''),
-      ...different.define,
-    },
+    ...programOptions(executable, different),
+    outfile: 'dist/index.js',
+    format: 'cjs',
   })
   const [main] = outputFiles
   if (!main || !metafile) throw new Error('esbuild returned no output')
-  if (main.text.includes('import_meta'))
+  checkAlone(metafile, main.text)
+  return { code: main.contents, metafile }
+}
+
+/** Checks that CommonJS code needs nothing but Node. @throws Error */
+export function checkAlone(metafile: Metafile, text: string) {
+  if (text.includes('import_meta.'))
     throw new Error('the program uses import.meta, which a CommonJS file does not have')
   const outside = Object.values(metafile.outputs)
     .flatMap(({ imports }) => imports)
     .find(({ path, external }) => external && !isBuiltin(path))
   if (outside) throw new Error(`the program would load ${outside.path} from folders around it`)
-  return { code: main.contents, metafile }
-}
-
-/** Returns `dist/index.js`: the program, wrapped in the loader (start.ts) that keeps its compiled form. */
-export async function wrapProgram(code: Uint8Array): Promise<Uint8Array> {
-  const { outputFiles = [] } = await build({
-    ...common,
-    entryPoints: ['packaging/start.ts'],
-    platform: 'node',
-    format: 'cjs',
-    banner: { js: '#!/usr/bin/env node' },
-    define: { BUILD: JSON.stringify(createHash('sha256').update(code).digest('hex')) },
-  })
-  const text = Buffer.from(code).toString()
-  // Any line terminator other than \n would end the comment.
-  if (/[^\n\x20-\x7e\t]/.test(text)) throw new Error('the program has characters that a comment cannot hold')
-  const lines = text.replaceAll('\n', '\n//')
-  return Buffer.from(`${outputFiles[0]!.text}function program(){\n//${lines}\n}\n`)
 }

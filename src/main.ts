@@ -1,6 +1,7 @@
 import { runCli } from './cli/program.ts'
 import { report } from './cli/report.ts'
 import { endsWithReader, write, writeError } from './cli/terminal.ts'
+import { loadChunks } from './platform/chunks.ts'
 import { completeEnvironment } from './platform/complete-environment.ts'
 import { keepSignals } from './platform/early-signal.ts'
 import { systemCode } from './platform/errors.ts'
@@ -10,6 +11,12 @@ import { isReadByJournald, withPriority } from './platform/journald.ts'
 
 /** Time for a pipe to accept output after Ctrl-C, in ms: `less` reads only as much as it shows. */
 const INTERRUPTED_MS = 200
+
+/**
+ * Time after which a command loads the rest of the program, in ms: an update may then replace the program beneath
+ * it. Most commands have ended by then.
+ */
+const LASTS_MS = 500
 
 /** Commands that run until they are stopped, including the default command. */
 const SERVERS = /^(run|up|hub|-.*)?$/
@@ -46,4 +53,11 @@ process.stderr.on('error', () => {})
 process.on('uncaughtException', fail)
 process.on('unhandledRejection', fail)
 
+setTimeout(() => {
+  try {
+    loadChunks()
+  } catch {
+    // The program is already gone. The command fails only if it still needs more of it.
+  }
+}, LASTS_MS).unref()
 runCli(process.argv).then(() => exit(Number(process.exitCode ?? EXIT.ok)), fail)

@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs'
+import { clearCompiled } from '../config/compiled.ts'
 import type { DaemonConfig } from '../config/daemon-config.ts'
 import { ON_TRIAL } from '../config/environment.ts'
 import { STATE_UPGRADES } from '../config/format.ts'
 import { statePaths } from '../config/paths.ts'
+import { loadChunks } from '../platform/chunks.ts'
 import { systemClock } from '../platform/clock.ts'
 import { keptSignal } from '../platform/early-signal.ts'
 import { UserError } from '../platform/errors.ts'
@@ -58,6 +60,7 @@ export async function runDaemon(
   let notifier: ReturnType<typeof startNotifier>
   try {
     clearTemporary(paths.dir)
+    clearCompiled(paths.dir)
     if (process.env[ON_TRIAL] !== '1') upgradeFolder(paths.dir, STATE_UPGRADES)
     beginConfirmed(paths.dir)
     const ending = endings(logger, config.stop_within_s)
@@ -72,6 +75,7 @@ export async function runDaemon(
     daemon.start()
     // Start the connection first: the server can answer while this process continues below.
     await new Promise(setImmediate)
+    loadChunks()
     const stop = () => ending.ask('stop')
     const source = () => updateSource(config.update, invocation.env)
     closeControl = await listenControl(paths.socket, controls(daemon, { restart, stop, source }), logger)

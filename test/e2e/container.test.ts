@@ -1,7 +1,7 @@
 // Needs: root, unshare, mount, tini, dumb-init
 import assert from 'node:assert/strict'
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { AS_CONTAINER, childOf, dockerStop, initOf, inside, read, zombies } from '../support/container.ts'
 import { fakeAgent } from '../support/fake-agent.ts'
@@ -209,7 +209,8 @@ test('agents run and stop with a read-only root, a noexec state folder, and a us
     HOME: at('inner'),
     FOMULAR_CLAUDE_PATH: fakeAgent(t, at('agent')),
   }
-  copyFileSync(PROGRAM, at('agent/index.js'))
+  for (const name of ['index.js', 'program'])
+    cpSync(join(dirname(PROGRAM), name), at(`agent/${name}`), { recursive: true })
   const node = reachable(process.execPath, at('node'))
   writeFileSync(
     env.FOMULAR_CLAUDE_PATH,

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, readFileSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import { type AddressInfo, createServer as createPlainServer, type Server } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { execa } from 'execa'
 import { certificates } from '../support/certificates.ts'
@@ -121,8 +121,8 @@ test('update and restart of an uninstalled program are refused in plain words, a
   const machine = await Installation.open(t, registry)
   await machine.start()
   const { pid } = machine.daemon!
-  const copy = join(machine.stage.dir, 'program.cjs')
-  writeFileSync(copy, readFileSync(join(machine.packageDir, 'dist/index.js')))
+  const copy = join(machine.stage.dir, 'program/index.js')
+  cpSync(join(machine.packageDir, 'dist'), dirname(copy), { recursive: true })
   unlinkSync(machine.command)
   const update = await machine.run(['update'], copy)
   assert.equal(update.code, 4)

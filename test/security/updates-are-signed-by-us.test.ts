@@ -31,7 +31,7 @@ import {
   releaseKey,
   signed,
 } from '../support/package-server.ts'
-import { PACKAGE } from '../support/registry.ts'
+import { built, PACKAGE } from '../support/registry.ts'
 import { Stage } from '../support/stage.ts'
 import { tempDir } from '../support/temp.ts'
 
@@ -212,7 +212,8 @@ test('a release from before signatures is accepted only if its program is the sa
   const machine = await PlainInstallation.ofRelease(t, KEYED, {
     FOMULAR_UPDATE_REGISTRY: registry.url,
   })
-  const earlier = await packageFiles('0.9.0')
+  // Releases from before signatures are a single file.
+  const earlier = await packageFiles('0.9.0', await built('0.9.0'))
   const program = join(tempDir(t), 'earlier.js')
   writeFileSync(program, earlier['dist/index.js']!)
   await confirm(machine.state, {

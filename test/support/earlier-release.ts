@@ -14,6 +14,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import type { buildProgram } from '../../packaging/program.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -68,15 +69,19 @@ export function unpack(dir: string) {
   symlinkSync(join(root, 'node_modules'), join(dir, 'node_modules'))
 }
 
+/** The part of the previous release's `packaging/program.ts` that builds its program, which is a single file. */
+interface EarlierPackaging {
+  buildProgram: typeof buildProgram
+  wrapProgram(code: Uint8Array): Promise<Uint8Array>
+}
+
 async function build(): Promise<Buffer> {
   if (!hasCommit())
     throw new Error('This clone lacks the history that the test builds from. Run git fetch --unshallow.')
   const dir = mkdtempSync(join(tmpdir(), 'earlier-release-'))
   try {
     unpack(dir)
-    const packaging: typeof import('../../packaging/program.ts') = await import(
-      pathToFileURL(join(dir, 'packaging/program.ts')).href
-    )
+    const packaging: EarlierPackaging = await import(pathToFileURL(join(dir, 'packaging/program.ts')).href)
     const define = { FOMULAR_VERSION: JSON.stringify(EARLIER) }
     const { code } = await packaging.buildProgram({ executable: false }, { define })
     return Buffer.from(await packaging.wrapProgram(code))

@@ -6,20 +6,22 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { execa } from 'execa'
 import { create } from 'tar'
+import { buildChunks, type ProgramFiles } from '../../packaging/chunks.ts'
 import { manifestText } from '../../packaging/manifest.ts'
-import { buildProgram, wrapProgram } from '../../packaging/program.ts'
 import { type Signer, signer } from '../../packaging/signature.ts'
-import { built, PACKAGE } from './registry.ts'
+import { PACKAGE, programFiles } from './registry.ts'
 import { type Cleanup, tempDir } from './temp.ts'
 
 export type Files = Record<string, string | Uint8Array>
 
-/** Returns the files of this program's package. @param code code of its program */
-export async function packageFiles(version: string, code?: string): Promise<Files> {
+/** Returns the files of this program's package. @param program files of its program, or its code in one file */
+export async function packageFiles(version: string, program?: string | ProgramFiles): Promise<Files> {
+  const files =
+    typeof program === 'string' ? { 'index.js': program } : (program ?? (await programFiles(version)))
   return {
     'package.json': JSON.stringify({ name: PACKAGE, version }),
     'dist/package.json': '{ "type": "commonjs" }\n',
-    'dist/index.js': code ?? (await built(version)),
+    ...Object.fromEntries(Object.entries(files).map(([path, text]) => [`dist/${path}`, text])),
   }
 }
 
@@ -40,12 +42,9 @@ export async function releaseFiles({ version, keys = [], date = '', before = '' 
     FOMULAR_RELEASE_KEYS: JSON.stringify(keys.join(' ')),
     FOMULAR_RELEASE_DATE: JSON.stringify(date),
   }
-  const { code } = await buildProgram({ executable: false }, { define })
-  const text = Buffer.from(await wrapProgram(code)).toString('utf8')
-  return packageFiles(
-    version,
-    text.replace('\n', () => `\n${before}`),
-  )
+  const { files } = await buildChunks({ define })
+  const entry = files['index.js']!.replace('\n', () => `\n${before}`)
+  return packageFiles(version, { ...files, 'index.js': entry })
 }
 
 interface Signed {

@@ -5,7 +5,8 @@ import { dirname, join } from 'node:path'
 import { after } from 'node:test'
 import { execa } from 'execa'
 import { create } from 'tar'
-import { buildProgram, wrapProgram } from '../../packaging/program.ts'
+import { buildChunks, type ProgramFiles } from '../../packaging/chunks.ts'
+import { buildProgram } from '../../packaging/program.ts'
 import { reachable } from './nodes.ts'
 import { freePort } from './stage.ts'
 import { type Cleanup, tempDir } from './temp.ts'
@@ -16,7 +17,7 @@ export const PACKAGE = '@fomular-os/daemon'
 
 export interface ReleaseOptions {
   version: string
-  /** The program; default: the program of this checkout. */
+  /** The program in one file; default: the program of this checkout. */
   code?: string
   /** JavaScript that runs before the program's own code. */
   before?: string
@@ -130,7 +131,9 @@ log: { type: file, path: ${join(dir, 'log')}, level: warn }
     files = {},
     ...publish
   }: ReleaseOptions) {
-    const [shebang, ...code] = (program ?? (await built(version))).split('\n')
+    const { 'index.js': entry = '', ...chunks } =
+      program === undefined ? await programFiles(version) : { 'index.js': program }
+    const [shebang, ...code] = entry.split('\n')
     await this.publish({
       name: PACKAGE,
       version,
@@ -146,6 +149,7 @@ log: { type: file, path: ${join(dir, 'log')}, level: warn }
       files: {
         'dist/index.js': [`${shebang}\n${before}${code.join('\n')}`, 0o755],
         'dist/package.json': ['{ "type": "commonjs" }\n', 0o644],
+        ...Object.fromEntries(Object.entries(chunks).map(([path, text]) => [`dist/${path}`, [text, 0o644]])),
         ...files,
       },
     })
@@ -243,15 +247,28 @@ export async function executable(version: string, before = '') {
   return `#!${nodeForAll()}\n${before}${await built(version, true)}`
 }
 
-/** Returns this program's code as another version. */
+/** Returns this program's code as another version, in one file. */
 export function built(version: string, forExecutable = false): Promise<string> {
   const key = `${version} ${forExecutable}`
   const known = builds.get(key)
   if (known) return known
   const define = { FOMULAR_VERSION: JSON.stringify(version) }
-  const build = buildProgram({ executable: forExecutable }, { define })
-    .then(({ code }) => (forExecutable ? code : wrapProgram(code)))
-    .then((code) => Buffer.from(code).toString('utf8'))
+  const build = buildProgram({ executable: forExecutable }, { define }).then(({ code }) =>
+    Buffer.from(code).toString('utf8'),
+  )
   builds.set(key, build)
+  return build
+}
+
+const packages = new Map<string, Promise<ProgramFiles>>()
+
+/** Returns this program's files as another version, by their paths below `dist/`. */
+export function programFiles(version: string): Promise<ProgramFiles> {
+  const known = packages.get(version)
+  if (known) return known
+  const build = buildChunks({ define: { FOMULAR_VERSION: JSON.stringify(version) } }).then(
+    ({ files }) => files,
+  )
+  packages.set(version, build)
   return build
 }

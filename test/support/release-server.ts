@@ -29,6 +29,7 @@ export interface Faults {
 const program = (version: string) => `#!/bin/sh
 case $1 in
   --version) echo ${version}; exit ;;
+  self-check) echo '{"ok":true,"version":"${version}"}'; exit ;;
   completion | man-page) echo "$* of ${version}"; exit ;;
   service)
     case "$*" in

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { HUB_SETTINGS, type HubLimitFlags, hubLimits } from '../../config/hub-limits.ts'
 import { TRUSTED_PROXIES, trustedProxies } from '../../config/trusted-proxies.ts'
+import { loadChunks } from '../../platform/chunks.ts'
 import { keptSignal } from '../../platform/early-signal.ts'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
@@ -94,6 +95,7 @@ async function hub(options: HubServeOptions) {
     import('node:path'),
   ])
   serveWithoutReader()
+  loadChunks()
   // A second signal ends the hub at once. Nothing is lost: machines resend everything that
   // was not acknowledged.
   let end: (reason?: UserError) => void

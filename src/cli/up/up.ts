@@ -11,6 +11,7 @@ import { trustedProxies } from '../../config/trusted-proxies.ts'
 import { captureInvocation } from '../../daemon/relaunch.ts'
 import { runDaemon } from '../../daemon/run.ts'
 import { type HubOptions, startHub } from '../../hub/hub.ts'
+import { loadChunks } from '../../platform/chunks.ts'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
 import { ensurePrivateDir } from '../../platform/files.ts'
@@ -65,6 +66,7 @@ export async function up({ port, verbose, flags }: UpOptions): Promise<number> {
   const lost = new Promise<UserError>((resolve) => {
     loseHub = resolve
   })
+  loadChunks()
   const hub =
     (await runningHub(paths)) ??
     (await startOwnHub(paths, { port, strict, logger, lost: (reason) => loseHub(reason) }).catch(refused))

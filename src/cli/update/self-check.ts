@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { loadChunks } from '../../platform/chunks.ts'
 import { faultsBeside } from '../state-dir.ts'
 import { printJson } from '../terminal.ts'
 
@@ -9,7 +10,8 @@ export function selfCheckCommand(): Command {
 
 async function check({ stateDir }: { stateDir: string }) {
   const { selfCheck } = await import('../../update/fetch/self-check.ts')
-  // Import everything that a daemon and its hub consist of, to see that it initializes.
+  // Load everything, and initialize all that a daemon and its hub consist of.
+  loadChunks()
   await Promise.all([import('../serve.ts'), import('../up/up.ts')])
   // Exit with 0 despite faults: the previous version cannot explain any other exit code.
   printJson(selfCheck(stateDir, await faultsBeside(process.env)))

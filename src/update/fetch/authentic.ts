@@ -5,6 +5,7 @@ import { writeAtomic } from '../../platform/files.ts'
 import { RELEASE_DATE, RELEASE_KEYS } from '../../platform/release.ts'
 import { UpdateFailure } from '../failure.ts'
 import { ranHere } from '../switch/confirmed.ts'
+import { hasChunks } from '../switch/place.ts'
 import { checkFreshness } from './freshness.ts'
 import { checkManifest, MANIFEST, type UnpackedFile } from './manifest.ts'
 
@@ -62,8 +63,9 @@ export function checkAuthentic(
       ? 'Its signature was not checked: signatures is false under [update].'
       : undefined
   const sha256 = files.get(program)?.sha256
-  // Releases from before manifests existed have none.
-  if (!files.has(MANIFEST) && sha256 !== undefined && ranHere(stateDir, resolved, sha256)) {
+  // Releases from before manifests existed have none, and are a single file.
+  const unsigned = !files.has(MANIFEST) && !hasChunks(files.keys(), program)
+  if (unsigned && sha256 !== undefined && ranHere(stateDir, resolved, sha256)) {
     keepProgram(dir, files, program, { name, version: resolved })
     return undefined
   }

@@ -8,7 +8,7 @@ import { checkKeys } from './authentic.ts'
 import { claim, openStaging } from './claim.ts'
 import { isNamed, ownAge } from './freshness.ts'
 import type { PrepareOptions } from './prepare-options.ts'
-import { type Runner, versionOf } from './prove.ts'
+import { isProven, type Runner } from './prove.ts'
 import { resolve, sourceOf } from './resolve.ts'
 import { stageVersion } from './stage-version.ts'
 import { transportOf } from './transport.ts'
@@ -57,7 +57,8 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
       if (warning !== undefined) warn(warning)
       return { resolved, unlock, change: 'none' }
     }
-    if (resolved === (await versionOf(installedProgram(target), runner)))
+    const program = installedProgram(target)
+    if (await isProven({ ...runner, program, version: resolved, stateDir }))
       return { resolved, unlock, change: 'restart' }
     const nextDir = await stageVersion({ ...options, progress }, release, source, runner)
     transport.made()

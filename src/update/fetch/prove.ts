@@ -81,12 +81,6 @@ export async function nodeVersion(runner: Runner): Promise<string> {
   )
 }
 
-/** Returns the version that an installed program prints; undefined if it does not run. */
-export async function versionOf(program: string, runner: Runner): Promise<string | undefined> {
-  const run = await start(runner, program, ['--version'])
-  return run.ok ? run.stdout.trim() : undefined
-}
-
 export interface ProofOptions extends Runner {
   program: string
   version: string
@@ -118,6 +112,13 @@ export async function prove(options: ProofOptions): Promise<void> {
       options,
     )
 }
+
+/** Reports whether a program is of this version, undamaged, and runs here. */
+export const isProven = (options: ProofOptions): Promise<boolean> =>
+  prove(options).then(
+    () => true,
+    () => false,
+  )
 
 const said = (problems: string[]) => {
   const more = problems.length - SHOWN_PROBLEMS

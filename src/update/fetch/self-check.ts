@@ -3,11 +3,13 @@ import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { STATE_UPGRADES } from '../../config/format.ts'
 import { judge, notOurs, strictByEnvironment } from '../../config/ownership-policy.ts'
+import { CHUNKS } from '../../platform/chunks.ts'
 import { systemCode } from '../../platform/errors.ts'
 import { readFormat } from '../../platform/format.ts'
 import type { OwnershipFault } from '../../platform/ownership.ts'
 import { VERSION } from '../../platform/version.ts'
 import { PROTOCOL } from '../../protocol/index.ts'
+import { damageOf } from './program-hash.ts'
 
 /** The output of `self-check`, for the running version to decide whether this one may replace it. */
 export const SelfCheck = z.object({
@@ -23,11 +25,12 @@ export type SelfCheck = z.infer<typeof SelfCheck>
 const FORMAT = 1
 
 /**
- * Checks a state folder without changing anything in it.
+ * Checks the files of this program, and a state folder, without changing anything in it.
  * @param faults owners and modes of its files that let others change them
  */
 export function selfCheck(stateDir: string, faults: OwnershipFault[]): SelfCheck {
-  const problems: string[] = []
+  const damage = CHUNKS === undefined ? undefined : damageOf(CHUNKS)
+  const problems = damage === undefined ? [] : [damage]
   try {
     readFormat(stateDir, STATE_UPGRADES)
   } catch (error) {

@@ -8,6 +8,7 @@ import {
   lstatSync,
   openSync,
   readdirSync,
+  readFileSync,
   readlinkSync,
   renameSync,
   rmSync,
@@ -76,8 +77,10 @@ export function putOnTrial(trial: Trial, standIn: string) {
 
 /** Puts the next version in the program's place, with one rename, whether it was on trial or not. */
 export function keepNext({ layout, root, program, next: nextDir }: Place & Pick<Trial, 'next'>) {
-  if (layout === 'package') replaceFile(join(root, program), join(nextDir, program), 'link')
-  else point(root, basename(nextDir), program)
+  if (layout !== 'package') return point(root, basename(nextDir), program)
+  // First, because the program loads them from now on.
+  for (const path of filesOf(nextDir, chunksOf(program))) place(root, nextDir, path, 'link')
+  replaceFile(join(root, program), join(nextDir, program), 'link')
 }
 
 /** Ends a trial by putting the previous version back, with one rename. */
@@ -101,11 +104,10 @@ export function tidy({
   restore,
 }: Place & Pick<Trial, 'next' | 'restore'>) {
   if (layout === 'package') {
-    for (const path of filesOf(nextDir)) {
-      if (path === program) continue
-      makeFolder(dirname(join(root, path)))
-      replaceFile(join(root, path), join(nextDir, path), 'copy')
-    }
+    const chunks = chunksOf(program)
+    for (const path of filesOf(nextDir))
+      if (path !== program && !path.startsWith(chunks)) place(root, nextDir, path, 'copy')
+    clearChunks(root, program)
     return rmSync(nextDir, { recursive: true, force: true })
   }
   clear(workDir(layout, root), [basename(nextDir), ...(restore === undefined ? [] : [restore])])
@@ -123,17 +125,33 @@ export function copyPackage(root: string): string {
   const target = join(root, '.update', OLD_VERSION)
   const temp = `${target}.new`
   rmSync(temp, { recursive: true, force: true })
-  for (const path of filesOf(root)) {
-    if (path.startsWith('.update')) continue
-    makeFolder(dirname(join(temp, path)))
-    replaceFile(join(temp, path), join(root, path), 'copy')
-  }
+  for (const path of filesOf(root)) if (!path.startsWith('.update')) place(temp, root, path, 'copy')
   rmSync(target, { recursive: true, force: true })
   renameSync(temp, target)
   return target
 }
 
 const trialName = ({ next: nextDir }: Trial) => `${TRIAL}${basename(nextDir)}`
+
+/** Returns the folder, within a package, with a folder of chunks for each build of the program. */
+const chunksOf = (program: string) => join(dirname(program), 'program')
+
+/** Reports whether a package has chunks, without which its program does not run. */
+export const hasChunks = (paths: Iterable<string>, program: string): boolean =>
+  [...paths].some((path) => path.startsWith(chunksOf(program)))
+
+/**
+ * Removes the chunks of all versions but the installed and the previous one: a command of the previous version
+ * may still be running.
+ */
+function clearChunks(root: string, program: string) {
+  const dir = join(root, chunksOf(program))
+  if (!existsSync(dir)) return
+  const programs = [root, join(root, '.update', OLD_VERSION)].map((folder) => join(folder, program))
+  const texts = programs.filter(existsSync).map((path) => readFileSync(path, 'latin1'))
+  for (const name of readdirSync(dir))
+    if (!texts.some((text) => text.includes(name))) rmSync(join(dir, name), { recursive: true, force: true })
+}
 
 /** Makes a version of a prefix the current one. */
 function point(root: string, version: string, program: string) {
@@ -173,6 +191,12 @@ function replaceFile(path: string, content: string, how: 'write' | 'copy' | 'lin
   syncFolder(dirname(path))
 }
 
+/** Puts a file of one package into another. */
+function place(to: string, from: string, path: string, how: 'copy' | 'link') {
+  makeFolder(dirname(join(to, path)))
+  replaceFile(join(to, path), join(from, path), how)
+}
+
 /** Makes a hard link. @returns false if the file system does not support links */
 function linked(from: string, to: string): boolean {
   try {
@@ -184,6 +208,7 @@ function linked(from: string, to: string): boolean {
 }
 
 function filesOf(dir: string, below = ''): string[] {
+  if (!existsSync(join(dir, below))) return []
   return readdirSync(join(dir, below), { withFileTypes: true }).flatMap((entry) => {
     const path = join(below, entry.name)
     return entry.isDirectory() ? filesOf(dir, path) : [path]

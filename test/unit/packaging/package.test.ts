@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -35,7 +35,12 @@ function consumer(t: Cleanup, files: Record<string, string>): string {
 test('the package contains the built program, the protocol and the documents, but no source', async (t) => {
   const dir = await packed(t)
   const files = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
-  assert.deepEqual(files.map(({ parentPath, name }) => relative(dir, join(parentPath, name))).sort(), [
+  const paths = files.map(({ parentPath, name }) => relative(dir, join(parentPath, name)))
+  const isChunk = (path: string) => /^dist\/program\/[0-9a-f]{16}\/[a-z-]+\.js(\.map)?$/.test(path)
+  const chunks = paths.filter(isChunk)
+  for (const path of chunks) assert.ok(chunks.includes(path.replace(/\.js(\.map)?$/, '.js.map')), path)
+  assert.equal(new Set(chunks.map(dirname)).size, 1)
+  assert.deepEqual(paths.filter((path) => !isChunk(path)).sort(), [
     'LICENSE',
     'README.md',
     'dist/THIRD_PARTY_LICENSES.txt',

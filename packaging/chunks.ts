@@ -1,0 +1,121 @@
+import { basename } from 'node:path'
+import { build, type Metafile, transform } from 'esbuild'
+import { programHash } from '../src/update/fetch/program-hash.ts'
+import { checkAlone, common, type Different, programOptions, root } from './program.ts'
+import { rooms } from './rooms.ts'
+
+/** Options for code that people read. */
+const readable = { minifySyntax: false, minifyWhitespace: false } as const
+
+/**
+ * Names of the chunks that several rooms load, by those rooms. `main` comes last of all names: versions from
+ * before there were chunks copy the files in this order, and `index.js` looks for `main`.
+ */
+const SHARED: Record<string, string> = {
+  'commands daemon main': 'common',
+  'commands daemon': 'core',
+  'commands main': 'command-line',
+}
+
+/** Files of the program, by their paths below `dist/`. */
+export type ProgramFiles = Record<string, string>
+
+/**
+ * Builds the program of the npm package: a small `index.js`, the chunks that it loads when it needs them, and
+ * their source maps. The chunks' folder has their hash as its name: files of two versions can be in one package,
+ * and `self-check` notices a damaged file.
+ * @param different build options that tests override
+ */
+export async function buildChunks(
+  different: Different = {},
+): Promise<{ files: ProgramFiles; metafile: Metafile }> {
+  const options = programOptions(false, {
+    ...different,
+    define: { FOMULAR_CHUNKS: '__dirname', ...different.define },
+    plugins: [rooms(root)],
+  })
+  const { outputFiles = [], metafile } = await build({
+    ...options,
+    ...readable,
+    // As deep as the chunks' folder, for the paths in the source maps.
+    outdir: 'dist/program/chunks',
+    format: 'esm',
+    splitting: true,
+    sourcemap: 'external',
+    sourcesContent: false,
+  })
+  if (!metafile) throw new Error('esbuild returned no metafile')
+  const names = chunkNames(metafile)
+  const chunks: ProgramFiles = {}
+  for (const file of outputFiles.filter(({ path }) => path.endsWith('.js'))) {
+    const map = outputFiles.find(({ path }) => path === `${file.path}.map`)!
+    const name = names.get(basename(file.path))!
+    const text = [...names].reduce((text, [from, to]) => text.replaceAll(from, to), file.text)
+    const { code, map: ownMap } = await toCommonJs(text, map.text, name)
+    // Without minification, the branches that the constants remove are still there.
+    checkAlone(metafile, (await transform(code, { minifySyntax: true })).code)
+    chunks[name] = `${code.replaceAll(KEPT, '//')}//# sourceMappingURL=${name}.map\n`
+    chunks[`${name}.map`] = ownMap
+  }
+  const folder = `program/${programHash(chunks)}`
+  const files = Object.entries(chunks).map(([name, text]) => [`${folder}/${name}`, text])
+  const { FOMULAR_VERSION } = options.define
+  return { files: { 'index.js': entry(folder, FOMULAR_VERSION), ...Object.fromEntries(files) }, metafile }
+}
+
+/** Returns the chunks' own names by those in esbuild's output. */
+function chunkNames({ outputs }: Metafile): Map<string, string> {
+  const users = new Map<string, Set<string>>()
+  const note = (path: string, user: string) => {
+    users.set(path, (users.get(path) ?? new Set()).add(user))
+    for (const { kind, path: next } of outputs[path]!.imports)
+      if (kind === 'import-statement' && outputs[next]) note(next, user)
+  }
+  const entries = Object.entries(outputs).filter(([, { entryPoint }]) => entryPoint !== undefined)
+  const nameOf = (path: string) => basename(path).replace(/(-[A-Z0-9]{8})?\.js$/, '')
+  for (const [path] of entries) note(path, nameOf(path))
+  const rooms = entries.map(([path]) => nameOf(path)).filter((name) => !name.startsWith('library-'))
+  const named = [...users].map(([path, by]) => {
+    if (outputs[path]!.entryPoint !== undefined) return [path, nameOf(path)]
+    // esbuild's own functions.
+    if (Object.keys(outputs[path]!.inputs).length === 0) return [path, 'helpers']
+    const sharers = rooms.filter((room) => by.has(room)).sort()
+    return [path, SHARED[sharers.join(' ')] ?? `common-${sharers.join('-')}`]
+  })
+  if (new Set(named.map(([, name]) => name)).size < named.length)
+    throw new Error(`several chunks have the same name: ${named.map(([, name]) => name).sort()}`)
+  return new Map(named.map(([path = '', name]) => [basename(path), `${name}.js`]))
+}
+
+/** Marks a comment that esbuild keeps when it converts a chunk, as it does with license texts. */
+const KEPT = '//! of '
+/** A comment that esbuild writes before the code of a module. */
+const MODULE = /^\/\/(?= (src|node_modules)\/)/gm
+
+/** Converts a chunk from an ES module, the only form that esbuild splits. A CommonJS program starts sooner. */
+function toCommonJs(code: string, map: string, name: string) {
+  const inline = `//# sourceMappingURL=data:application/json;base64,${Buffer.from(map).toString('base64')}`
+  return transform(`${code.replace(MODULE, KEPT)}\n${inline}\n`, {
+    ...readable,
+    legalComments: 'inline',
+    format: 'cjs',
+    platform: 'node',
+    target: common.target,
+    sourcemap: 'external',
+    sourcesContent: false,
+    sourcefile: name,
+  })
+}
+
+/**
+ * Returns `index.js`. It answers `--version` without the chunks. A version from before there were chunks updates
+ * its package by replacing this file first: until the chunks are in place, they are in the folder that it has
+ * unpacked.
+ */
+const entry = (folder: string, version: string) => `#!/usr/bin/env node
+const version = ${version}
+const main = '${folder}/main.js'
+if (process.argv.length === 3 && process.argv[2] === '--version') console.log(version)
+else if (require('node:fs').existsSync(\`\${__dirname}/\${main}\`)) require(\`./\${main}\`)
+else require(\`../.update/\${version}/dist/\${main}\`)
+`

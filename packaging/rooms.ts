@@ -1,0 +1,68 @@
+import { globSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import type { Plugin } from 'esbuild'
+
+/** An `import()` in the sources: esbuild would make a chunk of each. */
+const IMPORT = /(?<!typeof )\bimport\('([^':]+)'\)/g
+const ROOM = 'room:'
+
+/**
+ * Returns the room, and so the chunk, that an `import()` loads; undefined if it only delays the first use of a
+ * module, which is then in a chunk that its importer loads anyway.
+ */
+function roomOf(importer: string, target: string): string | undefined {
+  if (!target.startsWith('src/')) return `library-${target.replace(/^.*\//, '')}`
+  // The definitions of all commands are in the first chunk.
+  if (!importer.startsWith('src/cli/') || importer === 'src/cli/program.ts') return undefined
+  return /^src\/(hub\/|cli\/serve\.|cli\/up\/)/.test(target) ? 'daemon' : 'commands'
+}
+
+const targetOf = (importer: string, name: string) =>
+  name.startsWith('.') ? join(dirname(importer), name) : name
+
+/** Returns the modules in each room that are loaded with `import()`. */
+function modulesByRoom(root: string): Map<string, Set<string>> {
+  const rooms = new Map<string, Set<string>>()
+  for (const importer of globSync('src/**/*.ts', { cwd: root }))
+    for (const [, name = ''] of readFileSync(join(root, importer), 'utf8').matchAll(IMPORT)) {
+      const target = targetOf(importer, name)
+      const room = roomOf(importer, target)
+      if (room !== undefined) rooms.set(room, (rooms.get(room) ?? new Set()).add(target))
+    }
+  return rooms
+}
+
+/**
+ * Gathers the modules that the program loads with `import()` into a few chunks, its rooms. A chunk's modules are
+ * still initialized on first use.
+ */
+export const rooms = (root: string): Plugin => ({
+  name: 'rooms',
+  setup({ onResolve, onLoad, resolve }) {
+    const modules = modulesByRoom(root)
+    const named = (target: string) => (target.startsWith('src/') ? `./${target}` : target)
+    onLoad({ filter: /\/src\/.*\.ts$/ }, ({ path }) => {
+      const importer = relative(root, path)
+      const contents = readFileSync(path, 'utf8').replace(IMPORT, (_, name: string) => {
+        const target = targetOf(importer, name)
+        const room = roomOf(importer, target)
+        return room === undefined
+          ? `Promise.resolve().then(() => require('${name}'))`
+          : `import('${ROOM}${room}').then((room) => room.modules['${target}']())`
+      })
+      return { contents, loader: 'ts' }
+    })
+    onResolve({ filter: /^room:/ }, ({ path }) => ({ path: path.slice(ROOM.length), namespace: 'room' }))
+    onLoad({ filter: /./, namespace: 'room' }, async ({ path: room }) => {
+      const lines = [...modules.get(room)!].sort().map(async (target) => {
+        // Otherwise require() would choose the CommonJS form of a library that has two.
+        const { path } = await resolve(named(target), { kind: 'dynamic-import', resolveDir: root })
+        return `  '${target}': () => require(${JSON.stringify(path)}),\n`
+      })
+      return {
+        contents: `export const modules = {\n${(await Promise.all(lines)).join('')}}\n`,
+        resolveDir: root,
+      }
+    })
+  },
+})

@@ -1,0 +1,21 @@
+import { readdirSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+
+declare const FOMULAR_CHUNKS: string | undefined
+
+/**
+ * Folder of this program's chunks, which contains nothing else; undefined if this program is a single file, or
+ * the source runs directly.
+ */
+export const CHUNKS: string | undefined = typeof FOMULAR_CHUNKS === 'string' ? FOMULAR_CHUNKS : undefined
+
+/**
+ * Loads every chunk of this program: an update or npm may replace the folder while this process runs.
+ * @throws the error of Node for a chunk that is missing or damaged
+ */
+export function loadChunks() {
+  if (CHUNKS === undefined) return
+  const load = createRequire(join(CHUNKS, 'main.js'))
+  for (const name of readdirSync(CHUNKS)) if (name.endsWith('.js')) load(`./${name}`)
+}

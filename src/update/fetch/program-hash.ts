@@ -1,0 +1,29 @@
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+
+/** Length of the hash that the folder of the chunks has as its name, in hexadecimal digits. */
+const DIGITS = 16
+
+/** Returns the hash of a program's chunks, by their names, in hexadecimal. */
+export function programHash(chunks: Readonly<Record<string, string | Uint8Array>>): string {
+  const hash = createHash('sha256')
+  for (const name of Object.keys(chunks).sort()) {
+    const size = Buffer.byteLength(chunks[name]!)
+    hash.update(`${name} ${size}\n`).update(chunks[name]!)
+  }
+  return hash.digest('hex').slice(0, DIGITS)
+}
+
+/** Returns the problem with a folder of chunks whose files differ from those of the build, if any. */
+export function damageOf(dir: string): string | undefined {
+  try {
+    const names = readdirSync(dir).filter((name) => /\.js(\.map)?$/.test(name))
+    const chunks = names.map((name) => [name, readFileSync(join(dir, name))] as const)
+    return programHash(Object.fromEntries(chunks)) === basename(dir)
+      ? undefined
+      : `a file in ${dir} is missing, damaged or changed`
+  } catch (error) {
+    return `the program cannot be read: ${(error as Error).message}`
+  }
+}

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { describe, test } from 'node:test'
+import { promisify } from 'node:util'
+import { VERSION } from '../../../src/platform/version.ts'
+import { oldestNode } from '../../support/nodes.ts'
+import { programCopy } from '../../support/program-copy.ts'
+import { tempDir } from '../../support/temp.ts'
+
+const run = promisify(execFile)
+
+describe('the program that npm installs', () => {
+  test('has a small entry, which tells its version without the rest', async (t) => {
+    const { dir, program } = programCopy(t)
+    rmSync(join(dir, 'program'), { recursive: true })
+    const text = readFileSync(program, 'utf8')
+    assert.ok(text.startsWith('#!/usr/bin/env node\n') && text.length < 500, text)
+    assert.equal((await run(process.execPath, [program, '--version'])).stdout, `${VERSION}\n`)
+  })
+
+  test('is readable: it has the names and lines of the sources, and no path of the machine that built it', (t) => {
+    const { chunks } = programCopy(t)
+    const texts = readdirSync(chunks)
+      .filter((name) => name.endsWith('.js'))
+      .map((name) => readFileSync(join(chunks, name), 'utf8'))
+    const code = texts.join('\n')
+    for (const line of [
+      /^async function runDaemon\(config, \{ logger, .*\{$/m,
+      /^ {2,}constructor\(options\) \{$/m,
+      /^\/\/ src\/hub\/hub\.ts$/m,
+    ])
+      assert.match(code, line)
+    assert.ok(texts.length < 16, `${texts.length} chunks`)
+    const long = code.split('\n').filter((line) => line.length > 5000)
+    assert.deepEqual(
+      long.map((line) => line.slice(0, 80)),
+      [],
+    )
+    assert.ok(!code.includes(process.cwd()))
+  })
+
+  test('has source maps, so that a stack trace names a file and a line of the sources', async (t) => {
+    const hook = join(tempDir(t), 'hook.cjs')
+    writeFileSync(hook, "require('node:net').Server.prototype.listen = () => { throw new Error('no') }\n")
+    const env = { PATH: process.env.PATH, HOME: tempDir(t) }
+    const args = ['--enable-source-maps', '--require', hook, programCopy(t).program, 'hub', '--port', '0']
+    await assert.rejects(run(process.execPath, args, { env }), ({ stderr }: { stderr: string }) => {
+      const [, file = '', line] = /\((\S+\/src\/hub\/[\w/-]+\.ts):(\d+):\d+\)/.exec(stderr) ?? []
+      const source = readFileSync(file.replace(/^.*(?=\/src\/)/, process.cwd()), 'utf8').split('\n')
+      assert.match(source[Number(line) - 1] ?? '', /listen\(/, stderr)
+      return true
+    })
+  })
+
+  test('runs on the oldest Node, and from its folder in an update that has replaced only the entry', async (t) => {
+    const { dir, program } = programCopy(t)
+    const staged = join(dir, `../.update/${VERSION}/dist`)
+    mkdirSync(dirname(join(staged, 'program')), { recursive: true })
+    renameSync(join(dir, 'program'), join(staged, 'program'))
+    for (const node of [process.execPath, await oldestNode()])
+      assert.match((await run(node, [program, '--help'])).stdout, /^Usage: fomular-daemon/)
+  })
+})
