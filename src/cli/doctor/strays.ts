@@ -10,6 +10,7 @@ import { realPath } from '../../platform/real-path.ts'
 import { holderOf, ownerOf } from '../../service/running.ts'
 import { cleanLine } from '../render/clean.ts'
 import type { Finding, Stray } from '../render/finding.ts'
+import { wholeStart } from '../render/width.ts'
 
 /** Time for a daemon to clean up after an agent that has just ended, in ms. */
 const SETTLE_MS = 1500
@@ -121,7 +122,7 @@ function findStrays({ agents }: StatePaths, user: number): (Stray & { proven: bo
   const commands = new Map(commandLines().map(({ pid, argv }) => [pid, argv.join(' ')]))
   return strays.map((stray) => ({
     ...stray,
-    command: (commands.get(stray.pid) ?? '').slice(0, COMMAND_CHARS),
+    command: wholeStart(commands.get(stray.pid) ?? '', COMMAND_CHARS),
   }))
 }
 

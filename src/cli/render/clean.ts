@@ -1,5 +1,5 @@
 import { UNSAFE } from '../../platform/visible-text.ts'
-import { cutEnd } from './width.ts'
+import { cutEnd, wholeStart } from './width.ts'
 
 const C0_PICTURES = 0x2400
 const DELETE_PICTURE = '\u2421'
@@ -20,7 +20,7 @@ export const clean = (text: string): string =>
 export function cleanLine(text: string, max = Number.POSITIVE_INFINITY): string {
   // First cut roughly, for speed: a tool's input may be megabytes long.
   const isCut = text.length > max * 4
-  const line = clean(isCut ? text.slice(0, max * 4) : text)
+  const line = clean(wholeStart(text, max * 4))
     .replace(/[ \t\n]+/g, ' ')
     .trim()
   return cutEnd(isCut ? `${line} …` : line, max)

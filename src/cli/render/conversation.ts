@@ -6,6 +6,7 @@ import { exitText, limitText, retryText, unknownText } from './run-events.ts'
 import { Streamed } from './streamed-blocks.ts'
 import { resultText, toolSummary } from './tool.ts'
 import { dollars, duration } from './units.ts'
+import { wholeStart } from './width.ts'
 
 /** Maximum number of lines shown of a tool's result, and maximum length of each. */
 const RESULT_LINES = 6
@@ -286,7 +287,7 @@ const contentText = (content: Content) =>
     : content.map((block) => (block.type === 'text' ? block.text : `[${block.media_type}]`)).join('\n')
 
 const shortenLine = (line: string) =>
-  clean(line.length > RESULT_LINE_CHARS ? `${line.slice(0, RESULT_LINE_CHARS - 1)}…` : line)
+  clean(line.length > RESULT_LINE_CHARS ? `${wholeStart(line, RESULT_LINE_CHARS - 1)}…` : line)
 
 const indentRest = (text: string) => clean(text).replace(/\n/g, '\n  ')
 

@@ -33,6 +33,14 @@ const charWidth = (char: string) => (WIDE.test(char) ? 2 : INVISIBLE.test(char) 
 export const textWidth = (text: string): number =>
   PLAIN.test(text) ? text.length : letters(text).reduce((sum, letter) => sum + letterWidth(letter), 0)
 
+/** Returns the beginning of a text, at most `units` UTF-16 units, without a part of a letter at its end. */
+export function wholeStart(text: string, units: number): string {
+  if (text.length <= units) return text
+  const start = text.slice(0, units)
+  // The next character may belong to the last letter.
+  return PLAIN.test(text.slice(0, units + 1)) ? start : letters(start).slice(0, -1).join('')
+}
+
 /** Returns the longest prefix that fits in `max` columns. */
 function head(text: string, max: number): string {
   if (PLAIN.test(text)) return text.slice(0, Math.max(0, max))

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { clean, cleanLine } from '../../../src/cli/render/clean.ts'
+import { textWidth, wholeStart } from '../../../src/cli/render/width.ts'
 
 test('control sequences become visible instead of reaching the terminal', () => {
   assert.equal(clean('\x1b[2J\x1b]0;title\x07'), '␛[2J␛]0;title␇')
@@ -25,4 +26,24 @@ test('cleaned text has no control characters except line feeds and tabs', () => 
       assert.doesNotMatch(cleanLine(text), /[\x00-\x1f\x7f-\x9f]/)
     }),
   )
+})
+
+test('a cut leaves no part of a character', () => {
+  const half = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/
+  const letters = ['x', ' ', '🦊', '日', 'e\u0301', '👩\u200d💻', '\u0301'.repeat(50)]
+  fc.assert(
+    fc.property(
+      fc.array(fc.constantFrom(...letters), { maxLength: 60 }),
+      fc.integer({ min: 1, max: 20 }),
+      (all, max) => {
+        const line = cleanLine(all.join(''), max)
+        assert.doesNotMatch(line, half)
+        assert.doesNotMatch(line, /\u200d(?!💻)/)
+        assert.ok(textWidth(line) <= max, line)
+      },
+    ),
+  )
+  assert.equal(cleanLine(`${' '.repeat(39)}🦊`, 10), ' …')
+  assert.equal(wholeStart(`${'x'.repeat(9)}e\u0301`, 10), 'x'.repeat(9))
+  assert.equal(wholeStart('🦊🦊', 3), '🦊')
 })
