@@ -31,23 +31,13 @@ export function diskSpaceOf(path: string): () => Space {
 
 /** Returns the memory of the machine, or of the control group that limits this process. */
 export function memory(): Space {
-  const machine = { total_bytes: totalmem(), available_bytes: availableBytes() }
+  // On Linux, this counts caches that can be dropped as free (MemAvailable), in every supported Node.
+  const machine = { total_bytes: totalmem(), available_bytes: freemem() }
   const limit = process.constrainedMemory?.() ?? 0
   if (limit === 0 || limit >= machine.total_bytes) return machine
   const used = cgroupBytes()
   const available = used === undefined ? machine.available_bytes : Math.max(0, limit - used)
   return { total_bytes: limit, available_bytes: Math.min(machine.available_bytes, available) }
-}
-
-/** Returns the memory available without swapping. Free memory alone would omit caches that can be dropped. */
-function availableBytes(): number {
-  try {
-    const [, kib] = /^MemAvailable:\s+(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8')) ?? []
-    if (kib) return Number(kib) * 1024
-  } catch {
-    // Not Linux.
-  }
-  return freemem()
 }
 
 /** Returns the group's memory that counts against its limit and cannot be reclaimed. */

@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { test } from 'node:test'
+import { oldestNode } from '../../support/nodes.ts'
+
+test('the free memory that Node reports includes caches, on the oldest Node, too', async () => {
+  // Other programs change the figure all the time: compares only if two readings around it agree.
+  const program = `
+    const { readFileSync } = require('node:fs')
+    const { freemem } = require('node:os')
+    const available = () => /^MemAvailable:\\s+(\\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'))[1] * 1024
+    for (;;) {
+      const before = available()
+      const free = freemem()
+      if (before !== available()) continue
+      console.log(free === before)
+      break
+    }`
+  for (const node of [process.execPath, await oldestNode()])
+    assert.equal(execFileSync(node, ['-e', program], { encoding: 'utf8', timeout: 30_000 }), 'true\n')
+})
