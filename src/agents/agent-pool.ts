@@ -1,37 +1,29 @@
-import { existsSync, statSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { ensurePrivateDir, writeAtomic } from '../platform/files.ts'
+import { isoTime } from '../platform/clock.ts'
+import { ensurePrivateDir } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
-import type { AgentSpec, CommandOf } from '../protocol/index.ts'
+import type { CommandOf } from '../protocol/index.ts'
 import { Agent, type AgentContext } from './agent.ts'
+import { AgentList } from './agent-list.ts'
 import { logOnce } from './attempt.ts'
-import { checkAgentLimit, checkCwd, checkKept, runtimeOf } from './checks.ts'
-import { CommandFailure } from './command-failure.ts'
 import { isCurrent, makeCurrent } from './disk/cursors-current.ts'
-import { makeFolder, namesIn } from './disk/folder.ts'
+import { namesIn } from './disk/folder.ts'
 import { FolderDeletion } from './disk/folder-deletion.ts'
 import { JournalWatcher } from './disk/journal-watcher.ts'
 import { loadAgent } from './disk/load-agent.ts'
-import type { RunRecord, SpecRecord } from './disk/records.ts'
 import { obstacleTo } from './disk/unreadable.ts'
-import { resumedId } from './events/ids.ts'
+import { Endings } from './endings.ts'
 import { abandon, isKept } from './process/abandon.ts'
-import {
-  checkProcesses,
-  endUnlaunched,
-  GRACE_S,
-  type StopOptions,
-  stop,
-  sweepProcesses,
-} from './process/end.ts'
-import { isLaunched, type Shelter } from './process/launch.ts'
+import { checkProcesses, endUnlaunched, GRACE_S, type StopOptions, stop } from './process/end.ts'
+import type { Shelter } from './process/launch.ts'
 import { LaunchQueue } from './process/launch-queue.ts'
-import { firstRun, nextRun } from './process/next-run.ts'
-import { forgo, isUnexplained, recall, stayEnded } from './process/recall.ts'
-import { checkSession, checkSessionElsewhere, nextSession } from './process/sessions.ts'
-import { nextRestart, Restarts } from './restart.ts'
+import { forgo } from './process/recall.ts'
+import { Resumes } from './resumes.ts'
 import type { RuntimeAdapter } from './runtimes/runtime.ts'
-import { UnseenEnds } from './unseen-ends.ts'
+import { SessionGuard } from './session-guard.ts'
+import { Starts } from './starts.ts'
+import { takeOver } from './take-over.ts'
 
 export interface AgentPoolOptions
   extends Omit<AgentContext, 'onChange' | 'onUnreadable' | 'onFailure' | 'toldCounts'> {
@@ -62,35 +54,39 @@ export interface AgentPoolOptions
 /** All agents of one state folder: found, started, resumed, watched, removed. */
 export class AgentPool {
   readonly #options: AgentPoolOptions
-  readonly #agents = new Map<string, Agent>()
+  readonly #agents = new AgentList()
   readonly #watching: JournalWatcher
-  readonly #sweeps = new Map<Agent, Promise<unknown>>()
   readonly #launches: LaunchQueue
-  readonly #restarts: Restarts
-  /** Agents that are being resumed, with the session of the new process. */
-  readonly #resuming = new Map<Agent, { sessionId: string; settled: Promise<unknown> }>()
-  readonly #unseen: UnseenEnds
+  readonly #endings: Endings
+  readonly #sessions: SessionGuard
+  readonly #starts: Starts
+  readonly #resumes: Resumes
   readonly #discards: FolderDeletion
   #toldCounts = true
-  #closed = false
 
   constructor(options: AgentPoolOptions) {
     this.#options = options
-    const { clock, logger, onCrashLoops } = options
+    const { clock, logger, onCrashLoops, onGrowth } = options
+    const agents = this.#agents
+    const resume = (agent: Agent) => this.resume(agent, undefined)
     this.#launches = new LaunchQueue({ ...options, now: () => this.#now() })
-    this.#restarts = new Restarts({
-      clock,
-      logger,
-      onCrashLoops,
-      resume: (agent) => this.resume(agent, undefined),
-    })
-    this.#unseen = new UnseenEnds({ clock, logger, restarts: this.#restarts })
+    this.#endings = new Endings({ clock, logger, onCrashLoops, resume })
+    this.#sessions = new SessionGuard({ ...options, agents })
+    const parts = { ...options, agents, sessions: this.#sessions, launches: this.#launches }
+    this.#resumes = new Resumes({ ...parts, endings: this.#endings })
     this.#discards = new FolderDeletion(options)
-    this.#watching = new JournalWatcher({ clock, logger, onGrowth: (agent) => this.#options.onGrowth(agent) })
+    this.#starts = new Starts({
+      ...parts,
+      open: ({ folder, record, run, runtime }) =>
+        this.#open(new Agent(folder, record, run, runtime, this.#context())),
+      remove: (agent) => this.remove(agent),
+      discard: (path) => this.#discards.discard(path),
+    })
+    this.#watching = new JournalWatcher({ clock, logger, onGrowth })
   }
 
   [Symbol.iterator]() {
-    return this.#agents.values()
+    return this.#agents[Symbol.iterator]()
   }
 
   get size() {
@@ -99,154 +95,73 @@ export class AgentPool {
 
   /** Returns an agent by id. @throws CommandFailure if there is none */
   get(agentId: string): Agent {
-    const agent = this.#agents.get(agentId)
-    if (!agent)
-      throw new CommandFailure('agent_not_found', `This machine has no agent ${agentId}.`, {
-        path: 'agent_id',
-        remedy: 'Start a new agent; it can resume an earlier session.',
-      })
-    return agent
+    return this.#agents.get(agentId)
   }
 
   find(agentId: string) {
-    return this.#agents.get(agentId)
+    return this.#agents.find(agentId)
   }
 
   /** Takes over all agents of earlier daemons, running or ended, and completes interrupted launches. */
   adopt() {
-    const { dir, logger } = this.#options
+    const { dir, logger, runtimes, onDamaged } = this.#options
     ensurePrivateDir(dir)
     this.#toldCounts = isCurrent(dir)
+    const parts = { logger, launches: this.#launches, endings: this.#endings, now: () => this.#now() }
+    const stop = (agent: Agent, options: StopOptions) => this.stop(agent, options)
     for (const name of namesIn(dir)) {
       let agent: Agent | undefined
       try {
-        const { runtimes, onDamaged } = this.#options
         agent = loadAgent(join(dir, name), { runtimes, onDamaged, context: this.#context() })
-        if (agent) this.#adoptOne(this.#open(agent))
+        if (agent) takeOver(this.#open(agent), { ...parts, stop })
       } catch (error) {
         const obstacle = obstacleTo(error, join(dir, name))
         if (obstacle && (!agent || obstacle === error)) throw obstacle
         logger.error({ agent_id: name, err: error }, 'cannot take over the agent')
-        if (!agent) this.#options.onDamaged(join(dir, name))
+        if (!agent) onDamaged(join(dir, name))
       }
     }
     makeCurrent(dir, this)
   }
 
-  /**
-   * Creates an agent and launches it, or queues it for launch; the agent's state then shows the result of the launch. A
-   * repeated command returns the agent that the first command created.
-   * @throws CommandFailure
-   */
-  async start(command: CommandOf<'agent:start'>): Promise<Agent> {
-    const { agent_id, command_id, spec } = command
-    const known = this.#agents.get(agent_id)
-    if (known?.record.command_id === command_id) return known
-    if (known)
-      throw new CommandFailure('agent_exists', `This machine already has an agent ${agent_id}.`, {
-        path: 'agent_id',
-      })
-    const runtime = runtimeOf(this.#options.runtimes, spec.runtime)
-    const program = await this.#options.program(spec.runtime)
-    checkCwd(spec.cwd)
-    checkKept(this.#agents.size)
-    checkAgentLimit(this.#agents.values(), this.#options.maxAgents)
-    // No other code runs from here until the agent is in the list, so a second start in this session sees it.
-    if (spec.session && !spec.session.fork) {
-      this.#checkSession(spec.session.resume)
-      this.#checkElsewhere(runtime, spec.session.resume, spec)
-    }
-
-    const record: SpecRecord = { version: 1, agent_id, command_id, created_at: this.#now(), spec }
-    const run = firstRun(record, program)
-    const folder = makeFolder(this.#options.dir, record, run, (dir) => void this.#discards.discard(dir))
-    const begin = async () => {
-      const agent = this.#open(new Agent(folder, record, run, runtime, this.#context()))
-      await this.#launches.add(agent)
-    }
-    const launched = begin().catch(async (error) => {
-      // The server learns that the start failed, so remove the folder, or the next daemon would launch it.
-      if (!existsSync(folder.claim(run.run))) await this.#withdraw(folder.dir, agent_id)
-      throw error
-    })
-    // Return a queued agent at once, so that a stop can reach it.
-    if (this.#agents.get(agent_id)?.launching.queuedSince === undefined) await launched
-    else launched.catch(() => {})
-    return this.get(agent_id)
+  /** @see Starts.start */
+  start(command: CommandOf<'agent:start'>): Promise<Agent> {
+    return this.#starts.start(command)
   }
 
-  /**
-   * Starts an ended agent again, in its session.
-   * @param commandId undefined for a restart by policy
-   * @throws CommandFailure
-   */
-  async resume(agent: Agent, commandId: string | undefined, sessionId?: string): Promise<void> {
-    // The command has already started the present run or an earlier one.
-    if (commandId !== undefined && agent.run.command_id === commandId) return
-    if (commandId !== undefined && agent.inbox.hasAccepted(resumedId(agent.id, commandId))) return
-    if (!agent.hasEnded || this.#resuming.has(agent))
-      throw new CommandFailure('agent_running', `${agent.id} is running; send it a prompt instead.`)
-    const session = nextSession(agent, sessionId)
-    // The agent's own processes do not count, since they are ended before the resume.
-    if (session.mode === 'resume') this.#checkSession(session.id, agent)
-    this.#restarts.cancel(agent)
-    agent.returning = true
-    const settled = this.#resume(agent, commandId, session).finally(() => {
-      this.#resuming.delete(agent)
-      agent.returning = false
-    })
-    this.#resuming.set(agent, { sessionId: session.id, settled: settled.catch(() => {}) })
-    await settled
-  }
-
-  async #resume(agent: Agent, commandId: string | undefined, session: NonNullable<RunRecord['session']>) {
-    const program = await this.#options.program(agent.record.spec.runtime)
-    checkCwd(agent.record.spec.cwd, { again: true })
-    checkAgentLimit(this.#agents.values(), this.#options.maxAgents)
-    // End the last run's leftovers first, or they would run alongside the new run.
-    await (this.#sweeps.get(agent) ?? sweepProcesses(agent))
-    if (session.mode === 'resume') this.#checkElsewhere(agent.runtime, session.id, agent.record.spec)
-    agent.inbox.requeue()
-    const { resumeTurns } = this.#options
-    const stderrFrom = statSync(agent.folder.stderr, { throwIfNoEntry: false })?.size ?? 0
-    const next = nextRun(agent, { commandId, program, session, at: this.#now(), stderrFrom, resumeTurns })
-    writeAtomic(agent.folder.run, JSON.stringify(next), { durable: true })
-    if (commandId !== undefined) agent.inbox.mark(resumedId(agent.id, commandId))
-    agent.startRun(next)
-    const launched = this.#launches.add(agent)
-    // The answer to a command waits until the agent is ready, so do not wait for the launch here.
-    if (commandId !== undefined) return void launched.catch(() => {})
-    await launched
+  /** @see Resumes.resume */
+  resume(agent: Agent, commandId: string | undefined, sessionId?: string): Promise<void> {
+    return this.#resumes.resume(agent, commandId, sessionId)
   }
 
   /** Ends an agent gracefully. @see stop */
   async stop(agent: Agent, options: StopOptions) {
     if (this.#launches.cancel(agent)) endUnlaunched(agent, options)
-    await this.#resuming.get(agent)?.settled
-    this.#restarts.cancel(agent)
+    await this.#resumes.settled(agent)
+    this.#endings.cancelRestart(agent)
     // An earlier daemon may have been killed while it stopped the agent for a restart.
     if (!agent.hasEnded && options.cause !== 'rebooted') forgo(agent)
-    if (nextRestart(agent, this.#options.clock.now())) stayEnded(agent)
+    this.#endings.keepEnded(agent)
     await stop(agent, options)
-    await this.#sweeps.get(agent)
+    await this.#endings.swept(agent)
   }
 
   /** @see UnseenEnds.explain */
   explain(why: (agent: Agent) => string | undefined, back: boolean) {
-    this.#unseen.explain(why, back)
+    this.#endings.explain(why, back)
   }
 
   /** Stops automatic restarts and queued launches. Resolves when starts under way are done. */
   async settle() {
-    this.#restarts.close()
+    this.#endings.stopRestarts()
     await this.#launches.close()
-    await Promise.all([...this.#resuming.values()].map(({ settled }) => settled))
+    await this.#resumes.allSettled()
   }
 
   /** Forgets an agent that has ended and deletes its folder. */
   async remove(agent: Agent) {
     this.#forget(agent)
-    await this.#sweeps.get(agent)
+    await this.#endings.swept(agent)
     const deleted = this.#discards.discard(agent.folder.dir)
     this.#options.onRemoved(agent)
     // The sweep may have read it again.
@@ -279,59 +194,19 @@ export class AgentPool {
 
   /** Closes all agents without touching their processes. */
   close() {
-    this.#closed = true
     this.#discards.close()
-    this.#restarts.close()
+    this.#endings.close()
     void this.#launches.close()
-    for (const agent of [...this.#agents.values()]) {
+    for (const agent of [...this.#agents]) {
       this.save(agent)
       this.#forget(agent)
     }
   }
 
-  #adoptOne(agent: Agent) {
-    const { hasRunEnded } = agent
-    // Must be first: the greeting contains the journal's end, and a server discards bytes after that offset.
-    while (agent.catchUp());
-    agent.onCaughtUp()
-    if (!agent.hasRunEnded && !isLaunched(agent)) {
-      this.#launches.add(agent).catch(() => {})
-      return
-    }
-    checkProcesses(agent)
-    if (!agent.hasEnded) {
-      this.#options.logger.info({ agent_id: agent.id, pid: agent.process?.agent.pid }, 'agent taken over')
-      this.#unseen.add(agent)
-      if (!agent.isReady) void this.#launches.watch(agent)
-      // The daemon that was stopping the agent died before the agent ended.
-      const { stopping } = agent.snapshot
-      const commandId = `taken-over-${this.#now()}`
-      const stopped = agent.run.recall
-        ? recall(agent, agent.run.recall.why, { commandId })
-        : stopping && this.stop(agent, { commandId, cause: stopping })
-      stopped?.catch((err) => this.#options.logger.error({ agent_id: agent.id, err }, 'agent not stopped'))
-    }
-    // The daemon that saw the agent end may have died before it swept.
-    else {
-      if (!hasRunEnded && isUnexplained(agent)) this.#unseen.add(agent)
-      this.#onEnded(agent)
-    }
-  }
-
   #open(agent: Agent): Agent {
-    this.#agents.set(agent.id, agent)
+    this.#agents.add(agent)
     this.#watching.add(agent)
     return agent
-  }
-
-  /** Removes an agent whose start failed. */
-  async #withdraw(dir: string, agentId: string) {
-    const agent = this.#agents.get(agentId)
-    try {
-      await (agent ? this.remove(agent) : this.#discards.discard(dir))
-    } catch (error) {
-      this.#options.logger.error({ agent_id: agentId, err: error }, 'cannot remove the failed agent')
-    }
   }
 
   /** Handles a deleted folder. If the whole state folder is gone, the daemon handles that instead. */
@@ -350,17 +225,15 @@ export class AgentPool {
   }
 
   #forget(agent: Agent) {
-    this.#restarts.cancel(agent)
     this.#launches.cancel(agent)
     this.#watching.forget(agent)
-    this.#unseen.forget(agent)
-    this.#agents.delete(agent.id)
+    this.#endings.forget(agent)
+    this.#agents.delete(agent)
     agent.close()
   }
 
   #context(): AgentContext {
-    const { clock, nextRevision, onEvent, logger } = this.#options
-    const ended = new WeakSet<Agent>()
+    const { clock, nextRevision, onEvent, onChange, logger } = this.#options
     return {
       clock,
       nextRevision,
@@ -369,42 +242,13 @@ export class AgentPool {
       onUnreadable: logOnce(logger, 'cannot read the journal; will retry'),
       onFailure: logOnce(logger, 'failed to handle a line of the journal; continuing after it'),
       onChange: (agent) => {
-        if (!agent.hasRunEnded) ended.delete(agent)
-        else if (!ended.has(agent)) {
-          ended.add(agent)
-          const { run, exit, failure } = agent.snapshot
-          this.#options.logger.info({ agent_id: agent.id, run, ...exit, ...failure }, 'agent ended')
-          this.#onEnded(agent)
-          this.#unseen.onEnded(agent)
-        }
-        this.#options.onChange(agent)
+        this.#endings.onChange(agent)
+        onChange(agent)
       },
     }
   }
 
-  #onEnded(agent: Agent) {
-    if (this.#closed || this.#sweeps.has(agent)) return
-    const { logger } = this.#options
-    const sweeping = sweepProcesses(agent)
-      .then((count) => {
-        if (count > 0) logger.info({ agent_id: agent.id, count }, "ended the agent's leftover processes")
-      })
-      .catch((err) => logger.warn({ agent_id: agent.id, err }, "cannot end the agent's leftover processes"))
-      .finally(() => this.#sweeps.delete(agent))
-    this.#sweeps.set(agent, sweeping)
-    this.#restarts.onEnded(agent)
-  }
-
-  #checkSession(sessionId: string, except?: Agent) {
-    checkSession(this.#agents.values(), this.#resuming, sessionId, except)
-  }
-
-  #checkElsewhere(runtime: RuntimeAdapter, sessionId: string, { env }: AgentSpec) {
-    const theirs = { ...this.#options.environment, ...env }
-    checkSessionElsewhere(runtime, sessionId, theirs, this.#agents.values())
-  }
-
   #now() {
-    return new Date(this.#options.clock.now()).toISOString()
+    return isoTime(this.#options.clock.now())
   }
 }

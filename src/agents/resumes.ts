@@ -1,0 +1,106 @@
+import { statSync } from 'node:fs'
+import { type Clock, isoTime } from '../platform/clock.ts'
+import { writeAtomic } from '../platform/files.ts'
+import type { Agent } from './agent.ts'
+import { checkAgentLimit, checkCwd } from './checks.ts'
+import { CommandFailure } from './command-failure.ts'
+import type { RunRecord } from './disk/records.ts'
+import type { Endings } from './endings.ts'
+import { resumedId } from './events/ids.ts'
+import { sweepProcesses } from './process/end.ts'
+import type { LaunchQueue } from './process/launch-queue.ts'
+import { nextRun } from './process/next-run.ts'
+import { nextSession } from './process/sessions.ts'
+import type { SessionGuard } from './session-guard.ts'
+
+type Session = NonNullable<RunRecord['session']>
+
+export interface ResumesOptions {
+  agents: Iterable<Agent>
+  clock: Clock
+  /** Resolves to the path of a runtime's program. @throws CommandFailure if the program is unusable */
+  program(runtime: string): Promise<string>
+  /** True if agents that the daemon has ended itself continue their turns without asking for it in their specs. */
+  resumeTurns: boolean
+  maxAgents: number
+  sessions: SessionGuard
+  launches: LaunchQueue
+  endings: Endings
+}
+
+/** Starts ended agents again, in their sessions. */
+export class Resumes {
+  readonly #options: ResumesOptions
+  readonly #underWay = new Map<Agent, Promise<unknown>>()
+
+  constructor(options: ResumesOptions) {
+    this.#options = options
+  }
+
+  /** Resolves when the agent's resume under way is done, successful or not. */
+  async settled(agent: Agent): Promise<void> {
+    await this.#underWay.get(agent)
+  }
+
+  /** Resolves when all resumes under way are done. */
+  async allSettled(): Promise<void> {
+    await Promise.all(this.#underWay.values())
+  }
+
+  /**
+   * Starts an ended agent again, in its session.
+   * @param commandId undefined for a restart by policy
+   * @throws CommandFailure
+   */
+  async resume(agent: Agent, commandId: string | undefined, sessionId?: string): Promise<void> {
+    const { sessions, endings } = this.#options
+    // The command has already started the present run or an earlier one.
+    if (commandId !== undefined && agent.run.command_id === commandId) return
+    if (commandId !== undefined && agent.inbox.hasAccepted(resumedId(agent.id, commandId))) return
+    if (!agent.hasEnded || this.#underWay.has(agent))
+      throw new CommandFailure('agent_running', `${agent.id} is running; send it a prompt instead.`)
+    const session = nextSession(agent, sessionId)
+    // The agent's own processes do not count, since they are ended before the resume.
+    if (session.mode === 'resume') sessions.check(session.id, agent)
+    endings.cancelRestart(agent)
+    agent.returning = true
+    const done = sessions
+      .during(agent, session.id, () => this.#start(agent, commandId, session))
+      .finally(() => {
+        this.#underWay.delete(agent)
+        agent.returning = false
+      })
+    this.#underWay.set(
+      agent,
+      done.catch(() => {}),
+    )
+    await done
+  }
+
+  async #start(agent: Agent, commandId: string | undefined, session: Session) {
+    const { agents, clock, program, resumeTurns, maxAgents, sessions, launches, endings } = this.#options
+    const { spec } = agent.record
+    const path = await program(spec.runtime)
+    checkCwd(spec.cwd, { again: true })
+    checkAgentLimit(agents, maxAgents)
+    // End the last run's leftovers first, or they would run alongside the new run.
+    await (endings.swept(agent) ?? sweepProcesses(agent))
+    if (session.mode === 'resume') sessions.checkElsewhere(agent.runtime, session.id, spec)
+    agent.inbox.requeue()
+    const next = nextRun(agent, {
+      commandId,
+      program: path,
+      session,
+      at: isoTime(clock.now()),
+      stderrFrom: statSync(agent.folder.stderr, { throwIfNoEntry: false })?.size ?? 0,
+      resumeTurns,
+    })
+    writeAtomic(agent.folder.run, JSON.stringify(next), { durable: true })
+    if (commandId !== undefined) agent.inbox.mark(resumedId(agent.id, commandId))
+    agent.startRun(next)
+    const launched = launches.add(agent)
+    // The answer to a command waits until the agent is ready, so do not wait for the launch here.
+    if (commandId !== undefined) return void launched.catch(() => {})
+    await launched
+  }
+}

@@ -1,0 +1,42 @@
+import type { AgentSpec } from '../protocol/index.ts'
+import type { Agent } from './agent.ts'
+import { checkSession, checkSessionElsewhere } from './process/sessions.ts'
+import type { RuntimeAdapter } from './runtimes/runtime.ts'
+
+export interface SessionGuardOptions {
+  agents: Iterable<Agent>
+  /** Environment that agents inherit. */
+  environment: NodeJS.ProcessEnv
+}
+
+/** Keeps two processes from having one session open. */
+export class SessionGuard {
+  readonly #options: SessionGuardOptions
+  /** Sessions that agents will have open, by the agents that are being resumed. */
+  readonly #resuming = new Map<Agent, { sessionId: string }>()
+
+  constructor(options: SessionGuardOptions) {
+    this.#options = options
+  }
+
+  /** Reserves a session for an agent while `work` runs. */
+  async during<T>(agent: Agent, sessionId: string, work: () => Promise<T>): Promise<T> {
+    this.#resuming.set(agent, { sessionId })
+    try {
+      return await work()
+    } finally {
+      this.#resuming.delete(agent)
+    }
+  }
+
+  /** Checks that no agent has the session open. @param except agent that does not count @throws CommandFailure */
+  check(sessionId: string, except?: Agent) {
+    checkSession(this.#options.agents, this.#resuming, sessionId, except)
+  }
+
+  /** Checks that no process outside this daemon has the session open. @throws CommandFailure */
+  checkElsewhere(runtime: RuntimeAdapter, sessionId: string, { env }: AgentSpec) {
+    const { environment, agents } = this.#options
+    checkSessionElsewhere(runtime, sessionId, { ...environment, ...env }, agents)
+  }
+}

@@ -1,0 +1,111 @@
+import { existsSync } from 'node:fs'
+import { type Clock, isoTime } from '../platform/clock.ts'
+import type { Logger } from '../platform/log.ts'
+import type { CommandOf } from '../protocol/index.ts'
+import type { Agent } from './agent.ts'
+import type { AgentList } from './agent-list.ts'
+import { checkAgentLimit, checkCwd, checkKept, runtimeOf } from './checks.ts'
+import { CommandFailure } from './command-failure.ts'
+import { type AgentFolder, makeFolder } from './disk/folder.ts'
+import type { RunRecord, SpecRecord } from './disk/records.ts'
+import type { LaunchQueue } from './process/launch-queue.ts'
+import { firstRun } from './process/next-run.ts'
+import type { RuntimeAdapter } from './runtimes/runtime.ts'
+import type { SessionGuard } from './session-guard.ts'
+
+/** The files of a new agent. */
+interface Created {
+  folder: AgentFolder
+  record: SpecRecord
+  run: RunRecord
+  runtime: RuntimeAdapter
+}
+
+export interface StartsOptions {
+  /** Folder of the agents' folders. */
+  dir: string
+  agents: AgentList
+  runtimes: Record<string, RuntimeAdapter>
+  /** Resolves to the path of a runtime's program. @throws CommandFailure if the program is unusable */
+  program(runtime: string): Promise<string>
+  maxAgents: number
+  clock: Clock
+  logger: Logger
+  sessions: SessionGuard
+  launches: LaunchQueue
+  /** Puts a new agent into the list. */
+  open(created: Created): Agent
+  remove(agent: Agent): Promise<void>
+  /** Deletes an agent's folder. */
+  discard(dir: string): Promise<void>
+}
+
+/** Creates and launches new agents. */
+export class Starts {
+  readonly #options: StartsOptions
+
+  constructor(options: StartsOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Creates an agent and launches it, or queues it for launch; the agent's state then shows the result of the launch. A
+   * repeated command returns the agent that the first command created.
+   * @throws CommandFailure
+   */
+  async start(command: CommandOf<'agent:start'>): Promise<Agent> {
+    const { agent_id, command_id, spec } = command
+    const { agents, runtimes, program, maxAgents, sessions } = this.#options
+    const known = agents.find(agent_id)
+    if (known?.record.command_id === command_id) return known
+    if (known)
+      throw new CommandFailure('agent_exists', `This machine already has an agent ${agent_id}.`, {
+        path: 'agent_id',
+      })
+    const runtime = runtimeOf(runtimes, spec.runtime)
+    const path = await program(spec.runtime)
+    checkCwd(spec.cwd)
+    checkKept(agents.size)
+    checkAgentLimit(agents, maxAgents)
+    // No other code runs from here until the agent is in the list, so a second start in this session sees it.
+    if (spec.session && !spec.session.fork) {
+      sessions.check(spec.session.resume)
+      sessions.checkElsewhere(runtime, spec.session.resume, spec)
+    }
+    const launched = this.#create(command, runtime, path)
+    // Return a queued agent at once, so that a stop can reach it.
+    if (agents.find(agent_id)?.launching.queuedSince === undefined) await launched
+    else launched.catch(() => {})
+    return agents.get(agent_id)
+  }
+
+  /** Resolves when the new agent is launched. On a failure, deletes it, since the server learns that it failed. */
+  async #create(
+    { agent_id, command_id, spec }: CommandOf<'agent:start'>,
+    runtime: RuntimeAdapter,
+    program: string,
+  ) {
+    const { dir, clock, launches, open, discard } = this.#options
+    const created_at = isoTime(clock.now())
+    const record: SpecRecord = { version: 1, agent_id, command_id, created_at, spec }
+    const run = firstRun(record, program)
+    const folder = makeFolder(dir, record, run, (made) => void discard(made))
+    try {
+      await launches.add(open({ folder, record, run, runtime }))
+    } catch (error) {
+      // Otherwise, the next daemon would launch it.
+      if (!existsSync(folder.claim(run.run))) await this.#withdraw(folder.dir, agent_id)
+      throw error
+    }
+  }
+
+  async #withdraw(dir: string, agentId: string) {
+    const { agents, logger, remove, discard } = this.#options
+    const agent = agents.find(agentId)
+    try {
+      await (agent ? remove(agent) : discard(dir))
+    } catch (error) {
+      logger.error({ agent_id: agentId, err: error }, 'cannot remove the failed agent')
+    }
+  }
+}

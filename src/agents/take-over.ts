@@ -1,0 +1,45 @@
+import type { Logger } from '../platform/log.ts'
+import type { Agent } from './agent.ts'
+import type { Endings } from './endings.ts'
+import { checkProcesses, type StopOptions } from './process/end.ts'
+import { isLaunched } from './process/launch.ts'
+import type { LaunchQueue } from './process/launch-queue.ts'
+import { isUnexplained, recall } from './process/recall.ts'
+
+export interface TakeOverOptions {
+  logger: Logger
+  launches: LaunchQueue
+  endings: Endings
+  /** Returns the current time (ISO 8601). */
+  now(): string
+  stop(agent: Agent, options: StopOptions): Promise<void>
+}
+
+/** Takes over an agent of an earlier daemon, running or ended, and finishes what that daemon began. */
+export function takeOver(agent: Agent, { logger, launches, endings, now, stop }: TakeOverOptions): void {
+  const { hasRunEnded } = agent
+  // Must be first: the greeting contains the journal's end, and a server discards bytes after that offset.
+  while (agent.catchUp());
+  agent.onCaughtUp()
+  if (!agent.hasRunEnded && !isLaunched(agent)) {
+    launches.add(agent).catch(() => {})
+    return
+  }
+  checkProcesses(agent)
+  if (agent.hasEnded) {
+    if (!hasRunEnded && isUnexplained(agent)) endings.expect(agent)
+    // The daemon that saw the agent end may have died before it swept.
+    endings.onEnded(agent)
+    return
+  }
+  logger.info({ agent_id: agent.id, pid: agent.process?.agent.pid }, 'agent taken over')
+  endings.expect(agent)
+  if (!agent.isReady) void launches.watch(agent)
+  // The daemon that was stopping the agent died before the agent ended.
+  const { stopping } = agent.snapshot
+  const commandId = `taken-over-${now()}`
+  const stopped = agent.run.recall
+    ? recall(agent, agent.run.recall.why, { commandId })
+    : stopping && stop(agent, { commandId, cause: stopping })
+  stopped?.catch((err) => logger.error({ agent_id: agent.id, err }, 'agent not stopped'))
+}
