@@ -60,10 +60,13 @@ const text: Schema = { type: 'string' }
 const whole: Schema = { type: 'integer', minimum: 0 }
 const yes: Schema = { type: 'string', enum: ['true', 'false'] }
 
+/** Routes that continue after an event. */
+const AGENT_EVENTS = /:agent_id\/(events|stream)$/
+
 /** Query parameters, by the routes that have them. */
 const QUERIES: [routes: RegExp, parameters: Record<string, Schema>][] = [
   [/ \/api\/agents\/:agent_id/, { machine_id: text }],
-  [/\/(events|stream)$/, { after: text }],
+  [AGENT_EVENTS, { after: text }],
   [/\/events$/, { limit: whole }],
   [/\/audit$/, { after: whole, limit: whole, by: text, action: text, machine_id: text }],
   [/\/audit$/, { agent_id: text, target: text, outcome: text }],
@@ -161,7 +164,7 @@ function operation(name: string, route: Route, known: Record<string, Schema>, ab
     ...Object.entries(Object.assign({}, ...queries) as Record<string, Schema>).map(([of, schema]) =>
       parameter('query')(of, schema),
     ),
-    ...(/\/(events|stream)$/.test(name) ? [parameter('header')('Last-Event-ID', text)] : []),
+    ...(AGENT_EVENTS.test(name) ? [parameter('header')('Last-Event-ID', text)] : []),
   ]
   const body = bodyOf(name, route, known)
   return {

@@ -1,4 +1,5 @@
 import { reasonOf, UserError } from '../platform/errors.ts'
+import { EXIT } from '../platform/exit-codes.ts'
 import { readPem } from '../platform/read-at-most.ts'
 import { faultsOfFile } from './ownership-policy.ts'
 import { findSetting, readSources } from './sources.ts'
@@ -15,7 +16,7 @@ export async function hubAuthority(url: string, env: NodeJS.ProcessEnv): Promise
   try {
     const { file } = await readSources({}, env)
     if (!file || file.faults.length > 0) return undefined
-    const sources = { flags: {}, env: {}, file }
+    const sources = { flags: {}, env, file }
     const server = findSetting('server_url', sources)?.value
     const authority = findSetting('ca_file', sources)?.value
     if (server === undefined || authority === undefined || faultsOfFile(authority).length > 0)
@@ -35,7 +36,7 @@ function readNamed(env: NodeJS.ProcessEnv): string {
     throw new UserError(
       'ca_unreadable',
       `FOMULAR_CA_FILE: ${env.FOMULAR_CA_FILE} cannot be read: ${reasonOf(error)}`,
-      { remedy: 'Name a file that this user can read.', exitCode: 2 },
+      { remedy: 'Name a file that this user can read.', exitCode: EXIT.usage },
     )
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { join } from 'node:path'
@@ -55,14 +55,17 @@ test('a TLS certificate from an unknown authority is refused until the authority
   assert.match(list.out, /for \d+ s/)
 
   // The authority in the settings is for the daemon's own server.
-  const settings = (name: string, server: string) => {
+  copyFileSync(tls.authority, join(stage.env.HOME!, 'ca.pem'))
+  const settings = (name: string, server: string, mode = 0o600) => {
     const config = join(stage.dir, name)
-    writeFileSync(config, `server_url = "${server}"\nca_file = "${tls.authority}"\n`)
+    writeFileSync(config, `server_url = "${server}"\nca_file = "~/ca.pem"\n`)
+    chmodSync(config, mode)
     return { ...hub, FOMULAR_CONFIG: config }
   }
   for (const [env, code] of [
     [settings('own.toml', url), 0],
     [settings('other.toml', 'wss://os.example.test'), 1],
+    [settings('open.toml', url, 0o666), 1],
     [{ ...hub, FOMULAR_CA_FILE: tls.authority }, 0],
     [{ ...hub, FOMULAR_CA_FILE: '/nowhere' }, 2],
   ] as const) {
