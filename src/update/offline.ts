@@ -3,7 +3,7 @@ import { ensurePrivateDir } from '../platform/files.ts'
 import type { Stage } from './failure.ts'
 import { prepare } from './fetch/prepare.ts'
 import { readRecord, type UpdateResult, writeRecord } from './record.ts'
-import { isOnTrial, keepNext, putBack, tidy } from './switch/place.ts'
+import { hasStandIn, keepNext, putBack, tidy } from './switch/place.ts'
 import { type Target, targetAt } from './switch/target.ts'
 import type { UpdatesOptions } from './updates.ts'
 
@@ -30,7 +30,7 @@ export async function updateOffline(options: OfflineOptions): Promise<UpdateResu
   ensurePrivateDir(stateDir)
   const before = readRecord(stateDir)
   // Its daemon no longer exists, so nothing will confirm it.
-  if (before?.trial && isOnTrial(before.trial)) putBack(before.trial)
+  if (before?.trial && hasStandIn(before.trial)) putBack(before.trial)
   const { runner, argv, env } = started
   const [command] = argv
   const { program, target } = targetAt(command, env)

@@ -27,7 +27,7 @@ import {
 } from './record.ts'
 import { confirm } from './switch/confirmed.ts'
 import { ended, interrupted } from './switch/guard.ts'
-import { isOnTrial, keepNext, putBack, putOnTrial, tidy, tidyBack } from './switch/place.ts'
+import { hasStandIn, keepNext, putBack, putStandIn, tidy, tidyBack } from './switch/place.ts'
 import { type Target, targetAt } from './switch/target.ts'
 import { standIn, startText } from './switch/trial.ts'
 
@@ -84,12 +84,12 @@ export class Updates {
     const isNext = running === record.to
     if (outcome === 'failed' && trial && isNext) {
       // A guard gave this version up while it was starting.
-      if (isOnTrial(trial)) putBack(trial)
+      if (hasStandIn(trial)) putBack(trial)
       return restart(trial.previous_entry)
     }
     if (outcome) return this.#settle(record)
-    if (trial && isNext) return isOnTrial(trial) ? this.#try(record, trial) : this.#succeed(record)
-    if (trial && isOnTrial(trial)) {
+    if (trial && isNext) return hasStandIn(trial) ? this.#try(record, trial) : this.#succeed(record)
+    if (trial && hasStandIn(trial)) {
       const failure = startsOf(this.#options.stateDir) > 0 ? ended(record) : interrupted(record)
       return this.#fail(record, failure)
     }
@@ -178,7 +178,7 @@ export class Updates {
     if (!this.#confirm || !record?.trial) return
     this.#endTrial()
     // A guard has given this version up in the meantime.
-    if (!isOnTrial(record.trial)) return this.#options.restart(record.trial.previous_entry)
+    if (!hasStandIn(record.trial)) return this.#options.restart(record.trial.previous_entry)
     this.#succeed(record)
   }
 
@@ -256,7 +256,7 @@ export class Updates {
       return undefined
     } catch (error) {
       const { trial } = this.#record ?? {}
-      if (trial && isOnTrial(trial)) putBack(trial)
+      if (trial && hasStandIn(trial)) putBack(trial)
       throw error
     } finally {
       prepared.unlock()
@@ -279,7 +279,7 @@ export class Updates {
     this.#progress('switch', prepared.resolved)
     rmSync(startsPath(stateDir), { force: true })
     writeAtomic(startPath(stateDir), startText(args, started.env), { durable: true })
-    putOnTrial(trial, standIn(trial, stateDir, EXECUTABLE))
+    putStandIn(trial, standIn(trial, stateDir, EXECUTABLE))
   }
 
   /** This process is a version on trial. */
@@ -308,7 +308,7 @@ export class Updates {
 
   #succeed(record: UpdateRecord) {
     const { trial } = record
-    if (trial && isOnTrial(trial)) keepNext(trial)
+    if (trial && hasStandIn(trial)) keepNext(trial)
     kept()
     // A daemon accepts orders only from a server that has welcomed it.
     this.#remember(record.from, { welcomed: record.origin === 'server', program: trial?.previous })
@@ -322,7 +322,7 @@ export class Updates {
     const { logger } = this.#options
     logger.error({ from: record.from, to: record.to, error }, 'update failed')
     this.#writeAnyway(failedRecord(record, error, this.#now()))
-    if (record.trial && isOnTrial(record.trial)) putBack(record.trial)
+    if (record.trial && hasStandIn(record.trial)) putBack(record.trial)
     if (settle) this.#settle(this.#record!, tell)
   }
 
@@ -331,7 +331,7 @@ export class Updates {
     const { logger, onSettled } = this.#options
     const { trial, command_id, origin, error } = record
     try {
-      if (trial && !isOnTrial(trial)) (record.outcome === 'succeeded' ? tidy : tidyBack)(trial)
+      if (trial && !hasStandIn(trial)) (record.outcome === 'succeeded' ? tidy : tidyBack)(trial)
     } catch (problem) {
       // The next update cleans up.
       logger.warn({ err: problem }, 'failed to clean up after the update')

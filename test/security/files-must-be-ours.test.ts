@@ -27,7 +27,7 @@ import { VERSION } from '../../src/platform/version.ts'
 import { UpdateFailure } from '../../src/update/failure.ts'
 import { peekRecord, writeRecord } from '../../src/update/record.ts'
 import { checkPlace } from '../../src/update/switch/handover.ts'
-import { putOnTrial } from '../../src/update/switch/place.ts'
+import { putStandIn } from '../../src/update/switch/place.ts'
 import { standIn } from '../../src/update/switch/trial.ts'
 import { asUser } from '../support/as-user.ts'
 import { certificates } from '../support/certificates.ts'
@@ -251,7 +251,7 @@ function putOnTrialIn(state: string, dir: string) {
   }
   mkdirSync(trial.next, { recursive: true })
   for (const path of [join(trial.next, trial.program), trial.previous]) writeFileSync(path, '')
-  putOnTrial(trial, standIn(trial, state, false))
+  putStandIn(trial, standIn(trial, state, false))
   const record = {
     version: 1 as const,
     command_id: 'an-update',

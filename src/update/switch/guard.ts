@@ -7,7 +7,7 @@ import { VERSION } from '../../platform/version.ts'
 import type { CommandError } from '../../protocol/index.ts'
 import { UpdateFailure } from '../failure.ts'
 import { failedRecord, peekRecord, type UpdateRecord, writeRecord } from '../record.ts'
-import { isOnTrial, putBack } from './place.ts'
+import { hasStandIn, putBack } from './place.ts'
 
 const POLL_MS = 100
 /**
@@ -39,8 +39,8 @@ export async function guard({ stateDir, lockPath, pid, supervised, relaunch }: G
   // A daemon also ends if it finds another one running. Then watch the other one.
   const running = () => (daemon && isAlive(daemon) ? daemon : lockHolder(lockPath))
   const late = () => systemClock.monotonic() > deadline
-  while (isOnTrial(trial) && running() && !late()) await sleep(POLL_MS)
-  if (!isOnTrial(trial)) return
+  while (hasStandIn(trial) && running() && !late()) await sleep(POLL_MS)
+  if (!hasStandIn(trial)) return
   const hung = running()
   note(stateDir, record, hung ? hangs(record, trial.confirm_ms) : ended(record))
   putBack(trial)

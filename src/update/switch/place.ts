@@ -62,7 +62,7 @@ export function currentVersion(root: string): string | undefined {
  * Puts the stand-in in the program's place, with one rename. From then on, starting the daemon runs
  * the next version, and every other command still runs the previous one.
  */
-export function putOnTrial(trial: Trial, standIn: string) {
+export function putStandIn(trial: Trial, standIn: string) {
   const { layout, root, program } = trial
   if (layout === 'package') return replaceFile(join(root, program), standIn)
   const dir = join(root, 'versions', trialName(trial))
@@ -92,8 +92,8 @@ export function putBack({ layout, root, program, previous, restore }: Place & Om
   rmSync(join(root, 'current'), { force: true })
 }
 
-/** Reports whether starting the daemon now would run the next version on trial. */
-export const isOnTrial = (trial: Trial): boolean => standInAt(installedProgram(trial))?.id === trial.id
+/** Reports whether the program's place holds the stand-in of this trial. */
+export const hasStandIn = (trial: Trial): boolean => standInAt(installedProgram(trial))?.id === trial.id
 
 /** Finishes an update: replaces the rest of the package, and removes files that are no longer needed. */
 export function tidy({
