@@ -2,17 +2,17 @@ import type { UpdateConfig } from '../config/update-config.ts'
 import { ensurePrivateDir } from '../platform/files.ts'
 import type { Stage } from './failure.ts'
 import { prepare } from './fetch/prepare.ts'
+import type { Started } from './options.ts'
 import { readRecord, type UpdateResult, writeRecord } from './record.ts'
 import { hasStandIn, keepNext, putBack, tidy } from './switch/place.ts'
 import { type Target, targetAt } from './switch/target.ts'
-import type { UpdatesOptions } from './updates.ts'
 
 export interface OfflineOptions {
   stateDir: string
   /** Version of this program. */
   running: string
   policy: UpdateConfig
-  started: UpdatesOptions['started']
+  started: Started
   requested: string
   allowDowngrade: boolean
   signal: AbortSignal

@@ -70,6 +70,32 @@ export const UpdateRecord = z.object({
 })
 export type UpdateRecord = z.infer<typeof UpdateRecord>
 
+/**
+ * Returns the record of an update that begins.
+ * @param before record of the last update, which may have been an earlier attempt at this one
+ */
+export function newRecord(
+  { command_id, origin, requested }: Pick<UpdateRecord, 'command_id' | 'origin' | 'requested'>,
+  { running, supervised, at }: { running: string; supervised: boolean; at: string },
+  before: UpdateRecord | undefined,
+): UpdateRecord {
+  const again = before?.command_id === command_id ? before : undefined
+  return {
+    version: 1,
+    command_id,
+    origin,
+    requested,
+    from: running,
+    stage: 'resolve',
+    attempts: (again?.attempts ?? 0) + 1,
+    started_at: again?.started_at ?? at,
+    restart_strategy: supervised ? 'supervisor_required' : 'self',
+    settled: false,
+    ...(before?.handover && { handover: before.handover }),
+    bad_versions: before?.bad_versions ?? [],
+  }
+}
+
 /** Returns the record for others to see, without the paths and arguments of its trial. */
 export function publicRecord({ trial: _, version: _version, ...record }: UpdateRecord) {
   return record

@@ -1,0 +1,49 @@
+import { phaseOf } from './phase-of.ts'
+import type { UpdateRecord } from './record.ts'
+import type { World } from './world.ts'
+
+/** Maximum number of attempts at one update. If the daemon ends during an update, the next one retries. */
+const MAX_ATTEMPTS = 3
+
+/**
+ * wait               nothing has changed yet; the server repeats a command that got no result
+ * try                this process is the version on trial
+ * succeed            record the success, then settle
+ * fail_interrupted   the new version was not started: record that, put the previous version back, then settle
+ * fail_crashed       the new version did not last: the same
+ * go_back            put the previous version back, and restart with it
+ * settle             clean up, and report the recorded outcome
+ * clear              remove the last files of an update that is settled
+ */
+export type Action =
+  | 'wait'
+  | 'try'
+  | 'succeed'
+  | 'fail_interrupted'
+  | 'fail_crashed'
+  | 'go_back'
+  | 'settle'
+  | 'clear'
+
+/** Returns how a daemon that starts continues the update that an earlier process began. */
+export function nextStep(record: UpdateRecord, world: World): Action {
+  const { settled, outcome, origin, attempts, to } = record
+  const isNext = world.running === to
+  if (settled) return 'clear'
+  switch (phaseOf(record, world)) {
+    case 'fetching':
+      return origin === 'server' && attempts < MAX_ATTEMPTS ? 'wait' : 'fail_interrupted'
+    case 'staged':
+      return 'fail_interrupted'
+    case 'on_trial':
+      return isNext ? 'try' : 'fail_crashed'
+    case 'confirmed':
+      return outcome ? 'settle' : 'succeed'
+    case 'reverting':
+      return isNext ? 'go_back' : 'settle'
+    case 'reverted':
+      return outcome ? 'settle' : 'fail_crashed'
+    case 'failed':
+      return 'settle'
+  }
+}

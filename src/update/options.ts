@@ -1,0 +1,39 @@
+import type { UpdateConfig } from '../config/update-config.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/log.ts'
+import type { CommandResult } from '../protocol/index.ts'
+import type { Stage } from './failure.ts'
+import type { UpdateRecord } from './record.ts'
+
+export interface UpdateRequest {
+  command_id: string
+  /** A version or a dist-tag. */
+  requested: string
+  allow_downgrade: boolean
+  origin: UpdateRecord['origin']
+}
+
+/** Command line of a process (the runtime, the program, and its arguments) and its environment. */
+export interface Started {
+  runner: readonly string[]
+  argv: readonly [string, ...string[]]
+  env: NodeJS.ProcessEnv
+}
+
+export interface UpdatesOptions {
+  stateDir: string
+  /** Version of this program. */
+  running: string
+  policy: UpdateConfig
+  /** How this process was started. */
+  started: Started
+  supervised: boolean
+  clock: Clock
+  logger: Logger
+  onProgress(commandId: string, stage: Stage, message?: string): void
+  onChange(record: UpdateRecord): void
+  /** Reports the result of an update that an earlier process began. */
+  onSettled(result: CommandResult): void
+  /** Ends this daemon, so that the program at `entry` starts in its place. */
+  restart(entry: string): void
+}

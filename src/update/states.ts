@@ -1,0 +1,155 @@
+/**
+ * The life of an update. It spans several processes, so its phase is not stored: every process derives it from
+ * `update.json` and the installation (`phaseOf`). A crash therefore leads to the same place as a restart.
+ *
+ * fetching: the version is resolved, downloaded, verified, unpacked, and proven. The installed program is
+ * unchanged; all new files are in folders of their own. `update.json` names each stage before it begins. Ends
+ * with the switch, with an error, or at once if the version is installed already. After a crash, the next
+ * daemon waits for the server to repeat its command, three times at most; any other update has failed. The
+ * next update removes the files.
+ *
+ * staged: the next start of this daemon runs the new version. A stand-in is in the program's place: every other
+ * command, and every other daemon of the installation, still runs the previous version. `update.json` has the
+ * trial, which suffices to go forward and back; `update.start` identifies this daemon. Ends with that start.
+ * A crash makes no difference: the start follows when a supervisor or a person makes it. A start of the previous
+ * version by another path ends the update, and puts its own program back.
+ *
+ * on_trial: a daemon of the new version runs, and a guard of the previous version watches it. `update.starts`
+ * has one byte for each start. Ends with the server's welcome, or with a refusal, the time limit, a stop, or
+ * the guard's intervention. After a crash of the daemon, the guard puts the previous version back and starts
+ * it. After a crash of the machine, the new version gets a second start; the third start runs the previous
+ * version, which ends the trial.
+ *
+ * confirmed: the new version is in the program's place, by one rename, and runs. Left to do: record the success,
+ * replace the rest of the package, remove old versions, report. After a crash, the next daemon continues with
+ * whatever is missing: a new version without a stand-in proves that the rename was made.
+ *
+ * reverting: the update is given up. `update.json` has the reason, written before anything is undone, because
+ * an undone trial without a record would look like a success. The stand-in is still in the program's place, or
+ * the new version still runs. Ends with the previous version in its place, and running. After a crash, the
+ * version that starts next continues.
+ *
+ * reverted: the previous version is in its place, and runs. Left to do: record the reason if a full disk has
+ * prevented it, remove the new version, report. After a crash, the next daemon does it.
+ *
+ * failed: an error ended the update before the switch. Nothing has changed; the report is left.
+ *
+ * Confirmed, reverted, and failed updates end with `settled` in `update.json`: nothing is left to do.
+ */
+export type Phase = 'fetching' | 'staged' | 'on_trial' | 'confirmed' | 'reverting' | 'reverted' | 'failed'
+
+/**
+ * present        the resolved version was installed already, and runs without a trial
+ * switched       the stand-in is in the program's place
+ * started        a daemon runs the new version
+ * welcomed       the server has welcomed the new version
+ * refused        the server has refused the new version
+ * timed_out      the server has not welcomed the new version within the time limit
+ * stopped        the daemon has been stopped for good
+ * guard_gave_up  the guard has put the previous version back
+ * broken         an error has ended the update
+ * restored       the previous version is in its place, and runs
+ */
+export type Stimulus =
+  | 'present'
+  | 'switched'
+  | 'started'
+  | 'welcomed'
+  | 'refused'
+  | 'timed_out'
+  | 'stopped'
+  | 'guard_gave_up'
+  | 'broken'
+  | 'restored'
+
+const next: Record<Phase, Record<Stimulus, Phase>> = {
+  fetching: {
+    present: 'confirmed',
+    switched: 'staged',
+    started: 'fetching',
+    welcomed: 'fetching',
+    refused: 'fetching',
+    timed_out: 'fetching',
+    stopped: 'fetching',
+    guard_gave_up: 'fetching',
+    broken: 'failed',
+    restored: 'fetching',
+  },
+  staged: {
+    present: 'confirmed',
+    switched: 'staged',
+    started: 'on_trial',
+    welcomed: 'staged',
+    refused: 'staged',
+    timed_out: 'staged',
+    stopped: 'staged',
+    guard_gave_up: 'staged',
+    broken: 'reverting',
+    restored: 'staged',
+  },
+  on_trial: {
+    present: 'on_trial',
+    switched: 'on_trial',
+    started: 'on_trial',
+    welcomed: 'confirmed',
+    refused: 'reverting',
+    timed_out: 'reverting',
+    stopped: 'reverting',
+    guard_gave_up: 'reverting',
+    broken: 'reverting',
+    restored: 'on_trial',
+  },
+  confirmed: {
+    present: 'confirmed',
+    switched: 'confirmed',
+    started: 'confirmed',
+    welcomed: 'confirmed',
+    refused: 'confirmed',
+    timed_out: 'confirmed',
+    stopped: 'confirmed',
+    guard_gave_up: 'confirmed',
+    broken: 'confirmed',
+    restored: 'confirmed',
+  },
+  reverting: {
+    present: 'reverting',
+    switched: 'reverting',
+    started: 'reverting',
+    welcomed: 'reverting',
+    refused: 'reverting',
+    timed_out: 'reverting',
+    stopped: 'reverting',
+    guard_gave_up: 'reverting',
+    broken: 'reverting',
+    restored: 'reverted',
+  },
+  reverted: {
+    present: 'reverted',
+    switched: 'reverted',
+    started: 'reverted',
+    welcomed: 'reverted',
+    refused: 'reverted',
+    timed_out: 'reverted',
+    stopped: 'reverted',
+    guard_gave_up: 'reverted',
+    broken: 'reverted',
+    restored: 'reverted',
+  },
+  failed: {
+    present: 'failed',
+    switched: 'failed',
+    started: 'failed',
+    welcomed: 'failed',
+    refused: 'failed',
+    timed_out: 'failed',
+    stopped: 'failed',
+    guard_gave_up: 'failed',
+    broken: 'failed',
+    restored: 'failed',
+  },
+}
+
+export const step = (phase: Phase, stimulus: Stimulus): Phase => next[phase][stimulus]
+
+/** Reports whether an update's outcome is certain, so that another update may begin. */
+export const isOver = (phase: Phase) => phase === 'confirmed' || phase === 'reverted' || phase === 'failed'

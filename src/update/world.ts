@@ -1,0 +1,19 @@
+import { startsOf, type UpdateRecord } from './record.ts'
+import { hasStandIn } from './switch/place.ts'
+
+/** What a process finds besides the record of the last update. */
+export interface World {
+  /** Version of this program. */
+  running: string
+  /** True if the stand-in of the record's trial is in the program's place. */
+  hasStandIn: boolean
+  /** Number of starts of the version on trial. */
+  starts: number
+}
+
+/** Looks at the installation and the state folder. */
+export const worldOf = (stateDir: string, running: string, { trial }: UpdateRecord): World => ({
+  running,
+  hasStandIn: trial !== undefined && hasStandIn(trial),
+  starts: startsOf(stateDir),
+})

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { type Action, nextStep } from '../../../src/update/next-step.ts'
+import { phaseOf } from '../../../src/update/phase-of.ts'
+import type { Trial, UpdateRecord } from '../../../src/update/record.ts'
+import type { World } from '../../../src/update/world.ts'
+
+const OLD = '1.0.0'
+const NEW = '2.0.0'
+const trial: Trial = {
+  id: 'a-trial',
+  layout: 'package',
+  root: '/installed',
+  program: 'program.js',
+  next: '/installed/.update/2.0.0',
+  previous: '/installed/.update/previous/program.js',
+  entry: '/installed/program.js',
+  previous_entry: '/installed/program.js',
+  args: [],
+  confirm_ms: 1000,
+}
+const stages = ['resolve', 'download', 'verify', 'stage', 'prove', 'switch', 'relaunch', 'confirm'] as const
+const origins = ['server', 'local', 'refusal', 'schedule'] as const
+
+interface Situation {
+  record: UpdateRecord
+  world: World
+}
+
+/** Every record with every world, up to values that make no difference. */
+function* situations(): Generator<Situation> {
+  for (const settled of [false, true])
+    for (const outcome of [undefined, 'succeeded', 'failed'] as const)
+      for (const planned of [undefined, trial])
+        for (const stage of stages)
+          for (const origin of origins)
+            for (const attempts of [1, 2, 3, 4])
+              for (const to of [undefined, OLD, NEW])
+                // A stand-in belongs to a trial.
+                for (const running of [OLD, NEW])
+                  for (const starts of [0, 1, 2, 3])
+                    for (const hasStandIn of planned ? [false, true] : [false])
+                      yield {
+                        record: {
+                          version: 1,
+                          command_id: 'an-update',
+                          origin,
+                          requested: 'latest',
+                          from: OLD,
+                          stage,
+                          attempts,
+                          started_at: '2026-01-01T00:00:00Z',
+                          restart_strategy: 'self',
+                          settled,
+                          bad_versions: [],
+                          ...(outcome && { outcome }),
+                          ...(planned && { trial: planned }),
+                          ...(to !== undefined && { to }),
+                        },
+                        world: { running, hasStandIn, starts },
+                      }
+}
+
+/** Checks a statement for every situation, and that some situations are of its kind. */
+function always(
+  applies: (situation: Situation) => unknown,
+  holds: (action: Action, situation: Situation) => unknown,
+) {
+  let checked = 0
+  for (const situation of situations()) {
+    if (!applies(situation)) continue
+    checked++
+    const action = nextStep(situation.record, situation.world)
+    assert.ok(holds(action, situation), `${action}: ${JSON.stringify(situation)}`)
+  }
+  assert.ok(checked > 0)
+}
+
+const isNext = ({ record, world }: Situation) => world.running === record.to
+const isGivenUp = ({ record }: Situation) => record.outcome === 'failed' && record.trial !== undefined
+const isSwitched = ({ record }: Situation) => record.stage === 'relaunch' || record.stage === 'confirm'
+const fails = (action: Action) => action === 'fail_interrupted' || action === 'fail_crashed'
+
+describe('a daemon that finds the record of an update', () => {
+  test('only clears up after a settled one', () => {
+    always(
+      ({ record }) => record.settled,
+      (action) => action === 'clear',
+    )
+    always(
+      ({ record }) => !record.settled,
+      (action) => action !== 'clear',
+    )
+  })
+
+  test('never decides again what is decided', () =>
+    always(
+      ({ record }) => record.outcome && !record.settled,
+      (action) => ['settle', 'go_back'].includes(action),
+    ))
+
+  test('goes back only from a version that was given up, and always from such a version', () =>
+    always(
+      ({ record }) => !record.settled,
+      (action, situation) => (action === 'go_back') === (isGivenUp(situation) && isNext(situation)),
+    ))
+
+  test('tries a version only behind its stand-in, and never twice as another version', () =>
+    always(
+      ({ record }) => !record.settled && !record.outcome,
+      (action, situation) => (action === 'try') === (situation.world.hasStandIn && isNext(situation)),
+    ))
+
+  test('reports a success only as the new version, and never behind a stand-in', () =>
+    always(
+      (situation) => nextStep(situation.record, situation.world) === 'succeed',
+      (_, situation) =>
+        isNext(situation) &&
+        !situation.world.hasStandIn &&
+        (situation.record.trial !== undefined || isSwitched(situation)),
+    ))
+
+  test('ends a trial as the previous version: crashed if the new version was started, else interrupted', () =>
+    always(
+      (situation) =>
+        !situation.record.settled &&
+        !situation.record.outcome &&
+        situation.world.hasStandIn &&
+        !isNext(situation),
+      (action, { world }) => action === (world.starts > 0 ? 'fail_crashed' : 'fail_interrupted'),
+    ))
+
+  test('takes a stand-in that is gone after the restart for a rollback by the guard', () =>
+    always(
+      (situation) => {
+        const { settled, outcome, trial: planned } = situation.record
+        const undone = planned && !situation.world.hasStandIn && isSwitched(situation)
+        return !settled && !outcome && undone && !isNext(situation)
+      },
+      (action) => action === 'fail_crashed',
+    ))
+
+  test('waits for a repeated command only as long as nothing has changed, three attempts at most', () =>
+    always(
+      ({ record }) => !record.settled && !record.outcome,
+      (action, situation) => {
+        const { record, world } = situation
+        const changed = world.hasStandIn || isSwitched(situation) || (record.trial && isNext(situation))
+        const repeats = !changed && record.origin === 'server' && record.attempts < 3
+        return (action === 'wait') === repeats && (changed || repeats || fails(action))
+      },
+    ))
+
+  test('finds each update in one phase, whose outcome is the recorded one', () => {
+    for (const { record, world } of situations()) {
+      const phase = phaseOf(record, world)
+      if (record.outcome === 'succeeded') assert.equal(phase, 'confirmed')
+      else if (record.outcome === 'failed') assert.match(phase, /^(failed|reverting|reverted)$/)
+      else assert.match(phase, /^(fetching|staged|on_trial|confirmed|reverted)$/)
+    }
+  })
+})
