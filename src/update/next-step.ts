@@ -12,6 +12,7 @@ const MAX_ATTEMPTS = 3
  * fail_interrupted   the new version was not started: record that, put the previous version back, then settle
  * fail_crashed       the new version did not last: the same
  * go_back            put the previous version back, and restart with it
+ * finish_reverting   put the previous version back, then settle
  * settle             clean up, and report the recorded outcome
  * clear              remove the last files of an update that is settled
  */
@@ -22,6 +23,7 @@ export type Action =
   | 'fail_interrupted'
   | 'fail_crashed'
   | 'go_back'
+  | 'finish_reverting'
   | 'settle'
   | 'clear'
 
@@ -40,7 +42,7 @@ export function nextStep(record: UpdateRecord, world: World): Action {
     case 'confirmed':
       return outcome ? 'settle' : 'succeed'
     case 'reverting':
-      return isNext ? 'go_back' : 'settle'
+      return isNext ? 'go_back' : 'finish_reverting'
     case 'reverted':
       return outcome ? 'settle' : 'fail_crashed'
     case 'failed':

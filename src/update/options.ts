@@ -25,7 +25,7 @@ export interface UpdatesOptions {
   /** Version of this program. */
   running: string
   policy: UpdateConfig
-  /** How this process was started. */
+  /** Command line and environment of this process. */
   started: Started
   supervised: boolean
   clock: Clock

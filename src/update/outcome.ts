@@ -54,6 +54,12 @@ export class Outcome {
     if (trial && hasStandIn(trial)) putBack(trial)
   }
 
+  /** Puts the previous version back after a failure that is recorded already, and settles the update. */
+  finishReverting() {
+    this.putBack()
+    this.settle()
+  }
+
   /** Cleans up, and reports the result. */
   settle({ tell = true } = {}) {
     const { record } = this.#keeper

@@ -21,8 +21,8 @@
  * version, which ends the trial.
  *
  * confirmed: the new version is in the program's place, by one rename, and runs. Left to do: record the success,
- * replace the rest of the package, remove old versions, report. After a crash, the next daemon continues with
- * whatever is missing: a new version without a stand-in proves that the rename was made.
+ * replace the rest of the package, remove old versions, report. After a crash, the next daemon does the rest:
+ * a new version that runs without a stand-in proves that the rename was made.
  *
  * reverting: the update is given up. `update.json` has the reason, written before anything is undone, because
  * an undone trial without a record would look like a success. The stand-in is still in the program's place, or

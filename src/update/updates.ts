@@ -44,6 +44,7 @@ export class Updates {
       fail_interrupted: () => outcome.fail(interrupted(record)),
       fail_crashed: () => outcome.fail(ended(record)),
       go_back: () => this.#goBack(),
+      finish_reverting: () => outcome.finishReverting(),
       settle: () => outcome.settle(),
       clear: () => outcome.clear(),
     }

@@ -1,7 +1,7 @@
 import { startsOf, type UpdateRecord } from './record.ts'
 import { hasStandIn } from './switch/place.ts'
 
-/** What a process finds besides the record of the last update. */
+/** Facts that a process needs besides the record of the last update. */
 export interface World {
   /** Version of this program. */
   running: string

@@ -27,7 +27,10 @@ interface Situation {
   world: World
 }
 
-/** Every record with every world, up to values that make no difference. */
+/**
+ * Every record with every world, up to values that make no difference. Only the stand-in of a recorded trial
+ * counts.
+ */
 function* situations(): Generator<Situation> {
   for (const settled of [false, true])
     for (const outcome of [undefined, 'succeeded', 'failed'] as const)
@@ -36,7 +39,6 @@ function* situations(): Generator<Situation> {
           for (const origin of origins)
             for (const attempts of [1, 2, 3, 4])
               for (const to of [undefined, OLD, NEW])
-                // A stand-in belongs to a trial.
                 for (const running of [OLD, NEW])
                   for (const starts of [0, 1, 2, 3])
                     for (const hasStandIn of planned ? [false, true] : [false])
@@ -93,16 +95,22 @@ describe('a daemon that finds the record of an update', () => {
     )
   })
 
-  test('never decides again what is decided', () =>
+  test('keeps to a recorded outcome', () =>
     always(
       ({ record }) => record.outcome && !record.settled,
-      (action) => ['settle', 'go_back'].includes(action),
+      (action) => ['settle', 'go_back', 'finish_reverting'].includes(action),
     ))
 
   test('goes back only from a version that was given up, and always from such a version', () =>
     always(
       ({ record }) => !record.settled,
       (action, situation) => (action === 'go_back') === (isGivenUp(situation) && isNext(situation)),
+    ))
+
+  test('leaves no stand-in in place once the update has failed', () =>
+    always(
+      (situation) => !situation.record.settled && isGivenUp(situation) && situation.world.hasStandIn,
+      (action) => action === 'go_back' || action === 'finish_reverting',
     ))
 
   test('tries a version only behind its stand-in, and never twice as another version', () =>

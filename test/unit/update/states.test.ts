@@ -66,7 +66,7 @@ test('only a start begins a trial, and only a welcome or an installed version co
   )
 })
 
-test('an update that is over stays as it is, and every other update can end', () => {
+test('an update that is over stays unchanged, and every other update can end', () => {
   for (const { from, to } of moves) if (isOver(from)) assert.equal(to, from)
   for (const phase of phases.filter((each) => !isOver(each)))
     assert.ok([...following(phase)].some(isOver), phase)
