@@ -570,7 +570,7 @@ test("root's group counts as this user if no other member can log in", (t) => {
   const file = join(dir, 'config.toml')
   writeFileSync(file, '')
   chmodSync(file, 0o660)
-  const look = `import { faultsOf } from 'SRC/platform/ours.ts'; console.log(faultsOf(${JSON.stringify(file)}).length)`
+  const look = `import { faultsOf } from 'SRC/platform/ownership.ts'; console.log(faultsOf(${JSON.stringify(file)}).length)`
   const ROOT = 'root:x:0:0::/root:/bin/sh'
   const faults = (passwd: string[], members = '', ids = { uid: 0, gid: 0 }) => {
     writeFileSync(join(dir, 'passwd'), `${[ROOT, ...passwd].join('\n')}\n`)
@@ -603,7 +603,7 @@ test("root's volume with root's group is accepted, as Kubernetes mounts it", (t)
   const ids = { uid: 12_345, gid: 61_234 }
   const use = `
     import { ensurePrivateDir } from 'SRC/platform/files.ts'
-    import { faultsOf } from 'SRC/platform/ours.ts'
+    import { faultsOf } from 'SRC/platform/ownership.ts'
     import { checkOwner } from 'SRC/config/server-owner.ts'
     import { keepIdentity, keptIdentity } from 'SRC/config/kept-identity.ts'
     const volume = ${JSON.stringify(volume)}
