@@ -1,4 +1,4 @@
-import { PROTOCOL, type Refuse } from '../protocol/index.ts'
+import type { Refuse } from '../protocol/index.ts'
 
 /** Delay after a refusal, in ms. It is long because a refusal rarely ends without an operator. */
 const RETRY_MS = 5 * 60_000
@@ -16,10 +16,3 @@ export function refusedRetryMs({ code, retry_after_s }: Refuse): number | undefi
   if (retry_after_s !== undefined) return boundedMs(retry_after_s)
   return code === 'busy' ? undefined : RETRY_MS
 }
-
-/** Returns the refusal that stands for a welcome in an unsupported version of the protocol. */
-export const foreignProtocol = (version: number): Refuse => ({
-  type: 'server:refuse',
-  code: 'protocol_version',
-  message: `The server chose protocol ${version}; this daemon speaks ${PROTOCOL.minimum} to ${PROTOCOL.version}.`,
-})

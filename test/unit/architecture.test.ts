@@ -23,9 +23,10 @@ const arrows: Record<string, Arrows> = {
   platform: { to: [], why: 'facts about the operating system, independent of the purpose of this program' },
   config: { to: ['platform', 'protocol'], why: 'settings are read before anything else runs' },
   agents: { to: ['platform', 'protocol'], why: 'an agent runs without a link, and without a daemon' },
-  link: { to: ['platform', 'protocol'], why: 'the connection does not know what it carries' },
+  wire: { to: ['platform', 'protocol'], why: 'either end of a connection: it belongs to no side' },
+  link: { to: ['platform', 'protocol', 'wire'], why: 'the connection does not know what it carries' },
   hub: {
-    to: ['platform', 'protocol', 'config'],
+    to: ['platform', 'protocol', 'config', 'wire'],
     why: 'a server like any other: it knows machines only through the protocol',
   },
   daemon: {

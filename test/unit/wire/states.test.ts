@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { isUp, type LinkState, type LinkStimulus, step } from '../../../src/link/states.ts'
+import { type ConnectionState, type ConnectionStimulus, isUp, step } from '../../../src/wire/states.ts'
 
-const stimuli: LinkStimulus[] = ['start', 'opened', 'welcomed', 'lost', 'drain', 'close']
-const walk = (...steps: LinkStimulus[]) => steps.reduce<LinkState>(step, 'idle')
+const stimuli: ConnectionStimulus[] = ['start', 'opened', 'welcomed', 'lost', 'drain', 'close']
+const walk = (...steps: ConnectionStimulus[]) => steps.reduce<ConnectionState>(step, 'idle')
 
 test('a link is up from the welcome until it is lost', () => {
   assert.equal(walk('start', 'opened', 'welcomed'), 'live')
@@ -21,7 +21,7 @@ test('a draining link still carries frames, and is not dialed again', () => {
 test('a closed link stays closed, and no link is up without a welcome', () => {
   fc.assert(
     fc.property(fc.array(fc.constantFrom(...stimuli)), (steps) => {
-      let state: LinkState = 'idle'
+      let state: ConnectionState = 'idle'
       let welcomed = false
       for (const stimulus of steps) {
         const before = state
@@ -34,4 +34,16 @@ test('a closed link stays closed, and no link is up without a welcome', () => {
       }
     }),
   )
+})
+
+test('a server’s connection is up from its welcome until it is closed, and never dialed', () => {
+  const accepted = (...steps: ConnectionStimulus[]) => steps.reduce<ConnectionState>(step, 'greeting')
+  assert.equal(accepted('greeted'), 'welcoming')
+  assert.ok(!isUp(accepted('greeted')))
+  assert.equal(accepted('greeted', 'greeted'), 'welcoming')
+  assert.equal(accepted('greeted', 'welcomed'), 'live')
+  for (const steps of [[], ['greeted'], ['greeted', 'welcomed']] as const) {
+    assert.equal(accepted(...steps, 'close'), 'closed')
+    assert.equal(accepted(...steps, 'close', 'greeted', 'welcomed', 'start'), 'closed')
+  }
 })

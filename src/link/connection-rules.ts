@@ -1,0 +1,20 @@
+import { CloseCode, Limits } from '../protocol/index.ts'
+import type { BreakReason, ConnectionLimits } from '../wire/connection.ts'
+import { GREETING_MS } from './socket.ts'
+
+/** Limits of the daemon's end of a connection. */
+export const LIMITS: ConnectionLimits = {
+  greetingMs: GREETING_MS,
+  busyBytes: 1024 * 1024,
+  // Only a server that keeps asking without reading the answers exceeds it.
+  bufferedBytes: 2 * Limits.frame_bytes,
+}
+
+/** Descriptions of the reasons, each with the close code if the server may still read it. */
+export const BREAKS: Record<BreakReason, { why: string; closeCode?: number }> = {
+  overdue: { why: 'no welcome in time', closeCode: CloseCode.timeout },
+  faulty: { why: 'too many invalid messages in a row', closeCode: CloseCode.protocol_error },
+  unread: { why: 'the server is not reading (send buffer full)' },
+  silent: { why: 'the server has gone silent' },
+  crashed: { why: 'failed to handle a frame from the server' },
+}

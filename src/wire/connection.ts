@@ -1,0 +1,220 @@
+import type { Duplex } from 'node:stream'
+import { WebSocket } from 'ws'
+import type { Clock, Timer } from '../platform/clock.ts'
+import { Limits, type Parsed, type ProtocolError } from '../protocol/index.ts'
+import { Heartbeat } from './heartbeat.ts'
+import { takeTurns } from './turns.ts'
+
+/** Number of invalid frames in a row after which a connection breaks. */
+const FAULTS_IN_A_ROW = 20
+/** Overhead of an answer besides its text, in bytes. */
+const ANSWER_COST = 512
+/** Time for the other end to close its side of the connection, in ms. */
+const CLOSING_MS = 1000
+/** Maximum length of the reason in a close frame, in bytes. */
+const REASON_BYTES = 123
+
+/**
+ * Reason why an end of a connection gives it up.
+ *
+ * overdue  the greeting was not complete in time
+ * faulty   too many invalid frames arrived in a row
+ * unread   the other end does not read what it is sent
+ * silent   nothing was heard from the other end, not even a pong
+ * crashed  the handler of a frame threw an error
+ */
+export type BreakReason = 'overdue' | 'faulty' | 'unread' | 'silent' | 'crashed'
+
+/** Limits of one end. Sizes of unread data include what the operating system has not accepted yet. */
+export interface ConnectionLimits {
+  /** Maximum time from the creation of the connection to `onGreeted`, in ms. */
+  greetingMs: number
+  /** Maximum size of unread data before one more message, in bytes. */
+  bufferedBytes: number
+  /** Size of unread data from which the connection is busy, in bytes. Default: it never is. */
+  busyBytes?: number
+  /**
+   * Maximum size of unread answers, in bytes, including `ANSWER_COST` for each. Default: answers are limited like all
+   * messages.
+   */
+  answerBytes?: number
+  /** Time for the frames of this connection before others are served, in ms. Default: unlimited. */
+  turnMs?: number
+}
+
+interface ConnectionEvents<In> {
+  /** Called with each frame before it is parsed. @returns true to ignore it */
+  onFrame?(frame: Buffer): boolean
+  /** Handles a message. @returns whether it ends a row of faults, if it has none itself */
+  onMessage(message: In): boolean
+  onUnknown(type: string, commandId: string | undefined): void
+  /** Called before the faults of a frame are reported to the other end. */
+  onFault(errors: ProtocolError[]): void
+  /** Called before each ping, with the monotonic time. */
+  onBeat?(now: number): void
+  /** Called when the connection is no longer busy. */
+  onDrained?(): void
+  /** Ends the connection. @param error what the handler of a frame has thrown, if that is the reason */
+  onBroken(reason: BreakReason, error?: unknown): void
+  /** @param error the first error of the socket, if any */
+  onClosed(code: number, reason: string, error?: Error): void
+}
+
+export interface ConnectionOptions<In> {
+  clock: Clock
+  limits: ConnectionLimits
+  parse(frame: Buffer): Parsed<In>
+  events: ConnectionEvents<In>
+}
+
+/** Either end of a WebSocket connection: frames and their faults, heartbeat, send buffer, and close. */
+export class Connection<In, Out> {
+  readonly #socket: WebSocket
+  readonly #options: ConnectionOptions<In>
+  readonly #heartbeat: Heartbeat
+  /** Ends the greeting, then the close. */
+  #deadline: Timer | undefined
+  #faults = 0
+  /** Size of unread answers, in bytes. */
+  #answers = 0
+
+  constructor(socket: WebSocket, options: ConnectionOptions<In>) {
+    this.#socket = socket
+    this.#options = options
+    const { clock, limits, events } = options
+    this.#heartbeat = new Heartbeat(clock, {
+      beat: (now) => {
+        events.onBeat?.(now)
+        if (this.isOpen) socket.ping()
+      },
+      silent: () => events.onBroken('silent'),
+    })
+    this.#deadline = clock.setTimeout(() => events.onBroken('overdue'), limits.greetingMs)
+    const takeTurn = limits.turnMs === undefined ? undefined : takeTurns(socket, limits.turnMs)
+    let first: Error | undefined
+    socket.on('message', (data, isBinary) => {
+      takeTurn?.()
+      try {
+        // The default binary type, 'nodebuffer', gives one buffer.
+        if (this.isOpen) this.#receive(data as Buffer, isBinary)
+      } catch (error) {
+        // A frame must crash neither a daemon nor a hub.
+        events.onBroken('crashed', error)
+      }
+    })
+    socket.on('error', (error) => {
+      first ??= error
+    })
+    socket.on('close', (code, reason) => {
+      this.#stopTimers()
+      events.onClosed(code, String(reason), first)
+    })
+  }
+
+  get isOpen() {
+    return this.#socket.readyState === WebSocket.OPEN
+  }
+
+  /** True while only answers may be sent. */
+  get isBusy() {
+    const { busyBytes = Infinity } = this.#options.limits
+    return this.#socket.bufferedAmount > busyBytes
+  }
+
+  /** Takes each byte of the stream below the socket as a sign of life, even within a long frame on a slow line. */
+  hear(stream: Duplex) {
+    this.#heartbeat.onHeard()
+    stream.on('data', () => this.#heartbeat.onHeard())
+  }
+
+  /** Ends the time limit of the greeting, and starts the heartbeat. */
+  onGreeted(heartbeatMs: number) {
+    this.#stopTimers()
+    this.#heartbeat.start(heartbeatMs)
+  }
+
+  /** Sends a message, unless too much is unread. @returns whether it was sent */
+  send(message: Out | ProtocolError): boolean {
+    const { limits, events } = this.#options
+    if (!this.isOpen) return false
+    if (this.#socket.bufferedAmount > limits.bufferedBytes) {
+      events.onBroken('unread')
+      return false
+    }
+    let filled = false
+    this.#socket.send(JSON.stringify(message), () => {
+      if (filled && !this.isBusy) events.onDrained?.()
+    })
+    filled = this.isBusy
+    return true
+  }
+
+  /** Answers a frame. The other end may send frames without limit, but must read the answers. */
+  answer(message: Out | ProtocolError) {
+    const { limits, events } = this.#options
+    if (limits.answerBytes === undefined) return void this.send(message)
+    if (!this.isOpen) return
+    const text = JSON.stringify(message)
+    const bytes = Buffer.byteLength(text) + ANSWER_COST
+    this.#answers += bytes
+    if (this.#answers > limits.answerBytes) return events.onBroken('unread')
+    this.#socket.send(text, () => {
+      this.#answers -= bytes
+    })
+  }
+
+  /** Reports the faults of one frame to the other end. */
+  fault(...errors: ProtocolError[]) {
+    const { events } = this.#options
+    events.onFault(errors)
+    for (const error of errors) this.answer(error)
+    if (++this.#faults >= FAULTS_IN_A_ROW) events.onBroken('faulty')
+  }
+
+  /** Closes the connection, even if the other end does not close its side. */
+  close(code: number, reason: string) {
+    this.#stopTimers()
+    // The cut must not leave a partial character.
+    const head = Buffer.from(reason)
+      .toString('utf8', 0, REASON_BYTES)
+      .replace(/\ufffd$/, '')
+    this.#socket.close(code, head)
+    if (this.#socket.readyState === WebSocket.CLOSED) return
+    this.#deadline = this.#options.clock.setTimeout(() => this.#socket.terminate(), CLOSING_MS)
+  }
+
+  /** Ends the connection at once. A half-open connection never answers a close. */
+  terminate() {
+    this.#stopTimers()
+    this.#socket.terminate()
+  }
+
+  #receive(data: Buffer, isBinary: boolean) {
+    const { parse, events } = this.#options
+    if (isBinary) return this.fault(fault('not_text', 'Frames are JSON text, not binary.'))
+    if (data.length > Limits.frame_bytes)
+      return this.fault(
+        fault('too_large', `The frame has ${data.length} bytes; at most ${Limits.frame_bytes} are allowed.`),
+      )
+    if (events.onFrame?.(data)) return
+    const parsed = parse(data)
+    if (!parsed.ok) {
+      if (parsed.error) return this.fault(parsed.error)
+      return events.onUnknown(parsed.unknownType ?? '', parsed.commandId)
+    }
+    const faults = this.#faults
+    if (events.onMessage(parsed.message) && this.#faults === faults) this.#faults = 0
+  }
+
+  #stopTimers() {
+    this.#heartbeat.stop()
+    if (this.#deadline) this.#options.clock.clearTimeout(this.#deadline)
+    this.#deadline = undefined
+  }
+}
+
+const fault = (code: ProtocolError['code'], message: string): ProtocolError => ({
+  type: 'protocol:error',
+  code,
+  message,
+})

@@ -1,0 +1,39 @@
+import type { Clock, Timer } from '../platform/clock.ts'
+import { nextBeat } from '../protocol/heartbeat.ts'
+import { Limits } from '../protocol/index.ts'
+
+/** Pings the other end of a connection at intervals, and detects that it has gone silent. */
+export class Heartbeat {
+  readonly #clock: Clock
+  readonly #on: { beat(now: number): void; silent(): void }
+  #heard: number
+  #timer: Timer | undefined
+
+  /** @param on `beat` is called at each interval, with the monotonic time; `silent` instead of it, once */
+  constructor(clock: Clock, on: { beat(now: number): void; silent(): void }) {
+    this.#clock = clock
+    this.#on = on
+    this.#heard = clock.monotonic()
+  }
+
+  /** Records a sign of life. */
+  onHeard() {
+    this.#heard = this.#clock.monotonic()
+  }
+
+  start(intervalMs: number, last = this.#clock.monotonic()) {
+    const beat = () => {
+      const now = this.#clock.monotonic()
+      // After a stopped or starved process resumes, the socket may hold unread data, so ping again before giving up.
+      const isLate = now - last > 2 * intervalMs
+      if (!isLate && now - this.#heard >= Limits.silence_ms) return this.#on.silent()
+      this.start(intervalMs, now)
+      this.#on.beat(now)
+    }
+    this.#timer = this.#clock.setTimeout(beat, nextBeat(this.#heard, last, intervalMs))
+  }
+
+  stop() {
+    if (this.#timer) this.#clock.clearTimeout(this.#timer)
+  }
+}
