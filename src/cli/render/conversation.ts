@@ -1,34 +1,14 @@
-import type { Content, Event } from '../../protocol/index.ts'
+import type { Event } from '../../protocol/index.ts'
 import type { Colors } from './ansi.ts'
 import { clean, cleanLine } from './clean.ts'
+import { eventLines } from './event-lines.ts'
 import { permissionText } from './permission.ts'
-import { exitText, limitText, retryText, unknownText } from './run-events.ts'
 import { Streamed } from './streamed-blocks.ts'
-import { resultText, toolSummary } from './tool.ts'
 import { dollars, duration } from './units.ts'
-import { wholeStart } from './width.ts'
-
-/** Maximum number of lines shown of a tool's result, and maximum length of each. */
-const RESULT_LINES = 6
-const RESULT_LINE_CHARS = 200
-/** Maximum length of a message that the runtime sends in the user's name, in characters. */
-const NOTE_CHARS = 300
 
 type Kind = Event['kind']
 type Of<K extends Kind> = Extract<Event, { kind: K }>
 type Spoken = 'text' | 'thinking'
-
-/** Levels of notices to highlight, and subjects of notices without a level. */
-const URGENT: ReadonlySet<string> = new Set([
-  'warning',
-  'high',
-  'immediate',
-  'failed',
-  'mirror_error',
-  'session_writes_lost',
-  'model_refusal_fallback',
-  'model_refusal_no_fallback',
-])
 
 /** Events after which unfinished blocks stay unfinished. */
 const ENDS_BLOCKS: ReadonlySet<Kind> = new Set(['turn_result', 'process_started', 'process_exited'])
@@ -99,66 +79,22 @@ export class Conversation {
 
   /** Returns the lines for an event that does not stream; empty for events that are not shown. */
   #block(event: Event): string {
-    const { dim, bold, yellow, red, cyan } = this.#colors
+    const { dim } = this.#colors
     switch (event.kind) {
       case 'process_started':
         this.#begun.clear()
         this.#tasks.clear()
         return dim(`-- started${event.run > 1 ? ` again (run ${event.run})` : ''}`)
-      case 'process_exited':
-        return dim(`-- ${exitText(event)}`)
-      case 'set_back':
-        return yellow(
-          `! The machine lost its part of this history from byte ${event.from} on (a restored backup or a crash) and continues from an earlier point.`,
-        )
       case 'session':
         return this.#sessionLine(event)
-      case 'user':
-        return this.#userText(event)
-      case 'text':
-        return clean(event.text)
-      case 'thinking':
-        return dim(`* ${clean(event.text)}`)
-      case 'tool_use':
-        return `${cyan(`• ${bold(cleanLine(event.tool, 100))}`)} ${toolSummary(event.input)}`.trimEnd()
-      case 'tool_result':
-        return this.#toolResult(event)
       case 'permission_request':
         return permissionText(
           { ...event, subagent: this.#tasks.get(event.subagent_id ?? '') },
           this.#colors,
           this.#width(),
         )
-      case 'permission_withdrawn':
-        return dim('-- the request was withdrawn')
-      case 'permission_denied':
-        return yellow(`! denied: ${cleanLine([event.tool, event.message].filter(Boolean).join(': '), 300)}`)
-      case 'prompt_rejected':
-        return red(`✗ the prompt was refused: ${cleanLine(event.reason ?? 'no reason given', 500)}`)
-      case 'hook':
-        return this.#hook(event)
       case 'turn_result':
         return this.#turnResult(event)
-      case 'rate_limit':
-        return event.status === 'allowed' ? '' : yellow(`! usage limit: ${cleanLine(limitText(event), 300)}`)
-      case 'retry':
-        return yellow(`! ${cleanLine(retryText(event), 300)}`)
-      case 'compaction':
-        return dim(
-          `-- conversation compacted${event.pre_tokens === undefined ? '' : ` (${event.pre_tokens} tokens before)`}`,
-        )
-      case 'compaction_started':
-        return dim('-- compacting the conversation')
-      case 'compaction_failed':
-        return yellow(
-          `! failed to compact the conversation: ${cleanLine(event.error ?? 'no reason given', 300)}`,
-        )
-      case 'conversation_reset':
-        return dim('-- the conversation was reset')
-      case 'notice':
-        return this.#noticeText(event)
-      case 'redacted_thinking':
-        return dim('* (encrypted thinking)')
       case 'task':
         if (event.phase === 'started') this.#tasks.set(event.task_id, event.description)
         if (event.phase === 'ended') this.#tasks.delete(event.task_id)
@@ -169,41 +105,9 @@ export class Conversation {
           : ''
       case 'prompt_state':
         return this.#promptText(event)
-      case 'reply':
-        return event.ok
-          ? ''
-          : yellow(`! ${cleanLine(event.error ?? event.code ?? 'a request to the agent failed', 300)}`)
-      case 'unknown':
-        return dim(`-- ${cleanLine(unknownText(event.raw), 300)}`)
-      case 'unreadable':
-        return red(
-          `! cannot read ${event.bytes} bytes of output (${event.reason}): ${cleanLine(event.text, 120)}`,
-        )
-      case 'state':
-      case 'tool_input_delta':
-      case 'tool_progress':
-      case 'background_tasks':
-      case 'text_delta':
-      case 'thinking_delta':
-        return ''
+      default:
+        return eventLines(event, this.#colors)
     }
-  }
-
-  #userText({ content, origin, parent_tool_use_id }: Of<'user'>): string {
-    const { dim, bold, cyan } = this.#colors
-    const words = contentText(content)
-    // The end of the turn shows the interrupt.
-    if (origin === 'interrupt') return ''
-    if (parent_tool_use_id !== undefined) return dim(`> ${cleanLine(words, RESULT_LINE_CHARS)}`)
-    if (origin === undefined) return bold(cyan(`> ${indentRest(words.trimEnd())}`))
-    const by = origin === 'runtime' || origin === 'command_output' ? '' : `${cleanLine(origin, 40)}: `
-    return dim(`-- ${by}${cleanLine(words, NOTE_CHARS)}`)
-  }
-
-  #noticeText({ about, text, level }: Of<'notice'>): string {
-    const { dim, yellow } = this.#colors
-    const said = cleanLine(text, NOTE_CHARS)
-    return URGENT.has(level ?? about) ? yellow(`! ${said}`) : dim(`-- ${said}`)
   }
 
   /**
@@ -228,29 +132,6 @@ export class Conversation {
     if (shown === this.#session) return ''
     this.#session = shown
     return dim(`-- session ${cleanLine(shown, 300)}`)
-  }
-
-  /** Returns a line for a hook that failed or refused an action; empty for other hook events. */
-  #hook({ name, phase, outcome, exit_code, output }: Of<'hook'>): string {
-    const { dim, yellow } = this.#colors
-    if (phase !== 'ended' || outcome === undefined || outcome === 'success') return ''
-    const words = output === undefined || output.trim() === '' ? '' : `: ${cleanLine(output, 300)}`
-    if (exit_code === 2) return dim(`-- hook ${cleanLine(name, 60)} refused${words}`)
-    const how =
-      outcome === 'error' ? `failed (exit code ${exit_code ?? 'unknown'})` : `was ${cleanLine(outcome, 40)}`
-    return yellow(`! hook ${cleanLine(name, 60)} ${how}${words}`)
-  }
-
-  #toolResult({ content, is_error }: Of<'tool_result'>): string {
-    const { dim, red } = this.#colors
-    const lines = resultText(content)
-      .split('\n')
-      .filter((line) => line.trim() !== '')
-    const shown = lines.slice(0, RESULT_LINES).map((line) => shortenLine(line))
-    if (lines.length > RESULT_LINES) shown.push(`… ${lines.length - RESULT_LINES} more lines`)
-    if (shown.length === 0) shown.push('(nothing)')
-    const style = is_error ? red : dim
-    return shown.map((line, index) => style(`${index === 0 ? '  ⎿ ' : '    '}${line}`)).join('\n')
   }
 
   #turnResult(event: Of<'turn_result'>): string {
@@ -280,16 +161,6 @@ function failureText(event: Of<'turn_result'>): string {
     event.outcome === 'success' ? 'failed' : event.outcome.replace(/^error_/, '').replace(/_/g, ' ')
   return cleanLine(words ? `${outcome}: ${words}` : outcome, 1000)
 }
-
-const contentText = (content: Content) =>
-  typeof content === 'string'
-    ? content
-    : content.map((block) => (block.type === 'text' ? block.text : `[${block.media_type}]`)).join('\n')
-
-const shortenLine = (line: string) =>
-  clean(line.length > RESULT_LINE_CHARS ? `${wholeStart(line, RESULT_LINE_CHARS - 1)}…` : line)
-
-const indentRest = (text: string) => clean(text).replace(/\n/g, '\n  ')
 
 const indent = (text: string, by: string) =>
   text

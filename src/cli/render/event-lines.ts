@@ -1,0 +1,149 @@
+import type { Content, Event } from '../../protocol/index.ts'
+import type { Colors } from './ansi.ts'
+import { clean, cleanLine } from './clean.ts'
+import { exitText, limitText, retryText, unknownText } from './run-events.ts'
+import { resultText, toolSummary } from './tool.ts'
+import { wholeStart } from './width.ts'
+
+/** Maximum number of lines shown of a tool's result, and maximum length of each. */
+const RESULT_LINES = 6
+const RESULT_LINE_CHARS = 200
+/** Maximum length of a message that the runtime sends in the user's name, in characters. */
+const NOTE_CHARS = 300
+
+type Of<K extends Event['kind']> = Extract<Event, { kind: K }>
+
+/** Kinds that `Conversation` formats, since their lines and those of other events depend on each other. */
+type DependentKind =
+  | 'process_started'
+  | 'session'
+  | 'permission_request'
+  | 'turn_result'
+  | 'task'
+  | 'prompt_state'
+
+/** Levels of notices to highlight, and subjects of notices without a level. */
+const URGENT: ReadonlySet<string> = new Set([
+  'warning',
+  'high',
+  'immediate',
+  'failed',
+  'mirror_error',
+  'session_writes_lost',
+  'model_refusal_fallback',
+  'model_refusal_no_fallback',
+])
+
+/** Returns the lines for an event that does not stream; empty for events that are not shown. */
+export function eventLines(event: Exclude<Event, { kind: DependentKind }>, colors: Colors): string {
+  const { dim, bold, yellow, red, cyan } = colors
+  switch (event.kind) {
+    case 'process_exited':
+      return dim(`-- ${exitText(event)}`)
+    case 'set_back':
+      return yellow(
+        `! The machine lost its part of this history from byte ${event.from} on (a restored backup or a crash) and continues from an earlier point.`,
+      )
+    case 'user':
+      return userText(event, colors)
+    case 'text':
+      return clean(event.text)
+    case 'thinking':
+      return dim(`* ${clean(event.text)}`)
+    case 'tool_use':
+      return `${cyan(`• ${bold(cleanLine(event.tool, 100))}`)} ${toolSummary(event.input)}`.trimEnd()
+    case 'tool_result':
+      return toolResult(event, colors)
+    case 'permission_withdrawn':
+      return dim('-- the request was withdrawn')
+    case 'permission_denied':
+      return yellow(`! denied: ${cleanLine([event.tool, event.message].filter(Boolean).join(': '), 300)}`)
+    case 'prompt_rejected':
+      return red(`✗ the prompt was refused: ${cleanLine(event.reason ?? 'no reason given', 500)}`)
+    case 'hook':
+      return hookText(event, colors)
+    case 'rate_limit':
+      return event.status === 'allowed' ? '' : yellow(`! usage limit: ${cleanLine(limitText(event), 300)}`)
+    case 'retry':
+      return yellow(`! ${cleanLine(retryText(event), 300)}`)
+    case 'compaction':
+      return dim(
+        `-- conversation compacted${event.pre_tokens === undefined ? '' : ` (${event.pre_tokens} tokens before)`}`,
+      )
+    case 'compaction_started':
+      return dim('-- compacting the conversation')
+    case 'compaction_failed':
+      return yellow(
+        `! failed to compact the conversation: ${cleanLine(event.error ?? 'no reason given', 300)}`,
+      )
+    case 'conversation_reset':
+      return dim('-- the conversation was reset')
+    case 'notice':
+      return noticeText(event, colors)
+    case 'redacted_thinking':
+      return dim('* (encrypted thinking)')
+    case 'reply':
+      return event.ok
+        ? ''
+        : yellow(`! ${cleanLine(event.error ?? event.code ?? 'a request to the agent failed', 300)}`)
+    case 'unknown':
+      return dim(`-- ${cleanLine(unknownText(event.raw), 300)}`)
+    case 'unreadable':
+      return red(
+        `! cannot read ${event.bytes} bytes of output (${event.reason}): ${cleanLine(event.text, 120)}`,
+      )
+    case 'state':
+    case 'tool_input_delta':
+    case 'tool_progress':
+    case 'background_tasks':
+    case 'text_delta':
+    case 'thinking_delta':
+      return ''
+  }
+}
+
+function userText({ content, origin, parent_tool_use_id }: Of<'user'>, { dim, bold, cyan }: Colors): string {
+  const words = contentText(content)
+  // The end of the turn shows the interrupt.
+  if (origin === 'interrupt') return ''
+  if (parent_tool_use_id !== undefined) return dim(`> ${cleanLine(words, RESULT_LINE_CHARS)}`)
+  if (origin === undefined) return bold(cyan(`> ${indentRest(words.trimEnd())}`))
+  const by = origin === 'runtime' || origin === 'command_output' ? '' : `${cleanLine(origin, 40)}: `
+  return dim(`-- ${by}${cleanLine(words, NOTE_CHARS)}`)
+}
+
+function noticeText({ about, text, level }: Of<'notice'>, { dim, yellow }: Colors): string {
+  const shown = cleanLine(text, NOTE_CHARS)
+  return URGENT.has(level ?? about) ? yellow(`! ${shown}`) : dim(`-- ${shown}`)
+}
+
+/** Returns a line for a hook that failed or refused an action; empty for other hook events. */
+function hookText({ name, phase, outcome, exit_code, output }: Of<'hook'>, { dim, yellow }: Colors): string {
+  if (phase !== 'ended' || outcome === undefined || outcome === 'success') return ''
+  const words = output === undefined || output.trim() === '' ? '' : `: ${cleanLine(output, 300)}`
+  if (exit_code === 2) return dim(`-- hook ${cleanLine(name, 60)} refused${words}`)
+  const how =
+    outcome === 'error' ? `failed (exit code ${exit_code ?? 'unknown'})` : `was ${cleanLine(outcome, 40)}`
+  return yellow(`! hook ${cleanLine(name, 60)} ${how}${words}`)
+}
+
+function toolResult({ content, is_error }: Of<'tool_result'>, { dim, red }: Colors): string {
+  const lines = resultText(content)
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+  const shown = lines.slice(0, RESULT_LINES).map((line) => shortenLine(line))
+  if (lines.length > RESULT_LINES) shown.push(`… ${lines.length - RESULT_LINES} more lines`)
+  if (shown.length === 0) shown.push('(nothing)')
+  const style = is_error ? red : dim
+  return shown.map((line, index) => style(`${index === 0 ? '  ⎿ ' : '    '}${line}`)).join('\n')
+}
+
+const contentText = (content: Content) =>
+  typeof content === 'string'
+    ? content
+    : content.map((block) => (block.type === 'text' ? block.text : `[${block.media_type}]`)).join('\n')
+
+const shortenLine = (line: string) =>
+  clean(line.length > RESULT_LINE_CHARS ? `${wholeStart(line, RESULT_LINE_CHARS - 1)}…` : line)
+
+const indentRest = (text: string) => clean(text).replace(/\n/g, '\n  ')
