@@ -1,10 +1,9 @@
 import { EXIT } from '../../platform/exit-codes.ts'
 import type { Event, Outcome } from '../../protocol/index.ts'
-import { follow, idOf, lastActivity } from '../client/follow.ts'
 import type { HubClient } from '../client/hub-client.ts'
 import { endText } from '../render/agents.ts'
 import { note } from '../terminal.ts'
-import { View } from './view.ts'
+import { attach } from './attach.ts'
 
 /**
  * Time that one HTTP request waits for a command's outcome, in seconds. Requests repeat until there
@@ -31,42 +30,24 @@ export async function waitForTurn(
   agentId: string,
   { promptId, after, run = 0, json }: WaitOptions,
 ): Promise<number> {
-  const over = new AbortController()
-  const interrupted = () => over.abort()
-  process.once('SIGINT', interrupted)
-  const view = new View(client, agentId, { json, over })
-  let place = after
   const judge = verdict(promptId)
   let code: number | undefined
-  const take = (event: Event) => {
-    place = idOf(event)
-    view.activity(event)
-    code ??= judge(event)
-  }
-  let ending: string | undefined
-  try {
-    const connection = view.connection.bind(view)
-    for await (const item of follow(client, agentId, { after, signal: over.signal, connection })) {
-      if (item.type === 'activity') take(item.event)
-      else {
-        view.status(item.agent)
-        const { state } = item.agent
-        if (item.agent.run >= run && (state === 'exited' || state === 'failed')) ending = endText(item.agent)
-      }
-      if (code !== undefined || ending !== undefined) break
-    }
-    if (code === undefined && ending !== undefined)
-      for await (const event of lastActivity(client, agentId, place, over.signal)) take(event)
-  } finally {
-    process.off('SIGINT', interrupted)
-    await view.close()
-  }
+  const { ending, interrupted } = await attach(client, agentId, {
+    after,
+    json,
+    endingOf: (agent) =>
+      agent.run >= run && (agent.state === 'exited' || agent.state === 'failed') ? endText(agent) : undefined,
+    onEvent: (event) => {
+      code ??= judge(event)
+      return code !== undefined
+    },
+  })
   if (code !== undefined) return code
-  if (over.signal.aborted) {
+  if (interrupted) {
     note(`The agent keeps working. To follow it: fomular-daemon agent watch ${agentId}`)
     return EXIT.interrupted
   }
-  note(ending ?? 'The agent was removed.')
+  note(ending)
   return EXIT.agent
 }
 

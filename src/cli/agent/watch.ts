@@ -30,42 +30,23 @@ async function watch(given: string, { json, from, ...flags }: HubOptions & { fro
       exitCode: EXIT.usage,
     })
   const client = await connectHub(flags)
-  const [{ agentId }, { follow, idOf, lastActivity, placeNow }, { View }, { endText }, { note }] =
-    await Promise.all([
-      import('./outcome.ts'),
-      import('../client/follow.ts'),
-      import('./view.ts'),
-      import('../render/agents.ts'),
-      import('../terminal.ts'),
-    ])
+  const [{ agentId }, { attach }, { placeNow }, { endText }, { note }] = await Promise.all([
+    import('./outcome.ts'),
+    import('./attach.ts'),
+    import('../client/follow.ts'),
+    import('../render/agents.ts'),
+    import('../terminal.ts'),
+  ])
   const id = await agentId(client, given, flags.machine)
   const agent = await client.agent(id)
-  let place = from === 'start' ? undefined : from === 'now' ? placeNow(agent) : from
-  const over = new AbortController()
-  const interrupted = () => over.abort()
-  process.once('SIGINT', interrupted)
-  const view = new View(client, id, { json, over })
-  let ending: string | undefined
-  try {
-    const connection = view.connection.bind(view)
-    for await (const item of follow(client, id, { after: place, signal: over.signal, connection })) {
-      if (item.type === 'activity') {
-        place = idOf(item.event)
-        view.activity(item.event)
-        continue
-      }
-      view.status(item.agent)
-      if (item.agent.state === 'exited' || item.agent.state === 'failed' || item.agent.gone) {
-        ending = item.agent.gone ? 'The agent is no longer on its machine.' : endText(item.agent)
-        break
-      }
-    }
-    if (ending !== undefined)
-      for await (const event of lastActivity(client, id, place, over.signal)) view.activity(event)
-  } finally {
-    process.off('SIGINT', interrupted)
-    await view.close()
-  }
-  if (over.signal.aborted) process.exitCode = EXIT.interrupted
-  else if (!json) note(ending ?? 'The agent was removed.')
+  const { ending, interrupted } = await attach(client, id, {
+    after: from === 'start' ? undefined : from === 'now' ? placeNow(agent) : from,
+    json,
+    endingOf: (agent) => {
+      if (agent.gone) return 'The agent is no longer on its machine.'
+      return agent.state === 'exited' || agent.state === 'failed' ? endText(agent) : undefined
+    },
+  })
+  if (interrupted) process.exitCode = EXIT.interrupted
+  else if (!json) note(ending)
 }
