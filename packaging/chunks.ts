@@ -17,6 +17,9 @@ const SHARED: Record<string, string> = {
   'commands main': 'command-line',
 }
 
+/** A folder as deep as that of the chunks, for the paths in their source maps. */
+const CHUNKS = 'dist/program/chunks'
+
 /** Files of the program, by their paths below `dist/`. */
 export type ProgramFiles = Record<string, string>
 
@@ -37,8 +40,7 @@ export async function buildChunks(
   const { outputFiles = [], metafile } = await build({
     ...options,
     ...readable,
-    // As deep as the chunks' folder, for the paths in the source maps.
-    outdir: 'dist/program/chunks',
+    outdir: CHUNKS,
     format: 'esm',
     splitting: true,
     sourcemap: 'external',
@@ -57,6 +59,7 @@ export async function buildChunks(
     chunks[name] = `${code.replaceAll(KEPT, '//')}//# sourceMappingURL=${name}.map\n`
     chunks[`${name}.map`] = ownMap
   }
+  for (const { path, text } of await compileCache()) chunks[basename(path)] = text
   const folder = `program/${programHash(chunks)}`
   const files = Object.entries(chunks).map(([name, text]) => [`${folder}/${name}`, text])
   const { FOMULAR_VERSION } = options.define
@@ -107,6 +110,21 @@ function toCommonJs(code: string, map: string, name: string) {
   })
 }
 
+/** Builds the file that runs before the others, and its source map. */
+async function compileCache() {
+  const { outputFiles } = await build({
+    ...common,
+    ...readable,
+    entryPoints: ['packaging/compile-cache.ts'],
+    outdir: CHUNKS,
+    platform: 'node',
+    format: 'cjs',
+    sourcemap: 'linked',
+    sourcesContent: false,
+  })
+  return outputFiles
+}
+
 /**
  * Returns `index.js`. It answers `--version` without the chunks. A version from before there were chunks updates
  * its package by replacing this file first: until the chunks are in place, they are in the folder that it has
@@ -114,8 +132,12 @@ function toCommonJs(code: string, map: string, name: string) {
  */
 const entry = (folder: string, version: string) => `#!/usr/bin/env node
 const version = ${version}
-const main = '${folder}/main.js'
+const folder = '${folder}'
 if (process.argv.length === 3 && process.argv[2] === '--version') console.log(version)
-else if (require('node:fs').existsSync(\`\${__dirname}/\${main}\`)) require(\`./\${main}\`)
-else require(\`../.update/\${version}/dist/\${main}\`)
+else {
+  const there = require('node:fs').existsSync(\`\${__dirname}/\${folder}/main.js\`)
+  const program = there ? \`./\${folder}\` : \`../.update/\${version}/dist/\${folder}\`
+  require(\`\${program}/compile-cache.js\`)
+  require(\`\${program}/main.js\`)
+}
 `

@@ -11,8 +11,9 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, relative } from 'node:path'
+import { basename, join, relative } from 'node:path'
 import { execa } from 'execa'
+import { COMPILE_CACHE } from '../src/platform/chunks.ts'
 import { MANIFEST, SIGNATURE } from '../src/update/fetch/manifest.ts'
 import { baseNode } from './base-node.ts'
 import type { Executable } from './executables.ts'
@@ -61,8 +62,11 @@ const repository = () => {
  */
 export function fillProgram(dir: string) {
   const { scripts, devDependencies, devEngines, ...rest } = own()
-  for (const name of ['README.md', 'LICENSE', ...rest.files])
-    cpSync(join(root, name), join(dir, name), { recursive: true })
+  // The others name what a program that ran here has added.
+  const names = rest.files.filter((name) => !name.startsWith('!'))
+  const filter = (path: string) => basename(path) !== COMPILE_CACHE
+  for (const name of ['README.md', 'LICENSE', ...names])
+    cpSync(join(root, name), join(dir, name), { recursive: true, filter })
   putJson(dir, { ...rest, ...repository() })
 }
 

@@ -75,10 +75,10 @@ export async function runDaemon(
     daemon.start()
     // Start the connection first: the server can answer while this process continues below.
     await new Promise(setImmediate)
-    loadChunks()
     const stop = () => ending.ask('stop')
     const source = () => updateSource(config.update, invocation.env)
     closeControl = await listenControl(paths.socket, controls(daemon, { restart, stop, source }), logger)
+    loadChunks()
     logger.info(
       { version: VERSION, pid: process.pid, server_url: config.server_url, state_dir: paths.dir },
       'daemon started',

@@ -10,6 +10,9 @@ declare const FOMULAR_CHUNKS: string | undefined
  */
 export const CHUNKS: string | undefined = typeof FOMULAR_CHUNKS === 'string' ? FOMULAR_CHUNKS : undefined
 
+/** Name of the folder next to the chunks in which Node keeps their compiled form. No package contains it. */
+export const COMPILE_CACHE = 'compile-cache'
+
 /**
  * Loads every chunk of this program: an update or npm may replace the folder while this process runs.
  * @throws the error of Node for a chunk that is missing or damaged

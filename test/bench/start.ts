@@ -19,7 +19,7 @@ export const start: Benchmark = {
       await process.end()
       return process.tookMs
     }
-    // The first start makes the state folder, and saves the compiled code there for the next start.
+    // The first start makes the state folder, and the end of the process the compile cache.
     const first = await rig.daemon()
     await sleepUntilSettled(quick)
     await first.end('SIGTERM')

@@ -10,6 +10,7 @@ import { freePort, PROGRAM } from '../support/stage.ts'
 
 test('a hub and a daemon keep working, to their last function, after their program is gone', async (t) => {
   const stage = await fakeStage(t, { FOMULAR_UPDATE_REGISTRY: `http://127.0.0.1:${await freePort()}` })
+  writeFileSync(join(stage.env.HOME!, '.npmrc'), 'fetch-retries=0\n')
   const { dir, program } = programCopy(t)
   // Versions before this one kept their compiled form there.
   mkdirSync(stage.state, { mode: 0o700 })

@@ -18,6 +18,7 @@ import {
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import valid from 'semver/functions/valid.js'
+import { COMPILE_CACHE } from '../../platform/chunks.ts'
 import { makeFolder, syncFolder } from '../../platform/files.ts'
 import type { Trial } from '../record.ts'
 import { type Facts, isTrialName, standInAt, TRIAL } from './trial.ts'
@@ -211,7 +212,8 @@ function filesOf(dir: string, below = ''): string[] {
   if (!existsSync(join(dir, below))) return []
   return readdirSync(join(dir, below), { withFileTypes: true }).flatMap((entry) => {
     const path = join(below, entry.name)
-    return entry.isDirectory() ? filesOf(dir, path) : [path]
+    if (!entry.isDirectory()) return [path]
+    return entry.name === COMPILE_CACHE ? [] : filesOf(dir, path)
   })
 }
 
