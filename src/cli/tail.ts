@@ -14,7 +14,7 @@ export interface Place {
 }
 
 interface Piece {
-  text: string
+  bytes: Buffer
   place: Place
 }
 
@@ -59,12 +59,11 @@ const readOn = (path: string, at: Place | undefined) =>
   readFrom(path, (size, inode) => (at?.inode === inode && at.offset <= size ? at.offset : 0))
 
 /** Returns the complete lines: the last line may still be written. */
-function whole({ text, place }: Piece): { lines: string[]; place: Place } {
+function whole({ bytes, place }: Piece): { lines: string[]; place: Place } {
   // Skip a line longer than a whole read.
-  const end = text.lastIndexOf('\n') + 1 || (text.length >= TAIL_BYTES ? text.length : 0)
-  const rest = Buffer.byteLength(text.slice(end))
-  const lines = text.slice(0, end).split('\n').slice(0, -1)
-  return { lines, place: { ...place, offset: place.offset - rest } }
+  const end = bytes.lastIndexOf('\n') + 1 || (bytes.length >= TAIL_BYTES ? bytes.length : 0)
+  const lines = bytes.toString('utf8', 0, end).split('\n').slice(0, -1)
+  return { lines, place: { ...place, offset: place.offset - (bytes.length - end) } }
 }
 
 function readFrom(path: string, startOf: (size: number, inode: number) => number): Piece | undefined {
@@ -80,7 +79,7 @@ function readFrom(path: string, startOf: (size: number, inode: number) => number
     const start = startOf(size, ino)
     const buffer = Buffer.alloc(Math.min(size - start, TAIL_BYTES))
     const got = readSync(fd, buffer, 0, buffer.length, start)
-    return { text: buffer.toString('utf8', 0, got), place: { inode: ino, offset: start + got } }
+    return { bytes: buffer.subarray(0, got), place: { inode: ino, offset: start + got } }
   } finally {
     closeSync(fd)
   }

@@ -59,3 +59,15 @@ test('no line is lost when the log is rotated between two looks at it', async (t
   assert.equal(await next(), 'newest')
   await added.return(undefined)
 })
+
+test('a read that ends within a character loses none, and a line that is too long is skipped', async (t) => {
+  const path = join(tempDir(t), 'log')
+  const line = 'é'.repeat(1.5 * 1024 * 1024)
+  writeFileSync(path, `${line}\n${line}\n${'é'.repeat(5 * 1024 * 1024)}\nnext\n`)
+  const added = newLines(path, undefined)
+  const next = async () => (await added.next()).value
+  assert.ok((await next()) === line)
+  assert.ok((await next()) === line)
+  while ((await next()) !== 'next');
+  await added.return(undefined)
+})
