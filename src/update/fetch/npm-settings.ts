@@ -16,18 +16,29 @@ export interface NpmSetting {
   unset?: string
 }
 
-/** Looks settings up in npm's order: the environment, the user's file, the files of npm's installation. */
-export function npmSettings(reader: Trusting): (key: string) => NpmSetting | undefined {
+interface NpmSettings {
+  /** Looks a setting up in npm's order: the environment, the user's file, the files of npm's installation. */
+  setting: (key: string) => NpmSetting | undefined
+  /** Settings that have an unset variable in their key. */
+  unknown: NpmSetting[]
+}
+
+export function npmSettings(reader: Trusting): NpmSettings {
   const variables = settingsInVariables(reader.env)
   const files = [
     variables.get('userconfig')?.value ?? join(homeOf(reader.env), '.npmrc'),
     variables.get('globalconfig')?.value ?? join(dirname(process.execPath), '../etc/npmrc'),
     '/etc/npmrc',
   ].map((path) => settingsInFile(path, reader))
-  return (key) =>
-    [variables, ...files]
-      .map((settings) => settings.get(key))
-      .find((found) => found && (found.value !== '' || found.unset !== undefined))
+  return {
+    setting: (key) =>
+      [variables, ...files]
+        .map((settings) => settings.get(key))
+        .find((found) => found && (found.value !== '' || found.unset !== undefined)),
+    unknown: files.flatMap((settings) =>
+      [...settings.values()].filter(({ key, unset }) => unset !== undefined && key.includes(`\${${unset}}`)),
+    ),
+  }
 }
 
 function settingsInVariables(env: NodeJS.ProcessEnv): Map<string, NpmSetting> {
@@ -49,8 +60,9 @@ function settingsInFile(source: string, reader: Trusting): Map<string, NpmSettin
   for (const [name, value] of Object.entries(parse(npmrcText(source, reader)))) {
     // npm, too, ignores sections; `proxy=null` removes a setting.
     if (value === null || (typeof value === 'object' && !Array.isArray(value))) continue
-    const { text: key } = filledIn(name, reader.env)
-    const { text, unset } = filledIn([value].flat().join('\n\n'), reader.env)
+    const { text: filled, unset: inKey } = filledIn(name, reader.env)
+    const key = inKey === undefined ? filled : name
+    const { text, unset = inKey } = filledIn([value].flat().join('\n\n'), reader.env)
     settings.set(key, { key, value: text, source, ...(unset !== undefined && { unset }) })
   }
   return settings

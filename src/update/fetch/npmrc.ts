@@ -40,7 +40,7 @@ interface Credentials {
  * @throws UpdateFailure
  */
 export function registrySet(name: string, env: NodeJS.ProcessEnv): NpmSetting | undefined {
-  const setting = npmSettings({ env })
+  const { setting } = npmSettings({ env })
   const [, scope] = /^(@[^/]+)\//.exec(name) ?? []
   const found = (scope === undefined ? undefined : setting(`${scope}:registry`)) ?? setting('registry')
   // npm would go to its default registry.
@@ -52,8 +52,8 @@ export function registrySet(name: string, env: NodeJS.ProcessEnv): NpmSetting | 
 /** @throws UpdateFailure if a file named in the settings cannot be read, or belongs to another user */
 export function registryOf(source: Source): Registry {
   const { package: name, registry, env } = source
-  const lookUp = npmSettings(source)
-  const incomplete = new Set<NpmSetting>()
+  const { setting: lookUp, unknown } = npmSettings(source)
+  const incomplete = new Set(unknown)
   const settings = (key: string) => {
     const found = lookUp(key)
     if (found?.unset === undefined) return found

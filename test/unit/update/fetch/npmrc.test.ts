@@ -177,6 +177,14 @@ describe('an .npmrc', () => {
       `https-proxy=\${PROXY}`,
       `//other.example/:_authToken=\${OTHER}`,
     ])
+    const { incomplete: keys } = settings(t, [
+      `//\${HOST}/:_authToken=t`,
+      `//\${OTHER?}/:_authToken=\${ANOTHER}`,
+    ])
+    assert.deepEqual(
+      keys().map(({ key, unset }) => [key, unset]),
+      [[`//\${HOST}/:_authToken`, 'HOST']],
+    )
     assert.deepEqual([authorization, ca, proxies.env.https_proxy], [undefined, undefined, undefined])
     assert.deepEqual(
       incomplete().map(({ unset }) => unset),
