@@ -2,10 +2,10 @@ import { Command } from 'commander'
 import type { Explained } from '../config/explain.ts'
 import { Failure } from '../platform/errors.ts'
 import { EXIT } from '../platform/exit-codes.ts'
-import { withDaemonFlags } from './daemon-flags.ts'
 import { JSON_OUTPUT } from './options.ts'
 import { clean, cleanLine } from './render/clean.ts'
 import { table } from './render/table.ts'
+import { withDaemonFlags } from './start/daemon-flags.ts'
 import { note, print, printJson, stdoutColors, stdoutWidth } from './terminal.ts'
 
 const HELP = `
@@ -86,7 +86,7 @@ async function addRegistry({ settings, problems }: Explained) {
   if (!registry || registry.value !== null || typeof name !== 'string') return
   const [{ npmRegistry }, { stopCode, stopSignal }] = await Promise.all([
     import('../update/fetch/source.ts'),
-    import('./stop-signal.ts'),
+    import('./start/stop-signal.ts'),
   ])
   const signal = stopSignal()
   try {

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { UserError } from '../platform/errors.ts'
 import { EXIT } from '../platform/exit-codes.ts'
-import { withDaemonFlags } from './daemon-flags.ts'
+import { withDaemonFlags } from './start/daemon-flags.ts'
 
 const HELP = `
 The key may also come from FOMULAR_KEY, FOMULAR_KEY_FILE, the systemd credential "key", or key_file in the
@@ -40,7 +40,7 @@ async function run(flags: Record<string, string | boolean>, command: Command) {
       exitCode: EXIT.usage,
     })
   }
-  const { serve } = await import('./serve.ts')
+  const { serve } = await import('./start/serve.ts')
   process.exitCode = await serve(flags)
 }
 

@@ -31,7 +31,7 @@ async function stop(options: LocalOptions) {
   await refuseForeign(chosen, facts, options)
   const [{ isAlive }, { holderOf }] = await Promise.all([
     import('../platform/process-identity.ts'),
-    import('../service/running.ts'),
+    import('../service/find-daemons.ts'),
   ])
   const holder = holderOf(paths)
   await daemon.stop()

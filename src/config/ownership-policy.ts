@@ -9,8 +9,8 @@ import { writeAtomic } from '../platform/files.ts'
 import { FormatRecord, formatFile, noteJudged } from '../platform/format.ts'
 import { faultsOf, foreignIn, type OwnershipFault, readOwnFile } from '../platform/ownership.ts'
 import { VERSION } from '../platform/version.ts'
-import { onceKept } from './after-trial.ts'
 import { isContainerSecret } from './key.ts'
+import { onceKept } from './once-confirmed.ts'
 
 /** Remedy for machines where this user cannot change owners and modes, as in some containers. */
 const WAY_BACK =

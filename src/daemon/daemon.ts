@@ -35,6 +35,7 @@ import { greet } from './greeting.ts'
 import { Health } from './health.ts'
 import { openIdentity } from './identity.ts'
 import type { Invocation } from './relaunch.ts'
+import { wayOfLink } from './route.ts'
 import { ServerOffsets } from './server-offsets.ts'
 import { standDown, stopAll } from './stand-down.ts'
 import { StateFolder } from './state-folder.ts'
@@ -44,7 +45,6 @@ import { Upkeep } from './upkeep.ts'
 import { warnOfCopy, warnOfReplacement } from './warn-of-copy.ts'
 import { warnOfForeignAgents } from './warn-of-foreign-agents.ts'
 import { warnOfNewMachine } from './warn-of-new-machine.ts'
-import { wayOfLink } from './way.ts'
 
 /** Maximum wait for the last activity to be acknowledged when the daemon stops, in ms. */
 const FLUSH_MS = 10_000

@@ -4,7 +4,6 @@ import { type Clock, foreignTime, type Timer } from '../platform/clock.ts'
 import type { Space } from '../platform/disk.ts'
 import { fingerprint, readJson, writeAtomic } from '../platform/files.ts'
 import { leaveDeletedFolder } from '../platform/working-folder.ts'
-import { shorten } from '../protocol/check.ts'
 import {
   type Event,
   type HealthProblem,
@@ -13,6 +12,7 @@ import {
   MachineStatus,
   Runtime,
 } from '../protocol/index.ts'
+import { shorten } from '../protocol/schema-check.ts'
 import { cut } from '../protocol/shorten.ts'
 
 const MIB = 1024 * 1024

@@ -1,4 +1,4 @@
-import { ask } from './ask.ts'
+import { ask } from './program-output.ts'
 
 /** Maximum wait for systemd's answer, in ms: the process that stops this one does not wait forever. */
 const ANSWER_MS = 2000

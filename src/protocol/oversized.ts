@@ -1,5 +1,5 @@
 import type * as z from 'zod/mini'
-import { readHead } from './head.ts'
+import { readHead } from './object-head.ts'
 import { decodeText } from './tokens.ts'
 
 /** Maximum length of the beginning of an oversized event that is passed on, in bytes. */

@@ -1,17 +1,17 @@
 import type * as z from 'zod/mini'
-import { check, fits } from './check.ts'
 import { type Command, Commands } from './commands.ts'
 import { AnyEvent, Event } from './events.ts'
-import { readHead } from './head.ts'
 import { CommandId } from './ids.ts'
 import { Limits } from './limits.ts'
 import { CommandResult, FromDaemon, FromServer, type ProtocolError } from './messages.ts'
-import { whyNotJson } from './not-json.ts'
+import { readHead } from './object-head.ts'
 import { fitting, replaced } from './oversized.ts'
 import { type Bounds, bounded, FREE, KIND, mayChange, ruleOf } from './rules.ts'
 import { Scan } from './scan.ts'
+import { check, fits } from './schema-check.ts'
 import { shorten } from './shorten.ts'
 import { decodeText } from './tokens.ts'
+import { whyNotJson } from './why-not-json.ts'
 
 /** Maximum length of a path, type or id that is sent back, in characters. A frame may contain longer ones. */
 const PATH_CHARS = 1024

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { firstOf, JsonObject, ToldName, ToldSentence } from './bounds.ts'
 import { closed } from './closed.ts'
-import { fullness } from './full.ts'
+import { fullness } from './fullness.ts'
 import { Json } from './ids.ts'
 
 /** Maximum number of questions, options of a question, fields of a form, and suggestions. */

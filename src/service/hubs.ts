@@ -3,7 +3,16 @@ import { dirname, join, resolve } from 'node:path'
 import { fromHere, livingHub } from '../config/hub.ts'
 import { stateDir, statePaths } from '../config/paths.ts'
 import { commandLines, environmentOf, userOf } from '../platform/process-list.ts'
-import { accessTo, findDaemons, isNear, listServices, ownerOf, quietly, real, userName } from './running.ts'
+import {
+  accessTo,
+  findDaemons,
+  isNear,
+  listServices,
+  ownerOf,
+  quietly,
+  real,
+  userName,
+} from './find-daemons.ts'
 import type { Supervisor } from './supervisor.ts'
 import { flagIn, runsOf, type Service } from './units.ts'
 

@@ -1,7 +1,7 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { readOwned } from '../platform/open-owned.ts'
-import { filesIn } from './by-hand.ts'
+import { filesIn } from './handwritten-units.ts'
 import { MANAGERS, type ManagerName, serviceFiles } from './plan.ts'
 import { parseMark } from './unit-mark.ts'
 

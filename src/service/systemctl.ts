@@ -1,4 +1,4 @@
-import { ask } from '../platform/ask.ts'
+import { ask } from '../platform/program-output.ts'
 import type { UnitPlace } from './cgroup.ts'
 
 /**

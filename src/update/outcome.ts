@@ -1,4 +1,4 @@
-import { kept } from '../config/after-trial.ts'
+import { kept } from '../config/once-confirmed.ts'
 import { isoTime } from '../platform/clock.ts'
 import type { UpdateFailure } from './failure.ts'
 import type { UpdatesOptions } from './options.ts'

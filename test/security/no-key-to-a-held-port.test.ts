@@ -18,8 +18,8 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { carriedSettings } from '../../src/cli/service/inherited-settings.ts'
 import { livingHub } from '../../src/config/hub.ts'
+import { wayTo } from '../../src/config/route-to-server.ts'
 import { checkOwner } from '../../src/config/server-owner.ts'
-import { wayTo } from '../../src/config/way-to-server.ts'
 import { ownerOfPeer } from '../../src/platform/peer-owner.ts'
 import { TestHub } from '../support/hub.ts'
 import { Squatter } from '../support/squatter.ts'
@@ -347,7 +347,7 @@ test('the owner of a server at any other address of this machine is recognized',
   const at = (path: string) => JSON.stringify(new URL(path, import.meta.url))
   const script = `
     import { Squatter } from ${at('../support/squatter.ts')}
-    import { wayTo } from ${at('../../src/config/way-to-server.ts')}
+    import { wayTo } from ${at('../../src/config/route-to-server.ts')}
     const outcomes = {}
     const ends = []
     for (const [listens, host] of [['10.9.8.7', '10.9.8.7'], ['0.0.0.0', '10.9.8.7'], ['fd00:0:0:1::8', '[fd00:0:0:1::8]'], ['::', '[fd00:0:0:1::8]']]) {

@@ -13,7 +13,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { checkStateDir } from '../../src/cli/state-dir.ts'
+import { checkStateDir } from '../../src/cli/start/state-dir.ts'
 import { VERSION } from '../../src/platform/version.ts'
 import { UpdateFailure } from '../../src/update/failure.ts'
 import { checkPlace } from '../../src/update/switch/handover.ts'

@@ -1,5 +1,5 @@
-import { shorten } from '../../protocol/check.ts'
 import { AgentStatus, Limits, type PermissionRequest } from '../../protocol/index.ts'
+import { shorten } from '../../protocol/schema-check.ts'
 import type { Generations } from '../disk/generations.ts'
 import type { Inbox } from '../disk/inbox.ts'
 import type { ProcessRecord, RunRecord, Snapshot, SpecRecord } from '../disk/records.ts'

@@ -1,6 +1,6 @@
 import { layLines } from '../render/layout.ts'
 import { stdoutWidth } from '../terminal.ts'
-import type { Ask } from './page.ts'
+import type { Ask } from './show-pages.ts'
 
 /** Lays out a question in rows, so that quoted text cannot begin a row and imitate another question. */
 export const promptText = (question: string): string => layLines([question], stdoutWidth()).join('\n')

@@ -10,8 +10,8 @@ import { typedName } from '../render/permission.ts'
 import { requestText } from '../render/request.ts'
 import { isInteractive, note, stderrColors, stderrWidth, stdoutColors } from '../terminal.ts'
 import { confirmYes, promptText } from './confirm-yes.ts'
-import { notShown } from './not-shown.ts'
-import { type Ask, page } from './page.ts'
+import { type Ask, page } from './show-pages.ts'
+import { notShown } from './why-unanswerable.ts'
 
 /** Reports whether typed text is a no. */
 const isNo = (typed: string) => ['n', 'no'].includes(typed.trim().toLowerCase())

@@ -200,7 +200,10 @@ async function say(outcome: Outcome, done: string, json: boolean | undefined, fa
 
 async function requestOf(given: string, flags: Options) {
   const client = await connectHub(flags)
-  const [{ agentId }, { pickRequest }] = await Promise.all([import('./outcome.ts'), import('./pick.ts')])
+  const [{ agentId }, { pickRequest }] = await Promise.all([
+    import('./outcome.ts'),
+    import('./pick-request.ts'),
+  ])
   const id = await agentId(client, given, flags.machine)
   return { client, id, ...pickRequest(await client.agent(id), flags.request) }
 }

@@ -6,7 +6,7 @@ import { type Offer, offersOf } from '../render/offers.ts'
 import { Reveal } from '../render/reveal-hidden.ts'
 import type { Also } from './also-values.ts'
 import { confirmYes } from './confirm-yes.ts'
-import type { Ask } from './page.ts'
+import type { Ask } from './show-pages.ts'
 
 interface Chosen {
   offer: Offer

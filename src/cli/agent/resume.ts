@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { connectHub, type HubOptions, JSON_OUTPUT, repeatable, withHub } from '../options.ts'
-import type { PromptFlags } from './content.ts'
+import type { PromptFlags } from './prompt-content.ts'
 
 /** Maximum time for the start of the agent's process, in seconds. */
 const RESUME_WAIT_S = 60
@@ -32,7 +32,7 @@ export function resumeCommand(): Command {
 }
 
 async function resume(given: string, { json, session, wait, ...flags }: Options) {
-  const { promptContent } = await import('./content.ts')
+  const { promptContent } = await import('./prompt-content.ts')
   const prompt = promptContent(flags)
   const client = await connectHub(flags)
   const [{ agentId, delayOf, notePending, printOutcome }, { placeNow }] = await Promise.all([

@@ -33,7 +33,7 @@ export function sendCommand(): Command {
 }
 
 async function send(given: string, prompt: string | undefined, { json, wait, ...flags }: Options) {
-  const { promptContent } = await import('./content.ts')
+  const { promptContent } = await import('./prompt-content.ts')
   const content = promptContent({ ...flags, prompt })
   if (content === undefined)
     throw new UserError('usage', 'There is no prompt to send.', {

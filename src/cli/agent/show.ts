@@ -52,7 +52,7 @@ async function show(given: string, { json, ...flags }: HubOptions) {
 async function detailHere(agentId: string, machineId: string): Promise<AgentDetail | undefined> {
   const [{ findDaemons, lookAt }, { ControlClient }, { stateDir, statePaths }, { isNamed }] =
     await Promise.all([
-      import('../../service/running.ts'),
+      import('../../service/find-daemons.ts'),
       import('../client/control-client.ts'),
       import('../../config/paths.ts'),
       import('../local/choose.ts'),

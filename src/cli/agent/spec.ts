@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
 import type { Content, StartRequest } from '../../protocol/index.ts'
-import { read } from './content.ts'
+import { read } from './prompt-content.ts'
 
 export interface SpecFlags {
   cwd?: string

@@ -3,7 +3,7 @@ import type { Outcome } from '../../protocol/index.ts'
 import { resolveMachine } from '../client/machine-id.ts'
 import { connectHub, type HubOptions, JSON_OUTPUT, numeric, repeatable, withHub } from '../options.ts'
 import { note, print, printJson } from '../terminal.ts'
-import type { PromptFlags } from './content.ts'
+import type { PromptFlags } from './prompt-content.ts'
 import type { SpecFlags } from './spec.ts'
 
 /** Maximum time for the agent's start, in seconds. A machine under load is slow. */
@@ -104,7 +104,7 @@ export function startCommand(): Command {
 
 async function start({ id, machine, wait, json, ...flags }: Options) {
   const [{ promptContent }, { specFrom }, { delayOf, notePending }] = await Promise.all([
-    import('./content.ts'),
+    import('./prompt-content.ts'),
     import('./spec.ts'),
     import('./outcome.ts'),
   ])

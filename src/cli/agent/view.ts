@@ -7,9 +7,9 @@ import { clean } from '../render/clean.ts'
 import { Conversation } from '../render/conversation.ts'
 import { answerHint } from '../render/permission.ts'
 import { isInteractive, note, printJson, stdoutColors, stdoutWidth, write } from '../terminal.ts'
-import { ANSWERED, ask, CHANGED } from './ask.ts'
-import { notShown } from './not-shown.ts'
-import { nameOf } from './pick.ts'
+import { ANSWERED, ask, CHANGED } from './ask-user.ts'
+import { nameOf } from './pick-request.ts'
+import { notShown } from './why-unanswerable.ts'
 
 /** Maximum time between the status that announces a request and its event, in ms. */
 const NEW_MS = 5000

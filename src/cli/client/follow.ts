@@ -1,7 +1,7 @@
 import { sleep } from '../../platform/clock.ts'
 import { UserError } from '../../platform/errors.ts'
-import { check } from '../../protocol/check.ts'
 import { AnyEvent, Event, HubAgent } from '../../protocol/index.ts'
+import { check } from '../../protocol/schema-check.ts'
 import type { HubClient } from './hub-client.ts'
 import { untilAborted } from './until-aborted.ts'
 

@@ -3,7 +3,7 @@ import { hubAuthority } from '../../config/hub-authority.ts'
 import { type Call, send as sendOver } from '../../platform/http.ts'
 import { trust } from '../../platform/trust.ts'
 import { connectPinned } from './pinned.ts'
-import { type Reached, wayOfCommand } from './way.ts'
+import { type Reached, wayOfCommand } from './route.ts'
 
 /** A request to a hub. */
 export interface HubCall extends Pick<Call, 'method' | 'headers' | 'body' | 'timeout'>, Reached {

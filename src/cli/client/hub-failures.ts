@@ -4,8 +4,8 @@ import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
 import { ProxyError, proxyRemedy } from '../../platform/proxy-error.ts'
 import { isUntrusted } from '../../platform/unreachable.ts'
-import { check } from '../../protocol/check.ts'
 import { CommandError } from '../../protocol/index.ts'
+import { check } from '../../protocol/schema-check.ts'
 
 const Failure = z.object({ error: CommandError })
 

@@ -56,7 +56,7 @@ async function machines(_command: string, flags: Record<string, string>): Promis
 }
 
 async function services(): Promise<Word[]> {
-  const { listServices } = await import('../../service/running.ts')
+  const { listServices } = await import('../../service/find-daemons.ts')
   return (await listServices(process.env)).map(({ name, manager, state }) => ({
     value: name,
     description: cleanLine(`${manager}: ${state}`, DESCRIPTION_CHARS),

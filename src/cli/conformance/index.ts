@@ -90,7 +90,7 @@ async function ofServer(
   tell: (verdict: Verdict) => void,
 ) {
   const [{ serverOf }, { judgeServer }] = await Promise.all([
-    import('./server-of.ts'),
+    import('./tested-server.ts'),
     import('../../conformance/server/run.ts'),
   ])
   const server = await serverOf(flags)
@@ -105,7 +105,7 @@ async function ofDaemon(
   tell: (verdict: Verdict) => void,
 ) {
   const [{ keyOf }, { judgeDaemon }] = await Promise.all([
-    import('./server-of.ts'),
+    import('./tested-server.ts'),
     import('../../conformance/daemon/run.ts'),
   ])
   const listening = (at: string) => note(`Waiting ${waitForDaemon} s for a daemon at ${at}.`)

@@ -1,9 +1,9 @@
 import { Command } from 'commander'
 import { EXIT } from '../../platform/exit-codes.ts'
-import { withDaemonFlags } from '../daemon-flags.ts'
 import { connectDaemon, WHICH } from '../local/index.ts'
 import { askLine } from '../prompt.ts'
 import type { Finding } from '../render/finding.ts'
+import { withDaemonFlags } from '../start/daemon-flags.ts'
 import { isInteractive, print, printJson, stdoutColors } from '../terminal.ts'
 
 const HELP = `

@@ -7,12 +7,12 @@ import { UserError } from '../../platform/errors.ts'
 import { nameOf } from '../../platform/lock.ts'
 import { isElsewhere, livingHolder } from '../../platform/lock-holder.ts'
 import type { OwnershipFault } from '../../platform/ownership.ts'
-import { holderOf } from '../../service/running.ts'
+import { holderOf } from '../../service/find-daemons.ts'
 import { handoverFaults } from '../../update/switch/handover.ts'
 import type { DaemonStatus } from '../client/control-client.ts'
-import { faultsAround } from '../environment-faults.ts'
 import type { Finding } from '../render/finding.ts'
 import { bytes } from '../render/units.ts'
+import { faultsAround } from '../start/environment-faults.ts'
 
 /** Limits of free disk space, as in the daemon: below `low` it warns, below `full` it starts no agents. */
 const DISK_BYTES = { low: 1024 * 1024 * 1024, full: 200 * 1024 * 1024 }

@@ -1,9 +1,9 @@
 import { stateDir, statePaths } from '../../config/paths.ts'
-import type { LocalDaemon } from '../../service/running.ts'
+import type { LocalDaemon } from '../../service/find-daemons.ts'
 import { clean } from '../render/clean.ts'
 import { note } from '../terminal.ts'
 import { factsOf, lineOf, nameOf } from './describe.ts'
-import { pick } from './pick.ts'
+import { pick } from './pick-one.ts'
 
 export interface Choice {
   /** Value of `--state-dir`. */
@@ -33,7 +33,7 @@ export const isNamed = (given: string | undefined, env: NodeJS.ProcessEnv) =>
  * @throws UserError if there are several and no terminal to ask on
  */
 export async function chooseDaemon({ stateDir: given, json, env = process.env }: Choice): Promise<Chosen> {
-  const { findDaemons, lookAt } = await import('../../service/running.ts')
+  const { findDaemons, lookAt } = await import('../../service/find-daemons.ts')
   if (isNamed(given, env)) {
     const { dir } = statePaths(given ?? stateDir(env))
     return { ...((await lookAt(env, dir)) ?? nobody(dir)), named: true, notable: false, others: [] }

@@ -1,5 +1,5 @@
 import { shellWord } from '../../platform/shell-word.ts'
-import type { LocalDaemon } from '../../service/running.ts'
+import type { LocalDaemon } from '../../service/find-daemons.ts'
 import type { Supervisor } from '../../service/supervisor.ts'
 import { commandLineFor, currentLineWith } from '../command-line.ts'
 

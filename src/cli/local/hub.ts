@@ -8,7 +8,7 @@ import { clean } from '../render/clean.ts'
 import { note } from '../terminal.ts'
 import { isNamed, nearest } from './choose.ts'
 import { capital, serviceLine } from './describe.ts'
-import { pick } from './pick.ts'
+import { pick } from './pick-one.ts'
 
 /**
  * Returns flags that lead to the hub a command is about: the given flags, else flags with the folder of the

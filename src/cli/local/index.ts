@@ -32,7 +32,7 @@ export async function connectDaemon(options: LocalOptions & { env?: NodeJS.Proce
     import('../../config/paths.ts'),
     import('../client/control-client.ts'),
     import('./choose.ts'),
-    import('./absent.ts'),
+    import('./unavailable.ts'),
     import('./describe.ts'),
   ])
   const chosen = await chooseDaemon(options)

@@ -9,7 +9,7 @@ import { nearest } from './choose.ts'
  * configuration.
  */
 export async function serverOf(env: NodeJS.ProcessEnv): Promise<string | undefined> {
-  const { findDaemons } = await import('../../service/running.ts')
+  const { findDaemons } = await import('../../service/find-daemons.ts')
   const running = nearest((await findDaemons(env)).filter((each) => each.running && each.usable))
   const asked = running.map(({ state_dir }) => new ControlClient(statePaths(state_dir).socket).glance())
   const urls = (await Promise.all(asked)).flatMap((status) => status?.server_url ?? [])

@@ -1,10 +1,10 @@
 import { Command } from 'commander'
 import type { Runs } from '../../service/plan.ts'
-import { withDaemonFlags } from '../daemon-flags.ts'
 import { withHubServeFlags } from '../hub/index.ts'
+import { withDaemonFlags } from '../start/daemon-flags.ts'
 import { note, print, printJson, stdoutColors } from '../terminal.ts'
 import { type ServiceOptions, withPlan } from './options.ts'
-import type { PlanFlags } from './planned.ts'
+import type { PlanFlags } from './plan.ts'
 import type { Prepared } from './prepare.ts'
 
 const HELP = `

@@ -17,7 +17,7 @@ import { layoutOf } from '../../update/switch/layout.ts'
 import type { HubServeOptions } from '../hub/index.ts'
 import { accountOf, ownAccount, PLAIN_PATH, withRunner } from './account.ts'
 import { checkReadable } from './inherited-settings.ts'
-import { invocation, type Planned } from './plan.ts'
+import { invocation, type Planned } from './plan-daemon.ts'
 
 /** Time for a hub to stop, in seconds: to finish requests and to write its state. */
 const STOP_S = 30

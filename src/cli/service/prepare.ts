@@ -10,8 +10,8 @@ import { checkFree } from './bring-up.ts'
 import { planChange } from './change.ts'
 import type { ServiceOptions } from './options.ts'
 import { besides, checkOtherManagers, startedElsewhere } from './other-managers.ts'
+import { daemonFlags, type PlanFlags, planFor } from './plan.ts'
 import { checkPort } from './plan-hub.ts'
-import { daemonFlags, type PlanFlags, planFor } from './planned.ts'
 
 /** An installation that can be carried out or shown. */
 export interface Prepared {

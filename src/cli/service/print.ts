@@ -1,10 +1,10 @@
 import { Command } from 'commander'
 import type { ManagerName, Runs } from '../../service/plan.ts'
-import { withDaemonFlags } from '../daemon-flags.ts'
 import { withHubServeFlags } from '../hub/index.ts'
+import { withDaemonFlags } from '../start/daemon-flags.ts'
 import { note, print } from '../terminal.ts'
 import { type ServiceOptions, withPlan } from './options.ts'
-import type { PlanFlags } from './planned.ts'
+import type { PlanFlags } from './plan.ts'
 
 const HELP = `
 For users who manage such files themselves. Standard error shows where the file and the key belong.
@@ -30,7 +30,7 @@ async function printService(
   { manager: named, name: wanted, ...flags }: ServiceOptions & PlanFlags,
 ) {
   const [{ planFor }, { managerNamed, usualManager }, { serviceFiles, serviceNameOf }] = await Promise.all([
-    import('./planned.ts'),
+    import('./plan.ts'),
     import('../../service/managers.ts'),
     import('../../service/plan.ts'),
   ])

@@ -69,7 +69,7 @@ async function allServices(): Promise<{ targets: { at: At; manager: Manager }[];
       import('../../service/managers.ts'),
       import('../../update/switch/layout.ts'),
       import('../../platform/executable.ts'),
-      import('./plan.ts'),
+      import('./plan-daemon.ts'),
     ])
   const home = homeOf(process.env)
   const { root } = layoutOf(realpathSync(invocation().program), EXECUTABLE)

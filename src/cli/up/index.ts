@@ -1,6 +1,6 @@
 import { Command } from 'commander'
-import { withSharedDaemonFlags } from '../daemon-flags.ts'
 import { port } from '../options.ts'
+import { withSharedDaemonFlags } from '../start/daemon-flags.ts'
 
 const HELP = `
 Runs in the foreground. Ctrl-C stops the agents gracefully; a second Ctrl-C stops them faster.

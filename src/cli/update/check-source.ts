@@ -6,7 +6,7 @@ import { UpdateFailure } from '../../update/failure.ts'
 import { registrySet } from '../../update/fetch/npmrc.ts'
 import { plainAddress, type UpdateSource } from '../../update/fetch/source.ts'
 import type { ControlClient } from '../client/control-client.ts'
-import { failed } from './failed.ts'
+import { failed } from './update-failed.ts'
 
 /**
  * Refuses an order from a shell with another update source than the daemon's: the daemon updates only from

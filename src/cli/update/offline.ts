@@ -11,9 +11,9 @@ import { type Stage, UpdateFailure } from '../../update/failure.ts'
 import { look as lookUp } from '../../update/fetch/available.ts'
 import { updateOffline } from '../../update/offline.ts'
 import { peekRecord } from '../../update/record.ts'
-import { tellNext } from '../state-dir.ts'
-import { stopCode, stopSignal } from '../stop-signal.ts'
-import { failed } from './failed.ts'
+import { tellNext } from '../start/state-dir.ts'
+import { stopCode, stopSignal } from '../start/stop-signal.ts'
+import { failed } from './update-failed.ts'
 
 /** Looks up the available version without a daemon. @throws UserError */
 export async function look(paths: StatePaths, requested: string) {

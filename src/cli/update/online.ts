@@ -2,11 +2,11 @@ import type { StatePaths } from '../../config/paths.ts'
 import { sleep } from '../../platform/clock.ts'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
-import { holderOf } from '../../service/running.ts'
+import { holderOf } from '../../service/find-daemons.ts'
 import { peekRecord, resultOf, type UpdateRecord, type UpdateResult } from '../../update/record.ts'
 import { ControlClient, type UpdateCheck } from '../client/control-client.ts'
 import { checkSource } from './check-source.ts'
-import { failed } from './failed.ts'
+import { failed } from './update-failed.ts'
 
 const POLL_MS = 100
 /** Maximum absence of the daemon, in ms. A supervisor may wait some seconds before it restarts the daemon. */

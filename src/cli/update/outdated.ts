@@ -1,7 +1,7 @@
 import { readlinkSync, realpathSync } from 'node:fs'
 import { statePaths } from '../../config/paths.ts'
 import { commandLines } from '../../platform/process-list.ts'
-import type { LocalDaemon } from '../../service/running.ts'
+import type { LocalDaemon } from '../../service/find-daemons.ts'
 import { layoutOf } from '../../update/switch/layout.ts'
 import { ControlClient } from '../client/control-client.ts'
 import { commandFor, factsOf, nameOf } from '../local/describe.ts'
@@ -21,7 +21,7 @@ export interface Outdated {
  * @param updated the state folder of the daemon that was updated
  */
 export async function outdated(version: string, program: string, updated: string): Promise<Outdated[]> {
-  const { findDaemons } = await import('../../service/running.ts')
+  const { findDaemons } = await import('../../service/find-daemons.ts')
   const running = (await findDaemons(process.env)).filter(
     (each) => each.running && each.state_dir !== statePaths(updated).dir,
   )

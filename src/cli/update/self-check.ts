@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { loadChunks } from '../../platform/chunks.ts'
-import { faultsBeside } from '../state-dir.ts'
+import { faultsBeside } from '../start/state-dir.ts'
 import { printJson } from '../terminal.ts'
 
 /** Hidden command: another version runs it to learn whether this version may replace it. */
@@ -12,7 +12,7 @@ async function check({ stateDir }: { stateDir: string }) {
   const { selfCheck } = await import('../../update/fetch/self-check.ts')
   // Load everything, and initialize all that a daemon and its hub consist of.
   loadChunks()
-  await Promise.all([import('../serve.ts'), import('../up/up.ts')])
+  await Promise.all([import('../start/serve.ts'), import('../up/up.ts')])
   // Exit with 0 despite faults: the previous version cannot explain any other exit code.
   printJson(selfCheck(stateDir, await faultsBeside(process.env)))
 }

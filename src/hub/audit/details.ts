@@ -1,6 +1,6 @@
 import type * as z from 'zod/mini'
-import { check } from '../../protocol/check.ts'
 import { withoutSecrets } from '../../protocol/index.ts'
+import { check } from '../../protocol/schema-check.ts'
 import { cut } from '../../protocol/shorten.ts'
 
 /** Maximum length of a text, in characters, and of a list, in items. */

@@ -1,5 +1,4 @@
 import { bare } from '../../protocol/bare-request.ts'
-import { check } from '../../protocol/check.ts'
 import {
   type AgentStatus,
   type CommandResult,
@@ -8,6 +7,7 @@ import {
   type PermissionRequest,
   Results,
 } from '../../protocol/index.ts'
+import { check } from '../../protocol/schema-check.ts'
 import { shownLength } from '../registry/client-json.ts'
 import { head, shortened } from '../registry/short-status.ts'
 

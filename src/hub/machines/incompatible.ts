@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { VERSION } from '../../platform/version.ts'
-import { readHead } from '../../protocol/head.ts'
 import { PROTOCOL, type Refuse } from '../../protocol/index.ts'
+import { readHead } from '../../protocol/object-head.ts'
 
 /** The part of a greeting that is read before the protocol versions are compared. */
 const Protocol = z.object({

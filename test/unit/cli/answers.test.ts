@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { answersTo, answerTo, decisionOf } from '../../../src/cli/agent/answers.ts'
-import { pickRequest } from '../../../src/cli/agent/pick.ts'
+import { pickRequest } from '../../../src/cli/agent/pick-request.ts'
 import { answersOf, replyText } from '../../../src/cli/agent/reply.ts'
 import type { HubAgent, PermissionRequest } from '../../../src/protocol/index.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Command } from 'commander'
-import { withDaemonFlags } from '../../../src/cli/daemon-flags.ts'
+import { withDaemonFlags } from '../../../src/cli/start/daemon-flags.ts'
 import { CONFIG_KEYS } from '../../../src/config/settings.ts'
 
 test('every setting has its flag, and every flag is a setting', () => {

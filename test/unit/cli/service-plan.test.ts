@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { planFor } from '../../../src/cli/service/planned.ts'
+import { planFor } from '../../../src/cli/service/plan.ts'
 import type { Runs } from '../../../src/service/plan.ts'
 import { tempDir } from '../../support/temp.ts'
 

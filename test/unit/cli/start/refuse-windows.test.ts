@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
-import { PROGRAM } from '../../support/stage.ts'
-import { tempDir } from '../../support/temp.ts'
+import { PROGRAM } from '../../../support/stage.ts'
+import { tempDir } from '../../../support/temp.ts'
 
 test('on Windows the daemon starts nothing, and refers to WSL', async (t) => {
   const env = { PATH: process.env.PATH, HOME: tempDir(t), FOMULAR_KEY: 'k' }

@@ -1,8 +1,8 @@
 import type { DaemonConfig } from '../config/daemon-config.ts'
 import { ownerOfKey } from '../config/hub.ts'
 import type { StatePaths } from '../config/paths.ts'
+import { type Way, wayTo } from '../config/route-to-server.ts'
 import { serversFile } from '../config/server-owner.ts'
-import { type Way, wayTo } from '../config/way-to-server.ts'
 import { UserError } from '../platform/errors.ts'
 import type { Logger } from '../platform/log.ts'
 

@@ -1,9 +1,9 @@
 import { createRequire } from 'node:module'
-import type { Invocation } from '../daemon/relaunch.ts'
-import { keptSignal } from '../platform/early-signal.ts'
-import { EXECUTABLE } from '../platform/executable.ts'
-import { VERSION } from '../platform/version.ts'
-import { handoverOf } from '../update/switch/handover.ts'
+import type { Invocation } from '../../daemon/relaunch.ts'
+import { keptSignal } from '../../platform/early-signal.ts'
+import { EXECUTABLE } from '../../platform/executable.ts'
+import { VERSION } from '../../platform/version.ts'
+import { handoverOf } from '../../update/switch/handover.ts'
 
 /**
  * Replaces this program, in the same process, with the updated version in the user's prefix, if there is one.

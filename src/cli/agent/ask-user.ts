@@ -11,9 +11,9 @@ import { stdoutColors, stdoutWidth, write } from '../terminal.ts'
 import { answerTo, decisionOf } from './answers.ts'
 import { promptText } from './confirm-yes.ts'
 import { fieldAnswer, fillable } from './form.ts'
-import { type Ask, page, screenRows } from './page.ts'
 import { askRemembered, rememberedText } from './remembered.ts'
 import { answersOf, type Reply, replyIn, replyText, replyTo } from './reply.ts'
+import { type Ask, page, screenRows } from './show-pages.ts'
 
 /** Maximum time for the agent to take an answer, in seconds. */
 const ANSWER_WAIT_S = 30

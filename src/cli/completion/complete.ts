@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { print } from './terminal.ts'
+import { print } from '../terminal.ts'
 
 /** A value that every shell reads as one word without quotes. */
 const WORD = /^[\w.@%+=:/-]+$/
@@ -12,12 +12,12 @@ export function completeCommand(): Command {
 async function complete(typed: string[]) {
   try {
     const [{ program }, { candidatesFor }] = await Promise.all([
-      import('./program.ts'),
-      import('./completion/candidates.ts'),
+      import('../program.ts'),
+      import('./candidates.ts'),
     ])
     const { words, paths, ask, prefix } = candidatesFor(await program(['--help']), typed)
     if (paths) return print(`:${paths}`)
-    const { namesOf } = await import('./completion/names.ts')
+    const { namesOf } = await import('./names.ts')
     const current = (typed.at(-1) ?? '').replace(/^=$/, '')
     for (const { value, description } of [...words, ...(ask ? await namesOf(ask) : [])]) {
       const word = prefix + value

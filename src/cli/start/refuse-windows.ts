@@ -1,5 +1,5 @@
-import { UserError } from '../platform/errors.ts'
-import { EXIT } from '../platform/exit-codes.ts'
+import { UserError } from '../../platform/errors.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
 
 /** Refuses to run a daemon on Windows: agents need FIFOs and process groups. @throws UserError */
 export function refuseWindows(platform: NodeJS.Platform = process.platform) {

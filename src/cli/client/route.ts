@@ -1,7 +1,7 @@
 import { stateDir } from '../../config/paths.ts'
+import { type Way, wayTo } from '../../config/route-to-server.ts'
 import { type OwnerRules, serversFile } from '../../config/server-owner.ts'
 import { configuredOwners } from '../../config/single-settings.ts'
-import { type Way, wayTo } from '../../config/way-to-server.ts'
 import { clean } from '../render/clean.ts'
 import { note } from '../terminal.ts'
 

@@ -1,6 +1,6 @@
 import type { Agent } from 'node:http'
 import type { Socket } from 'node:net'
-import { connectSocket, connectTo } from '../platform/connect-here.ts'
+import { connectSocket, connectTo } from '../platform/connect.ts'
 import { ownerOfPeer } from '../platform/peer-owner.ts'
 import { proxyAgent } from '../platform/proxy.ts'
 import { fromHere } from './hub.ts'

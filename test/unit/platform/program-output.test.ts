@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { ask } from '../../../src/platform/ask.ts'
+import { ask } from '../../../src/platform/program-output.ts'
 import { tempDir } from '../../support/temp.ts'
 
 function program(t: TestContext, script: string): string {

@@ -1,7 +1,7 @@
 import { delimiter } from 'node:path'
-import { findClaude } from '../agents/runtimes/claude/find.ts'
-import { remedyOf } from '../config/ownership-policy.ts'
-import { faultsOf } from '../platform/ownership.ts'
+import { findClaude } from '../../agents/runtimes/claude/find.ts'
+import { remedyOf } from '../../config/ownership-policy.ts'
+import { faultsOf } from '../../platform/ownership.ts'
 
 /**
  * Returns the faults that let other users change the agent program, or the certificates that the

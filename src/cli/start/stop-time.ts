@@ -1,4 +1,4 @@
-import { isKept } from './container/main-process.ts'
+import { isKept } from '../container/main-process.ts'
 
 /** Time from SIGTERM to SIGKILL in Docker, in seconds. Other container managers allow more. */
 const CONTAINER_S = 10
