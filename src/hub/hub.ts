@@ -3,46 +3,25 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import type * as z from 'zod/mini'
-import { ON_TRIAL } from '../config/environment.ts'
-import { HUB_UPGRADES } from '../config/format.ts'
 import { type HubRecord, hubFiles } from '../config/hub.ts'
 import { HUB_LIMITS, type HubLimits } from '../config/hub-limits.ts'
 import { isContainerSecret } from '../config/key.ts'
-import { checkGround } from '../config/ownership-policy.ts'
 import { isLoopback } from '../config/server-url.ts'
 import type { Network } from '../config/trusted-proxies.ts'
 import { type Clock, systemClock } from '../platform/clock.ts'
 import { reasonOf, shortageIn, UserError } from '../platform/errors.ts'
 import { EXIT } from '../platform/exit-codes.ts'
-import { clearTemporary, ensurePrivateDir, writeAtomic } from '../platform/files.ts'
-import { readFormat, upgradeFolder } from '../platform/format.ts'
-import { awaitLock, LockHeldError, nameOf } from '../platform/lock.ts'
+import { writeAtomic } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
 import { faultsOf, type OwnershipFault } from '../platform/ownership.ts'
 import { identify } from '../platform/process-identity.ts'
 import { readPem } from '../platform/read-at-most.ts'
-import { Audit } from './audit/audit.ts'
+import { assemble, closeParts } from './assemble.ts'
 import { Gate, type GateLimits } from './gate/gate.ts'
-import { Notices } from './gate/notices.ts'
 import { api } from './http/api.ts'
-import { Trails } from './http/audit-trails.ts'
 import { openListeners } from './http/listeners.ts'
-import { OpenRequests } from './http/open-requests.ts'
 import { acceptMachines } from './machines/accept-machines.ts'
-import { MachineConnection } from './machines/machine-connection.ts'
-import { Switchboard } from './machines/switchboard.ts'
-import { AgentRegistry } from './registry/agent-registry.ts'
-import { ChangeFeed } from './registry/change-feed.ts'
-import { CommandQueue } from './registry/command-queue.ts'
-import { Enrollments } from './registry/enrollments.ts'
-import { Keys } from './registry/keys.ts'
-import { MachineRegistry } from './registry/machine-registry.ts'
-import { Quotas } from './registry/quotas.ts'
-import { UserKeys } from './registry/user-keys.ts'
-import { DebouncedWriter } from './store/files/debounced-writer.ts'
-import { JournalStore } from './store/files/journal-store.ts'
-import { KeyStore } from './store/files/key-store.ts'
-import { watchFolder } from './store/files/watch-folder.ts'
+import { openFileStore } from './store/files/file-store.ts'
 
 export interface HubOptions {
   /** The hub's folder, created if missing. */
@@ -79,12 +58,6 @@ export interface Hub {
   close(): Promise<void>
 }
 
-/**
- * Maximum repeats of a log line about one machine, per minute: a machine can reconnect and fail without
- * limit.
- */
-const SAME_OF_MACHINE = 10
-
 /** Starts the hub. @throws UserError */
 export async function startHub(options: HubOptions): Promise<Hub> {
   const { dir, host, port, tls, insecure, limits = HUB_LIMITS } = options
@@ -103,68 +76,24 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const credentials = tls && { cert: readCredential(tls.cert), key: readCredential(tls.key) }
   const files = hubFiles(dir)
   const faults = tls ? [tls.cert, tls.key].flatMap(faultsOfPem) : []
-  const ground = checkGround(dir, { faults, strict })
-  ensurePrivateDir(dir)
-  // Refuses a folder of a newer version before anything in it, even the lock, is touched.
-  readFormat(dir, HUB_UPGRADES)
-  const unlock = await takeLock(join(dir, 'lock'), logger)
+  const store = await openFileStore({ dir, faults, strict, audit: limits.audit, clock, logger })
   try {
-    clearTemporary(dir, { sole: true })
-    ground.remember()
-    for (const warning of ground.warnings) logger.warn(warning)
-    if (process.env[ON_TRIAL] !== '1') upgradeFolder(dir, HUB_UPGRADES)
-    const now = () => new Date(clock.now()).toISOString()
-    const keyStore = new KeyStore(dir, now, logger)
-    const notices = new Notices(clock, logger, { lines: Infinity, same: SAME_OF_MACHINE })
-    const ofMachines = notices.asLogger()
-    const keys = new Keys(keyStore, now, ofMachines)
-    const people = new UserKeys(dir, keyStore, now, logger)
-    const open = new OpenRequests(people, clock)
-    const audit = new Audit(join(dir, 'audit'), { limits: limits.audit, clock, logger })
-    const trails = new Trails({ audit, gate, people, clock })
-    const parts = assemble({ dir, keys, people, trails, clock, logger, ofMachines, limits })
-    keys.settle(parts.machines.ids())
-    const { switchboard, store, commands, saver } = parts
-    await commands.ready()
-    const enrolments = new Enrollments({
-      path: join(dir, 'enrolments.json'),
-      keys,
-      people,
-      known: () => parts.machines.ids(),
-      logger,
-      now: () => clock.now(),
-    })
-    const releases = join(dir, 'releases')
-    const app = api({
-      ...parts,
-      keys,
-      people,
-      open,
-      audit,
-      trails,
-      enrolments,
-      releases,
-      loopback,
-      gate,
-    })
-    const listener = gate.before(getRequestListener(app.fetch))
+    const parts = await assemble({ store, gate, limits, clock, logger })
+    const app = api({ ...parts, releases: join(dir, 'releases'), loopback })
     const doors = await openListeners({
       host,
       port,
       tls: credentials,
       socket: files.socket,
-      listener,
+      listener: gate.before(getRequestListener(app.fetch)),
       attend(server) {
         gate.watch(server)
-        acceptMachines(server, { keys, gate }, (socket, stream, key) =>
-          switchboard.onArrival(new MachineConnection(socket, stream, switchboard, key, clock, ofMachines)),
-        )
+        acceptMachines(server, parts, parts.onArrival)
       },
       logger,
     })
-    const { port: actual } = doors
     const name = host.includes(':') ? `[${host}]` : host
-    const url = `${tls ? 'https' : 'http'}://${name}:${actual}`
+    const url = `${tls ? 'https' : 'http'}://${name}:${doors.port}`
     const record: z.infer<typeof HubRecord> = {
       version: 1,
       url,
@@ -174,126 +103,22 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     }
     writeAtomic(files.record, JSON.stringify(record))
     logger.info({ url }, 'hub listening')
-    const leaveFolder = lost && watchFolder(dir, lost)
+    const leaveStore = lost && store.watch(lost)
     return {
       url,
-      port: actual,
+      port: doors.port,
       machineKeyPath: files.machineKey,
       userKeyPath: files.userKey,
       ...(doors.local && { socketPath: files.socket }),
       async close() {
-        leaveFolder?.()
+        leaveStore?.()
         rmSync(files.record, { force: true })
-        const empty = doors.close()
-        switchboard.close()
-        await commands.close()
-        parts.feed.close()
-        await empty()
-        await switchboard.drain()
-        gate.close()
-        notices.close()
-        await store.close()
-        saver.close()
-        await trails.close()
-        unlock()
+        await closeParts(parts, doors.close())
       },
     }
   } catch (error) {
-    unlock()
+    await store.close()
     throw error
-  }
-}
-
-/** Creates and connects the stores that both the machine connections and the API use. */
-function assemble({
-  dir,
-  keys,
-  people,
-  trails,
-  clock,
-  logger,
-  ofMachines,
-  limits,
-}: Required<Pick<HubOptions, 'dir' | 'clock' | 'logger' | 'limits'>> & {
-  keys: Keys
-  people: UserKeys
-  trails: Trails
-  /** Logger for lines about single machines; rate-limited. */
-  ofMachines: Logger
-}) {
-  const feed = new ChangeFeed()
-  const saver = new DebouncedWriter(clock, logger)
-  const agentsDir = join(dir, 'agents')
-  const store: JournalStore = new JournalStore({
-    dir: agentsDir,
-    clock,
-    logger,
-    onCommitted: (keys) => {
-      switchboard.onCommitted(keys)
-      for (const key of keys) feed.publish({ kind: 'activity', key })
-    },
-  })
-  const machines = new MachineRegistry({
-    path: join(dir, 'machines.json'),
-    keys,
-    feed,
-    saver,
-    logger,
-    now: () => new Date(clock.now()).toISOString(),
-  })
-  const agents = new AgentRegistry({
-    dir: agentsDir,
-    store,
-    feed,
-    saver,
-    logger: ofMachines,
-    most: limits.machine.agents,
-    hasStarted: ({ machine_id, agent_id }) => commands.hasStarted(machine_id, agent_id),
-    isConnected: (machineId) => machines.link(machineId) !== undefined,
-    machineName: (machineId) => machines.nameOf(machineId),
-  })
-  const commands: CommandQueue = new CommandQueue({
-    path: join(dir, 'commands.jsonl'),
-    machines,
-    logger,
-    clock,
-    memory: limits.memory,
-    isGone: (name) => people.isGone(name),
-    onSuccess({ machine_id, agent_id }, type) {
-      if (agent_id === undefined) return
-      if (type === 'agent:start') agents.onStarted({ machine_id, agent_id })
-      if (type === 'agent:remove') agents.forget({ machine_id, agent_id })
-    },
-    onSettled: (outcome, type) => trails.onSettled(outcome, type),
-  })
-  const quotas = new Quotas({ limits: limits.machine, agents, store, clock })
-  const switchboard: Switchboard = new Switchboard({
-    keys,
-    machines,
-    agents,
-    commands,
-    store,
-    quotas,
-    clock,
-    logger: ofMachines,
-  })
-  feed.subscribe(({ kind }) => {
-    if (kind !== 'agent_removed') return
-    quotas.onChange()
-    switchboard.makeRoom()
-  })
-  return { feed, saver, store, machines, agents, commands, quotas, switchboard }
-}
-
-async function takeLock(path: string, logger: Logger) {
-  try {
-    return await awaitLock(path, (text) => logger.warn(text))
-  } catch (error) {
-    if (!(error instanceof LockHeldError)) throw error
-    throw new UserError('hub_running', `A hub is already running on this folder: ${nameOf(error.holder)}.`, {
-      remedy: 'Use that hub, or choose another folder with --data-dir.',
-      exitCode: EXIT.refused,
-    })
   }
 }
 

@@ -39,7 +39,7 @@ const HASTENED: Edit[] = [
     to: 'base_ms = 50, cap_ms = 1_000',
   },
   constant('src/hub/machines/connection-rules.ts', 'GREETING_MS', '1500'),
-  constant('src/hub/machines/switchboard.ts', 'ASK_AGAIN_MS', '500'),
+  constant('src/hub/machines/activity-intake.ts', 'ASK_AGAIN_MS', '500'),
   constant('src/hub/store/files/journal-store.ts', 'RETRY_MS', '200'),
   constant('src/agents/process/end.ts', 'LAUNCH_GRACE_MS', '3000'),
   constant('src/daemon/upkeep.ts', 'CHECK_MS', '300'),
@@ -66,7 +66,7 @@ export const SABOTAGES = {
     {
       file: 'src/hub/store/files/journal-store.ts',
       from: /(?<=this\.#dirty\.set\(key, machineId\)\n)/,
-      to: 'this.#options.onCommitted([key])\n',
+      to: "this.events.emit('committed', [key])\n",
     },
     constant('src/hub/store/files/journal-store.ts', 'GATHER_MS', '5000'),
   ],

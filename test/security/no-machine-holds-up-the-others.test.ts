@@ -173,7 +173,7 @@ describe('one machine', () => {
         onMessage() {},
         onGone() {},
       }
-      const key = { sha256: 'k', address: '127.0.0.1', isAcceptedFor: () => true, onHello() {} }
+      const key = { sha256: 'k', address: '127.0.0.1', isAcceptedFor: async () => true, onHello() {} }
       const logger = createLogger({ level: 'silent', stderr: 'none' })
       const clock = new ManualClock()
       new MachineConnection(

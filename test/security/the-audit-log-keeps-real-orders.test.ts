@@ -18,7 +18,8 @@ import { tempDir } from '../support/temp.ts'
 function logIn(t: TestContext) {
   const dir = tempDir(t)
   const logger = createLogger({ level: 'silent', stderr: 'none' })
-  const audit = new Audit(dir, { limits: HUB_LIMITS.audit, clock: new ManualClock(), logger })
+  const log = new Segments(dir, HUB_LIMITS.audit)
+  const audit = new Audit({ log, clock: new ManualClock(), logger })
   return { dir, audit, page: () => audit.page({ after: 0, limit: 10_000, filter: {} }) }
 }
 

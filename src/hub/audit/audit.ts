@@ -1,9 +1,8 @@
-import type { AuditLimits } from '../../config/hub-limits.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import { AuditEntry, type AuditPage } from '../../protocol/index.ts'
 import { HttpError } from '../http-error.ts'
-import { Segments } from '../store/files/audit-segments.ts'
+import type { AuditLog } from '../store/audit-log.ts'
 
 /** Content of an entry, without its number and time. */
 export type Said = Omit<AuditEntry, 'n' | 'at'>
@@ -33,7 +32,7 @@ const MOST = 16 * 1024 * 1024
 
 /** The audit log: who ordered what, from where, and the outcome. Entries never change. */
 export class Audit {
-  readonly #segments: Segments
+  readonly #log: AuditLog
   readonly #clock: Clock
   readonly #logger: Logger
   /** True if the last write failed. */
@@ -41,8 +40,8 @@ export class Audit {
   /** Number of dropped entries, by reason. */
   readonly #lost = new Map<string, number>()
 
-  constructor(dir: string, { limits, clock, logger }: { limits: AuditLimits; clock: Clock; logger: Logger }) {
-    this.#segments = new Segments(dir, limits)
+  constructor({ log, clock, logger }: { log: AuditLog; clock: Clock; logger: Logger }) {
+    this.#log = log
     this.#clock = clock
     this.#logger = logger
   }
@@ -70,7 +69,7 @@ export class Audit {
    * @throws HttpError if the log cannot be written
    */
   async room(): Promise<void> {
-    while (this.#segments.waiting > MANY)
+    while (this.#log.waiting > MANY)
       await this.#flush().catch((error) => {
         throw unwritable(error)
       })
@@ -89,7 +88,7 @@ export class Audit {
     await this.#flush().catch(() => {})
     const found =
       after === undefined ? await this.#newest(limit, filter) : await this.#behind(after, limit, filter)
-    return { ...found, first: this.#segments.first }
+    return { ...found, first: this.#log.first }
   }
 
   /** Resolves after a last attempt to write all entries. */
@@ -100,7 +99,7 @@ export class Audit {
   async #newest(limit: number, filter: Filter): Promise<Omit<AuditPage, 'first'>> {
     let found: AuditEntry[] = []
     let next: number | undefined
-    for await (const lines of this.#segments.readBack()) {
+    for await (const lines of this.#log.readBack()) {
       next ??= newestIn(lines)
       found = [...entriesIn(lines, filter), ...found]
       if (found.length >= limit) break
@@ -111,7 +110,7 @@ export class Audit {
   async #behind(after: number, limit: number, filter: Filter): Promise<Omit<AuditPage, 'first'>> {
     const entries: AuditEntry[] = []
     let next = after
-    for await (const lines of this.#segments.read(after + 1)) {
+    for await (const lines of this.#log.read(after + 1)) {
       for (const entry of entriesIn(lines, filter)) {
         if (entry.n <= next) continue
         if (entries.length === limit) return { entries, next }
@@ -125,7 +124,7 @@ export class Audit {
 
   /** @returns false if there was no room and the entry was dropped */
   #add(said: Said): boolean {
-    const room = this.#segments.waiting <= (this.#failing ? MANY : MOST)
+    const room = this.#log.waiting <= (this.#failing ? MANY : MOST)
     const code = this.#failing ? UNWRITABLE : 'busy'
     if (room) this.#write(said)
     else this.#lost.set(code, (this.#lost.get(code) ?? 0) + 1)
@@ -133,14 +132,14 @@ export class Audit {
   }
 
   #write(said: Said): number {
-    this.#segments.add((n) => JSON.stringify({ n, at: new Date(this.#clock.now()).toISOString(), ...said }))
-    return this.#segments.newest
+    this.#log.add((n) => JSON.stringify({ n, at: new Date(this.#clock.now()).toISOString(), ...said }))
+    return this.#log.newest
   }
 
   async #flush(): Promise<void> {
     let gone: { from: number; to: number } | undefined
     try {
-      gone = await this.#segments.flush()
+      gone = await this.#log.flush()
       this.#failing = false
     } catch (error) {
       this.#failing = true

@@ -10,9 +10,9 @@ import {
 import type { Follower } from '../gate/followers.ts'
 import { HttpError } from '../http-error.ts'
 import type { Switchboard } from '../machines/switchboard.ts'
-import type { AgentRef } from '../registry/agent-registry.ts'
 import { described, type Lookup, type LookupContext, noAgent } from '../registry/lookup.ts'
 import type { Quotas } from '../registry/quotas.ts'
+import type { AgentRef } from '../store/records.ts'
 import type { Trails } from './audit-trails.ts'
 import { eventPage } from './event-page.ts'
 import { longJson } from './readable-json.ts'
@@ -47,7 +47,8 @@ const AGENT_COMMANDS = [
 
 /** Adds the routes for agents. */
 export function agentRoutes(app: Hono, context: AgentContext) {
-  const { agents, machines, commands, store, quotas, switchboard, lookup, trails, submit, follow } = context
+  const { agents, machines, commands, journals, quotas, switchboard, lookup, trails, submit, follow } =
+    context
 
   app.get('/api/agents', (c) => longJson(c, { agents: agents.listed() }))
   app.post('/api/agents', async (c) => {
@@ -76,10 +77,10 @@ export function agentRoutes(app: Hono, context: AgentContext) {
       const isGone = () => agents.get({ machine_id, agent_id })?.gone === true
       if (name === 'remove' && isGone()) {
         await trails.onOrder(c, machine_id, parsed)
-        trails.confirm(c)
+        await trails.confirm(c)
         // The machine may have reconnected with the agent in the meantime.
         if (isGone()) {
-          agents.forget({ machine_id, agent_id })
+          await agents.forget({ machine_id, agent_id })
           return c.json({
             command_id,
             agent_id,
@@ -104,15 +105,16 @@ export function agentRoutes(app: Hono, context: AgentContext) {
           'Stop its daemon first. Or use force: the agent on that machine then counts as a different agent.',
       })
     if (lookup.ordered(ref.agent_id).includes(to)) throw exists(ref.agent_id)
-    agents.move(ref, to)
+    await agents.move(ref, to)
     quotas.onChange()
     switchboard.renew(to)
     return c.json(viewOf({ ...ref, machine_id: to }))
   })
 
-  app.get('/api/agents/:agent_id/events', async (c) =>
-    longJson(c, { ...(await eventPage(store.log(keyOf(c)), eventIdOf(c), pageLimit(c))) }),
-  )
+  app.get('/api/agents/:agent_id/events', async (c) => {
+    const [key, after, limit] = [keyOf(c), eventIdOf(c), pageLimit(c)]
+    return longJson(c, { ...(await eventPage(journals.read(key, after), after, limit)) })
+  })
   app.get('/api/agents/:agent_id/stream', (c) => {
     const [key, after] = [keyOf(c), eventIdOf(c)]
     return agentStream(context, { key, after, follow: () => follow(c) })

@@ -40,7 +40,7 @@ export interface ApiContext extends StreamContext {
   commands: CommandQueue
   switchboard: Switchboard
   quotas: Quotas
-  enrolments: Enrollments
+  enrollments: Enrollments
   /** Folder with releases to install machines from; may be missing. */
   releases: string
   gate: Gate
@@ -68,8 +68,19 @@ const LONG = [
 
 /** Returns the HTTP API. `protocol/hub-api.ts` describes its requests and answers. */
 export function api(context: ApiContext): Hono {
-  const { keys, releases, agents, machines, commands, switchboard, store, quotas, loopback, gate, trails } =
-    context
+  const {
+    keys,
+    releases,
+    agents,
+    machines,
+    commands,
+    switchboard,
+    journals,
+    quotas,
+    loopback,
+    gate,
+    trails,
+  } = context
   const app = new Hono()
   const lookup = new Lookup(context)
 
@@ -101,7 +112,7 @@ export function api(context: ApiContext): Hono {
   app.use(authenticate(context))
 
   app.get('/health', (c) => {
-    const { problem } = store
+    const { problem } = journals
     return problem
       ? c.json({ ok: false, version: VERSION, error: problem }, 503, { 'retry-after': HEALTH_RETRY_S })
       : c.json({ ok: true, version: VERSION })
@@ -147,15 +158,15 @@ export function api(context: ApiContext): Hono {
         path: 'name',
         remedy: 'Choose another name, or rename or remove that machine.',
       })
-    machines.rename(machine_id, name)
+    await machines.rename(machine_id, name)
     agents.shownAnew(machine_id)
     return c.json(lookup.machine(machine_id))
   })
-  app.delete('/api/machines/:machine_id', (c) => {
+  app.delete('/api/machines/:machine_id', async (c) => {
     const id = machineIn(c)
     // The machine was enrolled but has never connected.
     if (!machines.get(id) && keys.knows(id))
-      return c.json({ revoked_keys: keys.revoke(id, machines.ids()).revoked })
+      return c.json({ revoked_keys: (await keys.revoke(id, machines.ids())).revoked })
     const machine = lookup.machine(id)
     const { machine_id, connected } = machine
     if (connected && c.req.query('force') !== 'true')
@@ -163,11 +174,10 @@ export function api(context: ApiContext): Hono {
         remedy:
           'Stop its daemon first. Or use force: its agents keep running, but the hub no longer sees them.',
       })
-    const { revoked, shared } = keys.revoke(machine_id, machines.ids())
+    const { revoked, shared } = await keys.revoke(machine_id, machines.ids())
     switchboard.dismiss(machine_id)
     commands.abandon(machine_id)
-    agents.forgetAll(machine_id)
-    machines.forget(machine_id)
+    await Promise.all([agents.forgetAll(machine_id), machines.forget(machine_id)])
     return c.json({ revoked_keys: revoked, shared_keys: shared })
   })
   keyRoutes(app, context)
@@ -212,7 +222,7 @@ export function api(context: ApiContext): Hono {
       if (!commands.get(command_id)) allowed()
     }
     const known = commands.get(command_id)
-    trails.confirm(c)
+    await trails.confirm(c)
     const taken = await commands.submit(machineId, order)
     if (known) trails.onRepeated(c, taken, parsed)
     else trails.onHandedOver(c)

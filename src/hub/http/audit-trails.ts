@@ -82,22 +82,22 @@ export class Trails {
     const details = route.body && body && detailsOf(route.body, body, [])
     trail.of = await this.#audit.order({ ...this.#about(c, route), ...(details && { details }) })
     // One at a time: if an order revokes a key, orders of that key that wait for the disk must fail.
-    const deed = this.#turn.then(() => {
-      this.confirm(c)
-      return next()
+    const deed = this.#turn.then(async () => {
+      await this.confirm(c)
+      await next()
     })
     this.#turn = deed.catch(() => {})
     await deed
   }
 
   /**
-   * Checks the key again after a request has waited for its body or the disk. Call it synchronously before
+   * Checks the key again after a request has waited for its body or the disk. Call it immediately before
    * acting.
    * @throws HttpError if the key was revoked or its role changed in the meantime
    */
-  confirm(c: Context) {
+  async confirm(c: Context): Promise<void> {
     const caller = callerOf(c)
-    if (caller && !this.#people.accepts(caller))
+    if (caller && !(await this.#people.accepts(caller)))
       throw new HttpError(401, 'unauthorized', 'This key is no longer accepted or no longer has this role.')
   }
 
@@ -165,13 +165,13 @@ export class Trails {
   async enrolled<T>(
     c: Context,
     about: Pick<Said, 'target' | 'details' | 'machine_id'>,
-    take: () => T,
+    take: () => Promise<T>,
   ): Promise<T> {
     const said = { ...this.#whose(c), action: 'machine:enroll', ...about }
     const of = await this.#audit.order(said)
     let outcome = outcomeOf(undefined)
     try {
-      return take()
+      return await take()
     } catch (error) {
       outcome = outcomeOf(error as Error)
       throw error

@@ -27,7 +27,7 @@ export function authenticate({ people, trails, open, gate }: AuthenticateOptions
     if (route === 'closed') throw new HttpError(403, 'forbidden', 'This request is not allowed for any key.')
     if (route?.role === 'anyone' || (!route && !c.req.path.startsWith('/api/'))) return next()
     const shown = c.req.header('authorization')
-    const caller = people.callerWith(shown)
+    const caller = await people.callerWith(shown)
     if (!caller) {
       if (shown !== undefined) {
         trails.onDenied(c, route, 'unauthorized')

@@ -4,8 +4,8 @@ import type { Gate } from '../gate/gate.ts'
 import { HttpError } from '../http-error.ts'
 import { routeOf } from '../registry/access.ts'
 import type { Enrollments } from '../registry/enrollments.ts'
-import { idOf } from '../registry/key-entry.ts'
-import { hashOf } from '../store/files/key-store.ts'
+import { idOf } from '../store/key-entry.ts'
+import { hashOf } from '../store/key-text.ts'
 import type { Trails } from './audit-trails.ts'
 import { callerOf, refuse } from './authenticate.ts'
 import { FORM_TYPE, jsonBody, limited, parse } from './request.ts'
@@ -16,13 +16,13 @@ const OPEN_BODY_BYTES = 4096
 /** Adds the routes for enrollment tokens and for machines that enroll. */
 export function enrollmentRoutes(
   app: Hono,
-  { enrolments, gate, trails }: { enrolments: Enrollments; gate: Gate; trails: Trails },
+  { enrollments, gate, trails }: { enrollments: Enrollments; gate: Gate; trails: Trails },
 ) {
   app.post('/enroll', limited(OPEN_BODY_BYTES), async (c) => {
     const request = parse(EnrollRequest, await jsonBody(c, FORM_TYPE))
     const { token, key_sha256, hostname, machine_id } = request
     return withToken(c, () =>
-      enrolments.exchange(request, c.req.header('authorization'), (name, take) => {
+      enrollments.exchange(request, c.req.header('authorization'), (name, take) => {
         const about = {
           target: idOf(hashOf(token)),
           ...(machine_id !== undefined && { machine_id }),
@@ -34,17 +34,17 @@ export function enrollmentRoutes(
   })
   app.post('/enroll/check', limited(OPEN_BODY_BYTES), async (c) => {
     const request = parse(EnrollCheck, await jsonBody(c, FORM_TYPE))
-    return withToken(c, () => enrolments.check(request))
+    return withToken(c, () => enrollments.check(request))
   })
 
-  app.get('/api/enrolments', (c) => c.json({ enrolments: enrolments.list() }))
+  app.get('/api/enrolments', async (c) => c.json({ enrolments: await enrollments.list() }))
   app.post('/api/enrolments', async (c) => {
-    const made = enrolments.open(parse(EnrolmentRequest, await jsonBody(c)), callerOf(c)?.name)
+    const made = await enrollments.open(parse(EnrolmentRequest, await jsonBody(c)), callerOf(c)?.name)
     trails.found(c, { target: idOf(hashOf(made.token)) })
     return c.json(made, 201)
   })
-  app.delete('/api/enrolments/:token_id', (c) => {
-    enrolments.cancel(c.req.param('token_id'))
+  app.delete('/api/enrolments/:token_id', async (c) => {
+    await enrollments.cancel(c.req.param('token_id'))
     return c.json({})
   })
 

@@ -31,7 +31,7 @@ export function keyRoutes(app: Hono, { keys, people, open, commands, switchboard
 
   app.post('/api/keys', async (c) => {
     const { name, role, machine_id } = parse(KeyRequest, await jsonBody(c))
-    if (role === 'machine') return created(c, keys.make(name, machine_id))
+    if (role === 'machine') return created(c, await keys.make(name, machine_id))
     if (!isUserRole(role))
       throw new HttpError(400, 'invalid_command', `Unknown role ${visible(role)}.`, {
         path: 'role',
@@ -42,7 +42,7 @@ export function keyRoutes(app: Hono, { keys, people, open, commands, switchboard
         path: 'name',
         remedy: 'Choose another name, or rotate or revoke the existing key.',
       })
-    return created(c, people.make(name, role))
+    return created(c, await people.make(name, role))
   })
 
   app.post('/api/keys/:key_id/bind', async (c) => {
@@ -50,24 +50,24 @@ export function keyRoutes(app: Hono, { keys, people, open, commands, switchboard
     const { key_id, role, name } = named(c)
     if (role !== 'machine')
       throw new HttpError(409, 'key_of_people', `${visible(name)} is a user key, not a machine key.`)
-    const bound = keys.bind(key_id, machine_id)!
-    changed(c)
+    const bound = (await keys.bind(key_id, machine_id)) ?? missing(key_id)
+    await changed(c)
     return c.json({ ...bound.key, revoked_keys: bound.revoked })
   })
 
-  app.post('/api/keys/:key_id/rotate', (c) => {
+  app.post('/api/keys/:key_id/rotate', async (c) => {
     const { key_id, role, name } = named(c)
-    const made = role === 'machine' ? keys.rotate(key_id) : people.rotate(key_id)
+    const made = await (role === 'machine' ? keys.rotate(key_id) : people.rotate(key_id))
     if (!made)
       throw new HttpError(409, 'key_shared', `Several machines use the key ${visible(name)}.`, {
         remedy: `Bind it to one machine first: \`fomular-daemon hub key bind ${key_id} MACHINE\`.`,
       })
-    changed(c)
+    await changed(c)
     trails.found(c, { details: { new_key_id: made.key_id } })
     return c.json(made, 201)
   })
 
-  app.delete('/api/keys/:key_id', (c) => {
+  app.delete('/api/keys/:key_id', async (c) => {
     const { key_id, role, local } = named(c)
     if (local && role !== 'machine')
       throw new HttpError(
@@ -78,9 +78,8 @@ export function keyRoutes(app: Hono, { keys, people, open, commands, switchboard
           remedy: `Replace it: \`fomular-daemon hub key rotate ${key_id}\`.`,
         },
       )
-    if (role === 'machine') keys.remove(key_id)
-    else people.remove(key_id)
-    changed(c)
+    await (role === 'machine' ? keys : people).remove(key_id)
+    await changed(c)
     return c.json({ revoked_keys: 1 })
   })
 
@@ -93,14 +92,17 @@ export function keyRoutes(app: Hono, { keys, people, open, commands, switchboard
     const id = c.req.param('key_id') ?? ''
     // User keys first: an enrolling machine chooses its hash and must not pass for a user.
     const key = people.get(id) ?? keys.get(id)
-    if (key) return key
-    throw new HttpError(404, 'key_not_found', `Key ${visible(id)} not found.`)
+    return key ?? missing(id)
   }
 
   /** Ends connections, commands, and requests of keys that are no longer accepted. */
-  function changed(c: Context) {
-    switchboard.recheck()
+  async function changed(c: Context): Promise<void> {
+    await switchboard.recheck()
     commands.withdraw()
-    open.recheck(c)
+    await open.recheck(c)
   }
+}
+
+function missing(id: string): never {
+  throw new HttpError(404, 'key_not_found', `Key ${visible(id)} not found.`)
 }

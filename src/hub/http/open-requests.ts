@@ -14,7 +14,7 @@ export class OpenRequests {
   readonly #open = new Map<ServerResponse, Caller>()
   #timer: Timer | undefined
 
-  constructor(people: UserKeys, clock: Clock) {
+  constructor({ people, clock }: { people: UserKeys; clock: Clock }) {
     this.#people = people
     this.#clock = clock
   }
@@ -30,15 +30,19 @@ export class OpenRequests {
   }
 
   /** Ends requests whose keys are no longer accepted, except the request that changed the keys. */
-  recheck(except?: Context) {
+  async recheck(except?: Context): Promise<void> {
     const spared = except && overHttp(except).outgoing
-    for (const [outgoing, caller] of this.#open)
-      if (outgoing !== spared && !this.#people.accepts(caller)) outgoing.destroy()
+    const all = [...this.#open].filter(([outgoing]) => outgoing !== spared)
+    await Promise.all(
+      all.map(async ([outgoing, caller]) => {
+        if (!(await this.#people.accepts(caller))) outgoing.destroy()
+      }),
+    )
   }
 
   #look() {
     this.#timer = undefined
-    this.recheck()
+    void this.recheck()
     if (this.#open.size > 0) this.#timer = this.#clock.setTimeout(() => this.#look(), LOOK_MS)
   }
 

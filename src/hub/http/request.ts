@@ -10,7 +10,7 @@ import { check } from '../../protocol/schema-check.ts'
 import { decodeText } from '../../protocol/tokens.ts'
 import { whyNotJson } from '../../protocol/why-not-json.ts'
 import { HttpError } from '../http-error.ts'
-import { BEGINNING, type EventId, parseEventId } from '../store/files/journal-line.ts'
+import { BEGINNING, type EventId, parseEventId } from '../store/event-id.ts'
 
 /** Default and maximum time that a request waits for the outcome of its command, in seconds. */
 const WAIT_S = { default: 30, most: 300 }

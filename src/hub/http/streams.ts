@@ -1,10 +1,11 @@
 import type { AnyEvent } from '../../protocol/index.ts'
 import type { Follower } from '../gate/followers.ts'
-import type { AgentRef, AgentRegistry } from '../registry/agent-registry.ts'
+import type { AgentRegistry } from '../registry/agent-registry.ts'
 import type { ChangeFeed } from '../registry/change-feed.ts'
 import type { MachineRegistry } from '../registry/machine-registry.ts'
-import { type EventId, formatEventId } from '../store/files/journal-line.ts'
-import type { JournalStore } from '../store/files/journal-store.ts'
+import { type EventId, formatEventId } from '../store/event-id.ts'
+import type { Journals } from '../store/journals.ts'
+import type { AgentRef } from '../store/records.ts'
 import { eventStream, KEEP_ALIVE, message, WakeUp } from './sse.ts'
 
 /**
@@ -21,12 +22,12 @@ const DUE = 1000
 export interface StreamContext {
   agents: AgentRegistry
   machines: MachineRegistry
-  store: JournalStore
+  journals: Journals
   feed: ChangeFeed
 }
 
 export interface AgentStreamOptions {
-  /** The name of the agent's folder. */
+  /** The agent's key. */
   key: string
   after: EventId
   /** Begins the stream. @throws HttpError if there are too many */
@@ -34,13 +35,12 @@ export interface AgentStreamOptions {
 }
 
 /** Streams an agent's activity after `after`, and each changed status once the client has all activity. */
-export async function agentStream(
-  { agents, store, feed }: StreamContext,
+export function agentStream(
+  { agents, journals, feed }: StreamContext,
   { key, after, follow }: AgentStreamOptions,
-): Promise<Response> {
+): Response {
   const bell = new WakeUp()
-  const log = store.log(key)
-  let at = await log.seek(after)
+  const reader = journals.read(key, after)
   const follower = follow()
   let changed = true
   let over = agents.viewAt(key) === undefined
@@ -57,13 +57,11 @@ export async function agentStream(
     release,
     async next() {
       if (over) return undefined
-      if (at < log.size) {
-        const { events, next } = await log.read(at, after)
-        const isFurther = next > at
-        at = next
+      if (reader.hasMore()) {
+        const { events, isEnd } = await reader.next()
         if (events.length > 0) return messagesOf(events)
         // Yield to other streams during long ranges without events.
-        if (isFurther && at < log.size) return [KEEP_ALIVE]
+        if (!isEnd) return [KEEP_ALIVE]
       }
       const agent = changed && agents.viewAt(key)
       changed = false

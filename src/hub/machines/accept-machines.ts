@@ -25,13 +25,11 @@ export function acceptMachines(
     maxPayload: MOST_FRAME_BYTES,
     perMessageDeflate: false,
   })
-  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head) => {
-    // Ignore clients that disconnect during the handshake.
-    socket.on('error', () => {})
+  const accept = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
     const [path] = (request.url ?? '').split('?')
     if (path !== '/' && path !== '/ws') return refuse(socket, '404 Not Found')
     const { authorization } = request.headers
-    const sha256 = keys.accepts(authorization)
+    const sha256 = await keys.accepts(authorization)
     if (sha256 === undefined) {
       const waitS = authorization === undefined ? 0 : gate.refuse(request, 'machine key')
       return waitS > 0 ? refuse(socket, '429 Too Many Requests', waitS) : refuse(socket, '401 Unauthorized')
@@ -45,9 +43,14 @@ export function acceptMachines(
         address,
         end: () => accepted.terminate(),
       })
-      const isAcceptedFor = (machineId: string) => keys.isFor(sha256, machineId)
+      const isAcceptedFor = (machineId: string) => keys.acceptsFor(sha256, machineId)
       arrived(accepted, socket, { sha256, address, isAcceptedFor, onHello })
     })
+  }
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    // Ignore clients that disconnect during the handshake.
+    socket.on('error', () => {})
+    accept(request, socket, head).catch(() => refuse(socket, '503 Service Unavailable', SOON_S))
   })
 }
 

@@ -18,8 +18,8 @@ import {
 } from '../../protocol/index.ts'
 import { type BreakReason, Connection } from '../../wire/connection.ts'
 import { type ConnectionState, type ConnectionStimulus, isUp, step } from '../../wire/states.ts'
-import { keyId } from '../registry/key-entry.ts'
 import type { Denial } from '../registry/keys.ts'
+import { keyId } from '../store/key-entry.ts'
 import { CLOSES, INTERNAL_ERROR, LIMITS } from './connection-rules.ts'
 import { cutToLimits } from './cut-to-limits.ts'
 import { incompatible } from './incompatible.ts'
@@ -30,7 +30,7 @@ export interface MachineKey {
   /** Address of the daemon. */
   address: string
   /** Reports whether the key is still accepted for this machine. */
-  isAcceptedFor(machineId: string): boolean
+  isAcceptedFor(machineId: string): Promise<boolean>
   /** Called when the daemon's greeting is complete. */
   onHello(): void
 }
@@ -142,8 +142,9 @@ export class MachineConnection {
   }
 
   /** Closes the connection if its key is no longer accepted for this machine. @returns true if it did */
-  lockedOut(): boolean {
-    if (!this.#hello || this.key.isAcceptedFor(this.machineId)) return false
+  async lockedOut(): Promise<boolean> {
+    if (!this.#hello || (await this.key.isAcceptedFor(this.machineId))) return false
+    if (this.#state === 'closed') return false
     this.#logger.warn({ machine_id: this.machineId }, 'machine locked out: its key was revoked')
     this.#refuse({ code: 'unauthorized', message: 'The key of this machine is no longer accepted.' })
     return true

@@ -1,92 +1,47 @@
-import { readdirSync } from 'node:fs'
-import { dirname, join } from 'node:path'
 import { setImmediate as others } from 'node:timers/promises'
-import * as z from 'zod/mini'
-import { UserError } from '../../platform/errors.ts'
-import { clearTemporary, ensurePrivateDir, readJson, setAside, writeAtomic } from '../../platform/files.ts'
 import type { Logger } from '../../platform/log.ts'
-import { AgentId, AgentStatus, type Hello, type HubAgent, type Welcome } from '../../protocol/index.ts'
-import { agentIdOf, folderFor, makeAgentFolder } from '../store/files/agent-folder.ts'
-import type { DebouncedWriter } from '../store/files/debounced-writer.ts'
-import { clearRemoved, type JournalStore } from '../store/files/journal-store.ts'
+import type { AgentStatus, Hello, HubAgent, Outcome, Welcome } from '../../protocol/index.ts'
+import type { AgentRecord, AgentRef } from '../store/records.ts'
+import type { Store } from '../store/store.ts'
+import { AgentIndex, type Owner } from './agent-index.ts'
+import { viewOf } from './agent-view.ts'
 import type { ChangeFeed } from './change-feed.ts'
+import type { CommandQueue } from './command-queue.ts'
+import type { MachineRegistry } from './machine-registry.ts'
 import { StatusLimits } from './status-limits.ts'
 
 /** Number of agents of a greeting to handle before yielding to other work. */
 const GREETED_AT_ONCE = 100
 
-/** `agent.json` in the agent's folder. */
-const AgentRecord = z.object({
-  version: z.literal(1),
-  agent_id: AgentId,
-  machine_id: z.string(),
-  /** True if its machine no longer lists it. */
-  gone: z.boolean(),
-  /** Absent until the machine reports it: activity may arrive first. */
-  status: z.optional(AgentStatus),
-  /** True if it was started or moved from here; false if only reported. Absent in records of older hubs. */
-  ordered: z.optional(z.boolean()),
-})
-type AgentRecord = z.infer<typeof AgentRecord> & {
-  /** Name of its folder. */
-  key: string
-}
-
-/** Identifies an agent: ids are unique only within a machine. */
-export interface AgentRef {
-  machine_id: string
-  agent_id: string
-}
-
-/** A machine that has an agent of a given id. */
-export interface Owner {
-  machine_id: string
-  ordered: boolean
-}
-
 /** Journal offsets and generations for a welcome. */
 export type GreetingOffsets = Required<Pick<Welcome, 'offsets' | 'journals'>>
 
 export interface AgentRegistryOptions {
-  dir: string
-  store: JournalStore
+  store: Pick<Store, 'agents' | 'journals'>
   feed: ChangeFeed
-  saver: DebouncedWriter
+  machines: Pick<MachineRegistry, 'link' | 'nameOf'>
+  commands: Pick<CommandQueue, 'hasStarted'>
   logger: Logger
-  isConnected(machineId: string): boolean
-  machineName(machineId: string): string | undefined
-  /** Reports whether a remembered command started this agent and no later one removed it. */
-  hasStarted(ref: AgentRef): boolean
   /** Maximum number of agents of one machine. */
   most: number
 }
 
-/** All agents of all machines, with their latest statuses and history offsets. */
+/** All agents of all machines, with their latest statuses. */
 export class AgentRegistry {
   readonly #options: AgentRegistryOptions
-  /** By folder name. */
-  readonly #records = new Map<string, AgentRecord>()
+  readonly #index = new AgentIndex()
   readonly #room = new StatusLimits()
-  /** By machine and id. */
-  readonly #machines = new Map<string, Map<string, AgentRecord>>()
 
   constructor(options: AgentRegistryOptions) {
     this.#options = options
-    const { dir, store, logger } = options
-    ensurePrivateDir(dir)
-    const names = readdirSync(dir)
-    clearRemoved(dir, names)
-    for (const name of names) {
-      if (agentIdOf(name) === undefined) continue
-      try {
-        clearTemporary(join(dir, name), { sole: true })
-        this.#load(name)
-        store.log(name)
-      } catch (error) {
-        // Written by a newer version: it must not be changed.
-        if (error instanceof UserError) throw error
-        logger.error({ err: error, agent_id: name }, 'could not read an agent')
-      }
+  }
+
+  /** Reads all agents from the store. Called once. */
+  async load(): Promise<void> {
+    const { agents } = this.#options.store
+    for (const record of await agents.load()) {
+      this.#keep(record)
+      await this.#open(record)
     }
   }
 
@@ -111,19 +66,21 @@ export class AgentRegistry {
       // Ignore the revision: after a machine is restored from a backup, it continues from an older one.
       this.#take(record, status)
       listed.add(agent_id)
-      const log = store.log(record.key)
-      if (log.ackOffset > end && !capabilities.includes('journal:generations')) {
+      await store.journals.open(record.key)
+      const { ackOffset } = store.journals.stateOf(record.key)
+      if (ackOffset > end && !capabilities.includes('journal:generations')) {
         logger.warn(
-          { machine_id, agent_id, have: log.ackOffset, end },
+          { machine_id, agent_id, have: ackOffset, end },
           'the machine has lost the end of a journal',
         )
-        await log.turn(end)
-        if (!isPresent()) return { offsets: {}, journals: {} }
+        await store.journals.turn(record.key, end)
       }
-      offsets.push([agent_id, log.ackOffset])
-      if (log.journal !== undefined) journals.push([agent_id, log.journal])
+      if (!isPresent()) return { offsets: {}, journals: {} }
+      const journal = store.journals.stateOf(record.key)
+      offsets.push([agent_id, journal.ackOffset])
+      if (journal.journal !== undefined) journals.push([agent_id, journal.journal])
     }
-    for (const record of [...this.#of(machine_id)])
+    for (const record of this.#index.of(machine_id))
       if (!listed.has(record.agent_id) && !record.gone) this.#lose(record)
     return { offsets: Object.fromEntries(offsets), journals: Object.fromEntries(journals) }
   }
@@ -138,35 +95,33 @@ export class AgentRegistry {
 
   /**
    * Registers an agent whose machine sends activity, perhaps before a status.
-   * @returns its folder name, and the first byte that the machine still has; undefined at the limit of agents
+   * @returns its key, and the first byte that the machine still has; undefined at the limit of agents
    */
   begin(ref: AgentRef): { key: string; begin: number } | undefined {
     const record = this.#claim(ref)
     return record && { key: record.key, begin: record.status?.begin ?? 0 }
   }
 
-  /** Records that a command started the agent. Written to the disk on return unless that fails. */
-  onStarted(ref: AgentRef) {
-    const record = this.#claim(ref)
-    if (!record || record.ordered) return
-    record.ordered = true
-    this.#saveNow(record)
+  /** Takes the outcome of a command that succeeded. A started agent is saved at once. */
+  onSucceeded({ machine_id, agent_id }: Outcome, type: string) {
+    if (agent_id === undefined) return
+    if (type === 'agent:start') this.#onStarted({ machine_id, agent_id })
+    if (type === 'agent:remove') void this.forget({ machine_id, agent_id })
   }
 
   /** Marks an agent as gone: its machine no longer has it. */
   onRemoved(ref: AgentRef) {
-    const record = this.#find(ref)
+    const record = this.#index.find(ref)
     if (record && !record.gone) this.#lose(record)
   }
 
   /** Deletes an agent and its history. */
-  forget(ref: AgentRef) {
-    const record = this.#find(ref)
+  async forget(ref: AgentRef): Promise<void> {
+    const record = this.#index.find(ref)
     if (!record) return
-    const { saver, store, feed } = this.#options
+    const { store, feed } = this.#options
     this.#drop(record)
-    saver.drop(this.#path(record.key))
-    store.forget(record.key)
+    const removed = store.agents.remove(record.key)
     feed.publish({
       kind: 'agent_removed',
       key: record.key,
@@ -174,90 +129,82 @@ export class AgentRegistry {
       agent_id: ref.agent_id,
       shown: record.status !== undefined,
     })
+    await removed
   }
 
-  /**
-   * Moves an agent with its history to another machine, replacing any agent with the same id there. Written
-   * to the disk on return unless that fails.
-   */
-  move(ref: AgentRef, machine_id: string) {
-    const record = this.#find(ref)
+  /** Moves an agent with its history to another machine, replacing any agent with the same id there. */
+  async move(ref: AgentRef, machine_id: string): Promise<void> {
+    const record = this.#index.find(ref)
     if (!record) return
-    const there = this.#find({ ...ref, machine_id })
-    if (there) {
-      // Keep the status from the new machine, which counts revisions from the beginning.
-      record.status = there.status
-      record.gone = there.gone
-      this.forget(there)
-    }
+    const { store, feed, logger } = this.#options
+    const there = this.#index.find({ ...ref, machine_id })
+    const replaced = there && this.forget(there)
     this.#drop(record)
-    this.#options.feed.publish({ kind: 'agent_removed', key: record.key, ...ref, shown: true })
+    feed.publish({ kind: 'agent_removed', key: record.key, ...ref, shown: true })
     record.machine_id = machine_id
     record.ordered = true
+    // Keep the status from the new machine, which counts revisions from the beginning.
+    if (there) Object.assign(record, { status: there.status, gone: there.gone })
     this.#keep(record)
-    this.#options.logger.info({ ...ref, to: machine_id }, 'agent has moved')
-    this.#saveNow(record)
-    this.#options.feed.publish({ kind: 'agent', key: record.key })
+    logger.info({ ...ref, to: machine_id }, 'agent has moved')
+    const saved = store.agents.save(record)
+    feed.publish({ kind: 'agent', key: record.key })
+    await Promise.all([replaced, saved])
   }
 
   get(ref: AgentRef): HubAgent | undefined {
-    const record = this.#find(ref)
-    return record && this.#view(record)
+    return this.#view(this.#index.find(ref))
   }
 
-  /** Returns the name of an agent's folder. */
+  /** Returns the key by which the store knows an agent. */
   keyOf(ref: AgentRef): string | undefined {
-    return this.#find(ref)?.key
+    return this.#index.find(ref)?.key
   }
 
-  /** Returns the agent with this folder name. */
+  /** Returns the agent with this key. */
   at(key: string): AgentRef | undefined {
-    return this.#records.get(key)
+    return this.#index.at(key)
   }
 
-  /** @param key the name of its folder */
   viewAt(key: string): HubAgent | undefined {
-    const record = this.#records.get(key)
-    return record && this.#view(record)
+    return this.#view(this.#index.at(key))
   }
 
   /** Returns the machines that have an agent of this id. */
   owners(agentId: string): Owner[] {
-    return [...this.#machines.values()].flatMap((agents) => {
-      const record = agents.get(agentId)
+    return this.#index.namesakes(agentId).map(({ machine_id, ordered }) => ({
+      machine_id,
       // Users already know the agents in records of older hubs, so these count as ordered.
-      return record ? [{ machine_id: record.machine_id, ordered: record.ordered ?? true }] : []
-    })
+      ordered: ordered ?? true,
+    }))
   }
 
   /** Yields all agents for a list, with short statuses for machines that use too much of it. */
   *listed(): Iterable<HubAgent> {
     const fit = this.#room.inList()
-    for (const record of [...this.#records.values()]) {
-      // Removed while the list was built.
-      if (this.#records.get(record.key) !== record) continue
+    for (const record of this.#index.all()) {
       const view = this.#view(record, record.status && fit(record, record.status))
       if (view) yield view
     }
   }
 
-  /** Returns the names of all folders. */
+  /** Returns the keys of all agents. */
   keys(): Iterable<string> {
-    return this.#records.keys()
+    return this.#index.keys()
   }
 
-  /** Returns the folder names of a machine's agents. */
+  /** Returns the keys of a machine's agents. */
   keysOf(machineId: string): string[] {
-    return this.#of(machineId).map(({ key }) => key)
+    return this.#index.of(machineId).map(({ key }) => key)
   }
 
   /** Deletes all agents of a machine and their histories. */
-  forgetAll(machineId: string) {
-    for (const record of this.#of(machineId)) this.forget(record)
+  async forgetAll(machineId: string): Promise<void> {
+    await Promise.all(this.#index.of(machineId).map((record) => this.forget(record)))
   }
 
   count(machineId: string): number {
-    return this.#machines.get(machineId)?.size ?? 0
+    return this.#index.count(machineId)
   }
 
   /** Reports whether the machine has the maximum number of agents. */
@@ -267,79 +214,62 @@ export class AgentRegistry {
 
   /** Publishes all agents of a machine after it was connected, disconnected, or renamed. */
   shownAnew(machineId: string) {
-    for (const { key } of this.#of(machineId)) this.#options.feed.publish({ kind: 'agent', key })
+    for (const { key } of this.#index.of(machineId)) this.#options.feed.publish({ kind: 'agent', key })
   }
 
-  #view(record: AgentRecord, status = record.status): HubAgent | undefined {
-    const { key, machine_id, gone, ordered } = record
-    const { isConnected, machineName, store } = this.#options
-    const machine_name = machineName(machine_id)
-    if (!status) return undefined
-    const { have, shift } = store.log(key)
-    return {
-      ...status,
-      begin: shifted(status.begin, shift),
-      acked: shifted(status.acked, shift),
-      end: shifted(status.end, shift),
-      machine_id,
-      ...(machine_name !== undefined && { machine_name }),
-      connected: isConnected(machine_id),
-      offset: have,
-      ...(gone && { gone }),
-      ...(ordered === false && { claimed: true }),
-    }
+  #view(record: AgentRecord | undefined, status = record?.status): HubAgent | undefined {
+    const { store, machines } = this.#options
+    return record && viewOf(record, status, { journals: store.journals, machines })
   }
 
-  #of(machineId: string): AgentRecord[] {
-    return [...(this.#machines.get(machineId)?.values() ?? [])]
-  }
-
-  #find({ machine_id, agent_id }: AgentRef): AgentRecord | undefined {
-    return this.#machines.get(machine_id)?.get(agent_id)
+  #onStarted(ref: AgentRef) {
+    const record = this.#claim(ref)
+    if (!record || record.ordered) return
+    record.ordered = true
+    void this.#options.store.agents.save(record)
   }
 
   /** Returns the machine's agent, creating it if needed; undefined if the machine has too many. */
   #claim(ref: AgentRef): AgentRecord | undefined {
-    const known = this.#find(ref)
+    const known = this.#index.find(ref)
     if (known) return known
     if (this.isFull(ref.machine_id)) return undefined
-    const key = folderFor(ref, (name) => this.#records.has(name))
+    const { agents } = this.#options.store
     const record: AgentRecord = {
       version: 1,
       ...ref,
       gone: false,
       ordered: this.#wasTaken(ref),
-      key,
+      key: agents.newKey(ref),
     }
     this.#keep(record)
-    this.#save(record)
+    agents.saveSoon(record)
+    void this.#open(record)
     return record
+  }
+
+  /** Opens an agent's journal. On failure, its next activity retries. */
+  async #open({ key, agent_id }: AgentRecord): Promise<void> {
+    const { store, logger } = this.#options
+    await store.journals
+      .open(key)
+      .catch((error) => logger.error({ err: error, agent_id }, 'could not read an agent'))
   }
 
   /** Reports whether an older hub gave the agent to another machine; it then still counts as ordered. */
   #wasTaken(ref: AgentRef): boolean {
-    if (!this.#options.hasStarted(ref)) return false
-    return [...this.#machines.values()].some((agents) => {
-      const record = agents.get(ref.agent_id)
-      return record && record.ordered === undefined
-    })
+    if (!this.#options.commands.hasStarted(ref.machine_id, ref.agent_id)) return false
+    return this.#index.namesakes(ref.agent_id).some(({ ordered }) => ordered === undefined)
   }
 
   #keep(record: AgentRecord) {
-    const { key, machine_id, agent_id } = record
-    this.#records.set(key, record)
-    const agents = this.#machines.get(machine_id) ?? new Map<string, AgentRecord>()
-    this.#machines.set(machine_id, agents.set(agent_id, record))
+    this.#index.add(record)
     if (record.status) record.status = this.#room.fit(record, record.status)
   }
 
   #drop(record: AgentRecord) {
-    const { key, machine_id, agent_id } = record
     this.#room.leave(record)
-    this.#records.delete(key)
-    const agents = this.#machines.get(machine_id)
-    agents?.delete(agent_id)
-    if (agents?.size === 0) this.#machines.delete(machine_id)
+    this.#index.remove(record)
   }
 
   #take(record: AgentRecord, status: AgentStatus) {
@@ -350,44 +280,14 @@ export class AgentRegistry {
 
   #lose(record: AgentRecord) {
     // Without a status, there is nothing to show.
-    if (!record.status) return this.forget(record)
+    if (!record.status) return void this.forget(record)
     record.gone = true
     this.#onChange(record)
   }
 
-  #load(key: string) {
-    const path = this.#path(key)
-    const read = readJson(path, AgentRecord)
-    if (read.ok && read.value.agent_id === agentIdOf(key) && !this.#find(read.value))
-      this.#keep({ ...read.value, key })
-    else if (read.ok || read.reason === 'damaged')
-      // Its machine reports the status again when it connects. The activity is kept.
-      this.#options.logger.error({ agent_id: key, aside: setAside(path) }, 'damaged status set aside')
-  }
-
   #onChange(record: AgentRecord) {
-    this.#save(record)
-    this.#options.feed.publish({ kind: 'agent', key: record.key })
-  }
-
-  #save(record: AgentRecord) {
-    this.#options.saver.later(this.#path(record.key), () => this.#write(record))
-  }
-
-  #saveNow(record: AgentRecord) {
-    this.#options.saver.now(this.#path(record.key), () => this.#write(record))
-  }
-
-  #write({ key, ...kept }: AgentRecord) {
-    const path = this.#path(key)
-    makeAgentFolder(dirname(path))
-    writeAtomic(path, JSON.stringify(kept))
-  }
-
-  #path(key: string) {
-    return join(this.#options.store.folder(key), 'agent.json')
+    const { store, feed } = this.#options
+    store.agents.saveSoon(record)
+    feed.publish({ kind: 'agent', key: record.key })
   }
 }
-
-/** Converts an offset of the machine to one here, limited to safe integers: a machine can send any value. */
-const shifted = (offset: number, shift: number) => Math.min(offset + shift, Number.MAX_SAFE_INTEGER)

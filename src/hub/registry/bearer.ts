@@ -1,4 +1,4 @@
-import { hashOf } from '../store/files/key-store.ts'
+import { hashOf } from '../store/key-text.ts'
 
 /**
  * Returns the hash of the key in an Authorization header. Keys are random, so a plain hash is enough, and the

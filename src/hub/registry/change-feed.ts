@@ -1,7 +1,7 @@
 /** A change for streams to show. It names only what changed; the stream looks up the current state. */
 export type Change =
   | { kind: 'machine'; machine_id: string }
-  /** `key` is the name of the agent's folder. */
+  /** `key` identifies the agent in the store. */
   | { kind: 'agent'; key: string }
   | {
       kind: 'agent_removed'
@@ -27,6 +27,11 @@ export class ChangeFeed {
   subscribe(listener: (change: Change) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+
+  /** Publishes that these agents have more durable activity. */
+  onCommitted(keys: string[]) {
+    for (const key of keys) this.publish({ kind: 'activity', key })
   }
 
   close() {

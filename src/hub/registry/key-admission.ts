@@ -1,6 +1,6 @@
 import { shellWord } from '../../platform/shell-word.ts'
 import { visible } from '../../platform/visible-text.ts'
-import { assign, type Entry, isLocal, keyId, machinesOf } from './key-entry.ts'
+import { assign, isLocal, type KeyEntry, keyId, machinesOf } from '../store/key-entry.ts'
 
 /** Reason why a machine may not connect with a valid key. */
 export type Denial = 'key_of_another' | 'machine_of_another'
@@ -13,8 +13,8 @@ export type Verdict = Denial | 'known' | 'bound' | 'shared'
  * @param known every machine that has connected and was not removed
  */
 export function admit(
-  entry: Entry,
-  keys: readonly Entry[],
+  entry: KeyEntry,
+  keys: readonly KeyEntry[],
   machineId: string,
   known: readonly string[],
 ): Verdict {
@@ -37,7 +37,7 @@ export function admit(
 }
 
 /** Returns the reason for a denial and its remedy, as sent to the machine. */
-export function denialText(denial: Denial, entry: Entry, machineId: string): string {
+export function denialText(denial: Denial, entry: KeyEntry, machineId: string): string {
   const bind = `\`fomular-daemon hub key bind ${keyId(entry)} ${shellWord(visible(machineId))}\``
   return denial === 'key_of_another'
     ? `This key belongs to another machine. Enroll this machine with its own key: run \`fomular-daemon machine add\` on the hub's machine, then run the printed command here. If this is the same machine with a new id, run ${bind} on the hub's machine instead.`
@@ -51,13 +51,13 @@ export const UNNAMEABLE =
  * Returns the known machines without a key: they connected before keys were bound, or their keys were
  * revoked.
  */
-export function straysAmong(known: readonly string[], keys: readonly Entry[]): Set<string> {
+export function straysAmong(known: readonly string[], keys: readonly KeyEntry[]): Set<string> {
   const owned = new Set(keys.flatMap(machinesOf))
   return new Set(known.filter((machineId) => !owned.has(machineId)))
 }
 
 /** Binds keys that predate binding. */
-export function settle(entries: readonly Entry[], now: string) {
+export function settle(entries: readonly KeyEntry[], now: string) {
   for (const entry of entries) {
     entry.bound = true
     if (machinesOf(entry).length > 0) entry.used_at ??= now
@@ -67,7 +67,7 @@ export function settle(entries: readonly Entry[], now: string) {
 /**
  * Returns the keys to `settle`: unbound keys with at most one machine, once every known machine has a key.
  */
-export function unsettled(keys: readonly Entry[], known: readonly string[]): Entry[] {
+export function unsettled(keys: readonly KeyEntry[], known: readonly string[]): KeyEntry[] {
   const open = keys.filter((entry) => entry.bound === undefined && machinesOf(entry).length < 2)
   return open.length === 0 || straysAmong(known, keys).size > 0 ? [] : open
 }

@@ -1,26 +1,9 @@
-import * as z from 'zod/mini'
-import { readJson, setAside, writeAtomic } from '../../platform/files.ts'
-import type { Logger } from '../../platform/log.ts'
-import { type Command, type Hello, type HubMachine, MachineStatus } from '../../protocol/index.ts'
-import type { DebouncedWriter } from '../store/files/debounced-writer.ts'
+import { type Clock, isoTime } from '../../platform/clock.ts'
+import type { Command, Hello, HubMachine, MachineStatus } from '../../protocol/index.ts'
+import type { MachineRecord } from '../store/records.ts'
+import type { MachineStore } from '../store/store.ts'
 import type { ChangeFeed } from './change-feed.ts'
 import type { Keys } from './keys.ts'
-
-const MachineRecord = z.object({
-  machine_id: z.string(),
-  hostname: z.string(),
-  /** Name from a rename, if the machine has no enrolled key. Otherwise the key holds the name. */
-  name: z.optional(z.string()),
-  os: z.string(),
-  arch: z.string(),
-  daemon_version: z.string(),
-  since: z.string(),
-  status: MachineStatus,
-})
-type MachineRecord = z.infer<typeof MachineRecord>
-
-/** `machines.json` */
-const MachinesFile = z.object({ version: z.literal(1), machines: z.array(MachineRecord) })
 
 /** The connection of a machine, as commands use it. */
 export interface ConnectedMachine {
@@ -29,13 +12,11 @@ export interface ConnectedMachine {
 }
 
 export interface MachineRegistryOptions {
-  path: string
+  store: MachineStore
   feed: ChangeFeed
-  saver: DebouncedWriter
   /** Machine keys, which hold the names of enrolled machines. */
   keys: Pick<Keys, 'nameOf' | 'rename'>
-  logger: Logger
-  now(): string
+  clock: Clock
 }
 
 /** All machines that have connected and were not removed. */
@@ -46,11 +27,11 @@ export class MachineRegistry {
 
   constructor(options: MachineRegistryOptions) {
     this.#options = options
-    const { path, logger } = options
-    const read = readJson(path, MachinesFile)
-    if (read.ok) for (const record of read.value.machines) this.#records.set(record.machine_id, record)
-    else if (read.reason === 'damaged')
-      logger.error({ aside: setAside(path), problem: read.problem }, 'damaged list of machines set aside')
+  }
+
+  /** Reads all machines from the store. Called once. */
+  async load(): Promise<void> {
+    for (const record of await this.#options.store.load()) this.#records.set(record.machine_id, record)
   }
 
   ids(): string[] {
@@ -71,7 +52,7 @@ export class MachineRegistry {
       os,
       arch,
       daemon_version,
-      since: this.#options.now(),
+      since: isoTime(this.#options.clock.now()),
       status: machine,
     })
     this.#onChange(machine_id)
@@ -82,7 +63,7 @@ export class MachineRegistry {
     if (this.#links.get(machineId) !== link) return false
     this.#links.delete(machineId)
     const record = this.#records.get(machineId)
-    if (record) record.since = this.#options.now()
+    if (record) record.since = isoTime(this.#options.clock.now())
     this.#onChange(machineId)
     return true
   }
@@ -94,23 +75,17 @@ export class MachineRegistry {
     this.#onChange(machineId)
   }
 
-  /**
-   * Renames a machine; written to the disk on return. If that fails, nothing changes.
-   * @throws the system error
-   */
-  rename(machineId: string, name: string) {
+  /** Renames a machine. If that fails, nothing changes. @throws the system error */
+  async rename(machineId: string, name: string): Promise<void> {
+    const { store, keys, feed } = this.#options
     const record = this.#records.get(machineId)
     if (!record) return
-    if (!this.#options.keys.rename(machineId, name)) {
-      this.#records.set(machineId, { ...record, name })
-      try {
-        this.#save()
-      } catch (error) {
-        this.#records.set(machineId, record)
-        throw error
-      }
+    if (!(await keys.rename(machineId, name))) {
+      await store.save({ ...record, name })
+      // The machine may have connected in the meantime.
+      Object.assign(this.#records.get(machineId) ?? {}, { name })
     }
-    this.#options.feed.publish({ kind: 'machine', machine_id: machineId })
+    feed.publish({ kind: 'machine', machine_id: machineId })
   }
 
   /** Name of the machine for people. */
@@ -119,12 +94,13 @@ export class MachineRegistry {
     return record && this.#nameOf(record)
   }
 
-  /** Removes a machine. Written to the disk on return unless that fails, in which case it is retried. */
-  forget(machineId: string) {
-    const { saver, path, feed } = this.#options
+  /** Removes a machine. */
+  async forget(machineId: string): Promise<void> {
+    const { store, feed } = this.#options
     this.#records.delete(machineId)
-    saver.now(path, () => this.#save())
+    const removed = store.remove(machineId)
     feed.publish({ kind: 'machine', machine_id: machineId })
+    await removed
   }
 
   get(machineId: string): HubMachine | undefined {
@@ -146,14 +122,10 @@ export class MachineRegistry {
     return this.#options.keys.nameOf(machine_id, hostname) ?? name ?? hostname
   }
 
-  #save() {
-    const text = JSON.stringify({ version: 1, machines: [...this.#records.values()] })
-    writeAtomic(this.#options.path, text)
-  }
-
   #onChange(machineId: string) {
-    const { saver, path, feed } = this.#options
-    saver.later(path, () => this.#save())
+    const { store, feed } = this.#options
+    const record = this.#records.get(machineId)
+    if (record) store.saveSoon(record)
     feed.publish({ kind: 'machine', machine_id: machineId })
   }
 }

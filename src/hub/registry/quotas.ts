@@ -1,6 +1,6 @@
 import type { MachineLimits } from '../../config/hub-limits.ts'
 import type { Clock } from '../../platform/clock.ts'
-import type { JournalStore } from '../store/files/journal-store.ts'
+import type { Journals } from '../store/journals.ts'
 import type { AgentRegistry } from './agent-registry.ts'
 
 /** Maximum age of the sum of a machine's histories, in milliseconds: with many histories, summing is slow. */
@@ -9,7 +9,7 @@ const FRESH_MS = 1000
 export interface QuotasOptions {
   limits: MachineLimits
   agents: AgentRegistry
-  store: JournalStore
+  journals: Journals
   clock: Clock
 }
 
@@ -24,8 +24,8 @@ export class Quotas {
 
   /** Returns the limit that the machine has reached, if any: the hub then refuses its activity. */
   beyond(machineId: string): Exclude<keyof MachineLimits, 'agents'> | undefined {
-    const { limits, store } = this.#options
-    if (store.waitingOf(machineId) >= limits.in_flight_bytes) return 'in_flight_bytes'
+    const { limits, journals } = this.#options
+    if (journals.waitingOf(machineId) >= limits.in_flight_bytes) return 'in_flight_bytes'
     return this.historyBytes(machineId) >= limits.history_bytes ? 'history_bytes' : undefined
   }
 
@@ -35,12 +35,12 @@ export class Quotas {
 
   /** Returns the size of the histories of a machine's agents, in bytes, at most one second old. */
   historyBytes(machineId: string): number {
-    const { agents, store, clock } = this.#options
+    const { agents, journals, clock } = this.#options
     const now = clock.monotonic()
     const known = this.#histories.get(machineId)
     if (known && now - known.at < FRESH_MS) return known.bytes
     let bytes = 0
-    for (const key of agents.keysOf(machineId)) bytes += store.log(key).size
+    for (const key of agents.keysOf(machineId)) bytes += journals.stateOf(key).bytes
     this.#histories.set(machineId, { bytes, at: now })
     return bytes
   }

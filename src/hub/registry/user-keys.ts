@@ -1,29 +1,12 @@
-import { join } from 'node:path'
-import * as z from 'zod/mini'
+import { type Clock, isoTime } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import type { HubKey, NewKey, UserRole } from '../../protocol/index.ts'
-import { KeyFile } from '../store/files/key-file.ts'
-import { hashOf, type KeyStore, makeKey } from '../store/files/key-store.ts'
+import { isLocal, type KeyEntry, keyId } from '../store/key-entry.ts'
+import { hashOf, makeKey } from '../store/key-text.ts'
+import type { KeyLists } from '../store/keys.ts'
+import type { UserKeyEntry } from '../store/records.ts'
 import { isUserRole } from './access.ts'
 import { hashShown } from './bearer.ts'
-import { isLocal, keyId, type Entry as StoredKey } from './key-entry.ts'
-
-const Entry = z.object({
-  name: z.string(),
-  /** A `UserRole`; an unknown role allows nothing. */
-  role: z.string(),
-  created_at: z.string(),
-  sha256: z.string(),
-  /** Time of first use. */
-  used_at: z.optional(z.string()),
-})
-type Entry = z.infer<typeof Entry>
-
-/**
- * `user-keys.json`. Separate from `keys.json`, where hubs that predate roles would treat each key as an
- * admin's.
- */
-const UserKeysFile = z.object({ version: z.literal(1), keys: z.array(Entry) })
 
 /** The user key of a request. */
 export interface Caller {
@@ -32,35 +15,42 @@ export interface Caller {
   role: UserRole
 }
 
-/** User keys and their roles. User keys in `keys.json`, including the hub's own, are admin keys. */
-export class UserKeys {
-  readonly #file: KeyFile<Entry>
-  readonly #store: KeyStore
-  readonly #logger: Logger
-  readonly #now: () => string
+export interface UserKeysOptions {
+  lists: KeyLists
+  clock: Clock
+  logger: Logger
+}
 
-  constructor(dir: string, store: KeyStore, now: () => string, logger: Logger) {
-    this.#file = new KeyFile(join(dir, 'user-keys.json'), UserKeysFile, logger)
-    this.#store = store
-    this.#now = now
+/** User keys and their roles. User keys without a role, including the hub's own, are admin keys. */
+export class UserKeys {
+  readonly #lists: KeyLists
+  readonly #clock: Clock
+  readonly #logger: Logger
+
+  constructor({ lists, clock, logger }: UserKeysOptions) {
+    this.#lists = lists
+    this.#clock = clock
     this.#logger = logger
   }
 
-  /** Returns the caller with the key in an Authorization header; undefined if the key is not accepted. */
-  callerWith(authorization: string | undefined): Caller | undefined {
+  /** Returns the caller with the key in an Authorization header; undefined if the key is not accepted now. */
+  async callerWith(authorization: string | undefined): Promise<Caller | undefined> {
     const hash = hashShown(authorization)
     if (hash === undefined) return undefined
-    const stored = this.#store.find('user', hash)
+    const { list, users } = this.#lists
+    await this.#lists.refresh()
+    const stored = list.withHash(hash).find(({ role }) => role === 'user')
     if (stored) return { name: stored.name, key_id: keyId(stored), role: 'admin' }
-    const [entry] = this.#file.withHash(hash)
+    const [entry] = users.withHash(hash)
     const role = entry?.role
     if (!entry || !isUserRole(role)) return undefined
-    if (entry.used_at === undefined) this.#firstUse(entry)
+    if (entry.used_at === undefined) await this.#onFirstUse(entry)
     return { name: entry.name, key_id: keyId(entry), role }
   }
 
-  /** Reports whether a key is still accepted with the same role. */
-  accepts({ key_id, role }: Caller): boolean {
+  /** Reports whether a key is still accepted now, with the same role. */
+  async accepts({ key_id, role }: Caller): Promise<boolean> {
+    await this.#lists.refresh()
     return this.get(key_id)?.role === role
   }
 
@@ -69,29 +59,29 @@ export class UserKeys {
       ...this.#stored().map((entry) =>
         viewOf({ ...entry, role: 'admin', local: isLocal(entry), used: true }),
       ),
-      ...this.#file.all().map(viewOf),
+      ...this.#lists.users.all().map(viewOf),
     ]
   }
 
   /** Reports whether no key with this name exists, and none was lost with a damaged list. */
   isGone(name: string): boolean {
-    return !this.#file.incomplete && !this.has(name)
+    return !this.#lists.users.isIncomplete && !this.has(name)
   }
 
   /** Reports whether a key with this name exists. */
   has(name: string): boolean {
     const isNamed = (entry: { name: string }) => entry.name === name
-    return this.#stored().some(isNamed) || this.#file.all().some(isNamed)
+    return this.#stored().some(isNamed) || this.#lists.users.all().some(isNamed)
   }
 
   get(id: string): HubKey | undefined {
     return this.list().find(({ key_id }) => key_id === id)
   }
 
-  make(name: string, role: UserRole): NewKey {
+  async make(name: string, role: UserRole): Promise<NewKey> {
     const key = makeKey('user')
-    const entry: Entry = { name, role, created_at: this.#now(), sha256: hashOf(key) }
-    this.#file.change(() => this.#file.add(entry))
+    const entry: UserKeyEntry = { name, role, created_at: this.#now(), sha256: hashOf(key) }
+    await this.#lists.users.change((draft) => draft.add(entry))
     return { ...viewOf(entry), key }
   }
 
@@ -99,56 +89,73 @@ export class UserKeys {
    * Replaces a key with a new one; the previous key is no longer accepted.
    * @returns undefined if there is no such key
    */
-  rotate(id: string): NewKey | undefined {
-    const stored = this.#stored().find((each) => keyId(each) === id)
-    if (stored) return this.#rotateStored(stored)
-    const entry = this.#file.all().find((each) => keyId(each) === id)
-    if (!entry) return undefined
+  async rotate(id: string): Promise<NewKey | undefined> {
+    if (this.#storedWith(id)) return this.#rotateStored(id)
+    if (!this.#userWith(id)) return undefined
     const key = makeKey('user')
-    const { name, role } = entry
-    const made: Entry = { name, role, created_at: this.#now(), sha256: hashOf(key) }
-    this.#file.change(() => {
-      this.#file.drop((each) => each === entry)
-      this.#file.add(made)
+    const made = await this.#lists.users.change((draft) => {
+      const entry = this.#userWith(id)
+      if (!entry) return undefined
+      draft.drop(entry)
+      const { name, role } = entry
+      return draft.add({ name, role, created_at: this.#now(), sha256: hashOf(key) })
     })
-    return { ...viewOf(made), key }
+    return made && { ...viewOf(made), key }
   }
 
   /** Revokes a key. */
-  remove(id: string) {
-    const stored = this.#stored().find((each) => keyId(each) === id)
-    if (stored) this.#store.change(() => this.#store.drop(stored))
-    else this.#file.change(() => this.#file.drop((each) => keyId(each) === id))
+  async remove(id: string): Promise<void> {
+    if (this.#storedWith(id))
+      await this.#lists.list.change((draft) => {
+        const entry = this.#storedWith(id)
+        if (entry) draft.drop(entry)
+      })
+    else
+      await this.#lists.users.change((draft) => {
+        const entry = this.#userWith(id)
+        if (entry) draft.drop(entry)
+      })
   }
 
-  #rotateStored(entry: StoredKey): NewKey {
-    const key = isLocal(entry) ? undefined : makeKey('user')
-    const made = this.#store.change(() => {
-      const made =
-        key === undefined
-          ? this.#store.renew('user')
-          : this.#store.add({ ...entry, created_at: this.#now(), sha256: hashOf(key) })
-      this.#store.drop(entry)
+  async #rotateStored(id: string): Promise<NewKey | undefined> {
+    const key = makeKey('user')
+    const made = await this.#lists.list.change((draft) => {
+      const entry = this.#storedWith(id)
+      if (!entry) return undefined
+      const made = isLocal(entry)
+        ? draft.renew('user')
+        : draft.add({ ...entry, created_at: this.#now(), sha256: hashOf(key) })
+      draft.drop(entry)
       return made
     })
-    return { ...this.get(keyId(made))!, ...(key !== undefined && { key }) }
+    return made && { ...this.get(keyId(made))!, ...(!isLocal(made) && { key }) }
   }
 
-  #stored(): StoredKey[] {
-    return this.#store.all().filter(({ role }) => role === 'user')
+  #storedWith(id: string): KeyEntry | undefined {
+    return this.#stored().find((each) => keyId(each) === id)
   }
 
-  #firstUse(entry: Entry) {
+  #userWith(id: string): UserKeyEntry | undefined {
+    return this.#lists.users.all().find((each) => keyId(each) === id)
+  }
+
+  #stored(): KeyEntry[] {
+    return this.#lists.list.all().filter(({ role }) => role === 'user')
+  }
+
+  async #onFirstUse(entry: UserKeyEntry): Promise<void> {
     entry.used_at = this.#now()
-    try {
-      this.#file.change(() => {})
-    } catch (error) {
-      this.#logger.error({ err: error }, 'could not write the list of user keys')
-    }
+    await this.#lists.users
+      .change(() => {})
+      .catch((error) => this.#logger.error({ err: error }, 'could not write the list of user keys'))
+  }
+
+  #now() {
+    return isoTime(this.#clock.now())
   }
 }
 
-const viewOf = (entry: Entry & { local?: boolean; used?: boolean }): HubKey => ({
+const viewOf = (entry: UserKeyEntry & { local?: boolean; used?: boolean }): HubKey => ({
   key_id: keyId(entry),
   role: entry.role,
   name: entry.name,

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import type { AuditLimits } from '../../../config/hub-limits.ts'
 import { systemCode } from '../../../platform/errors.ts'
+import type { AuditLog, LineRange } from '../audit-log.ts'
 import { AppendFile } from './append-file.ts'
 
 /** Number of lines returned at a time. In between, the hub does other work. */
@@ -19,7 +20,7 @@ interface Segment {
  * Numbered lines in a folder, oldest first, in files named after the number of their first line. When there
  * are too many files, the oldest is deleted.
  */
-export class Segments {
+export class Segments implements AuditLog {
   readonly #dir: string
   readonly #limits: AuditLimits
   readonly #segments: Segment[]
@@ -38,33 +39,24 @@ export class Segments {
     this.#newest = last.first + linesOf(textOf(last.path)).length - 1
   }
 
-  /** Number of the oldest line. */
   get first() {
     return this.#segments[0]!.first
   }
 
-  /** Number of the newest line, even if it is not on the disk yet. */
   get newest() {
     return this.#newest
   }
 
-  /** Number of characters not yet on the disk. */
   get waiting() {
     return this.#file.waiting
   }
 
-  /** Adds a line; the next flush writes it to the disk. @param make returns the line with the given number */
   add(make: (n: number) => string) {
     this.#newest++
     this.#file.add(make(this.#newest))
   }
 
-  /**
-   * Resolves when all lines added before are on the disk.
-   * @returns the range of old lines that were deleted, if any
-   * @throws the system error; the next flush retries
-   */
-  flush(): Promise<{ from: number; to: number } | undefined> {
+  flush(): Promise<LineRange | undefined> {
     const turn = this.#turn.then(async () => {
       await this.#file.flush()
       return this.#rotate()
@@ -76,7 +68,7 @@ export class Segments {
     return turn
   }
 
-  /** Yields the lines in batches, beginning with the file that contains line `from`. */
+  /** Begins with the file that contains line `from`. */
   async *read(from: number): AsyncGenerator<string[]> {
     for (const [at, { path }] of [...this.#segments].entries()) {
       const next = this.#segments[at + 1]
@@ -89,7 +81,6 @@ export class Segments {
     }
   }
 
-  /** Yields the lines in batches, newest batch first; each batch is in order. */
   async *readBack(): AsyncGenerator<string[]> {
     for (const { path } of [...this.#segments].reverse()) {
       const lines = await this.#linesAt(path)
@@ -110,7 +101,7 @@ export class Segments {
     return linesOf(bytes.subarray(0, size).toString('utf8'))
   }
 
-  #rotate(): { from: number; to: number } | undefined {
+  #rotate(): LineRange | undefined {
     if (this.#file.size < this.#limits.bytes || !this.#file.empty) return undefined
     this.#file = new AppendFile(this.#begin(this.#newest + 1).path)
     const surplus = this.#surplus()

@@ -4,6 +4,7 @@ import { systemCode } from '../../../platform/errors.ts'
 import { parseJsonLine, setAside, writeAtomic } from '../../../platform/files.ts'
 import type { Logger } from '../../../platform/log.ts'
 import { type Command, Commands, hasSecrets, Outcome } from '../../../protocol/index.ts'
+import type { CommandLine } from '../commands.ts'
 import { AppendFile } from './append-file.ts'
 import { SecretLines } from './secret-lines.ts'
 
@@ -24,10 +25,6 @@ const Line = z.union([
     at: z.optional(z.number()),
   }),
 ])
-export type CommandLine =
-  | { version: 1; machine_id: string; command: Command }
-  | { version: 1; type: string; outcome: Outcome; at?: number }
-
 /**
  * `commands.jsonl`: accepted commands and outcomes, in order of arrival. Once a command has its outcome, its
  * line is erased if it contains secrets.

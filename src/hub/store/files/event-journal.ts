@@ -1,9 +1,9 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { setAside } from '../../../platform/files.ts'
 import type { Activity, AnyEvent } from '../../../protocol/index.ts'
+import type { JournalState, Verdict } from '../journals.ts'
 import { AppendFile, lastNewline } from './append-file.ts'
-import { type EventId, type JournalLine, type LineHead, lineOf, wholeLine } from './journal-line.ts'
-import { type Chunk, readChunk, seek } from './read-journal.ts'
+import { type JournalLine, type LineHead, lineOf, wholeLine } from './journal-line.ts'
 
 /**
  * If more characters than this are waiting for the disk, no further frame is taken. It is more than two
@@ -16,21 +16,11 @@ const WAITING_CHARS = 16 * 1024 * 1024
  * Reading a history reads at least one line.
  */
 const LINE_CHARS = 1024 * 1024
-/** Maximum offset, far beyond any real journal. The sum of two is still exact. */
-const MAX_OFFSET = 2 ** 52
-
 /** Kinds of events that are merged: consecutive deltas in a frame become one event. */
 const RUNS_ON: readonly AnyEvent['kind'][] = ['text_delta', 'thinking_delta', 'tool_input_delta']
 
-/**
- * The result of a frame. `taken`: it will be written to the disk. `known`: it contains nothing new. `gap`:
- * activity before it is missing. `full`: too much is waiting for the disk. `beyond`: its offsets exceed the
- * maximum.
- */
-export type Verdict = 'taken' | 'known' | 'gap' | 'full' | 'beyond'
-
 /** The file with the activity of one agent, exactly once and in order. */
-export class EventJournal {
+export class EventJournal implements JournalState {
   readonly #file: AppendFile
   /** Journal offset up to which everything is on the disk. */
   #have: number
@@ -60,8 +50,12 @@ export class EventJournal {
     this.#shift = last.shift
   }
 
-  /** Size of the file, in bytes. A reader at this position is at the end. */
-  get size() {
+  get path() {
+    return this.#file.path
+  }
+
+  /** Size of the file, in bytes. */
+  get bytes() {
     return this.#file.size
   }
 
@@ -79,22 +73,19 @@ export class EventJournal {
     return this.waiting > WAITING_CHARS
   }
 
-  /** Offset here minus offset on the machine, in bytes. */
   get shift() {
     return this.#shift
   }
 
-  /** Machine offset up to which everything is on the disk; acknowledged to the daemon. */
   get ackOffset() {
     return this.#have - this.#shift
   }
 
-  /** Machine offset from which the daemon should continue. */
   get wantedOffset() {
     return this.#received - this.#shift
   }
 
-  /** Generation of the journal that `wanted` is in; undefined for the first. */
+  /** Generation of the journal that `wantedOffset` is in; undefined for the first. */
   get journal() {
     return this.#journal
   }
@@ -111,7 +102,6 @@ export class EventJournal {
     // Part of a merged event may be new. Request it again from `wanted`, since the parts cannot be separated.
     if (last && RUNS_ON.includes(last.kind)) return 'gap'
     const shift = this.#shift
-    if (to + shift > MAX_OFFSET) return 'beyond'
     const start = Math.max(from, wanted) + shift
     const joined = fresh.length === 0 && this.#joins({ from: start, to: start, journal, shift })
     const range = { from: joined ? this.#quiet!.from : start, to: to + shift, journal, shift }
@@ -138,16 +128,6 @@ export class EventJournal {
     const received = this.#received
     await this.#file.flush()
     this.#have = Math.max(this.#have, received)
-  }
-
-  /** Returns the position from which to read for events after `after`. */
-  seek(after: EventId): Promise<number> {
-    return seek(this.#file.path, this.#file.size, after.offset)
-  }
-
-  /** Reads the next events on the disk. At the end, `next === at`. */
-  read(at: number, after: EventId): Promise<Chunk> {
-    return readChunk(this.#file.path, this.#file.size, Math.min(at, this.#file.size), after)
   }
 
   /**

@@ -2,11 +2,15 @@ import { renameSync, rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock, Timer } from '../../../platform/clock.ts'
+import { Emitter } from '../../../platform/emitter.ts'
 import { isDiskFull, systemCode } from '../../../platform/errors.ts'
 import type { Logger } from '../../../platform/log.ts'
 import type { Activity } from '../../../protocol/index.ts'
+import type { EventId } from '../event-id.ts'
+import type { JournalEvents, JournalState, Journals, StoreProblem, Verdict } from '../journals.ts'
 import { makeAgentFolder } from './agent-folder.ts'
-import { EventJournal, type Verdict } from './event-journal.ts'
+import { EventJournal } from './event-journal.ts'
+import { JournalReader } from './journal-reader.ts'
 
 /** Time to gather frames before writing them together, in milliseconds: a hundred frames cost the same as one. */
 const GATHER_MS = 3
@@ -19,10 +23,13 @@ const TRIES = { maxRetries: 5, retryDelay: RETRY_MS }
 /** Maximum number of agents to write at once: each uses a file descriptor. */
 const COMMIT_AGENTS = 64
 
-export interface StoreProblem {
-  code: 'disk_full' | 'disk_error'
-  message: string
-  remedy: string
+const EMPTY: JournalState = {
+  have: 0,
+  ackOffset: 0,
+  wantedOffset: 0,
+  shift: 0,
+  journal: undefined,
+  bytes: 0,
 }
 
 export interface JournalStoreOptions {
@@ -30,12 +37,11 @@ export interface JournalStoreOptions {
   dir: string
   clock: Clock
   logger: Logger
-  /** Called with the agents whose logs have grown on the disk. Others may have room again, too. */
-  onCommitted(keys: string[]): void
 }
 
 /** The activity of all agents, written to the disk in groups. Agents are identified by folder name. */
-export class JournalStore {
+export class JournalStore implements Journals {
+  readonly events = new Emitter<JournalEvents>()
   readonly #options: JournalStoreOptions
   readonly #logs = new Map<string, EventJournal>()
   /** Agents with activity waiting for the disk, and their machines. */
@@ -55,19 +61,27 @@ export class JournalStore {
     this.#options = options
   }
 
-  /** The reason why activity cannot be written now, if it cannot. */
   get problem() {
     return this.#problem
   }
 
-  folder(key: string) {
+  async open(key: string): Promise<void> {
+    this.#log(key)
+  }
+
+  stateOf(key: string): JournalState {
+    return this.#logs.get(key) ?? EMPTY
+  }
+
+  #folder(key: string) {
     return join(this.#options.dir, key)
   }
 
-  log(key: string): EventJournal {
+  /** @throws the system error */
+  #log(key: string): EventJournal {
     let log = this.#logs.get(key)
     if (!log) {
-      log = new EventJournal(join(this.folder(key), 'activity.jsonl'), (aside) =>
+      log = new EventJournal(join(this.#folder(key), 'activity.jsonl'), (aside) =>
         this.#options.logger.error({ agent: key, aside }, 'damaged activity set aside'),
       )
       this.#logs.set(key, log)
@@ -79,24 +93,17 @@ export class JournalStore {
     return this.#waiting > WAITING_CHARS
   }
 
-  /** Returns the number of characters of a machine's activity that are not on the disk yet. */
   waitingOf(machineId: string): number {
     return this.#waitingOf.get(machineId) ?? 0
   }
 
-  /** Reports whether there is room for more of an agent's activity. */
   hasRoom(key: string) {
-    return !this.#full && !this.log(key).full
+    return !this.#full && !this.#logs.get(key)?.full
   }
 
-  /**
-   * Takes a frame.
-   * @param machineId machine that sent it
-   * @param begin first byte that the machine still has
-   */
-  take(key: string, machineId: string, activity: Activity, begin: number): Verdict {
+  async take(key: string, machineId: string, activity: Activity, begin: number): Promise<Verdict> {
     if (this.#full) return 'full'
-    const log = this.log(key)
+    const log = this.#log(key)
     const before = log.waiting
     const verdict = log.take(activity, begin)
     if (verdict === 'taken') {
@@ -107,6 +114,14 @@ export class JournalStore {
       this.#schedule(GATHER_MS)
     }
     return verdict
+  }
+
+  async turn(key: string, from: number): Promise<void> {
+    await this.#log(key).turn(from)
+  }
+
+  read(key: string, after: EventId): JournalReader {
+    return new JournalReader(this.#log(key), after)
   }
 
   /** Deletes the folder of an agent. */
@@ -121,7 +136,7 @@ export class JournalStore {
     // Rename first: the id may be used again at once.
     const doomed = join(dir, `.removed-${key}-${process.hrtime.bigint()}`)
     try {
-      renameSync(this.folder(key), doomed)
+      renameSync(this.#folder(key), doomed)
     } catch (error) {
       return failed(error)
     }
@@ -194,7 +209,7 @@ export class JournalStore {
       dirty.map(async ([id, machineId]) => {
         const log = this.#logs.get(id)
         try {
-          if (log?.have === 0) makeAgentFolder(this.folder(id))
+          if (log?.have === 0) makeAgentFolder(this.#folder(id))
           // Removed in the meantime: the folder may now belong to another agent.
           if (this.#logs.get(id) !== log) return false
           await log?.commit()
@@ -221,7 +236,10 @@ export class JournalStore {
       this.#waiting += waiting
       this.#waitingOf.set(machineId, this.waitingOf(machineId) + waiting)
     }
-    this.#options.onCommitted(dirty.flatMap(([id], n) => (done[n] ? [id] : [])))
+    this.events.emit(
+      'committed',
+      dirty.flatMap(([id], n) => (done[n] ? [id] : [])),
+    )
   }
 
   #report(error: unknown) {

@@ -2,15 +2,16 @@ import { statSync } from 'node:fs'
 import type * as z from 'zod/mini'
 import { readJson, type Staged, setAside, stage } from '../../../platform/files.ts'
 import type { Logger } from '../../../platform/log.ts'
-import { KeyIndex } from './key-index.ts'
+import { KeyIndex } from '../key-index.ts'
+import type { KeyDraft, KeyList } from '../keys.ts'
 
 interface Content<E> {
   version: 1
   keys: E[]
 }
 
-/** A file with a list of keys, reloaded when it changes on the disk. */
-export class KeyFile<E extends { sha256: string }> {
+/** A file with a list of keys. Other programs may change it, too. */
+export class KeyFile<E extends { sha256: string }> implements KeyList<E, KeyDraft<E>> {
   readonly #path: string
   readonly #schema: z.ZodMiniType<Content<E>>
   readonly #logger: Logger
@@ -18,8 +19,16 @@ export class KeyFile<E extends { sha256: string }> {
   #keys: readonly E[] = []
   readonly #byHash = new KeyIndex<E>(({ sha256 }) => [sha256])
   #stamp = ''
-  /** True if keys were lost with a damaged file: a key that is missing here may not have been revoked. */
-  readonly incomplete: boolean
+  readonly #draft: KeyDraft<E> = {
+    add: (entry) => {
+      this.#keys = [...this.#keys, entry]
+      return entry
+    },
+    drop: (entry) => {
+      this.#keys = this.#keys.filter((each) => each !== entry)
+    },
+  }
+  readonly isIncomplete: boolean
 
   /** Sets a damaged file aside. @throws UserError if a newer version wrote the file */
   constructor(path: string, schema: z.ZodMiniType<Content<E>>, logger: Logger) {
@@ -27,46 +36,36 @@ export class KeyFile<E extends { sha256: string }> {
     this.#schema = schema
     this.#logger = logger
     const read = readJson(path, schema)
-    this.incomplete = !read.ok && read.reason === 'damaged'
+    this.isIncomplete = !read.ok && read.reason === 'damaged'
     if (read.ok) this.#keys = read.value.keys
     else if (read.reason === 'damaged')
       logger.error({ aside: setAside(path), problem: read.problem }, 'damaged list of keys set aside')
     this.#stamp = stamp(path)
   }
 
-  /** Returns the keys now in the file: the same list until something changes. */
-  all(): readonly E[] {
+  /**
+   * Reads the file again if it has changed. If it is invalid, perhaps because someone is editing it, keeps
+   * the previous keys.
+   */
+  refresh() {
     if (stamp(this.#path) !== this.#stamp) this.#reload()
+  }
+
+  all(): readonly E[] {
     return this.#keys
   }
 
-  /**
-   * Returns the keys with this hash; more than one only if the file lists the same key with several roles.
-   */
   withHash(hash: string): readonly E[] {
     return this.#byHash.find(this.all(), hash)
   }
 
-  /** Only inside `change`. */
-  add(entry: E) {
-    this.#keys = [...this.#keys, entry]
-  }
-
-  /** Only inside `change`. */
-  drop(gone: (entry: E) => boolean) {
-    this.#keys = this.#keys.filter((each) => !gone(each))
-  }
-
-  /**
-   * Changes keys; they are on the disk on return. If that fails, nothing changes.
-   * @param taken called once the new list is on the disk, before it replaces the file
-   * @throws the system error
-   */
-  change<T>(run: () => T, taken = () => {}): T {
+  /** @param taken called once the new list is on the disk, before it replaces the file */
+  async change<T>(edit: (draft: KeyDraft<E>) => T, taken = () => {}): Promise<T> {
+    this.refresh()
     const before = structuredClone(this.#keys)
     let staged: Staged | undefined
     try {
-      const made = run()
+      const made = edit(this.#draft)
       this.#keys = [...this.#keys]
       const text = JSON.stringify({ version: 1, keys: this.#keys }, null, 2)
       staged = stage(this.#path, text, { durable: true })
@@ -81,7 +80,6 @@ export class KeyFile<E extends { sha256: string }> {
     }
   }
 
-  /** Reloads the file. If it is invalid, perhaps because someone is editing it, keeps the previous keys. */
   #reload() {
     this.#stamp = stamp(this.#path)
     try {

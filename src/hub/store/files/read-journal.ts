@@ -1,6 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import type { AnyEvent } from '../../../protocol/index.ts'
-import { type EventId, HEAD_BYTES, isAfter, lineRange, parseLine } from './journal-line.ts'
+import { type EventId, isAfter } from '../event-id.ts'
+import { HEAD_BYTES, lineRange, parseLine } from './journal-line.ts'
 
 const NEWLINE = 10
 /** Number of bytes to read at a time. */
@@ -8,7 +9,7 @@ const BLOCK_BYTES = 256 * 1024
 /** Size of the range at which a search ends, in bytes: reading it costs no more than halving it again. */
 const NEAR_BYTES = 64 * 1024
 
-export interface Chunk {
+interface Chunk {
   events: AnyEvent[]
   /** Position of the next chunk. */
   next: number

@@ -31,7 +31,7 @@ test('a machine that sends a long frame slowly is not considered silent', async 
     onMessage() {},
     onGone() {},
   }
-  const key = { sha256: 'k', address: '127.0.0.1', isAcceptedFor: () => true, onHello() {} }
+  const key = { sha256: 'k', address: '127.0.0.1', isAcceptedFor: async () => true, onHello() {} }
   const logger = createLogger({ level: 'silent', stderr: 'none' })
   new MachineConnection(
     socket as unknown as WebSocket,

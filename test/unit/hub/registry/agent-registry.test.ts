@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
 import { test } from 'node:test'
+import { HUB_LIMITS } from '../../../../src/config/hub-limits.ts'
 import { AgentRegistry } from '../../../../src/hub/registry/agent-registry.ts'
 import { ChangeFeed } from '../../../../src/hub/registry/change-feed.ts'
-import { DebouncedWriter } from '../../../../src/hub/store/files/debounced-writer.ts'
-import { JournalStore } from '../../../../src/hub/store/files/journal-store.ts'
+import { openFileStore } from '../../../../src/hub/store/files/file-store.ts'
 import { systemClock } from '../../../../src/platform/clock.ts'
 import { createLogger } from '../../../../src/platform/log.ts'
 import { frameOf, helloOf, statusOf } from '../../../support/light-daemon.ts'
@@ -14,43 +13,34 @@ const logger = createLogger({ level: 'silent', stderr: 'none' })
 
 /** The agents of a hub that has 100 bytes of the machine's agent `a`. */
 async function agentsWithHistory(t: Cleanup) {
-  const dir = join(tempDir(t), 'agents')
-  const saver = new DebouncedWriter(systemClock, logger)
-  t.after(() => saver.close())
-  let agents: AgentRegistry | undefined
-  const greet = await new Promise<(isPresent: () => boolean) => Promise<unknown>>((resolve) => {
-    const store = new JournalStore({
-      dir,
-      clock: systemClock,
-      logger,
-      // A machine that has lost the end of this journal, and does not support journal generations.
-      onCommitted: () =>
-        resolve((isPresent) => {
-          const listed = [statusOf('a', { end: 50 }), statusOf('b'), statusOf('c')]
-          return agents!.onHello(helloOf({ machine_id: 'm', capabilities: [], agents: listed }), isPresent)
-        }),
-    })
-    agents = new AgentRegistry({
-      dir,
-      store,
-      feed: new ChangeFeed(),
-      saver,
-      logger,
-      isConnected: () => true,
-      machineName: () => undefined,
-      hasStarted: () => false,
-      most: 100,
-    })
-    const { key, begin } = agents.begin({ machine_id: 'm', agent_id: 'a' })!
-    store.take(key, 'm', frameOf('a', 0, 100), begin)
+  const options = { dir: tempDir(t), faults: [], strict: true, audit: HUB_LIMITS.audit, clock: systemClock }
+  const store = await openFileStore({ ...options, logger })
+  t.after(() => store.close())
+  const agents = new AgentRegistry({
+    store,
+    feed: new ChangeFeed(),
+    logger,
+    machines: { link: () => undefined, nameOf: () => undefined },
+    commands: { hasStarted: () => false },
+    most: 100,
   })
-  return { agents: agents!, greet }
+  await agents.load()
+  const committed = new Promise((resolve) => store.journals.events.on('committed', resolve))
+  const { key, begin } = agents.begin({ machine_id: 'm', agent_id: 'a' })!
+  await store.journals.take(key, 'm', frameOf('a', 0, 100), begin)
+  await committed
+  // A machine that has lost the end of this journal, and does not support journal generations.
+  const greet = (isPresent: () => boolean) => {
+    const listed = [statusOf('a', { end: 50 }), statusOf('b'), statusOf('c')]
+    return agents.onHello(helloOf({ machine_id: 'm', capabilities: [], agents: listed }), isPresent)
+  }
+  return { agents, greet }
 }
 
 test('a machine that is removed during its greeting leaves no agent behind', async (t) => {
   const { agents, greet } = await agentsWithHistory(t)
   await greet(() => {
-    agents.forgetAll('m')
+    void agents.forgetAll('m')
     return false
   })
   assert.equal(agents.count('m'), 0)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type CommandMemory, HUB_LIMITS } from '../../../../src/config/hub-limits.ts'
 import { CommandQueue } from '../../../../src/hub/registry/command-queue.ts'
-import type { MachineRegistry } from '../../../../src/hub/registry/machine-registry.ts'
+import { CommandFile } from '../../../../src/hub/store/files/command-file.ts'
 import { createLogger } from '../../../../src/platform/log.ts'
 import { ManualClock } from '../../../support/manual-clock.ts'
 import { tempDir } from '../../../support/temp.ts'
@@ -13,17 +13,16 @@ const logger = createLogger({ level: 'silent', stderr: 'none' })
 const HOUR_MS = 3_600_000
 
 /** The commands of a hub whose only machine is away, in their own file. */
-function commandsIn(path: string, memory: Partial<CommandMemory> = {}, clock = new ManualClock()) {
+async function commandsIn(path: string, memory: Partial<CommandMemory> = {}, clock = new ManualClock()) {
   const commands = new CommandQueue({
-    path,
-    machines: { link: () => undefined } as unknown as MachineRegistry,
-    logger,
-    clock,
+    store: new CommandFile(path, logger),
+    machines: { link: () => undefined },
+    people: { isGone: () => false },
     memory: { ...HUB_LIMITS.memory, ...memory },
-    isGone: () => false,
-    onSuccess() {},
-    onSettled() {},
+    clock,
+    logger,
   })
+  await commands.load()
   return {
     commands,
     give: (command_id: string, content = 'x', by = 'alice', machine = 'm') =>
@@ -42,7 +41,7 @@ const named = (count: number) => Array.from({ length: count }, (_, n) => `c${n +
 test('a hub forgets the oldest outcomes over its limit, but no command without an outcome', async (t) => {
   const path = fileIn(t)
   const bytes = 4000
-  const hub = commandsIn(path, { bytes })
+  const hub = await commandsIn(path, { bytes })
   const ids = named(100)
   for (const id of ids) await hub.give(id)
   // The others are answered in a different order.
@@ -55,9 +54,9 @@ test('a hub forgets the oldest outcomes over its limit, but no command without a
   await hub.commands.close()
 
   // A hub that reads the file forgets the same outcomes, though the file still holds them all.
-  const again = commandsIn(path, { bytes })
+  const again = await commandsIn(path, { bytes })
   assert.deepEqual(again.known(ids), hub.known(ids))
-  const more = commandsIn(path)
+  const more = await commandsIn(path)
   assert.deepEqual(more.known(ids), ids)
 })
 
@@ -71,7 +70,7 @@ test('a hub remembers more than 10,000 commands', async (t) => {
       outcome: { command_id, machine_id: 'm', agent_id: 'a', state: 'succeeded' },
     })
   writeFileSync(path, ids.map((id) => `${line(id)}\n`).join(''))
-  const hub = commandsIn(path)
+  const hub = await commandsIn(path)
   await hub.give('last')
   hub.answer('last')
   assert.deepEqual(hub.known([...ids, 'last']), [...ids, 'last'])
@@ -83,7 +82,7 @@ test('an expired outcome is forgotten, even over restarts and when the clock was
   const clock = new ManualClock()
   clock.jump(1000 * HOUR_MS)
   const memory = { age_ms: 10 * HOUR_MS }
-  const first = commandsIn(path, memory, clock)
+  const first = await commandsIn(path, memory, clock)
   await first.give('waiting')
   for (const id of ['early', 'late']) {
     await first.give(id)
@@ -92,11 +91,11 @@ test('an expired outcome is forgotten, even over restarts and when the clock was
   }
   assert.deepEqual(first.known(['waiting', 'early', 'late']), ['waiting', 'early', 'late'])
   await first.commands.close()
-  const second = commandsIn(path, memory, clock)
+  const second = await commandsIn(path, memory, clock)
   assert.deepEqual(second.known(['waiting', 'early', 'late']), ['waiting', 'late'])
 
   clock.jump(-100 * HOUR_MS)
-  const third = commandsIn(path, memory, clock)
+  const third = await commandsIn(path, memory, clock)
   clock.pass(11 * HOUR_MS)
   await third.give('last')
   third.answer('last')
@@ -109,7 +108,7 @@ test('commands of earlier hubs count from now on, and earlier hubs can read new 
   writeFileSync(path, `${JSON.stringify({ version: 1, type: 'agent:prompt', outcome })}\n`)
   const clock = new ManualClock()
   clock.jump(1000 * HOUR_MS)
-  const hub = commandsIn(path, {}, clock)
+  const hub = await commandsIn(path, {}, clock)
   assert.deepEqual(hub.commands.get('c1'), outcome)
   await hub.give('c2')
   hub.answer('c2')
@@ -122,7 +121,7 @@ test('commands of earlier hubs count from now on, and earlier hubs can read new 
 
 test('the command file stays small at any traffic, and keeps pending commands', async (t) => {
   const path = fileIn(t)
-  const hub = commandsIn(path, { bytes: 1024 * 1024 })
+  const hub = await commandsIn(path, { bytes: 1024 * 1024 })
   await hub.give('waiting', 'wait')
   const content = 'x'.repeat(1024 * 1024)
   let most = 0
@@ -134,13 +133,13 @@ test('the command file stays small at any traffic, and keeps pending commands', 
   await hub.commands.close()
   assert.ok(most < 18 * 1024 * 1024, `${most} bytes`)
   assert.ok(statSync(path).size < 16 * 1024 * 1024)
-  const again = commandsIn(path)
+  const again = await commandsIn(path)
   assert.deepEqual(again.known(['waiting', ...named(40)]), ['waiting', ...named(40)])
 })
 
 test('a removed machine whose command the disk refused does not block rewriting the file', async (t) => {
   const path = fileIn(t)
-  const hub = commandsIn(path)
+  const hub = await commandsIn(path)
   mkdirSync(path)
   const refused = assert.rejects(hub.give('refused'), { status: 507 })
   hub.commands.abandon('m')
@@ -158,14 +157,14 @@ test('a removed machine whose command the disk refused does not block rewriting 
 
 test('pending commands of one key for one machine block nothing else, even after a restart', async (t) => {
   const path = fileIn(t)
-  const hub = commandsIn(path)
+  const hub = await commandsIn(path)
   const busy = { status: 429, message: /Too many commands/ }
   await Promise.all(named(1000).map((id) => hub.give(id)))
   await assert.rejects(hub.give('one-more'), busy)
   await hub.give('of-another', 'x', 'bob')
   await hub.give('for-another', 'x', 'alice', 'm-2')
   await hub.commands.close()
-  const again = commandsIn(path)
+  const again = await commandsIn(path)
   await assert.rejects(again.give('one-more'), busy)
   again.answer('c1')
   again.answer('c2')
@@ -181,7 +180,7 @@ test('pending commands of one key for one machine block nothing else, even after
 })
 
 test('pending commands for silent machines never block other machines, or stopping agents', async (t) => {
-  const hub = commandsIn(fileIn(t))
+  const hub = await commandsIn(fileIn(t))
   const fill = async (give: (id: string, key: string, machine: string) => Promise<unknown>) => {
     let taken = 0
     for (const key of ['a', 'b', 'c', 'd', 'e'])

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { readFileSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { BEGINNING } from '../../../../../src/hub/store/event-id.ts'
 import { EventJournal } from '../../../../../src/hub/store/files/event-journal.ts'
+import { JournalReader } from '../../../../../src/hub/store/files/journal-reader.ts'
 import type { Activity, AnyEvent } from '../../../../../src/protocol/index.ts'
 import { tempDir } from '../../../../support/temp.ts'
 
@@ -15,8 +17,10 @@ const said = (text: string): Activity => ({
 })
 
 async function history(log: EventJournal): Promise<AnyEvent[]> {
-  const after = { offset: -1, index: 0 }
-  return (await log.read(0, after)).events
+  const reader = new JournalReader(log, BEGINNING)
+  const all: AnyEvent[] = []
+  while (reader.hasMore()) all.push(...(await reader.next()).events)
+  return all
 }
 
 test('a machine that announces another journal twice at once causes no damage', async (t) => {
@@ -67,12 +71,7 @@ test('after a crash in the middle of a long frame, only the missing lines are ta
     )
     await log.commit()
     assert.equal(log.ackOffset, 1000)
-    const all: AnyEvent[] = []
-    for (let at = 0; at < log.size; ) {
-      const chunk = await log.read(at, { offset: -1, index: 0 })
-      all.push(...chunk.events)
-      at = chunk.next
-    }
+    const all = await history(log)
     const ids = (of: AnyEvent[]) => of.map(({ offset, index }) => `${offset}.${index}`)
     assert.deepEqual(ids(all), ids(events))
   }

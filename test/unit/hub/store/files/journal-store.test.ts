@@ -20,9 +20,9 @@ function storeIn(t: TestContext) {
     dir,
     clock,
     logger,
-    onCommitted: (keys) => {
-      for (const key of keys) committed.add(key)
-    },
+  })
+  store.events.on('committed', (keys) => {
+    for (const key of keys) committed.add(key)
   })
   const take = (key: string, machine = 'm') =>
     store.take(key, machine, { type: 'agent:activity', agent_id: key, from: 0, to: 1, events: [] }, 0)
@@ -31,7 +31,7 @@ function storeIn(t: TestContext) {
 
 test('once the disk works again, all waiting activity is written without further delays', async (t) => {
   const { dir, clock, committed, store, take } = storeIn(t)
-  for (let n = 0; n < 200; n++) take(`a-${n}`)
+  for (let n = 0; n < 200; n++) await take(`a-${n}`)
   writeFileSync(dir, 'no folder')
   const haveFailed = () => {
     clock.pass(100)
@@ -55,11 +55,11 @@ test('once the disk works again, all waiting activity is written without further
 test('an agent whose folder cannot be written delays no other agent', async (t) => {
   const { dir, clock, committed, store, take } = storeIn(t)
   mkdirSync(dir)
-  take('broken')
+  await take('broken')
   writeFileSync(join(dir, 'broken'), 'no folder')
   clock.pass(GATHER_MS)
   await until(() => store.problem, { what: 'the problem' })
-  take('good', 'another')
+  await take('good', 'another')
   clock.pass(GATHER_MS)
   await until(() => committed.has('good'), { what: 'the other' })
   assert.ok(store.problem && store.waitingOf('m') > 0 && store.waitingOf('another') === 0)

@@ -3,7 +3,7 @@ import * as z from 'zod/mini'
 /** Name of a key whose text is in the hub's folder, for the daemon and the users of this machine. */
 export const LOCAL = 'local'
 
-const Entry = z.object({
+export const KeyEntry = z.object({
   /** `machine` connects a machine; `user` uses the HTTP API. */
   role: z.enum(['machine', 'user']),
   name: z.string(),
@@ -25,30 +25,27 @@ const Entry = z.object({
   /** Machine that may switch to this key because it showed its previous key to get this key. */
   heir_of: z.optional(z.string()),
 })
-export type Entry = z.infer<typeof Entry>
-export type Role = Entry['role']
-
-/** `keys.json`: stores only the hashes of keys. */
-export const KeysFile = z.object({ version: z.literal(1), keys: z.array(Entry) })
+export type KeyEntry = z.infer<typeof KeyEntry>
+export type Role = KeyEntry['role']
 
 /**
  * Reports whether this is the hub's own key. The name alone is not enough: a machine may have the same name.
  */
-export const isLocal = ({ name, named, machine_id }: Entry) =>
+export const isLocal = ({ name, named, machine_id }: KeyEntry) =>
   name === LOCAL && named === undefined && machine_id === undefined
 
 /** Returns the machines that may connect with a key. */
-export const machinesOf = ({ machines, machine_id }: Entry): readonly string[] =>
+export const machinesOf = ({ machines, machine_id }: KeyEntry): readonly string[] =>
   machines ?? (machine_id === undefined ? [] : [machine_id])
 
 /** Returns the id of a key, as shown to people. */
-export const keyId = ({ sha256 }: Pick<Entry, 'sha256'>) => idOf(sha256)
+export const keyId = ({ sha256 }: Pick<KeyEntry, 'sha256'>) => idOf(sha256)
 
 /** Returns the id of a key or token: the beginning of its hash. */
 export const idOf = (sha256: string) => sha256.slice(0, 12)
 
 /** Assigns a key to these machines. */
-export function assign(entry: Entry, machines: readonly string[], bound?: boolean) {
+export function assign(entry: KeyEntry, machines: readonly string[], bound?: boolean) {
   entry.machines = [...machines]
   if (bound !== undefined) entry.bound = bound
   const last = machines.at(-1)

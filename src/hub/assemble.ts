@@ -1,0 +1,141 @@
+import type { Duplex } from 'node:stream'
+import type { WebSocket } from 'ws'
+import type { HubLimits } from '../config/hub-limits.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/log.ts'
+import { Audit } from './audit/audit.ts'
+import type { Gate } from './gate/gate.ts'
+import { Notices } from './gate/notices.ts'
+import { Trails } from './http/audit-trails.ts'
+import { OpenRequests } from './http/open-requests.ts'
+import { ActivityIntake } from './machines/activity-intake.ts'
+import { MachineConnection, type MachineKey } from './machines/machine-connection.ts'
+import { Presence } from './machines/presence.ts'
+import { Switchboard } from './machines/switchboard.ts'
+import { AgentRegistry } from './registry/agent-registry.ts'
+import { ChangeFeed } from './registry/change-feed.ts'
+import { CommandQueue } from './registry/command-queue.ts'
+import { Enrollments } from './registry/enrollments.ts'
+import { Keys } from './registry/keys.ts'
+import { MachineRegistry } from './registry/machine-registry.ts'
+import { Quotas } from './registry/quotas.ts'
+import { UserKeys } from './registry/user-keys.ts'
+import type { Store } from './store/store.ts'
+
+/**
+ * Maximum repeats of a log line about one machine, per minute: a machine can reconnect and fail without
+ * limit.
+ */
+const SAME_OF_MACHINE = 10
+
+export interface AssembleOptions {
+  store: Store
+  gate: Gate
+  limits: HubLimits
+  clock: Clock
+  logger: Logger
+}
+
+export type Parts = ReturnType<typeof build>
+
+/** Builds the parts of the hub, connects them, and loads what the store has. @throws UserError */
+export async function assemble(options: AssembleOptions): Promise<Parts> {
+  const parts = build(options)
+  connect(parts)
+  await load(parts)
+  return parts
+}
+
+/** Builds each part from those above it. */
+function build({ store, gate, limits, clock, logger }: AssembleOptions) {
+  const { journals } = store
+  const notices = new Notices(clock, logger, { lines: Infinity, same: SAME_OF_MACHINE })
+  // For lines about single machines; rate-limited.
+  const ofMachines = notices.asLogger()
+  const feed = new ChangeFeed()
+
+  const lists = store.keys
+  const keys = new Keys({ lists, clock, logger: ofMachines })
+  const people = new UserKeys({ lists, clock, logger })
+  const machines = new MachineRegistry({ store: store.machines, keys, feed, clock })
+  const enrollments = new Enrollments({ store: store.enrollments, keys, people, machines, clock, logger })
+  const { memory } = limits
+  const commands = new CommandQueue({ store: store.commands, machines, people, memory, clock, logger })
+  const most = limits.machine.agents
+  const agents = new AgentRegistry({ store, feed, machines, commands, most, logger: ofMachines })
+  const quotas = new Quotas({ limits: limits.machine, agents, journals, clock })
+
+  const presence = new Presence()
+  const intake = new ActivityIntake({ presence, agents, journals, quotas, clock, logger: ofMachines })
+  const switchboard = new Switchboard({
+    keys,
+    machines,
+    agents,
+    commands,
+    presence,
+    intake,
+    logger: ofMachines,
+  })
+
+  const onArrival = (socket: WebSocket, stream: Duplex, key: MachineKey) =>
+    switchboard.onArrival(new MachineConnection(socket, stream, switchboard, key, clock, ofMachines))
+
+  const audit = new Audit({ log: store.audit, clock, logger })
+  const trails = new Trails({ audit, gate, people, clock })
+  const open = new OpenRequests({ people, clock })
+  return {
+    ...{
+      store,
+      journals,
+      gate,
+      notices,
+      feed,
+      keys,
+      people,
+      machines,
+      enrollments,
+      commands,
+      agents,
+      quotas,
+    },
+    ...{ intake, switchboard, onArrival, audit, trails, open },
+  }
+}
+
+/** Connects what happens in one part to those that act on it. */
+function connect({ journals, intake, feed, commands, agents, trails, quotas }: Parts) {
+  journals.events.on('committed', (keys) => intake.onCommitted(keys))
+  journals.events.on('committed', (keys) => feed.onCommitted(keys))
+  commands.events.on('succeeded', (outcome, type) => agents.onSucceeded(outcome, type))
+  commands.events.on('settled', (outcome, type) => trails.onSettled(outcome, type))
+  feed.subscribe(({ kind }) => {
+    if (kind !== 'agent_removed') return
+    quotas.onChange()
+    intake.makeRoom()
+  })
+}
+
+async function load({ machines, commands, agents, keys, enrollments }: Parts): Promise<void> {
+  await machines.load()
+  await agents.load()
+  await commands.load()
+  await keys.settle(machines.ids())
+  await enrollments.load()
+}
+
+/**
+ * Closes the parts and the store, in the order in which nothing that they still do is lost.
+ * @param drained waits until the requests that the hub no longer accepts have ended
+ */
+export async function closeParts(parts: Parts, drained: () => Promise<void>): Promise<void> {
+  const { switchboard, commands, feed, gate, notices, trails, store } = parts
+  switchboard.close()
+  await commands.close()
+  feed.close()
+  await drained()
+  await switchboard.drain()
+  gate.close()
+  notices.close()
+  await trails.close()
+  await store.close()
+}

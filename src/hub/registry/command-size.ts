@@ -1,0 +1,25 @@
+import { type Command, Limits } from '../../protocol/index.ts'
+import { HttpError } from '../http-error.ts'
+
+/** Returns the size of a command as JSON, in bytes. */
+export const bytesOf = (command: Command) => Buffer.byteLength(JSON.stringify(command))
+
+/**
+ * Returns the size of a command. Refuses one too large to send: it would break the connection each time.
+ * @throws HttpError
+ */
+export function sendableBytes(command: Command): number {
+  let bytes: number
+  try {
+    bytes = bytesOf(command)
+  } catch {
+    throw new HttpError(400, 'invalid_command', 'The command is nested too deeply.')
+  }
+  if (bytes > Limits.frame_bytes)
+    throw new HttpError(
+      413,
+      'too_large',
+      `The command is too large: its message has ${bytes} bytes, at most ${Limits.frame_bytes} are allowed.`,
+    )
+  return bytes
+}

@@ -1,0 +1,93 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { UserError } from '../../../platform/errors.ts'
+import { clearTemporary, ensurePrivateDir, readJson, setAside, writeAtomic } from '../../../platform/files.ts'
+import type { Logger } from '../../../platform/log.ts'
+import { AgentRecord, type AgentRef } from '../records.ts'
+import type { AgentStore } from '../store.ts'
+import { agentIdOf, folderFor, makeAgentFolder } from './agent-folder.ts'
+import type { DebouncedWriter } from './debounced-writer.ts'
+import { clearRemoved, type JournalStore } from './journal-store.ts'
+
+export interface AgentFilesOptions {
+  /** Folder with a folder per agent. */
+  dir: string
+  /** The journals in the same folders. */
+  journals: JournalStore
+  writer: DebouncedWriter
+  logger: Logger
+}
+
+/** `agent.json` in each agent's folder. The key of an agent is the name of its folder. */
+export class AgentFiles implements AgentStore {
+  readonly #options: AgentFilesOptions
+  readonly #keys = new Set<string>()
+
+  constructor(options: AgentFilesOptions) {
+    this.#options = options
+  }
+
+  async load(): Promise<AgentRecord[]> {
+    const { dir, journals, logger } = this.#options
+    ensurePrivateDir(dir)
+    const names = readdirSync(dir)
+    clearRemoved(dir, names)
+    const found = new Map<string, AgentRecord>()
+    for (const name of names) {
+      if (agentIdOf(name) === undefined) continue
+      try {
+        clearTemporary(join(dir, name), { sole: true })
+        this.#read(name, found)
+        // Sets a damaged journal aside, even if its agent is not known.
+        await journals.open(name)
+      } catch (error) {
+        // Written by a newer version: it must not be changed.
+        if (error instanceof UserError) throw error
+        logger.error({ err: error, agent_id: name }, 'could not read an agent')
+      }
+    }
+    return [...found.values()]
+  }
+
+  newKey(ref: AgentRef): string {
+    const key = folderFor(ref, (name) => this.#keys.has(name))
+    this.#keys.add(key)
+    return key
+  }
+
+  saveSoon(record: AgentRecord) {
+    this.#options.writer.later(this.#path(record.key), () => this.#write(record))
+  }
+
+  async save(record: AgentRecord): Promise<void> {
+    this.#options.writer.now(this.#path(record.key), () => this.#write(record))
+  }
+
+  async remove(key: string): Promise<void> {
+    const { writer, journals } = this.#options
+    this.#keys.delete(key)
+    writer.drop(this.#path(key))
+    journals.forget(key)
+  }
+
+  #read(key: string, found: Map<string, AgentRecord>) {
+    const path = this.#path(key)
+    const read = readJson(path, AgentRecord)
+    const name = read.ok && `${read.value.agent_id} ${read.value.machine_id}`
+    if (read.ok && name && read.value.agent_id === agentIdOf(key) && !found.has(name)) {
+      this.#keys.add(key)
+      found.set(name, { ...read.value, key })
+    } else if (read.ok || read.reason === 'damaged')
+      // Its machine reports the status again when it connects. The activity is kept.
+      this.#options.logger.error({ agent_id: key, aside: setAside(path) }, 'damaged status set aside')
+  }
+
+  #write({ key, ...kept }: AgentRecord) {
+    makeAgentFolder(join(this.#options.dir, key))
+    writeAtomic(this.#path(key), JSON.stringify(kept))
+  }
+
+  #path(key: string) {
+    return join(this.#options.dir, key, 'agent.json')
+  }
+}

@@ -1,0 +1,50 @@
+import type { Logger } from '../../../platform/log.ts'
+import type { CommandLine, CommandReader, CommandStore } from '../commands.ts'
+import { CommandLog } from './command-log.ts'
+
+/** `commands.jsonl`, rewritten without the lines that are no longer needed once it is much too long. */
+export class CommandFile implements CommandStore {
+  readonly #path: string
+  readonly #logger: Logger
+  #log: CommandLog | undefined
+  #kept: CommandReader['kept'] = () => []
+
+  constructor(path: string, logger: Logger) {
+    this.#path = path
+    this.#logger = logger
+  }
+
+  async load({ visit, isPending, kept }: CommandReader): Promise<void> {
+    this.#kept = kept
+    this.#log = new CommandLog(this.#path, this.#logger, visit)
+    this.#log.keepSecretsOf(isPending)
+    await this.#log.drain()
+  }
+
+  append(line: CommandLine): Promise<void> {
+    const log = this.#opened
+    const written = log.append(line)
+    if ('outcome' in line)
+      written.then(
+        () => this.#compact(log),
+        () => {},
+      )
+    return written
+  }
+
+  async drain(): Promise<void> {
+    await this.#log?.drain()
+  }
+
+  get #opened(): CommandLog {
+    if (!this.#log) throw new Error('the list of commands was not loaded')
+    return this.#log
+  }
+
+  async #compact(log: CommandLog): Promise<void> {
+    if (!log.isBloated) return
+    await log
+      .rewrite(this.#kept)
+      .catch((error) => this.#logger.error({ err: error }, 'could not rewrite the list of commands'))
+  }
+}

@@ -1,0 +1,55 @@
+import { join } from 'node:path'
+import type { AuditLimits } from '../../../config/hub-limits.ts'
+import type { Clock } from '../../../platform/clock.ts'
+import type { UserError } from '../../../platform/errors.ts'
+import type { Store } from '../store.ts'
+import { AgentFiles } from './agent-files.ts'
+import { Segments } from './audit-segments.ts'
+import { CommandFile } from './command-file.ts'
+import { DebouncedWriter } from './debounced-writer.ts'
+import { EnrollmentFile } from './enrollment-file.ts'
+import { JournalStore } from './journal-store.ts'
+import { KeyStore } from './key-store.ts'
+import { MachineFile } from './machine-file.ts'
+import { type OpenFolderOptions, openFolder } from './open-folder.ts'
+import { watchFolder } from './watch-folder.ts'
+
+export interface FileStoreOptions extends OpenFolderOptions {
+  /** Limits on the audit log. */
+  audit: AuditLimits
+  clock: Clock
+}
+
+/** Opens the store in the hub's folder; `src/hub/README.md` lists its files. @throws UserError */
+export async function openFileStore(options: FileStoreOptions): Promise<Store> {
+  const unlock = await openFolder(options)
+  try {
+    return await storeIn(options, unlock)
+  } catch (error) {
+    unlock()
+    throw error
+  }
+}
+
+async function storeIn({ dir, audit, clock, logger }: FileStoreOptions, unlock: () => void): Promise<Store> {
+  const writer = new DebouncedWriter(clock, logger)
+  const keys = new KeyStore({ dir, clock, logger })
+  await keys.acceptOwn()
+  const agentsDir = join(dir, 'agents')
+  const journals = new JournalStore({ dir: agentsDir, clock, logger })
+  return {
+    journals,
+    agents: new AgentFiles({ dir: agentsDir, journals, writer, logger }),
+    machines: new MachineFile({ path: join(dir, 'machines.json'), writer, logger }),
+    commands: new CommandFile(join(dir, 'commands.jsonl'), logger),
+    keys,
+    enrollments: new EnrollmentFile(join(dir, 'enrolments.json'), logger),
+    audit: new Segments(join(dir, 'audit'), audit),
+    watch: (lost: (reason: UserError) => void) => watchFolder(dir, lost),
+    async close() {
+      await journals.close()
+      writer.close()
+      unlock()
+    },
+  }
+}

@@ -1,0 +1,97 @@
+import type { Emitter } from '../../platform/emitter.ts'
+import type { Activity, AnyEvent } from '../../protocol/index.ts'
+import type { EventId } from './event-id.ts'
+
+/**
+ * The result of a frame. `taken`: it will be stored. `known`: it contains nothing new. `gap`: activity before
+ * it is missing. `full`: too much is waiting to be stored.
+ */
+export type Verdict = 'taken' | 'known' | 'gap' | 'full'
+
+/** The reason why activity cannot be stored now. */
+export interface StoreProblem {
+  code: 'disk_full' | 'disk_error'
+  message: string
+  remedy: string
+}
+
+/** Offsets and size of an agent's journal. */
+export interface JournalState {
+  /** Journal offset up to which everything is durable. */
+  readonly have: number
+  /** Machine offset up to which everything is durable; acknowledged to the daemon. */
+  readonly ackOffset: number
+  /** Machine offset from which the daemon should continue. */
+  readonly wantedOffset: number
+  /** Offset here minus offset on the machine, in bytes. */
+  readonly shift: number
+  /** Generation of the machine's journal; undefined for the first. */
+  readonly journal: string | undefined
+  /** Size of the stored events, in bytes. */
+  readonly bytes: number
+}
+
+/** Consecutive durable events of a journal. */
+export interface EventBatch {
+  events: AnyEvent[]
+  /** Id after which the next batch continues; after `events`, or after a range without events. */
+  last: EventId
+  /** Number of stored bytes read. */
+  bytes: number
+  /** True if nothing further was durable when the batch was read. */
+  isEnd: boolean
+}
+
+/** Reads a journal forward. */
+export interface EventReader {
+  /** Reports whether there may be events that `next` has not returned. */
+  hasMore(): boolean
+  /** Returns the next events: about 256 KiB, but at least one stored frame. Empty at the end. */
+  next(): Promise<EventBatch>
+}
+
+/**
+ * The journals of all agents, each stored exactly once and in order. `key` identifies an agent (`Agents`).
+ * Calls for one agent take effect in the order in which they are made.
+ */
+export interface Journals {
+  readonly events: Pick<Emitter<JournalEvents>, 'on'>
+
+  /** The reason why activity cannot be stored now, if it cannot. */
+  readonly problem: StoreProblem | undefined
+
+  /** Makes the state of a journal known to this hub. A new agent's journal is empty. */
+  open(key: string): Promise<void>
+
+  /** Returns the state of an open journal, which changes as the journal grows; before `open`, of an empty one. */
+  stateOf(key: string): JournalState
+
+  /**
+   * Takes a frame. Once its events are durable, `committed` is emitted. A failed write is retried until it
+   * succeeds.
+   * @param machineId machine that sent it
+   * @param activity ends at `MAX_OFFSET` here, or before
+   * @param begin first byte that the machine still has; earlier activity is not requested
+   */
+  take(key: string, machineId: string, activity: Activity, begin: number): Promise<Verdict>
+
+  /** Reports whether there is room for more of an agent's activity. */
+  hasRoom(key: string): boolean
+
+  /** Returns the number of characters of a machine's activity that are not durable yet. */
+  waitingOf(machineId: string): number
+
+  /**
+   * Switches to another journal of the machine: keeps the events and continues with the machine's journal
+   * from its offset `from`. Durable on return; if that fails, nothing changes.
+   */
+  turn(key: string, from: number): Promise<void>
+
+  /** Returns a reader of the events after `after`. */
+  read(key: string, after: EventId): EventReader
+}
+
+export interface JournalEvents {
+  /** These agents have more durable events. Others may have room again, too. */
+  committed: [keys: string[]]
+}

@@ -1,0 +1,12 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type { Role } from './key-entry.ts'
+
+/** Prefixes that identify the kind of a key, such as one found in a file. */
+const PREFIX = { machine: 'fmk_', user: 'fuk_' } as const
+const KEY_BYTES = 32
+
+/** Returns a new key, which is secret. */
+export const makeKey = (role: Role) => PREFIX[role] + randomBytes(KEY_BYTES).toString('base64url')
+
+/** Returns the hash by which the hub knows a key or token. */
+export const hashOf = (key: string) => createHash('sha256').update(key).digest('hex')

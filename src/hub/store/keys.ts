@@ -1,0 +1,52 @@
+import type { KeyEntry, Role } from './key-entry.ts'
+import type { UserKeyEntry } from './records.ts'
+
+/** The keys that the hub accepts, as hashes. Other programs may change the lists, too. */
+export interface KeyLists {
+  /**
+   * Reads the lists again if they were changed elsewhere. If that fails, they remain unchanged. Called for each
+   * request and heartbeat, so it must be cheap.
+   */
+  refresh(): Promise<void>
+
+  /** Machine keys, and user keys without a role, which count as an admin's. Includes the hub's own keys. */
+  readonly list: KeyList<KeyEntry, KeyDraft<KeyEntry> & OwnKeys>
+
+  /** User keys with a role. */
+  readonly users: KeyList<UserKeyEntry, KeyDraft<UserKeyEntry>>
+}
+
+export interface KeyList<E, D> {
+  /** True if keys were lost: a key that is missing here may not have been revoked. */
+  readonly isIncomplete: boolean
+
+  /** Returns the keys as of the last refresh or change: the same list until something changes. */
+  all(): readonly E[]
+
+  /**
+   * Returns the keys with this hash; more than one only if the list has the same key with several roles.
+   */
+  withHash(hash: string): readonly E[]
+
+  /**
+   * Changes the list, once it is as new as possible. Changes run one at a time. If one fails, nothing changes.
+   * @param edit adds, drops, and modifies entries of `all()`. An entry that was modified without `change` is
+   * stored with the next change.
+   * @throws what `edit` throws, or the system error
+   */
+  change<T>(edit: (draft: D) => T): Promise<T>
+}
+
+/** A list while it is changed. */
+export interface KeyDraft<E> {
+  /** @returns the entry */
+  add(entry: E): E
+  /** Drops an entry. If it is the hub's own key, the hub gets a new one: it always has one of each role. */
+  drop(entry: E): void
+}
+
+/** The hub's own keys, whose text only programs on its machine can read. */
+export interface OwnKeys {
+  /** Replaces the text of one of the hub's own keys. Both keys are accepted. @returns the new one */
+  renew(role: Role): KeyEntry
+}

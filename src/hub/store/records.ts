@@ -1,0 +1,68 @@
+import * as z from 'zod/mini'
+import { AgentId, AgentStatus, MachineStatus } from '../../protocol/index.ts'
+
+/** Identifies an agent: ids are unique only within a machine. */
+export interface AgentRef {
+  machine_id: string
+  agent_id: string
+}
+
+/** An agent in the store, without its journal. */
+export const AgentRecord = z.object({
+  version: z.literal(1),
+  agent_id: AgentId,
+  machine_id: z.string(),
+  /** True if its machine no longer lists it. */
+  gone: z.boolean(),
+  /** Absent until the machine reports it: activity may arrive first. */
+  status: z.optional(AgentStatus),
+  /** True if it was started or moved from here; false if only reported. Absent in records of older hubs. */
+  ordered: z.optional(z.boolean()),
+})
+
+/** An agent with the key by which its store knows it. */
+export type AgentRecord = z.infer<typeof AgentRecord> & { readonly key: string }
+
+/** A machine in the store. */
+export const MachineRecord = z.object({
+  machine_id: z.string(),
+  hostname: z.string(),
+  /** Name from a rename, if the machine has no enrolled key. Otherwise the key holds the name. */
+  name: z.optional(z.string()),
+  os: z.string(),
+  arch: z.string(),
+  daemon_version: z.string(),
+  since: z.string(),
+  status: MachineStatus,
+})
+export type MachineRecord = z.infer<typeof MachineRecord>
+
+/** A user key with a role in the store. */
+export const UserKeyEntry = z.object({
+  name: z.string(),
+  /** A `UserRole`; an unknown role allows nothing. */
+  role: z.string(),
+  created_at: z.string(),
+  sha256: z.string(),
+  /** Time of first use. */
+  used_at: z.optional(z.string()),
+})
+export type UserKeyEntry = z.infer<typeof UserKeyEntry>
+
+/** An enrollment token in the store. It admits one machine. */
+export const EnrollmentRecord = z.object({
+  sha256: z.string(),
+  name: z.optional(z.string()),
+  created_at: z.string(),
+  expires_at: z.string(),
+  /** Name of the user key that created it. */
+  by: z.optional(z.string()),
+  /** Hash of the machine key that was enrolled with it. */
+  used_for: z.optional(z.string()),
+  /**
+   * True if the list of keys may lack that key. In that case only a request with the same key may reuse the
+   * token.
+   */
+  unfinished: z.optional(z.boolean()),
+})
+export type EnrollmentRecord = z.infer<typeof EnrollmentRecord>

@@ -1,0 +1,75 @@
+import type { UserError } from '../../platform/errors.ts'
+import type { AuditLog } from './audit-log.ts'
+import type { CommandStore } from './commands.ts'
+import type { Journals } from './journals.ts'
+import type { KeyLists } from './keys.ts'
+import type { AgentRecord, AgentRef, EnrollmentRecord, MachineRecord } from './records.ts'
+
+/**
+ * Everything that a hub keeps, in files or in a database. Changes return promises, which resolve when the
+ * change is durable, unless their description says otherwise. The registries hold records in memory: they
+ * load them once, and `keys.refresh` updates the keys.
+ */
+export interface Store {
+  readonly journals: Journals
+  readonly agents: AgentStore
+  readonly machines: MachineStore
+  readonly commands: CommandStore
+  readonly keys: KeyLists
+  readonly enrollments: EnrollmentStore
+  readonly audit: AuditLog
+
+  /**
+   * Watches whether the store still belongs to this hub.
+   * @param lost called once when it does not, and the hub must be closed
+   * @returns a function that stops watching
+   */
+  watch(lost: (reason: UserError) => void): () => void
+
+  /** Writes everything that is waiting, and releases the store: another hub may then use it. */
+  close(): Promise<void>
+}
+
+/** The agents of all machines. */
+export interface AgentStore {
+  /** Reads all agents. Called once. @throws UserError if a newer version wrote one */
+  load(): Promise<AgentRecord[]>
+
+  /** Returns a key for a new agent: no other agent has it, and it is also the key of the agent's journal. */
+  newKey(ref: AgentRef): string
+
+  /** Saves a record soon, as it then is: many calls make one write. Retried until it succeeds. */
+  saveSoon(record: AgentRecord): void
+
+  /** Saves a record now; resolves when that is done, or will be retried because it failed. */
+  save(record: AgentRecord): Promise<void>
+
+  /** Deletes an agent with its journal. Its key may be used again at once. */
+  remove(key: string): Promise<void>
+}
+
+/** The machines that have connected and were not removed. */
+export interface MachineStore {
+  /** Reads all machines. Called once. @throws UserError if a newer version wrote them */
+  load(): Promise<MachineRecord[]>
+
+  /** Saves a record soon, as it then is: many calls make one write. Retried until it succeeds. */
+  saveSoon(record: MachineRecord): void
+
+  /** Saves a record. If that fails, nothing changes. @throws the system error */
+  save(record: MachineRecord): Promise<void>
+
+  /** Deletes a machine's record; resolves when that is done, or will be retried because it failed. */
+  remove(machineId: string): Promise<void>
+}
+
+/** The tokens with which machines enroll. */
+export interface EnrollmentStore {
+  all(): Promise<readonly EnrollmentRecord[]>
+
+  /**
+   * Replaces the list with what `edit` makes of it. Changes run one at a time. If one fails, nothing changes.
+   * @throws what `edit` throws, or the system error
+   */
+  change(edit: (all: readonly EnrollmentRecord[]) => readonly EnrollmentRecord[]): Promise<void>
+}

@@ -1,0 +1,401 @@
+import assert from 'node:assert/strict'
+import { describe, type TestContext, test } from 'node:test'
+import type { CommandLine } from '../../src/hub/store/commands.ts'
+import { BEGINNING, type EventId, endOf, isAfter } from '../../src/hub/store/event-id.ts'
+import type { KeyEntry } from '../../src/hub/store/key-entry.ts'
+import type { AgentRecord } from '../../src/hub/store/records.ts'
+import type { Store } from '../../src/hub/store/store.ts'
+import { type Activity, AgentSpec, type AnyEvent, type Command } from '../../src/protocol/index.ts'
+import { helloOf, statusOf } from './light-daemon.ts'
+
+/** A store, with two ways for its hub to end: `close`, and `kill`. */
+export interface StoreUnderTest {
+  /** Opens the store; the same one each time. */
+  open(): Promise<Store>
+  /** Ends the store as if its hub were killed. */
+  kill(store: Store): Promise<void>
+}
+
+const REF = { machine_id: 'm', agent_id: 'a' }
+const ids = (events: EventId[]) => events.map(({ offset, index }) => `${offset}.${index}`)
+
+/** A frame with an event of two parts every ten bytes. */
+function frame(from: number, to: number, text = 'x'): Activity {
+  const events: AnyEvent[] = []
+  for (let offset = from; offset < to; offset += 10)
+    for (const index of [0, 1]) events.push({ kind: 'text', offset, index, text })
+  return { type: 'agent:activity', agent_id: 'a', from, to, events }
+}
+
+/** Takes a frame; resolves when it is durable. */
+async function stored({ journals }: Store, key: string, activity: Activity): Promise<void> {
+  const durable = new Promise<void>((resolve) => {
+    const leave = journals.events.on('committed', (keys) => {
+      if (!keys.includes(key)) return
+      leave()
+      resolve()
+    })
+  })
+  assert.equal(await journals.take(key, 'm', activity, 0), 'taken')
+  await durable
+}
+
+async function historyOf({ journals }: Store, key: string, after = BEGINNING): Promise<AnyEvent[]> {
+  const reader = journals.read(key, after)
+  const all: AnyEvent[] = []
+  for (let isEnd = false; !isEnd; ) {
+    const batch = await reader.next()
+    for (const event of batch.events) all.push(event)
+    assert.ok(batch.events.every((event) => !isAfter(event, batch.last)))
+    isEnd = batch.isEnd
+  }
+  assert.equal(reader.hasMore(), false)
+  return all
+}
+
+const recordOf = (store: Store, agent_id = 'a', machine_id = 'm'): AgentRecord => ({
+  version: 1,
+  agent_id,
+  machine_id,
+  gone: false,
+  ordered: true,
+  key: store.agents.newKey({ agent_id, machine_id }),
+})
+
+async function commandsIn(store: Store, pending: string[] = []): Promise<CommandLine[]> {
+  const lines: CommandLine[] = []
+  await store.commands.load({
+    visit: (line) => lines.push(line),
+    isPending: (id) => pending.includes(id),
+    kept: () => lines,
+  })
+  return lines
+}
+
+const order = (command_id: string): CommandLine & { command: Command } => ({
+  version: 1,
+  machine_id: 'm',
+  command: { type: 'agent:prompt', command_id, agent_id: 'a', content: command_id },
+})
+
+const answer = (command_id: string): CommandLine => ({
+  version: 1,
+  type: 'agent:prompt',
+  outcome: { command_id, machine_id: 'm', agent_id: 'a', state: 'succeeded' },
+  at: 1,
+})
+
+const keyEntry = (name: string): KeyEntry => ({
+  role: 'machine',
+  name,
+  created_at: '2026-01-01T00:00:00.000Z',
+  sha256: `hash of ${name}`,
+  named: true,
+  bound: true,
+})
+
+/** Adds tests of what `Store` promises. Every store passes the same ones. */
+export function keepsTheContract(name: string, make: (t: TestContext) => StoreUnderTest) {
+  describe(`${name}: journals`, () => {
+    test('committed activity is there after a kill, with its offsets and ids', async (t) => {
+      const under = make(t)
+      const store = await under.open()
+      const record = recordOf(store)
+      await store.agents.save(record)
+      await stored(store, record.key, { ...frame(0, 100), journal: 'second' })
+      await under.kill(store)
+      const again = await under.open()
+      await again.journals.open(record.key)
+      const { have, ackOffset, wantedOffset, shift, journal } = again.journals.stateOf(record.key)
+      assert.deepEqual(
+        { have, ackOffset, wantedOffset, shift, journal },
+        { have: 100, ackOffset: 100, wantedOffset: 100, shift: 0, journal: 'second' },
+      )
+      assert.deepEqual(ids(await historyOf(again, record.key)), ids(frame(0, 100).events))
+      await again.close()
+    })
+
+    test('a frame is stored once, and a gap is never stored', async (t) => {
+      const under = make(t)
+      const store = await under.open()
+      const { key } = recordOf(store)
+      const { journals } = store
+      await stored(store, key, frame(0, 50))
+      assert.equal(await journals.take(key, 'm', frame(0, 50), 0), 'known')
+      assert.equal(await journals.take(key, 'm', frame(60, 70), 0), 'gap')
+      // A frame that overlaps the end is taken from there.
+      await stored(store, key, frame(30, 80))
+      // The machine has deleted the bytes before this frame.
+      assert.equal(await journals.take(key, 'm', frame(200, 210), 200), 'taken')
+      await store.close()
+      const again = await under.open()
+      await again.journals.open(key)
+      const all = await historyOf(again, key)
+      assert.deepEqual(ids(all), ids([...frame(0, 80).events, ...frame(200, 210).events]))
+      assert.equal(again.journals.stateOf(key).have, 210)
+      await again.close()
+    })
+
+    test('a history continues after any event, and after a range without events', async (t) => {
+      const under = make(t)
+      const store = await under.open()
+      const { key } = recordOf(store)
+      const all: AnyEvent[] = []
+      for (let from = 0; from < 2000; from += 100) {
+        const activity = frame(from, from + 100, 'x'.repeat(1000))
+        all.push(...activity.events)
+        await stored(store, key, activity)
+      }
+      await stored(store, key, { ...frame(2000, 2000), to: 2100 })
+      for (const n of [0, 1, 77, 250, all.length - 1]) {
+        const { offset, index } = all[n]!
+        assert.deepEqual(ids(await historyOf(store, key, { offset, index })), ids(all.slice(n + 1)))
+      }
+      const reader = store.journals.read(key, all.at(-1)!)
+      const { events, last, isEnd } = await reader.next()
+      assert.deepEqual({ events, last, isEnd }, { events: [], last: endOf(2100), isEnd: true })
+      // The reader continues with events stored later.
+      await stored(store, key, frame(2100, 2110))
+      assert.ok(reader.hasMore())
+      assert.deepEqual(ids((await reader.next()).events), ids(frame(2100, 2110).events))
+      await store.close()
+    })
+
+    test('a history keeps all ids in order when its machine switches to another journal', async (t) => {
+      const under = make(t)
+      const store = await under.open()
+      const { key } = recordOf(store)
+      await stored(store, key, frame(0, 50))
+      await store.journals.turn(key, 20)
+      assert.equal(store.journals.stateOf(key).wantedOffset, 20)
+      await stored(store, key, frame(20, 40))
+      const { ackOffset, have, shift } = store.journals.stateOf(key)
+      assert.deepEqual([ackOffset, have - shift], [40, 40])
+      await under.kill(store)
+      const again = await under.open()
+      await again.journals.open(key)
+      assert.equal(again.journals.stateOf(key).ackOffset, 40)
+      const all = await historyOf(again, key)
+      assert.deepEqual(
+        all.filter((event, n) => n > 0 && !isAfter(event, all[n - 1]!)),
+        [],
+      )
+      assert.equal(all.filter(({ kind }) => kind === 'set_back').length, 1)
+      await again.close()
+    })
+
+    test('closing a store writes all taken activity', async (t) => {
+      const under = make(t)
+      const store = await under.open()
+      const { key } = recordOf(store)
+      assert.equal(await store.journals.take(key, 'm', frame(0, 10), 0), 'taken')
+      assert.ok(store.journals.waitingOf('m') > 0 && store.journals.hasRoom(key))
+      await store.close()
+      const again = await under.open()
+      await again.journals.open(key)
+      assert.deepEqual([again.journals.stateOf(key).have, again.journals.waitingOf('m')], [10, 0])
+      await again.close()
+    })
+  })
+
+  describe(`${name}: agents and machines`, () => {
+    test('each agent has its own key, and keeps it when it moves', async (t) => {
+      const under = make(t)
+      const store = await under.open()
+      const records = ['m', 'm-2', 'm-3'].map((machine) => recordOf(store, 'a', machine))
+      assert.equal(new Set(records.map(({ key }) => key)).size, 3)
+      for (const record of records) await store.agents.save(record)
+      const moved = records[1]!
+      moved.machine_id = 'm-4'
+      await store.agents.save(moved)
+      await under.kill(store)
+      const again = await under.open()
+      const byKey = (a: AgentRecord, b: AgentRecord) => a.key.localeCompare(b.key)
+      assert.deepEqual((await again.agents.load()).sort(byKey), records.sort(byKey))
+      assert.ok(!records.some(({ key }) => key === again.agents.newKey({ agent_id: 'a', machine_id: 'm' })))
+      await again.close()
+    })
+
+    test('a removed agent is gone with its journal, and its id can be used again', async (t) => {
+      const under = make(t)
+      const store = await under.open()
+      const record = recordOf(store)
+      await store.agents.save(record)
+      await stored(store, record.key, frame(0, 50))
+      await store.agents.remove(record.key)
+      const next = recordOf(store)
+      await stored(store, next.key, frame(0, 10))
+      await store.agents.save(next)
+      await under.kill(store)
+      const again = await under.open()
+      assert.deepEqual(await again.agents.load(), [next])
+      await again.journals.open(next.key)
+      assert.equal(again.journals.stateOf(next.key).have, 10)
+      await again.close()
+    })
+
+    test('a record to be saved soon is saved when the store is closed, with its latest values', async (t) => {
+      const under = make(t)
+      const store = await under.open()
+      const record = recordOf(store)
+      store.agents.saveSoon(record)
+      record.status = statusOf('a')
+      const { hostname, os, arch, daemon_version, machine } = helloOf()
+      const facts = { machine_id: 'm', hostname, os, arch, daemon_version, since: 'now' }
+      store.machines.saveSoon({ ...facts, status: machine })
+      await store.machines.save({ ...facts, machine_id: 'm-2', name: 'two', status: machine })
+      await store.machines.save({ ...facts, machine_id: 'm-3', status: machine })
+      await store.machines.remove('m-3')
+      await store.close()
+      const again = await under.open()
+      const [loaded] = await again.agents.load()
+      assert.equal(loaded?.status?.agent_id, REF.agent_id)
+      assert.deepEqual(
+        (await again.machines.load()).map(({ machine_id, name }) => [machine_id, name]),
+        [
+          ['m', undefined],
+          ['m-2', 'two'],
+        ],
+      )
+      await again.close()
+    })
+  })
+
+  describe(`${name}: commands`, () => {
+    test('accepted commands and outcomes are there after a kill, in order', async (t) => {
+      const under = make(t)
+      const store = await under.open()
+      assert.deepEqual(await commandsIn(store), [])
+      const lines = [order('c1'), order('c2'), answer('c1'), order('c3')]
+      await Promise.all(lines.map((line) => store.commands.append(line)))
+      await under.kill(store)
+      const again = await under.open()
+      assert.deepEqual(await commandsIn(again, ['c2', 'c3']), lines)
+      await again.close()
+    })
+
+    test('the secrets of a finished command are no longer there', async (t) => {
+      const under = make(t)
+      const store = await under.open()
+      await commandsIn(store)
+      const spec = AgentSpec.parse({ cwd: '/', env: { TOKEN: 'secret' } })
+      const start = (command_id: string): CommandLine => ({
+        version: 1,
+        machine_id: 'm',
+        command: { type: 'agent:start', command_id, agent_id: command_id, spec },
+      })
+      for (const id of ['s1', 's2', 's3']) await store.commands.append(start(id))
+      await store.commands.append(answer('s1'))
+      await under.kill(store)
+      // The outcome of s2 was lost, but the hub knows that it is not pending.
+      const again = await under.open()
+      await commandsIn(again, ['s3'])
+      await again.close()
+      const last = await under.open()
+      const ids = (await commandsIn(last, ['s3'])).flatMap((line) =>
+        'command' in line ? [line.command.command_id] : [],
+      )
+      assert.deepEqual(ids, ['s3'])
+      await last.close()
+    })
+  })
+
+  describe(`${name}: keys and tokens`, () => {
+    test('the hub has a key of each role, and a dropped one is replaced', async (t) => {
+      const under = make(t)
+      const store = await under.open()
+      const { list } = store.keys
+      const roles = () => list.all().map(({ role }) => role)
+      assert.deepEqual(roles().sort(), ['machine', 'user'])
+      const own = list.all().find(({ role }) => role === 'machine')!
+      await list.change((draft) => draft.drop(own))
+      assert.deepEqual(roles().sort(), ['machine', 'user'])
+      assert.deepEqual(list.withHash(own.sha256), [])
+      await list.change((draft) => draft.renew('machine'))
+      assert.deepEqual(roles().sort(), ['machine', 'machine', 'user'])
+      await store.close()
+    })
+
+    test('a change is there after a kill, and a failed one changes nothing', async (t) => {
+      const under = make(t)
+      const store = await under.open()
+      const { list, users } = store.keys
+      const entry = keyEntry('one')
+      await list.change((draft) => draft.add(entry))
+      await list.change(() => {
+        for (const each of list.withHash(entry.sha256)) each.name = 'renamed'
+      })
+      await users.change((draft) =>
+        draft.add({ name: 'alice', role: 'viewer', created_at: entry.created_at, sha256: 'alice' }),
+      )
+      const failing = list.change((draft) => {
+        draft.add(keyEntry('two'))
+        for (const each of list.withHash(entry.sha256)) each.name = 'lost'
+        throw new Error('no')
+      })
+      await assert.rejects(failing, /no/)
+      const names = ({ keys }: Store) => [...keys.list.all(), ...keys.users.all()].map(({ name }) => name)
+      const all = ['local', 'local', 'renamed', 'alice']
+      assert.deepEqual(names(store), all)
+      await under.kill(store)
+      const again = await under.open()
+      await again.keys.refresh()
+      assert.deepEqual(names(again), all)
+      assert.equal(again.keys.users.isIncomplete, false)
+      await again.close()
+    })
+
+    test('changes of tokens run one after the other, and survive a kill', async (t) => {
+      const under = make(t)
+      const store = await under.open()
+      const { enrollments } = store
+      const token = (sha256: string) => ({ sha256, created_at: '2026', expires_at: '2027' })
+      await Promise.all(['a', 'b', 'c'].map((name) => enrollments.change((all) => [...all, token(name)])))
+      const failing = enrollments.change(() => {
+        throw new Error('no')
+      })
+      await assert.rejects(failing, /no/)
+      await under.kill(store)
+      const again = await under.open()
+      assert.deepEqual(
+        (await again.enrollments.all()).map(({ sha256 }) => sha256),
+        ['a', 'b', 'c'],
+      )
+      await again.close()
+    })
+  })
+
+  describe(`${name}: audit log`, () => {
+    test('flushed lines are there after a kill, with their numbers', async (t) => {
+      const under = make(t)
+      const store = await under.open()
+      for (let n = 0; n < 1200; n++) store.audit.add((number) => `line ${number}`)
+      assert.equal(store.audit.newest, 1200)
+      assert.ok(store.audit.waiting > 0)
+      assert.equal(await store.audit.flush(), undefined)
+      await under.kill(store)
+      const again = await under.open()
+      again.audit.add((number) => `line ${number}`)
+      await again.audit.flush()
+      const expected = Array.from({ length: 1201 }, (_, n) => `line ${n + 1}`)
+      const read: string[] = []
+      for await (const lines of again.audit.read(1)) read.push(...lines)
+      assert.deepEqual(read, expected)
+      const back: string[] = []
+      for await (const lines of again.audit.readBack()) back.unshift(...lines)
+      assert.deepEqual(back, expected)
+      assert.deepEqual([again.audit.first, again.audit.newest], [1, 1201])
+      await again.close()
+    })
+  })
+
+  describe(`${name}: one hub at a time`, () => {
+    test('a second hub is refused while the first has the store', async (t) => {
+      const under = make(t)
+      const store = await under.open()
+      await assert.rejects(under.open(), { code: 'hub_running' })
+      await store.close()
+      await (await under.open()).close()
+    })
+  })
+}

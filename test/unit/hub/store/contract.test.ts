@@ -1,0 +1,28 @@
+import { cpSync } from 'node:fs'
+import { join } from 'node:path'
+import { HUB_LIMITS } from '../../../../src/config/hub-limits.ts'
+import { openFileStore } from '../../../../src/hub/store/files/file-store.ts'
+import type { Store } from '../../../../src/hub/store/store.ts'
+import { systemClock } from '../../../../src/platform/clock.ts'
+import { createLogger } from '../../../../src/platform/log.ts'
+import { keepsTheContract } from '../../../support/store-contract.ts'
+import { tempDir } from '../../../support/temp.ts'
+
+const logger = createLogger({ level: 'silent', stderr: 'none' })
+
+// A second store is a second call.
+keepsTheContract('the store in files', (t) => {
+  const root = tempDir(t)
+  let [dir, copies] = [join(root, 'hub'), 0]
+  return {
+    open: () =>
+      openFileStore({ dir, faults: [], strict: true, audit: HUB_LIMITS.audit, clock: systemClock, logger }),
+    async kill(store: Store) {
+      // A copy of the disk as it is now, before closing the store writes more.
+      const copy = join(root, `hub-${++copies}`)
+      cpSync(dir, copy, { recursive: true, filter: (path) => !path.endsWith('/lock') })
+      dir = copy
+      await store.close()
+    },
+  }
+})
