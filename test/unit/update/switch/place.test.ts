@@ -1,37 +1,80 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { test } from 'node:test'
-import { copyPackage, keepNext, tidy } from '../../../../src/update/switch/place.ts'
-import { tempDir } from '../../../support/temp.ts'
+import { existsSync, mkdirSync, readFileSync, utimesSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import {
+  copyPackage,
+  currentVersion,
+  hasStandIn,
+  keepNext,
+  putBack,
+  putStandIn,
+  tidy,
+  tidyBack,
+} from '../../../../src/update/switch/place.ts'
+import { standIn } from '../../../../src/update/switch/trial.ts'
+import { LAYOUTS, NEW, OLD, stagedUpdate } from '../../../support/staged-update.ts'
 
-function put(dir: string, files: Record<string, string>) {
-  for (const [path, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(dir, path)), { recursive: true })
-    writeFileSync(join(dir, path), text)
-  }
-}
+for (const layout of LAYOUTS)
+  describe(`the place of a program in a ${layout}`, () => {
+    test('holds the stand-in of one trial, then the new version', (t) => {
+      const { trial, stateDir, installed } = stagedUpdate(t, layout)
+      assert.equal(hasStandIn(trial), false)
+      putStandIn(trial, standIn(trial, stateDir, false))
+      assert.deepEqual([installed(), hasStandIn(trial)], ['stand-in', true])
+      assert.equal(hasStandIn({ ...trial, id: 'another' }), false)
+      keepNext(trial)
+      assert.deepEqual([installed(), hasStandIn(trial)], [NEW, false])
+    })
 
-const version = (name: string) => ({
-  'dist/index.js': `require('./program/${name}/main.js')`,
-  [`dist/program/${name}/main.js`]: name,
-  'README.md': `about ${name}`,
+    test('holds the previous version again after a trial that is put back, even twice', (t) => {
+      const { trial, stateDir, installed } = stagedUpdate(t, layout)
+      putStandIn(trial, standIn(trial, stateDir, false))
+      putBack(trial)
+      putBack(trial)
+      assert.deepEqual([installed(), hasStandIn(trial)], [OLD, false])
+      tidyBack(trial)
+      assert.equal(installed(), OLD)
+      assert.equal(existsSync(trial.next), false)
+    })
+
+    test('holds all files of the new version after tidying', (t) => {
+      const { trial, installed } = stagedUpdate(t, layout)
+      keepNext(trial)
+      tidy(trial)
+      assert.equal(installed(), NEW)
+      const folder = layout === 'package' ? trial.root : join(trial.root, 'current')
+      assert.equal(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).version, NEW)
+      assert.ok(existsSync(trial.previous))
+    })
+  })
+
+test('a prefix that was used for the first time is empty again after a rollback', (t) => {
+  const { trial: whole, stateDir } = stagedUpdate(t, 'prefix')
+  const { restore: _, ...trial } = whole
+  putStandIn(trial, standIn(trial, stateDir, false))
+  putBack(trial)
+  assert.equal(currentVersion(trial.root), undefined)
+  assert.equal(existsSync(trial.entry), false)
 })
 
-test('a package has the chunks of the next version before its entry, and those of the previous one after it', (t) => {
-  const root = tempDir(t)
-  const next = join(root, '.update/3.0.0')
-  put(root, { ...version('second'), 'dist/program/first/main.js': 'first' })
-  put(next, version('third'))
-  copyPackage(root)
-  const place = { layout: 'package', root, program: 'dist/index.js', next } as const
-  keepNext(place)
-  const read = (path: string) => readFileSync(join(root, path), 'utf8')
-  assert.match(read('dist/index.js'), /third/)
-  assert.equal(read('dist/program/third/main.js'), 'third')
-  assert.equal(read('README.md'), 'about second')
-  tidy(place)
-  assert.equal(read('README.md'), 'about third')
-  assert.deepEqual(readdirSync(join(root, 'dist/program')).sort(), ['second', 'third'])
-  assert.deepEqual(readdirSync(join(root, '.update')), ['previous'])
+test('tidying a prefix keeps both versions of the update and recent ones, and removes old ones', (t) => {
+  const { trial } = stagedUpdate(t, 'prefix')
+  const versions = join(trial.root, 'versions')
+  for (const name of ['0.8.0', '0.9.0', '.trial-0.9.0', 'notes']) mkdirSync(join(versions, name))
+  for (const name of ['0.8.0', '.trial-0.9.0', 'notes', OLD, NEW]) utimesSync(join(versions, name), 1, 1)
+  keepNext(trial)
+  tidy(trial)
+  const kept = ['0.8.0', '0.9.0', '.trial-0.9.0', 'notes', OLD, NEW].filter((name) =>
+    existsSync(join(versions, name)),
+  )
+  assert.deepEqual(kept, ['0.9.0', 'notes', OLD, NEW])
+})
+
+test('the copy of a package has all its files, but none of updates', (t) => {
+  const { trial } = stagedUpdate(t, 'package')
+  const copy = copyPackage(trial.root)
+  assert.equal(readFileSync(join(copy, trial.program), 'utf8'), readFileSync(trial.previous, 'utf8'))
+  assert.ok(existsSync(join(copy, 'package.json')))
+  assert.equal(existsSync(join(copy, '.update')), false)
 })
