@@ -23,6 +23,7 @@ interface NpmSettings {
   unknown: NpmSetting[]
 }
 
+/** Reads the settings of npm for this user and machine. @throws UpdateFailure */
 export function npmSettings(reader: Trusting): NpmSettings {
   const variables = settingsInVariables(reader.env)
   const files = [
