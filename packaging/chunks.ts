@@ -135,8 +135,9 @@ const version = ${version}
 const folder = '${folder}'
 if (process.argv.length === 3 && process.argv[2] === '--version') console.log(version)
 else {
-  const there = require('node:fs').existsSync(\`\${__dirname}/\${folder}/main.js\`)
-  const program = there ? \`./\${folder}\` : \`../.update/\${version}/dist/\${folder}\`
+  const { existsSync } = require('node:fs')
+  const folders = [\`./\${folder}\`, \`../.update/\${version}/dist/\${folder}\`]
+  const program = folders.find((path) => existsSync(\`\${__dirname}/\${path}/main.js\`)) ?? folders[0]
   require(\`\${program}/compile-cache.js\`)
   require(\`\${program}/main.js\`)
 }

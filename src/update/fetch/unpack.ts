@@ -11,7 +11,7 @@ import type { UnpackedFile } from './manifest.ts'
 
 /** Maximum size of an unpacked package, in bytes. An executable with Node in it has about 110 MB. */
 const UNPACKED_BYTES = 1024 * 1024 * 1024
-/** Maximum number of files and folders in a package, which normally has about ten. */
+/** Maximum number of files and folders in a package, which normally has about thirty. */
 const ENTRIES = 1000
 
 /**
