@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { isoTime } from '../platform/clock.ts'
+import { Emitter } from '../platform/emitter.ts'
 import { ensurePrivateDir } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
-import type { CommandOf } from '../protocol/index.ts'
+import type { CommandOf, Event } from '../protocol/index.ts'
 import { Agent, type AgentContext } from './agent.ts'
 import { AgentList } from './agent-list.ts'
 import { logOnce } from './attempt.ts'
@@ -26,7 +27,7 @@ import { Starts } from './starts.ts'
 import { takeOver } from './take-over.ts'
 
 export interface AgentPoolOptions
-  extends Omit<AgentContext, 'onChange' | 'onUnreadable' | 'onFailure' | 'toldCounts'> {
+  extends Omit<AgentContext, 'onChange' | 'onEvent' | 'onUnreadable' | 'onFailure' | 'toldCounts'> {
   /** Folder of the agents' folders. */
   dir: string
   runtimes: Record<string, RuntimeAdapter>
@@ -41,18 +42,25 @@ export interface AgentPoolOptions
   resumeTurns: boolean
   maxAgents: number
   logger: Logger
-  onChange(agent: Agent): void
-  /** Called when the journal has grown, or may have. */
-  onGrowth(agent: Agent): void
-  onRemoved(agent: Agent): void
-  /** Called with all agents that are held back because they have ended too often. */
-  onCrashLoops(agents: Agent[]): void
-  /** Called when an unreadable folder was set aside. */
-  onDamaged(path: string): void
+}
+
+interface AgentPoolEvents {
+  /** The agent's status has changed. */
+  change: [agent: Agent]
+  /** An event was read from a journal, for the first time or again. */
+  event: [event: Event]
+  /** The journal has grown, or may have. */
+  growth: [agent: Agent]
+  removed: [agent: Agent]
+  /** Restarts did not help: all agents that are held back because they have ended too often. */
+  crashLoops: [agents: Agent[]]
+  /** An unreadable folder was set aside. */
+  damaged: [path: string]
 }
 
 /** All agents of one state folder: found, started, resumed, watched, removed. */
 export class AgentPool {
+  readonly events = new Emitter<AgentPoolEvents>()
   readonly #options: AgentPoolOptions
   readonly #agents = new AgentList()
   readonly #watching: JournalWatcher
@@ -66,7 +74,8 @@ export class AgentPool {
 
   constructor(options: AgentPoolOptions) {
     this.#options = options
-    const { clock, logger, onCrashLoops, onGrowth } = options
+    const { clock, logger } = options
+    const onCrashLoops = (looping: Agent[]) => this.events.emit('crashLoops', looping)
     const agents = this.#agents
     const resume = (agent: Agent) => this.resume(agent, undefined)
     this.#launches = new LaunchQueue({ ...options, now: () => this.#now() })
@@ -82,7 +91,11 @@ export class AgentPool {
       remove: (agent) => this.remove(agent),
       discard: (path) => this.#discards.discard(path),
     })
-    this.#watching = new JournalWatcher({ clock, logger, onGrowth })
+    this.#watching = new JournalWatcher({
+      clock,
+      logger,
+      onGrowth: (agent) => this.events.emit('growth', agent),
+    })
   }
 
   [Symbol.iterator]() {
@@ -104,7 +117,8 @@ export class AgentPool {
 
   /** Takes over all agents of earlier daemons, running or ended, and completes interrupted launches. */
   adopt() {
-    const { dir, logger, runtimes, onDamaged } = this.#options
+    const { dir, logger, runtimes } = this.#options
+    const onDamaged = (path: string) => this.events.emit('damaged', path)
     ensurePrivateDir(dir)
     this.#toldCounts = isCurrent(dir)
     const parts = { logger, launches: this.#launches, endings: this.#endings, now: () => this.#now() }
@@ -163,7 +177,7 @@ export class AgentPool {
     this.#forget(agent)
     await this.#endings.swept(agent)
     const deleted = this.#discards.discard(agent.folder.dir)
-    this.#options.onRemoved(agent)
+    this.events.emit('removed', agent)
     // The sweep may have read it again.
     agent.journal.close()
     await deleted
@@ -174,7 +188,7 @@ export class AgentPool {
     if (!existsSync(agent.folder.spec)) return this.#onVanished(agent)
     if (agent.hasEnded && agent.backlog === 0) return
     try {
-      this.#options.onGrowth(agent)
+      this.events.emit('growth', agent)
       if (!agent.hasEnded) checkProcesses(agent)
     } catch (error) {
       // A full disk, for example: the end is recorded when there is space again. Other agents must not suffer.
@@ -219,7 +233,7 @@ export class AgentPool {
         ? 'leaving it running, as its lease says'
         : 'ending it'
     this.#options.logger.error({ agent_id: agent.id }, `the agent's folder was deleted: ${what}`)
-    this.#options.onRemoved(agent)
+    this.events.emit('removed', agent)
     this.#forget(agent)
     if (!agent.hasEnded && !kept) void abandon(agent, GRACE_S)
   }
@@ -233,17 +247,17 @@ export class AgentPool {
   }
 
   #context(): AgentContext {
-    const { clock, nextRevision, onEvent, onChange, logger } = this.#options
+    const { clock, nextRevision, logger } = this.#options
     return {
       clock,
       nextRevision,
       toldCounts: this.#toldCounts,
-      onEvent,
+      onEvent: (event) => this.events.emit('event', event),
       onUnreadable: logOnce(logger, 'cannot read the journal; will retry'),
       onFailure: logOnce(logger, 'failed to handle a line of the journal; continuing after it'),
       onChange: (agent) => {
         this.#endings.onChange(agent)
-        onChange(agent)
+        this.events.emit('change', agent)
       },
     }
   }

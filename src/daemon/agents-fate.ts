@@ -1,5 +1,6 @@
 import type { Agent } from '../agents/agent.ts'
 import type { AgentPool } from '../agents/agent-pool.ts'
+import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Fate, Shelter } from '../service/fate.ts'
 import { findFate } from '../service/find-fate.ts'
@@ -14,6 +15,7 @@ export interface AgentsFateOptions {
   pid: number
   env: NodeJS.ProcessEnv
   health: Health
+  clock: Clock
   logger: Logger
 }
 
@@ -65,12 +67,13 @@ export class AgentsFate {
    * @param back restart those agents regardless of their restart policies
    */
   start(agents: AgentPool, back: boolean) {
-    setTimeout(async () => {
+    const look = async () => {
       const fate = await this.look()
       if (!fate) return
       const reason = `It ended together with the daemon: ${fate.by} ends both.`
       agents.explain(({ run }) => (run.shelter === undefined ? reason : undefined), back)
-    }, LOOK_MS).unref()
+    }
+    this.#options.clock.setTimeout(() => void look(), LOOK_MS).unref()
   }
 
   /**
@@ -85,7 +88,7 @@ export class AgentsFate {
   /** Returns the agents that a supervisor's signal has just ended. */
   quicker(agents: Iterable<Agent>): Agent[] {
     return [...agents].filter(({ snapshot: { exit, since }, run }) => {
-      const now = Date.now() - Date.parse(since) < ASKED_MS && run.shelter === undefined
+      const now = this.#options.clock.now() - Date.parse(since) < ASKED_MS && run.shelter === undefined
       return now && exit?.reason === 'killed' && exit.signal === 'SIGTERM'
     })
   }

@@ -3,13 +3,12 @@ import { sleep } from '../platform/clock.ts'
 import { isDiskFull, shortageIn, systemCode } from '../platform/errors.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Command, CommandResult } from '../protocol/index.ts'
+import type { Answers } from './answers.ts'
 import { AnsweredLater, type CommandContext, carryOut } from './command-handlers.ts'
-import type { CommandLog } from './command-log.ts'
 
 export interface DispatcherOptions {
   context: CommandContext
-  ledger: CommandLog
-  send(result: CommandResult): void
+  answers: Answers
   logger: Logger
 }
 
@@ -26,13 +25,12 @@ export class Dispatcher {
   }
 
   take(command: Command) {
-    const { ledger, send } = this.#options
-    const known = ledger.get(command.command_id)
-    if (known) return send(known)
+    const { answers } = this.#options
+    if (answers.repeat(command.command_id)) return
     // In progress: the answer follows.
     if (this.#running.has(command.command_id)) return
     if (this.#draining)
-      return send(
+      return answers.send(
         failed(
           command,
           new CommandFailure('draining', 'The daemon is stopping.', {
@@ -56,7 +54,7 @@ export class Dispatcher {
   }
 
   async #carryOut(command: Command): Promise<void> {
-    const { context, logger } = this.#options
+    const { context, answers, logger } = this.#options
     const { type, command_id, by } = command
     const about = { type, ...('agent_id' in command && { agent_id: command.agent_id }), command_id }
     logger.info({ ...about, ...(by !== undefined && { by }) }, 'command received')
@@ -78,19 +76,7 @@ export class Dispatcher {
       )
     if (!result) return
     if (!result.ok) logger.info({ ...about, code: result.error.code }, 'command not carried out')
-    await this.answer(result)
-  }
-
-  /** Records and sends the final answer to a command. */
-  async answer(result: CommandResult): Promise<void> {
-    const { ledger, send, logger } = this.#options
-    try {
-      await ledger.record(result)
-    } catch (error) {
-      // Answer although it is not on disk: if the command comes again, its work is found done.
-      logger.warn({ err: error }, 'result not recorded')
-    }
-    send(result)
+    await answers.give(result)
   }
 
   #inOrder<R>(command: Command, begin: () => Promise<R>): Promise<R> {

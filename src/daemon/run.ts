@@ -71,7 +71,7 @@ export async function runDaemon(
       ending.ask('restart')
       return { restart_strategy: supervised ? ('supervisor_required' as const) : ('self' as const) }
     }
-    const daemon = new Daemon({ config, paths, logger, invocation, supervised, restart })
+    const daemon = new Daemon({ config, paths, clock: systemClock, logger, invocation, supervised, restart })
     daemon.start()
     // Start the connection first: the server can answer while this process continues below.
     await new Promise(setImmediate)
@@ -116,7 +116,7 @@ export async function runDaemon(
         logger.info(
           'agents are left running for as long as their leases allow; the next daemon takes them over',
         )
-      await daemon.release()
+      daemon.release()
       throw lost
     }
     if (how === 'restart') {
@@ -129,7 +129,7 @@ export async function runDaemon(
     if (how === 'stop') {
       void notifier?.stopping('Stopping the agents')
       await daemon.shutDown(ending.hurry, (await isMachineGoingDown()) ? 'rebooted' : 'stopped')
-    } else await daemon.release()
+    } else daemon.release()
     await closeControl()
     closeControl = undefined
     logger.info(how === 'stop' ? 'daemon stopped' : 'daemon exits to restart')

@@ -24,12 +24,12 @@ export class StatusSender {
     this.#link = link
   }
 
-  agent(agent: Agent) {
+  onAgent(agent: Agent) {
     this.#changed.add(agent)
     this.#schedule()
   }
 
-  machine(status: () => MachineStatus) {
+  onMachine(status: () => MachineStatus) {
     this.#machine = status
     this.#schedule()
   }

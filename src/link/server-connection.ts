@@ -1,5 +1,6 @@
 import type { WebSocket } from 'ws'
 import type { Clock } from '../platform/clock.ts'
+import { Emitter } from '../platform/emitter.ts'
 import type { Logger } from '../platform/log.ts'
 import { retryAfterS } from '../platform/retry-after.ts'
 import { unreachable } from '../platform/unreachable.ts'
@@ -41,21 +42,30 @@ export interface ServerConnectionOptions {
   way?: () => Promise<Way>
   /** Resolves when the daemon may send its hello. Called as soon as the connection is open. */
   untilReady?(): Promise<void>
+}
+
+/** Speaks with the server over its connection. */
+export interface LinkHandlers {
   hello(): Hello
-  /** Handles the welcome. @returns its errors, like `message` */
+  /** Handles the welcome. @returns its errors, like `onMessage` */
   onWelcome(welcome: Welcome): ProtocolError[]
   onMessage(message: Exclude<FromServer, Welcome | Refuse> | Command): ProtocolError[]
-  /** Called when the link is no longer busy. */
-  onDrained?(): void
-  onDown(): void
-  onRefused(refusal: Refuse): void
-  /** Called when another daemon has replaced this one. The link is closed permanently. */
-  onSuperseded(message: string): void
+}
+
+interface LinkEvents {
+  /** The link is no longer busy. */
+  drained: []
+  down: []
+  refused: [refusal: Refuse]
+  /** Another daemon has replaced this one. The link is closed permanently. */
+  superseded: [message: string]
 }
 
 /** The connection to the server. It reconnects until it is closed, and detects a silent server with heartbeats. */
 export class ServerConnection {
+  readonly events = new Emitter<LinkEvents>()
   readonly #options: ServerConnectionOptions
+  #handlers!: LinkHandlers
   readonly #attempts: Attempts
   readonly #pings: Pings
   #state: ConnectionState = 'idle'
@@ -96,7 +106,8 @@ export class ServerConnection {
     }
   }
 
-  start() {
+  start(handlers: LinkHandlers) {
+    this.#handlers = handlers
     this.#move('start')
     this.#attempts.start()
   }
@@ -136,7 +147,7 @@ export class ServerConnection {
     const wasUp = this.isUp
     this.#state = state
     this.#since = this.#options.clock.now()
-    if (wasUp && !this.isUp) this.#options.onDown()
+    if (wasUp && !this.isUp) this.events.emit('down')
   }
 
   async #dial() {
@@ -153,7 +164,7 @@ export class ServerConnection {
   }
 
   #attach(socket: WebSocket) {
-    const { clock, logger, onDrained } = this.#options
+    const { clock, logger } = this.#options
     const wire: Wire = new Connection<FromServer | Command, FromDaemon>(socket, {
       clock,
       limits: LIMITS,
@@ -168,7 +179,7 @@ export class ServerConnection {
         onFault: (errors) => logger.warn({ errors }, 'the server sent an invalid message'),
         onBeat: (now) => this.#attempts.onUp(now - this.#welcomed),
         onDrained: () => {
-          if (wire === this.#wire && this.isUp) onDrained?.()
+          if (wire === this.#wire && this.isUp) this.events.emit('drained')
         },
         onBroken: (reason, error) => {
           const { why, closeCode } = BREAKS[reason]
@@ -196,13 +207,12 @@ export class ServerConnection {
   }
 
   async #greet(wire: Wire) {
-    const { untilReady, hello } = this.#options
     try {
-      await untilReady?.()
+      await this.#options.untilReady?.()
     } catch (error) {
       return this.#lost(wire, (error as Error).message)
     }
-    if (wire === this.#wire) wire.send(hello())
+    if (wire === this.#wire) wire.send(this.#handlers.hello())
   }
 
   /** Answers an unknown command, so that its sender does not wait. Other unknown messages are ignored. */
@@ -228,7 +238,7 @@ export class ServerConnection {
         return []
       default:
         // Never answer an error with an error, which could loop forever.
-        if (this.isUp || message.type === 'protocol:error') return this.#options.onMessage(message)
+        if (this.isUp || message.type === 'protocol:error') return this.#handlers.onMessage(message)
         return [early(message.type, isCommand(message) ? message.command_id : undefined)]
     }
   }
@@ -247,7 +257,7 @@ export class ServerConnection {
     logger.info({ server_version: welcome.server_version, attempt: this.#attempts.count }, 'connected')
     this.#welcomed = clock.monotonic()
     this.#wire?.onGreeted(Math.min(welcome.heartbeat_ms ?? Limits.heartbeat_ms, Limits.heartbeat_ms))
-    return this.#options.onWelcome(welcome)
+    return this.#handlers.onWelcome(welcome)
   }
 
   #refuse(refusal: Refuse, closeCode?: number) {
@@ -255,14 +265,14 @@ export class ServerConnection {
     const { logger } = this.#options
     if (this.#saidRefused !== refusal.code)
       logger.error({ code: refusal.code }, `refused by the server: ${refusal.message}`)
-    this.#options.onRefused(refusal)
+    this.events.emit('refused', refusal)
     this.#lost(this.#wire, refusal.message, closeCode, refusedRetryMs(refusal))
     this.#saidRefused = refusal.code
   }
 
   #onSuperseded(message: string) {
     this.#lastError = message || SUPERSEDED
-    this.#options.onSuperseded(this.#lastError)
+    this.events.emit('superseded', this.#lastError)
     this.#options.logger.error(
       `The server closed the link permanently: ${this.#lastError.replace(/\.$/, '')}. If this machine is a copy of another, delete machine.json in its state folder and enroll it again with --force.`,
     )

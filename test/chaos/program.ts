@@ -47,11 +47,11 @@ const HASTENED: Edit[] = [
   constant('src/daemon/server-offsets.ts', 'PATIENCE_MS', '1000'),
   constant('src/agents/disk/folder-deletion.ts', 'RETRY_MS', '500'),
   constant('src/daemon/health.ts', 'CHECK_MS', '300'),
-  constant('src/daemon/health.ts', 'DISK_LOW_BYTES', '6 * MIB'),
-  constant('src/daemon/health.ts', 'DISK_FULL_BYTES', '4 * MIB'),
+  constant('src/daemon/machine-checks.ts', 'DISK_LOW_BYTES', '6 * MIB'),
+  constant('src/daemon/machine-checks.ts', 'DISK_FULL_BYTES', '4 * MIB'),
   constant('src/daemon/command-handlers.ts', 'REPLY_MS', '10_000'),
   constant('src/agents/disk/journal-space.ts', 'LEAST_BYTES', '64 * 1024'),
-  { file: 'src/daemon/daemon.ts', from: /config\.journal_cap_mb \* 1024 \* 1024/, to: '16 * 1024' },
+  { file: 'src/daemon/assemble.ts', from: /config\.journal_cap_mb \* 1024 \* 1024/, to: '16 * 1024' },
 ]
 
 /** Deliberately wrong builds, which the verdict must detect. */
@@ -120,8 +120,8 @@ export const SABOTAGES = {
   /** A refused start leaves its agent behind. */
   'left-behind': [
     {
-      file: 'src/agents/agent-pool.ts',
-      from: /await \(agent \? this\.remove\(agent\) : this\.#discards\.discard\(dir\)\)/,
+      file: 'src/agents/starts.ts',
+      from: /await \(agent \? remove\(agent\) : discard\(dir\)\)/,
       to: 'void agent',
     },
   ],

@@ -44,8 +44,6 @@ function health(t: Cleanup) {
     memory: space,
     clock: new ManualClock(),
     nextRevision: () => ++revision,
-    onChange: () => {},
-    onAwake: () => {},
   })
 }
 
@@ -200,11 +198,10 @@ test('a slow server keeps its link and gets everything, even with ever longer jo
       outbox.acknowledge(source, has)
       return []
     },
-
-    onDrained: () => outbox.onDrained(),
-    onDown: () => outbox.close(),
   })
   const outbox = new Outbox(link)
+  link.events.on('drained', () => outbox.onDrained())
+  link.events.on('down', () => outbox.close())
   await until(() => source.acked === frames * line, { what: 'all of it', timeoutMs: 60_000 })
   assert.equal(has, frames * line)
   assert.equal(server.greetings, 1)

@@ -20,12 +20,12 @@ test('a welcome with a protocol version that the daemon does not speak is refuse
     const refused: string[] = []
     let live = false
     const link = connectLink(t, server.url, {
-      onRefused: (refusal) => refused.push(refusal.code),
       onWelcome: () => {
         live = true
         return []
       },
     })
+    link.events.on('refused', ({ code }) => refused.push(code))
     await until(() => code !== undefined, { what: `the end of a link in protocol ${version}` })
     assert.equal(code, CloseCode.protocol_version)
     assert.deepEqual(refused, ['protocol_version'])

@@ -1,14 +1,24 @@
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Agent } from '../../src/agents/agent.ts'
 import { AgentPool, type AgentPoolOptions } from '../../src/agents/agent-pool.ts'
 import { launcherLine } from '../../src/agents/events/decode.ts'
 import { claude } from '../../src/agents/runtimes/claude/index.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { createLogger } from '../../src/platform/log.ts'
+import type { Event } from '../../src/protocol/index.ts'
+
+interface Listeners {
+  onChange(agent: Agent): void
+  onEvent(event: Event): void
+  onGrowth(agent: Agent): void
+  onDamaged(path: string): void
+}
 
 /** Returns the agents in folder `dir`, of a daemon without a link. */
-export const agentsIn = (dir: string, options: Partial<AgentPoolOptions> = {}) =>
-  new AgentPool({
+export function agentsIn(dir: string, options: Partial<AgentPoolOptions & Listeners> = {}) {
+  const { onChange, onEvent, onGrowth = (agent) => void agent.catchUp(), onDamaged, ...rest } = options
+  const agents = new AgentPool({
     dir,
     runtimes: { claude },
     program: async () => '/bin/true',
@@ -18,14 +28,14 @@ export const agentsIn = (dir: string, options: Partial<AgentPoolOptions> = {}) =
     clock: systemClock,
     logger: createLogger({ level: 'silent', stderr: 'none' }),
     nextRevision: () => 1,
-    onChange: () => {},
-    onEvent: () => {},
-    onGrowth: (agent) => void agent.catchUp(),
-    onRemoved: () => {},
-    onCrashLoops: () => {},
-    onDamaged: () => {},
-    ...options,
+    ...rest,
   })
+  agents.events.on('growth', onGrowth)
+  if (onChange) agents.events.on('change', onChange)
+  if (onEvent) agents.events.on('event', onEvent)
+  if (onDamaged) agents.events.on('damaged', onDamaged)
+  return agents
+}
 
 const TIME = '2026-01-01T00:00:00.000Z'
 

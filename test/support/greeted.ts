@@ -1,7 +1,11 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { ServerConnection, type ServerConnectionOptions } from '../../src/link/server-connection.ts'
+import {
+  type LinkHandlers,
+  ServerConnection,
+  type ServerConnectionOptions,
+} from '../../src/link/server-connection.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { createLogger } from '../../src/platform/log.ts'
 import { helloOf } from './light-daemon.ts'
@@ -26,22 +30,20 @@ export async function serveGreeted(t: Cleanup, greeted: (socket: WebSocket) => v
 }
 
 /** Connects a daemon's link, without the daemon. */
-export function connectLink(t: Cleanup, url: string, options: Partial<ServerConnectionOptions> = {}) {
+export function connectLink(
+  t: Cleanup,
+  url: string,
+  options: Partial<ServerConnectionOptions & LinkHandlers> = {},
+) {
   const link = new ServerConnection({
     url,
     key: 'key',
     userAgent: 'test',
     clock: systemClock,
     logger: createLogger({ level: 'silent', stderr: 'none' }),
-    hello: () => helloOf(),
-    onWelcome: () => [],
-    onMessage: () => [],
-    onDown: () => {},
-    onRefused: () => {},
-    onSuperseded: () => {},
     ...options,
   })
   t.after(() => link.close())
-  link.start()
+  link.start({ hello: () => helloOf(), onWelcome: () => [], onMessage: () => [], ...options })
   return link
 }

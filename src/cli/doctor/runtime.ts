@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { findClaude } from '../../agents/runtimes/claude/find.ts'
+import { LOGIN_REMEDY } from '../../agents/runtimes/claude/login-remedy.ts'
 import { probe } from '../../agents/runtimes/claude/probe.ts'
 import { homeOf } from '../../config/home.ts'
 import { faultsOf } from '../../platform/ownership.ts'
@@ -11,7 +12,6 @@ import type { Finding } from '../render/finding.ts'
 import { runtimeText } from '../render/machine.ts'
 import { compareRuntimes } from './shell-view.ts'
 
-const LOG_IN = 'Run `claude` on this machine and use /login, or set ANTHROPIC_API_KEY for the daemon.'
 /** Codes of the daemon's problems that concern a runtime. */
 const TOLD = ['runtime_missing', 'runtime_too_old', 'runtime_broken', 'not_logged_in', 'login_expired']
 
@@ -60,9 +60,9 @@ function judge(runtime: Runtime): Finding[] {
   if (!found) return finding('error', 'Claude Code was not found.', problem)
   if (problem !== undefined) return finding('error', problem)
   const text = runtimeText(runtime)
-  if (login === 'logged_out' || login === 'expired') return finding('error', text, LOG_IN)
+  if (login === 'logged_out' || login === 'expired') return finding('error', text, LOGIN_REMEDY)
   if (login === 'unknown')
-    return finding('warning', text, `It does not report whether it is logged in. ${LOG_IN}`)
+    return finding('warning', text, `It does not report whether it is logged in. ${LOGIN_REMEDY}`)
   return [
     ...finding('ok', text),
     ...passed_over.flatMap((other) =>

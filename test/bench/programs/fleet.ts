@@ -23,7 +23,7 @@ let dials: number[] = []
 const links = Array.from({ length: Number(count) }, (_, n) => {
   const id = `${Number(first) + n}`
   const agents = [statusOf(`agent-${id}`, { state: 'exited', end: 0 })]
-  return new ServerConnection({
+  const link = new ServerConnection({
     url: url!,
     key: keys[Number(id)]!,
     userAgent: 'fleet',
@@ -34,18 +34,14 @@ const links = Array.from({ length: Number(count) }, (_, n) => {
       dials.push(monotonic())
       return {}
     },
-    hello: () => helloOf({ machine_id: `machine-${id}`, instance_id: id, agents }),
-    onWelcome: () => [],
-    onMessage: () => [],
-    onDown() {},
-    onRefused() {},
-    onSuperseded() {},
   })
+  const hello = () => helloOf({ machine_id: `machine-${id}`, instance_id: id, agents })
+  return { link, start: () => link.start({ hello, onWelcome: () => [], onMessage: () => [] }) }
 })
-for (const link of links) link.start()
+for (const { start } of links) start()
 
 process.on('message', () => {
-  process.send?.({ live: links.filter(({ isUp }) => isUp).length, dials } satisfies FleetReport)
+  process.send?.({ live: links.filter(({ link }) => link.isUp).length, dials } satisfies FleetReport)
   dials = []
 })
 process.on('disconnect', () => process.exit())

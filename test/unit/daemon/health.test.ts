@@ -57,9 +57,9 @@ function machine(t: Cleanup, found: Partial<Runtime> = {}) {
     memory: () => world.memory,
     clock,
     nextRevision: () => ++revision,
-    onChange: (status) => world.told.push(status),
-    onAwake: (ms) => world.asleep.push(ms),
   })
+  health.events.on('change', (status) => world.told.push(status))
+  health.events.on('awake', (ms) => world.asleep.push(ms))
   health.start()
   t.after(() => health.stop())
   return {

@@ -47,15 +47,10 @@ function link(t: Cleanup, ALL_PROXY: string) {
       const agent = await proxyAgent(SERVER, { ALL_PROXY })
       return agent ? { agent } : {}
     },
-    hello: () => helloOf(),
-    onWelcome: () => [],
-    onMessage: () => [],
-    onDown: () => {},
-    onRefused: (refusal) => refusals.push(refusal),
-    onSuperseded: () => {},
   })
+  dialed.events.on('refused', (refusal) => refusals.push(refusal))
   t.after(() => dialed.close())
-  dialed.start()
+  dialed.start({ hello: () => helloOf(), onWelcome: () => [], onMessage: () => [] })
   return { dialed, refusals }
 }
 

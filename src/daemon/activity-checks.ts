@@ -1,0 +1,40 @@
+import { LOGIN_REMEDY } from '../agents/runtimes/claude/login-remedy.ts'
+import { foreignTime } from '../platform/clock.ts'
+import { type Event, Limits } from '../protocol/index.ts'
+import { cut } from '../protocol/shorten.ts'
+import type { Problems } from './problems.ts'
+
+/** Reports problems of the machine's account that an event of an agent reveals. */
+export function checkAccount(event: Event, problems: Problems) {
+  if (event.kind === 'rate_limit') {
+    if (event.status !== 'rejected') return problems.clear('usage_limit')
+    const until = event.resets_at === undefined ? undefined : foreignTime(event.resets_at * 1000)
+    problems.report('usage_limit', {
+      severity: 'warning',
+      message: `The usage limit${event.limit ? ` (${event.limit})` : ''} of the account on this machine is reached.`,
+      ...(until && { until, remedy: `It resets at ${until}.` }),
+    })
+  } else if (event.kind === 'turn_result') {
+    if (event.api_error_status === 401 || event.api_error_status === 403)
+      problems.report('login_expired', {
+        severity: 'error',
+        message:
+          cut(event.text ?? '', Limits.sentence_chars) ||
+          'The model service refuses the login of the agents on this machine.',
+        remedy: LOGIN_REMEDY,
+      })
+    else if (!event.is_error) problems.clear('login_expired')
+  }
+}
+
+/** Reports agents that failed again after each restart, and are held back. */
+export function checkCrashLoops(agents: { id: string; heldUntil: number | undefined }[], problems: Problems) {
+  if (agents.length === 0) return problems.clear('crash_loop')
+  const until = Math.min(...agents.map(({ heldUntil = 0 }) => heldUntil))
+  problems.report('crash_loop', {
+    severity: 'warning',
+    message: `Restarting did not help: ${agents.map(({ id }) => id).join(', ')} ended again each time.`,
+    remedy: 'Check its log and stderr. Stop it, or resume it once fixed.',
+    until: new Date(until).toISOString(),
+  })
+}

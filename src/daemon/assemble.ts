@@ -1,0 +1,200 @@
+import { AgentPool } from '../agents/agent-pool.ts'
+import { claude } from '../agents/runtimes/claude/index.ts'
+import type { DaemonConfig } from '../config/daemon-config.ts'
+import { agentUmask, childEnvironment } from '../config/environment.ts'
+import type { StatePaths } from '../config/paths.ts'
+import { Outbox, type Outlet } from '../link/outbox.ts'
+import { ServerConnection } from '../link/server-connection.ts'
+import { type Clock, isoTime } from '../platform/clock.ts'
+import { diskSpaceOf, memory } from '../platform/disk.ts'
+import type { Logger } from '../platform/log.ts'
+import { VERSION } from '../platform/version.ts'
+import type { ResultOf } from '../protocol/index.ts'
+import { Schedule } from '../update/schedule.ts'
+import { Updates } from '../update/updates.ts'
+import { Admission } from './admission.ts'
+import { AgentsFate } from './agents-fate.ts'
+import { Answers } from './answers.ts'
+import { CommandLog } from './command-log.ts'
+import { Dispatcher } from './dispatcher.ts'
+import { Health } from './health.ts'
+import { openIdentity } from './identity.ts'
+import { JournalFeed } from './journal-feed.ts'
+import { Messages } from './messages.ts'
+import type { Invocation } from './relaunch.ts'
+import { wayOfLink } from './route.ts'
+import { ServerOffsets } from './server-offsets.ts'
+import { StateFolder } from './state-folder.ts'
+import { type StatusConnection, StatusSender } from './status-sender.ts'
+import { UpdateHealth } from './update-health.ts'
+import { Upkeep } from './upkeep.ts'
+import { warnOfReplacement } from './warn-of-copy.ts'
+
+export interface DaemonOptions {
+  config: DaemonConfig
+  paths: StatePaths
+  clock: Clock
+  logger: Logger
+  /** Command line and environment of this process. */
+  invocation: Invocation
+  supervised: boolean
+  /** Ends this daemon, so that it, or the program at `entry`, starts in its place. */
+  restart(entry?: string): ResultOf<'daemon:restart'>
+}
+
+export type Parts = ReturnType<typeof assemble>
+
+/** Creates the parts of a daemon, each from those before it, and connects them. */
+export function assemble(options: DaemonOptions) {
+  const base = machineParts(options)
+  const withAgents = { ...base, ...agentParts(options, base) }
+  const parts = { ...withAgents, ...commandParts(options, withAgents) }
+  connect(options, parts)
+  return parts
+}
+
+type MachineParts = ReturnType<typeof machineParts>
+type AgentParts = MachineParts & ReturnType<typeof agentParts>
+
+/** The machine: its identity, its connection to the server, and its condition. */
+function machineParts({ config, paths, clock, logger }: DaemonOptions) {
+  const startedAt = isoTime(clock.now())
+  const machine = openIdentity(config, paths, startedAt)
+  const { nextRevision } = machine
+  const environment = childEnvironment(process.env)
+  const runtimes = { claude }
+  const link = new ServerConnection({
+    url: config.server_url,
+    key: config.key,
+    ...(config.ca_file && { caFile: config.ca_file }),
+    userAgent: `fomular-daemon/${VERSION}`,
+    clock,
+    logger,
+    way: wayOfLink(config, paths, logger),
+    untilReady: () => machine.saved(),
+  })
+  const health = new Health({
+    runtimes: Object.values(runtimes),
+    cachePath: paths.runtimes,
+    stateDir: paths.dir,
+    environment,
+    disk: diskSpaceOf(paths.dir),
+    memory,
+    clock,
+    nextRevision,
+  })
+  return {
+    startedAt,
+    machine,
+    environment,
+    runtimes,
+    link,
+    health,
+    statuses: new StatusSender(link satisfies StatusConnection),
+    outbox: new Outbox(link satisfies Outlet, clock),
+    fates: new AgentsFate({ pid: process.pid, env: process.env, health, clock, logger }),
+    admission: new Admission(health),
+  }
+}
+
+/** The agents, and their journals on the way to the server. */
+function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: MachineParts) {
+  const { machine, environment, runtimes, link, health, outbox, fates, admission } = parts
+  const agents = new AgentPool({
+    dir: paths.agents,
+    runtimes,
+    program: (runtime) => admission.program(runtime),
+    environment,
+    umask: agentUmask(process.env),
+    shelter: () => fates.shelter(),
+    resumeTurns: config.resume_turns,
+    maxAgents: config.max_agents,
+    clock,
+    logger,
+    nextRevision: machine.nextRevision,
+  })
+  return {
+    agents,
+    feed: new JournalFeed(outbox),
+    offsets: new ServerOffsets({ agents, outbox, clock, logger }),
+    upkeep: new Upkeep({
+      agents,
+      isConnected: () => link.isUp,
+      journalCapBytes: config.journal_cap_mb * 1024 * 1024,
+      retainEndedDays: config.retain_ended_days,
+      clock,
+      logger,
+    }),
+    ground: new StateFolder({ paths, agents, health, machine, graceS: config.stop_grace_s, logger }),
+  }
+}
+
+/** Commands, updates, and the messages that bring them. */
+function commandParts(
+  { config, paths, clock, logger, invocation, supervised, restart }: DaemonOptions,
+  parts: AgentParts,
+) {
+  const { link, health, agents, admission } = parts
+  const commandLog = new CommandLog(paths.ledger)
+  const answers = new Answers({ commandLog, link, logger })
+  const updateHealth = new UpdateHealth(health)
+  const updates = new Updates({
+    stateDir: paths.dir,
+    running: VERSION,
+    policy: config.update,
+    started: invocation,
+    supervised,
+    clock,
+    logger,
+    onProgress: (command_id, stage, message) =>
+      link.send({
+        type: 'daemon:update:progress',
+        command_id,
+        stage,
+        ...(message !== undefined && { message }),
+      }),
+    onChange: (record) => updateHealth.onUpdate(record),
+    onSettled: (result) => void answers.give(result),
+    restart,
+  })
+  const schedule = new Schedule({
+    policy: config.update,
+    updates,
+    clock,
+    logger,
+    onLooked: (error) => updateHealth.onLooked(error),
+  })
+  const context = {
+    agents,
+    checkAccepts: () => admission.checkRoom(),
+    checkMachine: () => health.probe(),
+    restart: () => restart(),
+    updates,
+  }
+  const dispatcher = new Dispatcher({ context, answers, logger })
+  const messages = new Messages({ ...parts, dispatcher, updates, logger })
+  return { commandLog, updates, schedule, dispatcher, messages }
+}
+
+/** Connects parts with those that they do not know. */
+function connect({ paths, logger }: DaemonOptions, parts: AgentParts & ReturnType<typeof commandParts>) {
+  const { link, health, statuses, outbox, agents, feed, offsets, updates } = parts
+
+  link.events.on('drained', () => statuses.flush())
+  link.events.on('drained', () => outbox.onDrained())
+  link.events.on('down', () => offsets.onDisconnected())
+  link.events.on('refused', (refusal) => updates.onRefused(refusal))
+  link.events.on('superseded', (message) => warnOfReplacement(message, paths, health))
+
+  health.events.on('change', () => statuses.onMachine(() => health.status()))
+  health.events.on('awake', () => link.nudge())
+
+  agents.events.on('change', (agent) => statuses.onAgent(agent))
+  agents.events.on('event', (event) => health.observe(event))
+  agents.events.on('growth', (agent) => feed.onGrowth(agent))
+  agents.events.on('removed', (agent) => offsets.onRemoved(agent))
+  agents.events.on('removed', ({ id }) => statuses.drop(id))
+  agents.events.on('crashLoops', (looping) => health.crashLoops(looping))
+  agents.events.on('damaged', (path) => logger.error({ path }, 'a damaged file was set aside'))
+  agents.events.on('damaged', (path) => health.damaged(path))
+}
