@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import * as z from 'zod/mini'
-import { ROUTES, type Route } from '../src/hub/registry/access.ts'
+import { ROUTES, type Route } from '../src/hub/http/access.ts'
 import * as protocol from '../src/protocol/index.ts'
 import { definitions, nameOf, pascal, type Schema, tidy } from './schema.ts'
 

@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { ROUTES } from '../../src/hub/registry/access.ts'
+import { ROUTES } from '../../src/hub/http/access.ts'
 import {
   type AuditEntry,
   type Enrolment,

@@ -10,7 +10,7 @@ import {
 import type { Follower } from '../gate/followers.ts'
 import { HttpError } from '../http-error.ts'
 import type { Switchboard } from '../machines/switchboard.ts'
-import { described, type Lookup, type LookupContext, noAgent } from '../registry/lookup.ts'
+import { described, type Lookup, type LookupContext, noAgent } from './lookup.ts'
 import type { Quotas } from '../registry/quotas.ts'
 import type { AgentRef } from '../store/records.ts'
 import type { Trails } from './audit-trails.ts'

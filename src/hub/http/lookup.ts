@@ -3,9 +3,9 @@ import { visible } from '../../platform/visible-text.ts'
 import type { HubMachine } from '../../protocol/index.ts'
 import { idFromAddress } from '../../protocol/machine-address.ts'
 import { HttpError } from '../http-error.ts'
-import type { AgentRegistry } from './agent-registry.ts'
-import type { CommandQueue } from './command-queue.ts'
-import type { MachineRegistry } from './machine-registry.ts'
+import type { AgentRegistry } from '../registry/agent-registry.ts'
+import type { CommandQueue } from '../registry/command-queue.ts'
+import type { MachineRegistry } from '../registry/machine-registry.ts'
 
 /** Maximum number of names in an error message. */
 const LISTED = 10
