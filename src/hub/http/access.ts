@@ -7,7 +7,6 @@ import {
   KeyRequest,
   MoveRequest,
   RenameRequest,
-  USER_ROLES,
   type UserRole,
 } from '../../protocol/index.ts'
 
@@ -70,12 +69,6 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   'POST /api/enrolments': { role: 'admin', order: 'token:create', body: EnrolmentRequest },
   'DELETE /api/enrolments/:token_id': { role: 'admin', order: 'token:cancel' },
 }
-
-export const isUserRole = (role: string | undefined): role is UserRole =>
-  USER_ROLES.some((each) => each === role)
-
-/** Reports whether a key with role `has` may make requests that need role `needs`. */
-export const covers = (has: UserRole, needs: UserRole) => USER_ROLES.indexOf(has) >= USER_ROLES.indexOf(needs)
 
 /** Returns the route of a request: `undefined` if there is none, `closed` for a route that `ROUTES` lacks. */
 export function routeOf(c: Context): Found | 'closed' | undefined {

@@ -1,13 +1,14 @@
-import type { Hono } from 'hono'
+import { Hono } from 'hono'
 import { type Audit, FILTERS, type Filter } from '../audit/audit.ts'
 import { pageLimit, wholeNumber } from './request.ts'
 
 /** Default and maximum number of entries on a page. */
 const LIMIT = { default: 100, most: 1000 }
 
-/** Adds the route for the audit log. */
-export function auditRoutes(app: Hono, { audit }: { audit: Audit }) {
-  app.get('/api/audit', async (c) => {
+/** Returns the route `/api/audit`. */
+export function auditRoutes({ audit }: { audit: Audit }): Hono {
+  const app = new Hono()
+  app.get('/', async (c) => {
     const filter: Filter = Object.fromEntries(
       FILTERS.flatMap((name) => {
         const value = c.req.query(name)
@@ -17,4 +18,5 @@ export function auditRoutes(app: Hono, { audit }: { audit: Audit }) {
     const after = c.req.query('after') === undefined ? undefined : wholeNumber(c, 'after')
     return c.json(await audit.page({ after, limit: pageLimit(c, LIMIT), filter }))
   })
+  return app
 }

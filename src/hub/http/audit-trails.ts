@@ -7,9 +7,9 @@ import { Denials } from '../audit/denials.ts'
 import { detailsOf } from '../audit/details.ts'
 import type { Gate } from '../gate/gate.ts'
 import { HttpError, httpErrorOf } from '../http-error.ts'
-import { type Found, paramsOf, routeOf } from './access.ts'
 import type { UserKeys } from '../registry/user-keys.ts'
-import { callerOf } from './authenticate.ts'
+import { type Found, paramsOf, routeOf } from './access.ts'
+import { callerOf } from './caller.ts'
 import { lookAtBody, overHttp } from './request.ts'
 
 /**

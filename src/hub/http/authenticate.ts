@@ -2,16 +2,13 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { visible } from '../../platform/visible-text.ts'
 import { type Gate, tooManyFailures } from '../gate/gate.ts'
 import { HttpError } from '../http-error.ts'
-import { covers, routeOf } from './access.ts'
-import type { Caller, UserKeys } from '../registry/user-keys.ts'
+import { covers } from '../registry/roles.ts'
+import type { UserKeys } from '../registry/user-keys.ts'
+import { routeOf } from './access.ts'
 import type { Trails } from './audit-trails.ts'
+import { setCaller } from './caller.ts'
 import type { OpenRequests } from './open-requests.ts'
 import { overHttp } from './request.ts'
-
-const callers = new WeakMap<Context, Caller>()
-
-/** Returns the caller of a request; undefined for requests that need no key. */
-export const callerOf = (c: Context): Caller | undefined => callers.get(c)
 
 export interface AuthenticateOptions {
   people: UserKeys
@@ -38,7 +35,7 @@ export function authenticate({ people, trails, open, gate }: AuthenticateOptions
         remedy: 'Send it as `Authorization: Bearer KEY`.',
       })
     }
-    callers.set(c, caller)
+    setCaller(c, caller)
     try {
       gate.admitClient(overHttp(c).incoming, caller.key_id)
     } catch (error) {

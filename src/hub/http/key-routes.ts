@@ -1,11 +1,11 @@
-import type { Context, Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import { visible } from '../../platform/visible-text.ts'
 import { BindRequest, type HubKey, KeyRequest, type NewKey, USER_ROLES } from '../../protocol/index.ts'
 import { HttpError } from '../http-error.ts'
 import type { Switchboard } from '../machines/switchboard.ts'
-import { isUserRole } from './access.ts'
 import type { CommandQueue } from '../registry/command-queue.ts'
 import type { Keys } from '../registry/keys.ts'
+import { isUserRole } from '../registry/roles.ts'
 import type { UserKeys } from '../registry/user-keys.ts'
 import type { Trails } from './audit-trails.ts'
 import type { OpenRequests } from './open-requests.ts'
@@ -25,11 +25,12 @@ export interface KeyContext {
 /** True for a machine key that no machine has connected with yet. */
 export const isUnused = ({ role, local, used }: HubKey) => role === 'machine' && !local && !used
 
-/** Adds the routes for keys. */
-export function keyRoutes(app: Hono, { keys, people, open, commands, switchboard, trails }: KeyContext) {
-  app.get('/api/keys', (c) => c.json({ keys: [...keys.list(), ...people.list()] }))
+/** Returns the routes below `/api/keys`. */
+export function keyRoutes({ keys, people, open, commands, switchboard, trails }: KeyContext): Hono {
+  const app = new Hono()
+  app.get('/', (c) => c.json({ keys: [...keys.list(), ...people.list()] }))
 
-  app.post('/api/keys', async (c) => {
+  app.post('/', async (c) => {
     const { name, role, machine_id } = parse(KeyRequest, await jsonBody(c))
     if (role === 'machine') return created(c, await keys.make(name, machine_id))
     if (!isUserRole(role))
@@ -45,7 +46,7 @@ export function keyRoutes(app: Hono, { keys, people, open, commands, switchboard
     return created(c, await people.make(name, role))
   })
 
-  app.post('/api/keys/:key_id/bind', async (c) => {
+  app.post('/:key_id/bind', async (c) => {
     const { machine_id } = parse(BindRequest, await jsonBody(c))
     const { key_id, role, name } = named(c)
     if (role !== 'machine')
@@ -55,7 +56,7 @@ export function keyRoutes(app: Hono, { keys, people, open, commands, switchboard
     return c.json({ ...bound.key, revoked_keys: bound.revoked })
   })
 
-  app.post('/api/keys/:key_id/rotate', async (c) => {
+  app.post('/:key_id/rotate', async (c) => {
     const { key_id, role, name } = named(c)
     const made = await (role === 'machine' ? keys.rotate(key_id) : people.rotate(key_id))
     if (!made)
@@ -67,7 +68,7 @@ export function keyRoutes(app: Hono, { keys, people, open, commands, switchboard
     return c.json(made, 201)
   })
 
-  app.delete('/api/keys/:key_id', async (c) => {
+  app.delete('/:key_id', async (c) => {
     const { key_id, role, local } = named(c)
     if (local && role !== 'machine')
       throw new HttpError(
@@ -82,6 +83,8 @@ export function keyRoutes(app: Hono, { keys, people, open, commands, switchboard
     await changed(c)
     return c.json({ revoked_keys: 1 })
   })
+
+  return app
 
   function created(c: Context, made: NewKey) {
     trails.found(c, { target: made.key_id })

@@ -9,6 +9,8 @@ import { Scan } from '../../protocol/scan.ts'
 import { check } from '../../protocol/schema-check.ts'
 import { decodeText } from '../../protocol/tokens.ts'
 import { whyNotJson } from '../../protocol/why-not-json.ts'
+import type { Follower } from '../gate/followers.ts'
+import type { Gate } from '../gate/gate.ts'
 import { HttpError } from '../http-error.ts'
 import { BEGINNING, type EventId, parseEventId } from '../store/event-id.ts'
 
@@ -75,6 +77,12 @@ async function readBody(c: Context, further: string[]): Promise<object> {
   if (typeof json !== 'object' || json === null || Array.isArray(json))
     throw new HttpError(400, 'invalid_command', 'The body must be a JSON object.')
   return json
+}
+
+/** Begins a stream. @throws HttpError if there are too many */
+export function follow(c: Context, gate: Gate): Follower {
+  const { incoming, outgoing } = overHttp(c)
+  return gate.follow(incoming, outgoing)
 }
 
 /** Returns Node's request and response objects. */

@@ -30,18 +30,16 @@ export interface AgentStreamOptions {
   /** The agent's key. */
   key: string
   after: EventId
-  /** Begins the stream. @throws HttpError if there are too many */
-  follow(): Follower
+  follower: Follower
 }
 
 /** Streams an agent's activity after `after`, and each changed status once the client has all activity. */
 export function agentStream(
   { agents, journals, feed }: StreamContext,
-  { key, after, follow }: AgentStreamOptions,
+  { key, after, follower }: AgentStreamOptions,
 ): Response {
   const bell = new WakeUp()
   const reader = journals.read(key, after)
-  const follower = follow()
   let changed = true
   let over = agents.viewAt(key) === undefined
   const release = feed.subscribe((change) => {

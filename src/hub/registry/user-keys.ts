@@ -5,8 +5,8 @@ import { isLocal, type KeyEntry, keyId } from '../store/key-entry.ts'
 import { hashOf, makeKey } from '../store/key-text.ts'
 import type { KeyLists } from '../store/keys.ts'
 import type { UserKeyEntry } from '../store/records.ts'
-import { isUserRole } from '../http/access.ts'
 import { hashShown } from './bearer.ts'
+import { isUserRole } from './roles.ts'
 
 /** The user key of a request. */
 export interface Caller {

@@ -1,0 +1,56 @@
+import type { MiddlewareHandler } from 'hono'
+import { isLoopback } from '../../config/server-url.ts'
+import type { Gate } from '../gate/gate.ts'
+import { HttpError } from '../http-error.ts'
+import { overHttp } from './request.ts'
+
+/** Adds the headers of every answer. */
+export const answerHeaders: MiddlewareHandler = async (c, next) => {
+  await next()
+  c.header('x-content-type-options', 'nosniff')
+}
+
+/**
+ * Refuses requests to another host name. Prevents DNS rebinding: a web page could point its own host name at
+ * 127.0.0.1 and call this API.
+ */
+export const onlyByLoopbackName: MiddlewareHandler = async (c, next) => {
+  if (!isLoopback(hostName(c.req.header('host'))))
+    throw new HttpError(
+      403,
+      'forbidden_host',
+      'This hub answers only requests to a loopback name of this machine.',
+      {
+        remedy: 'Use http://127.0.0.1 or http://localhost.',
+      },
+    )
+  await next()
+}
+
+/** Reserves memory for the bodies of clients, before any of them is read. */
+export const admitBodies =
+  (gate: Gate): MiddlewareHandler =>
+  (c, next) => {
+    gate.admitBody(overHttp(c).incoming)
+    return next()
+  }
+
+/** Builds answers that may be many MiB only when there is memory. */
+export const answerInTurn =
+  (gate: Gate): MiddlewareHandler =>
+  async (c, next) => {
+    const { incoming, outgoing } = overHttp(c)
+    try {
+      await gate.answer(incoming, outgoing, async () => {
+        await next()
+        return Number(c.res.headers.get('content-length'))
+      })
+    } catch (error) {
+      // Otherwise the error would get the headers of the dropped answer.
+      c.res = undefined
+      throw error
+    }
+  }
+
+/** Returns a Host header without its port; an IPv6 address keeps its brackets. */
+const hostName = (host: string | undefined) => (host ?? '').replace(/:\d*$/, '')

@@ -1,0 +1,96 @@
+import { type Context, Hono } from 'hono'
+import { type HubMachine, RenameRequest, Commands as Schemas } from '../../protocol/index.ts'
+import { idFromAddress } from '../../protocol/machine-address.ts'
+import { HttpError } from '../http-error.ts'
+import type { Switchboard } from '../machines/switchboard.ts'
+import type { AgentRegistry } from '../registry/agent-registry.ts'
+import type { CommandQueue } from '../registry/command-queue.ts'
+import type { Keys } from '../registry/keys.ts'
+import type { MachineRegistry } from '../registry/machine-registry.ts'
+import type { Quotas } from '../registry/quotas.ts'
+import { isUnused } from './key-routes.ts'
+import { described, type Lookup } from './lookup.ts'
+import type { Orders } from './orders.ts'
+import { longJson } from './readable-json.ts'
+import { command, jsonBody, parse } from './request.ts'
+
+export interface MachineContext {
+  keys: Keys
+  machines: MachineRegistry
+  agents: AgentRegistry
+  commands: CommandQueue
+  quotas: Quotas
+  switchboard: Switchboard
+  lookup: Lookup
+  orders: Orders
+}
+
+const MACHINE_COMMANDS = {
+  check: 'machine:check',
+  restart: 'daemon:restart',
+  update: 'daemon:update',
+} as const
+
+/** Returns the routes below `/api/machines`. */
+export function machineRoutes(context: MachineContext): Hono {
+  const { keys, machines, agents, quotas, lookup, orders } = context
+  const app = new Hono()
+
+  app.get('/', (c) =>
+    longJson(c, { machines: machines.all().map(withUsage), enrolled: keys.list().filter(isUnused) }),
+  )
+  app.patch('/:machine_id', async (c) => {
+    const { machine_id } = lookup.machine(machineIn(c))
+    const { name } = parse(RenameRequest, await jsonBody(c))
+    const other = machines.all().find((each) => each.machine_id !== machine_id && goesBy(each, name))
+    if (other)
+      throw new HttpError(409, 'name_taken', `${described(other)} already has that name or id.`, {
+        path: 'name',
+        remedy: 'Choose another name, or rename or remove that machine.',
+      })
+    await machines.rename(machine_id, name)
+    agents.shownAnew(machine_id)
+    return c.json(lookup.machine(machine_id))
+  })
+  app.delete('/:machine_id', (c) => remove(c, context))
+  for (const [name, type] of Object.entries(MACHINE_COMMANDS))
+    app.post(`/:machine_id/${name}`, async (c) => {
+      const { machine_id } = lookup.machine(machineIn(c))
+      return orders.submit(c, machine_id, parse(Schemas[type], { ...(await command(c)), type }))
+    })
+  return app
+
+  /** Adds the machine's usage of its limits. */
+  function withUsage(machine: HubMachine): HubMachine {
+    const { machine_id } = machine
+    return { ...machine, agents: agents.count(machine_id), history_bytes: quotas.historyBytes(machine_id) }
+  }
+}
+
+/** Removes a machine with its keys, commands, and agents. @throws HttpError if it is connected */
+async function remove(c: Context, context: MachineContext): Promise<Response> {
+  const { keys, machines, agents, commands, switchboard, lookup } = context
+  const id = machineIn(c)
+  // The machine was enrolled but has never connected.
+  if (!machines.get(id) && keys.knows(id)) {
+    const { revoked } = await keys.revoke(id, machines.ids())
+    return c.json({ revoked_keys: revoked })
+  }
+  const machine = lookup.machine(id)
+  const { machine_id, connected } = machine
+  if (connected && c.req.query('force') !== 'true')
+    throw new HttpError(409, 'machine_connected', `${described(machine)} is connected.`, {
+      remedy:
+        'Stop its daemon first. Or use force: its agents keep running, but the hub no longer sees them.',
+    })
+  const { revoked, shared } = await keys.revoke(machine_id, machines.ids())
+  switchboard.dismiss(machine_id)
+  commands.abandon(machine_id)
+  await Promise.all([agents.forgetAll(machine_id), machines.forget(machine_id)])
+  return c.json({ revoked_keys: revoked, shared_keys: shared })
+}
+
+const goesBy = ({ machine_id, name }: HubMachine, wanted: string) => machine_id === wanted || name === wanted
+
+/** Returns the machine id in the path. */
+const machineIn = (c: Context) => idFromAddress(c.req.param('machine_id') ?? '')

@@ -1,0 +1,61 @@
+import type { Context } from 'hono'
+import type { Command } from '../../protocol/index.ts'
+import { HttpError } from '../http-error.ts'
+import type { CommandQueue } from '../registry/command-queue.ts'
+import type { MachineRegistry } from '../registry/machine-registry.ts'
+import type { Trails } from './audit-trails.ts'
+import { callerOf } from './caller.ts'
+import type { Lookup } from './lookup.ts'
+import { waitMs } from './request.ts'
+
+export interface OrdersContext {
+  commands: CommandQueue
+  machines: MachineRegistry
+  lookup: Lookup
+  trails: Trails
+}
+
+/** Gives the commands of requests to machines, and answers with their outcomes. */
+export class Orders {
+  readonly #context: OrdersContext
+
+  constructor(context: OrdersContext) {
+    this.#context = context
+  }
+
+  /**
+   * Records a command, submits it to a machine, and waits for its outcome.
+   * @param allowed throws an HttpError if the command is not allowed now
+   * @returns the answer to the request
+   */
+  async submit(c: Context, machineId: string, parsed: Command, allowed = () => {}): Promise<Response> {
+    const { commands, machines, lookup, trails } = this.#context
+    // Reject an invalid `wait` before the command is given, not after.
+    waitMs(c)
+    const { command_id } = parsed
+    const order = { ...parsed, by: callerOf(c)?.name }
+    if (!commands.get(command_id)) {
+      allowed()
+      // Before `onOrder`: a refused command is not recorded as an order, only counted.
+      commands.check(machineId, order)
+      const there = machines.get(machineId)
+      await trails.onOrder(c, machineId, parsed)
+      // The same command may have arrived in the meantime, or the machine may have been removed.
+      if (there) lookup.machine(machineId)
+      if (!commands.get(command_id)) allowed()
+    }
+    await trails.confirm(c)
+    const known = commands.get(command_id)
+    const taken = await commands.submit(machineId, order)
+    if (known) trails.onRepeated(c, taken, parsed)
+    else trails.onHandedOver(c)
+    return this.outcome(c, command_id)
+  }
+
+  /** Answers with the outcome of a command, once there is one or the request has waited long enough. */
+  async outcome(c: Context, commandId: string): Promise<Response> {
+    const known = await this.#context.commands.wait(commandId, waitMs(c), c.req.raw.signal)
+    if (!known) throw new HttpError(404, 'command_not_found', `Command ${commandId} not found.`)
+    return c.json(known, known.state === 'succeeded' ? 200 : known.state === 'failed' ? 422 : 202)
+  }
+}

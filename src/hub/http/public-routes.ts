@@ -1,0 +1,33 @@
+import { Hono } from 'hono'
+import { VERSION } from '../../platform/version.ts'
+import type { Gate } from '../gate/gate.ts'
+import type { Journals } from '../store/journals.ts'
+import { installer, releaseFile } from './releases.ts'
+import { overHttp } from './request.ts'
+
+/** `Retry-After` of a hub that is not healthy, in seconds. It tries to write to its disk every second. */
+const HEALTH_RETRY_S = '5'
+
+export interface PublicContext {
+  gate: Gate
+  journals: Pick<Journals, 'problem'>
+  /** Folder with releases to install machines from; may be missing. */
+  releases: string
+}
+
+/** Returns the routes that need no key, except enrollment. */
+export function publicRoutes({ gate, journals, releases }: PublicContext): Hono {
+  const app = new Hono()
+  app.get('/health', (c) => {
+    const { problem } = journals
+    return problem
+      ? c.json({ ok: false, version: VERSION, error: problem }, 503, { 'retry-after': HEALTH_RETRY_S })
+      : c.json({ ok: true, version: VERSION })
+  })
+  app.get('/install.sh', (c) => installer(c, releases))
+  app.get('/releases/*', (c) => {
+    gate.admitDownload(overHttp(c).incoming)
+    return releaseFile(c, releases)
+  })
+  return app
+}
