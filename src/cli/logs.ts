@@ -36,7 +36,7 @@ export function logsCommand(): Command {
 async function logs({ stateDir: given, json, ...options }: Options) {
   const { announce, chooseDaemon } = await import('./local/choose.ts')
   const chosen = await chooseDaemon({ stateDir: given, json })
-  if (!chosen.usable) throw (await import('./local/unavailable.ts')).forbidden(chosen)
+  if (!chosen.usable) throw (await import('./local/unavailable.ts')).forbiddenError(chosen)
   announce(chosen)
   await showLog({ ...options, ...(json && { json }), stateDir: chosen.state_dir })
 }

@@ -13,14 +13,14 @@ const TELLING = [
 const SECRET =
   /^(ANTHROPIC_(API_KEY|AUTH_TOKEN)|CLAUDE_CODE_(OAUTH_TOKEN|USE_BEDROCK|USE_VERTEX|USE_FOUNDRY))$/
 
-export interface ToldEnvironment {
+export interface ComparedEnvironment {
   variables: Record<string, string>
   /** Names of variables that log an agent in. */
   logins: string[]
 }
 
 /** Returns the parts of this environment that are compared with another environment. */
-export function toldEnvironment(env: NodeJS.ProcessEnv): ToldEnvironment {
+export function comparedEnvironment(env: NodeJS.ProcessEnv): ComparedEnvironment {
   const variables = TELLING.flatMap((name) => (env[name] ? [[name, withoutSecrets(env[name])] as const] : []))
   return {
     variables: Object.fromEntries(variables),

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path'
 import { reasonOf, shortageIn, UserError } from '../platform/errors.ts'
 import { EXIT } from '../platform/exit-codes.ts'
 import { readAtMost } from '../platform/read-at-most.ts'
-import { expanded, filledIn, standsForValue } from './placeholder.ts'
+import { expand, fillIn, standsForValue } from './placeholder.ts'
 
 export interface KeySource {
   /** The key itself, or the path of a file with it. */
@@ -59,7 +59,7 @@ export function readKey(sources: KeySource[], missing: UserError, env: NodeJS.Pr
     if (source.literal) return { key: checked(source.key ?? '', name), source: name, warnings: [] }
     return { ...named(source.key ?? '', name, env), warnings: [] }
   }
-  const file = expanded(source.file, name, env)
+  const file = expand(source.file, name, env)
   let found: ReturnType<typeof readAtMost>
   try {
     found = readAtMost(file, FILE_BYTES)
@@ -97,7 +97,7 @@ export const missingKey = () =>
   })
 
 function named(text: string, source: string, env: NodeJS.ProcessEnv): { key: string; source: string } {
-  const { value, variable } = filledIn(text, source, env)
+  const { value, variable } = fillIn(text, source, env)
   const from = variable === undefined ? source : `${source}, the variable ${variable}`
   return { key: checked(value, from), source: from }
 }

@@ -3,7 +3,7 @@ import { UserError } from '../platform/errors.ts'
 import { EXIT } from '../platform/exit-codes.ts'
 import { keySources, missingKey, readKey } from './key.ts'
 import { path, type Source, secret } from './readers.ts'
-import { filled, type Sources, textFlag } from './sources.ts'
+import { expandValue, type Sources, textFlag } from './sources.ts'
 
 /** Reads the machine's key from the first of its sources. @throws UserError */
 export function machineKey({ flags, env, file }: Sources) {
@@ -14,7 +14,7 @@ export function machineKey({ flags, env, file }: Sources) {
     if (key_file !== undefined)
       sources.push({
         name: at('key_file').name,
-        file: path(filled(key_file, at('key_file'), env), at('key_file')),
+        file: path(expandValue(key_file, at('key_file'), env), at('key_file')),
       })
     if (key !== undefined) {
       if (!file.private)

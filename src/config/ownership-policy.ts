@@ -10,7 +10,7 @@ import { FormatRecord, formatFile, noteJudged } from '../platform/format.ts'
 import { faultsOf, foreignIn, type OwnershipFault, readOwnFile } from '../platform/ownership.ts'
 import { VERSION } from '../platform/version.ts'
 import { isContainerSecret } from './key.ts'
-import { onceKept } from './once-confirmed.ts'
+import { onceConfirmed } from './once-confirmed.ts'
 
 /** Remedy for machines where this user cannot change owners and modes, as in some containers. */
 const WAY_BACK =
@@ -26,7 +26,7 @@ export const remedyOf = ({ kind, within, remedy }: OwnershipFault) =>
     : `Run ${remedy} or use another.`
 
 /** Returns the error for a file or folder that is refused because others can change it. */
-export const notOurs = (fault: OwnershipFault) =>
+export const foreignError = (fault: OwnershipFault) =>
   new UserError('not_ours', `${fault.message}: it decides what this program runs.`, {
     remedy: `${remedyOf(fault)} ${WAY_BACK}`,
     exitCode: EXIT.usage,
@@ -39,7 +39,7 @@ export const faultsOfFile = (file: string | undefined, user?: number) =>
 /** @throws UserError if another user owns a file that decides what this program runs */
 export function refuseForeign(faults: OwnershipFault[], strict: boolean) {
   const foreign = faults.find(({ kind }) => kind === 'owner')
-  if (strict && foreign) throw notOurs(foreign)
+  if (strict && foreign) throw foreignError(foreign)
 }
 
 /**
@@ -102,7 +102,7 @@ interface Judged {
  * @param faults faults of files outside the folder
  * @param noted returns faults that are checked at another time: the first check records their modes, too
  */
-export function judge(dir: string, { faults, noted = () => [], strict, user }: Options): Judged {
+export function judgeFolder(dir: string, { faults, noted = () => [], strict, user }: Options): Judged {
   // The last fault of a path counts: certificates in a hub's folder may belong to another user.
   const all = [...foreignIn(dir, user), ...faults, ...faultsOf(dir, user)]
   const unique = [...new Map(all.map((fault) => [fault.path, fault])).values()]
@@ -130,16 +130,16 @@ export function judge(dir: string, { faults, noted = () => [], strict, user }: O
  * program may write to the folder
  * @throws UserError
  */
-export function checkGround(dir: string, options: Options) {
+export function checkFolder(dir: string, options: Options) {
   claimEmpty(dir)
-  const { tolerated, refused, open } = judge(dir, options)
+  const { tolerated, refused, open } = judgeFolder(dir, options)
   const [fault] = refused
-  if (fault) throw notOurs(fault)
+  if (fault) throw foreignError(fault)
   return {
     warnings: tolerated.map((fault) => warningOf(fault, options.strict)),
     remember() {
       // A version that is rolled back does not count as the first.
-      onceKept(() => {
+      onceConfirmed(() => {
         try {
           if (open) writeAtomic(recordIn(dir), JSON.stringify({ version: 1, by: VERSION, open }))
           noteJudged(dir)
@@ -166,5 +166,5 @@ const warningOf = ({ message, remedy }: OwnershipFault, strict: boolean) =>
   `${message}${strict ? '; the next version will refuse this' : ''}: ${remedy}`
 
 /** Reports whether files that others can change are refused, according to the environment. */
-export const strictByEnvironment = (env: NodeJS.ProcessEnv) =>
+export const isStrictByEnvironment = (env: NodeJS.ProcessEnv) =>
   !['false', '0'].includes(env.FOMULAR_STRICT_MODES ?? '')

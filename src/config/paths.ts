@@ -2,7 +2,7 @@ import { mkdirSync, openSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { UserError } from '../platform/errors.ts'
 import { homeOf } from './home.ts'
-import { expanded } from './placeholder.ts'
+import { expand } from './placeholder.ts'
 
 export interface StatePaths {
   dir: string
@@ -39,7 +39,7 @@ export function statePaths(dir: string): StatePaths {
  */
 export function stateDir(env: NodeJS.ProcessEnv): string {
   const [ofUnit] = (env.STATE_DIRECTORY ?? '').split(':')
-  const named = env.FOMULAR_STATE_DIR && expanded(env.FOMULAR_STATE_DIR, 'FOMULAR_STATE_DIR', env)
+  const named = env.FOMULAR_STATE_DIR && expand(env.FOMULAR_STATE_DIR, 'FOMULAR_STATE_DIR', env)
   return resolve(named || ofUnit || join(homeOf(env), '.fomular/state'))
 }
 

@@ -24,7 +24,7 @@ const PATH_START = new RegExp(`^(?:(~)|\\$(${NAME})|\\$\\{(${NAME})\\})/(?=.)`)
  * @returns the value, and the name of the variable that it was taken from, if any
  * @throws UserError if the variable is not set, or its value is a placeholder, too
  */
-export function filledIn(
+export function fillIn(
   given: string,
   source: string,
   env: NodeJS.ProcessEnv,
@@ -38,10 +38,10 @@ export function filledIn(
 }
 
 /**
- * Like `filledIn`, for settings that are not secret. A path may also begin with `~/`, `$NAME/` or `${NAME}/`.
+ * Like `fillIn`, for settings that are not secret. A path may also begin with `~/`, `$NAME/` or `${NAME}/`.
  */
-export function expanded(given: string, source: string, env: NodeJS.ProcessEnv): string {
-  const { value } = filledIn(given, source, env)
+export function expand(given: string, source: string, env: NodeJS.ProcessEnv): string {
+  const { value } = fillIn(given, source, env)
   const [start, home, ...names] = PATH_START.exec(value) ?? []
   if (start === undefined) return value
   const name = names.find(Boolean)

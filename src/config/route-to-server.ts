@@ -8,13 +8,13 @@ import { socketAddress } from './paths.ts'
 import { checkOwner, type OwnerRules } from './server-owner.ts'
 import { isLoopback } from './server-url.ts'
 
-/** The way to a server that is not reached directly: an existing connection, or a proxy. */
-export interface Way {
+/** The route to a server that is not reached directly: an existing connection, or a proxy. */
+export interface Route {
   createConnection?: () => Socket
   agent?: Agent
 }
 
-export interface WayOptions {
+export interface RouteOptions {
   /** Unix socket that the server also listens on. */
   socket?: string | undefined
   rules(): OwnerRules | Promise<OwnerRules>
@@ -26,7 +26,7 @@ export interface WayOptions {
  * sent. With TLS, the certificate identifies the server instead.
  * @throws UserError if another user runs the server; the system's error
  */
-export async function wayTo(url: string, { socket, rules, signal }: WayOptions): Promise<Way> {
+export async function routeToServer(url: string, { socket, rules, signal }: RouteOptions): Promise<Route> {
   if (socket !== undefined)
     try {
       return over(await connectSocket(socket, socketAddress, signal))
@@ -50,4 +50,4 @@ export async function wayTo(url: string, { socket, rules, signal }: WayOptions):
   }
 }
 
-const over = (connection: Socket): Way => ({ createConnection: () => connection })
+const over = (connection: Socket): Route => ({ createConnection: () => connection })

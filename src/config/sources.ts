@@ -2,7 +2,7 @@ import { dirname } from 'node:path'
 import { type ConfigFile, readConfigFile } from './file.ts'
 import { refuseForeign } from './ownership-policy.ts'
 import { stateDir } from './paths.ts'
-import { expanded } from './placeholder.ts'
+import { expand } from './placeholder.ts'
 import type { Source } from './readers.ts'
 import { CONFIG_KEYS, DEFAULTS, type Name, SETTINGS, type ValueOf } from './settings.ts'
 
@@ -35,7 +35,7 @@ export async function readSources(
 export function namedFile(flags: DaemonFlags, env: NodeJS.ProcessEnv) {
   const named = textFlag(flags.config) ?? (env.FOMULAR_CONFIG || undefined)
   const by = flags.config === undefined ? 'FOMULAR_CONFIG' : '--config'
-  const path = named === undefined ? undefined : expanded(named, by, env)
+  const path = named === undefined ? undefined : expand(named, by, env)
   return path === undefined ? undefined : { path, by }
 }
 
@@ -70,12 +70,12 @@ export function findSetting<N extends Name>(
   const found = candidates.find(([value]) => value !== undefined)
   if (!found) return undefined
   const [given, source] = found
-  return { value: SETTINGS[name](filled(given, source, env), source) as ValueOf<N>, source: source.name }
+  return { value: SETTINGS[name](expandValue(given, source, env), source) as ValueOf<N>, source: source.name }
 }
 
 /** Replaces variables in a value. @throws UserError */
-export const filled = (value: unknown, { name }: Source, env: NodeJS.ProcessEnv) =>
-  typeof value === 'string' ? expanded(value, name, env) : value
+export const expandValue = (value: unknown, { name }: Source, env: NodeJS.ProcessEnv) =>
+  typeof value === 'string' ? expand(value, name, env) : value
 
 /** Returns the text given with a flag; undefined if the flag is absent or a switch. */
 export const textFlag = (value: string | boolean | undefined) =>

@@ -22,7 +22,7 @@ import { openIdentity } from './identity.ts'
 import { JournalFeed } from './journal-feed.ts'
 import { Messages } from './messages.ts'
 import type { Invocation } from './relaunch.ts'
-import { wayOfLink } from './route.ts'
+import { routeOfLink } from './route.ts'
 import { ServerOffsets } from './server-offsets.ts'
 import { StateFolder } from './state-folder.ts'
 import { type StatusConnection, StatusSender } from './status-sender.ts'
@@ -70,7 +70,7 @@ function machineParts({ config, paths, clock, logger }: DaemonOptions) {
     userAgent: `fomular-daemon/${VERSION}`,
     clock,
     logger,
-    way: wayOfLink(config, paths, logger),
+    way: routeOfLink(config, paths, logger),
     untilReady: () => machine.saved(),
   })
   const health = new Health({

@@ -1,4 +1,4 @@
-import { toldEnvironment } from '../config/compared-environment.ts'
+import { comparedEnvironment } from '../config/compared-environment.ts'
 import { VERSION } from '../platform/version.ts'
 import { isUnderWay } from '../update/record.ts'
 import { assemble, type DaemonOptions, type Parts } from './assemble.ts'
@@ -69,7 +69,7 @@ export class Daemon {
       machine: health.status(),
       agents: [...agents].map((agent) => agent.status()),
       ...(end && { agents_end: end }),
-      environment: toldEnvironment(process.env),
+      environment: comparedEnvironment(process.env),
     }
   }
 

@@ -7,7 +7,7 @@ import {
   MachineStatus,
   type Runtime,
 } from '../protocol/index.ts'
-import { shorten } from '../protocol/schema-check.ts'
+import { shortenTo } from '../protocol/schema-check.ts'
 import { checkAccount, checkCrashLoops } from './activity-checks.ts'
 import { MachineChecks, type MachineChecksOptions } from './machine-checks.ts'
 import { Problems } from './problems.ts'
@@ -71,7 +71,7 @@ export class Health {
   }
 
   status(): MachineStatus {
-    return shorten(MachineStatus, {
+    return shortenTo(MachineStatus, {
       revision: this.#revision,
       runtimes: this.#runtimes.found,
       problems: [...this.#problems],

@@ -1,27 +1,27 @@
 import type { DaemonConfig } from '../config/daemon-config.ts'
 import { ownerOfKey } from '../config/hub.ts'
 import type { StatePaths } from '../config/paths.ts'
-import { type Way, wayTo } from '../config/route-to-server.ts'
+import { type Route, routeToServer } from '../config/route-to-server.ts'
 import { serversFile } from '../config/server-owner.ts'
 import { UserError } from '../platform/errors.ts'
 import type { Logger } from '../platform/log.ts'
 
 /**
- * Returns the link's way to the server. Errors include their remedy, because nobody sees the remedy of a
+ * Returns the connection's route to the server. Errors include their remedy, because nobody sees the remedy of a
  * link.
  */
-export const wayOfLink =
+export const routeOfLink =
   (
     { server_url, server_socket, server_user, enrolled_servers, key_file }: DaemonConfig,
     { dir }: StatePaths,
     logger: Logger,
   ) =>
-  async (): Promise<Way> => {
+  async (): Promise<Route> => {
     const owner = ownerOfKey(key_file)
     const known = owner === undefined ? { notice: (text: string) => logger.warn(text) } : { owner }
     const rules = () => ({ file: serversFile(dir), enrolled: enrolled_servers, user: server_user, ...known })
     try {
-      return await wayTo(server_url, { socket: server_socket, rules })
+      return await routeToServer(server_url, { socket: server_socket, rules })
     } catch (error) {
       if (!(error instanceof UserError) || error.code !== 'server_foreign') throw error
       throw new Error(`${error.message} ${error.remedy}`, { cause: error })

@@ -1,7 +1,7 @@
 import { type IncomingMessage, request as requestPlain } from 'node:http'
 import { type RequestOptions, request as requestTls } from 'node:https'
 
-/** A request, and the way to its target: an agent, a connection, or a socket. */
+/** A request, and the route to its target: an agent, a connection, or a socket. */
 export interface Call extends RequestOptions {
   body?: string | undefined
 }

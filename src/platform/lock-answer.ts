@@ -52,7 +52,7 @@ function answer(path: string, text: string) {
  * @returns false if it has not answered, or the lock is free by now
  * @throws the system's error
  */
-export async function answers(path: string): Promise<boolean> {
+export async function holderAnswers(path: string): Promise<boolean> {
   const asked = ask(path)
   for (let looks = 0; looks < LOOKS; looks++) {
     await sleep(LOOK_MS)

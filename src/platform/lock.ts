@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { linkSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { shortageIn, systemCode } from './errors.ts'
 import { readJson } from './files.ts'
-import { ANSWER_S, answers, keepAnswering } from './lock-answer.ts'
+import { ANSWER_S, holderAnswers, keepAnswering } from './lock-answer.ts'
 import { Holder, isElsewhere, isSame, livingHolder, ownIdentity } from './lock-holder.ts'
 
 export class LockHeldError extends Error {
@@ -75,7 +75,7 @@ export async function awaitLock(path: string, waiting: (text: string) => void): 
   } catch (error) {
     if (!(error instanceof LockHeldError && error.elsewhere)) throw error
     waiting(`${error.message}: if it does not answer within ${ANSWER_S} seconds, it counts as gone`)
-    if (await answers(path)) throw error
+    if (await holderAnswers(path)) throw error
     return acquireLock(path, error.holder)
   }
 }

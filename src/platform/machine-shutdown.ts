@@ -1,4 +1,4 @@
-import { ask } from './program-output.ts'
+import { programOutput } from './program-output.ts'
 
 /** Maximum wait for systemd's answer, in ms: the process that stops this one does not wait forever. */
 const ANSWER_MS = 2000
@@ -6,6 +6,6 @@ const ANSWER_MS = 2000
 /** Reports whether the machine is being shut down or rebooted, as far as systemd knows. */
 export async function isMachineGoingDown(): Promise<boolean> {
   // The exit code only says whether all is well.
-  const { stdout } = await ask('systemctl', ['is-system-running'], { timeout: ANSWER_MS })
+  const { stdout } = await programOutput('systemctl', ['is-system-running'], { timeout: ANSWER_MS })
   return stdout.trim() === 'stopping'
 }

@@ -4,7 +4,7 @@ import { sleep } from './clock.ts'
 /** Delay after a program was killed until the next try, in ms. */
 const AGAIN_MS = 50
 
-export interface Answer {
+export interface ProgramOutput {
   /** True if the program exited with code 0. */
   ok: boolean
   stdout: string
@@ -15,11 +15,11 @@ export interface Answer {
  * that SIGTERM ends is run again. Never throws.
  * @param timeout milliseconds for all tries together; a program that is still running then gets SIGKILL
  */
-export async function ask(
+export async function programOutput(
   file: string,
   args: readonly string[],
   { env = process.env, timeout }: { env?: NodeJS.ProcessEnv; timeout: number },
-): Promise<Answer> {
+): Promise<ProgramOutput> {
   const end = performance.now() + timeout
   for (;;) {
     const { signal, ...answer } = await run(file, args, env, Math.max(1, end - performance.now()))
@@ -29,7 +29,7 @@ export async function ask(
 }
 
 const run = (file: string, args: readonly string[], env: NodeJS.ProcessEnv, timeout: number) =>
-  new Promise<Answer & { signal: string | undefined }>((resolve) => {
+  new Promise<ProgramOutput & { signal: string | undefined }>((resolve) => {
     const options = { env, timeout: Math.ceil(timeout), killSignal: 'SIGKILL' } as const
     execFile(file, [...args], options, (error, stdout) =>
       resolve({ ok: !error, stdout, signal: error?.signal ?? undefined }),

@@ -4,7 +4,7 @@ import { urlToHttpOptions } from 'node:url'
 import { type Named, proxyAgent, usableProxy } from './proxy.ts'
 import { trust } from './trust.ts'
 
-type Way = Omit<RequestOptions, 'headers'> & { headers?: Record<string, string> }
+type Route = Omit<RequestOptions, 'headers'> & { headers?: Record<string, string> }
 
 /**
  * Returns options for a request to `target`, directly or through its proxy. For a target without TLS, the
@@ -12,9 +12,9 @@ type Way = Omit<RequestOptions, 'headers'> & { headers?: Record<string, string> 
  * kept alive.
  * @throws UserError for an unknown kind of proxy
  */
-export async function wayTo(target: URL, env: NodeJS.ProcessEnv, named?: Named): Promise<Way> {
+export async function requestRoute(target: URL, env: NodeJS.ProcessEnv, named?: Named): Promise<Route> {
   const { headers: _, ...options } = urlToHttpOptions(target)
-  const direct: Way = { ...options, agent: false }
+  const direct: Route = { ...options, agent: false }
   if (target.protocol === 'https:')
     return { ...direct, agent: (await proxyAgent(target.href, env, named)) ?? false }
   const proxy = usableProxy(target.href, env, named)

@@ -1,7 +1,7 @@
 import type { PermissionRequest } from './permission.ts'
 
 /** Returns the fields of a request that an answer needs. The `permission_request` event has the others. */
-export const bare = ({
+export const bareRequest = ({
   request_id,
   digest,
   ask,

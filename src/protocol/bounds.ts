@@ -24,9 +24,9 @@ function headOf(max: number) {
   return schema
 }
 
-export const ToldName = headOf(Limits.name_chars)
-export const ToldPath = headOf(Limits.path_chars)
-export const ToldSentence = headOf(Limits.sentence_chars)
+export const ReportedName = headOf(Limits.name_chars)
+export const ReportedPath = headOf(Limits.path_chars)
+export const ReportedSentence = headOf(Limits.sentence_chars)
 
 /** Returns the schema of a list of at most `max` items. */
 export const list = <T extends z.ZodMiniType>(item: T, max: number = Limits.items) =>

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { JsonObject, list, Name, ToldName, ToldPath, table, Words } from './bounds.ts'
+import { JsonObject, list, Name, ReportedName, ReportedPath, table, Words } from './bounds.ts'
 import { Content } from './content.ts'
 import { AgentId, CommandId, Json, Uuid, VersionOrTag } from './ids.ts'
 import { secret } from './secrets.ts'
@@ -8,7 +8,7 @@ import { AgentSpec } from './spec.ts'
 const command = {
   command_id: CommandId,
   /** Name of the key, person or program that gave the command, for the machine's log. */
-  by: z.optional(ToldName),
+  by: z.optional(ReportedName),
 }
 const agent = { ...command, agent_id: AgentId }
 
@@ -111,7 +111,7 @@ export const Results = {
   'agent:permission': z.object({}),
   'agent:answer': z.object({}),
   'agent:configure': z.object({}),
-  'agent:stop': z.object({ code: z.optional(z.int()), signal: z.optional(ToldName) }),
+  'agent:stop': z.object({ code: z.optional(z.int()), signal: z.optional(ReportedName) }),
   'agent:resume': z.object({ run: z.int(), prompt_id: z.optional(Uuid) }),
   'agent:remove': z.object({}),
   'machine:check': z.object({}),
@@ -119,9 +119,9 @@ export const Results = {
   'daemon:update': z.object({
     mode: z.enum(['global', 'user-prefix']),
     restart_strategy: z.enum(['self', 'supervisor_required']),
-    from_version: ToldName,
-    to_version: ToldName,
-    path: z.optional(ToldPath),
+    from_version: ReportedName,
+    to_version: ReportedName,
+    path: z.optional(ReportedPath),
     duration_ms: z.number(),
   }),
 } as const satisfies Record<CommandType, z.ZodMiniType>

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { ToldName, ToldSentence } from './bounds.ts'
+import { ReportedName, ReportedSentence } from './bounds.ts'
 
 /** Reasons for the failure of a command. Codes are stable; messages are for people. */
 export const CommandErrorCode = z.enum([
@@ -47,14 +47,14 @@ export const CommandErrorCode = z.enum([
 export type CommandErrorCode = z.infer<typeof CommandErrorCode>
 
 export const CommandError = z.object({
-  code: ToldName,
-  message: ToldSentence,
+  code: ReportedName,
+  message: ReportedSentence,
   /** Part of the command at fault, such as `spec.cwd`. */
-  path: z.optional(ToldSentence),
-  remedy: z.optional(ToldSentence),
+  path: z.optional(ReportedSentence),
+  remedy: z.optional(ReportedSentence),
   /** For an update: the stage that it reached, and the output of npm or of the new version. */
-  stage: z.optional(ToldName),
-  output: z.optional(ToldSentence),
+  stage: z.optional(ReportedName),
+  output: z.optional(ReportedSentence),
 })
 export type CommandError = z.infer<typeof CommandError>
 

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { firstOf, list, Name, ToldName, ToldSentence, table, Words } from './bounds.ts'
+import { firstOf, list, Name, ReportedName, ReportedSentence, table, Words } from './bounds.ts'
 import { closed } from './closed.ts'
 import { CommandError, RefusalCode } from './errors.ts'
 import { AnyEvent } from './events.ts'
@@ -16,16 +16,16 @@ export const Hello = z.object({
   protocol: z.object({ version: z.int(), minimum: z.int() }),
   machine_id: MachineId,
   /** Identifies a daemon process of the machine: the newest connection wins. */
-  instance_id: ToldName,
-  hostname: ToldName,
-  os: ToldName,
-  arch: ToldName,
-  daemon_version: ToldName,
-  node_version: ToldName,
+  instance_id: ReportedName,
+  hostname: ReportedName,
+  os: ReportedName,
+  arch: ReportedName,
+  daemon_version: ReportedName,
+  node_version: ReportedName,
   pid: z.int(),
-  started_at: ToldName,
-  boot_id: ToldName,
-  capabilities: firstOf(ToldName, Limits.items),
+  started_at: ReportedName,
+  boot_id: ReportedName,
+  capabilities: firstOf(ReportedName, Limits.items),
   machine: MachineStatus,
   agents: z.array(AgentStatus),
 })
@@ -109,7 +109,7 @@ export const UpdateProgress = z.object({
     ['resolve', 'download', 'verify', 'stage', 'prove', 'switch', 'relaunch', 'confirm'],
     'stage',
   ),
-  message: z.optional(ToldSentence),
+  message: z.optional(ReportedSentence),
 })
 export type UpdateProgress = z.infer<typeof UpdateProgress>
 
@@ -117,14 +117,14 @@ export type UpdateProgress = z.infer<typeof UpdateProgress>
 export const ProtocolError = z.object({
   type: z.literal('protocol:error'),
   code: closed(['not_json', 'not_text', 'too_large', 'invalid', 'unexpected'], 'invalid'),
-  message: ToldSentence,
+  message: ReportedSentence,
   /** Place of the fault in the frame. */
-  path: z.optional(ToldSentence),
+  path: z.optional(ReportedSentence),
   /** The `type` and `command_id` of the frame at fault, if they could be read. */
-  of_type: z.optional(ToldName),
-  command_id: z.optional(ToldName),
+  of_type: z.optional(ReportedName),
+  command_id: z.optional(ReportedName),
   /** The machine's limit that the frame exceeds: `agents`, `history_bytes`, `in_flight_bytes`, or another. */
-  limit: z.optional(ToldName),
+  limit: z.optional(ReportedName),
 })
 export type ProtocolError = z.infer<typeof ProtocolError>
 

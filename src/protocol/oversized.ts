@@ -13,7 +13,7 @@ export interface Oversized {
 }
 
 /** Returns the text of a frame, with `unreadable` events in place of oversized ones. */
-export function replaced(bytes: Uint8Array, events: readonly Oversized[]): string {
+export function replaceOversized(bytes: Uint8Array, events: readonly Oversized[]): string {
   let text = ''
   let at = 0
   for (const { start, end, reason } of events) {
@@ -38,7 +38,7 @@ const unreadable = (offset: unknown, index: unknown, reason: string, bytes: numb
 type Checked = { success: true } | { success: false; error: z.core.$ZodError }
 
 /** Returns the events, with `unreadable` events in place of those with a field that exceeds its limit. */
-export const fitting = (events: unknown[], check: (event: unknown) => Checked): unknown[] =>
+export const replaceTooLong = (events: unknown[], check: (event: unknown) => Checked): unknown[] =>
   events.map((event) => {
     const checked = check(event)
     if (checked.success || !isTooBig(checked.error.issues)) return event

@@ -5,7 +5,7 @@ import { CommandId } from './ids.ts'
 import { Limits } from './limits.ts'
 import { CommandResult, FromDaemon, FromServer, type ProtocolError } from './messages.ts'
 import { readHead } from './object-head.ts'
-import { fitting, replaced } from './oversized.ts'
+import { replaceOversized, replaceTooLong } from './oversized.ts'
 import { type Bounds, bounded, FREE, KIND, mayChange, ruleOf } from './rules.ts'
 import { Scan } from './scan.ts'
 import { check, fits } from './schema-check.ts'
@@ -69,7 +69,7 @@ function parse<M>(frame: string | Uint8Array, side: Side): Parsed<M> {
   try {
     json = JSON.parse(
       scan.apart.length > 0
-        ? replaced(bytes, scan.apart)
+        ? replaceOversized(bytes, scan.apart)
         : typeof frame === 'string'
           ? frame
           : decodeText(bytes),
@@ -100,7 +100,7 @@ function read<M>(
   }
   let result = check(schema, json)
   if (!result.success && events)
-    result = check(schema, { ...json, events: fitting(events, (event) => check(AnyEvent, event)) })
+    result = check(schema, { ...json, events: replaceTooLong(events, (event) => check(AnyEvent, event)) })
   if (result.success) return { ok: true, message: result.data as M }
   return invalid(type, echo(command_id), faultOf(result.error))
 }

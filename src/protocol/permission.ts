@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { firstOf, JsonObject, ToldName, ToldSentence } from './bounds.ts'
+import { firstOf, JsonObject, ReportedName, ReportedSentence } from './bounds.ts'
 import { closed } from './closed.ts'
 import { fullness } from './fullness.ts'
 import { Json } from './ids.ts'
@@ -7,29 +7,29 @@ import { Json } from './ids.ts'
 /** Maximum number of questions, options of a question, fields of a form, and suggestions. */
 const LISTED = 1000
 
-const id = z.optional(ToldName)
-const text = z.optional(ToldSentence)
+const id = z.optional(ReportedName)
+const text = z.optional(ReportedSentence)
 const limit = z.optional(z.number())
 
 export const Question = z.object({
-  question: ToldSentence,
+  question: ReportedSentence,
   header: text,
   multi_select: z.optional(z.boolean()),
-  options: firstOf(z.object({ label: ToldSentence, description: text }), LISTED),
+  options: firstOf(z.object({ label: ReportedSentence, description: text }), LISTED),
 })
 export type Question = z.infer<typeof Question>
 
 /** A field of a form. Its limits are those of JSON Schema. */
 export const FormField = z.object({
-  name: ToldName,
+  name: ReportedName,
   /**
    * `string`, `number`, `integer`, `boolean`, `array` (several of `options`), or the type of a newer server.
    */
-  type: ToldName,
+  type: ReportedName,
   title: text,
   description: text,
   required: z.optional(z.boolean()),
-  options: z.optional(firstOf(z.object({ value: ToldSentence, title: text }), LISTED)),
+  options: z.optional(firstOf(z.object({ value: ReportedSentence, title: text }), LISTED)),
   /** Value if no answer is given. */
   default: z.optional(Json),
   /** `email`, `uri`, `date`, `date-time`, … */
@@ -46,8 +46,8 @@ export type FormField = z.infer<typeof FormField>
 /** A request for input from an MCP server to a person. */
 export const Form = z.object({
   /** Name of the MCP server. */
-  server: ToldName,
-  message: ToldSentence,
+  server: ReportedName,
+  message: ReportedSentence,
   /** Address that the person is asked to open. The form then has no fields. */
   url: text,
   fields: firstOf(FormField, LISTED),
@@ -55,12 +55,12 @@ export const Form = z.object({
 export type Form = z.infer<typeof Form>
 
 const fields = {
-  request_id: ToldName,
+  request_id: ReportedName,
   /** Opaque value that identifies the request and all its details. Absent from daemons up to 0.1.0. */
   digest: id,
   /** `tool`: allow or deny. `question`: answer each of `questions`. `plan`: allow (approve) or deny (keep planning). */
   ask: closed(['tool', 'question', 'plan'], 'tool'),
-  tool: ToldName,
+  tool: ReportedName,
   tool_use_id: id,
   input: JsonObject,
   /** In a status: `input` was too large and is empty; the `permission_request` event has it. */

@@ -22,7 +22,7 @@ export const check = <S extends z.ZodMiniType>(schema: S, value: unknown) =>
 export const fits = (schema: z.ZodMiniType, value: unknown): boolean => z.validate(ready(schema), value)
 
 /** Returns the value with its long texts and lists shortened; unchanged if it does not match the schema. */
-export function shorten<S extends z.ZodMiniType>(schema: S, value: z.output<S>): z.output<S> {
+export function shortenTo<S extends z.ZodMiniType>(schema: S, value: z.output<S>): z.output<S> {
   const checked = check(schema, value)
   return checked.success ? checked.data : value
 }

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { firstOf, ToldName, ToldPath, ToldSentence } from './bounds.ts'
+import { firstOf, ReportedName, ReportedPath, ReportedSentence } from './bounds.ts'
 import { closed } from './closed.ts'
 import { AgentId, JournalName, Json, Offset } from './ids.ts'
 import { Limits } from './limits.ts'
@@ -17,7 +17,7 @@ export type AgentState = z.infer<typeof AgentState>
 export const Exit = z.object({
   /** Exit code as a shell reports it: 128 + n for signal n. Absent if the end was not observed. */
   code: z.optional(z.int()),
-  signal: z.optional(ToldName),
+  signal: z.optional(ReportedName),
   /**
    * `stopped`: a server asked for it. `finished`: ended by itself with code 0. `crashed`: ended by itself
    * with another code. `killed`: by a signal that did not come from the daemon. `lost`: disappeared without a
@@ -25,35 +25,35 @@ export const Exit = z.object({
    */
   reason: closed(['stopped', 'finished', 'crashed', 'killed', 'lost', 'rebooted', 'lease'], 'lost'),
   /** Sentence about who ended the agent and why, if the daemon knows more than the reason says. */
-  detail: z.optional(ToldSentence),
+  detail: z.optional(ReportedSentence),
 })
 export type Exit = z.infer<typeof Exit>
 
 export const TurnFailure = z.object({
   /** As in the event `turn_result`, or `prompt_rejected`. */
-  outcome: ToldName,
+  outcome: ReportedName,
   /** The runtime's own words, shortened. */
-  message: z.optional(ToldSentence),
+  message: z.optional(ReportedSentence),
 })
 export type TurnFailure = z.infer<typeof TurnFailure>
 
 export const AgentProblem = z.object({
   /** `mcp_server`, `hook`, `program` or `model`; more may come. */
-  kind: ToldName,
-  name: ToldName,
+  kind: ReportedName,
+  name: ReportedName,
   /** In the runtime's words, such as `failed`, `needs-auth`, `pending`; of a hook `failed`, `cancelled` or `running`; of a program `deleted`; of a model `retrying`. */
-  status: ToldName,
+  status: ReportedName,
   /** Explanation in its own words, shortened. */
-  detail: z.optional(ToldSentence),
+  detail: z.optional(ReportedSentence),
 })
 export type AgentProblem = z.infer<typeof AgentProblem>
 
 /** A task that runs alongside an agent's turns, such as a shell command or a sub-agent. */
 export const BackgroundTask = z.object({
-  task_id: ToldName,
+  task_id: ReportedName,
   /** In the runtime's words. */
-  task_type: z.optional(ToldName),
-  description: z.optional(ToldSentence),
+  task_type: z.optional(ReportedName),
+  description: z.optional(ReportedSentence),
 })
 
 /** A snapshot of an agent, not a log entry: the highest `revision` wins, and older ones are dropped. */
@@ -62,17 +62,17 @@ export const AgentStatus = z.object({
   revision: z.int(),
   state: AgentState,
   /** Time at which the agent entered this state (ISO 8601). */
-  since: ToldName,
-  runtime: ToldName,
-  runtime_version: z.optional(ToldName),
-  title: z.optional(ToldName),
-  cwd: ToldPath,
+  since: ReportedName,
+  runtime: ReportedName,
+  runtime_version: z.optional(ReportedName),
+  title: z.optional(ReportedName),
+  cwd: ReportedPath,
   /** Number of processes that this agent has had: 1 for the first, one more after each resume. */
   run: z.int(),
   pid: z.optional(z.int()),
-  session_id: z.optional(ToldName),
-  model: z.optional(ToldName),
-  permission_mode: z.optional(ToldName),
+  session_id: z.optional(ReportedName),
+  model: z.optional(ReportedName),
+  permission_mode: z.optional(ReportedName),
   /** Permission requests and questions that are still open. */
   pending: firstOf(PermissionRequest, Limits.pending),
   /** Number of requests that `pending` does not list. Absent if it lists all. */
@@ -81,19 +81,21 @@ export const AgentStatus = z.object({
   undelivered_prompts: z.int(),
   exit: z.optional(Exit),
   /** Start of the wait for a launch (ISO 8601): a machine limits how many agents it launches at once. */
-  queued: z.optional(z.object({ since: ToldName })),
+  queued: z.optional(z.object({ since: ReportedName })),
   /** Launch time (ISO 8601) and current step of a start that takes long. */
-  slow: z.optional(z.object({ since: ToldName, detail: ToldSentence })),
+  slow: z.optional(z.object({ since: ReportedName, detail: ReportedSentence })),
   /** Reason why the agent is idle after a restart that interrupted its turn. Absent from the next turn on. */
-  turn_interrupted: z.optional(ToldSentence),
+  turn_interrupted: z.optional(ReportedSentence),
   /** Failure of the last turn, or of a prompt that began none. Absent from the next turn on. */
   turn_failed: z.optional(TurnFailure),
   /** Parts of the agent that do not work, such as MCP servers and hooks. Absent if there are none. */
   problems: z.optional(firstOf(AgentProblem, LISTED)),
   /** Reason of a failed start, in the agent's own words if it gave any. */
-  failure: z.optional(z.object({ code: ToldName, message: ToldSentence, remedy: z.optional(ToldSentence) })),
+  failure: z.optional(
+    z.object({ code: ReportedName, message: ReportedSentence, remedy: z.optional(ReportedSentence) }),
+  ),
   /** Time until which a crash loop delays a restart (ISO 8601). */
-  restart_held_until: z.optional(ToldName),
+  restart_held_until: z.optional(ReportedName),
   /** Running background tasks, at most 32. An `idle` agent with such tasks is not done. */
   background_tasks: z.optional(firstOf(BackgroundTask, LISTED)),
   /** Sum over all of the agent's processes and sessions. */
@@ -135,26 +137,26 @@ export type HealthProblemCode = z.infer<typeof HealthProblemCode>
 /** A problem of the machine, and its remedy. */
 export const HealthProblem = z.object({
   /** Stable code for programs. A newer daemon may have more codes. */
-  code: z.union([HealthProblemCode, ToldName]),
+  code: z.union([HealthProblemCode, ReportedName]),
   severity: closed(['info', 'warning', 'error'], 'warning'),
-  message: ToldSentence,
-  remedy: z.optional(ToldSentence),
-  since: ToldName,
+  message: ReportedSentence,
+  remedy: z.optional(ReportedSentence),
+  since: ReportedName,
   /** Time at which the problem is expected to pass (ISO 8601), for instance when a usage limit resets. */
-  until: z.optional(ToldName),
+  until: z.optional(ReportedName),
 })
 export type HealthProblem = z.infer<typeof HealthProblem>
 
 /** A runtime as found on the machine. */
 export const Runtime = z.object({
-  name: ToldName,
+  name: ReportedName,
   found: z.boolean(),
-  path: z.optional(ToldPath),
-  version: z.optional(ToldName),
+  path: z.optional(ReportedPath),
+  version: z.optional(ReportedName),
   login: z.optional(closed(['logged_in', 'logged_out', 'expired', 'unknown'], 'unknown')),
-  problem: z.optional(ToldSentence),
+  problem: z.optional(ReportedSentence),
   /** Programs that come before the chosen one but do not work. */
-  passed_over: z.optional(firstOf(z.object({ path: ToldPath, problem: ToldSentence }), LISTED)),
+  passed_over: z.optional(firstOf(z.object({ path: ReportedPath, problem: ReportedSentence }), LISTED)),
 })
 export type Runtime = z.infer<typeof Runtime>
 

@@ -1,7 +1,7 @@
 import { UserError } from '../platform/errors.ts'
 import { EXIT } from '../platform/exit-codes.ts'
 import type { Account } from './plan.ts'
-import { answerTo } from './run.ts'
+import { queryOrFail } from './run.ts'
 
 /** Exit code of getent for a key that is in no database. Any other failure says nothing about the account. */
 const NOT_FOUND = 2
@@ -14,7 +14,7 @@ const NOT_FOUND = 2
  */
 export async function findAccount(key: string | number): Promise<Account | undefined> {
   const argv = ['getent', 'passwd', String(key)]
-  const { code, stdout } = await answerTo(argv)
+  const { code, stdout } = await queryOrFail(argv)
   if (code === NOT_FOUND) return undefined
   const [name, , uid, gid, , home, shell] = stdout.trim().split(':')
   if (code === 0 && name && home)

@@ -10,7 +10,7 @@ import { userOf } from '../platform/process-list.ts'
 import { listeningPaths } from '../platform/sockets.ts'
 import { launchdServices } from './launchd.ts'
 import { pm2Services } from './pm2.ts'
-import { ask } from './run.ts'
+import { query } from './run.ts'
 import { type Supervisor, supervisorOf } from './supervisor.ts'
 import { listUnits, type Service } from './units.ts'
 
@@ -67,7 +67,7 @@ export async function findDaemons(env: NodeJS.ProcessEnv, further: string[] = []
 }
 
 /** Returns the daemon of a state folder; undefined if the folder never had one and no service would run one there. */
-export async function lookAt(env: NodeJS.ProcessEnv, dir: string): Promise<LocalDaemon | undefined> {
+export async function findDaemon(env: NodeJS.ProcessEnv, dir: string): Promise<LocalDaemon | undefined> {
   const listening = listeningDirs().has(real(dir))
   const services = await listServices(env)
   const found = await look(real(dir), { services, listening })
@@ -200,6 +200,6 @@ export async function userName(
   // In a container, this user may have no name: `userInfo` throws.
   const own = quietly(() => userInfo())
   if (uid === own?.uid) return own.username
-  const { stdout } = await ask(['getent', 'passwd', String(uid)])
+  const { stdout } = await query(['getent', 'passwd', String(uid)])
   return stdout.split(':')[0] || String(uid)
 }

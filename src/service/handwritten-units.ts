@@ -3,7 +3,7 @@ import { homedir } from 'node:os'
 import { basename, join } from 'node:path'
 import * as z from 'zod/mini'
 import { UserError } from '../platform/errors.ts'
-import { ask } from './run.ts'
+import { query } from './run.ts'
 import { type Scope, userEnvironment } from './systemd.ts'
 import { isOurs } from './unit-checks.ts'
 import { readInstalled } from './unit-mark.ts'
@@ -44,7 +44,7 @@ const folders = (scope: Scope) =>
 /**
  * Finds hand-written units of this program by reading unit files, so that units not loaded by systemd are found, too.
  */
-export function unitsByHand(scope: Scope): HandUnit[] {
+export function handwrittenUnits(scope: Scope): HandUnit[] {
   const found = new Map<string, HandUnit | undefined>()
   for (const folder of folders(scope))
     for (const file of filesIn(folder, '.service')) {
@@ -100,7 +100,7 @@ const Commands = z.object({ data: z.array(z.tuple([z.string(), z.array(z.string(
 export async function unitFacts(scope: Scope, name: string): Promise<UnitFacts> {
   const bus = async (...args: string[]): Promise<unknown[]> => {
     const argv = ['busctl', ...(scope === 'user' ? ['--user'] : []), '--json=short', ...args]
-    const { code, stdout } = await ask(argv, scope === 'user' ? userEnvironment() : process.env)
+    const { code, stdout } = await query(argv, scope === 'user' ? userEnvironment() : process.env)
     if (code !== 0) throw new Error(`busctl: code ${code}`)
     return stdout
       .trim()

@@ -3,7 +3,7 @@ import { userInfo } from 'node:os'
 import { groupOf, unitOf } from './cgroup.ts'
 import type { ManagerName, Runs } from './plan.ts'
 import { entries } from './pm2.ts'
-import { ask } from './run.ts'
+import { query } from './run.ts'
 import { lingers, properties, type Scope, userEnvironment } from './systemd.ts'
 import { isOurs, pm2Problems, type UnitProblem, unitProblems } from './unit-checks.ts'
 import { runsOf } from './units.ts'
@@ -30,7 +30,7 @@ async function inspectUnits(scope: Scope, pid: number | undefined): Promise<Foun
   if (!existsSync('/run/systemd/system')) return []
   const own = pid === undefined ? undefined : unitOf(groupOf(pid))
   const list = ['list-unit-files', '--type=service', '--no-legend', '--no-pager', 'fomular*']
-  const { stdout } = await ask(
+  const { stdout } = await query(
     ['systemctl', ...(scope === 'user' ? ['--user'] : []), ...list],
     userEnvironment(),
   )

@@ -11,7 +11,7 @@ import {
   serviceFiles,
   variables,
 } from './plan.ts'
-import { answerTo } from './run.ts'
+import { queryOrFail } from './run.ts'
 import { keySteps, removeIdentity } from './steps.ts'
 import { markText, readInstalled } from './unit-mark.ts'
 import type { Service } from './units.ts'
@@ -34,7 +34,7 @@ export const launchd: Manager = {
 
   async install(plan, { start, key }) {
     const { key: keyPath, unit } = files(at(plan))
-    const known = (await answerTo(['launchctl', 'print', `${domain()}/${plan.name}`])).code === 0
+    const known = (await queryOrFail(['launchctl', 'print', `${domain()}/${plan.name}`])).code === 0
     const renew = known && readInstalled(unit)?.text !== plistText(plan)
     return [
       ...keySteps(keyPath, key),
@@ -61,7 +61,7 @@ export const launchd: Manager = {
   async status(of): Promise<Status> {
     const file = files(of).unit
     const installed = readInstalled(file)
-    const { code, stdout } = await answerTo(['launchctl', 'print', `${domain()}/${of.name}`])
+    const { code, stdout } = await queryOrFail(['launchctl', 'print', `${domain()}/${of.name}`])
     const find = (name: string) => new RegExp(`^\\s*${name} = (.*)$`, 'm').exec(stdout)?.[1]
     const state = find('state') ?? (code === 0 ? 'loaded' : 'not loaded')
     const pid = Number(find('pid') ?? 0)

@@ -18,7 +18,7 @@ import {
   variables,
 } from './plan.ts'
 import { Pm2Entry } from './pm2-entry.ts'
-import { answerTo, ask } from './run.ts'
+import { query, queryOrFail } from './run.ts'
 import { keySteps, removeIdentity } from './steps.ts'
 import { isOurs } from './unit-checks.ts'
 import { markText, readInstalled } from './unit-mark.ts'
@@ -167,7 +167,7 @@ function command(plan: ServicePlan) {
 export async function entries(env: NodeJS.ProcessEnv = process.env): Promise<Pm2Entry[]> {
   const home = env.PM2_HOME || `${env.HOME}/.pm2`
   if (!existsSync(`${home}/rpc.sock`) || isForeign(home)) return []
-  const { code, stdout } = await ask(['pm2', 'jlist', '--silent'], env)
+  const { code, stdout } = await query(['pm2', 'jlist', '--silent'], env)
   if (code !== 0) return []
   try {
     return z.array(Pm2Entry).parse(JSON.parse(stdout.slice(stdout.indexOf('['))))
@@ -201,7 +201,7 @@ export async function pm2Services(env: NodeJS.ProcessEnv): Promise<Service[]> {
 }
 
 async function checkUsable() {
-  if ((await answerTo(['pm2', '--version'])).code !== 127) return
+  if ((await queryOrFail(['pm2', '--version'])).code !== 127) return
   throw new UserError('no_pm2', 'pm2 is not on PATH.', {
     remedy: 'Install it: npm install -g pm2',
     exitCode: EXIT.refused,

@@ -25,12 +25,12 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
 }
 
 /** Queries a system program. After 10 s the program is killed, and the query counts as failed. Never throws. */
-export async function ask(argv: string[], env?: NodeJS.ProcessEnv): Promise<Ran> {
+export async function query(argv: string[], env?: NodeJS.ProcessEnv): Promise<Ran> {
   return (await lookUp(argv, env)).ran
 }
 
 /** Like `ask`, for decisions that need an answer. @throws UserError if the program does not answer in time */
-export async function answerTo(argv: string[], env?: NodeJS.ProcessEnv, asking?: Asking): Promise<Ran> {
+export async function queryOrFail(argv: string[], env?: NodeJS.ProcessEnv, asking?: Asking): Promise<Ran> {
   const { ran, late } = await lookUp(argv, env, asking)
   if (!late) return ran
   throw new UserError('no_answer', `${argv[0]} did not answer in time.`, {

@@ -1,4 +1,4 @@
-import { ask } from '../platform/program-output.ts'
+import { programOutput } from '../platform/program-output.ts'
 import type { UnitPlace } from './cgroup.ts'
 
 /**
@@ -13,6 +13,6 @@ export async function systemctl(
 ): Promise<string | undefined> {
   const argv = [...(scope === 'user' ? ['--user'] : []), ...args]
   const runtime = { XDG_RUNTIME_DIR: `/run/user/${process.getuid?.()}`, ...env }
-  const { ok, stdout } = await ask('systemctl', argv, { env: runtime, timeout })
+  const { ok, stdout } = await programOutput('systemctl', argv, { env: runtime, timeout })
   return ok ? stdout : undefined
 }

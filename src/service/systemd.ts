@@ -6,7 +6,7 @@ import { EXIT } from '../platform/exit-codes.ts'
 import { hubUnitText } from './hub-unit.ts'
 import type { At, Manager, Status } from './manager.ts'
 import { PACKAGED_UNITS, type ServicePlan, serviceFiles } from './plan.ts'
-import { ask } from './run.ts'
+import { query } from './run.ts'
 import { keySteps, removeIdentity, type Step } from './steps.ts'
 import { unitText } from './unit.ts'
 import { type Installed, readInstalled } from './unit-mark.ts'
@@ -156,7 +156,7 @@ function stateIn({ ActiveState, SubState, ConditionResult, ConditionTimestamp }:
 /** Returns a unit's properties; empty without systemd. */
 export async function properties(scope: Scope, unit: string): Promise<Properties> {
   const argv = ['systemctl', ...(scope === 'system' ? [] : ['--user']), 'show', unit]
-  const { code, stdout } = await ask(argv, scope === 'system' ? process.env : userEnvironment())
+  const { code, stdout } = await query(argv, scope === 'system' ? process.env : userEnvironment())
   if (code !== 0) return {}
   return Object.fromEntries(
     stdout.split('\n').map((line) => {
@@ -175,7 +175,7 @@ export function userEnvironment(): NodeJS.ProcessEnv {
 export const lingers = (user: string) => existsSync(`/var/lib/systemd/linger/${user}`)
 
 async function systemdVersion(): Promise<number | undefined> {
-  const { stdout } = await ask(['systemctl', '--version'])
+  const { stdout } = await query(['systemctl', '--version'])
   const [, version] = /^systemd (\d+)/.exec(stdout) ?? []
   return version === undefined ? undefined : Number(version)
 }

@@ -4,7 +4,7 @@ import { basename, join } from 'node:path'
 import { stateDir } from '../config/paths.ts'
 import { readOwned } from '../platform/open-owned.ts'
 import type { ManagerName, Runs } from './plan.ts'
-import { ask } from './run.ts'
+import { query } from './run.ts'
 import { type Properties, type Scope, userEnvironment } from './systemd.ts'
 import { isOurs } from './unit-checks.ts'
 import { parseMark } from './unit-mark.ts'
@@ -86,7 +86,7 @@ const commandIn = (text: string) =>
 async function show(scope: Scope, names: string[]): Promise<Map<string, Properties>> {
   const wanted = 'Id,ExecStart,User,MainPID,ActiveState,SubState,StateDirectory,Environment'
   const argv = ['systemctl', ...(scope === 'user' ? ['--user'] : []), 'show', `--property=${wanted}`, '--']
-  const { stdout } = await ask([...argv, ...names.map((name) => `${name}.service`)], userEnvironment())
+  const { stdout } = await query([...argv, ...names.map((name) => `${name}.service`)], userEnvironment())
   return new Map(
     stdout.split('\n\n').map((block) => {
       const properties = Object.fromEntries(
@@ -142,6 +142,6 @@ async function stateOf(command: string, shown: Properties, user: string, scope: 
 }
 
 async function homeOfUser(user: string): Promise<string | undefined> {
-  const { stdout } = await ask(['getent', 'passwd', user])
+  const { stdout } = await query(['getent', 'passwd', user])
   return stdout.trim().split(':')[5] || undefined
 }

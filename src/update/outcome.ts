@@ -1,4 +1,4 @@
-import { kept } from '../config/once-confirmed.ts'
+import { onConfirmed } from '../config/once-confirmed.ts'
 import { isoTime } from '../platform/clock.ts'
 import type { UpdateFailure } from './failure.ts'
 import type { UpdatesOptions } from './options.ts'
@@ -23,7 +23,7 @@ export class Outcome {
   succeed() {
     const { origin, from, to, trial } = this.#keeper.record
     if (trial && hasStandIn(trial)) keepNext(trial)
-    kept()
+    onConfirmed()
     // A daemon accepts orders only from a server that has welcomed it.
     this.remember(from, { welcomed: origin === 'server', program: trial?.previous })
     this.#keeper.writeAnyway({ outcome: 'succeeded', finished_at: this.#now() })

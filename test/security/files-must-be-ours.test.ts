@@ -15,7 +15,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
-import { judge } from '../../src/config/ownership-policy.ts'
+import { judgeFolder } from '../../src/config/ownership-policy.ts'
 import { VERSION } from '../../src/platform/version.ts'
 import { certificates } from '../support/certificates.ts'
 import { asLeftBefore, machine, NOBODY, toOther } from '../support/foreign-files.ts'
@@ -76,7 +76,7 @@ test('a neighbor who can write to the folder cannot make it look previously used
   const record = join(dir, 'modes.json')
   const content = (by: string) => JSON.stringify({ version: 1, format: 1, by, open: [dir] })
   const isRefused = () => {
-    const { refused } = judge(dir, { faults: [], strict: true })
+    const { refused } = judgeFolder(dir, { faults: [], strict: true })
     return refused.some(({ path }) => path === dir)
   }
   const anew = () => {

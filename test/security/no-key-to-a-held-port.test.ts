@@ -18,7 +18,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { carriedSettings } from '../../src/cli/service/inherited-settings.ts'
 import { livingHub } from '../../src/config/hub.ts'
-import { wayTo } from '../../src/config/route-to-server.ts'
+import { routeToServer } from '../../src/config/route-to-server.ts'
 import { checkOwner } from '../../src/config/server-owner.ts'
 import { ownerOfPeer } from '../../src/platform/peer-owner.ts'
 import { TestHub } from '../support/hub.ts'
@@ -336,7 +336,9 @@ test('the owner of a server on IPv6, or on both families, is recognized', async 
     const port = await freePort()
     const squatter = await Squatter.sit(t, listens, port)
     await assert.rejects(
-      wayTo(`ws://${hostname}:${port}`, { rules: () => ({ file: join(tempDir(t), 'servers.json') }) }),
+      routeToServer(`ws://${hostname}:${port}`, {
+        rules: () => ({ file: join(tempDir(t), 'servers.json') }),
+      }),
       { code: 'server_unknown' },
     )
     await squatter.leave()
@@ -347,13 +349,13 @@ test('the owner of a server at any other address of this machine is recognized',
   const at = (path: string) => JSON.stringify(new URL(path, import.meta.url))
   const script = `
     import { Squatter } from ${at('../support/squatter.ts')}
-    import { wayTo } from ${at('../../src/config/route-to-server.ts')}
+    import { routeToServer } from ${at('../../src/config/route-to-server.ts')}
     const outcomes = {}
     const ends = []
     for (const [listens, host] of [['10.9.8.7', '10.9.8.7'], ['0.0.0.0', '10.9.8.7'], ['fd00:0:0:1::8', '[fd00:0:0:1::8]'], ['::', '[fd00:0:0:1::8]']]) {
       const squatter = await Squatter.sit({ after: (end) => ends.push(end) }, listens, 3001)
       const rules = () => ({ file: ${JSON.stringify(join(tempDir(t), 'servers.json'))}, owner: 0 })
-      outcomes[listens] = await wayTo('ws://' + host + ':3001', { rules }).then(() => 'a way', ({ code }) => code)
+      outcomes[listens] = await routeToServer('ws://' + host + ':3001', { rules }).then(() => 'a route', ({ code }) => code)
       await squatter.leave()
     }
     for (const end of ends) await end()

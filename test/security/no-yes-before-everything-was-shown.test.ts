@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { page } from '../../src/cli/agent/show-pages.ts'
+import { showPages } from '../../src/cli/agent/show-pages.ts'
 import { dropTyped } from '../../src/cli/prompt.ts'
 import { colors } from '../../src/cli/render/ansi.ts'
 import { requestText } from '../../src/cli/render/request.ts'
@@ -216,7 +216,7 @@ test('a request is shown again in full after the window becomes narrower', async
     return 'y'
   }
   const ends = (typed: string) => typed === 'n'
-  assert.equal(await page(text, ask, ends), undefined)
+  assert.equal(await showPages(text, ask, ends), undefined)
   const seen = pages.map((each) => [each.split('\n').length - 1, /lines 1 to (\d+) of/.exec(each)?.[1]])
   assert.deepEqual(seen.slice(0, 4), [
     [47, '47'],

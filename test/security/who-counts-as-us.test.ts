@@ -14,7 +14,7 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { examine } from '../../src/cli/doctor/examine.ts'
 import { connectDaemon } from '../../src/cli/local/index.ts'
-import { judge } from '../../src/config/ownership-policy.ts'
+import { judgeFolder } from '../../src/config/ownership-policy.ts'
 import { faultsOf } from '../../src/platform/ownership.ts'
 import { asUser } from '../support/as-user.ts'
 import { NOBODY, toOther } from '../support/foreign-files.ts'
@@ -144,8 +144,8 @@ test('a state folder is judged against the owner of the daemon that runs there',
   mkdirSync(dir)
   toOther(dir)
   const options = { faults: [], strict: true }
-  assert.equal(judge(dir, options).refused.length, 1)
-  assert.equal(judge(dir, { ...options, user: NOBODY }).refused.length, 0)
+  assert.equal(judgeFolder(dir, options).refused.length, 1)
+  assert.equal(judgeFolder(dir, { ...options, user: NOBODY }).refused.length, 0)
 })
 
 test('doctor judges the state folder of a stopped service against the owner of the service', async (t) => {

@@ -1,4 +1,4 @@
-import { bare } from '../../protocol/bare-request.ts'
+import { bareRequest } from '../../protocol/bare-request.ts'
 import { type AgentStatus, Limits, type PermissionRequest } from '../../protocol/index.ts'
 import type { Snapshot } from '../disk/records.ts'
 import { weightOf } from './json-weight.ts'
@@ -52,14 +52,14 @@ export function fitPending(status: AgentStatus, room: number): AgentStatus {
   let left = room
   const shown: { request: PermissionRequest; least: number }[] = []
   for (const request of pending) {
-    const least = weightOf(bare(request)) + 1
+    const least = weightOf(bareRequest(request)) + 1
     if (least > left) break
     left -= least
     shown.push({ request, least })
   }
   const fitting = shown.map(({ request, least }) => {
     const more = weightOf(request) - least
-    if (more > left) return bare(request)
+    if (more > left) return bareRequest(request)
     left -= Math.max(0, more)
     return request
   })

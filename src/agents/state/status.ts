@@ -1,5 +1,5 @@
 import { AgentStatus, Limits, type PermissionRequest } from '../../protocol/index.ts'
-import { shorten } from '../../protocol/schema-check.ts'
+import { shortenTo } from '../../protocol/schema-check.ts'
 import type { Generations } from '../disk/generations.ts'
 import type { Inbox } from '../disk/inbox.ts'
 import type { ProcessRecord, RunRecord, Snapshot, SpecRecord } from '../disk/records.ts'
@@ -31,7 +31,7 @@ interface Described {
 
 /** Returns an agent's status for its server. Texts from the agent are cut to the protocol's limits. */
 export function statusOf(agent: Described, now: number): AgentStatus {
-  const status = shorten(AgentStatus, described(agent, now))
+  const status = shortenTo(AgentStatus, described(agent, now))
   if (status.pending.length === 0) return status
   return fitPending(status, Limits.status_bytes - weightOf({ ...status, pending: [] }))
 }

@@ -13,7 +13,7 @@ import { promptText } from './confirm-yes.ts'
 import { fieldAnswer, fillable } from './form.ts'
 import { askRemembered, rememberedText } from './remembered.ts'
 import { answersOf, type Reply, replyIn, replyText, replyTo } from './reply.ts'
-import { type Ask, page, screenRows } from './show-pages.ts'
+import { type Ask, screenRows, showPages } from './show-pages.ts'
 
 /** Maximum time for the agent to take an answer, in seconds. */
 const ANSWER_WAIT_S = 30
@@ -44,7 +44,7 @@ interface Asking {
  * Shows a request on the terminal, asks for an answer once all of it has been shown, and sends the answer.
  * @param request request with its input
  */
-export async function ask(
+export async function askUser(
   client: HubClient,
   agentId: string,
   request: PermissionRequest,
@@ -112,7 +112,7 @@ async function show(
   const colors = stdoutColors()
   const text = (width: number | undefined) => requestText(request, colors, width)
   if (!onScreen || text(stdoutWidth()).split('\n').length > screenRows())
-    return page(text, question, isRefusal)
+    return showPages(text, question, isRefusal)
   const offers = offersText(request, colors, stdoutWidth())
   if (offers !== '') write(`${offers}\n`)
   return undefined

@@ -10,8 +10,8 @@ import { typedName } from '../render/permission.ts'
 import { requestText } from '../render/request.ts'
 import { isInteractive, note, stderrColors, stderrWidth, stdoutColors } from '../terminal.ts'
 import { confirmYes, promptText } from './confirm-yes.ts'
-import { type Ask, page } from './show-pages.ts'
-import { notShown } from './why-unanswerable.ts'
+import { type Ask, showPages } from './show-pages.ts'
+import { whyUnanswerable } from './why-unanswerable.ts'
 
 /** Reports whether typed text is a no. */
 const isNo = (typed: string) => ['n', 'no'].includes(typed.trim().toLowerCase())
@@ -28,14 +28,14 @@ interface Named {
  *   confirmation is needed
  * @throws UserError without a terminal, or if the request cannot be shown
  */
-export async function shown(
+export async function showForConfirmation(
   client: HubClient,
   agentId: string,
   request: PermissionRequest,
   { named, json }: Named,
 ): Promise<{ request: PermissionRequest; ask?: Ask }> {
   const whole = await wholeRequest(client, agentId, request)
-  const fault = notShown(agentId, whole, 'Try again later.')
+  const fault = whyUnanswerable(agentId, whole, 'Try again later.')
   if (fault) throw fault
   if (named) return { request: whole }
   if (json || !isInteractive()) {
@@ -52,7 +52,7 @@ export async function shown(
   }
   const text = (width: number | undefined) => requestText(whole, stdoutColors(), width)
   const ask: Ask = (question) => dropTyped().then(() => askLine(promptText(question)))
-  if ((await page(text, ask, isNo)) !== undefined) throw notConfirmed()
+  if ((await showPages(text, ask, isNo)) !== undefined) throw notConfirmed()
   return { request: whole, ask }
 }
 

@@ -99,12 +99,12 @@ async function approve(given: string, { json, ...flags }: Options) {
       remedy: `Answer it: fomular-daemon agent answer ${id} ANSWER`,
       exitCode: EXIT.refused,
     })
-  const [{ shown, confirm }, { askRemembered, rememberedBy, rememberedText }, { decidedText }] =
+  const [{ showForConfirmation, confirm }, { askRemembered, rememberedBy, rememberedText }, { decidedText }] =
     await Promise.all([import('./confirm.ts'), import('./remembered.ts'), import('../render/decision.ts')])
   const { always = false, also = [] } = flags
   // Check flags before the user reads the request: an offer that does not exist is an error.
   if (!asked.input_omitted) rememberedBy(asked, { always, also })
-  const { request, ask } = await shown(client, id, asked, { named, json })
+  const { request, ask } = await showForConfirmation(client, id, asked, { named, json })
   const what =
     ask && always && also.length === 0
       ? await askRemembered(request, ask)
@@ -160,14 +160,18 @@ async function answer(given: string, typed: string[], { json, ...flags }: Option
     const outcome = await answerWith(client, id, 'answer', request, { action: 'cancel' })
     return say(outcome, 'Canceled.', json, facts)
   }
-  const [{ answersTo }, { fillable, formAnswers }, { shown, confirm }, { answersOf, replyText }] =
-    await Promise.all([
-      import('./answers.ts'),
-      import('./form.ts'),
-      import('./confirm.ts'),
-      import('./reply.ts'),
-    ])
-  const { request: whole, ask } = await shown(client, id, request, { named, json })
+  const [
+    { answersTo },
+    { fillable, formAnswers },
+    { showForConfirmation, confirm },
+    { answersOf, replyText },
+  ] = await Promise.all([
+    import('./answers.ts'),
+    import('./form.ts'),
+    import('./confirm.ts'),
+    import('./reply.ts'),
+  ])
+  const { request: whole, ask } = await showForConfirmation(client, id, request, { named, json })
   const form = fillable(whole)
   const questions = whole.questions ?? []
   const answered = form ? formAnswers(form, questions, typed) : answersTo(questions, typed)

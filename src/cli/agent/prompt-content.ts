@@ -26,7 +26,8 @@ export interface PromptFlags {
 export function promptContent({ prompt, promptFile, image = [] }: PromptFlags): Content | undefined {
   if (prompt !== undefined && promptFile !== undefined)
     throw new UserError('usage', 'Give the prompt as text or as a file, not both.', { exitCode: EXIT.usage })
-  const text = promptFile !== undefined ? read(promptFile, 'utf8') : prompt === '-' ? read(0, 'utf8') : prompt
+  const text =
+    promptFile !== undefined ? readInput(promptFile, 'utf8') : prompt === '-' ? readInput(0, 'utf8') : prompt
   if (text !== undefined && text.trim() === '')
     throw new UserError('usage', 'The prompt is empty.', { exitCode: EXIT.usage })
   if (image.length === 0) return text
@@ -34,7 +35,7 @@ export function promptContent({ prompt, promptFile, image = [] }: PromptFlags): 
 }
 
 function imageBlock(path: string) {
-  const data = read(path, 'latin1')
+  const data = readInput(path, 'latin1')
   const type = SIGNATURES.find(([, signature]) => signature.test(data))?.[0]
   if (!type)
     throw new UserError('image_unknown', `${path} is not a PNG, JPEG, GIF, or WebP image.`, {
@@ -45,7 +46,7 @@ function imageBlock(path: string) {
 }
 
 /** Reads a file, or standard input. @throws UserError that names the file */
-export function read(path: string | 0, encoding: 'utf8' | 'latin1'): string {
+export function readInput(path: string | 0, encoding: 'utf8' | 'latin1'): string {
   try {
     return readFileSync(path, encoding)
   } catch (error) {

@@ -49,8 +49,8 @@ async function resume(given: string, { json, session, wait, ...flags }: Options)
   if (outcome.state === 'pending' && !json) notePending(await delayOf(client, id))
   else printOutcome(outcome, `${id} is running again.`, json)
   if (!wait || prompt === undefined) return
-  const { settled, waitForTurn } = await import('./wait.ts')
-  const { result } = await settled(client, outcome)
+  const { waitForOutcome, waitForTurn } = await import('./wait.ts')
+  const { result } = await waitForOutcome(client, outcome)
   const { prompt_id, run } = result ?? {}
   process.exitCode = await waitForTurn(client, id, {
     after,

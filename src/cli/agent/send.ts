@@ -50,8 +50,8 @@ async function send(given: string, prompt: string | undefined, { json, wait, ...
   const outcome = await client.agentCommand(id, 'prompt', { content }, 30)
   if (!wait || json || outcome.state === 'pending') printOutcome(outcome, `Sent to ${id}.`, json)
   if (!wait) return
-  const { settled, waitForTurn } = await import('./wait.ts')
-  const { result } = await settled(client, outcome)
+  const { waitForOutcome, waitForTurn } = await import('./wait.ts')
+  const { result } = await waitForOutcome(client, outcome)
   const promptId = result?.prompt_id
   process.exitCode = await waitForTurn(client, id, {
     after: placeNow(before),

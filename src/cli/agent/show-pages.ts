@@ -16,7 +16,7 @@ const LEAST_ROWS = 5
  * @param ends reports whether input typed between two screens ends the text
  * @returns the input that ended the text; undefined if all was written
  */
-export async function page(
+export async function showPages(
   textFor: (width: number | undefined) => string,
   ask: Ask,
   ends: (typed: string) => boolean,

@@ -50,7 +50,7 @@ async function show(given: string, { json, ...flags }: HubOptions) {
  * Returns details from the daemon on this machine, if the agent is its own and this user may connect to it.
  */
 async function detailHere(agentId: string, machineId: string): Promise<AgentDetail | undefined> {
-  const [{ findDaemons, lookAt }, { ControlClient }, { stateDir, statePaths }, { isNamed }] =
+  const [{ findDaemons, findDaemon }, { ControlClient }, { stateDir, statePaths }, { isNamed }] =
     await Promise.all([
       import('../../service/find-daemons.ts'),
       import('../client/control-client.ts'),
@@ -58,7 +58,7 @@ async function detailHere(agentId: string, machineId: string): Promise<AgentDeta
       import('../local/choose.ts'),
     ])
   const { env } = process
-  const named = isNamed(undefined, env) ? [await lookAt(env, stateDir(env))] : await findDaemons(env)
+  const named = isNamed(undefined, env) ? [await findDaemon(env, stateDir(env))] : await findDaemons(env)
   for (const daemon of named) {
     if (!daemon?.running || !daemon.usable) continue
     const control = new ControlClient(statePaths(daemon.state_dir).socket)

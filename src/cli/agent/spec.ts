@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
 import type { Content, StartRequest } from '../../protocol/index.ts'
-import { read } from './prompt-content.ts'
+import { readInput } from './prompt-content.ts'
 
 export interface SpecFlags {
   cwd?: string
@@ -94,7 +94,7 @@ export const splitTools = (list: string): string[] =>
 function mcpServers(path: string): Record<string, unknown> {
   let json: unknown
   try {
-    json = JSON.parse(read(path, 'utf8'))
+    json = JSON.parse(readInput(path, 'utf8'))
   } catch (error) {
     if (error instanceof UserError) throw error
     throw usage(`--mcp-config: ${path} is not JSON: ${(error as Error).message}`)

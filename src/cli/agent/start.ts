@@ -124,8 +124,8 @@ async function start({ id, machine, wait, json, ...flags }: Options) {
     return
   }
   if (!json) note(`Agent ${agentId}`)
-  const { settled, waitForTurn } = await import('./wait.ts')
-  const { result } = await settled(client, outcome)
+  const { waitForOutcome, waitForTurn } = await import('./wait.ts')
+  const { result } = await waitForOutcome(client, outcome)
   const promptId = typeof result?.prompt_id === 'string' ? result.prompt_id : undefined
   process.exitCode = await waitForTurn(client, agentId, { promptId, json })
 }

@@ -7,9 +7,9 @@ import { clean } from '../render/clean.ts'
 import { Conversation } from '../render/conversation.ts'
 import { answerHint } from '../render/permission.ts'
 import { isInteractive, note, printJson, stdoutColors, stdoutWidth, write } from '../terminal.ts'
-import { ANSWERED, ask, CHANGED } from './ask-user.ts'
+import { ANSWERED, askUser, CHANGED } from './ask-user.ts'
 import { nameOf } from './pick-request.ts'
-import { notShown } from './why-unanswerable.ts'
+import { whyUnanswerable } from './why-unanswerable.ts'
 
 /** Maximum time between the status that announces a request and its event, in ms. */
 const NEW_MS = 5000
@@ -143,10 +143,10 @@ export class View {
       this.#unshown = request
       this.#seen.delete(request)
     }
-    const fault = notShown(this.#agentId, whole, 'You will be asked when the hub has it.')
+    const fault = whyUnanswerable(this.#agentId, whole, 'You will be asked when the hub has it.')
     if (fault) throw fault
     const { over } = this.#options
-    await ask(this.#client, this.#agentId, whole, { signal, over, onScreen })
+    await askUser(this.#client, this.#agentId, whole, { signal, over, onScreen })
   }
 
   /** Reports whether the request's event may still arrive. Earlier activity is shown before the question. */

@@ -79,7 +79,7 @@ function verdictOf(event: Event, promptId: string | undefined): number | undefin
  * Waits without limit until a command has an outcome, for when its machine is away.
  * @throws UserError if it failed
  */
-export async function settled(client: HubClient, outcome: Outcome): Promise<Outcome> {
+export async function waitForOutcome(client: HubClient, outcome: Outcome): Promise<Outcome> {
   let latest = outcome
   while (latest.state === 'pending') latest = await client.outcome(latest.command_id, OUTCOME_WAIT_S)
   return latest

@@ -11,7 +11,11 @@ const refused = (message: string, remedy: string) =>
  * @param request the hub's copy of the request
  * @param later remedy until the hub has the whole request
  */
-export function notShown(agentId: string, request: PermissionRequest, later: string): UserError | undefined {
+export function whyUnanswerable(
+  agentId: string,
+  request: PermissionRequest,
+  later: string,
+): UserError | undefined {
   const deny = `fomular-daemon agent deny ${agentId}`
   if (request.cut)
     return refused(

@@ -3,7 +3,7 @@ import { hubAuthority } from '../../config/hub-authority.ts'
 import { type Call, send as sendOver } from '../../platform/http.ts'
 import { trust } from '../../platform/trust.ts'
 import { connectPinned } from './pinned.ts'
-import { type Reached, wayOfCommand } from './route.ts'
+import { type Reached, routeOfCommand } from './route.ts'
 
 /** A request to a hub. */
 export interface HubCall extends Pick<Call, 'method' | 'headers' | 'body' | 'timeout'>, Reached {
@@ -21,14 +21,14 @@ export async function send(
   { ca, fingerprint256, socket, owner, enrolling, signal, ...call }: HubCall,
 ): Promise<IncomingMessage> {
   const pinned = fingerprint256 === undefined ? undefined : await connectPinned(url, fingerprint256, signal)
-  const way = pinned
+  const route = pinned
     ? { createConnection: () => pinned }
-    : await wayOfCommand(url, { socket, owner, enrolling, signal })
+    : await routeOfCommand(url, { socket, owner, enrolling, signal })
   return sendOver(url, {
     ...call,
     ...(signal && { signal }),
-    ...way,
-    ...(way.createConnection ? {} : trust(url, ca ?? (await hubAuthority(url, process.env)))),
+    ...route,
+    ...(route.createConnection ? {} : trust(url, ca ?? (await hubAuthority(url, process.env)))),
   })
 }
 

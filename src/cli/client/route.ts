@@ -1,5 +1,5 @@
 import { stateDir } from '../../config/paths.ts'
-import { type Way, wayTo } from '../../config/route-to-server.ts'
+import { type Route, routeToServer } from '../../config/route-to-server.ts'
 import { type OwnerRules, serversFile } from '../../config/server-owner.ts'
 import { configuredOwners } from '../../config/single-settings.ts'
 import { clean } from '../render/clean.ts'
@@ -19,8 +19,8 @@ export interface Reached {
  * Returns the transport for a command's requests to a hub, which carry a key or a token.
  * @throws UserError
  */
-export const wayOfCommand = (url: string, { socket, owner, signal, enrolling }: Reached): Promise<Way> =>
-  wayTo(url, {
+export const routeOfCommand = (url: string, { socket, owner, signal, enrolling }: Reached): Promise<Route> =>
+  routeToServer(url, {
     socket,
     signal,
     rules: async () => ({

@@ -1,7 +1,7 @@
 import { type DaemonConfig, loadDaemonConfig } from '../../config/daemon-config.ts'
 import { childEnvironment } from '../../config/environment.ts'
 import { concealKey } from '../../config/key.ts'
-import { strictByEnvironment } from '../../config/ownership-policy.ts'
+import { isStrictByEnvironment } from '../../config/ownership-policy.ts'
 import type { DaemonFlags } from '../../config/sources.ts'
 import { UserError } from '../../platform/errors.ts'
 import { userOf } from '../../platform/process-list.ts'
@@ -42,7 +42,7 @@ export async function examine(
   })
   if (daemon instanceof UserError && daemon.code === 'daemon_forbidden') throw daemon
   const running = daemon instanceof UserError ? undefined : daemon
-  const strict = config instanceof UserError ? strictByEnvironment(env) : config.strict_modes
+  const strict = config instanceof UserError ? isStrictByEnvironment(env) : config.strict_modes
   // A stopped service runs as the folder's owner, not as this user.
   const user = running ? userOf(running.pid) : chosen.service && ownerOf(paths.dir)
   const surroundings = running?.environment?.variables ?? env

@@ -1,7 +1,7 @@
 import { WebSocket } from 'ws'
 import type { DaemonConfig } from '../../config/daemon-config.ts'
 import { ownerOfKey } from '../../config/hub.ts'
-import { type Way, wayTo } from '../../config/route-to-server.ts'
+import { type Route, routeToServer } from '../../config/route-to-server.ts'
 import { serversFile } from '../../config/server-owner.ts'
 import { reasonOf, UserError } from '../../platform/errors.ts'
 import { ProxyError, proxyRemedy } from '../../platform/proxy-error.ts'
@@ -63,12 +63,12 @@ export async function checkServer(config: DaemonConfig): Promise<Finding[]> {
   const { state_dir, server_user: user, enrolled_servers: enrolled, key_file } = config
   const file = serversFile(state_dir)
   const rules = () => ({ file, enrolled, user, owner: ownerOfKey(key_file), looksOnly: true })
-  const way = await wayTo(server_url, { rules }).catch((error: Error) => error)
-  if (way instanceof UserError && way.code === 'server_unknown')
-    return [{ check: 'server', level: 'warning', message: way.message, remedy: way.remedy! }]
-  if (way instanceof UserError)
-    return failed(`${server_url} cannot be reached: ${way.message}`, way.remedy ?? 'Correct HTTPS_PROXY.')
-  const outcome = await dial(server_url, way, {
+  const route = await routeToServer(server_url, { rules }).catch((error: Error) => error)
+  if (route instanceof UserError && route.code === 'server_unknown')
+    return [{ check: 'server', level: 'warning', message: route.message, remedy: route.remedy! }]
+  if (route instanceof UserError)
+    return failed(`${server_url} cannot be reached: ${route.message}`, route.remedy ?? 'Correct HTTPS_PROXY.')
+  const outcome = await dial(server_url, route, {
     headers: { authorization: `Bearer ${key}`, 'user-agent': `fomular-daemon/${VERSION} doctor` },
     handshakeTimeout: DIAL_MS,
     followRedirects: false,
@@ -98,12 +98,12 @@ export async function checkServer(config: DaemonConfig): Promise<Finding[]> {
 
 function dial(
   url: string,
-  way: Way | Error,
+  route: Route | Error,
   options: WebSocket.ClientOptions,
 ): Promise<'open' | number | Error> {
   return new Promise((resolve) => {
-    if (way instanceof Error) return resolve(way)
-    const socket = new WebSocket(url, { ...options, ...way })
+    if (route instanceof Error) return resolve(route)
+    const socket = new WebSocket(url, { ...options, ...route })
     socket.on('open', () => {
       resolve('open')
       socket.terminate()

@@ -1,4 +1,4 @@
-import { type ToldEnvironment, toldEnvironment } from '../../config/compared-environment.ts'
+import { type ComparedEnvironment, comparedEnvironment } from '../../config/compared-environment.ts'
 import type { Runtime } from '../../protocol/index.ts'
 import type { Finding } from '../render/finding.ts'
 import { runtimeText } from '../render/machine.ts'
@@ -15,10 +15,11 @@ const REMEDY =
 export function compareRuntimes(
   there: Runtime,
   here: Runtime,
-  told: ToldEnvironment | undefined,
+  told: ComparedEnvironment | undefined,
   env: NodeJS.ProcessEnv,
 ): Finding[] {
-  const differences = told === undefined ? [] : compare(told, toldEnvironment(env), there.path !== here.path)
+  const differences =
+    told === undefined ? [] : compare(told, comparedEnvironment(env), there.path !== here.path)
   const because = differences.length === 0 ? '' : ` Its environment differs: ${differences.join('; ')}.`
   if (runtimeText(there) !== runtimeText(here))
     return [
@@ -38,7 +39,7 @@ export function compareRuntimes(
  * Returns the differences between two environments.
  * @param paths compare PATH, too, which nearly always differs
  */
-function compare(daemon: ToldEnvironment, shell: ToldEnvironment, paths: boolean): string[] {
+function compare(daemon: ComparedEnvironment, shell: ComparedEnvironment, paths: boolean): string[] {
   const names = [...new Set([...Object.keys(daemon.variables), ...Object.keys(shell.variables)])]
   const value = (text: string | undefined) => text ?? 'not set'
   const differing = names

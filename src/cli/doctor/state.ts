@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { judge, notOurs } from '../../config/ownership-policy.ts'
+import { foreignError, judgeFolder } from '../../config/ownership-policy.ts'
 import type { StatePaths } from '../../config/paths.ts'
 import { diskSpace } from '../../platform/disk.ts'
 import { UserError } from '../../platform/errors.ts'
@@ -12,7 +12,7 @@ import { handoverFaults } from '../../update/switch/handover.ts'
 import type { DaemonStatus } from '../client/control-client.ts'
 import type { Finding } from '../render/finding.ts'
 import { bytes } from '../render/units.ts'
-import { faultsAround } from '../start/environment-faults.ts'
+import { environmentFaults } from '../start/environment-faults.ts'
 
 /** Limits of free disk space, as in the daemon: below `low` it warns, below `full` it starts no agents. */
 const DISK_BYTES = { low: 1024 * 1024 * 1024, full: 200 * 1024 * 1024 }
@@ -42,9 +42,9 @@ export function checkModes(
   user?: number,
 ): Finding[] {
   const options = { faults, strict, ...(user !== undefined && { user }) }
-  const { refused, tolerated } = judge(dir, options)
+  const { refused, tolerated } = judgeFolder(dir, options)
   return [
-    ...refused.map(notOurs).map(({ message, remedy = '' }) => failure('modes', message, remedy)),
+    ...refused.map(foreignError).map(({ message, remedy = '' }) => failure('modes', message, remedy)),
     ...tolerated.map((fault) => warning('modes', `${fault.message}.`, later(fault, strict))),
     ...handover(dir, user),
   ]
@@ -55,7 +55,7 @@ export function checkModes(
  * @param env environment of the daemon, or of one started here
  */
 export const checkSurroundings = (env: NodeJS.ProcessEnv, user?: number): Finding[] =>
-  faultsAround(env, user).map(({ message, remedy }) => warning('modes', `${message}.`, remedy))
+  environmentFaults(env, user).map(({ message, remedy }) => warning('modes', `${message}.`, remedy))
 
 const later = ({ remedy }: OwnershipFault, strict: boolean) =>
   `Run ${remedy}${strict ? ' before the next update: the next version refuses that.' : ''}`
@@ -64,7 +64,7 @@ const later = ({ remedy }: OwnershipFault, strict: boolean) =>
 function handover(dir: string, user?: number): Finding[] {
   try {
     return handoverFaults(dir, user)
-      .map(notOurs)
+      .map(foreignError)
       .map(({ message, remedy = '' }) => warning('modes', message, remedy))
   } catch (error) {
     if (error instanceof UserError) return []

@@ -6,7 +6,7 @@ import * as z from 'zod/mini'
 import { homeOf } from '../../config/home.ts'
 import { forgetIdentity, keepIdentity, keptIdentity } from '../../config/kept-identity.ts'
 import { isContainerSecret, missingKey, readKey } from '../../config/key.ts'
-import { notOurs, strictByEnvironment } from '../../config/ownership-policy.ts'
+import { foreignError, isStrictByEnvironment } from '../../config/ownership-policy.ts'
 import { statePaths } from '../../config/paths.ts'
 import { pinOwner, serversBeside } from '../../config/server-owner.ts'
 import { serverUrl } from '../../config/server-url.ts'
@@ -200,11 +200,11 @@ async function knownAs(present: Present, at: Enrolling, token: string) {
  * @throws UserError
  */
 function checkPlaces(config: string, others: (string | undefined)[]) {
-  if (!strictByEnvironment(process.env)) return
+  if (!isStrictByEnvironment(process.env)) return
   const isNew = !existsSync(config)
   const places = [config, ...others].filter((path) => path !== undefined && !isContainerSecret(path))
   const fault = places.flatMap((path) => faultsOf(path!)).find(({ kind }) => kind === 'owner' || isNew)
-  if (fault) throw notOurs(fault)
+  if (fault) throw foreignError(fault)
 }
 
 const elsewhere = (server: string) =>

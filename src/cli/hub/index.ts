@@ -82,7 +82,7 @@ async function hub(options: HubServeOptions) {
   const [
     { startHub },
     { hubPort },
-    { strictByEnvironment },
+    { isStrictByEnvironment },
     { stateDir, statePaths },
     { createLogger },
     { resolve },
@@ -113,7 +113,7 @@ async function hub(options: HubServeOptions) {
     ...(insecure && { insecure }),
     limits: hubLimits(options, process.env),
     trustedProxies: trustedProxies(options.trustedProxy, process.env),
-    strict: strictByEnvironment(process.env),
+    strict: isStrictByEnvironment(process.env),
     logger,
     lost: (reason) => end(reason),
   })

@@ -3,7 +3,7 @@ import type { LocalDaemon } from '../../service/find-daemons.ts'
 import { clean } from '../render/clean.ts'
 import { note } from '../terminal.ts'
 import { factsOf, lineOf, nameOf } from './describe.ts'
-import { pick } from './pick-one.ts'
+import { pickOne } from './pick-one.ts'
 
 export interface Choice {
   /** Value of `--state-dir`. */
@@ -33,10 +33,10 @@ export const isNamed = (given: string | undefined, env: NodeJS.ProcessEnv) =>
  * @throws UserError if there are several and no terminal to ask on
  */
 export async function chooseDaemon({ stateDir: given, json, env = process.env }: Choice): Promise<Chosen> {
-  const { findDaemons, lookAt } = await import('../../service/find-daemons.ts')
+  const { findDaemons, findDaemon } = await import('../../service/find-daemons.ts')
   if (isNamed(given, env)) {
     const { dir } = statePaths(given ?? stateDir(env))
-    return { ...((await lookAt(env, dir)) ?? nobody(dir)), named: true, notable: false, others: [] }
+    return { ...((await findDaemon(env, dir)) ?? nobody(dir)), named: true, notable: false, others: [] }
   }
   const { configuredStateDir } = await import('../../config/single-settings.ts')
   const configured = await configuredStateDir(env)
@@ -49,7 +49,7 @@ export async function chooseDaemon({ stateDir: given, json, env = process.env }:
     found.filter((each) => each.running && each.state_dir !== but?.state_dir)
   if (candidates.length === 0) return { ...nobody(usual), named: false, notable: false, others: others() }
   const count = candidates.length
-  const { chosen, asked } = await pick(candidates, {
+  const { chosen, asked } = await pickOne(candidates, {
     nameOf,
     lineOf,
     factsOf,

@@ -8,7 +8,7 @@ import { clean } from '../render/clean.ts'
 import { note } from '../terminal.ts'
 import { isNamed, nearest } from './choose.ts'
 import { capital, serviceLine } from './describe.ts'
-import { pick } from './pick-one.ts'
+import { pickOne } from './pick-one.ts'
 
 /**
  * Returns flags that lead to the hub a command is about: the given flags, else flags with the folder of the
@@ -26,7 +26,7 @@ export async function chooseHub(flags: HubFlags, env: NodeJS.ProcessEnv): Promis
   if (running.length === 0) return withoutHub(flags, env, nearest(found))
   const usual = statePaths(stateDir(env)).hub
   const json = process.argv.includes('--json')
-  const { chosen, asked } = await pick(running, {
+  const { chosen, asked } = await pickOne(running, {
     nameOf,
     lineOf,
     factsOf,

@@ -26,7 +26,7 @@ export async function connectDaemon(options: LocalOptions & { env?: NodeJS.Proce
     { statePaths },
     { ControlClient },
     { announce, chooseDaemon },
-    { forbidden, notRunning },
+    { forbiddenError, notRunningError },
     { factsOf },
   ] = await Promise.all([
     import('../../config/paths.ts'),
@@ -39,9 +39,9 @@ export async function connectDaemon(options: LocalOptions & { env?: NodeJS.Proce
   if (chosen.running && chosen.usable && !options.json) announce(chosen)
   const paths = statePaths(chosen.state_dir)
   const daemon = new ControlClient(paths.socket, {
-    missing: () => notRunning(chosen),
+    missing: () => notRunningError(chosen),
     // Any user may know whether a service is running.
-    forbidden: () => (chosen.service && !chosen.running ? notRunning(chosen) : forbidden(chosen)),
+    forbidden: () => (chosen.service && !chosen.running ? notRunningError(chosen) : forbiddenError(chosen)),
   })
   return { paths, daemon, chosen, facts: { daemon: factsOf(chosen) } }
 }

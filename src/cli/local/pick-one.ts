@@ -21,7 +21,10 @@ interface Wording<T> {
  * Returns the only candidate, or asks which one to use.
  * @throws UserError if there is no terminal to ask on
  */
-export async function pick<T>(candidates: T[], wording: Wording<T>): Promise<{ chosen: T; asked: boolean }> {
+export async function pickOne<T>(
+  candidates: T[],
+  wording: Wording<T>,
+): Promise<{ chosen: T; asked: boolean }> {
   const [only, ...more] = candidates
   if (only !== undefined && more.length === 0) return { chosen: only, asked: false }
   const { nameOf, lineOf, factsOf, code, list, many, json } = wording

@@ -8,7 +8,7 @@ import { capital, factsOf, lineOf, nameOf, serviceLine } from './describe.ts'
 const ON_ITS_WAY = /^(activating|reloading|launching|waiting restart)/
 
 /** Returns the error for a daemon that is not running. */
-export function notRunning(chosen: Chosen): UserError {
+export function notRunningError(chosen: Chosen): UserError {
   const { state_dir, service, user, last_seen, others, named } = chosen
   const seen = last_seen === undefined ? '' : ` It was last seen at ${last_seen}.`
   const facts = { daemon: factsOf(chosen) }
@@ -42,7 +42,7 @@ export function notRunning(chosen: Chosen): UserError {
 }
 
 /** Returns the error for a daemon whose folder this user may not open. */
-export function forbidden(chosen: Chosen): UserError {
+export function forbiddenError(chosen: Chosen): UserError {
   const state = chosen.running ? 'Running here, but closed to this user' : 'Closed to this user'
   return new UserError('daemon_forbidden', `${state}: ${nameOf(chosen)}.`, {
     remedy: `Run it as root: ${lineOf({ ...chosen, usable: false })}`,

@@ -5,7 +5,7 @@ import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
 import { findAccount } from '../../service/accounts.ts'
 import type { Account } from '../../service/plan.ts'
-import { answerTo } from '../../service/run.ts'
+import { queryOrFail } from '../../service/run.ts'
 
 /** PATH of a shell without its startup files. */
 export const PLAIN_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
@@ -34,7 +34,7 @@ export async function pathOf(account: Account): Promise<string> {
   if (account.uid === process.getuid?.()) return childEnvironment(process.env).PATH ?? PLAIN_PATH
   const clean = [`HOME=${account.home}`, `USER=${account.name}`, `SHELL=${account.shell}`, 'TERM=dumb']
   const shell = ['env', '-i', ...clean, `PATH=${PLAIN_PATH}`, account.shell, '-ilc', `echo "${MARK}$PATH"`]
-  const { stdout } = await answerTo(['runuser', '-u', account.name, '--', ...shell], process.env, {
+  const { stdout } = await queryOrFail(['runuser', '-u', account.name, '--', ...shell], process.env, {
     detached: true,
     timeoutMs: SHELL_MS,
   })

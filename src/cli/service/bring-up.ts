@@ -35,7 +35,7 @@ export async function isOutdated(stateDir: string): Promise<boolean> {
 }
 
 /** Stops a service and starts it again. @returns its new status */
-export async function startAnew(manager: Manager, at: At): Promise<Status> {
+export async function stopAndStart(manager: Manager, at: At): Promise<Status> {
   for (const step of [...manager.stop(at), ...manager.start(at)]) await perform(step)
   return manager.status(at)
 }
@@ -45,7 +45,7 @@ export async function startAnew(manager: Manager, at: At): Promise<Status> {
  * @returns its new status
  * @throws UserError if it does not start
  */
-export async function renew(manager: Manager, at: At, stateDir: string): Promise<Status> {
+export async function restartDaemonOf(manager: Manager, at: At, stateDir: string): Promise<Status> {
   const look = async () => {
     const status = await manager.status(at)
     if (!status.failed) return status

@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { readConfigFile } from '../../config/file.ts'
-import { refuseForeign, strictByEnvironment } from '../../config/ownership-policy.ts'
+import { isStrictByEnvironment, refuseForeign } from '../../config/ownership-policy.ts'
 import { enrolledOwner, serversBeside } from '../../config/server-owner.ts'
 import { CONFIG_KEYS } from '../../config/settings.ts'
 import type { DaemonFlags } from '../../config/sources.ts'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
 import type { Account } from '../../service/plan.ts'
-import { answerTo } from '../../service/run.ts'
+import { queryOrFail } from '../../service/run.ts'
 
 export interface Carried {
   flags: DaemonFlags
@@ -28,7 +28,7 @@ export async function carriedSettings(home: string, account: Account): Promise<C
   )
   if (account.home === home || found || !existsSync(path)) return carried
   const file = await readConfigFile({ path, by: 'The configuration file' }, {}, CONFIG_KEYS)
-  refuseForeign(file?.faults ?? [], strictByEnvironment(process.env))
+  refuseForeign(file?.faults ?? [], isStrictByEnvironment(process.env))
   for (const [name, value] of Object.entries(file?.values ?? {})) {
     // The other user has a different state folder.
     if (name === 'state_dir') continue
@@ -53,7 +53,7 @@ export async function carriedSettings(home: string, account: Account): Promise<C
 export async function checkReadable(account: Account, paths: string[]) {
   if (account.uid === process.getuid?.()) return
   for (const path of paths) {
-    if ((await answerTo(['runuser', '-u', account.name, '--', 'test', '-r', path])).code !== 1) continue
+    if ((await queryOrFail(['runuser', '-u', account.name, '--', 'test', '-r', path])).code !== 1) continue
     throw new UserError('unreadable', `The user ${account.name} cannot read ${path}.`, {
       remedy: `Move it to where that user can read it, outside of ${process.env.HOME ?? 'this home'}, or name another user with --user.`,
       exitCode: EXIT.refused,

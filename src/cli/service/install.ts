@@ -107,7 +107,7 @@ async function carryOut(
   start: boolean,
   warn: (warning: string) => void,
 ) {
-  const [{ perform }, { isOutdated, renew, startAnew }] = await Promise.all([
+  const [{ perform }, { isOutdated, restartDaemonOf, stopAndStart }] = await Promise.all([
     import('../../service/steps.ts'),
     import('./bring-up.ts'),
   ])
@@ -126,5 +126,8 @@ async function carryOut(
   const renews = start && ranOn !== undefined && (changed || (await isOutdated(ranOn)))
   if (!renews) return { done, status }
   done.push(restarted(plan.runs))
-  return { done, status: await (plan.runs === 'hub' ? startAnew(manager, at) : renew(manager, at, ranOn)) }
+  return {
+    done,
+    status: await (plan.runs === 'hub' ? stopAndStart(manager, at) : restartDaemonOf(manager, at, ranOn)),
+  }
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import type { DaemonFlags } from '../../config/sources.ts'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
-import { filesIn, type HandUnit, readText, unitsByHand } from '../../service/handwritten-units.ts'
+import { filesIn, type HandUnit, handwrittenUnits, readText } from '../../service/handwritten-units.ts'
 import { MANAGERS, type ManagerName, type ServicePlan, serviceFiles } from '../../service/plan.ts'
 import { entries } from '../../service/pm2.ts'
 import { isOurs } from '../../service/unit-checks.ts'
@@ -83,7 +83,7 @@ async function byHand({ manager, home, given }: Asked): Promise<ByHand[]> {
       }))
   if (manager === 'launchd') return []
   const scope = manager === 'systemd' ? 'system' : 'user'
-  return unitsByHand(scope).map((unit: HandUnit) => ({
+  return handwrittenUnits(scope).map((unit: HandUnit) => ({
     name: unit.name,
     what: `The unit ${unit.name} (${unit.path})`,
     take: () => takeOverUnit(scope, unit, given),

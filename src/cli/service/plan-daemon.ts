@@ -5,7 +5,7 @@ import { homeOf } from '../../config/home.ts'
 import { limitVariables } from '../../config/hub-limits.ts'
 import { concealKey, keySources, missingKey, readKey } from '../../config/key.ts'
 import { stateDir } from '../../config/paths.ts'
-import { expanded } from '../../config/placeholder.ts'
+import { expand } from '../../config/placeholder.ts'
 import type { DaemonFlags } from '../../config/sources.ts'
 import { proxyVariables } from '../../config/trusted-proxies.ts'
 import { captureInvocation } from '../../daemon/relaunch.ts'
@@ -62,7 +62,7 @@ export interface Planned {
  * refuses what a daemon would refuse.
  * @throws UserError
  */
-export async function makePlan({
+export async function planDaemon({
   manager,
   name,
   user,
@@ -213,7 +213,7 @@ function passedOn(flags: DaemonFlags, env: NodeJS.ProcessEnv): string[] {
     const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
     if (value === undefined || value === false) return []
     if (value === true) return [flag]
-    const text = expanded(value, flag, env)
+    const text = expand(value, flag, env)
     return [flag, name === 'caFile' || name === 'config' ? resolve(text) : text]
   })
 }

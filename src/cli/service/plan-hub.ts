@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { homeOf } from '../../config/home.ts'
 import { hubPort } from '../../config/hub.ts'
 import { limitVariables } from '../../config/hub-limits.ts'
-import { strictByEnvironment } from '../../config/ownership-policy.ts'
+import { isStrictByEnvironment } from '../../config/ownership-policy.ts'
 import { stateDir, statePaths } from '../../config/paths.ts'
 import { isLoopback } from '../../config/server-url.ts'
 import { proxyVariables } from '../../config/trusted-proxies.ts'
@@ -33,7 +33,7 @@ interface HubPlanOptions {
 }
 
 /** Plans the installation of a hub, and refuses what the hub would refuse. @throws UserError */
-export async function makeHubPlan({ manager, name, user, path, flags }: HubPlanOptions): Promise<Planned> {
+export async function planHub({ manager, name, user, path, flags }: HubPlanOptions): Promise<Planned> {
   const system = manager === 'systemd'
   if (user !== undefined && !system)
     throw usage(`--user requires --manager systemd; a service of ${manager} runs as the current user.`)
@@ -91,7 +91,7 @@ export async function makeHubPlan({ manager, name, user, path, flags }: HubPlanO
       environment: {
         ...limitVariables(flags, process.env),
         ...proxyVariables(flags.trustedProxy, process.env),
-        ...(!strictByEnvironment(process.env) && { FOMULAR_STRICT_MODES: 'false' }),
+        ...(!isStrictByEnvironment(process.env) && { FOMULAR_STRICT_MODES: 'false' }),
       },
       stateDir: dir,
       usualStateDir: dir === usual,

@@ -5,8 +5,8 @@ import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
 import type { ManagerName, Runs } from '../../service/plan.ts'
 import type { HubServeOptions } from '../hub/index.ts'
-import { makePlan, type Planned } from './plan-daemon.ts'
-import { makeHubPlan } from './plan-hub.ts'
+import { type Planned, planDaemon } from './plan-daemon.ts'
+import { planHub } from './plan-hub.ts'
 import type { TakenOver } from './take-over.ts'
 
 /** Flags of the installed program. */
@@ -35,12 +35,12 @@ export async function planFor(
   const ofHub = { host, dataDir, tlsCert, tlsKey, insecure, trustedProxy, ...limitFlagsOf(options) }
   if (runs === 'hub') {
     refuse(flags, 'a hub')
-    return makeHubPlan({ ...common, flags: { ...ofHub, port, verbose } })
+    return planHub({ ...common, flags: { ...ofHub, port, verbose } })
   }
   refuse(runs === 'up' ? ofHub : { ...ofHub, port, verbose }, runs === 'up' ? '`up`' : 'the daemon')
   // The service does not inherit the environment, where `up` would find the port.
   const asked = port ?? (runs === 'up' && process.env.FOMULAR_HUB_PORT ? hubPort(process.env) : undefined)
-  return makePlan({
+  return planDaemon({
     ...common,
     runs,
     flags,

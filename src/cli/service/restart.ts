@@ -21,15 +21,17 @@ export function restartCommand(): Command {
 }
 
 async function restart(options: ServiceOptions) {
-  const [{ at, manager }, { perform }, { renew, startAnew }, { serviceText }] = await Promise.all([
-    installedService(options),
-    import('../../service/steps.ts'),
-    import('./bring-up.ts'),
-    import('../render/service.ts'),
-  ])
+  const [{ at, manager }, { perform }, { restartDaemonOf, stopAndStart }, { serviceText }] =
+    await Promise.all([
+      installedService(options),
+      import('../../service/steps.ts'),
+      import('./bring-up.ts'),
+      import('../render/service.ts'),
+    ])
   const before = await manager.status(at)
-  if (before.running && before.runs === 'hub') await startAnew(manager, at)
-  else if (before.running && before.state_dir !== undefined) await renew(manager, at, before.state_dir)
+  if (before.running && before.runs === 'hub') await stopAndStart(manager, at)
+  else if (before.running && before.state_dir !== undefined)
+    await restartDaemonOf(manager, at, before.state_dir)
   else for (const step of manager.start(at)) await perform(step)
   const status = await manager.status(at)
   if (options.json) printJson(status)

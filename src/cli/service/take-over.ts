@@ -9,7 +9,7 @@ import { environmentLine, expandCommand, parseEnvironment } from '../../service/
 import { dropIns, type HandUnit, readText, unitFacts } from '../../service/handwritten-units.ts'
 import { type Account, SUPERVISED, serviceFiles } from '../../service/plan.ts'
 import type { Pm2Entry } from '../../service/pm2-entry.ts'
-import { answerTo } from '../../service/run.ts'
+import { queryOrFail } from '../../service/run.ts'
 import type { Step } from '../../service/steps.ts'
 import type { Scope } from '../../service/systemd.ts'
 import { isOurs } from '../../service/unit-checks.ts'
@@ -202,7 +202,7 @@ const notUnderstood = (what: string, why: string) =>
 /** Reads a file as the service's user: root must not hand over a file that this user may not read. */
 async function readAs(user: string, path: string): Promise<string> {
   const own = process.getuid?.() !== 0
-  const { code, stdout } = await answerTo([
+  const { code, stdout } = await queryOrFail([
     ...(own ? [] : ['runuser', '-u', user, '--']),
     'head',
     '-c',

@@ -9,7 +9,10 @@ import { faultsOf } from '../../platform/ownership.ts'
  * versions accepted them, and Node reads some of the files before this program runs.
  * @param user uid of the daemon; by default this process's uid
  */
-export function faultsAround(env: NodeJS.ProcessEnv, user?: number): { message: string; remedy: string }[] {
+export function environmentFaults(
+  env: NodeJS.ProcessEnv,
+  user?: number,
+): { message: string; remedy: string }[] {
   const leads = (name: string, path = env[name]) => (path ? [[path, `${name} points there`] as const] : [])
   const [claude] = findClaude(env)
   const places = [

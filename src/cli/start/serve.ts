@@ -13,7 +13,7 @@ import { stayInContainer } from '../container/stay.ts'
 import { serveWithoutReader } from '../terminal.ts'
 import { handOver } from './hand-over.ts'
 import { refuseWindows } from './refuse-windows.ts'
-import { checkStateDir, namedStateDir, tellNext, whileOnTrial } from './state-dir.ts'
+import { checkStateDir, namedStateDir, passStateDirOn, whileOnTrial } from './state-dir.ts'
 import { stopTime } from './stop-time.ts'
 
 /** Runs the daemon in this process. @returns its exit code */
@@ -29,7 +29,7 @@ export async function serve(flags: DaemonFlags): Promise<number> {
   )
   const { dir, log: file } = statePaths(config.state_dir)
   const ground = checkStateDir(dir, config.faults, config.strict_modes)
-  tellNext(invocation, flags, config.strict_modes)
+  passStateDirOn(invocation, flags, config.strict_modes)
   await handOver(dir, invocation, config.strict_modes)
   concealKey(config.key)
   ensurePrivateDir(dir)

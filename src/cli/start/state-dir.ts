@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { loadDaemonConfig } from '../../config/daemon-config.ts'
 import { ON_TRIAL } from '../../config/environment.ts'
-import { checkGround, notOurs } from '../../config/ownership-policy.ts'
+import { checkFolder, foreignError } from '../../config/ownership-policy.ts'
 import { stateDir } from '../../config/paths.ts'
 import { loadTrust } from '../../config/single-settings.ts'
 import { type DaemonFlags, namedFile } from '../../config/sources.ts'
@@ -12,7 +12,7 @@ import { faultsOf, type OwnershipFault } from '../../platform/ownership.ts'
 import { environmentFile } from '../../service/environment-file.ts'
 import { noteRefusal } from '../../update/switch/guard.ts'
 import { handoverFaults } from '../../update/switch/handover.ts'
-import { faultsAround } from './environment-faults.ts'
+import { environmentFaults } from './environment-faults.ts'
 
 /** Returns the state folder that a flag or the environment names. @throws UserError */
 export const namedStateDir = ({ stateDir: named }: DaemonFlags) =>
@@ -27,8 +27,8 @@ export function checkStateDir(dir: string, faults: OwnershipFault[], strict: boo
   try {
     const noted = () => handoverFaults(dir)
     const all = [...faults, ...ofVariables()]
-    const ground = checkGround(dir, { faults: all, noted, strict })
-    const around = faultsAround(process.env).map(({ message, remedy }) => `${message}. ${remedy}`)
+    const ground = checkFolder(dir, { faults: all, noted, strict })
+    const around = environmentFaults(process.env).map(({ message, remedy }) => `${message}. ${remedy}`)
     return {
       ...ground,
       warnings: [...ground.warnings, ...noted().map(updatedProgram), ...around],
@@ -39,7 +39,7 @@ export function checkStateDir(dir: string, faults: OwnershipFault[], strict: boo
 }
 
 const updatedProgram = (fault: OwnershipFault) => {
-  const { message, remedy } = notOurs(fault)
+  const { message, remedy } = foreignError(fault)
   return `${message} ${remedy}`
 }
 
@@ -67,7 +67,7 @@ export async function faultsBeside(env: NodeJS.ProcessEnv): Promise<OwnershipFau
  * Passes the configuration file and strict mode to the next version, whose self-check runs without this
  * version's flags.
  */
-export function tellNext({ env }: Invocation, flags: DaemonFlags, strict: boolean) {
+export function passStateDirOn({ env }: Invocation, flags: DaemonFlags, strict: boolean) {
   const file = namedFile(flags, env)
   if (file) env.FOMULAR_CONFIG = resolve(file.path)
   if (!strict) env.FOMULAR_STRICT_MODES = 'false'

@@ -23,7 +23,7 @@ import { isUnderWay } from '../../update/record.ts'
 import { stayInContainer } from '../container/stay.ts'
 import { handOver } from '../start/hand-over.ts'
 import { refuseWindows } from '../start/refuse-windows.ts'
-import { checkStateDir, namedStateDir, tellNext, whileOnTrial } from '../start/state-dir.ts'
+import { checkStateDir, namedStateDir, passStateDirOn, whileOnTrial } from '../start/state-dir.ts'
 import { stopTime } from '../start/stop-time.ts'
 import { note, serveWithoutReader } from '../terminal.ts'
 import { runningHub } from './running-hub.ts'
@@ -51,7 +51,7 @@ export async function up({ port, verbose, flags }: UpOptions): Promise<number> {
   const refused = whileOnTrial(() => paths.dir)
   const { strict, faults } = await loadTrust(flags, process.env).catch(refused)
   const ground = checkStateDir(paths.dir, faults, strict)
-  tellNext(invocation, flags, strict)
+  passStateDirOn(invocation, flags, strict)
   await handOver(paths.dir, invocation, strict)
   const supervised = isSupervisedAlready(process.env)
   // This process restarts the daemon itself, with its hub and in the foreground.

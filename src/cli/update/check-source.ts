@@ -6,7 +6,7 @@ import { UpdateFailure } from '../../update/failure.ts'
 import { registrySet } from '../../update/fetch/npmrc.ts'
 import { plainAddress, type UpdateSource } from '../../update/fetch/source.ts'
 import type { ControlClient } from '../client/control-client.ts'
-import { failed } from './update-failed.ts'
+import { updateFailed } from './update-failed.ts'
 
 /**
  * Refuses an order from a shell with another update source than the daemon's: the daemon updates only from
@@ -44,7 +44,7 @@ function orFailed<T>(look: () => T): T {
   try {
     return look()
   } catch (error) {
-    throw error instanceof UpdateFailure ? failed(error.error) : error
+    throw error instanceof UpdateFailure ? updateFailed(error.error) : error
   }
 }
 

@@ -47,7 +47,7 @@ async function update(version: string, { check, allowDowngrade = false, json, ..
     there ? import('./online.ts') : import('./offline.ts'),
   ])
   if (check) {
-    const found = await steps.look(paths, version)
+    const found = await steps.findVersion(paths, version)
     if (json) return printJson({ ...found, ...facts })
     const { installed, available, newer, bad, warning, instead = 'fomular-daemon update' } = found
     if (warning !== undefined) note(clean(`! ${warning}`))

@@ -11,12 +11,12 @@ import { type Stage, UpdateFailure } from '../../update/failure.ts'
 import { look as lookUp } from '../../update/fetch/available.ts'
 import { updateOffline } from '../../update/offline.ts'
 import { peekRecord } from '../../update/record.ts'
-import { tellNext } from '../start/state-dir.ts'
+import { passStateDirOn } from '../start/state-dir.ts'
 import { stopCode, stopSignal } from '../start/stop-signal.ts'
-import { failed } from './update-failed.ts'
+import { updateFailed } from './update-failed.ts'
 
 /** Looks up the available version without a daemon. @throws UserError */
-export async function look(paths: StatePaths, requested: string) {
+export async function findVersion(paths: StatePaths, requested: string) {
   const policy = await loadUpdateConfig(process.env)
   const signal = stopSignal()
   const { argv, env } = captureInvocation()
@@ -41,7 +41,7 @@ export async function update(
   const { strict } = await loadTrust({}, process.env)
   refuseForeign(faultsOf(dir), strict)
   const started = captureInvocation()
-  tellNext(started, {}, strict)
+  passStateDirOn(started, {}, strict)
   return updateOffline({
     stateDir: dir,
     running: VERSION,
@@ -64,4 +64,4 @@ const interrupted = (signal: AbortSignal, command: string) =>
     exitCode: stopCode(signal),
   })
 
-const asTold = (error: unknown) => (error instanceof UpdateFailure ? failed(error.error) : error)
+const asTold = (error: unknown) => (error instanceof UpdateFailure ? updateFailed(error.error) : error)

@@ -6,7 +6,7 @@ import { holderOf } from '../../service/find-daemons.ts'
 import { peekRecord, resultOf, type UpdateRecord, type UpdateResult } from '../../update/record.ts'
 import { ControlClient, type UpdateCheck } from '../client/control-client.ts'
 import { checkSource } from './check-source.ts'
-import { failed } from './update-failed.ts'
+import { updateFailed } from './update-failed.ts'
 
 const POLL_MS = 100
 /** Maximum absence of the daemon, in ms. A supervisor may wait some seconds before it restarts the daemon. */
@@ -16,7 +16,7 @@ type Order = { version: string; allow_downgrade: boolean }
 type Show = (stage: string, message?: string) => void
 
 /** Asks the daemon for the available version. @throws UserError */
-export async function look(paths: StatePaths, version: string): Promise<UpdateCheck> {
+export async function findVersion(paths: StatePaths, version: string): Promise<UpdateCheck> {
   const daemon = new ControlClient(paths.socket)
   await checkSource(daemon, process.env)
   return daemon.checkUpdate(version)
@@ -37,7 +37,7 @@ export async function update(
     if (record && record.command_id !== id)
       throw new UserError('update_superseded', 'Another update has replaced this one.')
     if (record?.settled) for (const warning of record.warnings ?? []) warn(warning)
-    if (record?.error && record.settled) throw failed(record.error)
+    if (record?.error && record.settled) throw updateFailed(record.error)
     if (record?.outcome === 'succeeded' && record.settled) return resultOf(record)
     if (record) show(record.stage, record.message)
     if (holderOf(paths)) seen = performance.now()

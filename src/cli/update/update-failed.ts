@@ -3,7 +3,7 @@ import { EXIT } from '../../platform/exit-codes.ts'
 import type { CommandError } from '../../protocol/index.ts'
 
 /** Returns the error of a failed update, with the output of npm or the new version. */
-export function failed({ code, message, remedy, output, stage }: CommandError): UserError {
+export function updateFailed({ code, message, remedy, output, stage }: CommandError): UserError {
   const said = output === undefined ? '' : `\n${output.replace(/^/gm, '  | ')}`
   const told = `${message}${stage === undefined || stage === 'resolve' ? '' : ` (at ${stage})`}${said}`
   return new UserError(code, told, {

@@ -1,4 +1,4 @@
-import { bare } from '../../protocol/bare-request.ts'
+import { bareRequest } from '../../protocol/bare-request.ts'
 import {
   type AgentStatus,
   type CommandResult,
@@ -61,7 +61,7 @@ function agent<S extends AgentStatus>(status: S): S {
   if (!isLong(shown, STATUS_CHARS)) return shown
   const less = {
     ...shown,
-    pending: status.pending.map(bare),
+    pending: status.pending.map(bareRequest),
     ...(problems && { problems: problems.slice(0, KEPT) }),
     ...(background_tasks && { background_tasks: background_tasks.slice(0, KEPT) }),
   }
@@ -70,7 +70,7 @@ function agent<S extends AgentStatus>(status: S): S {
 
 /** Shortens a long request. The event has all of it. */
 function request(request: PermissionRequest): PermissionRequest {
-  return isLong(request, REQUEST_CHARS) ? bare(request) : request
+  return isLong(request, REQUEST_CHARS) ? bareRequest(request) : request
 }
 
 function machine<S extends MachineStatus>(status: S): S {

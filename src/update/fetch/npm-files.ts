@@ -1,6 +1,6 @@
 import { lstatSync, statSync } from 'node:fs'
 import { isContainerSecret } from '../../config/key.ts'
-import { notOurs, strictByEnvironment } from '../../config/ownership-policy.ts'
+import { foreignError, isStrictByEnvironment } from '../../config/ownership-policy.ts'
 import { faultsOf, type OwnershipFault } from '../../platform/ownership.ts'
 import { UpdateFailure } from '../failure.ts'
 
@@ -13,7 +13,7 @@ export interface Trusting {
 
 /** Returns what lets others change a file of npm. Node's owner is trusted: Node runs this program, too. */
 function faultsFor(path: string, env: NodeJS.ProcessEnv): OwnershipFault[] {
-  if (!strictByEnvironment(env) || isContainerSecret(path)) return []
+  if (!isStrictByEnvironment(env) || isContainerSecret(path)) return []
   // Node may have been replaced in the meantime.
   const ofNode = statSync(process.execPath, { throwIfNoEntry: false })?.uid
   return faultsOf(path).filter(({ kind, path }) => kind === 'mode' || lstatSync(path).uid !== ofNode)
@@ -41,6 +41,6 @@ export function notBelieved(fault: OwnershipFault): UpdateFailure {
   const sudo = process.env.SUDO_UID === undefined ? '' : 'Call sudo with -H, so that root uses its own. '
   const message = `${fault.message}: it decides where updates come from.`
   return new UpdateFailure('update_refused', 'resolve', message, {
-    remedy: `${sudo}${notOurs(fault).remedy}`,
+    remedy: `${sudo}${foreignError(fault).remedy}`,
   })
 }

@@ -7,7 +7,7 @@ import { sleep } from '../../platform/clock.ts'
 import { systemCode, UserError } from '../../platform/errors.ts'
 import { send } from '../../platform/http.ts'
 import { ProxyError } from '../../platform/proxy-error.ts'
-import { wayTo } from '../../platform/request-route.ts'
+import { requestRoute } from '../../platform/request-route.ts'
 import { pauseMs } from '../../platform/retry-after.ts'
 import { trust } from '../../platform/trust.ts'
 import { boundedJson } from '../../protocol/bounded-json.ts'
@@ -195,7 +195,7 @@ async function get(
     throw new Error(`${JSON.stringify(url.slice(0, SHOWN_CHARS))} is not a web address`)
   check?.(url)
   const { env, named } = registry.proxies
-  const way = await wayTo(target, env, named)
+  const way = await requestRoute(target, env, named)
   // Credentials go to no other host, and never without TLS if the registry has TLS.
   const { host, protocol } = new URL(registry.url)
   const isMeant =

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { STATE_UPGRADES } from '../../config/format.ts'
-import { judge, notOurs, strictByEnvironment } from '../../config/ownership-policy.ts'
+import { foreignError, isStrictByEnvironment, judgeFolder } from '../../config/ownership-policy.ts'
 import { CHUNKS } from '../../platform/chunks.ts'
 import { systemCode } from '../../platform/errors.ts'
 import { readFormat } from '../../platform/format.ts'
@@ -36,9 +36,9 @@ export function selfCheck(stateDir: string, faults: OwnershipFault[]): SelfCheck
   } catch (error) {
     problems.push((error as Error).message)
   }
-  const strict = strictByEnvironment(process.env)
-  for (const fault of judge(stateDir, { faults, strict }).refused) {
-    const { message, remedy } = notOurs(fault)
+  const strict = isStrictByEnvironment(process.env)
+  for (const fault of judgeFolder(stateDir, { faults, strict }).refused) {
+    const { message, remedy } = foreignError(fault)
     problems.push(`${message} ${remedy?.replace(/\.$/, '')}`)
   }
   const files = ['machine.json', 'runtimes.json', 'update.json', 'confirmed.json']

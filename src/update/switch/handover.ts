@@ -1,5 +1,5 @@
 import { existsSync, realpathSync } from 'node:fs'
-import { judge, notOurs, strictByEnvironment } from '../../config/ownership-policy.ts'
+import { foreignError, isStrictByEnvironment, judgeFolder } from '../../config/ownership-policy.ts'
 import { faultsOf, type OwnershipFault } from '../../platform/ownership.ts'
 import { UpdateFailure } from '../failure.ts'
 import { peekRecord } from '../record.ts'
@@ -26,13 +26,13 @@ export function handoverOf(
 
 /** Returns what lets others change a program, without faults that the state folder's record tolerates. */
 const refusedAt = (path: string, stateDir: string, strict: boolean): OwnershipFault[] =>
-  judge(stateDir, { faults: faultsOf(path), strict }).refused
+  judgeFolder(stateDir, { faults: faultsOf(path), strict }).refused
 
 /** Refuses a folder from which this program would not run another version. @throws UpdateFailure */
 export function checkPlace(root: string, stateDir: string, env: NodeJS.ProcessEnv) {
-  const [fault] = refusedAt(root, stateDir, strictByEnvironment(env))
+  const [fault] = refusedAt(root, stateDir, isStrictByEnvironment(env))
   if (!fault) return
-  const { message, remedy } = notOurs(fault)
+  const { message, remedy } = foreignError(fault)
   throw new UpdateFailure('update_refused', 'resolve', message, { ...(remedy !== undefined && { remedy }) })
 }
 

@@ -2,7 +2,7 @@ import { realpathSync, statSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { basename, dirname, join, resolve, sep } from 'node:path'
 import { homeOf } from '../../config/home.ts'
-import { notOurs, strictByEnvironment } from '../../config/ownership-policy.ts'
+import { foreignError, isStrictByEnvironment } from '../../config/ownership-policy.ts'
 import { EXECUTABLE } from '../../platform/executable.ts'
 import { faultsOf } from '../../platform/ownership.ts'
 import { UpdateFailure } from '../failure.ts'
@@ -141,10 +141,10 @@ function userPrefix(program: string, real: string, command: string, env: NodeJS.
       `${homeOf(env)} does not belong to this daemon's user: updates are not installed there.`,
       { remedy: 'Run the daemon as the owner of that folder, or set HOME to a folder that its user owns.' },
     )
-  const foreign = strictByEnvironment(env) ? faultsOf(root).find(({ kind }) => kind === 'owner') : undefined
+  const foreign = isStrictByEnvironment(env) ? faultsOf(root).find(({ kind }) => kind === 'owner') : undefined
   // This program would not run a program from there.
   if (foreign) {
-    const { message, remedy } = notOurs(foreign)
+    const { message, remedy } = foreignError(foreign)
     throw new UpdateFailure('update_refused', 'resolve', message, { ...(remedy !== undefined && { remedy }) })
   }
   return { ...prefix(root, program, env, real), previous_entry: command, previous: real }

@@ -6,7 +6,7 @@ import { examine } from '../../../src/cli/doctor/examine.ts'
 import { connectDaemon } from '../../../src/cli/local/index.ts'
 import { colors } from '../../../src/cli/render/ansi.ts'
 import { findingText } from '../../../src/cli/render/finding.ts'
-import { toldEnvironment } from '../../../src/config/compared-environment.ts'
+import { comparedEnvironment } from '../../../src/config/compared-environment.ts'
 import { statePaths } from '../../../src/config/paths.ts'
 import { listenControl } from '../../../src/daemon/control.ts'
 import { createLogger } from '../../../src/platform/log.ts'
@@ -66,7 +66,7 @@ async function look(
       })),
     },
     agents: [],
-    environment: toldEnvironment({ ...own, ...env }),
+    environment: comparedEnvironment({ ...own, ...env }),
     ...status,
   }
   const route = (name: string, result: object) => async () => {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { toldEnvironment } from '../../../src/config/compared-environment.ts'
+import { comparedEnvironment } from '../../../src/config/compared-environment.ts'
 
 test('no part of a password in an address is reported', () => {
   for (const login of ['name:word', 'name:wo@rd', 'name@example.com:wo@rd@'])
     assert.deepEqual(
-      toldEnvironment({ ANTHROPIC_BASE_URL: `https://${login}@api.example/v1/@here`, PATH: '/a@b:/c' })
+      comparedEnvironment({ ANTHROPIC_BASE_URL: `https://${login}@api.example/v1/@here`, PATH: '/a@b:/c' })
         .variables,
       { PATH: '/a@b:/c', ANTHROPIC_BASE_URL: 'https://api.example/v1/@here' },
     )
@@ -14,7 +14,7 @@ test('no part of a password in an address is reported', () => {
 test('a key in the query of an address is not reported', () => {
   for (const rest of ['?key=word', '/v1?a=b&key=word', '#word'])
     assert.doesNotMatch(
-      JSON.stringify(toldEnvironment({ ANTHROPIC_BASE_URL: `https://api.example${rest}` })),
+      JSON.stringify(comparedEnvironment({ ANTHROPIC_BASE_URL: `https://api.example${rest}` })),
       /word/,
     )
 })

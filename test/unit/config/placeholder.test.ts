@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { expanded, filledIn } from '../../../src/config/placeholder.ts'
+import { expand, fillIn } from '../../../src/config/placeholder.ts'
 import type { UserError } from '../../../src/platform/errors.ts'
 
 const env = {
@@ -11,8 +11,8 @@ const env = {
   HOME: '/home/bob',
   DATA: '/srv/',
 }
-const fill = (text: string) => filledIn(text, '--key', env)
-const expand = (text: string) => expanded(text, '--state-dir', env)
+const fill = (text: string) => fillIn(text, '--key', env)
+const expanded = (text: string) => expand(text, '--state-dir', env)
 
 test('a placeholder in any supervisor’s notation is replaced by the value of its variable', () => {
   for (const text of [
@@ -30,12 +30,12 @@ test('a placeholder in any supervisor’s notation is replaced by the value of i
 })
 
 test('the first part of a path is expanded as in a shell', () => {
-  assert.equal(expand('~/.fomular/key'), '/home/bob/.fomular/key')
-  assert.equal(expand('$HOME/key'), '/home/bob/key')
-  assert.equal(expand(`$\{DATA}/state`), '/srv/state')
-  assert.equal(expand('$HOME'), '/home/bob')
-  assert.throws(() => expand('$NOWHERE/key'), /no variable NOWHERE/)
-  for (const text of ['wss://h/~/x', '~bob/key', 'a/$HOME/b', '~']) assert.equal(expand(text), text)
+  assert.equal(expanded('~/.fomular/key'), '/home/bob/.fomular/key')
+  assert.equal(expanded('$HOME/key'), '/home/bob/key')
+  assert.equal(expanded(`$\{DATA}/state`), '/srv/state')
+  assert.equal(expanded('$HOME'), '/home/bob')
+  assert.throws(() => expanded('$NOWHERE/key'), /no variable NOWHERE/)
+  for (const text of ['wss://h/~/x', '~bob/key', 'a/$HOME/b', '~']) assert.equal(expanded(text), text)
 })
 
 test('text that is not a placeholder stays unchanged, except for quotes around it', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { ask } from '../../../src/platform/program-output.ts'
+import { programOutput } from '../../../src/platform/program-output.ts'
 import { tempDir } from '../../support/temp.ts'
 
 function program(t: TestContext, script: string): string {
@@ -13,11 +13,11 @@ function program(t: TestContext, script: string): string {
 
 test('a program that gets a SIGTERM meant for its whole unit is asked again', async (t) => {
   const path = program(t, 'if mkdir "$0.asked" 2>/dev/null; then kill -TERM $$; fi; echo "$1"')
-  assert.deepEqual(await ask(path, ['yes'], { timeout: 30_000 }), { ok: true, stdout: 'yes\n' })
+  assert.deepEqual(await programOutput(path, ['yes'], { timeout: 30_000 }), { ok: true, stdout: 'yes\n' })
 })
 
 test('a program that is killed repeatedly, fails, hangs or is missing gives no answer', async (t) => {
   for (const script of ['kill -TERM $$', 'exit 1', 'exec sleep 60'])
-    assert.equal((await ask(program(t, script), [], { timeout: 300 })).ok, false, script)
-  assert.equal((await ask('/none', [], { timeout: 300 })).ok, false)
+    assert.equal((await programOutput(program(t, script), [], { timeout: 300 })).ok, false, script)
+  assert.equal((await programOutput('/none', [], { timeout: 300 })).ok, false)
 })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { UserError } from '../../../src/platform/errors.ts'
 import { findAccount } from '../../../src/service/accounts.ts'
-import { answerTo } from '../../../src/service/run.ts'
+import { queryOrFail } from '../../../src/service/run.ts'
 import { type Cleanup, tempDir } from '../../support/temp.ts'
 
 /** Puts the test's own getent first on PATH. */
@@ -22,7 +22,7 @@ function withGetent(t: Cleanup, script: string) {
 test('a program that does not answer is killed, even if a descendant keeps its output open', async () => {
   for (const detached of [false, true]) {
     const argv = ['sh', '-c', 'setsid sleep 3 & sleep 3']
-    await assert.rejects(answerTo(argv, process.env, { detached, timeoutMs: 50 }), (error: UserError) => {
+    await assert.rejects(queryOrFail(argv, process.env, { detached, timeoutMs: 50 }), (error: UserError) => {
       assert.equal(error.code, 'no_answer')
       assert.equal(error.message, 'sh did not answer in time.')
       assert.match(error.remedy!, /try again: sh -c 'setsid sleep 3 & sleep 3'$/)
@@ -32,7 +32,7 @@ test('a program that does not answer is killed, even if a descendant keeps its o
 })
 
 test('a missing program is not reported as a timeout', async () => {
-  assert.equal((await answerTo(['no-such-program-here'])).code, 127)
+  assert.equal((await queryOrFail(['no-such-program-here'])).code, 127)
 })
 
 test('only exit code 2 of getent means that a user does not exist', async (t) => {

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { ON_TRIAL } from '../../../config/environment.ts'
 import { HUB_UPGRADES } from '../../../config/format.ts'
-import { checkGround } from '../../../config/ownership-policy.ts'
+import { checkFolder } from '../../../config/ownership-policy.ts'
 import { UserError } from '../../../platform/errors.ts'
 import { EXIT } from '../../../platform/exit-codes.ts'
 import { clearTemporary, ensurePrivateDir } from '../../../platform/files.ts'
@@ -26,7 +26,7 @@ export interface OpenFolderOptions {
  * @throws UserError
  */
 export async function openFolder({ dir, faults, strict, logger }: OpenFolderOptions): Promise<() => void> {
-  const ground = checkGround(dir, { faults, strict })
+  const ground = checkFolder(dir, { faults, strict })
   ensurePrivateDir(dir)
   // Refuses a folder of a newer version before anything in it, even the lock, is touched.
   readFormat(dir, HUB_UPGRADES)
