@@ -31,7 +31,7 @@ export class Outcome {
     this.settle()
   }
 
-  /** Puts the previous version back, and settles the update. @param tell false if the caller reports it */
+  /** Ends a failed update: `revert`, then `settle`. @param tell false if the caller reports the failure */
   fail(failure: UpdateFailure, { tell = true } = {}) {
     this.revert(failure)
     this.settle({ tell })

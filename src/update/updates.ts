@@ -4,13 +4,14 @@ import type { Refuse } from '../protocol/index.ts'
 import { changeVersion } from './change-version.ts'
 import { asFailure, UpdateFailure } from './failure.ts'
 import { look } from './fetch/available.ts'
+import { checkEnabled } from './fetch/direction.ts'
 import { type Action, nextStep } from './next-step.ts'
 import type { UpdateRequest, UpdatesOptions } from './options.ts'
 import { Outcome } from './outcome.ts'
 import { newRecord, resultOf, type UpdateResult } from './record.ts'
 import { RecordKeeper } from './record-keeper.ts'
 import { isOver, type Phase, type Stimulus, step } from './states.ts'
-import { ended, interrupted } from './switch/guard.ts'
+import { crashed, interrupted } from './switch/guard.ts'
 import { hasStandIn } from './switch/place.ts'
 import { worldOf } from './world.ts'
 
@@ -35,14 +36,14 @@ export class Updates {
     const record = this.#keeper.last
     if (!record) return
     const { stateDir, running, onChange } = this.#options
-    onChange(record)
     const outcome = this.#outcome
+    onChange(record)
     const steps: Record<Action, () => void> = {
       wait: () => {},
       try: () => this.#try(),
       succeed: () => outcome.succeed(),
       fail_interrupted: () => outcome.fail(interrupted(record)),
-      fail_crashed: () => outcome.fail(ended(record)),
+      fail_crashed: () => outcome.fail(crashed(record)),
       go_back: () => this.#goBack(),
       finish_reverting: () => outcome.finishReverting(),
       settle: () => outcome.settle(),
@@ -64,10 +65,7 @@ export class Updates {
     if (again?.outcome === 'succeeded') return resultOf(again)
     if (again?.error) throw UpdateFailure.of(again.error)
     if (again && this.#isBusy && this.#phase !== 'fetching') return undefined
-    if (!policy.enabled && request.origin !== 'local')
-      throw new UpdateFailure('update_refused', 'resolve', 'Updates are disabled on this machine.', {
-        remedy: 'Set enabled under [update] in its configuration file, or run `fomular-daemon update` there.',
-      })
+    checkEnabled(policy, request.origin)
     if (this.#isBusy)
       throw new UpdateFailure('update_running', 'resolve', 'An update is already in progress.', {
         remedy: 'Wait for its result.',
@@ -98,8 +96,8 @@ export class Updates {
   async check(requested: string) {
     const { policy, started, stateDir } = this.#options
     const { argv, env } = started
-    const about = { command: argv[0], requested, policy, stateDir, env, signal: this.#abort.signal }
-    const found = await look(about)
+    const [command] = argv
+    const found = await look({ command, requested, policy, stateDir, env, signal: this.#abort.signal })
     return { ...found, bad: this.#isBad(found.available) }
   }
 
@@ -196,6 +194,5 @@ export class Updates {
 
   #endTimeLimit() {
     if (this.#timeLimit) this.#options.clock.clearTimeout(this.#timeLimit)
-    this.#timeLimit = undefined
   }
 }

@@ -1,4 +1,5 @@
 import compare from 'semver/functions/compare.js'
+import type { UpdateConfig } from '../../config/update-config.ts'
 import { UpdateFailure } from '../failure.ts'
 import type { UpdateRecord } from '../record.ts'
 
@@ -19,6 +20,14 @@ export interface Ground {
   allow_downgrade: boolean
   /** Versions that were confirmed here. */
   confirmed: readonly string[]
+}
+
+/** Refuses updates that the settings disable: all but those of a user of this machine. @throws UpdateFailure */
+export function checkEnabled({ enabled }: Pick<UpdateConfig, 'enabled'>, origin: UpdateRecord['origin']) {
+  if (enabled || origin === 'local') return
+  throw new UpdateFailure('update_refused', 'resolve', 'Updates are disabled on this machine.', {
+    remedy: 'Set enabled under [update] in its configuration file, or run `fomular-daemon update` there.',
+  })
 }
 
 /**

@@ -42,7 +42,7 @@ export async function guard({ stateDir, lockPath, pid, supervised, relaunch }: G
   while (hasStandIn(trial) && running() && !late()) await sleep(POLL_MS)
   if (!hasStandIn(trial)) return
   const hung = running()
-  note(stateDir, record, hung ? hangs(record, trial.confirm_ms) : ended(record))
+  note(stateDir, record, hung ? hangs(record, trial.confirm_ms) : crashed(record))
   putBack(trial)
   // SIGTERM would stop its agents. The kill comes last: a supervisor may then end this process, too.
   if (hung) sendSignal(hung, 'SIGKILL')
@@ -56,7 +56,7 @@ const hangs = ({ to }: UpdateRecord, confirmMs: number) =>
     `Version ${to} hung and was killed ${(confirmMs + GRACE_MS) / 1000} s after its start.`,
   )
 
-export const ended = ({ to }: UpdateRecord) =>
+export const crashed = ({ to }: UpdateRecord) =>
   new UpdateFailure('update_crashed', 'confirm', `Version ${to} ended before the server accepted it.`, {
     remedy: "See daemon.log in the state folder for that version's output.",
   })
