@@ -50,6 +50,35 @@ const arrows: Record<string, Arrows> = {
   'main.ts': { to: ['cli', 'platform'], why: 'hands over to the command line' },
 }
 
+/**
+ * Imports between the wings of the hub: HTTP and machines above the registries, these above the store's
+ * interface. A file that lies in no wing counts by its name.
+ */
+const wings: Record<string, Arrows> = {
+  'http-error.ts': { to: [], why: 'any part may refuse a request' },
+  store: { to: [], why: 'an interface: neither its users nor any kind of store' },
+  'store/files': { to: ['store'], why: 'one kind of store; another one is a folder like this' },
+  gate: { to: ['http-error.ts'], why: 'limits strangers without knowing what they want' },
+  audit: { to: ['http-error.ts', 'store'], why: 'records what it is told, for requests of any kind' },
+  registry: {
+    to: ['http-error.ts', 'store'],
+    why: 'facts about keys, machines, agents, and commands, without connections and requests',
+  },
+  machines: { to: ['registry', 'store', 'gate'], why: 'connections of daemons; HTTP is beside it' },
+  http: {
+    to: ['http-error.ts', 'audit', 'gate', 'machines', 'registry', 'store'],
+    why: 'requests of people and programs: uses every part, but no kind of store',
+  },
+  'assemble.ts': {
+    to: ['audit', 'gate', 'http', 'machines', 'registry', 'store'],
+    why: 'builds the parts for any store',
+  },
+  'hub.ts': {
+    to: ['assemble.ts', 'gate', 'http', 'machines', 'store/files'],
+    why: 'chooses the store: the only import of a kind of store',
+  },
+}
+
 interface Import {
   file: string
   specifier: string
@@ -119,6 +148,38 @@ test('imports between folders follow the architecture', () => {
     wrong.map(({ file, target, kind }) => `${file} → ${target} (${kind}): ${arrows[folderOf(file)]?.why}`),
     [],
   )
+})
+
+/** Returns the wing of a file in the hub: its folder, or its name if it lies in no folder. */
+const wingOf = (file: string) => {
+  const path = file.slice('hub/'.length)
+  return path.includes('/') ? dirname(path) : path
+}
+
+test('imports between the wings of the hub follow the architecture', () => {
+  const inHub = own.filter(({ file, target }) => file.startsWith('hub/') && target.startsWith('hub/'))
+  assert.deepEqual(
+    [...new Set(inHub.map(({ file }) => wingOf(file)))].filter((wing) => !wings[wing]),
+    [],
+  )
+  const wrong = inHub.filter(({ file, target }) => {
+    const [from, to] = [wingOf(file), wingOf(target)]
+    return from !== to && !wings[from]?.to.includes(to)
+  })
+  assert.deepEqual(
+    wrong.map(({ file, target, kind }) => `${file} → ${target} (${kind}): ${wings[wingOf(file)]?.why}`),
+    [],
+  )
+})
+
+test('only the store in files reads and writes the files of the hub', () => {
+  const tools = ['files', 'format', 'lock'].map((name) => `platform/${name}.ts`)
+  const writers = own
+    .filter(({ file, target }) => file.startsWith('hub/') && tools.includes(target))
+    .map(({ file }) => file)
+    .filter((file) => wingOf(file) !== 'store/files')
+  // The address of a running hub, for other programs on its machine.
+  assert.deepEqual(writers, ['hub/hub.ts'])
 })
 
 test('the protocol imports only its schema library', () => {
