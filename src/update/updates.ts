@@ -118,7 +118,7 @@ export class Updates {
   onWelcomed() {
     this.#outcome.remember(this.#options.running, { welcomed: true })
     const { trial } = this.#keeper.last ?? {}
-    const isUndone = trial !== undefined && !hasStandIn(trial)
+    const isUndone = this.#phase === 'on_trial' && trial && !hasStandIn(trial)
     const phase = this.#on(isUndone ? 'guard_gave_up' : 'welcomed')
     if (phase === 'confirmed') this.#outcome.succeed()
     if (phase === 'reverting') this.#goBack()

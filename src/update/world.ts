@@ -11,9 +11,9 @@ export interface World {
   starts: number
 }
 
-/** Looks at the installation and the state folder. */
-export const worldOf = (stateDir: string, running: string, { trial }: UpdateRecord): World => ({
+/** Looks at the installation and the state folder; at neither once the update is settled. */
+export const worldOf = (stateDir: string, running: string, { trial, settled }: UpdateRecord): World => ({
   running,
-  hasStandIn: trial !== undefined && hasStandIn(trial),
-  starts: startsOf(stateDir),
+  hasStandIn: !settled && trial !== undefined && hasStandIn(trial),
+  starts: settled ? 0 : startsOf(stateDir),
 })
