@@ -5,7 +5,8 @@ import { Emitter } from '../platform/emitter.ts'
 import { ensurePrivateDir } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
 import type { CommandOf, Event } from '../protocol/index.ts'
-import { Agent, type AgentContext } from './agent.ts'
+import { Agent } from './agent.ts'
+import type { AgentContext } from './agent-context.ts'
 import { AgentList } from './agent-list.ts'
 import { logOnce } from './attempt.ts'
 import { isCurrent, makeCurrent } from './disk/cursors-current.ts'
@@ -27,7 +28,7 @@ import { Starts } from './starts.ts'
 import { takeOver } from './take-over.ts'
 
 export interface AgentPoolOptions
-  extends Omit<AgentContext, 'onChange' | 'onEvent' | 'onUnreadable' | 'onFailure' | 'toldCounts'> {
+  extends Omit<AgentContext<Agent>, 'onChange' | 'onEvent' | 'onUnreadable' | 'onFailure' | 'toldCounts'> {
   /** Folder of the agents' folders. */
   dir: string
   runtimes: Record<string, RuntimeAdapter>
@@ -86,8 +87,7 @@ export class AgentPool {
     this.#discards = new FolderDeletion(options)
     this.#starts = new Starts({
       ...parts,
-      open: ({ folder, record, run, runtime }) =>
-        this.#open(new Agent(folder, record, run, runtime, this.#context())),
+      open: (records) => this.#open(new Agent(records, this.#context())),
       remove: (agent) => this.remove(agent),
       discard: (path) => this.#discards.discard(path),
     })
@@ -246,7 +246,7 @@ export class AgentPool {
     agent.close()
   }
 
-  #context(): AgentContext {
+  #context(): AgentContext<Agent> {
     const { clock, nextRevision, logger } = this.#options
     return {
       clock,

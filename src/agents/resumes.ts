@@ -13,7 +13,7 @@ import { nextRun } from './process/next-run.ts'
 import { nextSession } from './process/sessions.ts'
 import type { SessionGuard } from './session-guard.ts'
 
-type Session = NonNullable<RunRecord['session']>
+type Session = RunRecord['session']
 
 export interface ResumesOptions {
   agents: Iterable<Agent>
@@ -61,11 +61,11 @@ export class Resumes {
       throw new CommandFailure('agent_running', `${agent.id} is running; send it a prompt instead.`)
     const session = nextSession(agent, sessionId)
     // The agent's own processes do not count, since they are ended before the resume.
-    if (session.mode === 'resume') sessions.check(session.id, agent)
+    if (session?.mode === 'resume') sessions.check(session.id, agent)
     endings.cancelRestart(agent)
     agent.returning = true
     const done = sessions
-      .during(agent, session.id, () => this.#start(agent, commandId, session))
+      .during(agent, session?.id, () => this.#start(agent, commandId, session))
       .finally(() => {
         this.#underWay.delete(agent)
         agent.returning = false
@@ -85,7 +85,7 @@ export class Resumes {
     checkAgentLimit(agents, maxAgents)
     // End the last run's leftovers first, or they would run alongside the new run.
     await (endings.swept(agent) ?? sweepProcesses(agent))
-    if (session.mode === 'resume') sessions.checkElsewhere(agent.runtime, session.id, spec)
+    if (session?.mode === 'resume') sessions.checkElsewhere(agent.runtime, session.id, spec)
     agent.inbox.requeue()
     const next = nextRun(agent, {
       commandId,

@@ -19,9 +19,9 @@ export class SessionGuard {
     this.#options = options
   }
 
-  /** Reserves a session for an agent while `work` runs. */
-  async during<T>(agent: Agent, sessionId: string, work: () => Promise<T>): Promise<T> {
-    this.#resuming.set(agent, { sessionId })
+  /** Reserves a session, if it has an id, for an agent while `work` runs. */
+  async during<T>(agent: Agent, sessionId: string | undefined, work: () => Promise<T>): Promise<T> {
+    if (sessionId !== undefined) this.#resuming.set(agent, { sessionId })
     try {
       return await work()
     } finally {

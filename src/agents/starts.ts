@@ -3,23 +3,16 @@ import { type Clock, isoTime } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { CommandOf } from '../protocol/index.ts'
 import type { Agent } from './agent.ts'
+import type { AgentRecords } from './agent-context.ts'
 import type { AgentList } from './agent-list.ts'
 import { checkAgentLimit, checkCwd, checkKept, runtimeOf } from './checks.ts'
 import { CommandFailure } from './command-failure.ts'
-import { type AgentFolder, makeFolder } from './disk/folder.ts'
-import type { RunRecord, SpecRecord } from './disk/records.ts'
+import { makeFolder } from './disk/folder.ts'
+import type { SpecRecord } from './disk/records.ts'
 import type { LaunchQueue } from './process/launch-queue.ts'
 import { firstRun } from './process/next-run.ts'
 import type { RuntimeAdapter } from './runtimes/runtime.ts'
 import type { SessionGuard } from './session-guard.ts'
-
-/** The files of a new agent. */
-interface Created {
-  folder: AgentFolder
-  record: SpecRecord
-  run: RunRecord
-  runtime: RuntimeAdapter
-}
 
 export interface StartsOptions {
   /** Folder of the agents' folders. */
@@ -34,7 +27,7 @@ export interface StartsOptions {
   sessions: SessionGuard
   launches: LaunchQueue
   /** Puts a new agent into the list. */
-  open(created: Created): Agent
+  open(records: AgentRecords): Agent
   remove(agent: Agent): Promise<void>
   /** Deletes an agent's folder. */
   discard(dir: string): Promise<void>
@@ -88,7 +81,7 @@ export class Starts {
     const { dir, clock, launches, open, discard } = this.#options
     const created_at = isoTime(clock.now())
     const record: SpecRecord = { version: 1, agent_id, command_id, created_at, spec }
-    const run = firstRun(record, program)
+    const run = firstRun(record, program, runtime)
     const folder = makeFolder(dir, record, run, (made) => void discard(made))
     try {
       await launches.add(open({ folder, record, run, runtime }))

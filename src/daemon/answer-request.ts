@@ -1,7 +1,7 @@
 import type { Agent } from '../agents/agent.ts'
 import { CommandFailure } from '../agents/command-failure.ts'
 import { uuidFrom } from '../agents/events/ids.ts'
-import type { PermissionAnswer } from '../agents/runtimes/runtime.ts'
+import type { PermissionAnswer } from '../agents/runtimes/conversation.ts'
 import { type CommandOf, type PermissionRequest, unanswerable } from '../protocol/index.ts'
 import { checkRunning } from './check-running.ts'
 
@@ -22,7 +22,10 @@ export function answerRequest(
   const request = requestFor(agent, command)
   // An agent that is being stopped would receive it after the end of its session.
   checkRunning(agent)
-  agent.answer(request, agent.runtime.answerPermission(id, request, read(request)))
+  agent.answer(
+    request,
+    agent.runtime.answerPermission(id, request, read(request), agent.snapshot.conversation),
+  )
 }
 
 function requestFor(agent: Agent, command: Answer): PermissionRequest {

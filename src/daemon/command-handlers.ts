@@ -2,7 +2,7 @@ import type { Agent } from '../agents/agent.ts'
 import type { AgentPool } from '../agents/agent-pool.ts'
 import { CommandFailure } from '../agents/command-failure.ts'
 import { uuidFrom } from '../agents/events/ids.ts'
-import type { Input } from '../agents/runtimes/runtime.ts'
+import type { Input } from '../agents/runtimes/conversation.ts'
 import type { Command, CommandErrorCode, CommandOf, CommandType, ResultOf } from '../protocol/index.ts'
 import { UpdateFailure } from '../update/failure.ts'
 import type { UpdateRequest } from '../update/options.ts'
@@ -51,7 +51,7 @@ const handlers: { [T in CommandType]: Handler<T> } = {
     const prompt_id = uuidFrom('prompt', agent_id, command_id)
     if (!agent.inbox.hasAccepted(prompt_id)) {
       if (!agent.returning) checkRunning(agent)
-      agent.inbox.put(agent.runtime.prompt(prompt_id, content))
+      agent.inbox.put(agent.runtime.prompt(prompt_id, content, agent.snapshot.conversation))
       agent.touch()
     }
     return done({ prompt_id })
@@ -60,12 +60,13 @@ const handlers: { [T in CommandType]: Handler<T> } = {
   async 'agent:interrupt'({ agents }, { agent_id, command_id, cancel_queued }) {
     const agent = agents.get(agent_id)
     const id = uuidFrom('interrupt', agent_id, command_id)
+    const { conversation } = agent.snapshot
     // For a repeated command, the agent's state at the first one is unknown.
     const idle =
       !agent.inbox.hasAccepted(id) && agent.snapshot.state === 'idle' && agent.inbox.unsettledCount === 0
     return {
-      confirmed: ask(agent, agent.runtime.interrupt(id, { cancelQueued: cancel_queued })).then(() =>
-        idle ? { idle } : {},
+      confirmed: ask(agent, agent.runtime.interrupt(id, { cancelQueued: cancel_queued }, conversation)).then(
+        () => (idle ? { idle } : {}),
       ),
     }
   },
@@ -87,12 +88,22 @@ const handlers: { [T in CommandType]: Handler<T> } = {
       throw new CommandFailure('invalid_command', 'There is nothing to change.', {
         remedy: 'Name a model, a permission_mode, or both.',
       })
+    const { conversation } = agent.snapshot
     const asked: Promise<void>[] = []
     if (model !== undefined)
-      asked.push(ask(agent, agent.runtime.setModel(uuidFrom('model', agent_id, command_id), model)))
+      asked.push(
+        ask(agent, agent.runtime.setModel(uuidFrom('model', agent_id, command_id), model, conversation)),
+      )
     if (permission_mode !== undefined)
       asked.push(
-        ask(agent, agent.runtime.setPermissionMode(uuidFrom('mode', agent_id, command_id), permission_mode)),
+        ask(
+          agent,
+          agent.runtime.setPermissionMode(
+            uuidFrom('mode', agent_id, command_id),
+            permission_mode,
+            conversation,
+          ),
+        ),
       )
     return {
       confirmed: Promise.all(asked).then(() => {
@@ -115,7 +126,8 @@ const handlers: { [T in CommandType]: Handler<T> } = {
     const agent = agents.get(agent_id)
     await agents.resume(agent, command_id, session_id)
     const prompt_id = uuidFrom('prompt', agent_id, command_id)
-    if (prompt !== undefined) agent.inbox.put(agent.runtime.prompt(prompt_id, prompt))
+    if (prompt !== undefined)
+      agent.inbox.put(agent.runtime.prompt(prompt_id, prompt, agent.snapshot.conversation))
     const { run } = agent.run
     return {
       confirmed: started(agents, agent).then(() => ({ run, ...(prompt !== undefined && { prompt_id }) })),

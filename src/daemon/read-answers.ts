@@ -1,5 +1,5 @@
 import { CommandFailure } from '../agents/command-failure.ts'
-import type { PermissionAnswer, RuntimeAdapter } from '../agents/runtimes/runtime.ts'
+import type { Conversation, PermissionAnswer } from '../agents/runtimes/conversation.ts'
 import {
   type CommandOf,
   FormFault,
@@ -13,7 +13,7 @@ import {
  * @throws CommandFailure if the request is not for permission, or does not offer what the decision remembers
  */
 export function decisionOn(
-  { offered }: Pick<RuntimeAdapter, 'offered'>,
+  { offered }: Pick<Conversation, 'offered'>,
   request: PermissionRequest,
   { decision, input, message, interrupt, remember }: CommandOf<'agent:permission'>,
 ): PermissionAnswer {

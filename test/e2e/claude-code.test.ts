@@ -5,8 +5,11 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
+import { decode } from '../../src/agents/runtimes/claude/decode.ts'
 import { claude } from '../../src/agents/runtimes/claude/index.ts'
-import type { EventBody, Input, LaunchSession } from '../../src/agents/runtimes/runtime.ts'
+import { initialize } from '../../src/agents/runtimes/claude/input.ts'
+import type { EventBody, Input } from '../../src/agents/runtimes/conversation.ts'
+import type { LaunchSession } from '../../src/agents/runtimes/program.ts'
 import { AgentSpec } from '../../src/protocol/index.ts'
 import { claudeEnvironment, claudeProgram } from '../support/claude.ts'
 import { type MessagesApi, startMessagesApi } from '../support/messages-api.ts'
@@ -43,7 +46,7 @@ async function bench(t: TestContext) {
     })
     const events: EventBody[] = []
     let stderr = ''
-    createInterface({ input: child.stdout }).on('line', (line) => events.push(...claude.decode(line)))
+    createInterface({ input: child.stdout }).on('line', (line) => events.push(...decode(line)))
     child.stderr.on('data', (data) => {
       stderr += data
     })
@@ -92,7 +95,7 @@ test('a prompt is queued, started, and completed once, however often it is sent'
   const prompt = claude.prompt(id, mock([{ text: 'once' }]))
   const agent = start(session)
   // Before the agent reports that it is ready.
-  agent.send(claude.initialize('ready'))
+  agent.send(initialize('ready'))
   agent.send(prompt)
   agent.send(prompt)
   await reached(agent, id, 'completed')
@@ -104,7 +107,7 @@ test('a prompt is queued, started, and completed once, however often it is sent'
   await agent.kill('SIGKILL')
 
   const again = start(resumed(session))
-  again.send(claude.initialize('ready'))
+  again.send(initialize('ready'))
   again.send(prompt)
   await reached(again, id, 'completed')
   again.send(claude.endSession('end'))
@@ -126,7 +129,7 @@ test('a prompt that was only queued when the agent was killed is lost, and runs 
   await agent.kill('SIGKILL')
 
   const again = start(resumed(session))
-  again.send(claude.initialize('ready'))
+  again.send(initialize('ready'))
   again.send(claude.prompt(second, mock([{ text: 'the second' }])))
   await reached(again, second, 'completed')
   assert.deepEqual(states(again, second), ['queued', 'started', 'completed'])
@@ -176,7 +179,7 @@ test('the record of open sessions follows an agent through /clear and into a for
   const agent = start(session)
   const open = ({ pid }: Claude) => claude.openSessions({ HOME: dir }, [pid]).get(pid)?.sessionId
   const last = ({ events }: Claude) => events.findLast((event) => event.kind === 'session')?.session_id
-  agent.send(claude.initialize('ready'))
+  agent.send(initialize('ready'))
   for (const text of [mock([{ text: 'hello' }]), '/clear']) {
     const id = randomUUID()
     agent.send(claude.prompt(id, text))

@@ -3,10 +3,10 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { Journal } from '../../src/agents/disk/journal.ts'
-import { eventsOf } from '../../src/agents/events/complete-events.ts'
 import { decodeLine } from '../../src/agents/events/decode.ts'
 import { lastObject } from '../../src/agents/events/last-object.ts'
 import { decode } from '../../src/agents/runtimes/claude/decode.ts'
+import { eventsOf } from '../support/journal.ts'
 import { tempDir } from '../support/temp.ts'
 
 /** Pieces of a torn line: each looks like the start of an object. */
@@ -62,7 +62,7 @@ function passes(t: TestContext, lines: object[]): number {
   })
   const journal = new Journal(path)
   journal.lines(0, text.length, (line) => {
-    assert.ok(eventsOf(line, path, decode).length > 0)
+    assert.ok(eventsOf(line, path).length > 0)
     return undefined
   })
   journal.close()

@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Line } from '../../src/agents/disk/journal.ts'
 import { decodeLine } from '../../src/agents/events/decode.ts'
+import { hear } from '../../src/agents/events/hear.ts'
+import { decode } from '../../src/agents/runtimes/claude/decode.ts'
 import { claude } from '../../src/agents/runtimes/claude/index.ts'
-import type { Event } from '../../src/protocol/index.ts'
+import { AgentSpec, type Event } from '../../src/protocol/index.ts'
 
 /** Returns the events of an agent from its journal, bypassing the parts that bring them to a server. */
 export function journalEvents(stateDir: string, agentId: string): Event[] {
@@ -11,11 +14,19 @@ export function journalEvents(stateDir: string, agentId: string): Event[] {
   for (let start = 0; start < bytes.length; ) {
     const newline = bytes.indexOf(10, start)
     if (newline === -1) break
-    events.push(...decodeLine(bytes.subarray(start, newline), start, claude.decode))
+    events.push(...decodeLine(bytes.subarray(start, newline), start, decode))
     start = newline + 1
   }
   return events
 }
+
+/** Returns the events of one line of the journal at `path`, which may depend on earlier lines. */
+export const eventsOf = (line: Line, path: string): Event[] =>
+  hear(line, undefined, {
+    path,
+    conversation: claude,
+    run: { spec: AgentSpec.parse({ cwd: '/' }), initialize_id: 'i' },
+  }).events
 
 /** Merges consecutive deltas: a lagging link may have sent them merged. */
 export function merged(events: Event[]): Event[] {

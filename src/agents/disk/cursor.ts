@@ -1,4 +1,6 @@
 import { writeAtomic } from '../../platform/files.ts'
+import type { Conversation } from '../runtimes/conversation.ts'
+import { noteDue } from '../state/due-inputs.ts'
 import { boundPending } from '../state/pending.ts'
 import { boundReplies } from '../state/replies.ts'
 import type { Journal } from './journal.ts'
@@ -21,12 +23,28 @@ export function readCursor(path: string, journal: Journal): CursorRecord | undef
 export function writeCursor(
   path: string,
   snapshot: Snapshot,
-  {
+  { acked, begin, apart, checkpoints }: Omit<CursorRecord, 'version' | 'snapshot'>,
+): void {
+  const unknown_requests = snapshot.due?.flatMap(({ request_id }) => request_id ?? [])
+  const record: CursorRecord = {
+    version: 1,
     acked,
     begin,
-    contact: { apart },
-  }: Pick<CursorRecord, 'acked' | 'begin'> & { contact: Pick<CursorRecord, 'apart'> },
-): void {
-  const record: CursorRecord = { version: 1, acked, begin, snapshot, ...(apart && { apart }) }
+    snapshot: { ...snapshot, ...(unknown_requests?.length && { unknown_requests }) },
+    ...(checkpoints && { checkpoints }),
+    ...(apart && { apart }),
+  }
   writeAtomic(path, JSON.stringify(record))
+}
+
+/** Completes the snapshot with the refusals that were due when an earlier version wrote it. */
+export function dueOfEarlierVersion(
+  snapshot: Snapshot,
+  { id, runtime }: { id: string; runtime: Pick<Conversation, 'refuse'> },
+) {
+  const { due, unknown_requests = [] } = snapshot
+  snapshot.unknown_requests = undefined
+  const { refuse } = runtime
+  if (due || !refuse) return
+  noteDue(snapshot, unknown_requests.map(refuse), { agentId: id, offset: snapshot.offset })
 }

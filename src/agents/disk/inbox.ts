@@ -14,7 +14,7 @@ import { join } from 'node:path'
 import { systemCode } from '../../platform/errors.ts'
 import { createPlain, openOwnPlain } from '../../platform/plain-files.ts'
 import type { Event } from '../../protocol/index.ts'
-import type { Input } from '../runtimes/runtime.ts'
+import type { Input } from '../runtimes/conversation.ts'
 import type { AgentFolder } from './folder.ts'
 
 interface Entry {

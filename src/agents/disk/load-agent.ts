@@ -1,6 +1,7 @@
 import { clearTemporary, setAside } from '../../platform/files.ts'
 import { ownUid } from '../../platform/process-list.ts'
-import { Agent, type AgentContext } from '../agent.ts'
+import { Agent } from '../agent.ts'
+import type { AgentContext } from '../agent-context.ts'
 import { runtimeOf } from '../checks.ts'
 import { readSigns } from '../process/marks.ts'
 import { endStrays } from '../process/strays.ts'
@@ -11,7 +12,7 @@ import { RunRecord, SpecRecord } from './records.ts'
 
 export interface LoadOptions {
   runtimes: Record<string, RuntimeAdapter>
-  context: AgentContext
+  context: AgentContext<Agent>
   /** Called when an unreadable folder was set aside. */
   onDamaged(path: string): void
 }
@@ -29,7 +30,7 @@ export function loadAgent(dir: string, { runtimes, context, onDamaged }: LoadOpt
     return undefined
   }
   const runtime = runtimeOf(runtimes, record.value.spec.runtime)
-  const agent = new Agent(folder, record.value, run.value, runtime, context)
+  const agent = new Agent({ folder, record: record.value, run: run.value, runtime }, context)
   // Not earlier: the inbox first completes what a killed daemon left unfinished.
   clearTemporary(dir)
   return agent

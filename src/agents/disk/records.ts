@@ -95,9 +95,22 @@ export const Snapshot = z.object({
   asked: z.optional(z.array(z.object({ request_id: z.string(), digest: z.optional(z.string()) }))),
   /** Set if two requests of this run have had the same id. */
   ids_reused: z.optional(z.literal(true)),
-  /** Ids of the present process's unknown requests that are not refused yet. */
+  /** Inputs for the present process that follow from its lines, and are not sent yet. */
+  due: z.optional(
+    z.array(
+      z.object({
+        id: z.string(),
+        kind: z.enum(['prompt', 'control']),
+        line: z.string(),
+        request_id: z.optional(z.string()),
+      }),
+    ),
+  ),
+  /** Ids of unknown requests that are not refused yet, for earlier versions: the requests of `due`. */
   unknown_requests: z.optional(z.array(z.string())),
-  /** Number of refused requests of a run. */
+  /** State of the run's conversation, if it has one. */
+  conversation: z.optional(z.unknown()),
+  /** Number of inputs that followed from the lines of a run. */
   refused: z.optional(z.object({ run: z.int(), count: z.int() })),
   /** Running sub-agents. */
   subagents: z.optional(z.array(z.object({ id: z.string(), description: z.string() }))),
@@ -129,6 +142,10 @@ export const Snapshot = z.object({
 })
 export type Snapshot = z.infer<typeof Snapshot>
 
+/** State of a conversation before the line at `at`. */
+export const Checkpoint = z.object({ at: Offset, state: z.unknown() })
+export type Checkpoint = z.infer<typeof Checkpoint>
+
 /** `cursor.json`: journal position of the server, and the journal's snapshot. */
 export const CursorRecord = z.object({
   version: z.literal(1),
@@ -136,6 +153,8 @@ export const CursorRecord = z.object({
   /** Offset of the first journal byte still on disk. */
   begin: Offset,
   snapshot: Snapshot,
+  /** States of the conversation from which its lines can be read again. Absent if it has none. */
+  checkpoints: z.optional(z.array(Checkpoint)),
   /** Numbers of journal bytes that the last server had, and that it was sent. Absent while there is a server. */
   apart: z.optional(
     z.object({

@@ -2,8 +2,8 @@ import { closeSync, constants, readSync } from 'node:fs'
 import { openPlain } from '../../platform/plain-files.ts'
 import type { Event } from '../../protocol/index.ts'
 import type { Line } from '../disk/journal.ts'
-import type { RuntimeAdapter } from '../runtimes/runtime.ts'
-import { decodeLine, isOfLauncher, tooLong } from './decode.ts'
+import type { EventBody } from '../runtimes/conversation.ts'
+import { decodeLine, isOfLauncher } from './decode.ts'
 import { mayJoin, withoutEarlier } from './joined-prompts.ts'
 import { isOfSubagent, withParent } from './subagent-parent.ts'
 
@@ -11,10 +11,13 @@ import { isOfSubagent, withParent } from './subagent-parent.ts'
 const LOOK_BACK_BYTES = 4 * 1024 * 1024
 const NEWLINE = 10
 
-/** Decodes one line of the journal at `path`, and completes its events with facts from earlier lines. */
-export function eventsOf(line: Line, path: string, decode: RuntimeAdapter['decode']): Event[] {
-  if (line.tooLong) return tooLong(line.start, line.end - 1 - line.start, line.bytes)
-  const events = decodeLine(line.bytes, line.start, decode)
+/** Completes the events of one line of the journal at `path` with facts from earlier lines. */
+export function completed(
+  events: Event[],
+  line: Pick<Line, 'start'>,
+  path: string,
+  decode: (line: string) => EventBody[],
+): Event[] {
   const complete = (event: Event) =>
     mayJoin(event)
       ? withoutEarlier(event, before())

@@ -4,7 +4,7 @@ import { closedOptional } from '../../protocol/closed.ts'
 import { Event, JournalName, Limits, Offset } from '../../protocol/index.ts'
 import { isDeeper } from '../../protocol/nesting.ts'
 import { check } from '../../protocol/schema-check.ts'
-import type { EventBody } from '../runtimes/runtime.ts'
+import type { EventBody, Heard, Reply } from '../runtimes/conversation.ts'
 import { digestOf } from './ids.ts'
 import { lastObject } from './last-object.ts'
 
@@ -106,24 +106,36 @@ export const tooLong = (offset: number, bytes: number, head: Buffer): Event[] =>
   } as Event,
 ]
 
+/** Meaning of one line of the journal. */
+export interface HeardLine {
+  events: Event[]
+  inputs: Reply[]
+  /** State of the conversation after the line. */
+  state: unknown
+}
+
 /**
- * Decodes a line of a journal, without its newline, into events. Pure: the same bytes at the same offset give the same
- * events, so that resending part of a journal is harmless.
+ * Reads a line of a journal, without its newline, in the conversation's state before it. Pure: the same bytes at the
+ * same offset after the same lines give the same events, so that resending part of a journal is harmless.
  */
-export function decodeLine(line: Buffer, offset: number, runtime: (line: string) => EventBody[]): Event[] {
-  if (line.length === 0) return []
+export function hearLine(
+  line: Buffer,
+  offset: number,
+  state: unknown,
+  runtime: (line: string) => Heard,
+): HeardLine {
+  if (line.length === 0) return { events: [], inputs: [], state }
   const text = line.toString('utf8')
-  let bodies: EventBody[]
   const ours = text.startsWith(LAUNCHER_PREFIX)
     ? launcherEvent(text)
     : text.startsWith(SET_BACK_PREFIX)
       ? setBackEvent(text)
       : undefined
-  if (ours) bodies = [ours]
-  else bodies = saidIn(text, runtime)
-  if (bodies[0]?.kind === 'unreadable') bodies = behindTear(text, runtime) ?? bodies
-  const reason = unfit(bodies, line.length)
-  if (reason) bodies = [unreadable(reason, line.length, line)]
+  const heard = ours ? ownLine(ours, state) : saidIn(text, state, runtime)
+  const { events: said, inputs = [], state: after } = heard
+  const reason = unfit(said, line.length)
+  const bodies = reason ? [unreadable(reason, line.length, line)] : said
+  const kinds = said.map(({ kind }) => kind)
   const events = bodies.map((body, index) => {
     // A process killed while writing leaves an incomplete object; the next run's launcher has ended the line.
     if (body.kind === 'unreadable' && text.startsWith('{') && !text.endsWith('}')) body.reason = 'torn'
@@ -134,8 +146,22 @@ export function decodeLine(line: Buffer, offset: number, runtime: (line: string)
     if (event.kind === 'permission_request') event.digest = digestOf(line)
     return sendable(event, line)
   })
-  return grown(events, line.length) ? tooLong(offset, line.length, line) : events
+  if (grown(events, line.length))
+    return { events: tooLong(offset, line.length, line), inputs: [], state: after }
+  // A line that cannot be passed on gets no answer.
+  const isWhole = events.length === kinds.length && events.every(({ kind }, index) => kind === kinds[index])
+  return { events, inputs: isWhole ? inputs : [], state: after }
 }
+
+/** Decodes a line of a journal, without its newline, of a conversation without a state. */
+export const decodeLine = (line: Buffer, offset: number, decode: (line: string) => EventBody[]): Event[] =>
+  hearLine(line, offset, undefined, (text) => ({ events: decode(text) })).events
+
+/** Each run of the agent is a separate conversation. */
+const ownLine = (event: EventBody, state: unknown): Heard => ({
+  events: [event],
+  state: event.kind === 'process_started' ? undefined : state,
+})
 
 /** Replaces an event that no server would accept, such as one with an id of a megabyte: it would be resent forever. */
 function sendable(event: Event, line: Buffer): Event {
@@ -145,14 +171,19 @@ function sendable(event: Event, line: Buffer): Event {
   return { ...unreadable('too_long', line.length, line), offset, index } as Event
 }
 
-/** Decodes a line with the runtime's decoder. If that throws, the line counts as unreadable. */
-function saidIn(text: string, runtime: (line: string) => EventBody[]): EventBody[] {
+/** Reads a line of the agent, or, if it is unreadable, the intact object at its end. */
+function saidIn(text: string, state: unknown, runtime: (line: string) => Heard): Heard {
+  const heard = heardIn(text, state, runtime)
+  return heard.events[0]?.kind === 'unreadable' ? (behindTear(text, state, runtime) ?? heard) : heard
+}
+
+/** Reads a line with the runtime. If that throws, the line counts as unreadable. */
+function heardIn(text: string, state: unknown, runtime: (line: string) => Heard): Heard {
   try {
     return runtime(text)
   } catch {
-    return [
-      unreadable('not_json', Buffer.byteLength(text), Buffer.from(text.slice(0, UNREADABLE_HEAD_BYTES))),
-    ]
+    const head = Buffer.from(text.slice(0, UNREADABLE_HEAD_BYTES))
+    return { events: [unreadable('not_json', Buffer.byteLength(text), head)], state }
   }
 }
 
@@ -161,14 +192,15 @@ function saidIn(text: string, runtime: (line: string) => EventBody[]): EventBody
  * it without a newline. A wrapper may also print text without a newline before the first line.
  * @returns undefined if the line is intact, or has no intact message at its end
  */
-function behindTear(text: string, runtime: (line: string) => EventBody[]): EventBody[] | undefined {
+function behindTear(text: string, state: unknown, runtime: (line: string) => Heard): Heard | undefined {
   const at = lastObject(text)
   if (at === undefined || at === 0) return undefined
-  const bodies = saidIn(text.slice(at), runtime)
+  const heard = heardIn(text.slice(at), state, runtime)
   // The object may be only a nested part of the torn line.
-  if (bodies.every(({ kind }) => kind === 'unknown' || kind === 'unreadable')) return undefined
+  if (heard.events.every(({ kind }) => kind === 'unknown' || kind === 'unreadable')) return undefined
   const torn = Buffer.from(text.slice(0, at))
-  return [unreadable(text.startsWith('{') ? 'torn' : 'not_json', torn.length, torn), ...bodies]
+  const first = unreadable(text.startsWith('{') ? 'torn' : 'not_json', torn.length, torn)
+  return { ...heard, events: [first, ...heard.events] }
 }
 
 /** @returns undefined if the text is not valid JSON */

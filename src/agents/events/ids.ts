@@ -25,7 +25,15 @@ export const answeredId = (
 ) => uuidFrom('answered', agentId, request_id, ...(digest === undefined ? [] : [digest]))
 
 /**
- * Returns the id of an unknown request's refusal. It contains the run, since another run may reuse the request's id.
+ * Returns the id of an input that follows from a line of the journal: reading the line again gives the same id, so that
+ * the input is sent once.
+ */
+export const repliedId = (agentId: string, run: number, offset: number, index: number) =>
+  uuidFrom('replied', agentId, run, offset, index)
+
+/**
+ * Returns the id of the answer that follows from a request alone, such as a refusal. It contains the run, since another
+ * run may reuse the request's id.
  */
 export const refusedId = (agentId: string, run: number, requestId: string) =>
   uuidFrom('refused', agentId, run, requestId)

@@ -7,7 +7,7 @@ import { readRecord } from '../disk/read-record.ts'
 import { ExitRecord } from '../disk/records.ts'
 import { launcherLine } from '../events/decode.ts'
 import { uuidFrom } from '../events/ids.ts'
-import type { Input } from '../runtimes/runtime.ts'
+import type { Input } from '../runtimes/conversation.ts'
 import { endDetached } from './detached.ts'
 import { isForeign } from './foreign-run.ts'
 import { releaseProgram } from './kept-program.ts'
@@ -136,10 +136,10 @@ export async function stop(
 
   if (busy && cause === 'stopped') {
     const id = uuidFrom('stop-interrupt', commandId, run.run)
-    if (tell(runtime.interrupt(id, { cancelQueued: true })))
+    if (tell(runtime.interrupt(id, { cancelQueued: true }, agent.snapshot.conversation)))
       await wait(graceMs, () => over() || agent.reply(id) !== undefined)
   }
-  const end = () => runtime.endSession(uuidFrom('stop-end', commandId, run.run))
+  const end = () => runtime.endSession(uuidFrom('stop-end', commandId, run.run), agent.snapshot.conversation)
   if (cause === 'stopped' && !over() && tell(end())) await wait(graceMs)
   for (const name of ['SIGTERM', 'SIGKILL'] as const) {
     let sent = false

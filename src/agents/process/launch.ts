@@ -8,6 +8,7 @@ import { openOwnPlain } from '../../platform/plain-files.ts'
 import { bootId } from '../../platform/process-identity.ts'
 import type { Agent } from '../agent.ts'
 import { uuidFrom } from '../events/ids.ts'
+import { runOf } from '../run-of.ts'
 import { keepProgram } from './kept-program.ts'
 import { launchScript } from './launch-script.ts'
 import { AGENT_FOLDER, newMark, RUN_MARK } from './marks.ts'
@@ -77,10 +78,10 @@ export async function launch(agent: Agent, { environment, umask, shelter }: Laun
     bootId(),
     leased ? String(lease.after_s) : '0',
     lease?.action ?? 'keep',
-    runtime.statePattern,
-    runtime.idlePattern,
-    runtime.tasksPattern,
-    runtime.noTasksPattern,
+    runtime.idle.state,
+    runtime.idle.idle,
+    runtime.idle.tasks,
+    runtime.idle.noTasks,
     ...plan.argv,
   ]
   const marks = { [AGENT_FOLDER]: folder.real, [RUN_MARK]: markOf(agent) }
@@ -97,11 +98,10 @@ export async function launch(agent: Agent, { environment, umask, shelter }: Laun
   await start(bare)
 }
 
-/** Puts the first input of a run. @throws the file system's error */
+/** Puts the inputs that begin a run. @throws the file system's error */
 export function putFirst({ inbox, record, run, runtime }: Agent) {
-  const { prompt } = record.spec
-  inbox.put(runtime.initialize(run.initialize_id), { first: true })
-  if (run.prompt_id && run.run === 1 && prompt !== undefined) inbox.put(runtime.prompt(run.prompt_id, prompt))
+  const inputs = runtime.open(runOf(record, run))
+  for (const [index, input] of inputs.entries()) inbox.put(input, { first: index === 0 })
 }
 
 interface Spawned {

@@ -1,14 +1,16 @@
 import type { Agent } from '../agent.ts'
 import type { RunRecord, SpecRecord } from '../disk/records.ts'
 import { uuidFrom } from '../events/ids.ts'
+import type { Sessions } from '../runtimes/program.ts'
 import { ownUser } from './foreign-run.ts'
 import { initializeId } from './launch.ts'
 import { earlierMarks } from './marks.ts'
 import { firstSession } from './sessions.ts'
 
 /** Returns the first run of a new agent. */
-export function firstRun(record: SpecRecord, program: string): RunRecord {
+export function firstRun(record: SpecRecord, program: string, runtime: Sessions): RunRecord {
   const { agent_id, command_id, created_at, spec } = record
+  const session = firstSession(record, runtime)
   return {
     version: 1,
     run: 1,
@@ -17,7 +19,7 @@ export function firstRun(record: SpecRecord, program: string): RunRecord {
     ...ownUser(),
     launched_at: created_at,
     initialize_id: initializeId(agent_id, command_id, 1),
-    session: firstSession(record),
+    ...(session && { session }),
     restarts: [],
     ...(spec.prompt !== undefined && { prompt_id: uuidFrom('prompt', agent_id, command_id) }),
   }
@@ -27,7 +29,8 @@ export interface NextRun {
   /** Id of the command; undefined if the daemon itself starts the run. */
   commandId: string | undefined
   program: string
-  session: NonNullable<RunRecord['session']>
+  /** Undefined if the agent chooses its id. */
+  session: RunRecord['session']
   /** Time of the start (ISO 8601). */
   at: string
   /** Number of bytes that earlier runs have written to stderr. */
@@ -52,7 +55,7 @@ export function nextRun(
     ...ownUser(),
     launched_at: at,
     initialize_id: initializeId(id, commandId ?? at, number),
-    session,
+    ...(session && { session }),
     stderr_from: stderrFrom,
     ...earlierMarks(run),
     restarts: byPolicy ? [...run.restarts.slice(-(restart?.max_per_hour ?? 0)), at] : run.restarts,

@@ -1,12 +1,19 @@
 import { bootId, identify } from '../../platform/process-identity.ts'
-import type { ProcessRecord } from '../disk/records.ts'
+import { readRecord } from '../disk/read-record.ts'
+import { ProcessRecord } from '../disk/records.ts'
 import { isMarked, type Marked } from './marks.ts'
+
+/** Reads the processes of an agent's present run; undefined until its launcher has recorded them. */
+export function processesOfRun(agent: Marked): ProcessRecord | undefined {
+  const read = readRecord(agent.folder.process, ProcessRecord)
+  return read.ok && read.value.run === agent.run.run ? ofThisBoot(read.value, agent) : undefined
+}
 
 /**
  * Returns an agent's processes with this daemon's boot id. In a container a boot can have two ids: the container's, and
  * the machine's in a unit with its own /proc. The agent's mark proves that the process is of this boot.
  */
-export function ofThisBoot(record: ProcessRecord, marked: Marked): ProcessRecord {
+function ofThisBoot(record: ProcessRecord, marked: Marked): ProcessRecord {
   const { launcher, agent, feeder } = record
   const boot_id = bootId()
   if (agent.boot_id === boot_id || identify(agent.pid)?.start !== agent.start) return record

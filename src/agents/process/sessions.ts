@@ -1,21 +1,20 @@
-import { randomUUID } from 'node:crypto'
 import { identify } from '../../platform/process-identity.ts'
 import { commandLines, ownUid, userOf } from '../../platform/process-list.ts'
 import type { Agent } from '../agent.ts'
 import { CommandFailure } from '../command-failure.ts'
 import type { RunRecord, SpecRecord } from '../disk/records.ts'
-import type { RuntimeAdapter } from '../runtimes/runtime.ts'
+import type { Sessions } from '../runtimes/program.ts'
 import { ownUser } from './foreign-run.ts'
 
 type Session = NonNullable<RunRecord['session']>
 
 /**
  * Returns the session for an agent's next run: the requested session, or else the agent's last session, or else
- * the session from its start command.
+ * the session from its start command. Undefined for a new session whose id the agent chooses.
  * @throws CommandFailure
  */
-export function nextSession(agent: Agent, asked: string | undefined): Session {
-  const { snapshot, run, record, isReady } = agent
+export function nextSession(agent: Agent, asked: string | undefined): Session | undefined {
+  const { snapshot, run, record, runtime, isReady } = agent
   // A requested session may be from anywhere; the runtime reports whether it exists.
   if (asked !== undefined && asked !== snapshot.session_id) return { id: asked, mode: 'resume' }
   if (snapshot.session_id !== undefined) {
@@ -24,14 +23,15 @@ export function nextSession(agent: Agent, asked: string | undefined): Session {
   }
   // The runtime never saved a new session without a turn, so it cannot be resumed.
   if (isReady && run.session && run.session.mode !== 'new') return run.session
-  return firstSession(record)
+  return firstSession(record, runtime)
 }
 
-/** Returns the session that a new agent begins with. */
-export const firstSession = ({ spec }: SpecRecord): Session =>
-  spec.session
-    ? { id: spec.session.resume, mode: spec.session.fork ? 'fork' : 'resume' }
-    : { id: randomUUID(), mode: 'new' }
+/** Returns the session that a new agent begins with; undefined if the agent chooses its id. */
+export function firstSession({ spec }: SpecRecord, { newSessionId }: Sessions): Session | undefined {
+  if (spec.session) return { id: spec.session.resume, mode: spec.session.fork ? 'fork' : 'resume' }
+  const id = newSessionId?.()
+  return id === undefined ? undefined : { id, mode: 'new' }
+}
 
 /**
  * Checks that the session belongs to this user: a runtime keeps sessions in its user's home.
@@ -83,7 +83,7 @@ export function checkSession(
  * @throws CommandFailure naming the process
  */
 export function checkSessionElsewhere(
-  runtime: RuntimeAdapter,
+  runtime: Sessions,
   sessionId: string,
   env: NodeJS.ProcessEnv,
   agents: Iterable<Agent>,

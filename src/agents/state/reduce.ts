@@ -3,6 +3,7 @@ import { cut } from '../../protocol/shorten.ts'
 import type { Snapshot } from '../disk/records.ts'
 import { backgroundTasks } from './background.ts'
 import { costAfter, settleCosts } from './costs.ts'
+import { withdrawDue } from './due-inputs.ts'
 import { hasEnded, isInTurn, type Stimulus, step } from './lifecycle.ts'
 import { ask, clearPending } from './pending.ts'
 import {
@@ -17,8 +18,6 @@ import {
 import { keepReply } from './replies.ts'
 import { noteAsked } from './reused-request-ids.ts'
 
-/** A full disk holds up their refusal. */
-export const REQUESTS_KEPT = 64
 const SUBAGENTS_KEPT = 64
 const DESCRIPTION_CHARS = 200
 
@@ -78,7 +77,7 @@ function takeIn(snapshot: Snapshot, event: Event, initializeId: string | undefin
       Object.assign(snapshot, {
         run: event.run,
         ready: false,
-        unknown_requests: undefined,
+        due: undefined,
         exit: undefined,
         failure: undefined,
         start_refused: undefined,
@@ -101,7 +100,7 @@ function takeIn(snapshot: Snapshot, event: Event, initializeId: string | undefin
       if (cause) move(snapshot, 'stop', now)
       snapshot.exit = exitOf(event.code, event.signal, cause)
       clearPending(snapshot)
-      snapshot.unknown_requests = undefined
+      snapshot.due = undefined
       snapshot.stopping = undefined
       snapshot.background_tasks = undefined
       settleCosts(snapshot, event)
@@ -148,15 +147,8 @@ function takeIn(snapshot: Snapshot, event: Event, initializeId: string | undefin
       ask(snapshot, requestOf(event, snapshot))
       move(snapshot, 'waiting', now)
       return true
-    case 'notice':
-      if (event.request_id !== undefined && !hasEnded(snapshot.state))
-        snapshot.unknown_requests = [
-          ...(snapshot.unknown_requests ?? []).slice(1 - REQUESTS_KEPT),
-          event.request_id,
-        ]
-      return false
     case 'permission_withdrawn':
-      snapshot.unknown_requests = snapshot.unknown_requests?.filter((id) => id !== event.request_id)
+      withdrawDue(snapshot, event.request_id)
       return onAnswered(snapshot, event.request_id, now)
     case 'tool_result': {
       const request = snapshot.pending.find(({ tool_use_id }) => tool_use_id === event.tool_use_id)

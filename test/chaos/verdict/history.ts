@@ -1,5 +1,5 @@
 import { decodeLine } from '../../../src/agents/events/decode.ts'
-import { claude } from '../../../src/agents/runtimes/claude/index.ts'
+import { decode } from '../../../src/agents/runtimes/claude/decode.ts'
 import type { Event } from '../../../src/protocol/index.ts'
 import type { ProcessTruth } from '../truth.ts'
 import type { Case, Judge } from './judge.ts'
@@ -29,7 +29,7 @@ export function bodiesOf({ offset: _offset, index: _index, ...body }: Event): Bo
 }
 
 export const expected = (line: string): string[] =>
-  decodeLine(Buffer.from(line), 0, claude.decode).flatMap(bodiesOf).map(formOf)
+  decodeLine(Buffer.from(line), 0, decode).flatMap(bodiesOf).map(formOf)
 
 export const shorten = (text: string | undefined) => (text === undefined ? 'nothing' : text.slice(0, 160))
 

@@ -4,6 +4,7 @@ import { type TestContext, test } from 'node:test'
 import type { Agent } from '../../../src/agents/agent.ts'
 import { agentFolder } from '../../../src/agents/disk/folder.ts'
 import { explainEnd } from '../../../src/agents/disk/stderr-tail.ts'
+import { decode } from '../../../src/agents/runtimes/claude/decode.ts'
 import { claude } from '../../../src/agents/runtimes/claude/index.ts'
 import { emptySnapshot, reduce } from '../../../src/agents/state/reduce.ts'
 import type { Event } from '../../../src/protocol/index.ts'
@@ -14,7 +15,7 @@ function failure(t: TestContext, result: object, stderr = '') {
   const folder = agentFolder(tempDir(t))
   writeFileSync(folder.stderr, stderr)
   const lines = [{ type: 'result', subtype: 'error_during_execution', is_error: true, ...result }].flatMap(
-    (line) => claude.decode(JSON.stringify(line)),
+    (line) => decode(JSON.stringify(line)),
   )
   const snapshot = emptySnapshot('0')
   const events = [{ kind: 'process_started', run: 1 }, ...lines, { kind: 'process_exited', run: 1, code: 1 }]

@@ -1,5 +1,5 @@
 import { type ContentBlock, Limits } from '../../../protocol/index.ts'
-import type { EventBody } from '../runtime.ts'
+import type { EventBody } from '../conversation.ts'
 import { compact, type Fields, fields, flag, integer, known, list, text } from './fields.ts'
 import { sayer } from './user-line.ts'
 

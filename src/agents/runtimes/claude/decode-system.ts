@@ -1,4 +1,4 @@
-import type { EventBody } from '../runtime.ts'
+import type { EventBody } from '../conversation.ts'
 import { compact, type Fields, fields, integer, known, list, number, text, textList } from './fields.ts'
 import { notice, notices } from './notice.ts'
 

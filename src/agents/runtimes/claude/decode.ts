@@ -1,5 +1,5 @@
 import { isDeeper } from '../../../protocol/nesting.ts'
-import type { EventBody } from '../runtime.ts'
+import type { EventBody } from '../conversation.ts'
 import { assistant, streamEvent, user } from './decode-messages.ts'
 import { system } from './decode-system.ts'
 import { elicitation } from './elicitation.ts'

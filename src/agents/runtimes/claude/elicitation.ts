@@ -1,7 +1,7 @@
 import { labelOf } from '../../../protocol/form.ts'
 import type { Form, FormField, Question } from '../../../protocol/index.ts'
 import { isDeeper } from '../../../protocol/nesting.ts'
-import type { EventBody } from '../runtime.ts'
+import type { EventBody } from '../conversation.ts'
 import { compact, type Fields, fields, list, number, text, textList } from './fields.ts'
 
 /** Maximum number of fields, length in characters, and nesting of a form. Every status contains the form. */

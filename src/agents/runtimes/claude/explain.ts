@@ -1,4 +1,4 @@
-import type { Explained } from '../runtime.ts'
+import type { Explained } from '../program.ts'
 import { known } from './fields.ts'
 
 const AS_ROOT: Explained = {

@@ -1,10 +1,19 @@
+import { randomUUID } from 'node:crypto'
 import type { RuntimeAdapter } from '../runtime.ts'
-import { decode } from './decode.ts'
 import { explain } from './explain.ts'
-import { isPruned } from './find.ts'
-import * as input from './input.ts'
-import { isInSession, launch } from './launch.ts'
+import { findClaude, isPruned } from './find.ts'
+import {
+  answerPermission,
+  endSession,
+  interrupt,
+  open,
+  prompt,
+  setModel,
+  setPermissionMode,
+} from './input.ts'
+import { isInSession, launch, SETTINGS } from './launch.ts'
 import { offered } from './offered.ts'
+import { onLine, refuse } from './on-line.ts'
 import { openSessions } from './open-sessions.ts'
 import { probe } from './probe.ts'
 import { isSkippable } from './skippable.ts'
@@ -13,21 +22,34 @@ const STATE_LINE = '^{"type":"system","subtype":"session_state_changed","state":
 
 const TASKS_LINE = '^{"type":"system","subtype":"background_tasks_changed","tasks":'
 
-/** Runtime for Claude Code, through its stream-json input and output. */
-export const claude: RuntimeAdapter = {
+/** Runtime for Claude Code, through its stream-json input and output. Each of its lines speaks for itself. */
+export const claude = {
   name: 'claude',
-  statePattern: STATE_LINE,
-  idlePattern: `${STATE_LINE}"idle"`,
-  tasksPattern: TASKS_LINE,
-  noTasksPattern: `${TASKS_LINE}\\[]`,
+  isStateful: false,
+  onLine,
+  refuse,
   isSkippable,
+  open,
+  prompt,
+  interrupt,
+  setModel,
+  setPermissionMode,
+  endSession,
+  answerPermission,
+  offered,
+  find: findClaude,
   probe,
-  isPruned,
+  settings: SETTINGS,
   launch,
+  idle: {
+    state: STATE_LINE,
+    idle: `${STATE_LINE}"idle"`,
+    tasks: TASKS_LINE,
+    noTasks: `${TASKS_LINE}\\[]`,
+  },
+  isPruned,
+  explain,
+  newSessionId: randomUUID,
   isInSession,
   openSessions,
-  decode,
-  explain,
-  offered,
-  ...input,
-}
+} satisfies RuntimeAdapter

@@ -1,5 +1,5 @@
 import type { Content, PermissionRequest } from '../../../protocol/index.ts'
-import type { Input, PermissionAnswer } from '../runtime.ts'
+import type { Input, PermissionAnswer, Run } from '../conversation.ts'
 
 const control = (id: string, request: { subtype: string; [field: string]: unknown }): Input => ({
   id,
@@ -8,6 +8,12 @@ const control = (id: string, request: { subtype: string; [field: string]: unknow
 })
 
 export const initialize = (id: string): Input => control(id, { subtype: 'initialize' })
+
+/** Claude Code takes a prompt before it has answered `initialize`. */
+export const open = ({ initialize_id, prompt: first }: Run): Input[] => [
+  initialize(initialize_id),
+  ...(first ? [prompt(first.id, first.content)] : []),
+]
 
 export const interrupt = (id: string, { cancelQueued }: { cancelQueued: boolean }): Input =>
   control(id, { subtype: 'interrupt', ...(cancelQueued && { cancel_queued: true }) })
@@ -35,29 +41,14 @@ const block = (part: Exclude<Content, string>[number]) =>
     ? part
     : { type: 'image', source: { type: 'base64', media_type: part.media_type, data: part.data } }
 
-const response = (
-  id: string,
-  body: { subtype: string; request_id: string; [field: string]: unknown },
-): Input => ({
-  id,
-  kind: 'control',
-  line: JSON.stringify({ type: 'control_response', response: body }),
-})
-
 export function answerPermission(id: string, request: PermissionRequest, answer: PermissionAnswer): Input {
   // Interrupting the turn also withdraws the request.
   if (request.form && 'deny' in answer && answer.deny.interrupt) return interrupt(id, { cancelQueued: false })
   const declined = request.form && { action: 'decline' }
   const decided = 'form' in answer ? answer.form : (declined ?? decision(request, answer))
-  return response(id, { subtype: 'success', request_id: request.request_id, response: decided })
+  const response = { subtype: 'success', request_id: request.request_id, response: decided }
+  return { id, kind: 'control', line: JSON.stringify({ type: 'control_response', response }) }
 }
-
-export const refuseRequest = (id: string, requestId: string): Input =>
-  response(id, {
-    subtype: 'error',
-    request_id: requestId,
-    error: 'This host does not support this request.',
-  })
 
 function decision(request: PermissionRequest, answer: Exclude<PermissionAnswer, { form: unknown }>) {
   if ('deny' in answer) {

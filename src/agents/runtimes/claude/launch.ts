@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { AgentSpec } from '../../../protocol/index.ts'
-import type { LaunchPlan, LaunchSession } from '../runtime.ts'
+import type { LaunchPlan, LaunchSession } from '../program.ts'
 
 /**
  * Time for which Claude Code gathers token deltas into one line, in ms: still looks live, with a tenth of the lines.
@@ -33,6 +33,21 @@ const ALWAYS = [
   '--include-hook-events',
   '--permission-prompt-tool=stdio',
 ]
+
+/** Settings that are flags or files of Claude Code. */
+export const SETTINGS = [
+  'model',
+  'fallback_model',
+  'effort',
+  'permission_mode',
+  'system_prompt',
+  'allowed_tools',
+  'disallowed_tools',
+  'mcp_servers',
+  'mcp_strict',
+  'add_dirs',
+  'limits',
+] as const satisfies readonly (keyof AgentSpec)[]
 
 /** Returns the launch plan. Flags are `--flag=value`, so that a value cannot act as a flag; private values go in files. */
 export function launch(

@@ -1,4 +1,4 @@
-import type { EventBody } from '../runtime.ts'
+import type { EventBody } from '../conversation.ts'
 import { compact, type Fields, fields, list, text } from './fields.ts'
 
 /** Returns a notice for people, with all fields of the line. @returns undefined if the text is empty */

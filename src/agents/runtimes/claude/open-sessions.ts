@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { readOwned } from '../../../platform/open-owned.ts'
-import type { OpenSession } from '../runtime.ts'
+import type { OpenSession } from '../program.ts'
 import { fields, text } from './fields.ts'
 
 /** Maximum size of a record, in bytes; Claude Code writes less than 2 KiB. */

@@ -5,6 +5,7 @@ import { isProgram } from '../../../platform/on-path.ts'
 import { boundedJson } from '../../../protocol/bounded-json.ts'
 import type { Runtime } from '../../../protocol/index.ts'
 import { cut } from '../../../protocol/shorten.ts'
+import type { ProbeOptions } from '../program.ts'
 import { findClaude } from './find.ts'
 
 const NAME = 'claude'
@@ -20,14 +21,6 @@ const GET_IT =
 const SHORTAGE = /^(EAGAIN|ENOMEM|EMFILE|ENFILE|SIGABRT|SIGKILL|SIGTRAP)$/
 const RAISE_LIMITS =
   'Check the limits on processes and memory (`ulimit -a`, or TasksMax= and MemoryMax= of the unit) and raise them'
-
-export interface ProbeOptions {
-  env: NodeJS.ProcessEnv
-  /** Maximum run time of each query, in ms. */
-  timeoutMs?: number
-  /** Reports whether a program may be run. By default, all may. */
-  allowed?: (path: string) => boolean
-}
 
 /**
  * Finds Claude Code and asks for its version and login. Returns the first usable program; if none is usable, the first

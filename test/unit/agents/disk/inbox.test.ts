@@ -17,7 +17,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { agentFolder } from '../../../../src/agents/disk/folder.ts'
 import { Inbox } from '../../../../src/agents/disk/inbox.ts'
-import type { Input } from '../../../../src/agents/runtimes/runtime.ts'
+import type { Input } from '../../../../src/agents/runtimes/conversation.ts'
 import { type Cleanup, tempDir } from '../../../support/temp.ts'
 
 const input = (kind: Input['kind'], id: string, line = `{"id":"${id}"}`): Input => ({ kind, id, line })

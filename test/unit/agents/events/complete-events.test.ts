@@ -3,8 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { Journal } from '../../../../src/agents/disk/journal.ts'
-import { eventsOf } from '../../../../src/agents/events/complete-events.ts'
-import { decode } from '../../../../src/agents/runtimes/claude/decode.ts'
+import { eventsOf } from '../../../support/journal.ts'
 import { tempDir } from '../../../support/temp.ts'
 
 const words = (text: string) => ({ type: 'text', text })
@@ -32,7 +31,7 @@ function prompts(t: TestContext, lines: object[], skip = 0) {
   const journal = new Journal(path)
   const found: [string | undefined, unknown][] = []
   journal.lines(Buffer.byteLength(text.slice(0, skip).join('')), 1e9, (line) => {
-    for (const event of eventsOf(line, path, decode))
+    for (const event of eventsOf(line, path))
       if (event.kind === 'user') found.push([event.prompt_id, event.content])
     return undefined
   })
@@ -122,7 +121,7 @@ test('a sub-agent’s request names the tool use that started it, even if two as
   t.after(() => journal.close())
   const found: unknown[] = []
   journal.lines(0, 1e9, (line) => {
-    for (const event of eventsOf(line, path, decode))
+    for (const event of eventsOf(line, path))
       if (event.kind === 'permission_request') found.push([event.subagent_id, event.parent_tool_use_id])
     return undefined
   })

@@ -73,7 +73,6 @@ test('a lease does not treat an agent with a background task as idle, at any tim
   const dir = tempDir(t)
   for (const name of ['in', 'fed']) mkdirSync(join(dir, name))
   writeFileSync(join(dir, 'env.sh'), '')
-  const { statePattern, idlePattern, tasksPattern, noTasksPattern } = claude
   const tasks = (list: string) =>
     `echo '{"type":"system","subtype":"background_tasks_changed","tasks":${list}}'`
   const program = [
@@ -85,7 +84,8 @@ test('a lease does not treat an agent with a background task as idle, at any tim
     tasks('[]'),
     'exec sleep 60',
   ].join('\n')
-  const patterns = [statePattern, idlePattern, tasksPattern, noTasksPattern]
+  const { idle } = claude
+  const patterns = [idle.state, idle.idle, idle.tasks, idle.noTasks]
   const argv = [script, dir, '1', 'boot', '1', 'stop-when-idle', ...patterns, 'sh', '-c', program]
   await promisify(execFile)('/bin/sh', argv, { timeout: 60_000 })
   assert.equal(JSON.parse(readFileSync(join(dir, 'exit.json'), 'utf8')).reason, 'lease')

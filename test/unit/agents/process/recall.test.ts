@@ -8,6 +8,7 @@ import { makeFolder } from '../../../../src/agents/disk/folder.ts'
 import { SpecRecord } from '../../../../src/agents/disk/records.ts'
 import { firstRun } from '../../../../src/agents/process/next-run.ts'
 import { nextRestart } from '../../../../src/agents/restart.ts'
+import { claude } from '../../../../src/agents/runtimes/claude/index.ts'
 import { standDown } from '../../../../src/daemon/stand-down.ts'
 import { createLogger } from '../../../../src/platform/log.ts'
 import { AgentSpec } from '../../../../src/protocol/index.ts'
@@ -110,7 +111,7 @@ test('an agent recalled for a restart before its first launch is launched once',
     created_at: new Date().toISOString(),
     spec,
   })
-  makeFolder(join(dir, 'agents'), record, { ...firstRun(record, program), recall }, () => {})
+  makeFolder(join(dir, 'agents'), record, { ...firstRun(record, program, claude), recall }, () => {})
 
   const agent = adopted().get('a')
   await until(() => agent.hasRunEnded)

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { decode } from '../../../../../src/agents/runtimes/claude/decode.ts'
 import { claude } from '../../../../../src/agents/runtimes/claude/index.ts'
 import { Event, type PermissionRequest } from '../../../../../src/protocol/index.ts'
 
 const decoded = (request: object) =>
-  claude.decode(JSON.stringify({ type: 'control_request', request_id: 'r-1', request }))
+  decode(JSON.stringify({ type: 'control_request', request_id: 'r-1', request }))
 
 const asks = (rest: object) => ({
   subtype: 'elicitation',
@@ -127,7 +128,7 @@ test('an unknown request, or a request that cannot be shown, is marked for refus
     assert.deepEqual(event.info, request)
   }
   // Without an id, nothing could be answered.
-  assert.equal(claude.decode('{"type":"control_request","request":{"subtype":"x"}}')[0]?.kind, 'unknown')
+  assert.equal(decode('{"type":"control_request","request":{"subtype":"x"}}')[0]?.kind, 'unknown')
 })
 
 test('malformed form fields do no harm', () => {
@@ -150,6 +151,6 @@ test('form answers and refusals have the format that Claude Code reads', () => {
   assert.deepEqual(answer({ deny: { message: 'no' } }), { action: 'decline' })
   const interrupting = JSON.parse(claude.answerPermission('i', request, { deny: { interrupt: true } }).line)
   assert.equal(interrupting.request.subtype, 'interrupt')
-  const { subtype, request_id, error } = said(claude.refuseRequest('i', 'r-9'))
+  const { subtype, request_id, error } = said(claude.refuse('r-9'))
   assert.deepEqual([subtype, request_id, typeof error], ['error', 'r-9', 'string'])
 })

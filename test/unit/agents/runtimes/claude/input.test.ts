@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { decode } from '../../../../../src/agents/runtimes/claude/decode.ts'
 import { claude } from '../../../../../src/agents/runtimes/claude/index.ts'
-import type { PermissionAnswer } from '../../../../../src/agents/runtimes/runtime.ts'
+import { initialize } from '../../../../../src/agents/runtimes/claude/input.ts'
+import type { PermissionAnswer } from '../../../../../src/agents/runtimes/conversation.ts'
 import type { PermissionRequest } from '../../../../../src/protocol/index.ts'
 import { recordings } from '../../../../support/claude-samples.ts'
 
@@ -11,7 +13,7 @@ const line = ({ line }: { line: string }) => JSON.parse(line)
 /** Returns the requests that a recorded agent made, each with the recorded answer. */
 function requestsOf(name: string) {
   const { out, in: given } = recording(name)
-  const requests = out.flatMap(claude.decode).filter((event) => event.kind === 'permission_request')
+  const requests = out.flatMap(decode).filter((event) => event.kind === 'permission_request')
   return requests.map(({ kind: _kind, ...request }) => ({
     request: request as PermissionRequest,
     given: given.find((message) => {
@@ -46,7 +48,7 @@ test('control requests have the format of the recordings', () => {
     ({ type }) => type === 'control_request',
   ) as { request_id: string; request: Record<string, string> }[]
   const made = {
-    initialize: (id: string) => claude.initialize(id),
+    initialize: (id: string) => initialize(id),
     set_permission_mode: (id: string, { mode }: Record<string, string>) =>
       claude.setPermissionMode(id, mode!),
     set_model: (id: string, { model }: Record<string, string>) => claude.setModel(id, model!),

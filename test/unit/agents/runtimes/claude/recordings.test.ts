@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decode } from '../../../../../src/agents/runtimes/claude/decode.ts'
 import { isSkippable } from '../../../../../src/agents/runtimes/claude/skippable.ts'
-import type { EventBody } from '../../../../../src/agents/runtimes/runtime.ts'
+import type { EventBody } from '../../../../../src/agents/runtimes/conversation.ts'
 import { Event } from '../../../../../src/protocol/index.ts'
 import { recordings } from '../../../../support/claude-samples.ts'
 

@@ -1,0 +1,28 @@
+import type { Clock } from '../platform/clock.ts'
+import type { Event } from '../protocol/index.ts'
+import type { AgentFolder } from './disk/folder.ts'
+import type { RunRecord, SpecRecord } from './disk/records.ts'
+import type { RuntimeAdapter } from './runtimes/runtime.ts'
+
+/** Records of an agent's folder, and the runtime that they name. */
+export interface AgentRecords {
+  folder: AgentFolder
+  record: SpecRecord
+  run: RunRecord
+  runtime: RuntimeAdapter
+}
+
+/** The daemon around an agent (`A`), as far as the agent needs it. */
+export interface AgentContext<A> {
+  clock: Clock
+  nextRevision(): number
+  /** True if the cursors record everything that was sent to a server (`isCurrent`). */
+  toldCounts: boolean
+  /** Called when the agent's status has changed. */
+  onChange(agent: A): void
+  onEvent(event: Event): void
+  /** Called when reading the journal fails, for example because of a disk error. It is retried. */
+  onUnreadable(agent: A, error: unknown): void
+  /** Called when handling a line fails. Reading continues after the line. */
+  onFailure(agent: A, error: unknown): void
+}

@@ -1,0 +1,49 @@
+import { answeredId } from '../events/ids.ts'
+import type { Conversation } from '../runtimes/conversation.ts'
+import { emptySnapshot } from '../state/reduce.ts'
+import { dueOfEarlierVersion, readCursor } from './cursor.ts'
+import type { AgentFolder } from './folder.ts'
+import { Generations } from './generations.ts'
+import { Inbox } from './inbox.ts'
+import { Journal } from './journal.ts'
+import type { CursorRecord, Snapshot } from './records.ts'
+import { ServerCopy } from './server-copy.ts'
+
+export interface AgentFiles extends Partial<Pick<CursorRecord, 'acked' | 'begin' | 'checkpoints'>> {
+  inbox: Inbox
+  journal: Journal
+  generations: Generations
+  contact: ServerCopy
+  /** State of the agent according to its journal, as far as an earlier daemon has read it. */
+  snapshot: Snapshot
+}
+
+export interface OpenFilesOptions {
+  id: string
+  runtime: Pick<Conversation, 'refuse'>
+  /** True if the cursor records everything that was sent to a server. */
+  toldCounts: boolean
+  /** The current time (ISO 8601). */
+  now: string
+}
+
+/** Opens the files of an agent that several parts read and write. @throws the system error, with nothing left open */
+export function openFiles(
+  folder: AgentFolder,
+  { id, runtime, toldCounts, now }: OpenFilesOptions,
+): AgentFiles {
+  const inbox = new Inbox(folder)
+  const journal = new Journal(folder.journal)
+  try {
+    const generations = new Generations(folder.generations, journal)
+    const { apart, snapshot = emptySnapshot(now), ...rest } = readCursor(folder.cursor, journal) ?? {}
+    const contact = new ServerCopy(apart, journal, folder.spec, toldCounts)
+    dueOfEarlierVersion(snapshot, { id, runtime })
+    // Answered by a daemon that did not live to write its cursor.
+    snapshot.pending = snapshot.pending.filter((request) => !inbox.hasAccepted(answeredId(id, request)))
+    return { inbox, journal, generations, contact, snapshot, ...rest }
+  } catch (error) {
+    journal.close()
+    throw error
+  }
+}

@@ -1,0 +1,22 @@
+import type { Line } from '../disk/journal.ts'
+import type { Conversation, Run } from '../runtimes/conversation.ts'
+import { completed } from './complete-events.ts'
+import { type HeardLine, hearLine, tooLong } from './decode.ts'
+
+export interface Hearing {
+  /** Path of the journal. */
+  path: string
+  conversation: Conversation
+  run: Run
+}
+
+/** Reads a line of the journal, in the conversation's state before it. Pure, except that it may read earlier lines. */
+export function hear(line: Line, state: unknown, { path, conversation, run }: Hearing): HeardLine {
+  if (line.tooLong)
+    return { events: tooLong(line.start, line.end - 1 - line.start, line.bytes), inputs: [], state }
+  const heard = hearLine(line.bytes, line.start, state, (text) => conversation.onLine(text, state, run))
+  // A conversation with a state completes its events itself.
+  if (conversation.isStateful) return heard
+  const decode = (text: string) => conversation.onLine(text, undefined, run).events
+  return { ...heard, events: completed(heard.events, line, path, decode) }
+}

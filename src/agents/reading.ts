@@ -1,0 +1,169 @@
+import type { Event } from '../protocol/index.ts'
+import type { AgentContext } from './agent-context.ts'
+import { attempt } from './attempt.ts'
+import type { AgentFolder } from './disk/folder.ts'
+import type { Inbox } from './disk/inbox.ts'
+import type { Journal, Line } from './disk/journal.ts'
+import type { Checkpoint, RunRecord, Snapshot, SpecRecord } from './disk/records.ts'
+import { explainEnd } from './disk/stderr-tail.ts'
+import { pushEvent } from './events/activity-frame.ts'
+import { ConversationStates } from './events/conversation-states.ts'
+import type { HeardLine } from './events/decode.ts'
+import { hear } from './events/hear.ts'
+import { runOf } from './run-of.ts'
+import type { RuntimeAdapter } from './runtimes/runtime.ts'
+import { explainExit } from './state/changes.ts'
+import { DUE_KEPT, noteDue, sendDue } from './state/due-inputs.ts'
+import { hasEnded } from './state/lifecycle.ts'
+import { reduce } from './state/reduce.ts'
+import { isWanted } from './state/replies.ts'
+
+/** Maximum number of journal bytes read into the snapshot at once, so as not to block the event loop. */
+const CATCH_UP_BYTES = 1024 * 1024
+
+/** The parts of an agent that reading its journal concerns. */
+export interface Read {
+  folder: AgentFolder
+  record: SpecRecord
+  run: RunRecord
+  runtime: RuntimeAdapter
+  inbox: Inbox
+  journal: Journal
+}
+
+export interface ReadingOptions<A> {
+  snapshot: Snapshot
+  checkpoints: Checkpoint[] | undefined
+  /** Returns the current time (ISO 8601). */
+  now(): string
+  context: Pick<AgentContext<A>, 'onEvent' | 'onUnreadable' | 'onFailure'>
+}
+
+/**
+ * Reads an agent's journal: each line once into the snapshot, and any line again for a server. The events are the same
+ * each time; the inputs that follow from a line are sent once.
+ */
+export class Reading<A extends Read> {
+  readonly #agent: A
+  readonly #options: ReadingOptions<A>
+  readonly states: ConversationStates
+
+  constructor(agent: A, options: ReadingOptions<A>) {
+    this.#agent = agent
+    this.#options = options
+    this.states = new ConversationStates(
+      {
+        after: (line, state) => this.#hear(line, state).state,
+        lines: (from, budget, visit) => agent.journal.lines(from, budget, visit),
+      },
+      options.checkpoints,
+    )
+  }
+
+  /**
+   * Reads the lines from `from` on for a server, and those that are new also into the snapshot.
+   * @returns their events, the offset after the last line, and whether the agent's status has changed
+   */
+  send(from: number, budget: number): { events: Event[]; to: number; changed: boolean } {
+    const events: Event[] = []
+    let changed = false
+    const to = this.#lines(from, budget, (line) => {
+      const isNew = line.start >= this.#options.snapshot.offset
+      const heard = this.#hear(line, this.#stateBefore(line.start, isNew))
+      // Always up to the snapshot's end, so update it from the same read.
+      if (isNew) changed = this.#take(line, heard) || changed
+      this.#note(line, heard)
+      for (const event of heard.events) pushEvent(events, event)
+    })
+    this.sendDue()
+    return { events, to, changed }
+  }
+
+  /** Reads new lines into the snapshot. @returns as `send`, without the events, and whether there may be more lines */
+  catchUp(): { to: number; changed: boolean; more: boolean } {
+    const { snapshot } = this.#options
+    const from = snapshot.offset
+    let changed = false
+    const to = this.#lines(from, CATCH_UP_BYTES, (line) => {
+      const state = snapshot.conversation
+      // Most of a journal is talk, which is decoded when it is sent: once is enough.
+      const heard = this.#agent.runtime.isSkippable(line.bytes)
+        ? { events: [], inputs: [], state }
+        : this.#hear(line, state)
+      changed = this.#take(line, heard) || changed
+    })
+    this.sendDue()
+    return { to, changed, more: to - from >= CATCH_UP_BYTES }
+  }
+
+  /** Sends the inputs that follow from the lines read so far. */
+  sendDue() {
+    sendDue(this.#options.snapshot, this.#agent)
+  }
+
+  #hear(line: Line, state: unknown): HeardLine {
+    const { journal, runtime, record, run } = this.#agent
+    return hear(line, state, { path: journal.path, conversation: runtime, run: runOf(record, run) })
+  }
+
+  #stateBefore(offset: number, isNew: boolean): unknown {
+    if (!this.#agent.runtime.isStateful) return undefined
+    return isNew ? this.#options.snapshot.conversation : this.states.before(offset)
+  }
+
+  #note({ end }: Line, { state }: HeardLine) {
+    if (this.#agent.runtime.isStateful) this.states.note(end, state)
+  }
+
+  /** Like `Journal.lines`, but never throws: an unreadable journal must not end the daemon. */
+  #lines(from: number, budget: number, visit: (line: Line) => void): number {
+    let seen = from
+    try {
+      return this.#agent.journal.lines(from, budget, (line) => {
+        visit(line)
+        seen = line.end
+        return undefined
+      })
+    } catch (error) {
+      this.#options.context.onUnreadable(this.#agent, error)
+      return seen
+    }
+  }
+
+  /** Takes a line into the snapshot. @returns whether the agent's status has changed */
+  #take(line: Line, { events, inputs, state }: HeardLine): boolean {
+    const { snapshot, now, context } = this.#options
+    const { inbox, run, record } = this.#agent
+    const place = { agentId: record.agent_id, offset: line.start }
+    const steps = events
+      .filter(isWanted(this.#agent))
+      .flatMap((event) => [
+        () => inbox.heard(event),
+        () => reduce(snapshot, event, run.initialize_id, now()),
+        () => this.#settle(event),
+        () => context.onEvent(event),
+      ])
+    const due = () => {
+      // A leftover process may still write, but the agent can no longer receive an answer.
+      if (!hasEnded(snapshot.state)) noteDue(snapshot, inputs, place)
+      if ((snapshot.due?.length ?? 0) >= DUE_KEPT) this.sendDue()
+    }
+    snapshot.offset = line.end
+    snapshot.conversation = state
+    // A failing step must not hold back the lines that follow.
+    return attempt([...steps, due, () => explainEnd(snapshot, this.#agent)], (error) =>
+      context.onFailure(this.#agent, error),
+    )
+  }
+
+  /** Adopts the session of a resumed run once the run is ready. A failed run does not change the agent's session. */
+  #settle(event: Event): boolean {
+    const { snapshot } = this.#options
+    const { run, initialize_id, session, recall } = this.#agent.run
+    if (event.kind === 'process_exited' && recall) return explainExit(snapshot, recall.why)
+    const isAnswer = event.kind === 'reply' && event.request_id === initialize_id
+    const isReady = snapshot.run === run && snapshot.ready
+    if (isAnswer && session?.mode === 'resume' && isReady) snapshot.session_id = session.id
+    return false
+  }
+}

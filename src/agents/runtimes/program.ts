@@ -1,0 +1,87 @@
+import type { AgentSpec, Runtime as RuntimeFound } from '../../protocol/index.ts'
+
+export interface LaunchPlan {
+  /** Program and arguments. They must not contain secrets, since other users can read them. */
+  argv: string[]
+  /** Variables to add to the inherited environment; undefined removes a variable. */
+  env: Record<string, string | undefined>
+  /** Files to write into the agent's folder before the launch, by name. */
+  files: Record<string, string>
+}
+
+export interface LaunchSession {
+  id: string
+  mode: 'new' | 'resume' | 'fork'
+  /** True to continue the turn in which the last process ended. */
+  resumeTurn: boolean
+}
+
+/** The session that a process of the program reports to have open. */
+export interface OpenSession {
+  sessionId: string
+  /** Start time of the process, as in a `ProcessIdentity`; absent if the program does not record it. */
+  start?: string
+}
+
+/** A message of the program, reworded for an agent of this daemon. */
+export interface Explained {
+  message: string
+  remedy: string
+}
+
+/**
+ * Basic regular expressions by which the launcher tells from the journal, without a daemon, whether an agent is idle. The
+ * newest line of each kind counts.
+ */
+interface IdlePatterns {
+  /** Lines about the agent's state. */
+  state: string
+  /** Lines about its state that say that it is idle. */
+  idle: string
+  /** Lines that list background tasks. */
+  tasks: string
+  /** Lines with an empty list of background tasks. */
+  noTasks: string
+}
+
+export interface ProbeOptions {
+  env: NodeJS.ProcessEnv
+  /** Maximum run time of each query, in ms. */
+  timeoutMs?: number
+  /** Reports whether a program may be run. By default, all may. */
+  allowed?: (path: string) => boolean
+}
+
+/** An agent program: where it is, how it is started, and what it leaves behind. */
+export interface Program {
+  /** Returns the candidate programs of this environment, the preferred one first. */
+  find(env: NodeJS.ProcessEnv): string[]
+  /** Looks for the program on this machine, and asks it for its version and login. Never throws. */
+  probe(options: ProbeOptions): Promise<RuntimeFound>
+  /** Settings of an agent, in addition to those of every agent (`COMMON_FIELDS`), that this program knows. */
+  settings: readonly (keyof AgentSpec)[]
+  launch(spec: AgentSpec, options: { path: string; dir: string; session?: LaunchSession }): LaunchPlan
+  idle: IdlePatterns
+  /**
+   * Reports whether updates delete the program at this real path while it runs. Such a program must need no other file.
+   */
+  isPruned(path: string): boolean
+  /**
+   * Rewords a message of the program that is misleading or lacks a remedy; undefined for any other message.
+   * @param reason `startup_failure_reason` of the event `turn_result`
+   */
+  explain(words: string, reason?: string): Explained | undefined
+}
+
+/** The sessions of an agent program. */
+export interface Sessions {
+  /** Returns an id for a new session. Absent if the agent chooses the id, and reports it in an event `session`. */
+  newSessionId?(): string
+  /** Reports whether a process with these arguments was started in this session. */
+  isInSession(argv: string[], sessionId: string): boolean
+  /**
+   * Returns the open sessions of these processes by process id. Processes without a record are absent.
+   * @param env environment of the new run, which determines where the program keeps its sessions
+   */
+  openSessions(env: NodeJS.ProcessEnv, pids: number[]): Map<number, OpenSession>
+}

@@ -1,0 +1,44 @@
+import type { RunRecord, Snapshot } from '../disk/records.ts'
+import { isInTurn } from './lifecycle.ts'
+import { clearPending } from './pending.ts'
+import { move } from './reduce.ts'
+
+/** Changes of a snapshot that no line of the journal tells. Times are ISO 8601. */
+
+/** Records a new run, and drops the facts about the last run's end. */
+export function beginRun(snapshot: Snapshot, run: RunRecord, now: string) {
+  snapshot.exit = undefined
+  snapshot.failure = undefined
+  snapshot.turn_interrupted = run.turn_interrupted
+  // Reset here, not on a journal line: the agent itself could write such a line.
+  snapshot.asked = undefined
+  snapshot.ids_reused = undefined
+  move(snapshot, 'launch', now)
+}
+
+/** Records that launching a run failed. */
+export function failLaunch(snapshot: Snapshot, run: number, failure: Snapshot['failure'], now: string) {
+  clearPending(snapshot)
+  Object.assign(snapshot, { run, ready: false, failure, state: 'failed', since: now })
+}
+
+/** Records a requested stop. */
+export function requestStop(snapshot: Snapshot, cause: 'stopped' | 'rebooted', now: string) {
+  snapshot.stopping = cause
+  if (isInTurn(snapshot.state)) snapshot.interrupted = true
+  move(snapshot, 'stop', now)
+}
+
+/** Records that the end was requested, by a signal that this daemon did not send. */
+export function endBy(snapshot: Snapshot, reason: 'stopped' | 'rebooted') {
+  const { detail: _, ...exit } = snapshot.exit ?? {}
+  if (snapshot.exit) snapshot.exit = { ...exit, reason }
+}
+
+/** Records what ended the agent. @param detail explanation, as a sentence @returns whether there was none yet */
+export function explainExit(snapshot: Snapshot, detail: string): boolean {
+  const { exit } = snapshot
+  if (!exit || exit.detail !== undefined) return false
+  snapshot.exit = { ...exit, detail }
+  return true
+}
