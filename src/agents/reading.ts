@@ -65,16 +65,22 @@ export class Reading<A extends Read> {
    * @returns their events, the offset after the last line, and whether the agent's status has changed
    */
   send(from: number, budget: number): { events: Event[]; to: number; changed: boolean } {
+    const { isStateful } = this.#agent.runtime
     const events: Event[] = []
     let changed = false
-    const to = this.#lines(from, budget, (line) => {
-      const isNew = line.start >= this.#options.snapshot.offset
-      const heard = this.#hear(line, this.#stateBefore(line.start, isNew))
+    let state: unknown
+    const find = () => {
+      if (isStateful) state = this.states.before(from)
+    }
+    const visit = (line: Line) => {
+      const heard = this.#hear(line, state)
       // Always up to the snapshot's end, so update it from the same read.
-      if (isNew) changed = this.#take(line, heard) || changed
-      this.#note(line, heard)
+      if (line.start >= this.#options.snapshot.offset) changed = this.#take(line, heard) || changed
+      state = heard.state
+      if (isStateful) this.states.note(line.end, state)
       for (const event of heard.events) pushEvent(events, event)
-    })
+    }
+    const to = this.#lines(from, budget, visit, find)
     this.sendDue()
     return { events, to, changed }
   }
@@ -106,19 +112,14 @@ export class Reading<A extends Read> {
     return hear(line, state, { path: journal.path, conversation: runtime, run: runOf(record, run) })
   }
 
-  #stateBefore(offset: number, isNew: boolean): unknown {
-    if (!this.#agent.runtime.isStateful) return undefined
-    return isNew ? this.#options.snapshot.conversation : this.states.before(offset)
-  }
-
-  #note({ end }: Line, { state }: HeardLine) {
-    if (this.#agent.runtime.isStateful) this.states.note(end, state)
-  }
-
-  /** Like `Journal.lines`, but never throws: an unreadable journal must not end the daemon. */
-  #lines(from: number, budget: number, visit: (line: Line) => void): number {
+  /**
+   * Like `Journal.lines`, but never throws: an unreadable journal must not end the daemon.
+   * @param prepare reads the journal first; not possible while a line is visited
+   */
+  #lines(from: number, budget: number, visit: (line: Line) => void, prepare?: () => void): number {
     let seen = from
     try {
+      prepare?.()
       return this.#agent.journal.lines(from, budget, (line) => {
         visit(line)
         seen = line.end
