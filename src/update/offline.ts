@@ -4,8 +4,9 @@ import type { Stage } from './failure.ts'
 import { prepare } from './fetch/prepare.ts'
 import type { Started } from './options.ts'
 import { readRecord, type UpdateResult, writeRecord } from './record.ts'
-import { hasStandIn, keepNext, putBack, tidy } from './switch/place.ts'
+import { hasStandIn, keepNext, putBack } from './switch/place.ts'
 import { type Target, targetAt } from './switch/target.ts'
+import { tidy } from './switch/tidy.ts'
 
 export interface OfflineOptions {
   stateDir: string

@@ -5,7 +5,8 @@ import type { UpdatesOptions } from './options.ts'
 import { clearAfter, failedRecord, resultOf } from './record.ts'
 import type { RecordKeeper } from './record-keeper.ts'
 import { confirm } from './switch/confirmed.ts'
-import { hasStandIn, keepNext, putBack, tidy, tidyBack } from './switch/place.ts'
+import { hasStandIn, keepNext, putBack } from './switch/place.ts'
+import { tidy, tidyBack } from './switch/tidy.ts'
 
 type Options = Pick<UpdatesOptions, 'stateDir' | 'clock' | 'logger' | 'onSettled'>
 

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Trial, UpdateRecord } from '../../src/update/record.ts'
-import { installedProgram } from '../../src/update/switch/place.ts'
+import { installedProgram } from '../../src/update/switch/paths.ts'
 import { type Cleanup, tempDir } from './temp.ts'
 
 export const OLD = '1.0.0'

@@ -5,7 +5,7 @@ import { writeAtomic } from '../../platform/files.ts'
 import { RELEASE_DATE, RELEASE_KEYS } from '../../platform/release.ts'
 import { UpdateFailure } from '../failure.ts'
 import { ranHere } from '../switch/confirmed.ts'
-import { hasChunks } from '../switch/place.ts'
+import { hasChunks } from '../switch/paths.ts'
 import { checkFreshness } from './freshness.ts'
 import { checkManifest, MANIFEST, type UnpackedFile } from './manifest.ts'
 

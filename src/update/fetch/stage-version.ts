@@ -1,7 +1,7 @@
 import { renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { syncFolder } from '../../platform/files.ts'
-import { versionDir } from '../switch/place.ts'
+import { versionDir } from '../switch/paths.ts'
 import { checkAuthentic, signaturesDemanded } from './authentic.ts'
 import { isNamed } from './freshness.ts'
 import type { Source } from './npm.ts'

@@ -8,7 +8,7 @@ import { faultsOf } from '../../platform/ownership.ts'
 import { UpdateFailure } from '../failure.ts'
 import type { Trial } from '../record.ts'
 import { isWritable, type Layout, layoutOf } from './layout.ts'
-import { commandOf, currentVersion } from './place.ts'
+import { commandOf, currentVersion } from './paths.ts'
 
 /** The place where a version is installed. */
 export type Target = Pick<Trial, 'layout' | 'root' | 'program' | 'entry' | 'previous_entry' | 'restore'> & {

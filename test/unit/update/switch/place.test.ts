@@ -2,16 +2,10 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readFileSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import {
-  copyPackage,
-  currentVersion,
-  hasStandIn,
-  keepNext,
-  putBack,
-  putStandIn,
-  tidy,
-  tidyBack,
-} from '../../../../src/update/switch/place.ts'
+import { copyPackage } from '../../../../src/update/switch/copy-package.ts'
+import { currentVersion } from '../../../../src/update/switch/paths.ts'
+import { hasStandIn, keepNext, putBack, putStandIn } from '../../../../src/update/switch/place.ts'
+import { tidy, tidyBack } from '../../../../src/update/switch/tidy.ts'
 import { standIn } from '../../../../src/update/switch/trial.ts'
 import { LAYOUTS, NEW, OLD, stagedUpdate } from '../../../support/staged-update.ts'
 

@@ -1,0 +1,52 @@
+import { readlinkSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import type { Trial } from '../record.ts'
+import { TRIAL } from './trial.ts'
+
+type Layout = Trial['layout']
+/** A program within an installation. */
+export type Place = Pick<Trial, 'layout' | 'root' | 'program'>
+
+const LOCK = '.lock'
+/** Path of the command within a prefix. */
+export const COMMAND = 'bin/fomular-daemon'
+
+/** Returns the folder for this program's own files in the root of an installation. */
+export const workDir = (layout: Layout, root: string) =>
+  join(root, layout === 'package' ? '.update' : 'versions')
+
+export const lockPath = (layout: Layout, root: string) => join(workDir(layout, root), LOCK)
+
+/** Returns the folder that holds a version before it is installed. */
+export const versionDir = (layout: Layout, root: string, version: string) =>
+  join(workDir(layout, root), version)
+
+/** Returns the path of the installed program, which may be a stand-in. */
+export const installedProgram = ({ layout, root, program }: Place) =>
+  layout === 'package' ? join(root, program) : join(root, 'current', program)
+
+/** Returns the path of the daemon's command. */
+export const commandOf = ({ layout, root, program }: Place) =>
+  layout === 'package' ? join(root, program) : join(root, COMMAND)
+
+/** Returns the name in `versions/` that `current` points to; undefined if there is no such link. */
+export function currentVersion(root: string): string | undefined {
+  try {
+    return basename(readlinkSync(join(root, 'current')))
+  } catch {
+    return undefined
+  }
+}
+
+/** Returns the folder, within an npm package, for a copy of the previous version. */
+export const previousDir = (root: string) => join(workDir('package', root), 'previous')
+
+/** Returns the name in `versions/` of the folder with the stand-in of a trial. */
+export const trialName = ({ next: nextDir }: Trial) => `${TRIAL}${basename(nextDir)}`
+
+/** Returns the folder, within a package, with a folder of chunks for each build of the program. */
+export const chunksOf = (program: string) => join(dirname(program), 'program')
+
+/** Reports whether a package has chunks, without which its program does not run. */
+export const hasChunks = (paths: Iterable<string>, program: string): boolean =>
+  [...paths].some((path) => path.startsWith(chunksOf(program)))

@@ -1,0 +1,75 @@
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import { COMPILE_CACHE } from '../../platform/chunks.ts'
+import { makeFolder, syncFolder } from '../../platform/files.ts'
+
+/** Puts a symbolic link in the place of another, with one rename. */
+export function replaceLink(path: string, target: string) {
+  const temp = `${path}.new`
+  rmSync(temp, { force: true })
+  symlinkSync(target, temp)
+  renameSync(temp, path)
+  syncFolder(dirname(path))
+}
+
+/**
+ * Puts a file in the place of another, with one rename.
+ * @param content text of a program, or the file to copy or link. A link needs no disk space: putting the
+ * previous version back must work on a full disk.
+ */
+export function replaceFile(path: string, content: string, how: 'write' | 'copy' | 'link' = 'write') {
+  const temp = `${path}.new`
+  rmSync(temp, { force: true })
+  if (how === 'copy' || (how === 'link' && !linked(content, temp))) copyFileSync(content, temp)
+  else if (how === 'write') {
+    writeFileSync(temp, content)
+    chmodSync(temp, 0o755)
+  }
+  const fd = openSync(temp, 'r')
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+  renameSync(temp, path)
+  syncFolder(dirname(path))
+}
+
+/** Puts a file of one package into another. */
+export function placeFile(to: string, from: string, path: string, how: 'copy' | 'link') {
+  makeFolder(dirname(join(to, path)))
+  replaceFile(join(to, path), join(from, path), how)
+}
+
+/** Makes a hard link. @returns false if the file system does not support links */
+function linked(from: string, to: string): boolean {
+  try {
+    linkSync(from, to)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Returns the paths of all files below a folder, within `dir`; none if it does not exist. */
+export function filesOf(dir: string, below = ''): string[] {
+  if (!existsSync(join(dir, below))) return []
+  return readdirSync(join(dir, below), { withFileTypes: true }).flatMap((entry) => {
+    const path = join(below, entry.name)
+    if (!entry.isDirectory()) return [path]
+    return entry.name === COMPILE_CACHE ? [] : filesOf(dir, path)
+  })
+}
