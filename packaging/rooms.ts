@@ -5,6 +5,8 @@ import type { Plugin } from 'esbuild'
 /** An `import()` in the sources: esbuild would make a chunk of each. */
 const IMPORT = /(?<!typeof )\bimport\('([^':]+)'\)/g
 const ROOM = 'room:'
+/** Modules that only a process that lasts imports. */
+const LASTING = ['src/cli/start/serve.ts', 'src/cli/up/up.ts', 'src/hub/hub.ts']
 
 /**
  * Returns the room, and so the chunk, that an `import()` loads; undefined if it only delays the first use of a
@@ -14,13 +16,13 @@ function roomOf(importer: string, target: string): string | undefined {
   if (!target.startsWith('src/')) return `library-${target.replace(/^.*\//, '')}`
   // The definitions of all commands are in the first chunk.
   if (!importer.startsWith('src/cli/') || importer === 'src/cli/program.ts') return undefined
-  return /^src\/(hub\/|cli\/serve\.|cli\/up\/)/.test(target) ? 'daemon' : 'commands'
+  return LASTING.includes(target) ? 'daemon' : 'commands'
 }
 
 const targetOf = (importer: string, name: string) =>
   name.startsWith('.') ? join(dirname(importer), name) : name
 
-/** Returns the modules in each room that are loaded with `import()`. */
+/** Returns the modules in each room that are loaded with `import()`. @throws Error for a module that was moved */
 function modulesByRoom(root: string): Map<string, Set<string>> {
   const rooms = new Map<string, Set<string>>()
   for (const importer of globSync('src/**/*.ts', { cwd: root }))
@@ -29,6 +31,9 @@ function modulesByRoom(root: string): Map<string, Set<string>> {
       const room = roomOf(importer, target)
       if (room !== undefined) rooms.set(room, (rooms.get(room) ?? new Set()).add(target))
     }
+  const moved = LASTING.find((target) => !rooms.get('daemon')?.has(target))
+  if (moved !== undefined)
+    throw new Error(`src/cli does not import() ${moved}: correct LASTING in packaging/rooms.ts`)
   return rooms
 }
 
