@@ -49,7 +49,7 @@ export async function assemble(options: AssembleOptions): Promise<Parts> {
 /** Builds each part from those above it. */
 function build({ store, gate, limits, clock, logger }: AssembleOptions) {
   const { journals } = store
-  const notices = new Notices(clock, logger, { lines: Infinity, same: SAME_OF_MACHINE })
+  const notices = new Notices({ clock, logger, lines: Infinity, same: SAME_OF_MACHINE })
   // For lines about single machines; rate-limited.
   const ofMachines = notices.asLogger()
   const feed = new ChangeFeed()
@@ -77,28 +77,34 @@ function build({ store, gate, limits, clock, logger }: AssembleOptions) {
     logger: ofMachines,
   })
 
-  const onArrival = (socket: WebSocket, stream: Duplex, key: MachineKey) =>
-    switchboard.onArrival(new MachineConnection(socket, stream, switchboard, key, clock, ofMachines))
+  const onArrival = (socket: WebSocket, stream: Duplex, key: MachineKey) => {
+    const options = { handlers: switchboard, key, clock, logger: ofMachines }
+    switchboard.onArrival(new MachineConnection(socket, stream, options))
+  }
 
   const audit = new Audit({ log: store.audit, clock, logger })
   const trails = new Trails({ audit, gate, people, clock })
   const open = new OpenRequests({ people, clock })
   return {
-    ...{
-      store,
-      journals,
-      gate,
-      notices,
-      feed,
-      keys,
-      people,
-      machines,
-      enrollments,
-      commands,
-      agents,
-      quotas,
-    },
-    ...{ intake, switchboard, onArrival, audit, trails, open },
+    clock,
+    store,
+    journals,
+    gate,
+    notices,
+    feed,
+    keys,
+    people,
+    machines,
+    enrollments,
+    commands,
+    agents,
+    quotas,
+    intake,
+    switchboard,
+    onArrival,
+    audit,
+    trails,
+    open,
   }
 }
 

@@ -90,6 +90,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
         gate.watch(server)
         acceptMachines(server, parts, parts.onArrival)
       },
+      clock,
       logger,
     })
     const name = host.includes(':') ? `[${host}]` : host

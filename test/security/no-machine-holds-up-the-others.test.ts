@@ -176,14 +176,12 @@ describe('one machine', () => {
       const key = { sha256: 'k', address: '127.0.0.1', isAcceptedFor: async () => true, onHello() {} }
       const logger = createLogger({ level: 'silent', stderr: 'none' })
       const clock = new ManualClock()
-      new MachineConnection(
-        socket as unknown as WebSocket,
-        new EventEmitter() as Duplex,
+      new MachineConnection(socket as unknown as WebSocket, new EventEmitter() as Duplex, {
         handlers,
         key,
         clock,
         logger,
-      )
+      })
       const data = Buffer.from(JSON.stringify(frame))
       for (let n = 0; n < 20_000 && !ended; n++) socket.emit('message', data, false)
       assert.ok(ended && faults <= 20 && waiting < 4 * 1024 * 1024, `${waiting}`)

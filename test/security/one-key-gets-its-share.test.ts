@@ -106,7 +106,7 @@ test('one key gets at most half of the connections, and refused connections end 
 
 test('a stream whose client left before its start frees its slot', () => {
   const clock = new ManualClock()
-  const notices = new Notices(clock, memoryLog().logger)
+  const notices = new Notices({ clock, logger: memoryLog().logger })
   const followers = new Followers({
     most: 1,
     notices,

@@ -182,7 +182,7 @@ test('an outcome that the disk refuses deletes the secrets as soon as it can be 
   const dir = tempDir(t)
   const path = join(dir, 'commands.jsonl')
   writeFileSync(path, `${accepted('a', WITH_ENV)}\n`)
-  const log = new CommandLog(path, quiet, () => {})
+  const log = new CommandLog({ path, logger: quiet, visit() {} })
   renameSync(path, `${path}.aside`)
   mkdirSync(path)
   const outcome = JSON.parse(answered('a'))
@@ -192,7 +192,11 @@ test('an outcome that the disk refuses deletes the secrets as soon as it can be 
   await log.append(JSON.parse(accepted('b', { cwd: '/', env: { TOKEN: 'other' } })))
   assert.deepEqual(filesWith(dir), [])
   const read: unknown[] = []
-  await new CommandLog(path, quiet, (line) => read.push('outcome' in line ? line : line.command.command_id))
+  new CommandLog({
+    path,
+    logger: quiet,
+    visit: (line) => read.push('outcome' in line ? line : line.command.command_id),
+  })
   assert.deepEqual(read, [outcome, 'b'])
   // Lines after the late outcome are found at their places.
   await log.append(JSON.parse(answered('b')))
@@ -206,7 +210,7 @@ test('no part of a command that a full disk refuses stays on the disk', (t) => {
     4096,
     `
       import { CommandLog } from 'SRC/hub/store/files/command-log.ts'
-      const log = new CommandLog(${JSON.stringify(path)}, { error() {} }, () => {})
+      const log = new CommandLog({ path: ${JSON.stringify(path)}, logger: { error() {} }, visit() {} })
       await log.append(${line}).then(() => { throw new Error('written') }, () => {})
     `,
   )

@@ -192,7 +192,7 @@ test('refused or repeated orders cannot displace the record of real orders', asy
 /** A separate record of attempts, and the entries made for them. */
 function denialsOf() {
   const noted: Said[] = []
-  const denials = new Denials((said) => noted.push(said), new ManualClock())
+  const denials = new Denials({ note: (said) => noted.push(said), clock: new ManualClock() })
   const attempt = (said: Partial<Said>) =>
     denials.add({ action: 'GET /api/agents', outcome: 'refused', code: 'unauthorized', ...said })
   return { noted, denials, attempt }

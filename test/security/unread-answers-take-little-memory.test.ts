@@ -18,7 +18,7 @@ import { until } from '../support/wait.ts'
 test('one key holds at most half of the unread answers, and clients that read nothing are closed', async () => {
   const clock = new ManualClock()
   const { logger, lines } = memoryLog()
-  const notices = new Notices(clock, logger)
+  const notices = new Notices({ clock, logger })
   const unread = new Unread({ stallMs: 30_000, clock, notices })
   const followers = new Followers({ most: 100, notices, unread })
   const read: number[] = []
@@ -118,7 +118,7 @@ test('long bodies count only while they arrive', async (t) => {
 })
 
 test('short bodies count too: one key gets its share, and they fit in next to long bodies', () => {
-  const bodies = new Bodies(new Notices(new ManualClock(), memoryLog().logger))
+  const bodies = new Bodies(new Notices({ clock: new ManualClock(), logger: memoryLog().logger }))
   const admit = (key: string, bytes: number) => {
     const coming = Object.assign(new IncomingMessage(new Socket()), {
       headers: { 'content-length': `${bytes}` },
@@ -146,7 +146,11 @@ test('short bodies count too: one key gets its share, and they fit in next to lo
 
 test('long answers wait until others are read, for any number of keys', async () => {
   const clock = new ManualClock()
-  const unread = new Unread({ stallMs: 30_000, clock, notices: new Notices(clock, memoryLog().logger) })
+  const unread = new Unread({
+    stallMs: 30_000,
+    clock,
+    notices: new Notices({ clock, logger: memoryLog().logger }),
+  })
   const answer = async (key: string, bytes: number) => {
     const response = new ServerResponse(new IncomingMessage(new Socket()))
     const reader = { response, address: '192.0.2.1', key }

@@ -1,4 +1,4 @@
-import type { Clock } from '../../platform/clock.ts'
+import { type Clock, isoTime } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import { AuditEntry, type AuditPage } from '../../protocol/index.ts'
 import { HttpError } from '../http-error.ts'
@@ -132,7 +132,7 @@ export class Audit {
   }
 
   #write(said: Said): number {
-    this.#log.add((n) => JSON.stringify({ n, at: new Date(this.#clock.now()).toISOString(), ...said }))
+    this.#log.add((n) => JSON.stringify({ n, at: isoTime(this.#clock.now()), ...said }))
     return this.#log.newest
   }
 

@@ -27,7 +27,7 @@ export class Denials {
   readonly #seen = new Map<string, Map<string, Seen>>()
   #timer: Timer | undefined
 
-  constructor(note: (said: Said) => void, clock: Clock) {
+  constructor({ note, clock }: { note: (said: Said) => void; clock: Clock }) {
     this.#note = note
     this.#clock = clock
   }

@@ -70,7 +70,7 @@ export class Gate {
   constructor({ proxies, limits, clock, logger }: GateOptions) {
     this.#limits = { ...gateLimits(), ...limits }
     this.#addresses = new Addresses(proxies)
-    this.#notices = new Notices(clock, logger)
+    this.#notices = new Notices({ clock, logger })
     this.#failures = new Failures(clock)
     const notices = this.#notices
     const isProxy = (address: string) => this.#addresses.isProxy(address)

@@ -19,6 +19,8 @@ interface Told {
 }
 
 export interface NoticesOptions {
+  clock: Clock
+  logger: Logger
   /** Maximum number of different lines per minute, for all sources together. */
   lines?: number
   /** Maximum number of equal lines about one source per minute. */
@@ -39,7 +41,7 @@ export class Notices {
   #untold = 0
   #timer: Timer | undefined
 
-  constructor(clock: Clock, logger: Logger, { lines = LINES, same = 1 }: NoticesOptions = {}) {
+  constructor({ clock, logger, lines = LINES, same = 1 }: NoticesOptions) {
     this.#clock = clock
     this.#logger = logger
     this.#lines = lines

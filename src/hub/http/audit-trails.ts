@@ -51,7 +51,7 @@ export class Trails {
     this.#audit = audit
     this.#gate = gate
     this.#people = people
-    this.#denials = new Denials((said) => audit.note(said), clock)
+    this.#denials = new Denials({ note: (said) => audit.note(said), clock })
   }
 
   /** Records the outcomes of orders, including orders refused before their body is read. */

@@ -2,6 +2,7 @@ import { createServer as createPlainServer, type RequestListener, type Server } 
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { listenPrivately } from '../../config/listen-private.ts'
+import type { Clock } from '../../platform/clock.ts'
 import { shortageIn, systemCode, UserError } from '../../platform/errors.ts'
 import type { Logger } from '../../platform/log.ts'
 
@@ -23,11 +24,21 @@ export interface ListenerOptions {
   listener: RequestListener
   /** Called with each server. */
   attend(server: Server): void
+  clock: Clock
   logger: Logger
 }
 
 /** Listens on a port and on a Unix socket that only the hub's user and root can open. */
-export async function openListeners({ host, port, tls, socket, listener, attend, logger }: ListenerOptions) {
+export async function openListeners({
+  host,
+  port,
+  tls,
+  socket,
+  listener,
+  attend,
+  clock,
+  logger,
+}: ListenerOptions) {
   const timeouts = { headersTimeout: REQUEST_MS, requestTimeout: REQUEST_MS }
   const server: Server = tls
     ? createTlsServer({ ...timeouts, ...tls }, listener)
@@ -51,11 +62,17 @@ export async function openListeners({ host, port, tls, socket, listener, attend,
     close() {
       const closed = Promise.all(servers.map((each) => new Promise((resolve) => each.close(resolve))))
       return async () => {
-        const late = setTimeout(() => servers.map((each) => each.closeAllConnections()), STOP_MS)
-        const sweep = setInterval(() => servers.map((each) => each.closeIdleConnections()), SWEEP_MS)
+        const late = clock.setTimeout(() => {
+          for (const each of servers) each.closeAllConnections()
+        }, STOP_MS)
+        const sweep = () => {
+          for (const each of servers) each.closeIdleConnections()
+          next = clock.setTimeout(sweep, SWEEP_MS)
+        }
+        let next = clock.setTimeout(sweep, SWEEP_MS)
         await closed
-        clearTimeout(late)
-        clearInterval(sweep)
+        clock.clearTimeout(late)
+        clock.clearTimeout(next)
       }
     },
   }

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { setImmediate as others } from 'node:timers/promises'
+import type { Clock } from '../../platform/clock.ts'
 import type { Follower } from '../gate/followers.ts'
 import { shown } from '../registry/client-json.ts'
 
@@ -8,8 +9,13 @@ const HEARTBEAT_MS = 15_000
 
 /** Wakes a stream that waits for something to send. */
 export class WakeUp {
+  readonly #clock: Clock
   #rung = false
   #wake: (() => void) | undefined
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
 
   ring = () => {
     this.#rung = true
@@ -21,12 +27,12 @@ export class WakeUp {
     if (!this.#rung && !signal.aborted)
       await new Promise<void>((resolve) => {
         const finish = () => {
-          clearTimeout(timer)
+          this.#clock.clearTimeout(timer)
           signal.removeEventListener('abort', finish)
           this.#wake = undefined
           resolve()
         }
-        const timer = setTimeout(finish, ms)
+        const timer = this.#clock.setTimeout(finish, ms)
         signal.addEventListener('abort', finish)
         this.#wake = finish
       })

@@ -1,3 +1,4 @@
+import type { Clock } from '../../platform/clock.ts'
 import type { AnyEvent } from '../../protocol/index.ts'
 import type { Follower } from '../gate/followers.ts'
 import type { AgentRegistry } from '../registry/agent-registry.ts'
@@ -24,6 +25,7 @@ export interface StreamContext {
   machines: MachineRegistry
   journals: Journals
   feed: ChangeFeed
+  clock: Clock
 }
 
 export interface AgentStreamOptions {
@@ -35,10 +37,10 @@ export interface AgentStreamOptions {
 
 /** Streams an agent's activity after `after`, and each changed status once the client has all activity. */
 export function agentStream(
-  { agents, journals, feed }: StreamContext,
+  { agents, journals, feed, clock }: StreamContext,
   { key, after, follower }: AgentStreamOptions,
 ): Response {
-  const bell = new WakeUp()
+  const bell = new WakeUp(clock)
   const reader = journals.read(key, after)
   let changed = true
   let over = agents.viewAt(key) === undefined
@@ -73,8 +75,8 @@ function* messagesOf(events: AnyEvent[]) {
 }
 
 /** Streams all machines and agents: first their current state, then each change. */
-export function hubStream({ agents, machines, feed }: StreamContext, follower: Follower): Response {
-  const bell = new WakeUp()
+export function hubStream({ agents, machines, feed, clock }: StreamContext, follower: Follower): Response {
+  const bell = new WakeUp(clock)
   /** Changes to send; repeated changes of one machine or agent count once. */
   const due = {
     machine: new Set(machines.all().map(({ machine_id }) => machine_id)),

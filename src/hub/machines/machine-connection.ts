@@ -44,6 +44,13 @@ export interface MachineConnectionHandlers {
   onGone(peer: MachineConnection): void
 }
 
+export interface MachineConnectionOptions {
+  handlers: MachineConnectionHandlers
+  key: MachineKey
+  clock: Clock
+  logger: Logger
+}
+
 /** A connection of a daemon: decides on its greeting, and passes on its messages. */
 export class MachineConnection {
   readonly #wire: Connection<FromDaemon, FromServer | Command>
@@ -54,14 +61,7 @@ export class MachineConnection {
   #hello: Hello | undefined
 
   /** @param stream the stream below the socket */
-  constructor(
-    socket: WebSocket,
-    stream: Duplex,
-    handlers: MachineConnectionHandlers,
-    key: MachineKey,
-    clock: Clock,
-    logger: Logger,
-  ) {
+  constructor(socket: WebSocket, stream: Duplex, { handlers, key, clock, logger }: MachineConnectionOptions) {
     this.key = key
     this.#handlers = handlers
     this.#logger = logger

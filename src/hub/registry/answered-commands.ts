@@ -14,7 +14,7 @@ export class AnsweredCommands {
   readonly #clock: Clock
   #bytes = 0
 
-  constructor(memory: CommandMemory, clock: Clock) {
+  constructor({ memory, clock }: { memory: CommandMemory; clock: Clock }) {
     this.#memory = memory
     this.#clock = clock
   }

@@ -46,7 +46,7 @@ export class CommandQueue {
 
   constructor(options: CommandQueueOptions) {
     this.#options = options
-    this.#known = new RememberedCommands(options.memory, options.clock)
+    this.#known = new RememberedCommands(options)
   }
 
   /** Reads all commands; resolves when the secrets of answered commands are erased. Called once. */

@@ -33,8 +33,8 @@ export class RememberedCommands {
   readonly #starts = new Map<string, CommandEntry>()
   readonly #clock: Clock
 
-  constructor(memory: CommandMemory, clock: Clock) {
-    this.#answered = new AnsweredCommands(memory, clock)
+  constructor({ memory, clock }: { memory: CommandMemory; clock: Clock }) {
+    this.#answered = new AnsweredCommands({ memory, clock })
     this.#clock = clock
   }
 

@@ -8,7 +8,7 @@ import { memoryLog } from '../../support/memory-log.ts'
 test('the log repeats a message of each machine or key up to a limit, and then counts it', () => {
   const clock = new ManualClock()
   const { logger, lines } = memoryLog()
-  const log = new Notices(clock, logger, { lines: Number.POSITIVE_INFINITY, same: 2 }).asLogger()
+  const log = new Notices({ clock, logger, lines: Number.POSITIVE_INFINITY, same: 2 }).asLogger()
   for (let n = 0; n < 5; n++) {
     log.info({ machine_id: 'a', n }, 'connected')
     log.warn({ machine_id: 'a', key_id: 'k' }, 'refused')
@@ -35,7 +35,7 @@ test('a pending count of messages does not keep a hub from exiting', () => {
   const script = `
     import { Notices } from ${at('hub/gate/notices.ts')}
     import { systemClock } from ${at('platform/clock.ts')}
-    new Notices(systemClock, { warn() {} }).tell('192.0.2.1', 'refused')`
+    new Notices({ clock: systemClock, logger: { warn() {} } }).tell('192.0.2.1', 'refused')`
   // Less than the period of counting.
   execFileSync(process.execPath, ['--input-type=module', '-e', script], { timeout: 45_000 })
 })

@@ -9,14 +9,14 @@ export class CommandFile implements CommandStore {
   #log: CommandLog | undefined
   #kept: CommandReader['kept'] = () => []
 
-  constructor(path: string, logger: Logger) {
+  constructor({ path, logger }: { path: string; logger: Logger }) {
     this.#path = path
     this.#logger = logger
   }
 
   async load({ visit, isPending, kept }: CommandReader): Promise<void> {
     this.#kept = kept
-    this.#log = new CommandLog(this.#path, this.#logger, visit)
+    this.#log = new CommandLog({ path: this.#path, logger: this.#logger, visit })
     this.#log.keepSecretsOf(isPending)
     await this.#log.drain()
   }

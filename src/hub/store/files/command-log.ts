@@ -25,6 +25,13 @@ const Line = z.union([
     at: z.optional(z.number()),
   }),
 ])
+export interface CommandLogOptions {
+  path: string
+  logger: Logger
+  /** Called with each existing line. */
+  visit(line: CommandLine): void
+}
+
 /**
  * `commands.jsonl`: accepted commands and outcomes, in order of arrival. Once a command has its outcome, its
  * line is erased if it contains secrets.
@@ -40,11 +47,8 @@ export class CommandLog {
   #rewrittenBytes = 0
   #turn: Promise<unknown> = Promise.resolve()
 
-  /**
-   * @param visit called with each existing line
-   * @throws UserError if a newer version wrote the file
-   */
-  constructor(path: string, logger: Logger, visit: (line: CommandLine) => void) {
+  /** @throws UserError if a newer version wrote the file */
+  constructor({ path, logger, visit }: CommandLogOptions) {
     this.#path = path
     this.#logger = logger
     let damaged = 0

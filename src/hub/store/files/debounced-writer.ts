@@ -23,7 +23,7 @@ export class DebouncedWriter {
   /** True if a write failed in the current round. */
   #failed = false
 
-  constructor(clock: Clock, logger: Logger) {
+  constructor({ clock, logger }: { clock: Clock; logger: Logger }) {
     this.#clock = clock
     this.#logger = logger
   }

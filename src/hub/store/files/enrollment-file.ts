@@ -12,7 +12,7 @@ export class EnrollmentFile implements EnrollmentStore {
   #all: readonly EnrollmentRecord[] = []
 
   /** Sets a damaged file aside. @throws UserError if a newer version wrote the file */
-  constructor(path: string, logger: Logger) {
+  constructor({ path, logger }: { path: string; logger: Logger }) {
     this.#path = path
     const read = readJson(path, EnrolmentsFile)
     if (read.ok) this.#all = read.value.enrolments

@@ -32,7 +32,7 @@ export async function openFileStore(options: FileStoreOptions): Promise<Store> {
 }
 
 async function storeIn({ dir, audit, clock, logger }: FileStoreOptions, unlock: () => void): Promise<Store> {
-  const writer = new DebouncedWriter(clock, logger)
+  const writer = new DebouncedWriter({ clock, logger })
   const keys = new KeyStore({ dir, clock, logger })
   await keys.acceptOwn()
   const agentsDir = join(dir, 'agents')
@@ -41,11 +41,11 @@ async function storeIn({ dir, audit, clock, logger }: FileStoreOptions, unlock: 
     journals,
     agents: new AgentFiles({ dir: agentsDir, journals, writer, logger }),
     machines: new MachineFile({ path: join(dir, 'machines.json'), writer, logger }),
-    commands: new CommandFile(join(dir, 'commands.jsonl'), logger),
+    commands: new CommandFile({ path: join(dir, 'commands.jsonl'), logger }),
     keys,
-    enrollments: new EnrollmentFile(join(dir, 'enrolments.json'), logger),
+    enrollments: new EnrollmentFile({ path: join(dir, 'enrolments.json'), logger }),
     audit: new Segments(join(dir, 'audit'), audit),
-    watch: (lost: (reason: UserError) => void) => watchFolder(dir, lost),
+    watch: (lost: (reason: UserError) => void) => watchFolder(dir, { clock, lost }),
     async close() {
       await journals.close()
       writer.close()

@@ -10,6 +10,12 @@ interface Content<E> {
   keys: E[]
 }
 
+export interface KeyFileOptions<E> {
+  path: string
+  schema: z.ZodMiniType<Content<E>>
+  logger: Logger
+}
+
 /** A file with a list of keys. Other programs may change it, too. */
 export class KeyFile<E extends { sha256: string }> implements KeyList<E, KeyDraft<E>> {
   readonly #path: string
@@ -31,7 +37,7 @@ export class KeyFile<E extends { sha256: string }> implements KeyList<E, KeyDraf
   readonly isIncomplete: boolean
 
   /** Sets a damaged file aside. @throws UserError if a newer version wrote the file */
-  constructor(path: string, schema: z.ZodMiniType<Content<E>>, logger: Logger) {
+  constructor({ path, schema, logger }: KeyFileOptions<E>) {
     this.#path = path
     this.#schema = schema
     this.#logger = logger

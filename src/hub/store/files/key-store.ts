@@ -44,7 +44,7 @@ export class KeyStore implements KeyLists {
 
   /** @throws UserError if a newer version wrote a list */
   constructor({ dir, clock, logger }: KeyStoreOptions) {
-    const file = new KeyFile(join(dir, 'keys.json'), KeysFile, logger)
+    const file = new KeyFile({ path: join(dir, 'keys.json'), schema: KeysFile, logger })
     this.#file = file
     this.list = {
       isIncomplete: file.isIncomplete,
@@ -52,7 +52,7 @@ export class KeyStore implements KeyLists {
       withHash: (hash) => file.withHash(hash),
       change: (edit) => this.#change(edit),
     }
-    this.users = new KeyFile(join(dir, 'user-keys.json'), UserKeysFile, logger)
+    this.users = new KeyFile({ path: join(dir, 'user-keys.json'), schema: UserKeysFile, logger })
     this.#logger = logger
     this.#clock = clock
     const { machineKey, userKey } = hubFiles(dir)

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { hubFiles } from '../../../config/hub.ts'
+import type { Clock } from '../../../platform/clock.ts'
 import { UserError } from '../../../platform/errors.ts'
 import { EXIT } from '../../../platform/exit-codes.ts'
 import { folderIdentity, goneFolder } from '../../../platform/folder-identity.ts'
@@ -15,21 +16,25 @@ const LOOK_MS = 2000
  * @param lost called once, when the folder is no longer this hub's
  * @returns a function that stops watching
  */
-export function watchFolder(dir: string, lost: (reason: UserError) => void): () => void {
+export function watchFolder(
+  dir: string,
+  { clock, lost }: { clock: Clock; lost: (reason: UserError) => void },
+): () => void {
   const first = folderIdentity(dir)
   const lock = join(dir, 'lock')
   const files = [lock, hubFiles(dir).machineKey]
-  const timer = setInterval(() => {
+  const look = () => {
     const emptied = files.some((file) => existsSync(file))
       ? undefined
       : `The hub's folder ${dir} was emptied.`
     const message = goneFolder(`the hub's folder ${dir}`, dir, first) ?? emptied
     const reason = message === undefined ? taken(dir, lock) : gone(dir, message)
-    if (!reason) return
-    clearInterval(timer)
-    lost(reason)
-  }, LOOK_MS).unref()
-  return () => clearInterval(timer)
+    if (reason) lost(reason)
+    else timer = again()
+  }
+  const again = () => clock.setTimeout(look, LOOK_MS).unref()
+  let timer = again()
+  return () => clock.clearTimeout(timer)
 }
 
 const gone = (dir: string, message: string) =>

@@ -33,14 +33,12 @@ test('a machine that sends a long frame slowly is not considered silent', async 
   }
   const key = { sha256: 'k', address: '127.0.0.1', isAcceptedFor: async () => true, onHello() {} }
   const logger = createLogger({ level: 'silent', stderr: 'none' })
-  new MachineConnection(
-    socket as unknown as WebSocket,
-    stream as unknown as Duplex,
+  new MachineConnection(socket as unknown as WebSocket, stream as unknown as Duplex, {
     handlers,
     key,
     clock,
     logger,
-  )
+  })
   socket.emit('message', Buffer.from(JSON.stringify(helloOf())), false)
   await until(() => welcomed)
   for (let passed = 0; passed < 4 * Limits.silence_ms; passed += Limits.heartbeat_ms) {

@@ -15,7 +15,7 @@ const HOUR_MS = 3_600_000
 /** The commands of a hub whose only machine is away, in their own file. */
 async function commandsIn(path: string, memory: Partial<CommandMemory> = {}, clock = new ManualClock()) {
   const commands = new CommandQueue({
-    store: new CommandFile(path, logger),
+    store: new CommandFile({ path, logger }),
     machines: { link: () => undefined },
     people: { isGone: () => false },
     memory: { ...HUB_LIMITS.memory, ...memory },

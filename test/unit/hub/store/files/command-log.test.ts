@@ -14,7 +14,8 @@ test('a command log that earlier hubs let grow is rewritten, even after several 
     command: { type: 'agent:prompt', command_id: 'c', agent_id: 'a', content: 'x'.repeat(1024 * 1024) },
   })
   writeFileSync(path, `${line}\n`.repeat(17))
-  const log = new CommandLog(path, createLogger({ level: 'silent', stderr: 'none' }), () => {})
+  const logger = createLogger({ level: 'silent', stderr: 'none' })
+  const log = new CommandLog({ path, logger, visit() {} })
   assert.ok(log.isBloated)
   await log.rewrite(() => [])
   assert.equal(statSync(path).size, 0)

@@ -22,7 +22,7 @@ class SlowDisk extends ManualClock {
 
 test('constantly changing values are written once per round, with a second between rounds', () => {
   const clock = new SlowDisk()
-  const saver = new DebouncedWriter(clock, logger)
+  const saver = new DebouncedWriter({ clock, logger })
   const written: string[] = []
   const pass = (ms: number) => {
     for (let passed = 0; passed < ms; passed += 10) {
@@ -45,7 +45,7 @@ test('constantly changing values are written once per round, with a second betwe
 
 test('a failing write does not prevent the others', () => {
   const clock = new SlowDisk()
-  const saver = new DebouncedWriter(clock, logger)
+  const saver = new DebouncedWriter({ clock, logger })
   const written: string[] = []
   let tries = 0
   saver.later('broken', () => {
