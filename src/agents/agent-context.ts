@@ -20,7 +20,7 @@ export interface AgentContext<A> {
   toldCounts: boolean
   /** Called when the agent's status has changed. */
   onChange(agent: A): void
-  onEvent(event: Event): void
+  onEvent(agent: A, event: Event): void
   /** Called when reading the journal fails, for example because of a disk error. It is retried. */
   onUnreadable(agent: A, error: unknown): void
   /** Called when handling a line fails. Reading continues after the line. */

@@ -49,7 +49,7 @@ interface AgentPoolEvents {
   /** The agent's status has changed. */
   change: [agent: Agent]
   /** An event was read from a journal, for the first time or again. */
-  event: [event: Event]
+  event: [event: Event, agent: Agent]
   /** The journal has grown, or may have. */
   growth: [agent: Agent]
   removed: [agent: Agent]
@@ -252,7 +252,7 @@ export class AgentPool {
       clock,
       nextRevision,
       toldCounts: this.#toldCounts,
-      onEvent: (event) => this.events.emit('event', event),
+      onEvent: (agent, event) => this.events.emit('event', event, agent),
       onUnreadable: logOnce(logger, 'cannot read the journal; will retry'),
       onFailure: logOnce(logger, 'failed to handle a line of the journal; continuing after it'),
       onChange: (agent) => {

@@ -142,7 +142,7 @@ export class Reading<A extends Read> {
         () => inbox.heard(event),
         () => reduce(snapshot, event, run.initialize_id, now()),
         () => this.#settle(event),
-        () => context.onEvent(event),
+        () => context.onEvent(this.#agent, event),
       ])
     const due = () => {
       // A leftover process may still write, but the agent can no longer receive an answer.

@@ -12,6 +12,7 @@ import type { SpecRecord } from './disk/records.ts'
 import type { LaunchQueue } from './process/launch-queue.ts'
 import { firstRun } from './process/next-run.ts'
 import type { RuntimeAdapter } from './runtimes/runtime.ts'
+import { checkSettings } from './runtimes/settings.ts'
 import type { SessionGuard } from './session-guard.ts'
 
 export interface StartsOptions {
@@ -56,6 +57,7 @@ export class Starts {
         path: 'agent_id',
       })
     const runtime = runtimeOf(runtimes, spec.runtime)
+    checkSettings(spec, runtime)
     const path = await program(spec.runtime)
     checkCwd(spec.cwd)
     checkKept(agents.size)

@@ -1,11 +1,15 @@
-import { LOGIN_REMEDY } from '../agents/runtimes/claude/login-remedy.ts'
+import type { RuntimeAdapter } from '../agents/runtimes/runtime.ts'
 import { foreignTime } from '../platform/clock.ts'
 import { type Event, Limits } from '../protocol/index.ts'
 import { cut } from '../protocol/shorten.ts'
 import type { Problems } from './problems.ts'
 
 /** Reports problems of the machine's account that an event of an agent reveals. */
-export function checkAccount(event: Event, problems: Problems) {
+export function checkAccount(
+  event: Event,
+  { loginRemedy: remedy }: Pick<RuntimeAdapter, 'loginRemedy'>,
+  problems: Problems,
+) {
   if (event.kind === 'rate_limit') {
     if (event.status !== 'rejected') return problems.clear('usage_limit')
     const until = event.resets_at === undefined ? undefined : foreignTime(event.resets_at * 1000)
@@ -21,7 +25,7 @@ export function checkAccount(event: Event, problems: Problems) {
         message:
           cut(event.text ?? '', Limits.sentence_chars) ||
           'The model service refuses the login of the agents on this machine.',
-        remedy: LOGIN_REMEDY,
+        remedy,
       })
     else if (!event.is_error) problems.clear('login_expired')
   }

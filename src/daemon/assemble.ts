@@ -1,5 +1,5 @@
 import { AgentPool } from '../agents/agent-pool.ts'
-import { claude } from '../agents/runtimes/claude/index.ts'
+import { runtimes } from '../agents/runtimes/index.ts'
 import type { DaemonConfig } from '../config/daemon-config.ts'
 import { agentUmask, childEnvironment } from '../config/environment.ts'
 import type { StatePaths } from '../config/paths.ts'
@@ -62,7 +62,6 @@ function machineParts({ config, paths, clock, logger }: DaemonOptions) {
   const machine = openIdentity(config, paths, startedAt)
   const { nextRevision } = machine
   const environment = childEnvironment(process.env)
-  const runtimes = { claude }
   const link = new ServerConnection({
     url: config.server_url,
     key: config.key,
@@ -87,7 +86,6 @@ function machineParts({ config, paths, clock, logger }: DaemonOptions) {
     startedAt,
     machine,
     environment,
-    runtimes,
     link,
     health,
     statuses: new StatusSender(link satisfies StatusConnection),
@@ -99,7 +97,7 @@ function machineParts({ config, paths, clock, logger }: DaemonOptions) {
 
 /** The agents, and their journals on the way to the server. */
 function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: MachineParts) {
-  const { machine, environment, runtimes, link, health, outbox, fates, admission } = parts
+  const { machine, environment, link, health, outbox, fates, admission } = parts
   const agents = new AgentPool({
     dir: paths.agents,
     runtimes,
@@ -190,7 +188,7 @@ function connect({ paths, logger }: DaemonOptions, parts: AgentParts & ReturnTyp
   health.events.on('awake', () => link.nudge())
 
   agents.events.on('change', (agent) => statuses.onAgent(agent))
-  agents.events.on('event', (event) => health.observe(event))
+  agents.events.on('event', (event, { runtime }) => health.observe(event, runtime))
   agents.events.on('growth', (agent) => feed.onGrowth(agent))
   agents.events.on('removed', (agent) => offsets.onRemoved(agent))
   agents.events.on('removed', ({ id }) => statuses.drop(id))

@@ -1,4 +1,4 @@
-import { comparedEnvironment } from '../config/compared-environment.ts'
+import { comparedEnvironment } from '../agents/runtimes/compared-environment.ts'
 import { VERSION } from '../platform/version.ts'
 import { isUnderWay } from '../update/record.ts'
 import { assemble, type DaemonOptions, type Parts } from './assemble.ts'

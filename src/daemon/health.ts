@@ -1,3 +1,4 @@
+import type { RuntimeAdapter } from '../agents/runtimes/runtime.ts'
 import type { Timer } from '../platform/clock.ts'
 import { Emitter } from '../platform/emitter.ts'
 import {
@@ -111,8 +112,8 @@ export class Health {
   }
 
   /** @see checkAccount */
-  observe(event: Event) {
-    checkAccount(event, this.#problems)
+  observe(event: Event, runtime: Pick<RuntimeAdapter, 'loginRemedy'>) {
+    checkAccount(event, runtime, this.#problems)
   }
 
   /** @see checkCrashLoops */

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { runtimeVariables } from '../agents/runtimes/index.ts'
 import { ON_TRIAL } from '../config/environment.ts'
 import { EXECUTABLE } from '../platform/executable.ts'
 import { isProgram, programsOnPath } from '../platform/on-path.ts'
@@ -68,7 +69,7 @@ const PATH_VARIABLES = [
   'FOMULAR_CONFIG',
   'FOMULAR_KEY_FILE',
   'FOMULAR_CA_FILE',
-  'FOMULAR_CLAUDE_PATH',
+  ...runtimeVariables.map(({ program }) => program),
   'SSL_CERT_FILE',
 ]
 

@@ -1,5 +1,4 @@
 import * as z from 'zod/mini'
-import { LOGIN_REMEDY } from '../agents/runtimes/claude/login-remedy.ts'
 import type { RuntimeAdapter } from '../agents/runtimes/runtime.ts'
 import type { Clock } from '../platform/clock.ts'
 import { fingerprint, readJson, writeAtomic } from '../platform/files.ts'
@@ -41,14 +40,14 @@ export class RuntimeChecks {
   async probe(): Promise<boolean> {
     const { runtimes, environment, cachePath } = this.#options
     const before = this.found
-    // In a deleted folder, Claude Code does not report its login.
+    // In a deleted folder, a program may not report its login.
     leaveDeletedFolder()
     this.found = await Promise.all(runtimes.map((runtime) => runtime.probe({ env: environment })))
     this.#last = this.#present()
-    for (const found of this.found) {
+    for (const [index, found] of this.found.entries()) {
       const last = before.find(({ name }) => name === found.name)
       this.#judgeProgram(found, last)
-      this.#judgeLogin(found, last)
+      this.#judgeLogin(found, last, runtimes[index]!)
     }
     if (JSON.stringify(before) === JSON.stringify(this.found)) return false
     try {
@@ -86,7 +85,7 @@ export class RuntimeChecks {
       })
   }
 
-  #judgeLogin({ login }: Runtime, last: Runtime | undefined) {
+  #judgeLogin({ login }: Runtime, last: Runtime | undefined, { title, loginRemedy }: RuntimeAdapter) {
     const { problems } = this.#options
     if (isLoggedOut(login)) {
       const isExpired = login === 'expired'
@@ -94,9 +93,9 @@ export class RuntimeChecks {
       problems.report(isExpired ? 'login_expired' : 'not_logged_in', {
         severity: 'error',
         message: isExpired
-          ? 'The login of Claude Code on this machine has expired.'
-          : 'Claude Code is not logged in on this machine.',
-        remedy: LOGIN_REMEDY,
+          ? `The login of ${title} on this machine has expired.`
+          : `${title} is not logged in on this machine.`,
+        remedy: loginRemedy,
       })
     } else if (login === 'logged_in') {
       problems.clear('not_logged_in')

@@ -15,7 +15,7 @@ export function completeEnvironment(env: NodeJS.ProcessEnv, { executable }: { ex
   const path = (env.PATH ?? '').split(delimiter).filter(Boolean)
   const minimal = path.every((dir) => SYSTEM.includes(dir)) && !path.includes('/usr/local/bin')
   if (!minimal) return
-  // Claude Code's installer uses the first; scripts such as npm find this Node in the second.
+  // An installer of agent programs may use the first; scripts such as npm find this Node in the second.
   const further = [...SYSTEM, join(home, '.local/bin'), ...(executable ? [] : [dirname(process.execPath)])]
   env.PATH = [...new Set([...path, ...further])].join(delimiter)
 }

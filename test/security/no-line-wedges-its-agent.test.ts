@@ -3,6 +3,7 @@ import { appendFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { decodeLine } from '../../src/agents/events/decode.ts'
 import { decode } from '../../src/agents/runtimes/claude/decode.ts'
+import { claude } from '../../src/agents/runtimes/claude/index.ts'
 import { Health } from '../../src/daemon/health.ts'
 import { Outbox, type Source } from '../../src/link/outbox.ts'
 import { createLogger } from '../../src/platform/log.ts'
@@ -53,7 +54,7 @@ test('lines after a line with impossible numbers are delivered, and everything c
   started()
   for (const line of STRANGE) appendFileSync(at('activity.jsonl'), `${line}\n${idle}\n`)
   const watched = health(t)
-  const agents = agentsIn(dir, { onEvent: (event) => watched.observe(event) })
+  const agents = agentsIn(dir, { onEvent: (event) => watched.observe(event, claude) })
   t.after(() => agents.close())
   agents.adopt()
   const agent = agents.get('a')

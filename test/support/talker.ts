@@ -127,6 +127,16 @@ const said: RuntimeAdapter['prompt'] = (id, text, state) => ({
 /** The runtime for Talker. What most of its lines mean depends on the lines before them. */
 export const talker: RuntimeAdapter = {
   name: 'talker',
+  title: 'Talker',
+  variables: {
+    program: 'FOMULAR_TALKER_PATH',
+    folder: 'TALKER_DIR',
+    others: [],
+    logins: /$^/,
+    all: /^TALKER_/,
+  },
+  loginRemedy: 'Talker needs no login.',
+  folder: ({ HOME = '' }) => HOME,
   isStateful: true,
   open: ({ initialize_id, session }) => [
     control(initialize_id, { method: 'hello', id: initialize_id, session: session?.id }),

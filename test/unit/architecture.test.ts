@@ -200,15 +200,50 @@ test('every module uses zod/mini as a namespace: the full zod costs 10 ms and 3 
   for (const file of files) assert.doesNotMatch(text(file), /import (type )?\{[^}]*\} from 'zod/, file)
 })
 
-test('static imports between modules have no cycles', () => {
+test('imports between modules have no cycles, types included', () => {
+  const needed = new Map(
+    files.map((file) => [
+      file,
+      own.filter((found) => found.file === file && found.kind !== 'lazy').map(({ target }) => target),
+    ]),
+  )
   const done = new Set<string>()
   const visit = (file: string, path: string[]): void => {
     assert.ok(!path.includes(file), `cycle: ${[...path.slice(path.indexOf(file)), file].join(' → ')}`)
     if (done.has(file)) return
-    for (const target of needs.get(file) ?? []) visit(target, [...path, file])
+    for (const target of needed.get(file) ?? []) visit(target, [...path, file])
     done.add(file)
   }
   for (const file of files) visit(file, [])
+})
+
+/** Files outside of its folder that may name Claude Code, with the reason. All others ask the registry. */
+const NAMING: Record<string, string> = {
+  'agents/runtimes/index.ts': 'the registry itself',
+  'protocol/spec.ts': 'the default runtime of the protocol',
+  'conformance/server/caller.ts': 'speaks the protocol alone, and sends a complete specification',
+  'config/environment.ts': 'keeps the variables of an outer session from npm and from a new version, too',
+  'config/explain.ts': 'the names of all variables, which are read before anything else',
+  'cli/program.ts': 'the help of the program, which every start loads',
+  'cli/agent/start.ts': 'the help of flags, which `agent list` loads, too',
+  'cli/machine/index.ts': 'an example in the help',
+  'cli/render/offers.ts': 'words for suggestions, which servers pass on in the form of the runtime',
+}
+
+test('no file but a few knows Claude Code: a runtime is a folder and a line in the registry', () => {
+  const found = [...files, 'agents/process/launch.sh'].filter((file) => /claude/i.test(text(file)))
+  assert.deepEqual(
+    found.filter((file) => !file.startsWith('agents/runtimes/claude/')).sort(),
+    Object.keys(NAMING).sort(),
+  )
+  const inside = own.filter(
+    ({ file, target }) =>
+      target.startsWith('agents/runtimes/claude/') && !file.startsWith('agents/runtimes/claude/'),
+  )
+  assert.deepEqual(
+    inside.map(({ file }) => file),
+    ['agents/runtimes/index.ts'],
+  )
 })
 
 test('no source file is longer than 400 lines', () => {

@@ -52,8 +52,29 @@ export interface ProbeOptions {
   allowed?: (path: string) => boolean
 }
 
+/** Environment variables of an agent program. */
+export interface RuntimeVariables {
+  /** Variable of this daemon with the path of the program. */
+  program: `FOMULAR_${string}_PATH`
+  /** Variable with the path of the folder in which the program keeps its settings and sessions. */
+  folder: string
+  /** Further variables that decide what the program finds. Not secret. */
+  others: readonly string[]
+  /** Variables that log the program in. Their values are secret. */
+  logins: RegExp
+  /** All variables that configure the program. */
+  all: RegExp
+}
+
 /** An agent program: where it is, how it is started, and what it leaves behind. */
 export interface Program {
+  /** Name for people. */
+  title: string
+  variables: RuntimeVariables
+  /** Remedy for a missing, expired, or refused login. */
+  loginRemedy: string
+  /** Returns the folder in which the program keeps its settings and sessions. */
+  folder(env: NodeJS.ProcessEnv): string
   /** Returns the candidate programs of this environment, the preferred one first. */
   find(env: NodeJS.ProcessEnv): string[]
   /** Looks for the program on this machine, and asks it for its version and login. Never throws. */

@@ -90,7 +90,7 @@ export const splitTools = (list: string): string[] =>
     .map((tool) => tool.trim())
     .filter((tool) => tool !== '')
 
-/** Reads a file in the format of Claude Code's `--mcp-config`, with or without its `mcpServers` key. */
+/** Reads a file with MCP servers by name, with or without the key `mcpServers` around them. */
 function mcpServers(path: string): Record<string, unknown> {
   let json: unknown
   try {

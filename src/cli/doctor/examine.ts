@@ -15,7 +15,7 @@ import { checkContainer } from './container.ts'
 import { daemonView } from './daemon-view.ts'
 import { checkHubKeys } from './hub-keys.ts'
 import { checkNode, checkNpm } from './node.ts'
-import { checkRuntime } from './runtime.ts'
+import { checkRuntimes } from './runtime.ts'
 import { checkLink, checkServer } from './server.ts'
 import { checkService } from './service.ts'
 import { checkDisk, checkFolder, checkLock, checkModes, checkSurroundings } from './state.ts'
@@ -49,7 +49,7 @@ export async function examine(
   const findings = await Promise.all([
     [checkNode()],
     checkNpm(env),
-    checkRuntime(inherited, strict, running),
+    checkRuntimes(inherited, strict, running),
     checkFolder(paths),
     checkModes(paths, running || config instanceof UserError ? [] : config.faults, strict, user),
     checkSurroundings(surroundings, user),

@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { findClaude } from '../../agents/runtimes/claude/find.ts'
-import { LOGIN_REMEDY } from '../../agents/runtimes/claude/login-remedy.ts'
-import { probe } from '../../agents/runtimes/claude/probe.ts'
+import { dirname } from 'node:path'
+import { runtimes } from '../../agents/runtimes/index.ts'
+import type { RuntimeAdapter } from '../../agents/runtimes/runtime.ts'
 import { homeOf } from '../../config/home.ts'
 import { faultsOf } from '../../platform/ownership.ts'
 import type { Runtime } from '../../protocol/index.ts'
@@ -15,54 +14,62 @@ import { compareRuntimes } from './shell-view.ts'
 /** Codes of the daemon's problems that concern a runtime. */
 const TOLD = ['runtime_missing', 'runtime_too_old', 'runtime_broken', 'not_logged_in', 'login_expired']
 
+/** Checks all runtimes. @see checkRuntime */
+export async function checkRuntimes(env: NodeJS.ProcessEnv, strict: boolean, daemon?: DaemonStatus) {
+  const checks = Object.values(runtimes).map((runtime) => checkRuntime(runtime, env, strict, daemon))
+  return (await Promise.all(checks)).flat()
+}
+
 /**
- * Checks Claude Code and its login, as the running daemon finds them, or as a daemon started here would.
+ * Checks a runtime and its login, as the running daemon finds them, or as a daemon started here would.
  * @param env environment that an agent would inherit from this shell
  * @param strict do not run programs of other users
  */
-export async function checkRuntime(
+async function checkRuntime(
+  runtime: RuntimeAdapter,
   env: NodeJS.ProcessEnv,
   strict: boolean,
   daemon?: DaemonStatus,
 ): Promise<Finding[]> {
-  const programs = findClaude(env)
+  const programs = runtime.find(env)
   const allowed = (path: string) => !strict || !isForeign(path)
-  const here = programs.length > 0 && !programs.some(allowed) ? undefined : await probe({ env, allowed })
-  const there = daemon?.machine.runtimes.find(({ name }) => name === 'claude')
+  const here =
+    programs.length > 0 && !programs.some(allowed) ? undefined : await runtime.probe({ env, allowed })
+  const there = daemon?.machine.runtimes.find(({ name }) => name === runtime.name)
   if (!daemon || !there) {
-    if (!here) return [leftAlone(programs[0]!)]
-    const found = judge(here)
-    return found[0]?.level === 'ok' ? [...found, ...checkConversations(env)] : found
+    if (!here) return [leftAlone(runtime, programs[0]!)]
+    const found = judge(runtime, here)
+    return found[0]?.level === 'ok' ? [...found, ...checkConversations(runtime, env)] : found
   }
   const told = daemon.machine.problems.some(({ code }) => TOLD.includes(code))
-  const found = judge(there).filter(({ level }) => !told || level === 'warning')
+  const found = judge(runtime, there).filter(({ level }) => !told || level === 'warning')
   return [
     ...found.map((finding): Finding => ({ ...finding, seen_by: 'daemon' })),
-    ...(here ? compareRuntimes(there, here, daemon.environment, env) : []),
+    ...(here ? compareRuntimes(runtime.title, there, here, daemon.environment, env) : []),
   ]
 }
 
 /** Reports whether a program belongs to another user, who could act as this user through it. */
 const isForeign = (path: string) => faultsOf(path).some(({ kind }) => kind === 'owner')
 
-const leftAlone = (path: string): Finding => ({
-  check: 'claude',
+const leftAlone = ({ name }: RuntimeAdapter, path: string): Finding => ({
+  check: name,
   level: 'warning',
   message: `${path} belongs to another user, so its version and login were not checked.`,
   remedy: 'Run `fomular-daemon doctor` as that user. If you trust that user, set FOMULAR_STRICT_MODES=false.',
 })
 
-function judge(runtime: Runtime): Finding[] {
+function judge({ name, title, loginRemedy }: RuntimeAdapter, runtime: Runtime): Finding[] {
   const { found, problem, login, passed_over = [] } = runtime
   const finding = (level: Finding['level'], message: string, remedy?: string): Finding[] => [
-    { check: 'claude', level, message, ...(remedy !== undefined && { remedy }) },
+    { check: name, level, message, ...(remedy !== undefined && { remedy }) },
   ]
-  if (!found) return finding('error', 'Claude Code was not found.', problem)
+  if (!found) return finding('error', `${title} was not found.`, problem)
   if (problem !== undefined) return finding('error', problem)
   const text = runtimeText(runtime)
-  if (login === 'logged_out' || login === 'expired') return finding('error', text, LOGIN_REMEDY)
+  if (login === 'logged_out' || login === 'expired') return finding('error', text, loginRemedy)
   if (login === 'unknown')
-    return finding('warning', text, `It does not report whether it is logged in. ${LOGIN_REMEDY}`)
+    return finding('warning', text, `It does not report whether it is logged in. ${loginRemedy}`)
   return [
     ...finding('ok', text),
     ...passed_over.flatMap((other) =>
@@ -76,18 +83,21 @@ function judge(runtime: Runtime): Finding[] {
 }
 
 /**
- * Checks that conversations can be kept: Claude Code does not report a failure until a conversation is
+ * Checks that conversations can be kept: the program may not report a failure until a conversation is
  * resumed.
  */
-function checkConversations(env: NodeJS.ProcessEnv): Finding[] {
-  const folder = env.CLAUDE_CONFIG_DIR || join(homeOf(env), '.claude')
+function checkConversations(
+  { name, variables, ...runtime }: RuntimeAdapter,
+  env: NodeJS.ProcessEnv,
+): Finding[] {
+  const folder = runtime.folder({ ...env, HOME: homeOf(env) })
   if (isWritable(existing(folder))) return []
   return [
     {
-      check: 'claude',
+      check: name,
       level: 'warning',
       message: `${folder} cannot be written to: conversations are not kept, and ended agents cannot be resumed.`,
-      remedy: 'Make it writable for the user of the daemon, or set CLAUDE_CONFIG_DIR to a writable folder.',
+      remedy: `Make it writable for the user of the daemon, or set ${variables.folder} to a writable folder.`,
     },
   ]
 }

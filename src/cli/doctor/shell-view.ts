@@ -1,4 +1,4 @@
-import { type ComparedEnvironment, comparedEnvironment } from '../../config/compared-environment.ts'
+import { type ComparedEnvironment, comparedEnvironment } from '../../agents/runtimes/compared-environment.ts'
 import type { Runtime } from '../../protocol/index.ts'
 import type { Finding } from '../render/finding.ts'
 import { runtimeText } from '../render/machine.ts'
@@ -13,6 +13,7 @@ const REMEDY =
  * @param env environment that an agent would inherit from this shell
  */
 export function compareRuntimes(
+  title: string,
   there: Runtime,
   here: Runtime,
   told: ComparedEnvironment | undefined,
@@ -31,7 +32,7 @@ export function compareRuntimes(
       },
     ]
   if (because === '') return []
-  const message = `The daemon and this shell find the same Claude Code.${because}`
+  const message = `The daemon and this shell find the same ${title}.${because}`
   return [{ check: 'environment', level: 'info', message }]
 }
 

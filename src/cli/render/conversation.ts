@@ -150,7 +150,7 @@ export class Conversation {
   }
 }
 
-/** Start of diagnostics that Claude Code writes for its developers. */
+/** Start of diagnostics that the agent's program writes for its developers. */
 const DIAGNOSTIC = /^\[ede_diagnostic\]/
 
 /** Returns why a turn failed, in the agent's words if it gave any. */

@@ -1,3 +1,4 @@
+import { runtimes } from '../../agents/runtimes/index.ts'
 import type { HealthProblem, HubKey, HubMachine, Runtime } from '../../protocol/index.ts'
 import type { Colors } from './ansi.ts'
 import { cleanLine } from './clean.ts'
@@ -11,11 +12,9 @@ const LOGINS: Record<NonNullable<Runtime['login']>, string> = {
   unknown: 'login unknown',
 }
 
-const NAMES: Record<string, string> = { claude: 'Claude Code' }
-
 /** Formats an agent program on one line. */
 export function runtimeText({ name, found, path, version, login, problem }: Runtime): string {
-  const shown = Object.hasOwn(NAMES, name) ? NAMES[name] : cleanLine(name, 40)
+  const shown = Object.hasOwn(runtimes, name) ? runtimes[name]!.title : cleanLine(name, 40)
   if (!found) return cleanLine(problem ?? `${shown} is not on this machine.`, 500)
   const facts = [login && LOGINS[login], problem].filter((fact) => fact !== undefined)
   return cleanLine(

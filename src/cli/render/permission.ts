@@ -135,7 +135,7 @@ const fieldsOf = (input: Record<string, unknown>, reveal: Reveal): Paragraph[] =
       : [{ head: '  ', text: `${name}: ${text}` }]
   })
 
-/** Returns a plan. Claude Code inserts the text of the agent's plan file, if the agent wrote one. */
+/** Returns a plan. The runtime inserts the text of the agent's plan file, if the agent wrote one. */
 function plan({ plan: written, ...rest }: Record<string, unknown>, reveal: Reveal): Paragraph[] {
   const isText = typeof written === 'string' && written.trim() !== ''
   const text = isText ? reveal.text(written.trim()) : '(the agent wrote no plan)'

@@ -1,5 +1,6 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { runtimeVariables } from '../../agents/runtimes/index.ts'
 import { type DaemonConfig, loadDaemonConfig } from '../../config/daemon-config.ts'
 import { homeOf } from '../../config/home.ts'
 import { limitVariables } from '../../config/hub-limits.ts'
@@ -25,9 +26,13 @@ import type { TakenOver } from './take-over.ts'
 const CAPTURED = [
   /^FOMULAR_(?!KEY|ENROLL_|HUB_|DAEMON_|STATE_DIR|AGENT)/,
   /^(HTTPS?_PROXY|NO_PROXY|ALL_PROXY)$/i,
-  /^(LANG|LC_ALL|SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS|CLAUDE_CONFIG_DIR)$/,
+  /^(LANG|LC_ALL|SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS)$/,
 ]
-const PATHS = /^(FOMULAR_(CA_FILE|CONFIG|CLAUDE_PATH)|SSL_CERT_FILE|NODE_EXTRA_CA_CERTS|CLAUDE_CONFIG_DIR)$/
+const PATHS = /^(FOMULAR_(CA_FILE|CONFIG)|SSL_CERT_FILE|NODE_EXTRA_CA_CERTS)$/
+/** Reports whether a variable is the folder of a runtime. */
+const isFolder = (name: string) => runtimeVariables.some(({ folder }) => folder === name)
+const isPath = (name: string) =>
+  PATHS.test(name) || isFolder(name) || runtimeVariables.some(({ program }) => program === name)
 
 /** Number of grace periods in a graceful stop, and seconds for the server to receive the rest. */
 const STOP_STEPS = 4
@@ -225,13 +230,13 @@ function captured(
   const environment = runs === 'up' ? { ...limitVariables({}, env), ...proxyVariables(undefined, env) } : {}
   const warnings: string[] = []
   for (const [name, value] of Object.entries(env)) {
-    if (!value || !CAPTURED.some((pattern) => pattern.test(name))) continue
+    if (!value || !(isFolder(name) || CAPTURED.some((pattern) => pattern.test(name)))) continue
     // Any user can read the settings of a service.
     if (/:\/\/[^/@]+@/.test(value))
       warnings.push(
         `${name} contains a password and was left out. Put it into the service's environment file.`,
       )
-    else environment[name] = PATHS.test(name) ? resolve(value) : value
+    else environment[name] = isPath(name) ? resolve(value) : value
   }
   return { environment, warnings }
 }

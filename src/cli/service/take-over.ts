@@ -1,5 +1,6 @@
 import { basename, resolve } from 'node:path'
 import { Command } from 'commander'
+import { runtimeVariables } from '../../agents/runtimes/index.ts'
 import { loadDaemonConfig } from '../../config/daemon-config.ts'
 import { homeOf } from '../../config/home.ts'
 import type { DaemonFlags } from '../../config/sources.ts'
@@ -261,9 +262,10 @@ async function environmentStep(path: string, environment: Record<string, string>
   return [{ do: 'write', path, text, mode: 0o600 }]
 }
 
-/** Variables of a pm2 entry that are kept: pm2 took the others from the shell that started it. */
+/** Variables of a pm2 entry that are kept, with those of the runtimes: pm2 took the others from the shell. */
 const OF_ENTRY =
-  /^(FOMULAR_|ANTHROPIC_|CLAUDE_|AWS_|GOOGLE_|(HTTPS?|NO|ALL)_PROXY$|SSL_CERT_(FILE|DIR)$|NODE_EXTRA_CA_CERTS$|LANG$|LC_ALL$)/i
+  /^(FOMULAR_|AWS_|GOOGLE_|(HTTPS?|NO|ALL)_PROXY$|SSL_CERT_(FILE|DIR)$|NODE_EXTRA_CA_CERTS$|LANG$|LC_ALL$)/i
+const isOfEntry = (name: string) => OF_ENTRY.test(name) || runtimeVariables.some(({ all }) => all.test(name))
 
 /** Reads the settings of a hand-written pm2 entry. @throws UserError */
 export async function takeOverEntry({ name, pm2_env }: Pm2Entry, given: DaemonFlags): Promise<TakenOver> {
@@ -285,7 +287,7 @@ export async function takeOverEntry({ name, pm2_env }: Pm2Entry, given: DaemonFl
   return {
     user: account.name,
     ...understood,
-    environment: Object.fromEntries(Object.entries(kept).filter(([variable]) => OF_ENTRY.test(variable))),
+    environment: Object.fromEntries(Object.entries(kept).filter(([variable]) => isOfEntry(variable))),
     steps: [],
     notes: [
       `The pm2 entry ${name} is taken over: server, key, state folder ${understood.stateDir} and variables stay unchanged. pm2 reads an entry's settings only once, so it restarts the entry, after its agents are ended gracefully.`,

@@ -1,5 +1,5 @@
 import { delimiter } from 'node:path'
-import { findClaude } from '../../agents/runtimes/claude/find.ts'
+import { runtimes } from '../../agents/runtimes/index.ts'
 import { remedyOf } from '../../config/ownership-policy.ts'
 import { faultsOf } from '../../platform/ownership.ts'
 
@@ -14,9 +14,12 @@ export function environmentFaults(
   user?: number,
 ): { message: string; remedy: string }[] {
   const leads = (name: string, path = env[name]) => (path ? [[path, `${name} points there`] as const] : [])
-  const [claude] = findClaude(env)
   const places = [
-    ...(claude === undefined ? [] : [[claude, 'agents run the Claude Code there'] as const]),
+    ...Object.values(runtimes).flatMap(({ title, find }) =>
+      find(env)
+        .slice(0, 1)
+        .map((path) => [path, `agents run the ${title} there`] as const),
+    ),
     ...leads('NODE_EXTRA_CA_CERTS'),
     ...leads('SSL_CERT_FILE'),
     ...(env.SSL_CERT_DIR ?? '').split(delimiter).flatMap((path) => leads('SSL_CERT_DIR', path)),

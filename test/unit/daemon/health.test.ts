@@ -73,7 +73,7 @@ function machine(t: Cleanup, found: Partial<Runtime> = {}) {
       clock.pass(ms)
       await setImmediate()
     },
-    observe: (body: EventBody) => health.observe({ offset: 0, index: 0, ...body } as Event),
+    observe: (body: EventBody) => health.observe({ offset: 0, index: 0, ...body } as Event, claude),
   }
 }
 

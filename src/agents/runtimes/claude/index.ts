@@ -12,11 +12,13 @@ import {
   setPermissionMode,
 } from './input.ts'
 import { isInSession, launch, SETTINGS } from './launch.ts'
+import { LOGIN_REMEDY } from './login-remedy.ts'
 import { offered } from './offered.ts'
 import { onLine, refuse } from './on-line.ts'
-import { openSessions } from './open-sessions.ts'
+import { folder, openSessions } from './open-sessions.ts'
 import { probe } from './probe.ts'
 import { isSkippable } from './skippable.ts'
+import { variables } from './variables.ts'
 
 const STATE_LINE = '^{"type":"system","subtype":"session_state_changed","state":'
 
@@ -25,6 +27,10 @@ const TASKS_LINE = '^{"type":"system","subtype":"background_tasks_changed","task
 /** Runtime for Claude Code, through its stream-json input and output. Each of its lines speaks for itself. */
 export const claude = {
   name: 'claude',
+  title: 'Claude Code',
+  variables,
+  loginRemedy: LOGIN_REMEDY,
+  folder,
   isStateful: false,
   onLine,
   refuse,

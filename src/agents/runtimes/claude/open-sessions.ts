@@ -10,24 +10,28 @@ const RECORD_BYTES = 64 * 1024
 /** True on Linux, the only system where Claude Code and this program see a process's start time in the same form. */
 const startsCompare = process.platform === 'linux'
 
+/** Returns Claude Code's configuration folder. */
+export const folder = (env: NodeJS.ProcessEnv): string =>
+  env.CLAUDE_CONFIG_DIR || join(env.HOME || homedir(), '.claude')
+
 /**
  * Returns the open sessions of these processes, from the records in Claude Code's configuration folder:
  * `sessions/<pid>.json`. Unlike a process's arguments, they follow `/clear`, forks and `/resume`.
  */
 export function openSessions(env: NodeJS.ProcessEnv, pids: number[]): Map<number, OpenSession> {
-  const folder = join(env.CLAUDE_CONFIG_DIR || join(env.HOME || homedir(), '.claude'), 'sessions')
-  const names = new Set(listed(folder))
+  const records = join(folder(env), 'sessions')
+  const names = new Set(listed(records))
   const found = new Map<number, OpenSession>()
   for (const pid of pids) {
-    const record = names.has(`${pid}.json`) ? recordAt(join(folder, `${pid}.json`)) : undefined
+    const record = names.has(`${pid}.json`) ? recordAt(join(records, `${pid}.json`)) : undefined
     if (record) found.set(pid, record)
   }
   return found
 }
 
-function listed(folder: string): string[] {
+function listed(dir: string): string[] {
   try {
-    return readdirSync(folder)
+    return readdirSync(dir)
   } catch {
     return []
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { comparedEnvironment } from '../../../src/config/compared-environment.ts'
+import { comparedEnvironment } from '../../../../src/agents/runtimes/compared-environment.ts'
 
 test('no part of a password in an address is reported', () => {
   for (const login of ['name:word', 'name:wo@rd', 'name@example.com:wo@rd@'])

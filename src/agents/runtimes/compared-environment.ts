@@ -1,17 +1,16 @@
+import { runtimeVariables } from './index.ts'
+
 /** Variables that decide which programs, logins and authorities a process finds. None of them is secret. */
 const TELLING = [
   'HOME',
   'PATH',
-  'CLAUDE_CONFIG_DIR',
-  'FOMULAR_CLAUDE_PATH',
-  'ANTHROPIC_BASE_URL',
+  ...runtimeVariables.flatMap(({ folder, program, others }) => [folder, program, ...others]),
   'SSL_CERT_FILE',
   'SSL_CERT_DIR',
   'NODE_EXTRA_CA_CERTS',
 ]
-/** Logins of Claude Code, of which only the names are reported. */
-const SECRET =
-  /^(ANTHROPIC_(API_KEY|AUTH_TOKEN)|CLAUDE_CODE_(OAUTH_TOKEN|USE_BEDROCK|USE_VERTEX|USE_FOUNDRY))$/
+/** Reports whether a variable logs an agent program in. Only its name is reported. */
+const isLogin = (name: string) => runtimeVariables.some(({ logins }) => logins.test(name))
 
 export interface ComparedEnvironment {
   variables: Record<string, string>
@@ -25,7 +24,7 @@ export function comparedEnvironment(env: NodeJS.ProcessEnv): ComparedEnvironment
   return {
     variables: Object.fromEntries(variables),
     logins: Object.keys(env)
-      .filter((name) => SECRET.test(name) && env[name])
+      .filter((name) => isLogin(name) && env[name])
       .sort(),
   }
 }
