@@ -9,8 +9,8 @@ import { withDaemonFlags } from './start/daemon-flags.ts'
 import { note, print, printJson, stdoutColors, stdoutWidth } from './terminal.ts'
 
 const HELP = `
-Shows the settings of a daemon started here with these flags, and the source of each. A service has its own
-flags and variables, which are in its unit.
+Shows the settings of a daemon started here with these flags, and the source of each. The flags and variables
+of a service are in its unit.
 
 Examples:
   $ fomular-daemon config show --max-agents 50

@@ -5,8 +5,8 @@ import { WHICH, withLocal } from './local/index.ts'
 import { JSON_OUTPUT, numeric } from './options.ts'
 
 const HELP = `
-Times are in UTC. The log is daemon.log in the state folder; daemon.log.1 is the older part. Each grows to 8
-MiB.
+Times are in UTC. The log is daemon.log in the state folder; daemon.log.1 contains older lines. Each file
+grows to at most 8 MiB.
 ${WHICH}
 
 Examples:

@@ -17,7 +17,7 @@ export const JSON_OUTPUT = {
 /** Adds the flags of commands that talk to a hub. */
 export const withHub = (command: Command, json = JSON_OUTPUT.object): Command =>
   command
-    .option('--hub <url>', 'hub to talk to (default: FOMULAR_HUB_URL, else the hub on this machine)')
+    .option('--hub <url>', 'address of the hub (default: FOMULAR_HUB_URL, else the hub on this machine)')
     .option(
       '--hub-key-file <file>',
       'file with a user key of the hub (default: FOMULAR_HUB_KEY_FILE, or the key itself in FOMULAR_HUB_KEY, else the file in the state folder)',

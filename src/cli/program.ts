@@ -43,7 +43,7 @@ Examples:
   $ fomular-daemon --server-url wss://os.example.com --key-file ~/.fomular/key
       run agents for a FomularOS server
   $ sudo fomular-daemon service install --server-url wss://os.example.com --key-file key
-      the same as a service that starts with the machine
+      run the daemon as a service that starts with the machine
   $ fomular-daemon doctor
       find problems and how to fix them
   $ fomular-daemon update
@@ -53,8 +53,8 @@ Environment:
   FOMULAR_STATE_DIR      state folder (default: ~/.fomular/state)
   FOMULAR_CONFIG         configuration file (default: ~/.fomular/config.toml)
   FOMULAR_CLAUDE_PATH    Claude Code program (default: claude on PATH)
-  FOMULAR_HUB_URL        hub that agent and machine commands talk to
-  FOMULAR_HUB_KEY_FILE   file with its user key; FOMULAR_HUB_KEY: the key itself
+  FOMULAR_HUB_URL        hub that the agent and machine commands use
+  FOMULAR_HUB_KEY_FILE   file with a user key of that hub; FOMULAR_HUB_KEY: the key itself
   FOMULAR_HUB_PORT       port for up and hub to listen on (default: 3001)
   NO_COLOR, FORCE_COLOR  turn colors off, or always on
 

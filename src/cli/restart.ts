@@ -16,7 +16,8 @@ const NAMED = 20
 
 const HELP = `
 Agents keep running, and the new daemon takes them over. If the daemon's supervisor would end them with the
-daemon, they are stopped, and resumed in their sessions. \`status\` reports this, and how to change it.
+daemon, the old daemon stops them, and the new daemon resumes them in their sessions. \`status\` reports
+whether this is the case, and how to change it.
 ${WHICH}
 
 Example:

@@ -1,6 +1,6 @@
 import { reasonOf } from '../platform/errors.ts'
 
-/** `core`: without it daemons fail or lose activity. `optional`: required by the page, but not essential. */
+/** `core`: daemons fail or lose activity if the rule is broken. `optional`: any other rule of the page. */
 export type Level = 'core' | 'optional'
 
 /** A rule of the protocol page, with a check of whether the other side follows it. */

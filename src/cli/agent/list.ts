@@ -4,7 +4,7 @@ import { connectHub, type HubOptions, withHub } from '../options.ts'
 import { print, printJson, stdoutColors, stdoutWidth } from '../terminal.ts'
 
 const HELP = `
---json also prints the bytes of activity that each agent has recorded and delivered.
+--json also prints how many bytes of activity each agent has recorded and delivered.
 
 Examples:
   $ fomular-daemon agent list

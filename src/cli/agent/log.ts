@@ -3,7 +3,7 @@ import { connectHub, type HubOptions, JSON_OUTPUT, withHub } from '../options.ts
 import { printJson, stdoutColors, stdoutWidth, write } from '../terminal.ts'
 
 const HELP = `
-With --json, each event has its position in the agent's history.
+With --json, each event includes its position in the agent's history.
 
 Examples:
   $ fomular-daemon agent log a-1f2e | less -R

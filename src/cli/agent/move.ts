@@ -5,7 +5,7 @@ import { print, printJson } from '../terminal.ts'
 
 const HELP = `
 Use this after moving an agent's state folder to a machine with another identity. The agent's history at
-the hub then belongs to that machine. Nothing changes on the machines.
+the hub then belongs to that machine. The command changes nothing on either machine.
 
 Examples:
   $ fomular-daemon agent move a-1f2e build-8
@@ -17,7 +17,7 @@ export function moveCommand(): Command {
       .description('assign an agent to another machine')
       .argument('<id>', 'id of the agent, or a unique prefix')
       .argument('<machine>', 'machine that has the agent now: name, host name, or id')
-      .option('--force', 'even if its previous machine is connected')
+      .option('--force', 'move the agent even if its previous machine is connected')
       .addHelpText('after', HELP)
       .action(move),
   )

@@ -21,15 +21,15 @@ interface Options extends HubOptions {
 const ANSWER_WAIT_S = 30
 
 const SEEN = `
-Shows the request before you answer it. Without a terminal, use the digest that \`agent show\` and
-\`agent watch\` print to name the request that you read. If the agent is asking something else by then,
-nothing is allowed.
+Shows the request before you answer it. Without a terminal, use the digest that \`agent show\` and \`agent
+watch\` print to name the request that you have read. If the agent has a different request by then, the
+command changes nothing.
 `
 
 const ALWAYS = `
---always remembers the rules that the request offers for the tool, for this session. --also remembers other
-offers: save (keep the rules beyond the session, in a file that \`agent show\` names), mode (switch to another
-permission mode), directories, other.
+--always remembers, for this session, the rules that the request suggests for the tool. --also remembers its
+other suggestions: save (keep the rules beyond the session, in a file that \`agent show\` names), mode (switch
+to another permission mode), directories (allow more directories), other.
 `
 
 const base = (name: string) =>
@@ -51,8 +51,8 @@ const kinds = (value: string, before: Also[] = []): Also[] => [
 export const approveCommand = (): Command =>
   base('approve')
     .description("allow an agent's use of a tool, or approve its plan")
-    .option('--always', 'also remember the rules that the request offers for the tool')
-    .option('--also <kinds>', `also remember other offers: ${ALSO.join(', ')}`, kinds)
+    .option('--always', 'also remember the rules that the request suggests for the tool')
+    .option('--also <kinds>', `also remember other suggestions of the request: ${ALSO.join(', ')}`, kinds)
     .addHelpText(
       'after',
       `${SEEN}${ALWAYS}

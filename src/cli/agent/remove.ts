@@ -5,8 +5,8 @@ import { connectHub, type HubOptions, withHub } from '../options.ts'
 const REMOVE_WAIT_S = 120
 
 const HELP = `
-Deletes the agent's folder on the machine and its history at the hub. The runtime's own record of the session
-stays.
+Deletes the agent's folder on the machine and its history at the hub. Claude Code keeps its own record of the
+session.
 
 Examples:
   $ fomular-daemon agent remove a-1f2e

@@ -4,8 +4,8 @@ import { connectHub, type HubOptions, withHub } from '../options.ts'
 import { print, printJson, stdoutColors, stdoutWidth } from '../terminal.ts'
 
 const HELP = `
-Run this on the agent's own machine to also see its settings, restarts, and files. Shows only the names of
-variables.
+Run this on the agent's own machine to also see its settings, restarts, and files. The output
+contains only the names of environment variables, not their values.
 
 Examples:
   $ fomular-daemon agent show a-1f2e

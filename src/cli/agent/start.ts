@@ -11,17 +11,17 @@ const START_WAIT_S = 60
 
 const HELP = `
 With --wait, prints the agent's activity until its turn ends, and exits with code 0, or 3 if the turn failed.
-On a terminal, it asks you to answer the agent's requests.
+On a terminal, the command asks you to answer the agent's requests.
 
 --permission-mode takes the modes of Claude Code:
 
   default            asks before it changes files or runs commands
-  acceptEdits        changes files without asking, asks before other actions
+  acceptEdits        changes files without asking, but asks before other actions
   plan               only reads, and asks for approval of its plan
   dontAsk            never asks: actions without permission are refused
   auto               lets Claude Code judge each action
-  bypassPermissions  never asks, allows everything; only for machines without
-                     anything of value
+  bypassPermissions  never asks, and allows everything; use it only on machines
+                     without anything of value
 
 --lease SECONDS:ACTION limits the time, at least 10 seconds, that the agent
 runs without a daemon or without a server. Time that the machine sleeps does
@@ -32,9 +32,8 @@ not count. The actions are:
                      task, and does not wait for an answer
   stop               stop the agent at once, even during a turn
 
---restart: never; on-loss, after a reboot, or if something else killed its
-process; on-failure, also after an exit code other than 0. At most five times
-an hour.
+--restart on-loss restarts the agent after a reboot, or if something else killed its process; on-failure also
+restarts it after an exit code other than 0. An agent is restarted at most five times an hour.
 
 Examples:
   $ fomular-daemon agent start --cwd ~/project --prompt "Fix the failing tests" --wait
@@ -65,7 +64,7 @@ export function startCommand(): Command {
       '--model <model>',
       "alias such as opus or sonnet, or a full name (default: Claude Code's own setting)",
     )
-    .option('--fallback-model <model>', 'model to use while the first is overloaded')
+    .option('--fallback-model <model>', 'model to use while the usual model is overloaded')
     .option(
       '--effort <level>',
       'amount of thinking: low, medium, high, xhigh, or max (default: depends on the model)',
@@ -73,10 +72,20 @@ export function startCommand(): Command {
     .option('--permission-mode <mode>', "permission mode, see below (default: Claude Code's own setting)")
     .option('--system-prompt <text>', "replace the agent's system prompt")
     .option('--append-system-prompt <text>', "add to the agent's system prompt")
-    .addOption(repeatable('--allowed-tools <tools>', 'tools allowed without asking, separated by commas'))
-    .addOption(repeatable('--disallowed-tools <tools>', 'tools disabled, separated by commas'))
+    .addOption(
+      repeatable(
+        '--allowed-tools <tools>',
+        'tools that the agent may use without asking, separated by commas',
+      ),
+    )
+    .addOption(
+      repeatable('--disallowed-tools <tools>', 'tools that the agent may not use, separated by commas'),
+    )
     .option('--mcp-config <file>', "file with MCP servers, in Claude Code's format")
-    .option('--strict-mcp-config', 'use only those servers, and none that the machine configures')
+    .option(
+      '--strict-mcp-config',
+      'use only the servers in that file, and none that are configured on the machine',
+    )
     .addOption(repeatable('--add-dir <dir>', 'additional directory for the agent to work in; repeatable'))
     .addOption(
       repeatable(
@@ -95,7 +104,10 @@ export function startCommand(): Command {
       ).choices(['never', 'on-loss', 'on-failure']),
     )
     .option('--resume-turn', 'with --restart, continue the interrupted turn instead of waiting for a prompt')
-    .option('--lease <seconds:action>', 'time and action without a daemon, see below (default: keep running)')
+    .option(
+      '--lease <seconds:action>',
+      'what the agent does without a daemon or server, see below (default: keep running)',
+    )
     .option('--runtime <name>', 'kind of agent (default: claude)')
     .addHelpText('after', HELP)
     .action(start)

@@ -5,8 +5,8 @@ import { connectHub, type HubOptions, numeric, withHub } from '../options.ts'
 const STOP_WAIT_S = 120
 
 const HELP = `
-Interrupts the agent, ends its session, then sends SIGTERM, and finally SIGKILL, with --grace seconds between
-the steps. The conversation is kept: continue it with \`agent resume\`.
+Interrupts the agent, ends its session, sends SIGTERM, and finally sends SIGKILL, with --grace seconds between
+the steps. Continue the conversation later with \`agent resume\`.
 
 Examples:
   $ fomular-daemon agent stop a-1f2e

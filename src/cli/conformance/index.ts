@@ -8,14 +8,14 @@ import { note, print, printJson, stdoutColors } from '../terminal.ts'
 
 const HELP = `
 Connects to a server as a daemon, and checks the server against each rule of the protocol. Levels:
-  core       required: without it daemons fail or lose activity
-  optional   in the protocol, but daemons work without it
-Exit code 0 if every core rule holds, 1 if one fails; with --level optional, every rule counts. Untested rules
-never fail a run. A run takes under 1 minute if the server answers, and under 6 minutes otherwise.
+  core       required: daemons fail or lose activity if the server breaks such a rule
+  optional   part of the protocol, but daemons work even if the server breaks such a rule
+Exit code 0 if every core rule holds, 1 if one fails; with --level optional, every rule counts. Rules that
+were not tested do not count. A run takes under 1 minute if the server answers, and under 6 minutes otherwise.
 
 The machine and agents of a run have ids that begin with "conformance-". A run does not touch other machines
-or agents. It deletes nothing: its data stays on the server, including one agent with 32 MiB of activity. Use
-a test server and a key created for this purpose.
+or agents. It deletes nothing: the data of the run stays on the server, including one agent with 32 MiB of
+activity. Use a test server and a key created for this purpose.
 
 With --listen, the command acts as a server on 127.0.0.1 and checks the daemon that connects with the key. It
 does not start, change, or remove agents. It disconnects the daemon several times.
@@ -49,7 +49,7 @@ export function conformanceCommand(): Command {
     .option('--listen <port>', 'check the daemon that connects to this port instead', port)
     .option('--wait-for-daemon <seconds>', 'with --listen, seconds to wait for the daemon', numeric, 60)
     .option('--key-file <file>', 'file with a key that the server accepts (recommended)')
-    .option('--key <key>', 'the key itself; other users can see it on the command line')
+    .option('--key <key>', 'the key itself; other users can see it in the list of processes')
     .option('--ca-file <file>', "certificate authority of the server's certificate, PEM")
     .option('--allow-insecure', 'allow a remote server without TLS')
     .addOption(

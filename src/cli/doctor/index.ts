@@ -8,13 +8,14 @@ import { isInteractive, print, printJson, stdoutColors } from '../terminal.ts'
 
 const HELP = `
 Checks everything a daemon needs, with the configuration that a daemon started here would have. If a daemon
-is running, \`doctor\` reports what that daemon sees, and each difference from this shell. Exit code 1 if
+is running, \`doctor\` reports what that daemon sees, and how this shell differs. The exit code is 1 if
 something must be fixed.
 ${WHICH}
 
-With --fix, it ends orphaned processes that agents left behind. Without --fix, it offers this on a terminal.
-It identifies them by their ancestors and by a secret that they carry, recorded in the agent's folder.
-Processes that only mention an agent, and processes of other users, are listed but not ended.
+With --fix, the command ends orphaned processes that agents left behind. Without --fix, it offers to end them
+on a terminal. It identifies these processes by their ancestors and by a secret in their environment, which is
+recorded in the agent's folder. Processes that only mention an agent, and processes of other users, are listed
+but not ended.
 
 Examples:
   $ fomular-daemon doctor

@@ -27,7 +27,10 @@ export function enrollCommand(): Command {
     )
     .option('--ca-file <file>', "certificate authority of the hub's certificate, PEM")
     .option('--allow-insecure', 'allow a remote hub without TLS')
-    .option('--force', 'enroll again with a new key, even if enrolled here or at another hub')
+    .option(
+      '--force',
+      'enroll with a new key even if this machine is already enrolled at this or another hub',
+    )
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
     .action(async (options: EnrollOptions & { json?: boolean }) => {

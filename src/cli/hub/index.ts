@@ -15,7 +15,7 @@ const HELP = `
 The daemon on this machine connects with the machine key; people and programs use the user key. Both are files
 in the hub's folder. Create a key for each other machine with \`machine add\`, and keys with a role for people
 and programs with \`hub key create\`. \`hub key\` and \`hub token\` list keys and tokens; \`hub audit\` lists
-who sent which commands.
+the commands that people and programs sent.
 
 Examples:
   $ fomular-daemon hub

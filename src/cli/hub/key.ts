@@ -38,7 +38,7 @@ export function keyCommand(): Command {
     withHub(
       new Command('bind')
         .description(
-          'assign a key to one machine: it admits no other, and other keys of that machine are revoked',
+          'assign a key to one machine; the key then admits no other machine, and other keys of that machine are revoked',
         )
         .argument('<key>', KEY)
         .argument('<machine>', 'name, host name, id, or prefix of an id; or the id of a new machine')

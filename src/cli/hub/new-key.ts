@@ -33,7 +33,7 @@ export const createKeyCommand = (): Command =>
       .addOption(
         new Option(
           '--role <role>',
-          'permission to read; to control agents; to manage machines, keys and updates; or to be a machine',
+          'viewers read, operators also control agents, admins also manage machines, keys, and updates; machine is for a daemon',
         )
           .choices(['viewer', 'operator', 'admin', 'machine'])
           .default('viewer'),
@@ -45,8 +45,8 @@ export const createKeyCommand = (): Command =>
       .addHelpText(
         'after',
         `
-A machine usually generates its own key with the line from \`machine add\`. Create one here for a machine that
-gets its key with its configuration, in the file that --key-file names.
+A machine usually generates its own key with the command from \`machine add\`. Create a key here if you deploy
+it together with a machine's configuration, in the file that --key-file names.
 
 Examples:
   $ fomular-daemon hub key create alice --role operator

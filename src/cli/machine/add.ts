@@ -9,9 +9,9 @@ import { note, print, printJson, stdoutColors } from '../terminal.ts'
 const USUAL_S = 3600
 
 const HELP = `
-The token in the line works once, and expires after the time that --expires sets. The machine generates its
+The token in the command works once, and expires after the time that --expires sets. The machine generates its
 own key; \`fomular-daemon machine remove\` revokes it. If a private authority signed the hub's certificate,
-the line includes that authority's certificate.
+the command includes that authority's certificate.
 
 Examples:
   $ fomular-daemon machine add
@@ -27,14 +27,12 @@ interface AddOptions extends HubOptions {
 export function addCommand(): Command {
   return withHub(
     new Command('add')
-      .description(
-        'print a line that installs the daemon on another machine and connects it when pasted there',
-      )
+      .description('print a command that installs the daemon on another machine and connects it to the hub')
       .option('--name <name>', 'name of the machine (default: its host name)')
       .addOption(
         new Option(
           '--expires <time>',
-          'lifetime of the line, from 1m to 7d: a number of seconds (s), minutes (m), hours (h) or days (d)',
+          'lifetime of the command, from 1m to 7d: a number of seconds (s), minutes (m), hours (h) or days (d)',
         )
           .argParser(seconds)
           .default(USUAL_S, '1h'),
@@ -45,7 +43,7 @@ export function addCommand(): Command {
       )
       .option(
         '--ca-file <file>',
-        'certificate authority of that address, PEM (default: a private one is detected by connecting to the address)',
+        'certificate authority of the hub at that address, PEM (default: a private authority is detected by connecting to the address)',
       )
       .addHelpText('after', HELP)
       .action(add),

@@ -20,7 +20,7 @@ export function removeCommand(): Command {
       .alias('rm')
       .description('remove a machine, and revoke its key')
       .argument('<machine>', 'name, host name, id, or prefix of an id')
-      .option('--force', 'even if it is connected')
+      .option('--force', 'remove the machine even if it is connected')
       .addHelpText('after', HELP)
       .action(remove),
   )

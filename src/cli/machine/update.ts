@@ -8,9 +8,9 @@ import { note, print, printJson } from '../terminal.ts'
 const POLL_MS = 200
 
 const HELP = `
-The machine fetches the version from its own registry, tests it, and switches over. It rolls back if this hub
-does not see the new version. A machine that is not connected is updated when it reconnects: Ctrl-C ends the
-wait, not the update.
+The machine fetches the version from its own registry, tests it, and switches over. If the new version does
+not connect to this hub, the machine returns to the previous version. A machine that is not connected is
+updated when it reconnects: Ctrl-C ends only the wait, not the update.
 
 Examples:
   $ fomular-daemon machine update

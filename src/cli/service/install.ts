@@ -8,12 +8,12 @@ import type { PlanFlags } from './plan.ts'
 import type { Prepared } from './prepare.ts'
 
 const HELP = `
-Checks the configuration first. The key is copied to a file that only the service reads; - reads it from
-standard input. If the service is already installed, the command applies changes, and restarts the daemon if
-necessary while agents keep running (pm2 and launchd stop the agents to restart it).
+Checks the configuration first. The key is copied to a file that only the service can read; with \`--key-file
+-\`, it is read from standard input. If the service is already installed, the command applies changes, and
+restarts the daemon if necessary while agents keep running (pm2 and launchd stop the agents to restart it).
 
-An installed service keeps its user and state folder, unless you name others. In that case, its agents
-cannot continue: the command lists them and ends them gracefully first.
+An installed service keeps its user and state folder unless you name a different user or folder. Its agents
+cannot continue after such a change: the command lists them and ends them gracefully first.
 
 --take-over, or your consent on the terminal, replaces a hand-written unit or pm2 entry that runs this
 program. Server, key, user, state folder and variables stay, and the old files are kept next to the new ones.

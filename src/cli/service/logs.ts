@@ -3,7 +3,8 @@ import { numeric } from '../options.ts'
 import { installedService, type ServiceOptions, withService } from './options.ts'
 
 const HELP = `
-Shows the log that the manager keeps, from journalctl or pm2. For the daemon's own log: fomular-daemon logs.
+Shows the log that the service manager keeps, from journalctl or pm2. For the daemon's own log, use
+fomular-daemon logs.
 
 Examples:
   $ fomular-daemon service logs

@@ -17,7 +17,7 @@ export interface ServiceOptions {
  */
 export const withService = (
   command: Command,
-  found = 'the manager it is installed with',
+  found = 'the manager of the installed service',
   named = 'fomular-daemon, else the only installed service',
 ): Command =>
   command

@@ -7,7 +7,7 @@ import { type ServiceOptions, withPlan } from './options.ts'
 import type { PlanFlags } from './plan.ts'
 
 const HELP = `
-For users who manage such files themselves. Standard error shows where the file and the key belong.
+Use this if you manage service files yourself. Standard error shows where to save the file and the key.
 
 Examples:
   $ fomular-daemon service print --server-url wss://os.example.com > fomular-daemon.service
@@ -17,7 +17,9 @@ export function printCommand(): Command {
   return withHubServeFlags(
     withDaemonFlags(
       withPlan(
-        new Command('print').description('print the file that would be installed').addHelpText('after', HELP),
+        new Command('print')
+          .description('print the file that `service install` would write')
+          .addHelpText('after', HELP),
       ),
     ),
   )

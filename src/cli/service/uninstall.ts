@@ -10,8 +10,8 @@ import { isInteractive, note, print, printJson } from '../terminal.ts'
 import { installedService, type ServiceOptions, withService } from './options.ts'
 
 const HELP = `
-Stops the agents gracefully. The state folder stays, and so does the file "environment", which may contain
-secrets; the command lists them. --purge removes them, too, and asks first on a terminal. It never removes the
+Stops the agents gracefully. The state folder and the file "environment", which may contain secrets, stay; the
+command lists them. --purge also removes these, and asks first on a terminal. The command never removes the
 targets of links, mounted disks, or folders that contain other users' files, but lists them.
 
 Examples:
@@ -23,7 +23,7 @@ export function uninstallCommand(): Command {
     new Command('uninstall').description('stop the service and remove it').addHelpText('after', HELP),
   )
     .option('--purge', 'also remove its state, settings and secrets')
-    .option('--all', 'all services that use this installation of the program')
+    .option('--all', 'uninstall all services that use this installation of the program')
     .option('--dry-run', 'only print what would be done')
     .option('--json', 'print one JSON object')
     .action(uninstall)

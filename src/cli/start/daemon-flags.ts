@@ -6,16 +6,16 @@ export const withDaemonFlags = (command: Command): Command =>
     command
       .option('--server-url <url>', 'server to connect to (default: ws://localhost:3001)')
       .option('--key-file <file>', "file with this machine's key for the server (recommended)")
-      .option('--key <key>', 'the key itself; other users can see it on the command line')
+      .option('--key <key>', 'the key itself; other users can see it in the list of processes')
       .option('--ca-file <file>', "certificate authority of the server's certificate, PEM")
       .option('--allow-insecure', 'allow a remote server without TLS')
       .option(
         '--server-user <user>',
-        "user who may run the server, if it is on this machine, besides root and the daemon's user (default: the user who ran it first)",
+        "user, besides root and the daemon's user, who may run a server on this machine (default: the user who first ran it)",
       )
       .option(
         '--log-format <format>',
-        'format of the log on standard error: text, json, or none; the state folder always has the log (default: text)',
+        'format of the log on standard error: text, json, or none; the log is always in the state folder, too (default: text)',
       ),
   )
 
@@ -36,11 +36,11 @@ export const withSharedDaemonFlags = (command: Command): Command =>
     .option('--stop-grace-s <seconds>', 'seconds for each step of a graceful stop (default: 5)')
     .option(
       '--stop-within-s <seconds>',
-      'seconds for a whole stop; the remaining steps are shortened to fit (default: 10 as the main process of a container)',
+      'seconds for a whole stop; later steps are shortened to fit (default: 10 in the main process of a container)',
     )
     .option(
       '--resume-turns',
-      'after a restart of the daemon that stops agents, continue their interrupted turns (default: agents wait)',
+      'if a restart of the daemon stops agents, continue their interrupted turns afterwards (default: agents wait for a prompt)',
     )
     .option(
       '--journal-cap-mb <MiB>',

@@ -14,7 +14,7 @@ test('the manual page lists every command with its flags and examples, exactly a
   assert.equal(stderr, '')
   assert.match(stdout, /^NAME\n +fomular-daemon - run AI coding agents/m)
   assert.match(stdout, /^ +fomular-daemon agent start \[options\]\n +start an agent\n/m)
-  assert.match(stdout, /--lease <seconds:action>\n +time and action without a daemon/)
+  assert.match(stdout, /--lease <seconds:action>\n +what the agent does without a daemon/)
   assert.match(stdout, /\$ git diff \| fomular-daemon agent start --prompt - --append-system-prompt/)
   assert.match(stdout, /^EXIT CODES\n[\s\S]*130 interrupted by Ctrl-C/m)
   assert.doesNotMatch(stdout, /self-check|update-guard/)
