@@ -29,16 +29,19 @@ export const withHub = (command: Command, json = JSON_OUTPUT.object): Command =>
     .option('--json', json)
 
 /** Returns a client for the hub that the flags and the environment name. @throws UserError */
-export async function connectHub(flags: HubFlags) {
-  const [{ findHub }, { HubClient }, { concealKey }, { chooseHub }] = await Promise.all([
+export const connectHub = async (flags: HubFlags) => (await locateHub(flags)).client
+
+/** Returns the address of that hub, and a client for it. @throws UserError */
+export async function locateHub(flags: HubFlags) {
+  const [{ findHub }, { hubClient }, { concealKey }, { chooseHub }] = await Promise.all([
     import('../config/hub.ts'),
-    import('./client/hub-client.ts'),
+    import('./client/hub.ts'),
     import('../config/key.ts'),
     import('./local/hub.ts'),
   ])
-  const hub = findHub({ flags: await chooseHub(flags, process.env), env: process.env })
+  const address = findHub({ flags: await chooseHub(flags, process.env), env: process.env })
   concealKey()
-  return new HubClient(hub)
+  return { address, client: hubClient(address) }
 }
 
 /** Creates an option that may be given several times. */

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { HubClient } from '../../src/cli/client/hub-client.ts'
+import { hubClient } from '../../src/cli/client/hub.ts'
 import { createLogger } from '../../src/platform/log.ts'
 import type { HubKey, HubMachine } from '../../src/protocol/index.ts'
 import { TestHub } from '../support/hub.ts'
@@ -256,7 +256,7 @@ test('a new machine has an id that commands accept, and an older machine keeps a
   const before = ['.', '..', '\ud800', 'x\udc00y', 'a\u0000b']
   const enrolled = await Promise.all(before.map((_, n) => hub.enroll(`k-${n}`)))
   await fromBefore(hub, [...odd, ...before], Object.fromEntries(before.map((id, n) => [`k-${n}`, id])))
-  const client = () => new HubClient({ url: hub.url, key: hub.key('user') })
+  const client = () => hubClient({ url: hub.url, key: hub.key('user') })
   const daemons = []
   for (const [n, id] of before.entries()) {
     const { daemon, outcome } = await greet(hub, enrolled[n]!, id)

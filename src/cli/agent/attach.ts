@@ -1,5 +1,6 @@
 import type { Event, HubAgent } from '../../protocol/index.ts'
-import { follow, idOf, lastActivity } from '../client/follow.ts'
+import { follow } from '../client/follow.ts'
+import { idOf, lastActivity } from '../client/history.ts'
 import type { HubClient } from '../client/hub-client.ts'
 import { View } from './view.ts'
 

@@ -86,7 +86,7 @@ export class View {
     this.#patienceMs = NEW_MS
   }
 
-  connection(problem: UserError | undefined) {
+  connection(problem: Error | undefined) {
     this.#say(
       problem ? `Lost the connection to the hub (${problem.message}) Reconnecting…` : 'Connected again.',
     )

@@ -1,15 +1,10 @@
-import { sleep } from '../../platform/clock.ts'
-import { UserError } from '../../platform/errors.ts'
-import { AnyEvent, Event, HubAgent } from '../../protocol/index.ts'
-import { check } from '../../protocol/schema-check.ts'
+import { AnyEvent, type Event, HubAgent } from '../../protocol/index.ts'
+import { eventOf } from './history.ts'
 import type { HubClient } from './hub-client.ts'
-import { untilAborted } from './until-aborted.ts'
+import { pause, untilAborted } from './until-aborted.ts'
 
 /** Interval between attempts to reconnect, in ms. A lost hub is usually restarting. */
 const RETRY_MS = { first: 250, most: 5000 }
-/** Maximum time for an ended agent's last activity to reach the hub, in ms. */
-const LAST_ACTIVITY_MS = 10_000
-const POLL_MS = 100
 
 export type Followed = { type: 'activity'; event: Event } | { type: 'status'; agent: HubAgent }
 
@@ -18,7 +13,7 @@ export interface FollowOptions {
   after?: string | undefined
   signal: AbortSignal
   /** Called with the problem when the connection to the hub is lost, and without one when it is back. */
-  connection(problem: UserError | undefined): void
+  connection(problem: Error | undefined): void
 }
 
 /** Returns an event id that no event recorded so far exceeds. */
@@ -44,7 +39,7 @@ async function* followed(
   let reached = false
   let lost = false
   for (let wait = RETRY_MS.first; !signal.aborted; wait = Math.min(wait * 2, RETRY_MS.most)) {
-    let problem: UserError | undefined
+    let problem: Error | undefined
     try {
       for await (const { event, data, id } of client.stream(agentId, place, signal)) {
         if (lost) connection(undefined)
@@ -53,69 +48,25 @@ async function* followed(
         wait = RETRY_MS.first
         if (event === 'activity') {
           place = id
-          yield { type: 'activity', event: known(client.read(AnyEvent, data)) }
+          yield { type: 'activity', event: eventOf(client.read(AnyEvent, data)) }
         } else if (event === 'status') yield { type: 'status', agent: client.read(HubAgent, data) }
       }
     } catch (error) {
       if (signal.aborted) return
-      if (error instanceof UserError) {
-        if (reached && error.code === 'agent_not_found') return
-        if (!reached || error.code !== 'hub_unreachable') throw error
-        problem = error
-      } else throw error
+      const code = codeOf(error)
+      if (reached && code === 'agent_not_found') return
+      if (!reached || code !== 'hub_unreachable') throw error
+      problem = error as Error
     }
     if (signal.aborted) return
     if (!lost && problem) {
       lost = true
       connection(problem)
     }
-    await sleep(wait, signal)
+    await pause(wait, signal)
   }
 }
 
-/** Turns an event that a newer daemon or hub sends, and this version does not know, into `unknown`. */
-function known(raw: AnyEvent): Event {
-  const event = check(Event, raw)
-  if (event.success) return event.data
-  const { offset, index } = raw
-  return { kind: 'unknown', offset, index, raw }
-}
-
-/** Yields the activity after `place`, once the hub has all activity of an ended agent. */
-export const lastActivity = (
-  client: HubClient,
-  agentId: string,
-  place: string | undefined,
-  signal: AbortSignal,
-): AsyncGenerator<Event> => untilAborted(settledActivity(client, agentId, place, signal), signal)
-
-async function* settledActivity(
-  client: HubClient,
-  agentId: string,
-  place: string | undefined,
-  signal: AbortSignal,
-): AsyncGenerator<Event> {
-  const deadline = Date.now() + LAST_ACTIVITY_MS
-  for (;;) {
-    const { offset, end, connected } = await client.agent(agentId)
-    if (offset >= end || !connected || Date.now() > deadline || signal.aborted) break
-    await sleep(POLL_MS, signal)
-  }
-  yield* history(client, agentId, place)
-}
-
-/** Yields the activity of an agent that the hub has stored, after `place`. */
-export async function* history(
-  client: Pick<HubClient, 'events'>,
-  agentId: string,
-  place?: string,
-): AsyncGenerator<Event> {
-  for (let after = place; ; ) {
-    const { events, next } = await client.events(agentId, after)
-    yield* events.map(known)
-    if (next === undefined) return
-    after = next
-  }
-}
-
-export const idOf = ({ offset, index }: Event) => `${offset}.${index}`
+/** Returns the code of a HubFailure, or of the error that the client throws instead. */
+const codeOf = (error: unknown) =>
+  error instanceof Error ? (error as Error & { code?: unknown }).code : undefined

@@ -31,12 +31,3 @@ export async function send(
     ...(route.createConnection ? {} : trust(url, ca ?? (await hubAuthority(url, process.env)))),
   })
 }
-
-/** Yields the body as it arrives, until it ends or the connection breaks. */
-export async function* bodyOf(response: IncomingMessage): AsyncGenerator<Buffer> {
-  try {
-    yield* response as AsyncIterable<Buffer>
-  } catch {
-    // The caller reconnects in the same way after a broken connection as after a closed one.
-  }
-}

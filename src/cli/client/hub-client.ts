@@ -1,6 +1,4 @@
-import { randomUUID } from 'node:crypto'
 import * as z from 'zod/mini'
-import type { HubAddress, Listening } from '../../config/hub.ts'
 import {
   AuditPage,
   Enrolment,
@@ -17,9 +15,9 @@ import {
 } from '../../protocol/index.ts'
 import { idInAddress } from '../../protocol/machine-address.ts'
 import { Agents, type AuditFilter, BoundKey, Keys, Machines, Removed, Tokens } from './hub-answers.ts'
-import { refused } from './hub-failures.ts'
-import { type HubRequest, HubRequests } from './hub-requests.ts'
+import { type ErrorFor, type HubRequest, HubRequests } from './hub-requests.ts'
 import type { SseMessage } from './sse.ts'
+import type { Transport } from './transport.ts'
 
 /** Maximum size of an installer, in bytes. */
 const INSTALLER_BYTES = 1024 * 1024
@@ -28,19 +26,23 @@ const keyPath = (keyId: string, rest = '') => `/api/keys/${encodeURIComponent(ke
 const machinePath = (machineId: string, rest = '') =>
   `/api/machines/${encodeURIComponent(idInAddress(machineId))}${rest}`
 
-/** The hub's HTTP API, as `protocol/hub-api.ts` describes it. Every method throws UserError. */
+export interface HubClientOptions {
+  /** Returns a new id for a command. */
+  newId(): string
+  /** Turns a failure into the error that methods throw. Default: the failure itself. */
+  errorFor?: ErrorFor
+}
+
+/** The hub's HTTP API, as `protocol/hub-api.ts` describes it. Methods throw what `errorFor` returns. */
 export class HubClient {
-  readonly url: string
-  /** Where the hub listens, if it was found on this machine. */
-  readonly listens: Listening | undefined
   readonly #hub: HubRequests
+  readonly #newId: () => string
   /** Machine of each agent id that a command has resolved. Agents on two machines may have the same id. */
   readonly #machines = new Map<string, string>()
 
-  constructor(at: HubAddress) {
-    this.url = at.url
-    this.listens = at.listens
-    this.#hub = new HubRequests(at)
+  constructor(transport: Transport, { newId, errorFor = (failure) => failure }: HubClientOptions) {
+    this.#hub = new HubRequests(transport, errorFor)
+    this.#newId = newId
   }
 
   async machines(): Promise<HubMachine[]> {
@@ -168,19 +170,19 @@ export class HubClient {
     return this.#command(machinePath(machineId, `/${name}`), body, waitS)
   }
 
-  /** Returns the outcome of a command. @throws UserError if the command failed */
+  /** Returns the outcome of a command. @throws if the command failed */
   outcome(commandId: string, waitS: number): Promise<Outcome> {
     return this.#outcome(`/api/commands/${encodeURIComponent(commandId)}`, { waitS })
   }
 
   #command(path: string, body: object, waitS: number): Promise<Outcome> {
-    return this.#outcome(path, { method: 'POST', body: { command_id: randomUUID(), ...body }, waitS })
+    return this.#outcome(path, { method: 'POST', body: { command_id: this.#newId(), ...body }, waitS })
   }
 
   async #outcome(path: string, request: HubRequest): Promise<Outcome> {
     const url = `${path}${path.includes('?') ? '&' : '?'}wait=${request.waitS}`
     const outcome = await this.#hub.json(url, Outcome, request)
-    if (outcome.state === 'failed') throw refused(outcome.error)
+    if (outcome.state === 'failed') throw this.#hub.refused(outcome.error)
     return outcome
   }
 

@@ -1,13 +1,11 @@
-import type { IncomingMessage } from 'node:http'
 import type * as z from 'zod/mini'
-import type { HubAddress } from '../../config/hub.ts'
-import { textOf } from '../../platform/http.ts'
-import { faultOf } from '../../protocol/index.ts'
+import { type CommandError, faultOf } from '../../protocol/index.ts'
 import { check } from '../../protocol/schema-check.ts'
 import { jsonOf } from './answer.ts'
-import { bodyOf, send } from './http.ts'
-import { failureOf, notUnderstood, tooOld, unreachable } from './hub-failures.ts'
+import { textOf, untilBroken } from './body.ts'
+import { failureOf, type HubFailure, notUnderstood, refused, tooOld, unreachable } from './hub-failure.ts'
 import { type SseMessage, SseParser } from './sse.ts'
+import type { Transport, TransportRequest, TransportResponse } from './transport.ts'
 
 /** Maximum time for an answer, in ms, added to the time that the request tells the hub to wait. */
 const ANSWER_MS = 15_000
@@ -15,7 +13,7 @@ const ANSWER_MS = 15_000
 const ANSWER_BYTES = 256 * 1024 * 1024
 
 export interface HubRequest {
-  method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  method?: TransportRequest['method']
   body?: object
   /** Time that the request tells the hub to wait, in seconds. */
   waitS?: number
@@ -23,12 +21,17 @@ export interface HubRequest {
   lacking?: string
 }
 
-/** Sends requests to a hub, with its key, and reads the answers. Every method throws UserError. */
-export class HubRequests {
-  readonly #at: HubAddress
+/** Turns a failure into the error that a client throws. */
+export type ErrorFor = (failure: HubFailure) => Error
 
-  constructor(at: HubAddress) {
-    this.#at = at
+/** Sends requests to a hub and reads the answers, both within limits. Methods throw what `errorFor` returns. */
+export class HubRequests {
+  readonly #transport: Transport
+  readonly #errorFor: ErrorFor
+
+  constructor(transport: Transport, errorFor: ErrorFor) {
+    this.#transport = transport
+    this.#errorFor = errorFor
   }
 
   /** Returns the answer to a request, checked. */
@@ -38,9 +41,10 @@ export class HubRequests {
     const response = await this.#send(path, request, {}, signal)
     const text = await this.#text(response, ANSWER_BYTES, signal)
     // 422 carries the outcome of a failed command, which says why it failed.
-    if (isOk(response) || response.statusCode === 422) return this.read(schema, text)
-    const failure = failureOf(this.#at.url, response, jsonOf(text))
-    throw lacking !== undefined && failure.code === 'not_found' ? tooOld(this.#at.url, lacking) : failure
+    if (isOk(response) || response.status === 422) return this.read(schema, text)
+    const failure = failureOf(this.#url, response.status, jsonOf(text))
+    const isTooOld = lacking !== undefined && failure.code === 'not_found'
+    throw this.#errorFor(isTooOld ? tooOld(this.#url, lacking) : failure)
   }
 
   /** Returns an answer of up to `most` bytes as text; undefined if the hub refuses the request. */
@@ -48,7 +52,7 @@ export class HubRequests {
     const signal = AbortSignal.timeout(ANSWER_MS)
     const response = await this.#send(path, {}, {}, signal)
     if (isOk(response)) return await this.#text(response, most, signal)
-    response.destroy()
+    response.discard()
     return undefined
   }
 
@@ -59,24 +63,35 @@ export class HubRequests {
   async *events(path: string, after: string | undefined, signal: AbortSignal): AsyncGenerator<SseMessage> {
     const headers = { accept: 'text/event-stream', ...(after !== undefined && { 'last-event-id': after }) }
     const response = await this.#send(path, {}, headers, signal)
-    if (!isOk(response))
-      throw failureOf(this.#at.url, response, jsonOf(await this.#text(response, ANSWER_BYTES, signal)))
+    if (!isOk(response)) {
+      const text = await this.#text(response, ANSWER_BYTES, signal)
+      throw this.#errorFor(failureOf(this.#url, response.status, jsonOf(text)))
+    }
     const parser = new SseParser()
-    for await (const chunk of bodyOf(response)) yield* this.#messages(parser, chunk)
+    for await (const chunk of untilBroken(response)) yield* this.#messages(parser, chunk)
   }
 
   /** Reads a message of a stream. */
   read<T>(schema: z.ZodMiniType<T>, text: string): T {
     const parsed = check(schema, jsonOf(text))
     if (parsed.success) return parsed.data
-    throw notUnderstood(this.#at.url, faultOf(parsed.error).message)
+    throw this.#errorFor(notUnderstood(this.#url, faultOf(parsed.error).message))
   }
 
-  #messages(parser: SseParser, chunk: Buffer): SseMessage[] {
+  /** Returns the error for a command that the hub refused. */
+  refused(error: CommandError | undefined): Error {
+    return this.#errorFor(refused(error))
+  }
+
+  get #url(): string {
+    return this.#transport.url
+  }
+
+  #messages(parser: SseParser, chunk: Uint8Array): SseMessage[] {
     try {
       return parser.push(chunk)
     } catch (error) {
-      throw notUnderstood(this.#at.url, (error as Error).message)
+      throw this.#errorFor(notUnderstood(this.#url, (error as Error).message))
     }
   }
 
@@ -85,34 +100,27 @@ export class HubRequests {
     { method = 'GET', body }: HubRequest,
     headers: Record<string, string>,
     signal: AbortSignal,
-  ): Promise<IncomingMessage> {
-    const { url, key, listens, socket, owner } = this.#at
+  ): Promise<TransportResponse> {
     try {
-      return await send(url + path, {
+      return await this.#transport.send({
         method,
-        signal,
-        fingerprint256: listens?.fingerprint256,
-        socket,
-        owner,
-        headers: {
-          authorization: `Bearer ${key}`,
-          ...(body && { 'content-type': 'application/json' }),
-          ...headers,
-        },
+        path,
+        headers: { ...(body && { 'content-type': 'application/json' }), ...headers },
         body: body && JSON.stringify(body),
+        signal,
       })
     } catch (error) {
-      throw unreachable(url, error)
+      throw this.#errorFor(unreachable(this.#url, error))
     }
   }
 
-  async #text(response: IncomingMessage, most: number, signal: AbortSignal): Promise<string> {
+  async #text(response: TransportResponse, most: number, signal: AbortSignal): Promise<string> {
     try {
       return await textOf(response, { most, signal })
     } catch (error) {
-      throw unreachable(this.#at.url, error)
+      throw this.#errorFor(unreachable(this.#url, error))
     }
   }
 }
 
-const isOk = ({ statusCode = 0 }: IncomingMessage) => statusCode >= 200 && statusCode < 300
+const isOk = ({ status }: TransportResponse) => status >= 200 && status < 300

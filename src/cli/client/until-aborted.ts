@@ -15,10 +15,20 @@ export async function* untilAborted<T>(items: AsyncGenerator<T>, signal: AbortSi
 }
 
 /** Returns the result of a promise, or undefined as soon as `signal` aborts. */
-export const unlessAborted = <T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> =>
+export const unlessAborted = <T>(promise: Promise<T>, signal?: AbortSignal): Promise<T | undefined> =>
   new Promise((resolve, reject) => {
     const stop = () => resolve(undefined)
-    if (signal.aborted) stop()
-    signal.addEventListener('abort', stop)
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
+    if (signal?.aborted) stop()
+    signal?.addEventListener('abort', stop)
+    promise.then(resolve, reject).finally(() => signal?.removeEventListener('abort', stop))
   })
+
+/** Waits for `ms`, or until `signal` aborts. */
+export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const passed = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms)
+  })
+  await unlessAborted(passed, signal)
+  clearTimeout(timer)
+}

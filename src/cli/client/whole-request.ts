@@ -1,8 +1,8 @@
-import { sleep } from '../../platform/clock.ts'
 import type { Event, PermissionRequest } from '../../protocol/index.ts'
-import { history, idOf } from './follow.ts'
+import { history, idOf } from './history.ts'
 import type { HubClient } from './hub-client.ts'
 import { isSame } from './same-request.ts'
+import { pause } from './until-aborted.ts'
 
 /** Bytes of the history to search first, from its end. Each further search covers `WIDER` times as many. */
 const FIRST_BYTES = 1024 * 1024
@@ -32,7 +32,7 @@ export async function wholeRequest(
     // Take digest and subagent from the status: an older daemon may have recorded the event without them.
     if (found) return { ...found, digest: request.digest, subagent: request.subagent }
     if (signal?.aborted || Date.now() >= deadline) return request
-    await sleep(POLL_MS, signal)
+    await pause(POLL_MS, signal)
   }
 }
 

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { findHub, hubFiles } from '../../config/hub.ts'
 import type { StatePaths } from '../../config/paths.ts'
 import { UserError } from '../../platform/errors.ts'
-import { HubClient } from '../client/hub-client.ts'
+import { hubClient } from '../client/hub.ts'
 import { cleanLine } from '../render/clean.ts'
 import type { Finding } from '../render/finding.ts'
 
@@ -13,7 +13,7 @@ import type { Finding } from '../render/finding.ts'
 export async function checkHubKeys({ dir, hub }: StatePaths): Promise<Finding[]> {
   if (!existsSync(hubFiles(hub).record)) return []
   try {
-    const keys = await new HubClient(findHub({ flags: { stateDir: dir }, env: {} })).keys()
+    const keys = await hubClient(findHub({ flags: { stateDir: dir }, env: {} })).keys()
     return keys
       .filter(({ shared }) => shared)
       .map(({ key_id, name, machines }) => ({

@@ -2,7 +2,7 @@ import { Command, Option } from 'commander'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
 import { shellWord } from '../../platform/shell-word.ts'
-import { connectHub, type HubOptions, withHub } from '../options.ts'
+import { type HubOptions, locateHub, withHub } from '../options.ts'
 import { cleanLine } from '../render/clean.ts'
 import { note, print, printJson, stdoutColors } from '../terminal.ts'
 
@@ -51,7 +51,7 @@ export function addCommand(): Command {
 }
 
 async function add({ json, name, expires, address, caFile, ...flags }: AddOptions) {
-  const client = await connectHub(flags)
+  const { address: hub, client } = await locateHub(flags)
   const [
     { addressFor, linesFor },
     { authorityOf, readAuthority },
@@ -63,8 +63,8 @@ async function add({ json, name, expires, address, caFile, ...flags }: AddOption
     import('../client/machine-id.ts'),
     import('./own-address.ts'),
   ])
-  const { listens } = client
-  const own = address === undefined && listens ? await ownAddress(client.url, listens) : { url: client.url }
+  const { listens } = hub
+  const own = address === undefined && listens ? await ownAddress(hub.url, listens) : { url: hub.url }
   const url = addressFor(address, own.url)
   const given = caFile === undefined ? undefined : readAuthority(caFile)
   const machines = name === undefined ? [] : await client.machines()

@@ -6,7 +6,8 @@ import { sleep } from '../../platform/clock.ts'
 import { readJson } from '../../platform/files.ts'
 import { shellWord } from '../../platform/shell-word.ts'
 import type { HubAgent, HubMachine } from '../../protocol/index.ts'
-import { HubClient } from '../client/hub-client.ts'
+import { hubClient } from '../client/hub.ts'
+import type { HubClient } from '../client/hub-client.ts'
 import { machineName } from '../client/machine-id.ts'
 import { invokedAs } from '../program-name.ts'
 import type { Colors } from '../render/ansi.ts'
@@ -36,7 +37,7 @@ const WATCH_MS = 3000
  * `signal` aborts, it reports agent programs that change.
  */
 export async function welcome({ hub, paths, signal }: Start): Promise<void> {
-  const client = new HubClient({
+  const client = hubClient({
     url: hub.url,
     key: readFileSync(hub.userKeyPath, 'utf8').trim(),
     socket: hub.socketPath,

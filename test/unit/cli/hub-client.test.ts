@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { type Followed, follow, placeNow } from '../../../src/cli/client/follow.ts'
-import { HubClient } from '../../../src/cli/client/hub-client.ts'
+import { hubClient } from '../../../src/cli/client/hub.ts'
 import { startHub } from '../../../src/hub/hub.ts'
 import { UserError } from '../../../src/platform/errors.ts'
 import { createLogger } from '../../../src/platform/log.ts'
@@ -32,7 +32,7 @@ async function refusal(promise: Promise<unknown>): Promise<UserError> {
 
 test('a hub without machines has no agents, and starting one fails', async (t) => {
   const { running, key } = await hub(t)
-  const client = new HubClient({ url: running.url, key })
+  const client = hubClient({ url: running.url, key })
   assert.deepEqual(await client.machines(), [])
   assert.deepEqual(await client.agents(), [])
   const none = await refusal(client.start({ spec: { cwd: '/' } }, 1))
@@ -45,7 +45,7 @@ test('a hub without machines has no agents, and starting one fails', async (t) =
 
 test('a wrong key is refused, and does not appear in the error', async (t) => {
   const { running } = await hub(t)
-  const error = await refusal(new HubClient({ url: running.url, key: 'wrong' }).agents())
+  const error = await refusal(hubClient({ url: running.url, key: 'wrong' }).agents())
   assert.equal(error.code, 'unauthorized')
   assert.doesNotMatch(`${error.message} ${error.remedy}`, /wrong/)
 })
@@ -55,7 +55,7 @@ test('a hub without roles is reported as too old', async (t) => {
     response.writeHead(404, { 'content-type': 'application/json' })
     response.end('{"error":{"code":"not_found","message":"There is no GET /api/audit."}}')
   })
-  const client = new HubClient({ url, key: 'fuk_x' })
+  const client = hubClient({ url, key: 'fuk_x' })
   const asked = [
     client.keys(),
     client.createKey({ name: 'alice', role: 'viewer' }),
@@ -73,11 +73,11 @@ test('a hub without roles is reported as too old', async (t) => {
 test('a missing hub, or another server at its address, is reported', async (t) => {
   const { running, key } = await hub(t)
   await running.close()
-  const gone = await refusal(new HubClient({ url: running.url, key }).agents())
+  const gone = await refusal(hubClient({ url: running.url, key }).agents())
   assert.equal(gone.code, 'hub_unreachable')
   assert.match(gone.remedy ?? '', /fomular-daemon up/)
   const url = await serve(t, (_request, response) => response.end('<html>'))
-  assert.equal((await refusal(new HubClient({ url, key }).agents())).code, 'hub_incompatible')
+  assert.equal((await refusal(hubClient({ url, key }).agents())).code, 'hub_incompatible')
 })
 
 test('following continues after the hub went away, and ends when the agent is removed', async (t) => {
@@ -123,7 +123,7 @@ test('following continues after the hub went away, and ends when the agent is re
   const seen: Followed[] = []
   const connection = () => {}
   const signal = new AbortController().signal
-  for await (const item of follow(new HubClient({ url, key: 'k' }), 'a-1', { signal, connection }))
+  for await (const item of follow(hubClient({ url, key: 'k' }), 'a-1', { signal, connection }))
     seen.push(item)
   assert.deepEqual(asked, [undefined, '0.0', '20.1'])
   assert.deepEqual(seen, [
@@ -172,7 +172,7 @@ test('a malformed answer or stream of a hub is an error with a remedy', async (t
     response.writeHead(200, { 'content-type': stream ? 'text/event-stream' : 'application/json' })
     response.end(answer)
   })
-  const client = new HubClient({ url, key: 'fuk_x' })
+  const client = hubClient({ url, key: 'fuk_x' })
   for (answer of wrong) {
     const { code, message } = await refusal(client.agents())
     assert.equal(code, 'hub_incompatible')

@@ -1,0 +1,33 @@
+import { UserError } from '../../platform/errors.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
+import { ProxyError, proxyRemedy } from '../../platform/proxy-error.ts'
+import { isUntrusted } from '../../platform/unreachable.ts'
+import { type HubFailure, innerError } from './hub-failure.ts'
+
+/** Remedies by the kind of failure. A refusal has the hub's remedy. */
+const REMEDIES = {
+  unauthorized:
+    "Give its user key (user.key in the hub's folder) with --hub-key-file FILE or FOMULAR_HUB_KEY_FILE; the machine key will not work here.",
+  failed: 'Run `fomular-daemon doctor` to check what listens there.',
+  too_old: 'Update the hub, then try again.',
+  incompatible: 'Check that it is a FomularOS hub of the same version. Restart it after an update.',
+  unreachable: 'Start one with `fomular-daemon up`, or name another with --hub URL.',
+}
+const UNTRUSTED =
+  "Add the certificate authority that signed its certificate to this system's, or set NODE_EXTRA_CA_CERTS to its file."
+
+/** Returns the error of a command whose request to the hub at `url` failed, with a remedy and an exit code. */
+export function withAdvice(url: string, { kind, code, message, remedy, cause }: HubFailure): UserError {
+  if (kind === 'refused') return new UserError(code, message, { remedy, exitCode: EXIT.refused })
+  if (cause instanceof UserError) return cause
+  if (cause instanceof ProxyError)
+    return new UserError(code, `Cannot reach the hub at ${url}: ${cause.message}.`, {
+      remedy: proxyRemedy(cause),
+      cause,
+    })
+  return new UserError(code, message, {
+    remedy: isUntrusted(innerError(cause)) ? UNTRUSTED : REMEDIES[kind],
+    exitCode: kind === 'unauthorized' || kind === 'too_old' ? EXIT.refused : EXIT.failure,
+    cause,
+  })
+}

@@ -1,0 +1,87 @@
+import * as z from 'zod/mini'
+import { CommandError } from '../../protocol/index.ts'
+import { check } from '../../protocol/schema-check.ts'
+
+const Refusal = z.object({ error: CommandError })
+
+export type FailureKind =
+  /** There was no answer, or only a part of one. */
+  | 'unreachable'
+  /** The hub does not accept the key. */
+  | 'unauthorized'
+  /** The hub refused the request or the command, and says why. */
+  | 'refused'
+  /** The answer has a status that means failure, and no reason. */
+  | 'failed'
+  /** The hub is of an older version, without the feature. */
+  | 'too_old'
+  /** The answer does not fit its schema. */
+  | 'incompatible'
+
+interface Details {
+  code?: string
+  remedy?: string | undefined
+  cause?: unknown
+}
+
+/** A failed request to a hub. Its remedy is the hub's: other advice depends on the program that asked. */
+export class HubFailure extends Error {
+  readonly kind: FailureKind
+  /** Identifies the failure to programs. Never changes. */
+  readonly code: string
+  readonly remedy: string | undefined
+
+  constructor(kind: FailureKind, message: string, { code = `hub_${kind}`, remedy, cause }: Details = {}) {
+    super(message, { cause })
+    this.name = 'HubFailure'
+    this.kind = kind
+    this.code = code
+    this.remedy = remedy
+  }
+}
+
+/** Returns the failure for a command or a request that the hub refused. */
+export const refused = (error: CommandError | undefined) =>
+  new HubFailure('refused', error?.message ?? 'The command failed.', {
+    code: error?.code ?? 'failed',
+    remedy: error?.remedy,
+  })
+
+/** Returns the failure for an answer with a status that means failure. @param json its body */
+export function failureOf(url: string, status: number, json: unknown): HubFailure {
+  const parsed = check(Refusal, json)
+  if (status === 401 || (status === 403 && !parsed.success))
+    return new HubFailure('unauthorized', `The hub at ${url} refused the key.`, { code: 'unauthorized' })
+  if (parsed.success) return refused(parsed.data.error)
+  return new HubFailure('failed', `The hub at ${url} answered HTTP ${status}.`)
+}
+
+/** Returns the failure for a hub of an older version. @param lacking what it does not have */
+export const tooOld = (url: string, lacking: string) =>
+  new HubFailure('too_old', `The hub at ${url} is too old: it lacks ${lacking}.`)
+
+/** Returns the failure for an answer that does not fit its schema. */
+export const notUnderstood = (url: string, why: string) =>
+  new HubFailure('incompatible', `Cannot read the answer of the hub at ${url}: ${why}.`)
+
+/** Returns the failure for a request that got no answer, or only a part of one. */
+export function unreachable(url: string, error: unknown): HubFailure {
+  const cause = innerError(error)
+  const {
+    name = '',
+    code,
+    message = '',
+  } = cause instanceof Error ? (cause as Error & { code?: unknown }) : {}
+  const why = cause instanceof Error ? message || name : String(cause)
+  return new HubFailure(
+    'unreachable',
+    name === 'TimeoutError'
+      ? `The hub at ${url} did not answer in time.`
+      : `No hub answers at ${url}${code === 'ECONNREFUSED' ? '' : `: ${why}`}.`,
+    { cause: error },
+  )
+}
+
+/** Returns the error that says why: `fetch` wraps it in another. */
+export const innerError = (error: unknown): unknown =>
+  error instanceof Error && error.cause instanceof Error ? error.cause : error

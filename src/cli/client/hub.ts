@@ -1,0 +1,24 @@
+import { randomUUID } from 'node:crypto'
+import type { HubAddress } from '../../config/hub.ts'
+import { withAdvice } from './advice.ts'
+import { send } from './http.ts'
+import { HubClient } from './hub-client.ts'
+import type { Transport } from './transport.ts'
+
+/** Returns a client for a hub, whose methods throw UserError. */
+export const hubClient = (at: HubAddress): HubClient =>
+  new HubClient(transportTo(at), { newId: randomUUID, errorFor: (failure) => withAdvice(at.url, failure) })
+
+const transportTo = ({ url, key, listens, socket, owner }: HubAddress): Transport => ({
+  url,
+  async send({ path, headers, ...request }) {
+    const response = await send(url + path, {
+      ...request,
+      headers: { authorization: `Bearer ${key}`, ...headers },
+      fingerprint256: listens?.fingerprint256,
+      socket,
+      owner,
+    })
+    return { status: response.statusCode ?? 0, body: response, discard: () => response.destroy() }
+  },
+})

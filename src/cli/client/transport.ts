@@ -1,0 +1,29 @@
+/** A request to a hub. */
+export interface TransportRequest {
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  /** Path and query, beginning with a slash. */
+  path: string
+  headers: Record<string, string>
+  body?: string | undefined
+  /** Ends the request, and the reading of its answer. */
+  signal: AbortSignal
+}
+
+export interface TransportResponse {
+  status: number
+  /** The body as it arrives, to be read once. Throws if the connection breaks. */
+  body: AsyncIterable<Uint8Array>
+  /** Ends an answer whose body is not read. */
+  discard(): void
+}
+
+/** The way to one hub. Adds to each request what the hub accepts its user by, such as a key. */
+export interface Transport {
+  /** Address of the hub in messages. */
+  readonly url: string
+  /**
+   * Sends a request, and returns the answer with its body unread. Does not follow redirects.
+   * @throws any error if there is no answer
+   */
+  send(request: TransportRequest): Promise<TransportResponse>
+}
