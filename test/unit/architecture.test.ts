@@ -20,6 +20,10 @@ const arrows: Record<string, Arrows> = {
     to: [],
     why: 'others use it, even in browsers: it needs no other folder, and nothing from Node',
   },
+  client: {
+    to: ['protocol'],
+    why: 'the command line and a web page share it: it reaches a hub through an interface, without Node',
+  },
   platform: { to: [], why: 'facts about the operating system, independent of the purpose of this program' },
   config: { to: ['platform', 'protocol'], why: 'settings are read before anything else runs' },
   agents: { to: ['platform', 'protocol'], why: 'an agent runs without a link, and without a daemon' },
@@ -43,7 +47,7 @@ const arrows: Record<string, Arrows> = {
     why: 'judges any peer by the protocol alone: shared code with the daemon or hub would share their bugs',
   },
   cli: {
-    to: ['platform', 'protocol', 'config'],
+    to: ['platform', 'protocol', 'config', 'client'],
     lazily: ['daemon', 'hub', 'agents', 'link', 'update', 'service', 'conformance'],
     why: '`--version` and `agent list` start quickly: they do not load modules that they do not need',
   },
@@ -182,14 +186,13 @@ test('only the store in files reads and writes the files of the hub', () => {
   assert.deepEqual(writers, ['hub/hub.ts'])
 })
 
-test('the protocol imports only its schema library', () => {
-  assert.deepEqual(
-    imports.filter(
-      ({ file, specifier }) =>
-        folderOf(file) === 'protocol' && !/^(\.|zod\/(mini|v4\/locales\/en\.js)$)/.test(specifier),
-    ),
-    [],
-  )
+test('the protocol and the client import only their libraries, and nothing from Node', () => {
+  const libraries: Record<string, RegExp> = {
+    protocol: /^(\.|zod\/(mini|v4\/locales\/en\.js)$)/,
+    client: /^(\.|zod\/mini$|eventsource-parser$)/,
+  }
+  const wrong = imports.filter(({ file, specifier }) => libraries[folderOf(file)]?.test(specifier) === false)
+  assert.deepEqual(wrong, [])
 })
 
 test('every module uses zod/mini as a namespace: the full zod costs 10 ms and 3 MB at each start', () => {

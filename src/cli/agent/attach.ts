@@ -1,7 +1,7 @@
+import { follow } from '../../client/follow.ts'
+import { idOf, lastActivity } from '../../client/history.ts'
+import type { HubClient } from '../../client/hub-client.ts'
 import type { Event, HubAgent } from '../../protocol/index.ts'
-import { follow } from '../client/follow.ts'
-import { idOf, lastActivity } from '../client/history.ts'
-import type { HubClient } from '../client/hub-client.ts'
 import { View } from './view.ts'
 
 export interface AttachOptions {

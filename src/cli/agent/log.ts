@@ -24,7 +24,7 @@ async function log(given: string, { json, ...flags }: HubOptions) {
   const client = await connectHub(flags)
   const [{ agentId }, { history }, { Conversation }, { reasonText }] = await Promise.all([
     import('./outcome.ts'),
-    import('../client/history.ts'),
+    import('../../client/history.ts'),
     import('../render/conversation.ts'),
     import('../render/agents.ts'),
   ])

@@ -1,8 +1,8 @@
 import { Command, InvalidArgumentError } from 'commander'
+import type { HubClient } from '../../client/hub-client.ts'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
 import type { Outcome, PermissionRequest } from '../../protocol/index.ts'
-import type { HubClient } from '../client/hub-client.ts'
 import { connectHub, type HubOptions, withHub } from '../options.ts'
 import { layLines } from '../render/layout.ts'
 import { print, stdoutWidth } from '../terminal.ts'
@@ -151,7 +151,7 @@ async function answer(given: string, typed: string[], { json, ...flags }: Option
     })
   const facts = { request: identityOf(request) }
   if (flags.cancel) {
-    const { wholeRequest } = await import('../client/whole-request.ts')
+    const { wholeRequest } = await import('../../client/whole-request.ts')
     if (!(await wholeRequest(client, id, request)).form)
       throw new UserError('not_a_form', 'Only a form of an MCP server can be canceled.', {
         remedy: `Refuse to answer: fomular-daemon agent deny ${id}`,

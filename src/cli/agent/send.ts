@@ -43,7 +43,7 @@ async function send(given: string, prompt: string | undefined, { json, wait, ...
   const client = await connectHub(flags)
   const [{ agentId, printOutcome }, { placeNow }] = await Promise.all([
     import('./outcome.ts'),
-    import('../client/follow.ts'),
+    import('../../client/follow.ts'),
   ])
   const id = await agentId(client, given, flags.machine)
   const before = await client.agent(id)

@@ -28,7 +28,7 @@ async function show(given: string, { json, ...flags }: HubOptions) {
   const client = await connectHub(flags)
   const { agentId } = await import('./outcome.ts')
   const known = await client.agent(await agentId(client, given, flags.machine))
-  const { wholeRequest } = await import('../client/whole-request.ts')
+  const { wholeRequest } = await import('../../client/whole-request.ts')
   const whole = await Promise.all(
     known.pending.slice(0, WHOLE).map((request) => wholeRequest(client, known.agent_id, request)),
   )

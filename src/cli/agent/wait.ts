@@ -1,6 +1,6 @@
+import type { HubClient } from '../../client/hub-client.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
 import type { Event, Outcome } from '../../protocol/index.ts'
-import type { HubClient } from '../client/hub-client.ts'
 import { endText } from '../render/agents.ts'
 import { note } from '../terminal.ts'
 import { attach } from './attach.ts'

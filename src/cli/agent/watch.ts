@@ -33,7 +33,7 @@ async function watch(given: string, { json, from, ...flags }: HubOptions & { fro
   const [{ agentId }, { attach }, { placeNow }, { endText }, { note }] = await Promise.all([
     import('./outcome.ts'),
     import('./attach.ts'),
-    import('../client/follow.ts'),
+    import('../../client/follow.ts'),
     import('../render/agents.ts'),
     import('../terminal.ts'),
   ])

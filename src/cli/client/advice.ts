@@ -1,8 +1,8 @@
+import { type HubFailure, innerError } from '../../client/hub-failure.ts'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
 import { ProxyError, proxyRemedy } from '../../platform/proxy-error.ts'
 import { isUntrusted } from '../../platform/unreachable.ts'
-import { type HubFailure, innerError } from './hub-failure.ts'
 
 /** Remedies by the kind of failure. A refusal has the hub's remedy. */
 const REMEDIES = {

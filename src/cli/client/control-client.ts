@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
 import * as z from 'zod/mini'
+import { jsonOf } from '../../client/json-of.ts'
 import { socketAddress } from '../../config/paths.ts'
 import { systemCode, UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
@@ -8,7 +9,6 @@ import { addressOfForeign, isForeign } from '../../platform/sockets.ts'
 import { AgentStatus, CommandError, MachineStatus } from '../../protocol/index.ts'
 import { check } from '../../protocol/schema-check.ts'
 import { UpdateSource } from '../../update/fetch/source.ts'
-import { jsonOf } from './answer.ts'
 
 /**
  * Maximum wait for an answer, in ms. The daemon may first wait for its own ping to the server to time out.

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
+import { HubClient } from '../../client/hub-client.ts'
+import type { Transport } from '../../client/transport.ts'
 import type { HubAddress } from '../../config/hub.ts'
 import { withAdvice } from './advice.ts'
 import { send } from './http.ts'
-import { HubClient } from './hub-client.ts'
-import type { Transport } from './transport.ts'
 
 /** Returns a client for a hub, whose methods throw UserError. */
 export const hubClient = (at: HubAddress): HubClient =>

@@ -1,8 +1,8 @@
+import type { HubClient } from '../../client/hub-client.ts'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
 import type { HubMachine } from '../../protocol/index.ts'
 import { cleanLine } from '../render/clean.ts'
-import type { HubClient } from './hub-client.ts'
 
 /** Maximum number of machines that an error lists. */
 const LISTED = 10

@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander'
+import type { AuditFilter } from '../../client/hub-answers.ts'
+import type { HubClient } from '../../client/hub-client.ts'
 import type { AuditPage } from '../../protocol/index.ts'
-import type { AuditFilter } from '../client/hub-answers.ts'
-import type { HubClient } from '../client/hub-client.ts'
 import { connectHub, type HubOptions, JSON_OUTPUT, numeric, withHub } from '../options.ts'
 import { note, print, printJson } from '../terminal.ts'
 

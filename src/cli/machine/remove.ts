@@ -1,7 +1,7 @@
 import { Command } from 'commander'
+import type { HubClient } from '../../client/hub-client.ts'
 import { UserError } from '../../platform/errors.ts'
 import type { HubKey } from '../../protocol/index.ts'
-import type { HubClient } from '../client/hub-client.ts'
 import { connectHub, type HubOptions, withHub } from '../options.ts'
 import { cleanLine } from '../render/clean.ts'
 import { print, printJson } from '../terminal.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { agentId, delayOf } from '../../../src/cli/agent/outcome.ts'
-import type { HubClient } from '../../../src/cli/client/hub-client.ts'
+import type { HubClient } from '../../../src/client/hub-client.ts'
 import { UserError } from '../../../src/platform/errors.ts'
 import type { HubAgent, HubMachine } from '../../../src/protocol/index.ts'
 

@@ -1,5 +1,5 @@
-import { boundedJson } from '../../protocol/bounded-json.ts'
-import { Limits } from '../../protocol/index.ts'
+import { boundedJson } from '../protocol/bounded-json.ts'
+import { Limits } from '../protocol/index.ts'
 
 /** Levels of nesting that an answer adds around an agent's own JSON. */
 const OUTER = 16

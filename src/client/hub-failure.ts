@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
-import { CommandError } from '../../protocol/index.ts'
-import { check } from '../../protocol/schema-check.ts'
+import { CommandError } from '../protocol/index.ts'
+import { check } from '../protocol/schema-check.ts'
 
 const Refusal = z.object({ error: CommandError })
 

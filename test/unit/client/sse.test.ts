@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type SseMessage, SseParser } from '../../../src/cli/client/sse.ts'
+import { type SseMessage, SseParser } from '../../../src/client/sse.ts'
 
 const read = (...chunks: string[]) => {
   const parser = new SseParser()

@@ -1,4 +1,4 @@
-import { AnyEvent, type Event, HubAgent } from '../../protocol/index.ts'
+import { AnyEvent, type Event, HubAgent } from '../protocol/index.ts'
 import { eventOf } from './history.ts'
 import type { HubClient } from './hub-client.ts'
 import { pause, untilAborted } from './until-aborted.ts'

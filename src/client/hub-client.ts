@@ -12,8 +12,8 @@ import {
   NewKey,
   Outcome,
   type StartRequest,
-} from '../../protocol/index.ts'
-import { idInAddress } from '../../protocol/machine-address.ts'
+} from '../protocol/index.ts'
+import { idInAddress } from '../protocol/machine-address.ts'
 import { Agents, type AuditFilter, BoundKey, Keys, Machines, Removed, Tokens } from './hub-answers.ts'
 import { type ErrorFor, type HubRequest, HubRequests } from './hub-requests.ts'
 import type { SseMessage } from './sse.ts'

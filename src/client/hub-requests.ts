@@ -1,9 +1,9 @@
 import type * as z from 'zod/mini'
-import { type CommandError, faultOf } from '../../protocol/index.ts'
-import { check } from '../../protocol/schema-check.ts'
-import { jsonOf } from './answer.ts'
+import { type CommandError, faultOf } from '../protocol/index.ts'
+import { check } from '../protocol/schema-check.ts'
 import { textOf, untilBroken } from './body.ts'
 import { failureOf, type HubFailure, notUnderstood, refused, tooOld, unreachable } from './hub-failure.ts'
+import { jsonOf } from './json-of.ts'
 import { type SseMessage, SseParser } from './sse.ts'
 import type { Transport, TransportRequest, TransportResponse } from './transport.ts'
 

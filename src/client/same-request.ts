@@ -1,4 +1,4 @@
-import type { PermissionRequest } from '../../protocol/index.ts'
+import type { PermissionRequest } from '../protocol/index.ts'
 
 type Named = Pick<PermissionRequest, 'request_id' | 'digest'>
 

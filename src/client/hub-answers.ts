@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { HubAgent, HubKey, HubMachine, HubToken } from '../../protocol/index.ts'
+import { HubAgent, HubKey, HubMachine, HubToken } from '../protocol/index.ts'
 
 // Answers of a hub for which the protocol has no schema of their own.
 

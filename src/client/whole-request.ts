@@ -1,4 +1,4 @@
-import type { Event, PermissionRequest } from '../../protocol/index.ts'
+import type { Event, PermissionRequest } from '../protocol/index.ts'
 import { history, idOf } from './history.ts'
 import type { HubClient } from './hub-client.ts'
 import { isSame } from './same-request.ts'
