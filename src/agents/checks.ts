@@ -1,4 +1,5 @@
 import { accessSync, constants, statSync } from 'node:fs'
+import { systemCode } from '../platform/errors.ts'
 import { Limits } from '../protocol/index.ts'
 import { CommandFailure } from './command-failure.ts'
 import type { RuntimeAdapter } from './runtimes/runtime.ts'
@@ -34,7 +35,7 @@ export function checkCwd(cwd: string, { again = false } = {}) {
   try {
     isDirectory = statSync(cwd).isDirectory()
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EACCES') throw forbidden('access')
+    if (systemCode(error) === 'EACCES') throw forbidden('access')
     throw new CommandFailure('cwd_missing', `The folder ${cwd} does not exist on this machine.`, {
       ...path,
       remedy: remedies.missing,

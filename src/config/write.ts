@@ -1,6 +1,7 @@
 import { realpathSync } from 'node:fs'
-import { systemCode, UserError } from '../platform/errors.ts'
+import { UserError } from '../platform/errors.ts'
 import { writeAtomic } from '../platform/files.ts'
+import { ifPresent } from '../platform/or-undefined.ts'
 import { readAtMost } from '../platform/read-at-most.ts'
 import { FILE_BYTES, tomlProblem } from './file.ts'
 
@@ -11,7 +12,7 @@ import { FILE_BYTES, tomlProblem } from './file.ts'
  */
 export async function writeConfig(path: string, values: Record<string, string | boolean>) {
   const { parse, stringify } = await import('smol-toml')
-  const before = readIfThere(path)
+  const before = readIfPresent(path)
   // Top-level settings end where the first table begins.
   const end = before.search(/^[ \t]*\[/m)
   const [top, tables] = end === -1 ? [before, ''] : [before.slice(0, end), before.slice(end)]
@@ -39,14 +40,7 @@ export async function writeConfig(path: string, values: Record<string, string | 
 const sorted = (table: object) =>
   Object.fromEntries(Object.entries(table).sort(([a], [b]) => (a < b ? -1 : 1)))
 
-function readIfThere(path: string): string {
-  try {
-    return readAtMost(path, FILE_BYTES).text
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return ''
-    throw error
-  }
-}
+const readIfPresent = (path: string) => ifPresent(() => readAtMost(path, FILE_BYTES).text) ?? ''
 
 /** Follows links, so that the file behind a link is changed in place. */
 function realPath(path: string): string {

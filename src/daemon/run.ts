@@ -11,7 +11,7 @@ import { UserError } from '../platform/errors.ts'
 import { EXIT } from '../platform/exit-codes.ts'
 import { clearTemporary, ensurePrivateDir } from '../platform/files.ts'
 import { readFormat, upgradeFolder } from '../platform/format.ts'
-import { acquireLock, awaitLock, LockHeldError, nameOf } from '../platform/lock.ts'
+import { acquireLock, type LockHeldError, nameOf, takeLock } from '../platform/lock.ts'
 import type { Logger } from '../platform/log.ts'
 import { isMachineGoingDown } from '../platform/machine-shutdown.ts'
 import { VERSION } from '../platform/version.ts'
@@ -54,7 +54,7 @@ export async function runDaemon(
   ensurePrivateDir(paths.dir)
   // Leave the folder of a newer version unchanged, including the lock.
   readFormat(paths.dir, STATE_UPGRADES)
-  let unlock = await takeLock(paths.lock, logger)
+  let unlock = await takeLock(paths.lock, (text) => logger.warn(text), alreadyRunning)
   let leaveGround = () => {}
   let closeControl: (() => Promise<void>) | undefined
   let notifier: ReturnType<typeof startNotifier>
@@ -179,23 +179,13 @@ function checkThere({ argv: [program] }: Invocation) {
   })
 }
 
-async function takeLock(path: string, logger: Logger) {
-  try {
-    return await awaitLock(path, (text) => logger.warn(text))
-  } catch (error) {
-    if (!(error instanceof LockHeldError)) throw error
-    throw new UserError(
-      'already_running',
-      `A daemon is already running on this state folder: ${nameOf(error.holder)}.`,
-      {
-        remedy: error.elsewhere
-          ? 'Stop it there, or set FOMULAR_STATE_DIR to another folder.'
-          : 'Stop it with `fomular-daemon stop`, or set FOMULAR_STATE_DIR to another folder.',
-        exitCode: EXIT_ALREADY_RUNNING,
-      },
-    )
-  }
-}
+const alreadyRunning = ({ holder, elsewhere }: LockHeldError) =>
+  new UserError('already_running', `A daemon is already running on this state folder: ${nameOf(holder)}.`, {
+    remedy: elsewhere
+      ? 'Stop it there, or set FOMULAR_STATE_DIR to another folder.'
+      : 'Stop it with `fomular-daemon stop`, or set FOMULAR_STATE_DIR to another folder.',
+    exitCode: EXIT_ALREADY_RUNNING,
+  })
 
 /** Maximum duration of the hurried part of a stop, in seconds, with a server that does not answer. */
 const HURRIED_S = 6

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
+import { orUndefined } from './or-undefined.ts'
 
 /** A process, as far as every user may see it in `/proc`. */
 interface Ancestor {
@@ -27,7 +28,7 @@ export function ancestors(pid: number = process.pid): Ancestor[] {
 
 /** Returns a process's name; empty for a process that has ended. */
 export function nameOf(pid: number): string {
-  return quietly(() => readFileSync(`/proc/${pid}/comm`, 'utf8').trim()) ?? ''
+  return orUndefined(() => readFileSync(`/proc/${pid}/comm`, 'utf8').trim()) ?? ''
 }
 
 /**
@@ -35,13 +36,13 @@ export function nameOf(pid: number): string {
  * the script.
  */
 export function interpreterOf(pid: number): string {
-  const [program = ''] = (quietly(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8')) ?? '').split('\0')
+  const [program = ''] = (orUndefined(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8')) ?? '').split('\0')
   return basename(program)
 }
 
 /** Returns a process's parent; undefined for a process that has ended. */
 export function parentOf(pid: number): number | undefined {
-  const status = quietly(() => readFileSync(`/proc/${pid}/status`, 'utf8')) ?? ''
+  const status = orUndefined(() => readFileSync(`/proc/${pid}/status`, 'utf8')) ?? ''
   const [, parent] = /^PPid:\t(\d+)$/m.exec(status) ?? []
   return parent === undefined ? undefined : Number(parent)
 }
@@ -51,15 +52,7 @@ export function parentOf(pid: number): number | undefined {
  * False without /proc, and for a session of an outer namespace.
  */
 export function hasLostItsSession(pid: number): boolean {
-  const stat = quietly(() => readFileSync(`/proc/${pid}/stat`, 'latin1')) ?? ''
+  const stat = orUndefined(() => readFileSync(`/proc/${pid}/stat`, 'latin1')) ?? ''
   const [, , , session] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return session !== undefined && session !== '0' && !existsSync(`/proc/${session}`)
-}
-
-function quietly<T>(look: () => T): T | undefined {
-  try {
-    return look()
-  } catch {
-    return undefined
-  }
 }

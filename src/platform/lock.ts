@@ -80,6 +80,22 @@ export async function awaitLock(path: string, waiting: (text: string) => void): 
   }
 }
 
+/**
+ * Takes a lock like `awaitLock`.
+ * @param refusal returns the error for the user if another process holds the lock
+ */
+export async function takeLock(
+  path: string,
+  waiting: (text: string) => void,
+  refusal: (held: LockHeldError) => Error,
+): Promise<() => void> {
+  try {
+    return await awaitLock(path, waiting)
+  } catch (error) {
+    throw error instanceof LockHeldError ? refusal(error) : error
+  }
+}
+
 /** Returns another process that now holds a lock that this process had taken. */
 export function otherHolder(path: string): Holder | undefined {
   const read = readJson(path, Holder)

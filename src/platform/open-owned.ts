@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, lstatSync, readSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { UserError } from './errors.ts'
+import { systemCode, UserError } from './errors.ts'
 import { EXIT } from './exit-codes.ts'
 import { isOpen } from './group-members.ts'
 import { NotPlainError, openPlain } from './plain-files.ts'
@@ -18,7 +18,7 @@ export function openOwned(path: string, most?: number): number {
   try {
     return open(path, most)
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
+    const code = systemCode(error)
     if (code !== 'EACCES' && code !== 'EPERM') throw error
     if (isOwnLink(path)) throw new NotPlainError(path)
     throw new UserError('unreadable', `This user may not read ${path}.`, {

@@ -9,10 +9,10 @@ import {
   readlinkSync,
   type Stats,
 } from 'node:fs'
-
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { systemCode } from './errors.ts'
 import { hasStrangers } from './group-members.ts'
+import { orUndefined } from './or-undefined.ts'
 import { openPlain } from './plain-files.ts'
 import { shellWord } from './shell-word.ts'
 
@@ -123,13 +123,7 @@ function isPlainlyTrusted(path: string, user: number): boolean {
   }
 }
 
-function namesIn(dir: string): string[] {
-  try {
-    return readdirSync(dir)
-  } catch {
-    return []
-  }
-}
+const namesIn = (dir: string) => orUndefined(() => readdirSync(dir)) ?? []
 
 const isTrusted = ({ uid }: Stats, user?: number) =>
   user === undefined || uid === 0 || uid === user || uid === unmapped()

@@ -5,6 +5,7 @@ import { homeOf } from '../config/home.ts'
 import { type StatePaths, stateDir, statePaths } from '../config/paths.ts'
 import { systemCode } from '../platform/errors.ts'
 import { readOwned } from '../platform/open-owned.ts'
+import { orUndefined } from '../platform/or-undefined.ts'
 import { identify, ProcessIdentity } from '../platform/process-identity.ts'
 import { userOf } from '../platform/process-list.ts'
 import { listeningPaths } from '../platform/sockets.ts'
@@ -151,7 +152,7 @@ function livingHolder(
   { owner, listening }: { owner: number | undefined; listening: boolean },
 ): ProcessIdentity | undefined {
   const text = readOwned(lock, LOCK_BYTES)
-  const said = ProcessIdentity.safeParse(text === undefined ? undefined : quietly(() => JSON.parse(text)))
+  const said = ProcessIdentity.safeParse(text === undefined ? undefined : orUndefined(() => JSON.parse(text)))
   if (!said.success) return undefined
   const { pid, start, boot_id } = said.data
   const now = identify(pid)
@@ -160,17 +161,9 @@ function livingHolder(
   return runsAs === undefined || runsAs === owner || runsAs === 0 ? now : undefined
 }
 
-export const quietly = <T>(look: () => T): T | undefined => {
-  try {
-    return look()
-  } catch {
-    return undefined
-  }
-}
-
 /** Resolves links, so that one folder under two names counts as one. */
-export const real = (dir: string) => quietly(() => realpathSync(dir)) ?? dir
-export const ownerOf = (dir: string) => quietly(() => statSync(dir).uid)
+export const real = (dir: string) => orUndefined(() => realpathSync(dir)) ?? dir
+export const ownerOf = (dir: string) => orUndefined(() => statSync(dir).uid)
 
 export function accessTo(dir: string): 'open' | 'closed' | 'missing' {
   try {
@@ -185,7 +178,7 @@ export function accessTo(dir: string): 'open' | 'closed' | 'missing' {
 /** Returns the time at which a daemon last wrote to its folder. */
 function lastSeen(dir: string): string | undefined {
   const { log, lock, machine } = statePaths(dir)
-  const times = [log, lock, machine].flatMap((path) => quietly(() => statSync(path).mtimeMs) ?? [])
+  const times = [log, lock, machine].flatMap((path) => orUndefined(() => statSync(path).mtimeMs) ?? [])
   return times.length === 0 ? undefined : new Date(Math.max(...times)).toISOString()
 }
 
@@ -198,7 +191,7 @@ export async function userName(
   const uid = running ?? owner
   if (uid === undefined) return undefined
   // In a container, this user may have no name: `userInfo` throws.
-  const own = quietly(() => userInfo())
+  const own = orUndefined(() => userInfo())
   if (uid === own?.uid) return own.username
   const { stdout } = await query(['getent', 'passwd', String(uid)])
   return stdout.split(':')[0] || String(uid)

@@ -2,17 +2,9 @@ import { readlinkSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fromHere, livingHub } from '../config/hub.ts'
 import { stateDir, statePaths } from '../config/paths.ts'
+import { orUndefined } from '../platform/or-undefined.ts'
 import { commandLines, environmentOf, userOf } from '../platform/process-list.ts'
-import {
-  accessTo,
-  findDaemons,
-  isNear,
-  listServices,
-  ownerOf,
-  quietly,
-  real,
-  userName,
-} from './find-daemons.ts'
+import { accessTo, findDaemons, isNear, listServices, ownerOf, real, userName } from './find-daemons.ts'
 import type { Supervisor } from './supervisor.ts'
 import { flagIn, runsOf, type Service } from './units.ts'
 
@@ -60,7 +52,7 @@ function startedByHand(): string[] {
     const command = argv.join(' ')
     if (runsOf(command) !== 'hub' || !isReachable(pid)) return []
     const dir = flagIn(command, 'data-dir')
-    const cwd = quietly(() => readlinkSync(`/proc/${pid}/cwd`))
+    const cwd = orUndefined(() => readlinkSync(`/proc/${pid}/cwd`))
     if (dir !== undefined) return cwd === undefined ? [] : [resolve(cwd, dir)]
     const variable = environmentOf(pid)
     const home = variable?.('HOME')
@@ -74,7 +66,7 @@ function startedByHand(): string[] {
  * Reports whether a process shares this network namespace: a container's loopback address is not reachable from here.
  */
 const isReachable = (pid: number) => {
-  const network = (of: number | 'self') => quietly(() => readlinkSync(`/proc/${of}/ns/net`))
+  const network = (of: number | 'self') => orUndefined(() => readlinkSync(`/proc/${of}/ns/net`))
   return network(pid) === network('self')
 }
 
@@ -88,7 +80,7 @@ async function look(dir: string, service: Service | undefined): Promise<LocalHub
   const parent = dirname(dir)
   const within =
     statePaths(parent).hub === dir &&
-    (service?.state_dir === parent || quietly(() => statSync(statePaths(parent).machine)) !== undefined)
+    (service?.state_dir === parent || orUndefined(() => statSync(statePaths(parent).machine)) !== undefined)
   return {
     dir,
     named: within ? parent : dir,

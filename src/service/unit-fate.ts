@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { orUndefined } from '../platform/or-undefined.ts'
 import { groupOf, isWithin, type UnitPlace, unitOf } from './cgroup.ts'
 import type { Fate } from './fate.ts'
 import { KEEPER } from './plan.ts'
@@ -56,7 +57,7 @@ function written({ name, scope }: UnitPlace, env: NodeJS.ProcessEnv): Facts {
   const texts = [dirs.map((dir) => read(join(dir, `${name}.service`))).find((text) => text !== undefined)]
   const dropIns = new Map<string, string>()
   for (const dir of [...dirs].reverse().map((each) => join(each, `${name}.service.d`)))
-    for (const file of list(dir)) if (file.endsWith('.conf')) dropIns.set(file, join(dir, file))
+    for (const file of namesIn(dir)) if (file.endsWith('.conf')) dropIns.set(file, join(dir, file))
   for (const [, path] of [...dropIns].sort(([a], [b]) => (a < b ? -1 : 1))) texts.push(read(path))
   return settings(texts.map((text) => text ?? '').join('\n'))
 }
@@ -83,18 +84,6 @@ function parentOf(pid: number): number | undefined {
   return parent === undefined ? undefined : Number(parent)
 }
 
-function read(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return undefined
-  }
-}
+const read = (path: string) => orUndefined(() => readFileSync(path, 'utf8'))
 
-function list(dir: string): string[] {
-  try {
-    return readdirSync(dir)
-  } catch {
-    return []
-  }
-}
+const namesIn = (dir: string) => orUndefined(() => readdirSync(dir)) ?? []

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import * as z from 'zod/mini'
-import { systemCode } from '../platform/errors.ts'
+import { ifPresent } from '../platform/or-undefined.ts'
 
 /** Facts about a service that this program records in a comment of the service's file. */
 const UnitMark = z.object({
@@ -26,14 +26,8 @@ export type Installed = { text: string; mark: UnitMark | undefined }
  * Reads the file of an installed service; undefined if it does not exist. A file without a mark was written by hand.
  */
 export function readInstalled(path: string): Installed | undefined {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined
-    throw error
-  }
-  return { text, mark: parseMark(text) }
+  const text = ifPresent(() => readFileSync(path, 'utf8'))
+  return text === undefined ? undefined : { text, mark: parseMark(text) }
 }
 
 /** Returns the mark in a service file's text; undefined if the file was written by hand. */

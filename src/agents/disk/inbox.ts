@@ -183,7 +183,7 @@ export class Inbox {
       writeSync(fd, '\n')
     } catch (error) {
       // No feeder (ENXIO, ENOENT), or the bell is already full of rings (EAGAIN).
-      if (!['ENXIO', 'ENOENT', 'EAGAIN'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+      if (!['ENXIO', 'ENOENT', 'EAGAIN'].includes(systemCode(error) ?? '')) throw error
     } finally {
       if (fd !== undefined) closeSync(fd)
     }

@@ -6,6 +6,7 @@ import { diskSpace } from '../../platform/disk.ts'
 import { UserError } from '../../platform/errors.ts'
 import { nameOf } from '../../platform/lock.ts'
 import { isElsewhere, livingHolder } from '../../platform/lock-holder.ts'
+import { orUndefined } from '../../platform/or-undefined.ts'
 import type { OwnershipFault } from '../../platform/ownership.ts'
 import { holderOf } from '../../service/find-daemons.ts'
 import { handoverFaults } from '../../update/switch/handover.ts'
@@ -168,13 +169,7 @@ function isWritable(path: string): boolean {
   }
 }
 
-function namesIn(path: string): string[] {
-  try {
-    return readdirSync(path)
-  } catch {
-    return []
-  }
-}
+const namesIn = (path: string) => orUndefined(() => readdirSync(path)) ?? []
 
 /** Returns the folder, or the nearest folder above it that exists. */
 const nearest = (path: string): string => (existsSync(path) ? path : nearest(dirname(path)))

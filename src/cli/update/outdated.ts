@@ -1,5 +1,6 @@
 import { readlinkSync, realpathSync } from 'node:fs'
 import { statePaths } from '../../config/paths.ts'
+import { orUndefined } from '../../platform/or-undefined.ts'
 import { commandLines } from '../../platform/process-list.ts'
 import type { LocalDaemon } from '../../service/find-daemons.ts'
 import { layoutOf } from '../../update/switch/layout.ts'
@@ -48,21 +49,10 @@ function isFrom(pid: number | undefined, program: string): boolean {
 }
 
 function rootOf(path: string): string | undefined {
-  try {
-    const program = realpathSync(path)
-    return layoutOf(program, false).root
-  } catch {
-    return undefined
-  }
+  return orUndefined(() => layoutOf(realpathSync(path), false).root)
 }
 
-function exeOf(pid: number | undefined): string {
-  try {
-    return readlinkSync(`/proc/${pid}/exe`)
-  } catch {
-    return ''
-  }
-}
+const exeOf = (pid: number | undefined) => orUndefined(() => readlinkSync(`/proc/${pid}/exe`)) ?? ''
 
 export const outdatedText = ({ daemon, version, command }: Outdated) =>
   `${version === undefined ? 'May still run an older version' : `Still runs ${version}`}: ${nameOf(daemon)}\n  → ${command}`

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import type { AuditLimits } from '../../../config/hub-limits.ts'
 import { systemCode } from '../../../platform/errors.ts'
+import { ifPresent } from '../../../platform/or-undefined.ts'
 import type { AuditLog, LineRange } from '../audit-log.ts'
 import { AppendFile } from './append-file.ts'
 
@@ -144,11 +145,4 @@ const sizeOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.size
 
 const linesOf = (text: string) => text.split('\n').slice(0, -1)
 
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return ''
-    throw error
-  }
-}
+const textOf = (path: string) => ifPresent(() => readFileSync(path, 'utf8')) ?? ''

@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { hubFiles } from '../../../config/hub.ts'
 import { type Clock, isoTime } from '../../../platform/clock.ts'
-import { systemCode } from '../../../platform/errors.ts'
 import { type Staged, stage } from '../../../platform/files.ts'
 import type { Logger } from '../../../platform/log.ts'
+import { ifPresent } from '../../../platform/or-undefined.ts'
 import { isLocal, KeyEntry, LOCAL, type Role } from '../key-entry.ts'
 import { hashOf, makeKey } from '../key-text.ts'
 import type { KeyDraft, KeyList, KeyLists, OwnKeys } from '../keys.ts'
@@ -140,11 +140,4 @@ interface Draft extends KeyDraft<KeyEntry>, OwnKeys {
   forget(entry: KeyEntry): void
 }
 
-function readKey(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8').trim() || undefined
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined
-    throw error
-  }
-}
+const readKey = (file: string) => ifPresent(() => readFileSync(file, 'utf8'))?.trim() || undefined

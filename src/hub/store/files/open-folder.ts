@@ -6,7 +6,7 @@ import { UserError } from '../../../platform/errors.ts'
 import { EXIT } from '../../../platform/exit-codes.ts'
 import { clearTemporary, ensurePrivateDir } from '../../../platform/files.ts'
 import { readFormat, upgradeFolder } from '../../../platform/format.ts'
-import { awaitLock, LockHeldError, nameOf } from '../../../platform/lock.ts'
+import { type LockHeldError, nameOf, takeLock } from '../../../platform/lock.ts'
 import type { Logger } from '../../../platform/log.ts'
 import type { OwnershipFault } from '../../../platform/ownership.ts'
 
@@ -30,7 +30,7 @@ export async function openFolder({ dir, faults, strict, logger }: OpenFolderOpti
   ensurePrivateDir(dir)
   // Refuses a folder of a newer version before anything in it, even the lock, is touched.
   readFormat(dir, HUB_UPGRADES)
-  const unlock = await takeLock(join(dir, 'lock'), logger)
+  const unlock = await takeLock(join(dir, 'lock'), (text) => logger.warn(text), hubRunning)
   try {
     clearTemporary(dir, { sole: true })
     ground.remember()
@@ -43,14 +43,8 @@ export async function openFolder({ dir, faults, strict, logger }: OpenFolderOpti
   }
 }
 
-async function takeLock(path: string, logger: Logger) {
-  try {
-    return await awaitLock(path, (text) => logger.warn(text))
-  } catch (error) {
-    if (!(error instanceof LockHeldError)) throw error
-    throw new UserError('hub_running', `A hub is already running on this folder: ${nameOf(error.holder)}.`, {
-      remedy: 'Use that hub, or choose another folder with --data-dir.',
-      exitCode: EXIT.refused,
-    })
-  }
-}
+const hubRunning = ({ holder }: LockHeldError) =>
+  new UserError('hub_running', `A hub is already running on this folder: ${nameOf(holder)}.`, {
+    remedy: 'Use that hub, or choose another folder with --data-dir.',
+    exitCode: EXIT.refused,
+  })
