@@ -135,7 +135,7 @@ export function hearLine(
   const { events: said, inputs = [], state: after } = heard
   const reason = unfit(said, line.length)
   const bodies = reason ? [unreadable(reason, line.length, line)] : said
-  const kinds = said.map(({ kind }) => kind)
+  const kinds = inputs.length > 0 ? said.map(({ kind }) => kind) : []
   const events = bodies.map((body, index) => {
     // A process killed while writing leaves an incomplete object; the next run's launcher has ended the line.
     if (body.kind === 'unreadable' && text.startsWith('{') && !text.endsWith('}')) body.reason = 'torn'
