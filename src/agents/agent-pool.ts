@@ -198,11 +198,14 @@ export class AgentPool {
 
   /** @see Agent.save */
   save(agent: Agent, options?: { changed: boolean }) {
+    const { logger } = this.#options
     try {
-      agent.save(options)
+      const { id: agent_id, acked } = agent
+      if (agent.save(options))
+        logger.debug({ agent_id, acked, offset: agent.snapshot.offset }, 'cursor saved')
     } catch (error) {
       // The disk is full. The cursor can be restored from the journal.
-      this.#options.logger.warn({ agent_id: agent.id, err: error }, 'cannot save the cursor')
+      logger.warn({ agent_id: agent.id, err: error }, 'cannot save the cursor')
     }
   }
 
@@ -220,6 +223,9 @@ export class AgentPool {
   #open(agent: Agent): Agent {
     this.#agents.add(agent)
     this.#watching.add(agent)
+    agent.inbox.events.on('put', ({ id: input_id, kind }) =>
+      this.#options.logger.debug({ agent_id: agent.id, input_id, kind }, 'input put'),
+    )
     return agent
   }
 

@@ -261,17 +261,15 @@ export class Agent {
     return statusOf(this, this.#context.clock.now())
   }
 
-  /**
-   * Writes `cursor.json` if its contents have changed. If the file is lost, part of the journal is read again.
-   * @param changed write only if more than the read and acknowledged offsets have changed
-   */
-  save({ changed = false } = {}) {
-    if (!this.#unsaved || (changed && this.#unsaved !== 'changed')) return
+  /** Writes `cursor.json` if it has changed; with `changed`, only if more than offsets has. @returns whether it did */
+  save({ changed = false } = {}): boolean {
+    if (!this.#unsaved || (changed && this.#unsaved !== 'changed')) return false
     const { acked, begin, contact } = this
     const { checkpoints } = this.#reading.states
     writeCursor(this.folder.cursor, this.#snapshot, { acked, begin, apart: contact.apart, checkpoints })
     this.contact.onSaved()
     this.#unsaved = undefined
+    return true
   }
 
   close() {

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { HubFlags } from '../config/hub.ts'
+import { note } from './terminal.ts'
 
 export interface HubOptions extends HubFlags {
   json?: boolean
@@ -14,9 +15,22 @@ export const JSON_OUTPUT = {
   lines: 'print JSON objects, one per line',
 }
 
+/** Adds `--verbose` to a command that sends requests to a hub or to a daemon. */
+export const withVerbose = (command: Command): Command =>
+  command
+    .option('--verbose', 'print each request, with its status and duration, on standard error')
+    .hook('preAction', async (_, action) => {
+      // `hub --verbose key list` and `hub key list --verbose` set it for the command `hub`.
+      if (!action.optsWithGlobals().verbose) return
+      const { watchRequests } = await import('../platform/http.ts')
+      watchRequests(({ method, path, status, ms }) =>
+        note(`${method} ${path}: ${status ?? 'no answer'}, ${ms} ms`),
+      )
+    })
+
 /** Adds the flags of commands that talk to a hub. */
 export const withHub = (command: Command, json = JSON_OUTPUT.object): Command =>
-  command
+  withVerbose(command)
     .option('--hub <url>', 'address of the hub (default: FOMULAR_HUB_URL, else the hub on this machine)')
     .option(
       '--hub-key-file <file>',

@@ -20,8 +20,10 @@ export class Answers {
   /** Records and sends the final answer to a command. */
   async give(result: CommandResult): Promise<void> {
     const { commandLog, logger } = this.#options
+    const { type, command_id, ok } = result
     try {
       await commandLog.record(result)
+      logger.debug({ type, command_id, ok }, 'result recorded')
     } catch (error) {
       // Answer although it is not on disk: if the command comes again, its work is found done.
       logger.warn({ err: error }, 'result not recorded')

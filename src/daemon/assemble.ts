@@ -113,7 +113,7 @@ function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: Mach
   })
   return {
     agents,
-    feed: new JournalFeed(outbox),
+    feed: new JournalFeed(outbox, logger),
     offsets: new ServerOffsets({ agents, outbox, clock, logger }),
     upkeep: new Upkeep({
       agents,

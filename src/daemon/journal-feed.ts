@@ -1,19 +1,26 @@
 import type { Agent } from '../agents/agent.ts'
 import type { Outbox, Source } from '../link/outbox.ts'
+import type { Logger } from '../platform/log.ts'
 
 /** Follows the journals: passes what they gain to the outbox, or reads it here while nothing is sent. */
 export class JournalFeed {
   readonly #outbox: Outbox
+  readonly #logger: Logger
   readonly #waiting = new Set<Agent>()
 
-  constructor(outbox: Outbox) {
+  constructor(outbox: Outbox, logger: Logger) {
     this.#outbox = outbox
+    this.#logger = logger
   }
 
   onGrowth(agent: Agent) {
     if (this.#outbox.offer(agent satisfies Source)) return
     // Follow the journal without the link, too: it shows the agent's state and the prompts it accepted.
-    if (agent.catchUp()) this.#later(agent)
+    const from = agent.snapshot.offset
+    const isMore = agent.catchUp()
+    const to = agent.snapshot.offset
+    if (to > from) this.#logger.debug({ agent_id: agent.id, from, to }, 'journal read')
+    if (isMore) this.#later(agent)
   }
 
   /** A long journal must not hold up everything else. */

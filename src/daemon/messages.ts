@@ -1,5 +1,5 @@
 import type { AgentPool } from '../agents/agent-pool.ts'
-import type { LinkHandlers } from '../link/server-connection.ts'
+import type { LinkHandlers } from '../link/options.ts'
 import type { Logger } from '../platform/log.ts'
 import {
   type Command,

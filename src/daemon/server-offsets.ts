@@ -55,14 +55,17 @@ export class ServerOffsets {
 
   /** Applies the valid offsets. @returns the faults of the others */
   onAck({ type, offsets }: Ack): ProtocolError[] {
-    const { agents, outbox } = this.#options
+    const { agents, outbox, logger } = this.#options
     const problems = new Map<string, string>()
     for (const [id, offset] of Object.entries(offsets)) {
       const agent = agents.find(id)
       if (!agent && this.#removed.has(id)) continue
       const problem = agent ? misplaced(agent, offset) : unknown(id)
       if (problem !== undefined) problems.set(id, problem)
-      else if (agent) outbox.acknowledge(agent, offset)
+      else if (agent) {
+        logger.debug({ agent_id: id, offset }, 'activity acknowledged')
+        outbox.acknowledge(agent, offset)
+      }
     }
     return faults(type, problems)
   }

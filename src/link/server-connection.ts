@@ -1,7 +1,5 @@
 import type { WebSocket } from 'ws'
-import type { Clock } from '../platform/clock.ts'
 import { Emitter } from '../platform/emitter.ts'
-import type { Logger } from '../platform/log.ts'
 import { retryAfterS } from '../platform/retry-after.ts'
 import { unreachable } from '../platform/unreachable.ts'
 import {
@@ -9,7 +7,6 @@ import {
   type Command,
   type FromDaemon,
   type FromServer,
-  type Hello,
   isCommand,
   Limits,
   type ProtocolError,
@@ -21,45 +18,14 @@ import { Connection } from '../wire/connection.ts'
 import { type ConnectionState, type ConnectionStimulus, isUp, step } from '../wire/states.ts'
 import { Attempts } from './attempts.ts'
 import { BREAKS, LIMITS } from './connection-rules.ts'
+import type { LinkEvents, LinkHandlers, ServerConnectionOptions } from './options.ts'
 import { Pings } from './pings.ts'
 import { foreignProtocol, refusalByCloseCode, refusalByStatus, SUPERSEDED } from './refusals.ts'
 import { boundedMs, refusedRetryMs } from './refused-retry.ts'
-import { openSocket, type Way } from './socket.ts'
+import { openSocket } from './socket.ts'
 import { early, TYPE_CHARS, unsupported } from './unsupported.ts'
 
 type Wire = Connection<FromServer | Command, FromDaemon>
-
-export interface ServerConnectionOptions {
-  url: string
-  key: string
-  /** PEM of a private certificate authority. */
-  caFile?: string
-  userAgent: string
-  clock: Clock
-  random?: () => number
-  logger: Logger
-  /** Prepares the connection to the url. Called for each attempt. */
-  way?: () => Promise<Way>
-  /** Resolves when the daemon may send its hello. Called as soon as the connection is open. */
-  untilReady?(): Promise<void>
-}
-
-/** Speaks with the server over its connection. */
-export interface LinkHandlers {
-  hello(): Hello
-  /** Handles the welcome. @returns its errors, like `onMessage` */
-  onWelcome(welcome: Welcome): ProtocolError[]
-  onMessage(message: Exclude<FromServer, Welcome | Refuse> | Command): ProtocolError[]
-}
-
-interface LinkEvents {
-  /** The link is no longer busy. */
-  drained: []
-  down: []
-  refused: [refusal: Refuse]
-  /** Another daemon has replaced this one. The link is closed permanently. */
-  superseded: [message: string]
-}
 
 /** The connection to the server. It reconnects until it is closed, and detects a silent server with heartbeats. */
 export class ServerConnection {
@@ -167,6 +133,7 @@ export class ServerConnection {
     const { clock, logger } = this.#options
     const wire: Wire = new Connection<FromServer | Command, FromDaemon>(socket, {
       clock,
+      logger,
       limits: LIMITS,
       parse: parseFromServer,
       events: {

@@ -6,6 +6,23 @@ export interface Call extends RequestOptions {
   body?: string | undefined
 }
 
+/** A request that was answered, or has failed. Without its query, headers, and body, it has no secrets. */
+export interface SeenRequest {
+  method: string
+  path: string
+  /** HTTP status; undefined if there was no answer. */
+  status: number | undefined
+  /** Time until the head of the answer, in ms. */
+  ms: number
+}
+
+let seen: ((request: SeenRequest) => void) | undefined
+
+/** Calls `watch` for each request of this process. */
+export function watchRequests(watch: (request: SeenRequest) => void) {
+  seen = watch
+}
+
 /** The other side sent nothing for the `timeout` of a call. */
 export class Silence extends Error {
   constructor(ms: number) {
@@ -30,16 +47,24 @@ export class TooLong extends Error {
  */
 export function send(url: string | URL, { body, ...options }: Call): Promise<IncomingMessage> {
   const secure = (options.protocol ?? new URL(url).protocol) === 'https:'
+  const start = process.uptime()
+  const tell = (status?: number) => {
+    const ms = Math.round((process.uptime() - start) * 1000)
+    const [path = ''] = (options.path ?? new URL(url).pathname).split('?')
+    seen?.({ method: options.method ?? 'GET', path, status, ms })
+  }
   return new Promise((resolve, reject) => {
     let answer: IncomingMessage | undefined
     const request = (secure ? requestTls : requestPlain)(url, options, (response) => {
       answer = response
+      tell(response.statusCode)
       resolve(response)
     })
     request.on('timeout', () => request.destroy(new Silence(options.timeout ?? 0)))
     request.on('error', (error) => {
       // The reader of the body learns why it is incomplete.
       answer?.destroy(error)
+      if (!answer) tell()
       reject(error)
     })
     request.end(body)

@@ -52,6 +52,7 @@ export class RecordKeeper {
    */
   reach(stage: Stage, message?: string) {
     this.write({ stage, message })
+    this.#options.logger.debug({ command_id: this.record.command_id, stage }, 'update stage reached')
     this.tell()
   }
 

@@ -1,7 +1,9 @@
 import type { Duplex } from 'node:stream'
 import { WebSocket } from 'ws'
 import type { Clock, Timer } from '../platform/clock.ts'
+import type { Logger } from '../platform/log.ts'
 import { Limits, type Parsed, type ProtocolError } from '../protocol/index.ts'
+import { logFrame } from './frame-log.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { takeTurns } from './turns.ts'
 
@@ -62,13 +64,17 @@ interface ConnectionEvents<In> {
 
 export interface ConnectionOptions<In> {
   clock: Clock
+  /** For frames, at levels `debug` and `trace`. */
+  logger: Logger
+  /** Returns facts about the other end, for the log. */
+  about?(): object
   limits: ConnectionLimits
   parse(frame: Buffer): Parsed<In>
   events: ConnectionEvents<In>
 }
 
 /** Either end of a WebSocket connection: frames and their faults, heartbeat, send buffer, and close. */
-export class Connection<In, Out> {
+export class Connection<In extends { type: string }, Out extends { type: string }> {
   readonly #socket: WebSocket
   readonly #options: ConnectionOptions<In>
   readonly #heartbeat: Heartbeat
@@ -141,6 +147,7 @@ export class Connection<In, Out> {
       events.onBroken('unread')
       return false
     }
+    this.#log('frame sent', message)
     let filled = false
     this.#socket.send(JSON.stringify(message), () => {
       if (filled && !this.isBusy) events.onDrained?.()
@@ -154,6 +161,7 @@ export class Connection<In, Out> {
     const { limits, events } = this.#options
     if (limits.answerBytes === undefined) return void this.send(message)
     if (!this.isOpen) return
+    this.#log('frame sent', message)
     const text = JSON.stringify(message)
     const bytes = Buffer.byteLength(text) + ANSWER_COST
     this.#answers += bytes
@@ -202,8 +210,14 @@ export class Connection<In, Out> {
       if (parsed.error) return this.fault(parsed.error)
       return events.onUnknown(parsed.unknownType ?? '', parsed.commandId)
     }
+    this.#log('frame received', parsed.message)
     const faults = this.#faults
     if (events.onMessage(parsed.message) && this.#faults === faults) this.#faults = 0
+  }
+
+  #log(direction: 'frame sent' | 'frame received', frame: { type: string }) {
+    const { logger, about } = this.#options
+    logFrame(logger, direction, frame, about)
   }
 
   #stopTimers() {

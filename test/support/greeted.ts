@@ -1,11 +1,8 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { type WebSocket, WebSocketServer } from 'ws'
-import {
-  type LinkHandlers,
-  ServerConnection,
-  type ServerConnectionOptions,
-} from '../../src/link/server-connection.ts'
+import type { LinkHandlers, ServerConnectionOptions } from '../../src/link/options.ts'
+import { ServerConnection } from '../../src/link/server-connection.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { createLogger } from '../../src/platform/log.ts'
 import { helloOf } from './light-daemon.ts'

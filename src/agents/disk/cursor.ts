@@ -19,7 +19,7 @@ export function readCursor(path: string, journal: Journal): CursorRecord | undef
   return cursor.value
 }
 
-/** @throws the system error */
+/** If the file is lost, part of the journal is read again. @throws the system error */
 export function writeCursor(
   path: string,
   snapshot: Snapshot,

@@ -11,6 +11,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { Emitter } from '../../platform/emitter.ts'
 import { systemCode } from '../../platform/errors.ts'
 import { createPlain, openOwnPlain } from '../../platform/plain-files.ts'
 import type { Event } from '../../protocol/index.ts'
@@ -44,6 +45,8 @@ const list = (dir: string) =>
  * outside `in/` moves it there. After that, no daemon is needed.
  */
 export class Inbox {
+  /** `put`: a line was accepted. */
+  readonly events = new Emitter<{ put: [input: Input] }>()
   readonly #folder: AgentFolder
   /** All ids ever accepted. */
   readonly #accepted = new Set<string>()
@@ -124,6 +127,7 @@ export class Inbox {
     if (!first) this.#seq++
     this.#allFed = false
     if (input.kind === 'prompt') this.#unsettled.set(input.id, entry)
+    this.events.emit('put', input)
   }
 
   /** Records an id without input. On a full disk, it is remembered only until this daemon ends. */

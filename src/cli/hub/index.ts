@@ -32,6 +32,7 @@ export interface HubServeOptions extends HubLimitFlags {
   insecure?: boolean
   trustedProxy?: string[]
   verbose?: boolean
+  logLevel?: string
 }
 
 /** Adds the flags of commands that run a hub. */
@@ -59,6 +60,7 @@ export function hubCommand(): Command {
     new Command('hub').description('run only the hub, the server that comes with this package'),
   )
     .option('--verbose', 'log debug messages')
+    .option('--log-level <level>', 'trace, debug, info, warn, error, fatal, or silent (default: info)')
     .addHelpText('after', HELP)
     .action(hub)
     .addCommand(auditCommand())
@@ -67,7 +69,7 @@ export function hubCommand(): Command {
 }
 
 async function hub(options: HubServeOptions) {
-  const { host = '127.0.0.1', port: given, dataDir, tlsCert, tlsKey, insecure, verbose } = options
+  const { host = '127.0.0.1', port: given, dataDir, tlsCert, tlsKey, insecure } = options
   if ((tlsCert === undefined) !== (tlsKey === undefined))
     throw new UserError('usage', '--tls-cert and --tls-key must be given together.', { exitCode: EXIT.usage })
   const [{ stayInContainer }, { captureInvocation }] = await Promise.all([
@@ -84,7 +86,7 @@ async function hub(options: HubServeOptions) {
     { hubPort },
     { isStrictByEnvironment },
     { stateDir, statePaths },
-    { createLogger },
+    { createLogger, LOG_LEVELS },
     { resolve },
   ] = await Promise.all([
     import('../../hub/hub.ts'),
@@ -104,7 +106,17 @@ async function hub(options: HubServeOptions) {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => done(undefined))
   })
   if (keptSignal()) end!()
-  const logger = createLogger({ level: verbose ? 'debug' : 'info', stderr: 'text' })
+  const { verbose, logLevel = verbose ? 'debug' : 'info' } = options
+  const level = LOG_LEVELS.find((name) => name === logLevel)
+  if (!level)
+    throw new UserError(
+      'usage',
+      `--log-level is "${logLevel}", but must be one of ${LOG_LEVELS.join(', ')}.`,
+      {
+        exitCode: EXIT.usage,
+      },
+    )
+  const logger = createLogger({ level, stderr: 'text' })
   const running = await startHub({
     dir: dataDir === undefined ? statePaths(stateDir(process.env)).hub : resolve(dataDir),
     host,

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { JSON_OUTPUT } from '../options.ts'
+import { JSON_OUTPUT, withVerbose } from '../options.ts'
 
 export interface LocalOptions {
   stateDir?: string
@@ -13,7 +13,7 @@ running, it asks which one to use; without a terminal, it lists them and exits w
 
 /** Adds the flags of commands that act on the daemon on this machine. */
 export const withLocal = (command: Command, json = JSON_OUTPUT.object): Command =>
-  command
+  withVerbose(command)
     .option(
       '--state-dir <dir>',
       'state folder of the daemon (default: FOMULAR_STATE_DIR, else the folder of the daemon that runs here)',

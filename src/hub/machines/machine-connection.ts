@@ -67,6 +67,8 @@ export class MachineConnection {
     this.#logger = logger
     this.#wire = new Connection(socket, {
       clock,
+      logger,
+      about: () => this.#who,
       limits: LIMITS,
       parse: parseFromDaemon,
       events: {

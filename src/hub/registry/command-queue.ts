@@ -70,6 +70,7 @@ export class CommandQueue {
    */
   async submit(machineId: string, command: Command): Promise<Outcome> {
     const { store, machines, logger } = this.#options
+    const about = { command_id: command.command_id, type: command.type, machine_id: machineId }
     const known = this.#known.get(command.command_id)
     if (known) return this.#again(known, command)
     const entry = this.#known.accept(machineId, command, this.check(machineId, command))
@@ -84,6 +85,7 @@ export class CommandQueue {
       throw unwritable(error)
     }
     delete entry.written
+    logger.debug(about, 'command written')
     // Meanwhile the machine may have come or left, or the key may have been revoked.
     const link = machines.link(machineId)
     if (link && !this.#endedWithKey(entry)) this.#send(entry, link)
@@ -244,6 +246,7 @@ export class CommandQueue {
     if (!secret) tell(entry)
     store
       .append({ version: 1, type: entry.type, outcome, at })
+      .then(() => logger.debug({ command_id: outcome.command_id, state: outcome.state }, 'outcome written'))
       .finally(() => tell(entry))
       // The store retries with the next line. After a restart, the hub gets the answer again.
       .catch((error) => logger.error({ err: error }, 'could not write an outcome to the disk'))

@@ -203,6 +203,7 @@ export class JournalStore implements Journals {
   }
 
   async #commit(dirty: [key: string, machineId: string][]): Promise<void> {
+    const { logger } = this.#options
     for (const [key] of dirty) this.#dirty.delete(key)
     const failures: unknown[] = []
     const done = await Promise.all(
@@ -229,6 +230,9 @@ export class JournalStore implements Journals {
       }),
     )
     this.#report(failures[0])
+    for (const [n, [agent, machine_id]] of dirty.entries())
+      if (done[n])
+        logger.debug({ machine_id, agent, offset: this.#logs.get(agent)?.ackOffset }, 'activity written')
     this.#waiting = 0
     this.#waitingOf.clear()
     for (const [id, machineId] of this.#dirty) {
