@@ -102,7 +102,7 @@ export class Trails {
   }
 
   /** Adds facts to the entry with the outcome. */
-  found(c: Context, facts: Pick<Said, 'target' | 'details'>) {
+  addFacts(c: Context, facts: Pick<Said, 'target' | 'details'>) {
     const trail = this.#trails.get(c)
     if (trail) trail.found = facts
   }
@@ -162,7 +162,7 @@ export class Trails {
    * Records an enrollment, which has no user key, calls `take`, and records the outcome.
    * @throws HttpError if it cannot be recorded, or any error of `take`
    */
-  async enrolled<T>(
+  async recordEnrollment<T>(
     c: Context,
     about: Pick<Said, 'target' | 'details' | 'machine_id'>,
     take: () => Promise<T>,

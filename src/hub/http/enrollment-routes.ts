@@ -33,7 +33,7 @@ export function enrollmentRoutes({ enrollments, gate, trails }: EnrollmentContex
           ...(machine_id !== undefined && { machine_id }),
           details: { name, hostname, key_id: idOf(key_sha256) },
         }
-        return trails.enrolled(c, about, take)
+        return trails.recordEnrollment(c, about, take)
       }),
     )
   })
@@ -64,7 +64,7 @@ export function tokenRoutes({ enrollments, trails }: EnrollmentContext): Hono {
   app.get('/', async (c) => c.json({ enrolments: await enrollments.list() }))
   app.post('/', async (c) => {
     const made = await enrollments.open(parse(EnrolmentRequest, await jsonBody(c)), callerOf(c)?.name)
-    trails.found(c, { target: idOf(hashOf(made.token)) })
+    trails.addFacts(c, { target: idOf(hashOf(made.token)) })
     return c.json(made, 201)
   })
   app.delete('/:token_id', async (c) => {

@@ -64,7 +64,7 @@ export function keyRoutes({ keys, people, open, commands, switchboard, trails }:
         remedy: `Bind it to one machine first: \`fomular-daemon hub key bind ${key_id} MACHINE\`.`,
       })
     await changed(c)
-    trails.found(c, { details: { new_key_id: made.key_id } })
+    trails.addFacts(c, { details: { new_key_id: made.key_id } })
     return c.json(made, 201)
   })
 
@@ -87,7 +87,7 @@ export function keyRoutes({ keys, people, open, commands, switchboard, trails }:
   return app
 
   function created(c: Context, made: NewKey) {
-    trails.found(c, { target: made.key_id })
+    trails.addFacts(c, { target: made.key_id })
     return c.json(made, 201)
   }
 

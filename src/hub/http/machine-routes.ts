@@ -49,7 +49,7 @@ export function machineRoutes(context: MachineContext): Hono {
         remedy: 'Choose another name, or rename or remove that machine.',
       })
     await machines.rename(machine_id, name)
-    agents.shownAnew(machine_id)
+    agents.publishAll(machine_id)
     return c.json(lookup.machine(machine_id))
   })
   app.delete('/:machine_id', (c) => remove(c, context))

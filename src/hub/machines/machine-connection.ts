@@ -76,7 +76,7 @@ export class MachineConnection {
         onMessage: (message) => this.#onMessage(cutToLimits(message)),
         onUnknown: (type) => this.#onUnknown(type),
         onFault: ([error]) => logger.warn({ error, ...this.#who }, 'received an invalid frame'),
-        onBeat: () => void this.lockedOut(),
+        onBeat: () => void this.lockOutIfRevoked(),
         onBroken: (reason, error) => this.#onBroken(reason, error),
         onClosed: (_code, _reason, error) => this.#onClosed(error),
       },
@@ -144,7 +144,7 @@ export class MachineConnection {
   }
 
   /** Closes the connection if its key is no longer accepted for this machine. @returns true if it did */
-  async lockedOut(): Promise<boolean> {
+  async lockOutIfRevoked(): Promise<boolean> {
     if (!this.#hello || (await this.key.isAcceptedFor(this.machineId))) return false
     if (this.#state === 'closed') return false
     this.#logger.warn({ machine_id: this.machineId }, 'machine locked out: its key was revoked')

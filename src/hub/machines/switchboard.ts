@@ -65,7 +65,7 @@ export class Switchboard {
     if (!peer.hello || !presence.has(peer)) return
     // Only now: the daemon rejects commands that arrive before the welcome.
     machines.onConnected(peer.hello, peer)
-    agents.shownAnew(peer.machineId)
+    agents.publishAll(peer.machineId)
     commands.resend(peer.machineId)
   }
 
@@ -87,7 +87,7 @@ export class Switchboard {
   async recheck(): Promise<void> {
     await Promise.all(
       this.#options.presence.all().map(async (peer) => {
-        if (await peer.lockedOut()) this.#leave(peer)
+        if (await peer.lockOutIfRevoked()) this.#leave(peer)
       }),
     )
   }
@@ -98,7 +98,7 @@ export class Switchboard {
     if (!presence.leave(peer)) return
     const { machineId } = peer
     machines.onDisconnected(machineId, peer)
-    agents.shownAnew(machineId)
+    agents.publishAll(machineId)
     logger.info({ machine_id: machineId }, 'machine disconnected')
   }
 
@@ -116,22 +116,22 @@ export class Switchboard {
         return intake.onActivity(peer, message)
       case 'agent:status': {
         const { type: _, ...status } = message
-        agents.status(machineId, status)
+        agents.onStatus(machineId, status)
         return
       }
       case 'machine:status': {
         const { type: _, ...status } = message
-        return machines.status(machineId, status)
+        return machines.onStatus(machineId, status)
       }
       case 'agent:removed':
         return agents.onRemoved({ machine_id: machineId, agent_id: message.agent_id })
       case 'daemon:update:progress':
-        return commands.progress(machineId, message)
+        return commands.onProgress(machineId, message)
       case 'protocol:error':
         logger.warn({ machine_id: machineId, error: message }, 'the daemon rejected a frame')
         // A command that arrived too early is resent after the welcome.
         if (message.command_id && message.code !== 'unexpected')
-          commands.unreadable(machineId, message.command_id, message.message, message.path)
+          commands.onUnreadable(machineId, message.command_id, message.message, message.path)
         if (message.of_type === 'server:welcome') void intake.onRejectedWelcome(peer, message.path)
         return
       case 'link:ping':

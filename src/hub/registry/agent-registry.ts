@@ -86,7 +86,7 @@ export class AgentRegistry {
   }
 
   /** Takes a status, unless it is older than the current one. */
-  status(machine_id: string, status: AgentStatus) {
+  onStatus(machine_id: string, status: AgentStatus) {
     const record = this.#claim({ machine_id, agent_id: status.agent_id })
     if (!record) return
     const known = record.status
@@ -213,7 +213,7 @@ export class AgentRegistry {
   }
 
   /** Publishes all agents of a machine after it was connected, disconnected, or renamed. */
-  shownAnew(machineId: string) {
+  publishAll(machineId: string) {
     for (const { key } of this.#index.of(machineId)) this.#options.feed.publish({ kind: 'agent', key })
   }
 

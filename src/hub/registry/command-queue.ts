@@ -163,13 +163,13 @@ export class CommandQueue {
   }
 
   /** Fails a command that the machine could not parse and will not answer. */
-  unreadable(machineId: string, commandId: string, message: string, path: string | undefined) {
+  onUnreadable(machineId: string, commandId: string, message: string, path: string | undefined) {
     const entry = this.#known.get(commandId)
     if (entry?.outcome.state === 'pending' && entry.outcome.machine_id === machineId)
       this.#fail(entry, { code: 'invalid_command', message, ...(path && { path }) })
   }
 
-  progress(machineId: string, { command_id, stage, message }: UpdateProgress) {
+  onProgress(machineId: string, { command_id, stage, message }: UpdateProgress) {
     const entry = this.#known.get(command_id)
     if (entry?.outcome.state !== 'pending' || entry.outcome.machine_id !== machineId) return
     entry.outcome = { ...entry.outcome, progress: { stage, ...(message && { message }) } }

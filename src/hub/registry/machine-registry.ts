@@ -68,7 +68,7 @@ export class MachineRegistry {
     return true
   }
 
-  status(machineId: string, status: MachineStatus) {
+  onStatus(machineId: string, status: MachineStatus) {
     const record = this.#records.get(machineId)
     if (!record || status.revision < record.status.revision) return
     record.status = status
