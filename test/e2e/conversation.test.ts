@@ -295,7 +295,7 @@ test('failures of hooks, MCP servers, prompts, and turns appear in the status of
   )
 })
 
-test('a version of Claude Code deleted while an agent runs it serves that agent to its end', async (t) => {
+test('an agent continues to run a version of Claude Code that is deleted meanwhile', async (t) => {
   const { stage } = await claudeStage(t)
   const versions = join(stage.dir, 'home/.local/share/claude/versions')
   const link = join(stage.dir, 'claude')
@@ -325,7 +325,7 @@ test('a version of Claude Code deleted while an agent runs it serves that agent 
   assert.match(again.error?.message ?? '', /not a program|not on this machine/)
 })
 
-test('after /clear a resume continues the new session, and the old one is free', async (t) => {
+test('after /clear a resume continues the new session, and the old session is free', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   await stage.daemon()

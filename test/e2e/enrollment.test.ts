@@ -61,7 +61,7 @@ test('a token can be checked without being used, and the check reveals no more t
   )
 })
 
-test('a token expires', async (t) => {
+test('an enrollment token expires', async (t) => {
   const clock = new ManualClock()
   const hub = await TestHub.open(t, { clock })
   const { token, expires_at } = await openEnrollment(hub, { expires_in_s: 60 })

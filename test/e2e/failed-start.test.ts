@@ -20,7 +20,7 @@ async function open(t: Parameters<typeof fakeStage>[0]) {
 const said = (stage: Stage, agent: string, text: string) =>
   stage.eventually(agent, 'text', (event) => event.text === text)
 
-test('a failed resume leaves the agent its session, and its reason applies to that run only', async (t) => {
+test('an agent keeps its session after a failed resume, whose reason applies to that run only', async (t) => {
   const { stage, breakIt, mend } = await open(t)
   const agent = await stage.start({ prompt: 'first' })
   await stage.eventually(agent, 'turn_result')

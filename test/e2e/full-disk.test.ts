@@ -87,7 +87,7 @@ test('an agent that cannot write is reported as ended once there is room, and co
   assert.deepEqual(merged(await stage.events(agent)), merged(journalEvents(stage.state, agent)))
 })
 
-test('a daemon that cannot start on a full disk says so, and its agents wait for the next one', async (t) => {
+test('a daemon that cannot start on a full disk reports this, and its agents wait for the next daemon', async (t) => {
   const { stage, disk, daemon } = await smallMachine(t)
   const agent = await stage.start({ prompt: 'hello' })
   await stage.eventually(agent, 'turn_result')

@@ -264,7 +264,7 @@ test('a hub with a full disk acknowledges nothing, reports it, and catches up la
 /** Maximum interval between a hub's attempts to write to a failing disk, in milliseconds. */
 const RETRY_MS = 1000
 
-test('memory for a slow disk is bounded by size, and refused frames are requested again', async (t) => {
+test('data that waits for a slow disk takes a bounded amount of memory, and refused frames are requested again', async (t) => {
   let tries = 0
   const hub = await TestHub.open(t, {
     clock: {

@@ -73,7 +73,7 @@ test('the welcome contains the end of each journal', async (t) => {
   assert.deepEqual(second.offsets, { a: 100, b: 0 })
 })
 
-test('a greeting always counts, but a status only counts if it is not older', async (t) => {
+test('a greeting is always applied, but a status only if it is not older', async (t) => {
   const hub = await TestHub.open(t)
   const status = (revision: number, title: string) => statusOf('a', { revision, title })
   const title = async () => (await hub.api<HubAgent>('GET', '/api/agents/a')).title
@@ -88,7 +88,7 @@ test('a greeting always counts, but a status only counts if it is not older', as
   assert.equal(await title(), 'newer')
 })
 
-test('a daemon with another protocol version is told so, even if the rest of its greeting is unknown', async (t) => {
+test('a daemon with another protocol version is refused for that reason, even if the rest of its greeting is unknown', async (t) => {
   const hub = await TestHub.open(t)
   const old = await hub.dial()
   old.send({ type: 'machine:hello', protocol: { version: 0, minimum: 0 }, who: 'knows' })
@@ -162,7 +162,7 @@ test('an invalid message is answered with its error, and the link stays up', asy
   assert.equal(daemon.ofType('protocol:error').length, cases.length)
 })
 
-test('only a greeting is accepted first, and an error is not answered with an error', async (t) => {
+test('the first message must be a greeting, and an error message is never answered with an error', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.dial()
   daemon.send(frameOf('a', 0, 10))
@@ -200,7 +200,7 @@ test('a peer that sends no greeting, or becomes silent, is disconnected', async 
   assert.equal(daemon.closed, undefined)
 })
 
-test('an event nested too deeply becomes unreadable, such a status is refused, and others notice nothing', async (t) => {
+test('an event nested too deeply becomes unreadable, and such a status is refused, without effect on other machines', async (t) => {
   const hub = await TestHub.open(t)
   const other = await hub.daemon()
   const daemon = await hub.daemon({ machine_id: 'machine-2', agents: [statusOf('a')] })
@@ -233,7 +233,7 @@ test('a machine whose key is revoked is locked out, even while it is connected',
   assert.equal((await daemon.ended()).code, CloseCode.unauthorized)
 })
 
-test('half a handshake does not block the hub', async (t) => {
+test('an unfinished handshake does not block the hub', async (t) => {
   const hub = await TestHub.open(t)
   const socket = connect(hub.port, '127.0.0.1')
   await new Promise((resolve) => socket.once('connect', resolve))
@@ -266,7 +266,7 @@ test('a rejected client cannot keep its connection open', async (t) => {
   assert.match(String(await reset), /ECONNRESET|EPIPE/)
 })
 
-test('keys are added and revoked while the hub runs, and a deleted key file means a new key', async (t) => {
+test('keys are added and revoked while the hub runs, and a deleted key file is replaced with a new key', async (t) => {
   const hub = await TestHub.open(t)
   const path = `${hub.dir}/keys.json`
   const before = readFileSync(path, 'utf8')

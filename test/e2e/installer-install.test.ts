@@ -9,7 +9,7 @@ import { ReleaseServer } from '../support/release-server.ts'
 
 const NODE = process.execPath
 
-test('shellcheck finds nothing', async () => {
+test('shellcheck finds no fault in the installer', async () => {
   const { stdout } = await execa('shellcheck', ['--shell=sh', '--severity=style', INSTALLER], {
     reject: false,
   })

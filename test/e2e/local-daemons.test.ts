@@ -193,7 +193,7 @@ test('on a machine with a service, everyday commands use the service', async (t)
     assert.ok(told.stderr.includes(`sudo fomular-daemon status --state-dir ${state}`), told.stderr)
   })
 
-  await t.test('the hub of another user is named for root, in JSON too', async () => {
+  await t.test('commands of root name the hub of another user, also in JSON', async () => {
     await machine.out(['systemctl', 'stop', 'hub'])
     const hub = 'setsid fomular-daemon hub --port 3077 >/dev/null 2>&1 &'
     await machine.out(['sh', '-c', hub], { user: 'alice' })

@@ -280,7 +280,7 @@ test('an unusable token is detected before any download', async (t) => {
   assert.match(home.calls(), / --force --token-stdin/)
 })
 
-test('a hub below a path works with its own line and with the bare installer', async (t) => {
+test('a hub whose address has a path works with its install line and with the plain installer', async (t) => {
   const { stage, add } = await hub(t)
   let told = false
   const proxy = createServer((incoming, response) => {

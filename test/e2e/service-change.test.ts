@@ -43,7 +43,7 @@ test('a service that changes its user or its folder ends its agents, and announc
     assert.match(resumed.stdout, /belongs to root, but this daemon runs as bob/)
   })
 
-  await t.test('after a change to root, nothing that the user wrote decides what runs', async () => {
+  await t.test('after a service changes to root, no file that the user wrote decides what runs', async () => {
     const second = await on.startAgent()
     await on.agentIs(second, 'idle')
     const changed = await as('root')

@@ -65,7 +65,7 @@ test('a hub can be a service, alone or together with the daemon', async (t) => {
     assert.match(refused.stderr, /sudo .*machine list/)
   })
 
-  await t.test('commands find the hub, and new flags update it', async () => {
+  await t.test('commands find the hub of a service, and new flags update the service', async () => {
     const found = await service('status')
     assert.equal(found.name, 'fomular-hub')
     const changed = await service('install', 'hub', '--port', '3001')

@@ -54,7 +54,7 @@ test('a hub killed during a turn loses and duplicates nothing', async (t) => {
   await complete(stage, agent)
 })
 
-test('a permission request outlives the daemon and the hub, and the late answer counts', async (t) => {
+test('a permission request outlives the daemon and the hub, and the late answer takes effect', async (t) => {
   const { stage } = await claudeStage(t)
   const hub = await stage.hub()
   const daemon = await stage.daemon()

@@ -150,7 +150,7 @@ test('under a unit that ends agents with the daemon, agents are resumed or live 
   })
 
   await t.test(
-    '`systemctl stop` ends agents as requested, however fast, and the next start does not resume them',
+    '`systemctl stop` ends agents as requested, no matter how fast, and the next start does not resume them',
     async () => {
       const asked = await unit.agent('--restart', 'on-loss')
       await machine.out(['systemctl', 'stop', 'fomular'])
@@ -161,37 +161,40 @@ test('under a unit that ends agents with the daemon, agents are resumed or live 
     },
   )
 
-  await t.test('a shell around the daemon and an unresponsive systemd hide nothing', async () => {
-    on.write('/opt/no-bus/systemctl', '#!/bin/sh\necho Failed to connect to bus >&2\nexit 1\n')
-    await machine.out(['chmod', '755', '/opt/no-bus', '/opt/no-bus/systemctl'])
-    on.write(
-      '/etc/systemd/system/fomular.service.d/shell.conf',
-      `[Service]
+  await t.test(
+    'a unit that ends agents is detected through a shell around the daemon, and without systemctl',
+    async () => {
+      on.write('/opt/no-bus/systemctl', '#!/bin/sh\necho Failed to connect to bus >&2\nexit 1\n')
+      await machine.out(['chmod', '755', '/opt/no-bus', '/opt/no-bus/systemctl'])
+      on.write(
+        '/etc/systemd/system/fomular.service.d/shell.conf',
+        `[Service]
 Environment=PATH=/opt/no-bus:/usr/local/bin:/usr/bin:/bin
 UnsetEnvironment=FOMULAR_DAEMON_NO_SELF_RELAUNCH
 ExecStart=
 ExecStart=/bin/sh -c '/home/fomular/.fomular/bin/fomular-daemon --server-url ws://127.0.0.1:3001 --key "$MACHINE_KEY"; exit $?'
 `,
-    )
-    await machine.out(['systemctl', 'daemon-reload'])
-    const { pid } = await unit.status()
-    await machine.out(['systemctl', 'restart', 'fomular'])
-    await unit.renewed(pid)
-    const agent = await unit.agent()
-    assert.match((await unit.status()).agents_end?.message ?? '', /KillMode=control-group/)
-    const { stdout } = await unit.restarted()
-    assert.match(stdout, new RegExp(`1 agent was stopped for the restart and will be resumed: ${agent}`))
-    await until(async () => (await on.agent(agent)).run === 2)
-    await on.agentIs(agent, 'idle')
-    await machine.out(['rm', '/etc/systemd/system/fomular.service.d/shell.conf'])
-    await machine.out(['systemctl', 'daemon-reload'])
-    const old = (await unit.status()).pid
-    await machine.out(['systemctl', 'restart', 'fomular'])
-    await unit.renewed(old)
-  })
+      )
+      await machine.out(['systemctl', 'daemon-reload'])
+      const { pid } = await unit.status()
+      await machine.out(['systemctl', 'restart', 'fomular'])
+      await unit.renewed(pid)
+      const agent = await unit.agent()
+      assert.match((await unit.status()).agents_end?.message ?? '', /KillMode=control-group/)
+      const { stdout } = await unit.restarted()
+      assert.match(stdout, new RegExp(`1 agent was stopped for the restart and will be resumed: ${agent}`))
+      await until(async () => (await on.agent(agent)).run === 2)
+      await on.agentIs(agent, 'idle')
+      await machine.out(['rm', '/etc/systemd/system/fomular.service.d/shell.conf'])
+      await machine.out(['systemctl', 'daemon-reload'])
+      const old = (await unit.status()).pid
+      await machine.out(['systemctl', 'restart', 'fomular'])
+      await unit.renewed(old)
+    },
+  )
 
   await t.test(
-    'if its user can have systemd scopes, agents live in them, and agents from before are resumed',
+    'agents run in systemd scopes if the daemon’s user can have them, and earlier agents are resumed',
     async () => {
       const older = await unit.agent()
       await machine.out(['loginctl', 'enable-linger', 'fomular'])
@@ -221,7 +224,7 @@ ExecStart=/bin/sh -c '/home/fomular/.fomular/bin/fomular-daemon --server-url ws:
     },
   )
 
-  await t.test('with the two added lines, agents survive restarts at once', async () => {
+  await t.test('once the two lines are in the unit, agents survive restarts', async () => {
     await machine.out(['loginctl', 'disable-linger', 'fomular'])
     const agent = await unit.agent()
     on.write('/etc/systemd/system/fomular.service.d/override.conf', '[Service]\nKillMode=process\n')

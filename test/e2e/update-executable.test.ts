@@ -40,7 +40,7 @@ for (const npm of ['with npm', 'without npm'])
     assert.deepEqual(machine.daemons(), [machine.daemon?.pid])
   })
 
-test('a crashing executable is undone, and an executable that cannot run changes nothing', async (t) => {
+test('an update to an executable that crashes is undone, and an executable that cannot run changes nothing', async (t) => {
   const machine = await Installation.open(t, registry, { asExecutable: true })
   await machine.start()
   const { pid } = machine.daemon!

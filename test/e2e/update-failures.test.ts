@@ -150,7 +150,7 @@ test('a faulty release is detected and reported before anything changes', async 
   await machine.runs('0.9.0')
 })
 
-test('of concurrent updates one runs, and the others are refused', async (t) => {
+test('one of several concurrent updates runs, and the others are refused', async (t) => {
   const { machine } = await withAgent(t)
   await machine.stage.daemon()
   const [first, second, third] = await Promise.all([
@@ -202,7 +202,7 @@ test('a registry that is offline or breaks off is reported, and nothing changes'
   assert.equal((await machine.order('1.1.0')).state, 'succeeded')
 })
 
-test('a full disk leaves the old version whole', async (t) => {
+test('a full disk leaves the old version intact', async (t) => {
   const size = 64 * 1024 * 1024
   await registry.release({
     version: '4.0.0',

@@ -117,7 +117,7 @@ for (const npm of [true, false])
     }
   })
 
-test('update and restart of an uninstalled program are refused in plain words, and the daemon keeps running', async (t) => {
+test('updates and restarts of an uninstalled program are refused with an explanation, and the daemon keeps running', async (t) => {
   const machine = await Installation.open(t, registry)
   await machine.start()
   const { pid } = machine.daemon!

@@ -55,7 +55,7 @@ test('an agent with endless requests does not keep its machine offline', (t) => 
   }
 })
 
-test('a few long requests are bounded too, and unlisted requests are not forgotten', async (t) => {
+test('the size of a few long requests is bounded, too, and unlisted requests are not forgotten', async (t) => {
   const asking = new AskingAgent(t)
   const command = 'x'.repeat(10_000_000)
   for (const id of ['one', 'two', 'three', 'four', 'five']) asking.says(asks(id, { command }))

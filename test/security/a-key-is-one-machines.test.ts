@@ -143,7 +143,7 @@ test('a machine with another machine’s id receives none of its messages', asyn
   assert.equal(state, 'pending')
 })
 
-test('an enrolling machine alone gets its key, and needs the old key to change it', async (t) => {
+test('only the enrolling machine gets its key, and it needs the old key to change the key', async (t) => {
   const hub = await TestHub.open(t)
   const first = await hub.enroll('a', { machine_id: 'm-a' })
   assert.equal(await outcome(hub, first, 'm-x'), 'key_bound')

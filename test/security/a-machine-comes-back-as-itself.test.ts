@@ -45,7 +45,7 @@ async function enrolled(t: Cleanup) {
   return { stage, home, at, enroll, visit }
 }
 
-test('a machine whose state folder is lost or damaged keeps its identity by the file next to its key', async (t) => {
+test('a machine whose state folder is lost or damaged keeps its identity through the file next to its key', async (t) => {
   const { home, visit, enroll } = await enrolled(t)
   const id = await visit(home)
   const file = join(home, '.fomular/key.machine')

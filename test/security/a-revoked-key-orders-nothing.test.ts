@@ -191,7 +191,7 @@ test('orders that wait for an offline machine end with their key', async (t) => 
   assert.equal(other.error?.code, 'key_revoked')
 })
 
-test('an order that its machine may have keeps its outcome when the key is revoked', async (t) => {
+test('an order that its machine may already have keeps its outcome when the key is revoked', async (t) => {
   const hub = await TestHub.open(t)
   const dave = await makeKey(hub, 'dave', 'operator')
   const prompt = (id: string) =>
@@ -219,7 +219,7 @@ test('an order that its machine may have keeps its outcome when the key is revok
   assert.equal((await outcome('waits')).error, undefined)
 })
 
-test('orders wait on where the list of keys was damaged', async (t) => {
+test('orders continue to wait if the list of keys was damaged', async (t) => {
   const hub = await TestHub.open(t)
   await (await hub.daemon({ machine_id: 'm-1', agents: [statusOf('a')] })).close()
   const erin = await makeKey(hub, 'erin', 'operator')

@@ -43,7 +43,7 @@ const VERSIONS = ['1.0.0', '0.2.0-rc.1', '1.0.0+build.7', 'latest', 'next', 'my_
 
 const refuse = { type: 'server:refuse', code: 'protocol_version', message: 'old' }
 
-test('a refusal loses anything but a version, and an order for anything else is invalid', () => {
+test('only the version of a refusal is kept, and an order for anything but a version is invalid', () => {
   for (const update_to of [...NO_VERSIONS, 7, null, true, ['1.0.0'], { version: '1.0.0' }]) {
     const parsed = parseFromServer(JSON.stringify({ ...refuse, retry_after_s: 60, update_to }))
     assert.ok(parsed.ok && parsed.message.type === 'server:refuse', JSON.stringify(update_to).slice(0, 80))

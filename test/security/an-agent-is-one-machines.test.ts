@@ -230,7 +230,7 @@ test('an agent moves by an order, with its history', async (t) => {
   assert.equal((await hub.api<HubAgent>('GET', '/api/agents/mover')).machine_id, B)
 })
 
-test('a machine whose agent was taken in the past has it again, next to the other’s version', async (t) => {
+test('a machine whose agent another machine took in the past has it again, next to the other machine’s version', async (t) => {
   const hub = await TestHub.open(t)
   const a = await hub.daemon({ machine_id: A })
   await start(hub, a, A, 'pay')

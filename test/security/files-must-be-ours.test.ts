@@ -134,7 +134,7 @@ test('a mode that was tolerated once is refused after a neighbor deletes the rec
   assert.equal(await start().ended, 2)
 })
 
-test('another user’s files in a state folder are refused, agents’ folders too, and doctor names them', async (t) => {
+test('another user’s files in a state folder or an agent’s folder are refused, and doctor names them', async (t) => {
   const { state, stage, refused, accepted } = await machine(t)
   await accepted()
   const agent = join(state, 'agents/an-agent')

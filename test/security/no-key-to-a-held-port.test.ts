@@ -303,7 +303,7 @@ test('a machine knows the owner of its server from its enrollment on', async (t)
   assert.equal(environment.FOMULAR_SERVER_USER, '0')
 })
 
-test('a socket of a member in a folder that a group may write to gets no key', async (t) => {
+test('a group member’s socket in a folder that the group can write to gets no key', async (t) => {
   const stage = await Stage.open(t)
   await stage.hub()
   const dir = join(stage.state, 'hub')
@@ -373,7 +373,7 @@ test('the owner of a server at any other address of this machine is recognized',
   assert.deepEqual(Object.values(JSON.parse(said)), Array(4).fill('server_foreign'))
 })
 
-test('the port’s owner counts if the system has no row for the other end', async (t) => {
+test('the owner of the port is checked if the system does not list the other end of the connection', async (t) => {
   const port = await freePort()
   const end = { localAddress: '127.0.0.1', localPort: 9, remoteAddress: '127.0.0.1', remotePort: port }
   const owner = () => ownerOfPeer(end as Socket)

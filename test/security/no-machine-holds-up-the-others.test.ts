@@ -27,7 +27,7 @@ const linesOf = (hub: TestHub, agent: string) =>
 const ids = ({ events }: { events: { offset: number }[] }) => events.map(({ offset }) => offset)
 
 describe('one machine', () => {
-  test('a machine takes few descriptors of the hub for any number of agents', async (t) => {
+  test('a machine uses few file descriptors of the hub, no matter how many agents it has', async (t) => {
     const hub = await TestHub.open(t)
     const good = await hub.daemon({ agents: [statusOf('good')] })
     const many = await hub.daemon({ machine_id: 'machine-2' })
@@ -104,7 +104,7 @@ describe('one machine', () => {
     assert.deepEqual(next.ofType('protocol:error'), [])
   })
 
-  test('a machine whose agents come and go ends no client’s view', async (t) => {
+  test('a machine whose agents come and go does not end any client’s stream', async (t) => {
     const hub = await TestHub.open(t)
     const daemon = await hub.daemon({})
     const reader = (await hub.request('GET', '/api/stream'))
@@ -126,7 +126,7 @@ describe('one machine', () => {
     await reader.cancel()
   })
 
-  test('a machine that does not read its answers has few of them waiting', async (t) => {
+  test('only a few answers wait for a machine that does not read them', async (t) => {
     const hub = await TestHub.open(t)
     const good = await hub.daemon({ agents: [statusOf('good')] })
     const bad = await hub.daemon({ machine_id: 'machine-2' })

@@ -60,7 +60,7 @@ test('a request that the hub does not have in full is shown only once it has', a
   assert.equal((await agent.answers(1))[0]?.digest, whole.digest)
 })
 
-test('a request that the daemon or the hub has shortened offers no yes', async (t) => {
+test('a request that the daemon or the hub has shortened cannot be approved', async (t) => {
   const agent = await ScriptedAgent.open(t)
   const long = `${'q'.repeat(20_000)} rm -rf /`
   const cut = requestFor(
@@ -118,7 +118,7 @@ test('a question leaves the screen when the agent asks something else with the s
   assert.equal((await agent.answers(1))[0]?.digest, rm.digest)
 })
 
-test('text typed ahead is no answer, even on a busy machine', async (t) => {
+test('text that was typed before the question is not taken as an answer, even on a busy machine', async (t) => {
   const agent = await ScriptedAgent.open(t)
   const dir = tempDir(t)
   const [script, typed] = [join(dir, 'ask.ts'), join(dir, 'typed')]

@@ -65,7 +65,7 @@ test('streams are limited, and one key gets at most half of them', async (t) => 
   assert.ok(lines.some(({ address, msg }) => address === '127.0.0.1' && /stream refused/.test(msg)))
 })
 
-test('one key gets at most half of the connections, and refused connections end like a stranger’s', async (t) => {
+test('one key gets at most half of the connections, and refused connections end like connections without a key', async (t) => {
   const hub = await TestHub.open(t, { gate: { clients: 12, patience_ms: 300 } })
   const greedy = await viewerKey(hub, 'greedy')
   const other = await viewerKey(hub, 'other')
@@ -119,7 +119,7 @@ test('a stream whose client left before its start frees its slot', () => {
   }
 })
 
-test('strangers and clients leave half of the descriptors to machines', () => {
+test('clients with and without a key leave half of the file descriptors to machines', () => {
   for (const descriptors of [256, 1024, 4096, 1_048_576]) {
     const { strangers, clients, streams } = gateLimits(descriptors)
     assert.ok(strangers + clients <= descriptors / 2)

@@ -89,7 +89,7 @@ test('streams that were requested together free their slots after their client l
   }
 })
 
-test('waits that were requested together end with their connection', async (t) => {
+test('waiting requests that were sent together end with their connection', async (t) => {
   const { hub, get } = await open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   const prompt = { command_id: 'waits', content: 'x' }

@@ -91,7 +91,7 @@ test('answers to questions and forms are deleted once the machine has taken or r
   assert.deepEqual(entries[0]?.details, { request_id: 'r' })
 })
 
-test('an answer that a form refuses is not quoted', () => {
+test('an answer that a form refuses is not quoted in the error', () => {
   const secrets = [SECRET, `${SECRET}, other`, 17_171_717]
   const fields = ['string', 'number', 'integer', 'boolean', 'array'].flatMap((type) => [
     { name: 'f', type, format: 'email', maximum: 1, max_length: 1, max_items: 0 },

@@ -96,7 +96,7 @@ test('unread answers take a bounded amount of memory, and delay no other key', a
   await hub.api('GET', path)
 })
 
-test('long bodies count only while they arrive', async (t) => {
+test('long request bodies count only while they arrive', async (t) => {
   const hub = await TestHub.open(t)
   const post = () =>
     new Promise<number>((resolve, reject) => {
@@ -117,7 +117,7 @@ test('long bodies count only while they arrive', async (t) => {
   assert.ok(many.includes(503) && many.includes(one), String(many))
 })
 
-test('short bodies count too: one key gets its share, and they fit in next to long bodies', () => {
+test('short request bodies count, too: one key gets its share of them, and they fit next to long bodies', () => {
   const bodies = new Bodies(new Notices({ clock: new ManualClock(), logger: memoryLog().logger }))
   const admit = (key: string, bytes: number) => {
     const coming = Object.assign(new IncomingMessage(new Socket()), {

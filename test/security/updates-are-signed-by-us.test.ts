@@ -193,7 +193,7 @@ test('only the holder of the current key can hand over to the next', (t) => {
     check(signed({ 'package.json': '{}', ...lists }, { version: '1.0.0', key: third }), [known.publicKey])
 })
 
-test('a machine accepts the package that npm gets to publish', async (t) => {
+test('a machine accepts the package that a release publishes with npm', async (t) => {
   const dir = tempDir(t)
   await x({ file: join(dir, await packProgram(dir, key)), cwd: dir })
   const json = JSON.parse(readFileSync(join(dir, 'package/package.json'), 'utf8'))
@@ -207,7 +207,7 @@ test('a machine accepts the package that npm gets to publish', async (t) => {
   assert.ok(paths.includes('package.json') && paths.includes('dist/index.js'))
 })
 
-test('a release from before signatures is accepted only if its program is the same that ran here', async (t) => {
+test('a release from before signatures is accepted only if its program has run on this machine', async (t) => {
   const registry = await PackageServer.open(t)
   const machine = await PlainInstallation.ofRelease(t, KEYED, {
     FOMULAR_UPDATE_REGISTRY: registry.url,

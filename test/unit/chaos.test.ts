@@ -15,7 +15,7 @@ test('the accelerated and the sabotaged builds still find the code in src that t
     assert.notDeepEqual(await buildHastened('1.0.0', sabotage), plain)
 })
 
-test('a seed determines the storm', () => {
+test('a seed determines the sequence of faults', () => {
   const storm = (seed: string) => schedule(new Random(seed), 50, 2)
   assert.deepEqual(storm('1'), storm('1'))
   assert.notDeepEqual(storm('1'), storm('2'))

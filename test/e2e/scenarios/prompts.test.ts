@@ -21,7 +21,7 @@ const texted = (stage: Stage, agent: string, text: string) =>
 /** As long as a picture of 5 MB in Base64. */
 const LARGE = `large ${'x'.repeat(7 * 1024 * 1024)}`
 
-test('prompts for an agent that does not read block nobody, stay whole, and arrive once', async (t) => {
+test('prompts for an agent that does not read block nothing else, stay whole, and arrive once', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   let daemon = await stage.daemon()
@@ -80,7 +80,7 @@ test('prompts that an agent did not read before it died go to its next run', asy
   assert.deepEqual(said, ['hello', 'large ', 'small', 'last'])
 })
 
-test('commands given while disconnected, even twice, are carried out once and in order', async (t) => {
+test('commands that are given while the link is down, even twice, are carried out once and in order', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()

@@ -136,7 +136,7 @@ test('on a terminal, doctor offers to end leftover processes, and does nothing u
   assert.deepEqual(pidsOf(left.pid!), [])
 })
 
-test('agents without a daemon are reported, but are no strays', async (t) => {
+test('agents without a daemon are reported, but not as leftover processes', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()
@@ -200,7 +200,7 @@ test('the next daemon cleans up after an agent that was killed while no daemon r
   await until(() => stage.agentProcesses(agent).length === 0, { what: 'the end of its leftover processes' })
 })
 
-test('leftover processes are found under any name of the state folder', async (t) => {
+test('leftover processes are found under any path of the state folder', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   const link = join(stage.dir, 'link')

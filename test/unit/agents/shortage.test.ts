@@ -56,7 +56,7 @@ test('a daemon takes over more agents than the number of files it may open', (t)
   assert.deepEqual(told, { known: 60, damaged: [] })
 })
 
-test('a daemon without free descriptors calls no agent damaged, and no process gone', (t) => {
+test('a daemon without free file descriptors reports no agent as damaged, and no process as gone', (t) => {
   const told = withDescriptors(
     64,
     tempDir(t),
@@ -82,7 +82,7 @@ test('a daemon without free descriptors calls no agent damaged, and no process g
   )
 })
 
-test('a start refused for lack of descriptors leaves nothing, and its id stays free', (t) => {
+test('a start refused for lack of file descriptors leaves no files behind, and its id stays free', (t) => {
   const told = withDescriptors(
     64,
     tempDir(t),

@@ -24,7 +24,7 @@ function left(exit?: Exit) {
   return agent as typeof agent & Agent
 }
 
-test('agents that end just after a daemon’s start are explained like those that ended before', () => {
+test('agents that end just after a daemon’s start have the same explanation as agents that ended before it', () => {
   const clock = new ManualClock()
   const unseen = new UnseenEnds({ clock, logger, restarts })
   const [before, soon, asked, late] = [left({ reason: 'killed' }), left(), left(), left()]
@@ -42,7 +42,7 @@ test('agents that end just after a daemon’s start are explained like those tha
   assert.equal(end(late, { reason: 'killed', signal: 'SIGTERM' }), undefined)
 })
 
-test('an agent that a full disk keeps from coming back does not hold up other agents', (t) => {
+test('an agent that cannot be restarted on a full disk does not delay other agents', (t) => {
   const dir = tempDir(t)
   const back: Agent[] = []
   const unseen = new UnseenEnds({

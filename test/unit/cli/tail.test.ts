@@ -27,7 +27,7 @@ test('new log lines arrive once each, even when the log is rotated', async (t) =
   await added.return(undefined)
 })
 
-test('no line is lost when the log is rotated between two looks at it', async (t) => {
+test('no line is lost when the log is rotated between two reads', async (t) => {
   const path = join(tempDir(t), 'log')
   const log = (...lines: string[]) => appendFileSync(path, lines.map((line) => `${line}\n`).join(''))
   const rotate = () => renameSync(path, `${path}.1`)

@@ -34,7 +34,7 @@ function opened(t: TestContext, json = false) {
   }
 }
 
-test('the question about a request comes once its event is shown, if its status arrives first', (t) => {
+test('the question about a request appears once its event is shown, if its status arrives first', (t) => {
   const { view, passes, said } = opened(t)
   view.status(agent(REQUEST))
   passes(500)
@@ -50,7 +50,7 @@ test('the question about a request comes once its event is shown, if its status 
   assert.equal(later, '')
 })
 
-test('the question about a request whose event has not arrived comes after a second, even if the clock is set back', (t) => {
+test('the question about a request whose event has not arrived appears after a second, even if the clock is set back', (t) => {
   const { view, passes, said } = opened(t)
   view.status(agent(REQUEST))
   passes(999)
@@ -65,7 +65,7 @@ test('the question about a request whose event has not arrived comes after a sec
   assert.equal(late, '? asks to use Bash: ls\n')
 })
 
-test('no question comes about a request that was answered before its event arrived, or whose view is closed', async (t) => {
+test('no question appears about a request that was answered before its event arrived, or whose view is closed', async (t) => {
   const { view, passes, said } = opened(t)
   view.status(agent(REQUEST))
   view.status(agent())
@@ -94,7 +94,7 @@ test('the command that approves a request is offered only for a request that was
   assert.match(unseen, /waits for an answer: fomular-daemon agent show a1\n$/)
 })
 
-test('the question about a request whose event was shown before its status comes at once, with JSON output, too', (t) => {
+test('the question about a request whose event was shown before its status appears at once, also with JSON output', (t) => {
   const { view, said } = opened(t)
   view.activity(eventOf(REQUEST))
   said()

@@ -297,7 +297,7 @@ test('a server that acknowledges nothing gets one full window', async () => {
   bench.assertComplete()
 })
 
-test('a server that returns with less gets the rest again, one window at a time', async () => {
+test('a server that reconnects with a lower offset gets the missing bytes again, one window at a time', async () => {
   const bench = new Bench()
   const [source] = bench.sources as [Lines]
   for (let i = 0; i < 20 * KIB; i++) source.append(KIB)

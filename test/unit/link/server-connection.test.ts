@@ -11,7 +11,7 @@ import { until } from '../../support/wait.ts'
 const MINUTE = 60_000
 const WELCOME = JSON.stringify({ type: 'server:welcome', protocol: { version: 1 } })
 
-test('a server is neither flooded nor forgotten, for any retry_after_s it sends', async (t) => {
+test('a daemon retries neither too often nor too rarely, for any retry_after_s that a server sends', async (t) => {
   // Longer than the maximum of a timer, which would fire at once.
   for (const [retry_after_s, least, most] of [
     [3_000_000, 24 * 60 * MINUTE, 30 * 60 * MINUTE],
@@ -90,7 +90,7 @@ test('a server that sends a close frame and leaves TCP open is not waited for', 
   await until(() => link.info().last_error === 'closed with code 1001', { timeoutMs: 10_000 })
 })
 
-test('a server that sends pings but does not read costs bounded memory', async (t) => {
+test('a server that sends pings but does not read takes a bounded amount of memory', async (t) => {
   const server = await serveGreeted(t, (socket) => {
     socket.send(WELCOME)
     socket.pause()
@@ -101,7 +101,7 @@ test('a server that sends pings but does not read costs bounded memory', async (
   await until(() => link.info().last_error === 'the server is not reading (send buffer full)')
 })
 
-test('a frame that makes the daemon throw costs the link, and not the daemon', async (t) => {
+test('a frame that makes the daemon throw an error ends the link, but not the daemon', async (t) => {
   const server = await serveGreeted(t, (socket) => {
     socket.send(WELCOME)
     socket.send(JSON.stringify({ type: 'agent:ack', offsets: {} }))

@@ -31,7 +31,7 @@ describe('the packages in the program', () => {
     packages = bundledPackages([(await buildProgram({ executable: true })).metafile])
   })
 
-  test('bring their dependencies as packages of their own', () => {
+  test('bundled packages have their dependencies as separate packages', () => {
     const names = new Set(packages.map(({ name }) => name))
     for (const { name, dependencies = {} } of packages)
       assert.deepEqual(
@@ -41,14 +41,14 @@ describe('the packages in the program', () => {
       )
   })
 
-  test('contain no file that other packages were built into', () => {
+  test('bundled packages contain no file that includes other packages', () => {
     const built = packages.flatMap(({ dir, files }) =>
       files.filter((file) => /\.min\.|(^|\/)bundle/.test(file)).map((file) => `${dir}/${file}`),
     )
     assert.deepEqual(built, [])
   })
 
-  test('are all listed with their licenses', () => {
+  test('bundled packages are all listed with their licenses', () => {
     const text = thirdPartyLicenses(packages)
     for (const { name, version } of packages) assert.ok(text.includes(`\n${name} ${version} (`), name)
     for (const name of ['tar', 'minipass', 'minizlib']) assert.match(text, new RegExp(`^${name} `, 'm'))
@@ -58,7 +58,7 @@ describe('the packages in the program', () => {
     )
   })
 
-  test('are all in the SBOM, with the hashes that npm checked', () => {
+  test('bundled packages are all in the SBOM, with the hashes that npm checked', () => {
     const { components, dependencies } = JSON.parse(sbom(packages, ['24.0.0']))
     const [node, ...libraries] = components
     assert.equal(node.purl, 'pkg:generic/node@24.0.0')

@@ -5,17 +5,17 @@ import { changelog, cut, hasChanges } from '../../../packaging/changelog.ts'
 const PAGE = '# Changelog\n\n## Pending\n\n- new\n\n## 0.1.0 (2026-01-02)\n\n- old\n'
 
 describe('the changelog', () => {
-  test('has the changes of a version, and the pending ones for a version that has no section yet', () => {
+  test('the changelog has the changes of a version, or the pending changes if the version has no section yet', () => {
     assert.equal(changelog('0.1.0', PAGE), '# 0.1.0\n\n- old\n')
     assert.equal(changelog('0.2.0', PAGE), '# 0.2.0\n\n- new\n')
   })
 
-  test('says that nothing is listed for a release', () => {
+  test('the changelog says so if nothing is listed for a release', () => {
     assert.equal(hasChanges(changelog('0.2.0', PAGE)), true)
     assert.equal(hasChanges(changelog('0.2.0', '# Changelog\n\n## Pending\n\n## 0.1.0\n\n- old\n')), false)
   })
 
-  test('names the pending section after the version that npm makes', () => {
+  test('the pending section of the changelog gets the name of the version that npm makes', () => {
     const next = cut(PAGE, '0.2.0', '2026-02-03')
     assert.equal(changelog('0.2.0', next), '# 0.2.0\n\n- new\n')
     assert.throws(() => cut(next, '0.3.0', '2026-02-04'), /is empty/)

@@ -12,7 +12,7 @@ import { tempDir } from '../../support/temp.ts'
 const run = promisify(execFile)
 
 describe('the program that npm installs', () => {
-  test('has a small entry, which tells its version without the rest', async (t) => {
+  test('the installed program has a small entry, which prints the version without loading the rest', async (t) => {
     const { dir, program } = programCopy(t)
     rmSync(join(dir, 'program'), { recursive: true })
     const text = readFileSync(program, 'utf8')
@@ -20,7 +20,7 @@ describe('the program that npm installs', () => {
     assert.equal((await run(process.execPath, [program, '--version'])).stdout, `${VERSION}\n`)
   })
 
-  test('is readable: it has the names and lines of the sources, and no path of the machine that built it', (t) => {
+  test('the installed program has the names and lines of the sources, and no path of the machine that built it', (t) => {
     const { chunks } = programCopy(t)
     const texts = readdirSync(chunks)
       .filter((name) => name.endsWith('.js'))
@@ -41,7 +41,7 @@ describe('the program that npm installs', () => {
     assert.ok(!code.includes(process.cwd()))
   })
 
-  test('has source maps, so that a stack trace names a file and a line of the sources', async (t) => {
+  test('the installed program has source maps, so that a stack trace names a file and a line of the sources', async (t) => {
     const hook = join(tempDir(t), 'hook.cjs')
     writeFileSync(hook, "require('node:net').Server.prototype.listen = () => { throw new Error('no') }\n")
     const env = { PATH: process.env.PATH, HOME: tempDir(t) }
@@ -54,7 +54,7 @@ describe('the program that npm installs', () => {
     })
   })
 
-  test('runs on the oldest Node, and from its folder in an update that has replaced only the entry', async (t) => {
+  test('the installed program runs on the oldest Node, and in an update that has replaced only the entry', async (t) => {
     const { dir, program } = programCopy(t)
     const staged = join(dir, `../.update/${VERSION}/dist`)
     mkdirSync(dirname(join(staged, 'program')), { recursive: true })

@@ -24,7 +24,7 @@ function installed(t: Cleanup) {
 }
 
 describe('the compiled form of the program', () => {
-  test('is in a folder of this user that nobody else may enter', async (t) => {
+  test('the compiled form is in a folder that only this user may enter', async (t) => {
     const { cache, compiled, run } = installed(t)
     const umask = process.umask(0)
     t.after(() => void process.umask(umask))
@@ -46,14 +46,14 @@ describe('the compiled form of the program', () => {
     'that a link leads to': (cache, dir) => symlinkSync(dir, cache),
   }
   for (const [what, make] of Object.entries(foreign))
-    test(`is not kept in a folder ${what}`, async (t) => {
+    test(`the compiled form is not kept in a folder ${what}`, async (t) => {
       const { cache, compiled, run } = installed(t)
       make(cache, tempDir(t))
       await run()
       assert.deepEqual(compiled(), [])
     })
 
-  test("is not kept next to another user's program, nor by a Node that cannot keep it", async (t) => {
+  test("the compiled form is not kept next to another user's program, or by a Node that cannot keep it", async (t) => {
     const { chunks, compiled, run } = installed(t)
     await run(await oldestNode())
     assert.equal(compiled(), undefined)

@@ -75,7 +75,7 @@ function asker(hub: TestHub) {
 }
 
 describe('openapi.json', () => {
-  test('has every route of the hub with its parameters, and no other', () => {
+  test('the OpenAPI document has every route of the hub with its parameters, and no other route', () => {
     const found = Object.entries(paths).flatMap(([path, operations]) =>
       Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
     )
@@ -92,13 +92,13 @@ describe('openapi.json', () => {
     assert.equal(new Set(operations.map(([, { operationId }]) => operationId)).size, operations.length)
   })
 
-  test('refers only to what it has, and has nothing else', () => {
+  test('the OpenAPI document refers only to its own definitions, and uses all of them', () => {
     const used = [...JSON.stringify(api).matchAll(/"\$ref":"([^"]+)"/g)].map(([, pointer]) => pointer)
     const schemas = Object.keys(api.components.schemas).map((name) => `#/components/schemas/${name}`)
     assert.deepEqual([...new Set(used)].sort(), ['#/components/responses/Error', ...schemas].sort())
   })
 
-  test('describes the answers of a hub to every request', async (t) => {
+  test('the OpenAPI document describes the answers of a hub to every request', async (t) => {
     const hub = await TestHub.open(t)
     const { ask, answered } = asker(hub)
     const releases = join(hub.dir, 'releases')

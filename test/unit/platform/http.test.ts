@@ -20,7 +20,7 @@ async function answering(t: Cleanup, text: string): Promise<string> {
 const HEAD = 'HTTP/1.1 200 OK\r\n'
 
 describe('a request', () => {
-  test('fails if its answer stops, before the head or within the body', async (t) => {
+  test('a request fails if its answer stops, before the head or within the body', async (t) => {
     for (const text of ['', HEAD, `${HEAD}content-length: 10\r\n\r\nhalf`]) {
       const url = await answering(t, text)
       const answer = send(url, { timeout: 100 }).then((response) => textOf(response, { most: 100 }))
@@ -28,7 +28,7 @@ describe('a request', () => {
     }
   })
 
-  test('fails if its answer is longer than accepted, or than announced', async (t) => {
+  test('a request fails if its answer is longer than accepted or announced', async (t) => {
     const url = await answering(t, `${HEAD}content-length: 11\r\n\r\n${'x'.repeat(11)}`)
     const read = async (most: number) => textOf(await send(url, { agent: false }), { most })
     assert.equal(await read(11), 'x'.repeat(11))
@@ -37,7 +37,7 @@ describe('a request', () => {
     await assert.rejects(async () => textOf(await send(more, { agent: false }), { most: 100 }), /Parse Error/)
   })
 
-  test('fails with the reason of its signal, at any time', async (t) => {
+  test('a request fails with the reason of its signal, at any time', async (t) => {
     for (const text of ['', `${HEAD}content-length: 10\r\n\r\nhalf`]) {
       const url = await answering(t, text)
       const abort = new AbortController()

@@ -75,7 +75,7 @@ function logged(t: TestContext, { format, journal }: { format: 'text' | 'json'; 
 }
 
 describe('a log that journald reads', () => {
-  test('has the priority of each line, and no second time', (t) => {
+  test('a log for journald has the priority of each line, and no times, which journald adds', (t) => {
     const lines = logged(t, { format: 'text', journal: true })
     assert.equal(lines[0], '<2>fatal over (why)')
     assert.match(lines[1]!, /^<2> {4}at /)
@@ -87,13 +87,13 @@ describe('a log that journald reads', () => {
     ])
   })
 
-  test('is JSON behind the priority if programs read it', (t) => {
+  test('a log for journald has JSON after the priority if programs read it', (t) => {
     const [fatal, error] = logged(t, { format: 'json', journal: true })
     assert.match(fatal!, /^<2>\{"level":"fatal","time":"/)
     assert.equal(JSON.parse(error!.replace(/^<3>/, '')).msg, 'error it is')
   })
 
-  test('has the error that ends the program', (t) => {
+  test('a log for journald contains the error that ends the program', (t) => {
     const program = fileURLToPath(new URL('../../../dist/index.js', import.meta.url))
     const [error, remedy] = errors(t, [program, 'run', 'nonsense'])
     assert.match(error!, /^<3>error: There is no command "nonsense"/)
@@ -101,7 +101,7 @@ describe('a log that journald reads', () => {
     assert.match(errors(t, [program, 'run', 'nonsense'], false)[0]!, /^error: /)
   })
 
-  test('is an ordinary log if standard error leads elsewhere', (t) => {
+  test('a log is an ordinary log if standard error does not lead to journald', (t) => {
     const lines = logged(t, { format: 'text', journal: false })
     assert.match(lines[0]!, /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ fatal over \(why\)$/)
     assert.match(lines.at(-1)!, /Z debug debug it is$/)
@@ -120,7 +120,7 @@ describe('a log file', () => {
     return { dir, file, logger, fill, text: () => readFileSync(file, 'utf8') }
   }
 
-  test('is moved aside when it is full, even if a folder is in the way', (t) => {
+  test('a log file is moved aside when it is full, even if a folder is in the way', (t) => {
     const { dir, file, logger, fill, text } = open(t)
     mkdirSync(join(dir, 'daemon.log.1/folder'), { recursive: true })
     fill()
@@ -131,7 +131,7 @@ describe('a log file', () => {
     assert.ok(readdirSync(dir).some((name) => name.startsWith('daemon.log.1.damaged-')))
   })
 
-  test('keeps growing if it cannot be moved aside', (t) => {
+  test('a log file keeps growing if it cannot be moved aside', (t) => {
     const { dir, file, logger, fill, text } = open(t)
     fill()
     rmSync(file)

@@ -21,13 +21,13 @@ function folders(t: TestContext, name: string) {
 }
 
 describe('a search on PATH', () => {
-  test('finds files that can be run, in order, and no folder of the same name', (t) => {
+  test('a search on PATH finds executable files, in order, and no folder of the same name', (t) => {
     const { dir, PATH } = folders(t, 'tool')
     assert.deepEqual(programsOnPath('tool', { PATH }), [join(dir, 'first/tool'), join(dir, 'second/tool')])
     assert.deepEqual(programsOnPath('tool', {}), [])
   })
 
-  test('takes a relative folder only if the caller says where it starts', (t) => {
+  test('a search on PATH uses a relative folder only if the caller says where it starts', (t) => {
     const { dir } = folders(t, 'tool')
     const env = { PATH: 'folder:first:' }
     assert.deepEqual(programsOnPath('tool', env), [])
@@ -35,7 +35,7 @@ describe('a search on PATH', () => {
     assert.deepEqual(programsOnPath('tool', env, join(dir, 'second')), [join(dir, 'second/tool')])
   })
 
-  test('takes no folder for npm or for Claude Code', (t) => {
+  test('a search on PATH mistakes no folder for npm or Claude Code', (t) => {
     const npm = folders(t, 'npm')
     assert.equal(findNpm(npm)?.file, join(npm.dir, 'first/npm'))
     const claude = folders(t, 'claude')

@@ -84,7 +84,7 @@ const isSwitched = ({ record }: Situation) => record.stage === 'relaunch' || rec
 const fails = (action: Action) => action === 'fail_interrupted' || action === 'fail_crashed'
 
 describe('a daemon that finds the record of an update', () => {
-  test('only clears up after a settled one', () => {
+  test('a daemon only cleans up after a settled update', () => {
     always(
       ({ record }) => record.settled,
       (action) => action === 'clear',
@@ -95,31 +95,31 @@ describe('a daemon that finds the record of an update', () => {
     )
   })
 
-  test('keeps to a recorded outcome', () =>
+  test('a daemon keeps the recorded outcome of an update', () =>
     always(
       ({ record }) => record.outcome && !record.settled,
       (action) => ['settle', 'go_back', 'finish_reverting'].includes(action),
     ))
 
-  test('goes back only from a version that was given up, and always from such a version', () =>
+  test('a daemon goes back from a version exactly if the version was given up', () =>
     always(
       ({ record }) => !record.settled,
       (action, situation) => (action === 'go_back') === (isGivenUp(situation) && isNext(situation)),
     ))
 
-  test('leaves no stand-in in place once the update has failed', () =>
+  test('a daemon leaves no stand-in in place once the update has failed', () =>
     always(
       (situation) => !situation.record.settled && isGivenUp(situation) && situation.world.hasStandIn,
       (action) => action === 'go_back' || action === 'finish_reverting',
     ))
 
-  test('tries a version only behind its stand-in, and never twice as another version', () =>
+  test('a daemon tries a version only through its stand-in, and never twice as another version', () =>
     always(
       ({ record }) => !record.settled && !record.outcome,
       (action, situation) => (action === 'try') === (situation.world.hasStandIn && isNext(situation)),
     ))
 
-  test('reports a success only as the new version, and never behind a stand-in', () =>
+  test('a daemon reports a success only as the new version, and never through a stand-in', () =>
     always(
       (situation) => nextStep(situation.record, situation.world) === 'succeed',
       (_, situation) =>
@@ -128,7 +128,7 @@ describe('a daemon that finds the record of an update', () => {
         (situation.record.trial !== undefined || isSwitched(situation)),
     ))
 
-  test('ends a trial as the previous version: crashed if the new version was started, else interrupted', () =>
+  test('the previous version ends a trial as crashed if the new version was started, and otherwise as interrupted', () =>
     always(
       (situation) =>
         !situation.record.settled &&
@@ -138,7 +138,7 @@ describe('a daemon that finds the record of an update', () => {
       (action, { world }) => action === (world.starts > 0 ? 'fail_crashed' : 'fail_interrupted'),
     ))
 
-  test('takes a stand-in that is gone after the restart for a rollback by the guard', () =>
+  test('a daemon concludes from a missing stand-in after the restart that the guard rolled back', () =>
     always(
       (situation) => {
         const { settled, outcome, trial: planned } = situation.record
@@ -148,7 +148,7 @@ describe('a daemon that finds the record of an update', () => {
       (action) => action === 'fail_crashed',
     ))
 
-  test('waits for a repeated command only as long as nothing has changed, three attempts at most', () =>
+  test('a daemon waits for a repeated command only while nothing has changed, and for at most three attempts', () =>
     always(
       ({ record }) => !record.settled && !record.outcome,
       (action, situation) => {
@@ -159,7 +159,7 @@ describe('a daemon that finds the record of an update', () => {
       },
     ))
 
-  test('finds each update in one phase, whose outcome is the recorded one', () => {
+  test('a daemon finds each update in one phase, whose outcome is the recorded outcome', () => {
     for (const { record, world } of situations()) {
       const phase = phaseOf(record, world)
       if (record.outcome === 'succeeded') assert.equal(phase, 'confirmed')

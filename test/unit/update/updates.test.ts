@@ -63,7 +63,7 @@ function switched(t: Cleanup, layout: (typeof LAYOUTS)[number], changed: Partial
 
 for (const layout of LAYOUTS)
   describe(`an update in a ${layout}`, () => {
-    test('succeeds when the server welcomes the version on trial', (t) => {
+    test('an update succeeds when the server welcomes the version on trial', (t) => {
       const { trial, stateDir, installed, stages, results, restarts, clock, onTrial, outcome } = switched(
         t,
         layout,
@@ -83,7 +83,7 @@ for (const layout of LAYOUTS)
       assert.deepEqual([existsSync(startPath(stateDir)), existsSync(startsPath(stateDir))], [false, false])
     })
 
-    test('is undone by a refusal, and the previous version reports it', (t) => {
+    test('an update is undone by a refusal, which the previous version reports', (t) => {
       const { trial, installed, results, restarts, daemon, onTrial, outcome } = switched(t, layout)
       onTrial().onRefused(refusal)
       assert.deepEqual([installed(), restarts], [OLD, [trial.previous_entry]])
@@ -95,7 +95,7 @@ for (const layout of LAYOUTS)
       assert.equal(result.error.message, `The server refused version ${NEW}: no ${OLD} still runs.`)
     })
 
-    test('is undone at its time limit', (t) => {
+    test('an update is undone at its time limit', (t) => {
       const { trial, clock, installed, restarts, onTrial, outcome } = switched(t, layout)
       const updates = onTrial()
       clock.pass(trial.confirm_ms - 1)
@@ -107,14 +107,14 @@ for (const layout of LAYOUTS)
       assert.deepEqual([installed(), ...outcome()], [OLD, 'failed', false, 'update_not_accepted'])
     })
 
-    test('is undone by a stop of the version on trial, which starts no other daemon', (t) => {
+    test('an update is undone by a stop of the version on trial, which starts no other daemon', (t) => {
       const { installed, restarts, onTrial, outcome } = switched(t, layout)
       onTrial().onStopped()
       assert.deepEqual([installed(), restarts], [OLD, []])
       assert.deepEqual(outcome(), ['failed', false, 'update_interrupted'])
     })
 
-    test('goes back if the guard has put the previous version back before the welcome', (t) => {
+    test('an update is undone if the guard has restored the previous version before the welcome', (t) => {
       const { trial, installed, restarts, results, onTrial } = switched(t, layout)
       const updates = onTrial()
       putBack(trial)
@@ -122,13 +122,13 @@ for (const layout of LAYOUTS)
       assert.deepEqual([installed(), restarts, results], [OLD, [trial.previous_entry], []])
     })
 
-    test('goes back if the guard gave the version up while it started', (t) => {
+    test('an update is undone if the guard gave up the version while it was starting', (t) => {
       const { trial, installed, restarts, onTrial } = switched(t, layout, { outcome: 'failed' })
       onTrial()
       assert.deepEqual([installed(), restarts], [OLD, [trial.previous_entry]])
     })
 
-    test('is interrupted if the previous version starts instead, and crashed if the new one had started', (t) => {
+    test('an update is interrupted if the previous version starts instead, and crashed if the new version had started', (t) => {
       for (const [starts, code] of [
         [0, 'update_interrupted'],
         [1, 'update_crashed'],
@@ -141,14 +141,14 @@ for (const layout of LAYOUTS)
       }
     })
 
-    test('is undone by the next daemon if a failure was recorded, but the stand-in was left', (t) => {
+    test('an update is undone by the next daemon if a failure was recorded, but the stand-in is still there', (t) => {
       const { trial, installed, daemon, outcome } = switched(t, layout, { outcome: 'failed' })
       assert.ok(hasStandIn(trial))
       daemon(OLD)
       assert.deepEqual([installed(), ...outcome().slice(0, 2)], [OLD, 'failed', true])
     })
 
-    test('is confirmed by the next daemon if the new version was installed, but not recorded', (t) => {
+    test('an update is confirmed by the next daemon if the new version was installed, but not recorded', (t) => {
       const { trial, installed, results, daemon, outcome } = switched(t, layout)
       keepNext(trial)
       daemon(NEW)
@@ -157,7 +157,7 @@ for (const layout of LAYOUTS)
     })
   })
 
-test('orders during a trial: the same again is answered later, and another is refused', async (t) => {
+test('a repeated order during a trial is answered later, and a different order is refused', async (t) => {
   const { onTrial } = switched(t, 'package')
   const updates = onTrial()
   const order = { requested: 'latest', allow_downgrade: false, origin: 'server' as const }

@@ -121,7 +121,7 @@ test('an acknowledged input is deleted; a second or unknown acknowledgment chang
   assert.deepEqual([inbox.unsettledCount, names(at.fed)], [0, []])
 })
 
-test('a put that fails accepts nothing and leaves nothing', (t) => {
+test('a put that fails accepts no input and leaves no file behind', (t) => {
   const whole = folder(t)
   const log = join(whole.dir, 'log')
   const at = { ...whole, inputs: join(log, 'inputs.jsonl') }
@@ -157,7 +157,7 @@ test('a daemon completes or undoes a put during which the previous daemon was ki
   assert.deepEqual(readdirSync(at.dir).sort(), ['fed', 'in', 'inputs.jsonl'])
 })
 
-test('each input rings the bell, and no put waits when nobody listens or the pipe is full', (t) => {
+test('each input is announced on the bell pipe, and no put waits if that pipe is full or has no reader', (t) => {
   const at = folder(t)
   const inbox = new Inbox(at)
   inbox.put(prompt('p1'))

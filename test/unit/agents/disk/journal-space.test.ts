@@ -67,7 +67,7 @@ test('journal bytes are not freed for a small gain', async (t) => {
   assert.equal(it.begin, 0)
 })
 
-test('a journal is freed when its agent has ended, and not before, if holes are unsupported', async (t) => {
+test('a journal is freed only when its agent has ended if the file system does not support holes', async (t) => {
   withoutFallocate(t)
   const running = agent(t, { lines: 5000 })
   await returnBytes(running.agent, MIB)

@@ -117,7 +117,7 @@ test('a prompt that a hook refused is reported, and makes waiting for it fail', 
   assert.equal(settle('q', begun('p'), begun('q'), rejected, { ...done, prompt_ids: ['p'] }), 3)
 })
 
-test('MCP servers that do not work are reported until they do', () => {
+test('MCP servers that do not work are reported until they work', () => {
   const bad = servers(
     { name: 'a', status: 'failed' },
     { name: 'b', status: 'connected' },

@@ -29,11 +29,11 @@ describe('the proof of a version', () => {
     signal: new AbortController().signal,
   })
 
-  test('accepts an undamaged program', async (t) => {
+  test('the proof of a version accepts an undamaged program', async (t) => {
     await prove(options(programCopy(t).program, tempDir(t)))
   })
 
-  test('refuses a program without any one of its chunks', async (t) => {
+  test('the proof of a version refuses a program that lacks one of its chunks', async (t) => {
     const { chunks, program } = programCopy(t)
     const stateDir = tempDir(t)
     for (const name of readdirSync(chunks).filter((name) => name.endsWith('.js'))) {
@@ -46,7 +46,7 @@ describe('the proof of a version', () => {
   })
 
   for (const [how, damage] of Object.entries(DAMAGES))
-    test(`refuses a program with a chunk that is ${how}`, async (t) => {
+    test(`the proof of a version refuses a program with a chunk that is ${how}`, async (t) => {
       const { chunks, program } = programCopy(t)
       damage(join(chunks, 'daemon.js'))
       await assert.rejects(prove(options(program, tempDir(t))), isUnproven)

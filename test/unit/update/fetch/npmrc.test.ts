@@ -122,7 +122,7 @@ function settings(
 const REGISTRY = 'https://packages.example/npm'
 
 describe('an .npmrc', () => {
-  test('has the syntax that npm reads', (t) => {
+  test('an .npmrc has the syntax that npm reads', (t) => {
     const url = (...lines: string[]) => settings(t, lines, {}, null).url
     assert.equal(url('registry = "https://a.example/" '), 'https://a.example')
     assert.equal(url("registry='https://a.example'"), 'https://a.example')
@@ -142,7 +142,7 @@ describe('an .npmrc', () => {
     )
   })
 
-  test('can turn a proxy off', (t) => {
+  test('an .npmrc can turn a proxy off', (t) => {
     for (const off of ['false', 'null', '', '"false"']) {
       const { env } = settings(t, ['proxy=http://one.example', `https-proxy=${off}`]).proxies
       assert.equal(env.http_proxy, 'http://one.example')
@@ -152,7 +152,7 @@ describe('an .npmrc', () => {
     }
   })
 
-  test('may name the usual port of a registry', (t) => {
+  test('an .npmrc may name the usual port of a registry', (t) => {
     const sent = (line: string, registry?: string) => settings(t, [line], {}, registry).authorization
     assert.equal(sent('//packages.example:443/npm/:_authToken=t'), 'Bearer t')
     assert.equal(sent('//packages.example:443/:_authToken=t', 'https://packages.example:443/npm'), 'Bearer t')
@@ -161,7 +161,7 @@ describe('an .npmrc', () => {
     assert.equal(sent('//packages.example:443/:_authToken=t', 'http://packages.example/npm'), undefined)
   })
 
-  test('fills in variables as npm does', (t) => {
+  test('variables in an .npmrc are replaced as npm replaces them', (t) => {
     const sent = (value: string) =>
       settings(t, [`//packages.example/:_authToken=${value}`], { A: 'a', B: '' })
     assert.equal(sent(`x\${A}\${B}y\${A?}`).authorization, 'Bearer xaya')
@@ -170,7 +170,7 @@ describe('an .npmrc', () => {
     assert.deepEqual(sent(`x\${NONE?}`).incomplete(), [])
   })
 
-  test('names variables that are not set', (t) => {
+  test('unset variables in an .npmrc are named in the error', (t) => {
     const { authorization, ca, proxies, incomplete } = settings(t, [
       `//packages.example/:_authToken=x\${NPM_TOKEN}`,
       `cafile=\${COMPANY}/ca.pem`,
@@ -198,7 +198,7 @@ describe('an .npmrc', () => {
     )
   })
 
-  test('names no registry by a variable that is not set', (t) => {
+  test('an unset variable in an .npmrc names no registry', (t) => {
     for (const key of ['registry', '@fomular-os:registry'])
       assert.throws(
         () => settings(t, [`${key}=https://\${HOST}/npm`], {}, null),

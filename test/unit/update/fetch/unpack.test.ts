@@ -39,7 +39,7 @@ const sizeOf = (dir: string): number =>
   )
 
 describe('unpacking a package', () => {
-  test('counts the bytes of files instead of trusting their headers', async (t) => {
+  test('unpacking counts the bytes of files instead of trusting their headers', async (t) => {
     const dir = tempDir(t)
     const file = (name: string) => [
       block('pax', 'ExtendedHeader', says(4 * MIB)),
@@ -57,7 +57,7 @@ describe('unpacking a package', () => {
     assert.equal((await unpack(path, join(dir, 'all'), 12 * MIB)).size, 3)
   })
 
-  test('ends at the first file over the limit', async (t) => {
+  test('unpacking ends at the first file over the limit', async (t) => {
     const dir = tempDir(t)
     const names = Array.from({ length: 1200 }, (_, number) => `package/${number}`)
     const path = tarball(
@@ -67,7 +67,7 @@ describe('unpacking a package', () => {
     await assert.rejects(unpack(path, join(dir, 'out')), /more than 1000 files/)
   })
 
-  test('fails where a tarball is cut off', async (t) => {
+  test('unpacking fails if a tarball is cut off', async (t) => {
     const dir = tempDir(t)
     const path = join(dir, 'package.tgz')
     writeFileSync(path, gzipSync(block('package/a', 'File', Buffer.alloc(MIB)).subarray(0, MIB / 2)))

@@ -11,7 +11,7 @@ import { LAYOUTS, NEW, OLD, stagedUpdate } from '../../../support/staged-update.
 
 for (const layout of LAYOUTS)
   describe(`the place of a program in a ${layout}`, () => {
-    test('holds the stand-in of one trial, then the new version', (t) => {
+    test('the place of a program holds the stand-in of one trial, then the new version', (t) => {
       const { trial, stateDir, installed } = stagedUpdate(t, layout)
       assert.equal(hasStandIn(trial), false)
       putStandIn(trial, standIn(trial, stateDir, false))
@@ -21,7 +21,7 @@ for (const layout of LAYOUTS)
       assert.deepEqual([installed(), hasStandIn(trial)], [NEW, false])
     })
 
-    test('holds the previous version again after a trial that is put back, even twice', (t) => {
+    test('the place of a program holds the previous version again after a rollback, even after a second one', (t) => {
       const { trial, stateDir, installed } = stagedUpdate(t, layout)
       putStandIn(trial, standIn(trial, stateDir, false))
       putBack(trial)
@@ -32,7 +32,7 @@ for (const layout of LAYOUTS)
       assert.equal(existsSync(trial.next), false)
     })
 
-    test('holds all files of the new version after tidying', (t) => {
+    test('the place of a program holds all files of the new version after the cleanup', (t) => {
       const { trial, installed } = stagedUpdate(t, layout)
       keepNext(trial)
       tidy(trial)

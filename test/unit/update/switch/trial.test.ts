@@ -50,7 +50,7 @@ function starter(update: StagedUpdate, executable: boolean) {
 
 for (const executable of [false, true])
   describe(`the stand-in for ${executable ? 'an executable' : 'a Node program'}`, () => {
-    test('runs the next version twice, under a guard of the previous version, then the previous one', async (t) => {
+    test('the stand-in runs the next version twice, guarded by the previous version, and then the previous version', async (t) => {
       const update = stagedUpdate(t, 'package')
       const { start, guards } = starter(update, executable)
       assert.deepEqual([start(ARGS), start(ARGS), start(ARGS)], [NEW, NEW, OLD])
@@ -60,7 +60,7 @@ for (const executable of [false, true])
       assert.deepEqual([flag, dir], ['--state-dir', update.stateDir])
     })
 
-    test('runs the previous version for every other command and every other daemon', (t) => {
+    test('the stand-in runs the previous version for every other command and every other daemon', (t) => {
       const update = stagedUpdate(t, 'package')
       const { start } = starter(update, executable)
       const another = { ...ENV, FOMULAR_STATE_DIR: '/elsewhere' }
@@ -73,14 +73,14 @@ for (const executable of [false, true])
       assert.equal(start(ARGS), OLD)
     })
 
-    test('runs the previous version if it cannot count its starts', (t) => {
+    test('the stand-in runs the previous version if it cannot count its starts', (t) => {
       const update = stagedUpdate(t, 'package')
       const { start } = starter(update, executable)
       mkdirSync(startsPath(update.stateDir))
       assert.equal(start(ARGS), OLD)
     })
 
-    test('says what it stands for', (t) => {
+    test('a stand-in names the versions that it stands for', (t) => {
       const update = stagedUpdate(t, 'prefix')
       const { trial } = update
       starter(update, executable)
@@ -90,7 +90,7 @@ for (const executable of [false, true])
     })
   })
 
-test('nothing but a stand-in is taken for one', (t) => {
+test('only a stand-in is recognized as a stand-in', (t) => {
   const path = join(tempDir(t), 'program')
   assert.equal(standInAt(path), undefined)
   for (const text of [
