@@ -54,7 +54,7 @@ Environment:
   FOMULAR_CONFIG         configuration file (default: ~/.fomular/config.toml)
   FOMULAR_CLAUDE_PATH    Claude Code program (default: claude on PATH)
   FOMULAR_HUB_URL        hub that the agent and machine commands use
-  FOMULAR_HUB_KEY_FILE   file with a user key of that hub; FOMULAR_HUB_KEY: the key itself
+  FOMULAR_HUB_KEY_FILE   file with a user key; FOMULAR_HUB_KEY: the key itself
   FOMULAR_HUB_PORT       port for up and hub to listen on (default: 3001)
   NO_COLOR, FORCE_COLOR  turn colors off, or always on
 
