@@ -136,20 +136,25 @@ export async function runDaemon(
     if (how === 'stop' || ending.restartedByUnit()) return 0
     if (supervised) return EXIT.restart
     const [command, ...args] = invocation.argv
-    try {
-      await relaunch({ ...invocation, argv: [entry ?? command, ...args] })
-      return 0
-    } catch (error) {
-      // Leave it to anything else that starts this daemon.
-      logger.error({ err: error }, 'the daemon could not be restarted')
-      daemon.updates.onRelaunchFailed()
-      return EXIT.restart
-    }
+    return await startNext({ ...invocation, argv: [entry ?? command, ...args] }, daemon, logger)
   } finally {
     leaveGround()
     notifier?.close()
     await closeControl?.()
     unlock()
+  }
+}
+
+/** Starts the next daemon in place of this one. @returns the exit code of this process */
+async function startNext(next: Invocation, daemon: Daemon, logger: Logger): Promise<number> {
+  try {
+    await relaunch(next)
+    return 0
+  } catch (error) {
+    // Leave it to anything else that starts this daemon.
+    logger.error({ err: error }, 'the daemon could not be restarted')
+    daemon.updates.onRelaunchFailed()
+    return EXIT.restart
   }
 }
 

@@ -73,39 +73,9 @@ export function reduce(
 function takeIn(snapshot: Snapshot, event: Event, initializeId: string | undefined, now: string): boolean {
   switch (event.kind) {
     case 'process_started':
-      clearPending(snapshot)
-      Object.assign(snapshot, {
-        run: event.run,
-        ready: false,
-        due: undefined,
-        exit: undefined,
-        failure: undefined,
-        start_refused: undefined,
-        // A stop may have been requested before the process existed.
-        stopping: snapshot.state === 'stopping' ? snapshot.stopping : undefined,
-        interrupted: undefined,
-        subagents: undefined,
-        background_tasks: undefined,
-        turn_failed: undefined,
-        problems: undefined,
-        hooks: undefined,
-      })
-      move(snapshot, 'launch', now)
-      return true
-    case 'process_exited': {
-      if (event.run !== snapshot.run || hasEnded(snapshot.state)) return false
-      const cause = snapshot.stopping ?? event.reason
-      if (isInTurn(snapshot.state)) snapshot.interrupted = true
-      // An agent that was stopped before it was ready has not failed.
-      if (cause) move(snapshot, 'stop', now)
-      snapshot.exit = exitOf(event.code, event.signal, cause)
-      clearPending(snapshot)
-      snapshot.due = undefined
-      snapshot.stopping = undefined
-      snapshot.background_tasks = undefined
-      settleCosts(snapshot, event)
-      return move(snapshot, 'ended', now)
-    }
+      return onStarted(snapshot, event, now)
+    case 'process_exited':
+      return onExited(snapshot, event, now)
     case 'session': {
       const begins = event.model !== undefined
       // A queued prompt's turn begins without another `running`.
@@ -176,6 +146,52 @@ function takeIn(snapshot: Snapshot, event: Event, initializeId: string | undefin
     default:
       return false
   }
+}
+
+/** A new run of the agent's process: facts of the run before do not hold for it. */
+function onStarted(
+  snapshot: Snapshot,
+  event: Extract<Event, { kind: 'process_started' }>,
+  now: string,
+): boolean {
+  clearPending(snapshot)
+  Object.assign(snapshot, {
+    run: event.run,
+    ready: false,
+    due: undefined,
+    exit: undefined,
+    failure: undefined,
+    start_refused: undefined,
+    // A stop may have been requested before the process existed.
+    stopping: snapshot.state === 'stopping' ? snapshot.stopping : undefined,
+    interrupted: undefined,
+    subagents: undefined,
+    background_tasks: undefined,
+    turn_failed: undefined,
+    problems: undefined,
+    hooks: undefined,
+  })
+  move(snapshot, 'launch', now)
+  return true
+}
+
+function onExited(
+  snapshot: Snapshot,
+  event: Extract<Event, { kind: 'process_exited' }>,
+  now: string,
+): boolean {
+  if (event.run !== snapshot.run || hasEnded(snapshot.state)) return false
+  const cause = snapshot.stopping ?? event.reason
+  if (isInTurn(snapshot.state)) snapshot.interrupted = true
+  // An agent that was stopped before it was ready has not failed.
+  if (cause) move(snapshot, 'stop', now)
+  snapshot.exit = exitOf(event.code, event.signal, cause)
+  clearPending(snapshot)
+  snapshot.due = undefined
+  snapshot.stopping = undefined
+  snapshot.background_tasks = undefined
+  settleCosts(snapshot, event)
+  return move(snapshot, 'ended', now)
 }
 
 function reply(
