@@ -399,7 +399,7 @@ has_strangers() {
     done </etc/group
   fi
   [ -z "$known" ] || return 1
-  # That of a container's volume, for one, which no directory service knows either.
+  # For example, the group of a container's volume, which no directory service knows either.
   case " $(id -G) " in
     *" $1 "*) has getent && getent group "$1" >/dev/null 2>&1 ;;
     *) return 0 ;;
@@ -991,7 +991,7 @@ is_running() {
   fi
 }
 
-# Code 1 means that the daemon runs, but its server does not hear it.
+# Code 1 means that the daemon runs, but its server does not answer.
 own_runs() { own status >/dev/null 2>&1 || [ $? = 1 ]; }
 
 restart_running() {

@@ -23,7 +23,8 @@ const protocol = (format: 'esm' | 'cjs', outfile: string): BuildOptions => ({
 })
 
 /**
- * Replaces a file atomically: after a failed build, or for tests that run during one, the old file is intact.
+ * Replaces a file atomically, so that the old file stays intact if the build fails, and for tests that run
+ * during a build.
  */
 function put(path: string, content: string | Uint8Array, mode = 0o644) {
   const temp = `${path}.${process.pid}`
@@ -32,7 +33,7 @@ function put(path: string, content: string | Uint8Array, mode = 0o644) {
   renameSync(temp, path)
 }
 
-/** Puts the chunks before the file that loads them, and removes those of earlier builds after it. */
+/** Writes the chunks before the file that loads them, and removes the chunks of earlier builds afterwards. */
 function putProgram(files: ProgramFiles) {
   const paths = Object.keys(files).sort((a, b) => Number(a === 'index.js') - Number(b === 'index.js'))
   for (const path of paths) {

@@ -8,8 +8,8 @@ import { rooms } from './rooms.ts'
 const readable = { minifySyntax: false, minifyWhitespace: false } as const
 
 /**
- * Names of the chunks that several rooms load, by those rooms. `main` comes last of all names: versions from
- * before there were chunks copy the files in this order, and `index.js` looks for `main`.
+ * Names of the chunks that several rooms load, by those rooms. `main` is the last name in order: versions
+ * from before there were chunks copy the files in this order, and `index.js` looks for `main`.
  */
 const SHARED: Record<string, string> = {
   'commands daemon main': 'common',

@@ -1,6 +1,6 @@
 /**
- * Has Node 22.1 and newer keep the compiled form of the program's chunks in a folder next to them. The first file
- * of the program that runs.
+ * Makes Node 22.1 and newer keep the compiled form of the program's chunks in a folder next to them. This is
+ * the first file of the program that runs.
  *
  * V8 trusts compiled code. So the folder belongs to this user, and nobody else may enter it. Users who can replace
  * it can replace the program itself. Nothing is kept for a program that belongs to another user, who could then not
@@ -17,7 +17,10 @@ const { enableCompileCache, flushCompileCache } = nodeModule as {
   flushCompileCache?: () => void
 }
 
-/** Commands that last, each with its own compiled form: it contains the functions that the command has run. */
+/**
+ * Long-running commands. Each has its own compiled form, which contains the functions that the command has
+ * run.
+ */
 const LASTING = ['run', 'up', 'hub']
 /** Delay until the form is saved, in milliseconds: by then a daemon has run the functions that a start needs. */
 const SAVE_AFTER_MS = 5000
@@ -34,7 +37,7 @@ function keepCompiled() {
   try {
     mkdirSync(dir, { mode: 0o700 })
   } catch {
-    // It is there, or the check below fails.
+    // The folder exists already, or the check below fails.
   }
   if (isOwn(dir) && lstatSync(dir).isDirectory() && (lstatSync(dir).mode & 0o077) === 0)
     enableCompileCache(join(dir, kind))

@@ -62,7 +62,7 @@ const repository = () => {
  */
 export function fillProgram(dir: string) {
   const { scripts, devDependencies, devEngines, ...rest } = own()
-  // The others name what a program that ran here has added.
+  // Names that begin with `!` exclude files that a program that ran here has added.
   const names = rest.files.filter((name) => !name.startsWith('!'))
   const filter = (path: string) => basename(path) !== COMPILE_CACHE
   for (const name of ['README.md', 'LICENSE', ...names])

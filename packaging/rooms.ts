@@ -5,7 +5,7 @@ import type { Plugin } from 'esbuild'
 /** An `import()` in the sources: esbuild would make a chunk of each. */
 const IMPORT = /(?<!typeof )\bimport\('([^':]+)'\)/g
 const ROOM = 'room:'
-/** Modules that only a process that lasts imports. */
+/** Modules that only a long-running process imports. */
 const LASTING = ['src/cli/start/serve.ts', 'src/cli/up/up.ts', 'src/hub/hub.ts']
 
 /**

@@ -14,7 +14,7 @@ export interface Finding {
 /** Files that contain the phrases themselves. */
 const LIST = /(?:^|\/)(?:phrases|wording\.test)\.ts$/
 
-/** Files with our own text. Git is not asked, because it refuses another user's clone. */
+/** Files with our own text, listed without git, which refuses to read another user's clone. */
 const FILES = ['*.md', '.github/*.md', '{src,packaging,installer,test}/**/*.{md,sh,ts,mts,cts,mjs}']
 
 /** Returns the phrases of a file to replace, by the kind of text its name tells. */

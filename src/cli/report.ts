@@ -37,7 +37,7 @@ export function report(thrown: unknown, { json }: { json: boolean }): Report {
  */
 const indentRest = (text: string, by = 2) => text.replace(/\r?\n(?!$)/g, `\n${' '.repeat(by)}`)
 
-/** Any write may be the first to fail on a full disk. */
+/** Any write can fail on a full disk. */
 const diskFull = (error: NodeJS.ErrnoException) =>
   new UserError('disk_full', `The disk is full${error.path ? `: cannot write ${error.path}` : ''}.`, {
     remedy:
@@ -45,7 +45,9 @@ const diskFull = (error: NodeJS.ErrnoException) =>
     cause: error,
   })
 
-/** Any file or process opened may be the first to hit a limit of the system. A supervisor tries again. */
+/**
+ * Any attempt to open a file or start a process can exceed a limit of the system. A supervisor tries again.
+ */
 function shortage(error: unknown): UserError | undefined {
   const found = error instanceof Failure ? undefined : shortageIn(error)
   return (

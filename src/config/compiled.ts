@@ -7,6 +7,6 @@ export function clearCompiled(dir: string) {
     try {
       rmSync(join(dir, `compiled-${command}.bin`), { force: true })
     } catch {
-      // It does no harm.
+      // A file that remains does no harm.
     }
 }

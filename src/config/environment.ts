@@ -13,7 +13,7 @@ const OWN = [
   /^NODE_(CHANNEL_FD|CHANNEL_SERIALIZATION_MODE|UNIQUE_ID)$/,
   // npm start
   /^(npm_.*|INIT_CWD)$/,
-  // A daemon started from within a Claude Code session, by a tool or a hook: its agents are separate
+  // Set if a tool or a hook of a Claude Code session started the daemon: the daemon's agents are separate
   // sessions, and must not act in the name of that session.
   /^(CLAUDECODE|CLAUDE_(PID|EFFORT|ENV_FILE|PROJECT_DIR|PLUGIN_(ROOT|DATA|OPTION_.*)))$/,
   /^CLAUDE_CODE_(MESSAGING|CHILD|SESSION|BRIDGE|WORKER|REMOTE_SESSION)_.*$/,

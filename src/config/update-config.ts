@@ -20,8 +20,8 @@ export interface UpdateConfig {
   /** Update when the server refuses this version's protocol and names another version. */
   when_refused: boolean
   /**
-   * Update without an order, in the `window`, to the version behind the dist-tag `channel`, once it
-   * is `min_age_h` hours old.
+   * Update without an order, in the `window`, to the version that the dist-tag `channel` names, once that
+   * version is `min_age_h` hours old.
    */
   automatic: boolean
   channel: string

@@ -53,8 +53,8 @@ function cgroupBytes(): number | undefined {
 }
 
 /**
- * Gives the bytes `[from, to)` of a file back to the disk. They read as zeros from then on, and all offsets
- * stay.
+ * Gives the bytes `[from, to)` of a file back to the disk. The bytes then read as zeros, and all offsets stay
+ * the same.
  * @returns false if the file system, or this machine, does not support it
  */
 export const punchHole = (path: string, from: number, to: number): Promise<boolean> =>

@@ -1,6 +1,6 @@
 /**
  * Events of one part of the program, by name. The code that assembles the parts connects them with `on`, so
- * that the connections stand in one list and the parts need not know each other.
+ * that one list shows all connections and the parts need not know each other.
  * @typeParam E arguments of each event
  */
 export class Emitter<E extends { [name in keyof E]: unknown[] }> {

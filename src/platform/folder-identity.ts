@@ -7,7 +7,7 @@ export function folderIdentity(dir: string): string | undefined {
     const { dev, ino } = statSync(dir)
     return `${dev}:${ino}`
   } catch (error) {
-    // A folder that cannot be looked at now, for example on a network disk, is not gone.
+    // A folder that cannot be read at the moment, for example on a network disk, does not count as gone.
     return systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR' ? undefined : `${dir}?`
   }
 }

@@ -30,7 +30,7 @@ const ATTEMPTS = 100
 
 /**
  * Takes a lock, which is a file with the identity of its holder. If the holder has ended, for any reason, the
- * lock is free. A bare pid could not tell that, and flock(2) needs a native addon.
+ * lock is free. A pid alone could not show that the holder has ended, and flock(2) needs a native addon.
  * @param silent a holder elsewhere that has not answered, whose lock is free
  * @returns a function that releases the lock
  * @throws LockHeldError if the holder lives, or may live elsewhere

@@ -7,7 +7,7 @@ const STACK_LINES = 50
 /**
  * Formats a log entry for people: one line, and an indented line for each line of an error's stack; other text
  * stays. Escapes characters that a terminal would obey.
- * @param timed false where the reader adds the time
+ * @param timed false if the reader of the log adds the time
  */
 export function formatLogLine(line: string, { timed = true } = {}): string {
   const entry = entryOf(line)

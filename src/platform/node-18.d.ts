@@ -1,6 +1,6 @@
 /**
- * Types that the oldest supported Node has beyond ES2022, and that newer ones have beyond it. Without an
- * entry here, `npm run check` refuses code in src/ that Node 18.19 could not run.
+ * Types that the oldest supported Node adds to ES2022, and types that only newer versions of Node have.
+ * Without an entry here, `npm run check` refuses code in src/ that Node 18.19 could not run.
  */
 
 interface Array<T> extends FindsLast<T> {}

@@ -75,9 +75,9 @@ export const CloseCode = {
   superseded: 4001,
   /** No greeting in time, or no heartbeat. */
   timeout: 4002,
-  /** The server does not accept the key, or no longer does. */
+  /** The server does not know the key, or has revoked it. */
   unauthorized: 4003,
-  /** No protocol version in common. */
+  /** The two sides have no protocol version in common. */
   protocol_version: 4004,
   /** Too many faults in a row. */
   protocol_error: 4005,

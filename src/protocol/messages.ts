@@ -78,8 +78,9 @@ export const Ack = z.object({ type: z.literal('agent:ack'), offsets: table(Name,
 export type Ack = z.infer<typeof Ack>
 
 /**
- * The server lacks bytes: the daemon continues from `from`. The answer to a frame whose `from` is beyond the
- * server's copy and is not the agent's `begin`; bytes before `begin` no longer exist.
+ * Tells the daemon that the server lacks bytes, so the daemon continues from `from`. The server sends this in
+ * answer to a frame whose `from` is beyond its copy and is not the agent's `begin`; bytes before `begin` no
+ * longer exist.
  */
 export const Resend = z.object({ type: z.literal('agent:resend'), agent_id: AgentId, from: Offset })
 export type Resend = z.infer<typeof Resend>

@@ -80,7 +80,7 @@ const fields = {
   /** Present if an MCP server asks: `questions` has one question for each field, in the same order. */
   form: z.optional(Form),
   /**
-   * Permission rules that the runtime offers to remember, in its own form. `remember` accepts some of them.
+   * Permission rules that the runtime suggests to remember, in its own form. `remember` accepts some of them.
    */
   suggestions: z.optional(firstOf(Json, LISTED)),
   /**

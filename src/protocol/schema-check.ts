@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 
 const compiled = new WeakMap<z.ZodMiniType, z.ZodMiniType>()
 
-/** Stops at the first fault: nobody reads the others. */
+/** Stops at the first fault, because no caller uses the others. */
 const FIRST_FAULT = { abortEarly: true } as object
 
 /** Compiles a schema at its first use. */

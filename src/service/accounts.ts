@@ -3,7 +3,10 @@ import { EXIT } from '../platform/exit-codes.ts'
 import type { Account } from './plan.ts'
 import { queryOrFail } from './run.ts'
 
-/** Exit code of getent for a key that is in no database. Any other failure says nothing about the account. */
+/**
+ * Exit code of getent for a key that is in no database. Any other failure does not show whether the account
+ * exists.
+ */
 const NOT_FOUND = 2
 
 /**

@@ -7,7 +7,7 @@ import type { ProcessIdentity } from '../platform/process-identity.ts'
 export interface Fate {
   /** The supervisor, as part of a sentence: `the unit fomular`. */
   by: string
-  /** A sentence that says so and names the setting responsible. */
+  /** A sentence that says that agents end with the daemon, and names the responsible setting. */
   message: string
   /** The change that lets agents outlive the daemon. */
   remedy: string

@@ -61,7 +61,7 @@ export async function findDaemons(env: NodeJS.ProcessEnv, further: string[] = []
     if (more.length > 0) looked = await all()
   }
   const pids = new Set(looked.map((found) => found?.pid))
-  // A service's folder can be a wrong guess: then its process holds another folder.
+  // The folder of a service can be a wrong guess: the process of the service then holds another folder.
   const isElsewhere = ({ running, service }: LocalDaemon) =>
     !running && services.some((each) => isSame(each, service) && each.pid !== undefined && pids.has(each.pid))
   return looked.flatMap((found) => (found && !isElsewhere(found) ? found : []))

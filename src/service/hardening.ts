@@ -55,7 +55,7 @@ export const systemHardening = ({ installation }: ServicePlan): string[] => [
   '# PrivateNetwork and IPAddressDeny are open: agents need the network.',
 ]
 
-/** Settings for a unit that runs as root: hardening restrains root little and gets in the way of its work. */
+/** Settings for a unit that runs as root: hardening hardly restrains root, and hinders its work. */
 export const rootHardening: string[] = [
   '# Agents run as root, and this unit does not restrict what root can do. Prefer an ordinary user:',
   '# `service install --user NAME`.',

@@ -1,4 +1,4 @@
-/** The benchmark: `npm run bench -- --help`. The file of each benchmark says what its figures compare. */
+/** The benchmark: `npm run bench -- --help`. The file of each benchmark explains what its figures compare. */
 import { cpus, release, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { agents } from './agents.ts'

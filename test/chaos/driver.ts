@@ -207,7 +207,7 @@ export class Driver {
 
   #act() {
     const random = this.#random
-    // Before any observation, because the state depends on the machine's speed.
+    // Choose before any observation, because the state depends on the machine's speed.
     const action = random.weighted(ACTIONS)
     const machine = random.pick(this.#world.machines)
     const pick = random.next()

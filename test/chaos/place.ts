@@ -135,7 +135,7 @@ export function openPlace({
     log: join(folder, `${name}.log`),
     pause: options.pause,
     crashed(who, how) {
-      // Without room for its lock file, it cannot start.
+      // Without disk space for its lock file, the process cannot start.
       const full = fullTimes.some(({ to }) => to > Date.now() - 1000)
       // Either the start failed, or Node itself aborted. After exit code 2, a supervisor would not restart
       // it.

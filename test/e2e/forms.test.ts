@@ -40,7 +40,7 @@ const OLDER = lt(process.env.TEST_CLAUDE_VERSION ?? '2.1.332', '2.1.330')
 
 const asking = (params: object) => mock([{ tool: 'mcp__asks__ask', input: { params } }], [{ text: 'end' }])
 
-/** Has the agent's MCP server ask `params`. Returns the request and the final answer to the server. */
+/** Makes the agent's MCP server ask for `params`. Returns the request and the final answer to the server. */
 async function elicit({ stage }: ClaudeStage, agent: string, params: object) {
   const before = (await stage.events(agent)).length
   const sent = await stage.command(agent, 'prompt', { content: asking(params) })

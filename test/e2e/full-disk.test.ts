@@ -26,7 +26,7 @@ async function smallMachine(t: TestContext) {
   return { stage, disk, daemon }
 }
 
-/** Has the daemon check now instead of at its next interval. Returns the problem. */
+/** Makes the daemon check its disk now instead of at its next interval. Returns the problem. */
 async function problem(stage: Stage, code: string) {
   const { machine_id } = (await stage.machine())!
   await stage.api('POST', `/api/machines/${machine_id}/check`)

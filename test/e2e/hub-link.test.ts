@@ -105,7 +105,7 @@ test('a daemon with another protocol version is refused for that reason, even if
 test('a newer daemon of the same machine replaces the older daemon', async (t) => {
   const hub = await TestHub.open(t)
   const older = await hub.daemon({ instance_id: 'older' })
-  // Longer than a close frame allows, with the cut inside a two-byte character.
+  // A reason that is too long for a close frame, and whose cut falls inside a two-byte character.
   const newer = await hub.daemon({ instance_id: 'newer', hostname: 'é'.repeat(100) })
   assert.equal((await older.received('server:refuse')).code, 'superseded')
   assert.equal((await older.ended()).code, CloseCode.superseded)

@@ -10,7 +10,7 @@ import { PROGRAM, RUN, Stage } from '../support/stage.ts'
 import { testTool } from '../support/tool.ts'
 import { until } from '../support/wait.ts'
 
-/** A pm2 file as users have it, apart from the address and the home folder. */
+/** A pm2 file like those of users, apart from the address and the home folder. */
 const sample = (script: string, url: string) => `module.exports = {
   apps: [
     {

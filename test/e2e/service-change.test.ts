@@ -67,7 +67,7 @@ test('a service that changes its user or its folder ends its agents, and announc
     const refused = await as('bob', '--state-dir', '/srv/state')
     assert.equal(refused.code, 4)
     assert.match(refused.stderr, /\/srv\/state belongs to root, not to bob/)
-    // As after a change of bob's user id.
+    // The state after a change of bob's user id.
     await machine.out(['install', '-d', '-o', '4242', '/srv/old'])
     const orphaned = await as('bob', '--state-dir', '/srv/old')
     assert.match(orphaned.stderr, /belongs to user 4242.*\n.*chown -R -h bob: '\/srv\/old'/)
@@ -91,7 +91,7 @@ test('a service that changes its user or its folder ends its agents, and announc
       assert.deepEqual([found.pid, found.run], [before.pid, 1])
       const { stdout } = await daemon(['status', '--state-dir', STATE, '--json'])
       assert.match(stdout, /agents_of_another_user/)
-      // It can still be stopped.
+      // The agent can still be stopped.
       await on.stopAgent(fourth)
       assert.equal((await on.agentIs(fourth, 'exited')).run, 1)
     },

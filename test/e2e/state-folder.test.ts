@@ -165,7 +165,8 @@ test('a read-only disk is reported while it lasts, keeps agents alive, and preve
   const { pid } = await stage.agent(agent)
   const told = async () =>
     (await stage.machine())?.status.problems.find(({ code }) => code === 'state_read_only')
-  // A read-only mount on top; the disk itself has files open for writing and would refuse the remount.
+  // A second, read-only mount is put on top, because the disk itself has files open for writing and would
+  // refuse to be remounted.
   execFileSync('mount', ['--bind', disk, disk])
   execFileSync('mount', ['-o', 'remount,bind,ro', disk])
   const problem = await until(told, { what: 'a word about it' })

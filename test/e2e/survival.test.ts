@@ -195,7 +195,7 @@ test('a daemon stopped while it waits to restart itself stops, together with its
   const hub = await stage.hub()
   const daemon = await stage.daemon()
   const agent = await stage.start()
-  // It waits a while for the last acknowledgment of a server that does not answer.
+  // The daemon waits a while for the last acknowledgment of a server that does not answer.
   hub.kill('SIGSTOP')
   stage.run(['restart'])
   await until(() => daemon.log().includes('restarting'))

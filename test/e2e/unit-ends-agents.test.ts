@@ -5,7 +5,7 @@ import { handwrittenUnit } from '../support/handwritten-unit.ts'
 import { HUB, MACHINE_KEY, serviceMachine } from '../support/service-machine.ts'
 import { until } from '../support/wait.ts'
 
-/** The unit as users have it, with the address and the key of their machine. */
+/** A unit like those that users write, with the address and the key of the test's machine. */
 const sample = (key: string, user = 'fomular', home = '/home/fomular') => `[Unit]
 Description=FomularOS daemon
 

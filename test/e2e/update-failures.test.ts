@@ -80,7 +80,7 @@ test('a release that crashes at its start under a supervisor costs one extra res
   await machine.runs('1.0.0')
   const running = await agent()
   await undone(machine, running, await machine.order('crash'), 'update_crashed')
-  // Its own exit, and at most one more before the guard notices.
+  // The release exits once, and at most once more before the guard notices.
   assert.match(supervisor.exits.join(), /^75,1(,1)?$/)
   await supervisor.stop()
 })

@@ -37,7 +37,7 @@ test('revoking or rotating a key takes effect at once, also for its open streams
   assert.equal((await hub.request('GET', '/api/keys', undefined, bearer(rotated.key))).status, 200)
   assert.equal(await Promise.race([own.ended, hub.api('GET', '/api/agents').then(() => false)]), false)
 
-  // The hub's own key is the way back in.
+  // With the hub's own key, an administrator can still get in.
   const local = (await listKeys(hub)).find(({ role, local }) => local && role === 'admin')!
   assert.equal((await hub.request('DELETE', `/api/keys/${local.key_id}`)).status, 409)
   const before = hub.key('user')
@@ -51,7 +51,7 @@ test('revoking or rotating a key takes effect at once, also for its open streams
   assert.equal((await hub.request('GET', '/api/agents')).status, 200)
 })
 
-/** Instead of a key's name. */
+/** Used instead of the name of a key. */
 const NOBODY = ''
 
 /** Orders with these keys wait for the audit log until they are released. */
@@ -208,7 +208,7 @@ test('an order that its machine may already have keeps its outcome when the key 
   const again = await hub.daemon({ machine_id: 'm-1', agents: [statusOf('a')] })
   await again.command('agent:prompt')
   again.send({ type: 'agent:prompt:result', command_id: 'sent', ok: true })
-  // What the hub has forgotten to have sent, the machine may answer all the same.
+  // The machine may still answer an order that the hub no longer knows it has sent.
   again.send({ type: 'agent:prompt:result', command_id: 'waits', ok: true })
   await again.settled()
   assert.equal(again.ofType('agent:prompt').length, 1)

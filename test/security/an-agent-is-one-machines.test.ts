@@ -133,7 +133,7 @@ test('ids that a machine only claims do not affect other machines', async (t) =>
     await start(hub, a, A, id)
     assert.equal((await hub.api<HubAgent>('GET', `/api/agents/${id}`)).machine_id, A)
   }
-  // An agent that is being started is the one meant, even before its machine reports it.
+  // A request refers to the agent that is being started, even before its machine reports that agent.
   const pending = hub.api<Outcome>('POST', '/api/agents?wait=0', {
     machine_id: A,
     agent_id: 'early',
@@ -146,7 +146,7 @@ test('ids that a machine only claims do not affect other machines', async (t) =>
   assert.equal(prompt.machine_id, A)
   const { machines } = await hub.api<{ machines: HubMachine[] }>('GET', '/api/machines')
   assert.equal(machines.find(({ machine_id }) => machine_id === B)?.agents, 3, 'they show')
-  // They are shown as claims.
+  // The hub shows these agents as claims of the machine.
   for (const { machine_id, claimed } of await agentsOf(hub))
     assert.equal(claimed, machine_id === B || undefined)
 })
@@ -225,7 +225,7 @@ test('an agent moves by an order, with its history', async (t) => {
   assert.equal((await hub.events('mover')).length, 15)
   await hub.restart()
   assert.equal((await hub.api<HubAgent>('GET', '/api/agents/mover')).machine_id, B)
-  // The old machine may come back with it, as a different agent.
+  // The old machine may reconnect with its copy of the agent, which then counts as a different agent.
   await hub.daemon({ machine_id: A, agents: [statusOf('mover')] })
   assert.equal((await hub.api<HubAgent>('GET', '/api/agents/mover')).machine_id, B)
 })
@@ -236,7 +236,7 @@ test('a machine whose agent another machine took in the past has it again, next 
   await start(hub, a, A, 'pay')
   await a.close()
   await hub.stop()
-  // As an older hub left it.
+  // The state in which an older hub left its folder.
   const path = join(hub.dir, 'agents/pay/agent.json')
   const { ordered: _, ...record } = JSON.parse(readFileSync(path, 'utf8'))
   writeFileSync(path, JSON.stringify({ ...record, machine_id: B }))
@@ -246,7 +246,7 @@ test('a machine whose agent another machine took in the past has it again, next 
   assert.equal(back.offsets.pay, 0)
   back.send(frameOf('pay', 0, 100))
   await back.acknowledged('pay', 100)
-  // People must say which of the two they mean.
+  // A command must name the machine of one of the two agents.
   assert.deepEqual(await fault(hub, 'GET', '/api/agents/pay'), [409, 'agent_ambiguous'])
   assert.equal((await hub.api<HubAgent>('GET', `/api/agents/pay?machine_id=${A}`)).offset, 100)
 })

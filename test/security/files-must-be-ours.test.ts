@@ -53,7 +53,7 @@ test('a new installation refuses files and folders that every user can write to'
 test('an older installation gets a warning about its modes, and the next version refuses them', async (t) => {
   const { config, state, refused, accepted } = await machine(t)
   await accepted()
-  // As the previous version left it.
+  // The state in which the previous version left the folder.
   const record = join(state, 'modes.json')
   chmodSync(config, 0o666)
   assert.match(await refused(), /can be written to by every user/)

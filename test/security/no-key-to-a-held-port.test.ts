@@ -64,7 +64,7 @@ test('a squatter on the port of a stopped hub gets neither the user key nor the 
   await doctor.ended
   assert.match(doctor.log(), /no key was sent/)
   assert.equal(squatter.heard(), '')
-  // The link keeps trying, and finds the hub when it is back.
+  // The link keeps trying, and finds the hub when the hub is back.
   await squatter.leave()
   await stage.hub()
   await until(() => daemon.log().includes('connected'), { what: 'the link' })
@@ -173,7 +173,7 @@ test('a server must belong to its first owner, this user, root, or the configure
   // A server that was root's cannot become another user's.
   checkOwner(0, 'ws://localhost:3002', rules)
   assert.throws(() => checkOwner(NOBODY, 'http://localhost:3002', rules), refused)
-  // A command that only looks records nothing.
+  // A command that only reads does not record an owner.
   const unknown = { code: 'server_unknown' }
   assert.throws(() => checkOwner(NOBODY, 'ws://127.0.0.1:3003', { file, looksOnly: true }), unknown)
   assert.throws(() => checkOwner(NOBODY, 'ws://127.0.0.1:3003', { file, owner: 0 }), refused)
@@ -377,7 +377,7 @@ test('the owner of the port is checked if the system does not list the other end
   const port = await freePort()
   const end = { localAddress: '127.0.0.1', localPort: 9, remoteAddress: '127.0.0.1', remotePort: port }
   const owner = () => ownerOfPeer(end as Socket)
-  // Nothing listens on the port here, as if it were a container's.
+  // No local program listens on the port, as if the port belonged to a container.
   assert.equal(await owner(), undefined)
   for (const listens of ['127.0.0.1', '0.0.0.0', '::']) {
     const squatter = await Squatter.sit(t, listens, port)

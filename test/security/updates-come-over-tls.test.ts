@@ -98,7 +98,7 @@ test('a new machine does not count as a machine from before the rule, even after
   const file = join(stage.state, 'confirmed.json')
   writeFileSync(file, '{')
   assert.equal(insecureUpdateLeft(stage.state), false)
-  // As the previous release left it.
+  // The state in which the previous release left the folder.
   rmSync(file)
   await start()
   assert.equal(insecureUpdateLeft(stage.state), true)

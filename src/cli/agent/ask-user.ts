@@ -32,7 +32,7 @@ const WHY = new Map<unknown, string>([
 ])
 
 interface Asking {
-  /** Aborts when the question must go, with ANSWERED or CHANGED, or because the program ends. */
+  /** Aborted when the question must disappear: with ANSWERED or CHANGED, or because the program ends. */
   signal: AbortSignal
   /** Aborted at Ctrl-C, to end all waiting. */
   over: AbortController
@@ -55,7 +55,7 @@ export async function askUser(
   const stop = () => gone.abort()
   signal.addEventListener('abort', stop)
   if (signal.aborted) stop()
-  // Ctrl-D means no answer now. The request stays open.
+  // Ctrl-D postpones the answer: the request stays open.
   readline.once('close', stop)
   readline.on('SIGINT', () => over.abort())
   const { request_id, digest } = request

@@ -13,7 +13,9 @@ import { whyUnanswerable } from './why-unanswerable.ts'
 
 /** Maximum time between the status that announces a request and its event, in ms. */
 const NEW_MS = 5000
-/** The same for requests that were open when watching began, whose events usually do not arrive. */
+/**
+ * The same time for requests that were already open when watching began: their events usually do not arrive.
+ */
 const KNOWN_MS = 1000
 
 export interface ViewOptions {
@@ -156,7 +158,7 @@ export class View {
     const mayCome = this.#announced.get(name)
     if (mayCome !== undefined) return mayCome
     this.#announced.set(name, true)
-    // A timer, not the system clock: if the clock were set back, the question would never come.
+    // A timer, not the system clock: if the clock were set back, the question would never appear.
     setTimeout(() => {
       this.#announced.set(name, false)
       this.#askNext()

@@ -76,7 +76,7 @@ function verdictOf(event: Event, promptId: string | undefined): number | undefin
 }
 
 /**
- * Waits without limit until a command has an outcome, for when its machine is away.
+ * Waits until a command has an outcome, without a time limit, because its machine may be disconnected.
  * @throws UserError if it failed
  */
 export async function waitForOutcome(client: HubClient, outcome: Outcome): Promise<Outcome> {

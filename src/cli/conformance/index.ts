@@ -7,9 +7,9 @@ import { clean } from '../render/clean.ts'
 import { note, print, printJson, stdoutColors } from '../terminal.ts'
 
 const HELP = `
-Connects to a server as a daemon, and checks the server against each rule of the protocol. Levels:
-  core       required: daemons fail or lose activity if the server breaks such a rule
-  optional   part of the protocol, but daemons work even if the server breaks such a rule
+Connects to a server as a daemon, and checks the server against each rule of the protocol. Levels of rules:
+  core       required: daemons fail or lose activity if one is broken
+  optional   part of the protocol, but daemons work if one is broken
 Exit code 0 if every core rule holds, 1 if one fails; with --level optional, every rule counts. Rules that
 were not tested do not count. A run takes under 1 minute if the server answers, and under 6 minutes otherwise.
 

@@ -8,7 +8,7 @@ import { properties } from '../../service/systemd.ts'
  * that it started.
  */
 export async function endsUnit(env: NodeJS.ProcessEnv, pid: number = process.pid): Promise<boolean> {
-  // A unit that waits for a notification (NOTIFY_SOCKET) is written for the daemon itself.
+  // A unit that waits for a notification (NOTIFY_SOCKET) was written for the daemon itself.
   if (env.SYSTEMD_EXEC_PID !== String(pid) || env[SUPERVISED] === '1' || env.NOTIFY_SOCKET) return false
   const unit = unitOf(groupOf(pid))
   return unit !== undefined && (await properties(unit.scope, unit.name)).Restart === 'no'

@@ -21,12 +21,12 @@ const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const
 export async function stayInContainer(started: Invocation): Promise<number | undefined> {
   if (isKept(process.env) || !existsSync('/bin/sh')) return undefined
   if (!endsContainer() && !(await endsUnit(process.env))) return undefined
-  // A signal has arrived, and nothing has started yet: just end.
+  // A signal has arrived before anything has started, so the program can simply end.
   if (await signalSoFar()) return EXIT.ok
   const { runner, argv, env, cwd } = withoutKey(started)
   const script: [string, ...string[]] = ['/bin/sh', '-c', keepScript, 'sh', ...runner, ...argv]
-  // The shell reaps orphans as process 1, or a process 1 that reaps does, unless this process stays
-  // above the shell.
+  // Orphans are reaped by the shell, if it is process 1, or by a process 1 that reaps, unless this process
+  // stays above the shell.
   const reaping = process.execve && (process.pid === 1 || reapsOrphans()) ? [] : reaper()
   const [file, ...args] = reaping ? ([...reaping, ...script] as typeof script) : script
   const variables = reaping ? env : { ...env, [UNREAPED]: '1' }

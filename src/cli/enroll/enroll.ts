@@ -154,7 +154,7 @@ async function commit(
     throw error
   }
   renameSync(pending, key_file)
-  // Also the key that an interrupted enrollment left there.
+  // An interrupted enrollment may have left a key there.
   rmSync(previous, { force: true })
 }
 
@@ -187,8 +187,8 @@ async function knownAs(present: Present, at: Enrolling, token: string) {
     return enrolled ? { ...(name !== undefined && { name }) } : undefined
   } catch (error) {
     if (!(error instanceof UserError) || error.code !== 'not_found') throw error
-    // An older hub can be asked only by using the token. A token already used for this key can be used for
-    // it again.
+    // With an older hub, the only way to find out is to use the token. A token already used for this key can
+    // be used for it again.
     const { name } = await exchange(at, { token, key_sha256: sha256(key), hostname: hostname() })
     return { name }
   }

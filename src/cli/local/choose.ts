@@ -17,7 +17,10 @@ export interface Choice {
 export interface Chosen extends LocalDaemon {
   /** True if a flag, a variable or an answer named it. */
   named: boolean
-  /** True if it should be announced: nobody named it, and it is not the usual one. */
+  /**
+   * True if the daemon should be announced: no flag, variable or answer named it, and it is not the usual
+   * daemon.
+   */
   notable: boolean
   /** Other daemons that run here. */
   others: LocalDaemon[]

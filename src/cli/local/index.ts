@@ -40,7 +40,7 @@ export async function connectDaemon(options: LocalOptions & { env?: NodeJS.Proce
   const paths = statePaths(chosen.state_dir)
   const daemon = new ControlClient(paths.socket, {
     missing: () => notRunningError(chosen),
-    // Any user may know whether a service is running.
+    // Every user may learn whether a service is running.
     forbidden: () => (chosen.service && !chosen.running ? notRunningError(chosen) : forbiddenError(chosen)),
   })
   return { paths, daemon, chosen, facts: { daemon: factsOf(chosen) } }

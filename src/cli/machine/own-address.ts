@@ -5,7 +5,7 @@ import type { Listening } from '../../config/hub.ts'
 import { isLoopback } from '../../config/server-url.ts'
 import { certificateOf } from './authority.ts'
 
-/** An address for documentation (RFC 5737), which is routed like any other. */
+/** An address for documentation (RFC 5737). The system routes it like any other address. */
 const ELSEWHERE = '192.0.2.1'
 
 interface OwnAddress {

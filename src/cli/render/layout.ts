@@ -18,8 +18,8 @@ const BEGUN = '  '
 const LEAST_COLUMNS = 2
 
 /**
- * Lays out paragraphs in rows for a terminal of `width` columns. Every row after the first has a sign or an
- * indent in front, so that foreign text cannot imitate a new paragraph.
+ * Lays out paragraphs in rows for a terminal of `width` columns. Every row after the first begins with a sign
+ * or an indent, so that foreign text cannot imitate a new paragraph.
  */
 export function layOut(paragraphs: Paragraph[], width: number | undefined): string[] {
   return paragraphs.flatMap(({ head, text, verbatim = false, style = (row) => row }) => {

@@ -55,8 +55,8 @@ export async function planChange({ plan, manager, before, renews, ofOthers }: Ch
   const stops = before.running && ((before.user !== undefined && otherUser) || moved)
   const ends = stops || (before.running && renews)
   const steps: Step[] = []
-  // A hand-written service may be ended without asking its daemon, and its agents with it: stop the daemon
-  // first.
+  // The manager of a hand-written service may end it, together with its agents, without asking its daemon:
+  // stop the daemon first.
   if (ends && ofOthers && before.state_dir !== undefined) steps.push(stopDaemon(before.state_dir))
   if (stops) steps.push(...manager.stop({ name: plan.name, home: plan.account.home }))
   const notes = ends ? await farewell(plan, before, otherUser ? from : undefined) : []

@@ -86,7 +86,8 @@ export async function planDaemon({
       { exitCode: EXIT.usage },
     )
   const own = { ...process.env }
-  // No program that is run from here on needs the key; pm2 would keep it while it runs.
+  // No program that is started after this point needs the key, and pm2 would keep the key as long as pm2
+  // runs.
   concealKey()
   const home = homeOf(own)
   const installed = readInstalled(serviceFiles(manager, name, home).unit)?.mark

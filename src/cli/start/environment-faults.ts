@@ -5,7 +5,7 @@ import { faultsOf } from '../../platform/ownership.ts'
 
 /**
  * Returns the faults that let other users change the agent program, or the certificates that the
- * environment names, each with a remedy. The daemon warns about them but does not refuse them: earlier
+ * environment names, each with a remedy. The daemon warns about these files but does not refuse them: earlier
  * versions accepted them, and Node reads some of the files before this program runs.
  * @param user uid of the daemon; by default this process's uid
  */

@@ -28,7 +28,8 @@ export async function superviseAgain(invocation: Invocation, unsettled: () => bo
       cwd,
       env: { ...env, [SUPERVISED]: '1' },
       stdio: 'inherit',
-      // Otherwise Ctrl-C would reach it twice, from the terminal and from here, and hurry it.
+      // Otherwise Ctrl-C would reach the child twice, from the terminal and from this process, and shorten
+      // its stop.
       detached: true,
     })
     const forward = signalsTo(child)

@@ -15,7 +15,7 @@ export function guardCommand(): Command {
 async function watch({ stateDir, pid }: { stateDir: string; pid: string }) {
   const given = readArguments(process.stdin)
   loadChunks()
-  // They are needed only if the daemon must be started again.
+  // The arguments are needed only if the daemon must be started again.
   given.catch(() => {})
   const [{ guard }, { statePaths }, { captureInvocation, isSupervised, relaunch }] = await Promise.all([
     import('../../update/switch/guard.ts'),

@@ -22,7 +22,10 @@ export async function findVersion(paths: StatePaths, version: string): Promise<U
   return daemon.checkUpdate(version)
 }
 
-/** Has the running daemon update itself, and follows the update across its restart. @throws UserError */
+/**
+ * Makes the running daemon update itself, and follows the update across the daemon's restart. @throws
+ * UserError
+ */
 export async function update(
   paths: StatePaths,
   order: Order,

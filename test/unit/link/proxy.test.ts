@@ -69,7 +69,8 @@ test('any answer of a proxy to CONNECT is attributed to the proxy instead of the
     const { dialed, refusals } = link(t, `http://name:pass@${host}`)
     await until(() => dialed.info().last_error !== undefined)
     assert.equal(dialed.info().last_error, `the proxy ${host} ${said}`)
-    // No mention of the key, and another try soon, as for any failure on the way.
+    // The error does not mention the key, and the daemon soon tries again, as after any failure of the
+    // network.
     assert.deepEqual(refusals, [])
     await until(() => asked.length > 1, { what: `another try after ${said}` })
     assert.doesNotMatch(asked.join(), /secret-key/)

@@ -166,7 +166,7 @@ test('a registry without TLS is reached through a proxy without CONNECT', async 
     basic('you:word'),
     basic('me:100%'),
   ])
-  // A proxy whose certificate is from an unknown authority is told nothing.
+  // A proxy whose certificate is from an unknown authority receives nothing.
   heard.length = 0
   await assert.rejects(
     asked(t, registry, { http_proxy: proxies[1] }, token),
