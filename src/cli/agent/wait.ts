@@ -3,7 +3,7 @@ import { EXIT } from '../../platform/exit-codes.ts'
 import type { Event, Outcome } from '../../protocol/index.ts'
 import { endText } from '../render/agents.ts'
 import { note } from '../terminal.ts'
-import { attach } from './attach.ts'
+import { showUntilEnd } from './show-until-end.ts'
 
 /**
  * Time that one HTTP request waits for a command's outcome, in seconds. Requests repeat until there
@@ -32,7 +32,7 @@ export async function waitForTurn(
 ): Promise<number> {
   const judge = verdict(promptId)
   let code: number | undefined
-  const { ending, interrupted } = await attach(client, agentId, {
+  const { ending, interrupted } = await showUntilEnd(client, agentId, {
     after,
     json,
     endingOf: (agent) =>

@@ -30,16 +30,16 @@ async function watch(given: string, { json, from, ...flags }: HubOptions & { fro
       exitCode: EXIT.usage,
     })
   const client = await connectHub(flags)
-  const [{ agentId }, { attach }, { placeNow }, { endText }, { note }] = await Promise.all([
+  const [{ agentId }, { showUntilEnd }, { placeNow }, { endText }, { note }] = await Promise.all([
     import('./outcome.ts'),
-    import('./attach.ts'),
+    import('./show-until-end.ts'),
     import('../../client/follow.ts'),
     import('../render/agents.ts'),
     import('../terminal.ts'),
   ])
   const id = await agentId(client, given, flags.machine)
   const agent = await client.agent(id)
-  const { ending, interrupted } = await attach(client, id, {
+  const { ending, interrupted } = await showUntilEnd(client, id, {
     after: from === 'start' ? undefined : from === 'now' ? placeNow(agent) : from,
     json,
     endingOf: (agent) => {

@@ -1,14 +1,13 @@
-import { follow } from '../../client/follow.ts'
-import { idOf, lastActivity } from '../../client/history.ts'
+import { attach } from '../../client/attach.ts'
 import type { HubClient } from '../../client/hub-client.ts'
 import type { Event, HubAgent } from '../../protocol/index.ts'
 import { View } from './view.ts'
 
-export interface AttachOptions {
+export interface ShowOptions {
   /** Id of the last event that is not shown. Default: all are. */
   after?: string | undefined
   json?: boolean | undefined
-  /** Returns a sentence about the end of an agent with this status, whose last activity is then shown; undefined while it lives. */
+  /** Returns a sentence about the end of an agent with this status; undefined while it lives. */
   endingOf(agent: HubAgent): string | undefined
   /** Called with each event after it is shown. @returns true to end at once */
   onEvent?(event: Event): boolean
@@ -18,36 +17,30 @@ export interface AttachOptions {
  * Shows an agent's activity, and asks the user to answer its requests, until the agent ends or is removed, an
  * event ends it, or Ctrl-C.
  */
-export async function attach(
+export async function showUntilEnd(
   client: HubClient,
   agentId: string,
-  { after, json, endingOf, onEvent = () => false }: AttachOptions,
+  { after, json, endingOf, onEvent = () => false }: ShowOptions,
 ): Promise<{ ending: string; interrupted: boolean }> {
   const over = new AbortController()
   const { signal } = over
   const interrupt = () => over.abort()
   process.once('SIGINT', interrupt)
   const view = new View(client, agentId, { json, over })
-  let place = after
-  const isLast = (event: Event) => {
-    place = idOf(event)
-    view.activity(event)
-    return onEvent(event)
-  }
+  const connection = view.connection.bind(view)
+  const hasEnded = (agent: HubAgent) => endingOf(agent) !== undefined
   let ending: string | undefined
   try {
-    const connection = view.connection.bind(view)
-    for await (const item of follow(client, agentId, { after, signal, connection })) {
-      if (item.type === 'activity') {
-        if (isLast(item.event)) break
-        continue
+    for await (const item of attach(client, agentId, { after, signal, connection, hasEnded })) {
+      if (item.type === 'status') {
+        view.status(item.agent)
+        ending = endingOf(item.agent)
+      } else {
+        view.activity(item.event)
+        // An agent that has ended has little left to show.
+        if (onEvent(item.event) && ending === undefined) break
       }
-      view.status(item.agent)
-      ending = endingOf(item.agent)
-      if (ending !== undefined) break
     }
-    if (ending !== undefined)
-      for await (const event of lastActivity(client, agentId, place, signal)) isLast(event)
   } finally {
     process.off('SIGINT', interrupt)
     await view.close()
