@@ -1,0 +1,33 @@
+import type { Transport } from './transport.ts'
+
+/**
+ * Returns a transport over `fetch`, as in a web page.
+ * @param url address of the hub, without a trailing slash
+ * @param headers headers of every request, such as the user's key
+ */
+export const fetchTransport = (url: string, headers: Record<string, string>): Transport => ({
+  url,
+  async send({ path, ...request }) {
+    const { status, body } = await fetch(url + path, {
+      ...request,
+      headers: { ...headers, ...request.headers },
+      redirect: 'error',
+    })
+    return { status, body: chunksOf(body), discard: () => void body?.cancel().catch(() => {}) }
+  },
+})
+
+/** Yields a stream as it arrives. Some browsers cannot iterate over streams. */
+async function* chunksOf(stream: ReadableStream<Uint8Array> | null): AsyncGenerator<Uint8Array> {
+  if (!stream) return
+  const reader = stream.getReader()
+  try {
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) return
+      yield value
+    }
+  } finally {
+    reader.cancel().catch(() => {})
+  }
+}
