@@ -36,7 +36,8 @@ export const textWidth = (text: string): number =>
 /** Returns the beginning of a text, at most `units` UTF-16 units, without a part of a letter at its end. */
 export function wholeStart(text: string, units: number): string {
   if (text.length <= units) return text
-  const start = text.slice(0, units)
+  // Half a character would look like a letter of its own.
+  const start = text.slice(0, units).replace(/[\ud800-\udbff]$/, '')
   // The next character may belong to the last letter.
   return PLAIN.test(text.slice(0, units + 1)) ? start : letters(start).slice(0, -1).join('')
 }

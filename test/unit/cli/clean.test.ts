@@ -45,5 +45,6 @@ test('a cut leaves no part of a character', () => {
   )
   assert.equal(cleanLine(`${' '.repeat(39)}🦊`, 10), ' …')
   assert.equal(wholeStart(`${'x'.repeat(9)}e\u0301`, 10), 'x'.repeat(9))
-  assert.equal(wholeStart('🦊🦊', 3), '🦊')
+  assert.equal(wholeStart('🦊🦊', 3), '')
+  assert.equal(wholeStart('x👩\u200d💻', 5), 'x')
 })
