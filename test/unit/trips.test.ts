@@ -8,7 +8,10 @@ const trips = page.slice(page.indexOf('\n## Four trips\n'))
 
 /** Matches the declaration of a function, a class, an interface, or a constant. */
 const declaration = (name: string) =>
-  new RegExp(`^(?:export )?(?:abstract )?(?:async )?(?:function\\*?|class|interface|const|type) ${name}\\b`, 'm')
+  new RegExp(
+    `^(?:export )?(?:abstract )?(?:async )?(?:function\\*?|class|interface|const|type) ${name}\\b`,
+    'm',
+  )
 /** Matches a method or an accessor of a class, or a member of an interface. */
 const member = (name: string) => new RegExp(`^  (?:async |get |readonly )*${name}[(<:]`, 'm')
 
