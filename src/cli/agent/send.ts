@@ -4,7 +4,7 @@ import { EXIT } from '../../platform/exit-codes.ts'
 import { connectHub, type HubOptions, JSON_OUTPUT, repeatable, withHub } from '../options.ts'
 
 const HELP = `
-A working agent takes the prompt during its turn or after it.
+If the agent is working, it reads the prompt during the current turn or after it.
 
 Examples:
   $ fomular-daemon agent send a-1f2e "Now the docs"
