@@ -36,7 +36,7 @@ export const textWidth = (text: string): number =>
 /** Returns the beginning of a text, at most `units` UTF-16 units, without a part of a letter at its end. */
 export function wholeStart(text: string, units: number): string {
   if (text.length <= units) return text
-  // Half a character would look like a letter of its own.
+  // Half a character would look like a separate letter.
   const start = text.slice(0, units).replace(/[\ud800-\udbff]$/, '')
   // The next character may belong to the last letter.
   return PLAIN.test(text.slice(0, units + 1)) ? start : letters(start).slice(0, -1).join('')
