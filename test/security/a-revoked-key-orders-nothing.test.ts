@@ -132,6 +132,19 @@ test('a token that is canceled during an enrollment admits no machine', async (t
   assert.deepEqual([outcome?.outcome, outcome?.code], ['refused', 'token_invalid'])
 })
 
+test('of two starts of an agent that are logged in one batch, one is refused', async (t) => {
+  const hub = await TestHub.open(t)
+  await hub.daemon({ machine_id: 'm-1' })
+  const { letGo, waiting } = held(t, 'local')
+  const starts = Array.from({ length: 3 }, () =>
+    hub.request('POST', '/api/agents?wait=0', { machine_id: 'm-1', agent_id: 'a', spec: { cwd: '/' } }),
+  )
+  await until(() => waiting() === starts.length, { what: 'the starts' })
+  letGo()
+  const statuses = (await Promise.all(starts)).map(({ status }) => status)
+  assert.deepEqual(statuses.sort(), [202, 409, 409])
+})
+
 test('an order logged in one batch with the revocation of its key is not carried out after it', async (t) => {
   const hub = await TestHub.open(t)
   const evil = await makeKey(hub, 'evil', 'admin')

@@ -34,18 +34,20 @@ export class Orders {
     waitMs(c)
     const { command_id } = parsed
     const order = { ...parsed, by: callerOf(c)?.name }
-    if (!commands.get(command_id)) {
+    const isNew = !commands.get(command_id)
+    const there = machines.get(machineId)
+    if (isNew) {
       allowed()
       // Before `onOrder`: a refused command is not recorded as an order, only counted.
       commands.check(machineId, order)
-      const there = machines.get(machineId)
       await trails.onOrder(c, machineId, parsed)
-      // The same command may have arrived in the meantime, or the machine may have been removed.
-      if (there) lookup.machine(machineId)
-      if (!commands.get(command_id)) allowed()
     }
     await trails.confirm(c)
+    // From here on, nothing else runs until the command is accepted. Meanwhile the same command may have arrived, or
+    // another start of the agent, or the machine may have been removed.
     const known = commands.get(command_id)
+    if (isNew && there) lookup.machine(machineId)
+    if (isNew && !known) allowed()
     const taken = await commands.submit(machineId, order)
     if (known) trails.onRepeated(c, taken, parsed)
     else trails.onHandedOver(c)
