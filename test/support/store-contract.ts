@@ -316,6 +316,18 @@ export function keepsTheContract(name: string, make: (t: TestContext) => StoreUn
       await store.close()
     })
 
+    test('changes that begin together run one at a time', async (t) => {
+      const store = await make(t).open()
+      const { list } = store.keys
+      const made = await Promise.all([
+        list.change((draft) => draft.renew('machine')),
+        list.change((draft) => draft.renew('user')),
+        list.change((draft) => draft.add(keyEntry('one'))),
+      ])
+      for (const { sha256 } of made) assert.equal(list.withHash(sha256).length, 1)
+      await store.close()
+    })
+
     test('a change is there after a kill, and a failed one changes nothing', async (t) => {
       const under = make(t)
       const store = await under.open()

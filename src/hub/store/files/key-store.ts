@@ -39,8 +39,6 @@ export class KeyStore implements KeyLists {
   readonly #own: Record<Role, string>
   readonly #logger: Logger
   readonly #clock: Clock
-  /** New files with own keys, staged until the new list is on the disk. */
-  readonly #staged = new Map<Role, Staged>()
 
   /** @throws UserError if a newer version wrote a list */
   constructor({ dir, clock, logger }: KeyStoreOptions) {
@@ -91,22 +89,29 @@ export class KeyStore implements KeyLists {
    * @throws the system error
    */
   async #change<T>(edit: (draft: Draft) => T): Promise<T> {
+    /** New files with own keys, staged until the new list is on the disk. */
+    const staged = new Map<Role, Staged>()
     try {
       return await this.#file.change(
-        (draft) => edit(this.#draft(draft)),
+        (draft) => edit(this.#draft(draft, staged)),
         () => {
           // Before the list: if the hub is killed here, its next start accepts the keys in these files.
-          for (const staged of this.#staged.values()) staged.commit()
+          for (const file of staged.values()) file.commit()
+          staged.clear()
         },
       )
-    } finally {
-      for (const staged of this.#staged.values()) staged.discard()
-      this.#staged.clear()
+    } catch (error) {
+      for (const file of staged.values()) file.discard()
+      throw error
     }
   }
 
-  #draft({ add, drop }: KeyDraft<KeyEntry>): Draft {
-    const renew = (role: Role) => add(this.#renewed(role))
+  #draft({ add, drop }: KeyDraft<KeyEntry>, staged: Map<Role, Staged>): Draft {
+    const renew = (role: Role) => {
+      const key = makeKey(role)
+      staged.set(role, stage(this.#own[role], `${key}\n`, { durable: true }))
+      return add(this.#entry(role, hashOf(key)))
+    }
     return {
       add,
       renew,
@@ -116,17 +121,11 @@ export class KeyStore implements KeyLists {
         drop(entry)
         const { role } = entry
         const file = this.#own[role]
-        if (!isLocal(entry) || this.#staged.has(role) || hashOf(readKey(file) ?? '') !== entry.sha256) return
+        if (!isLocal(entry) || staged.has(role) || hashOf(readKey(file) ?? '') !== entry.sha256) return
         renew(role)
         this.#logger.warn({ file }, `the hub has a new ${role} key: the previous one was revoked`)
       },
     }
-  }
-
-  #renewed(role: Role): KeyEntry {
-    const key = makeKey(role)
-    this.#staged.set(role, stage(this.#own[role], `${key}\n`, { durable: true }))
-    return this.#entry(role, hashOf(key))
   }
 
   #entry(role: Role, sha256: string): KeyEntry {
