@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -130,6 +131,32 @@ test('a token that is canceled during an enrollment admits no machine', async (t
   const { entries } = await hub.api<AuditPage>('GET', '/api/audit?action=machine:enroll')
   const outcome = entries.find(({ of }) => of === entries[0]?.n)
   assert.deepEqual([outcome?.outcome, outcome?.code], ['refused', 'token_invalid'])
+})
+
+test('a token whose cancellation is logged in one batch with its use is either used or canceled', async (t) => {
+  const hub = await TestHub.open(t)
+  const outcomes: number[][] = []
+  for (const first of ['enroll', 'cancel']) {
+    const { token } = await hub.api<Enrolment>('POST', '/api/enrolments', {})
+    const { enrolments } = await hub.api<{ enrolments: HubToken[] }>('GET', '/api/enrolments')
+    const { token_id } = enrolments.find(({ used }) => !used)!
+    const { letGo, waiting } = held(t, NOBODY, 'local')
+    const key_sha256 = randomBytes(32).toString('hex')
+    const ask = {
+      enroll: () => hub.request('POST', '/enroll', { token, key_sha256, hostname: 'h' }),
+      cancel: () => hub.request('DELETE', `/api/enrolments/${token_id}`),
+    }
+    const one = ask[first as keyof typeof ask]()
+    await until(() => waiting() === 1, { what: 'the first' })
+    const other = ask[first === 'enroll' ? 'cancel' : 'enroll']()
+    await until(() => waiting() === 2, { what: 'the second' })
+    letGo()
+    const statuses = [(await one).status, (await other).status]
+    outcomes.push(first === 'enroll' ? statuses : statuses.reverse())
+    t.mock.restoreAll()
+  }
+  for (const [enrolled, canceled] of outcomes)
+    assert.ok((enrolled === 200 && canceled === 409) || (enrolled === 401 && canceled === 200), `${outcomes}`)
 })
 
 test('of two starts of an agent that are logged in one batch, one is refused', async (t) => {

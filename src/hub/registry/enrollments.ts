@@ -39,6 +39,8 @@ export interface EnrollmentsOptions {
 export class Enrollments {
   readonly #options: EnrollmentsOptions
   #turn: Promise<unknown> = Promise.resolve()
+  /** The last use of a token, from the check of the token on. */
+  #taking: Promise<unknown> = Promise.resolve()
 
   constructor(options: EnrollmentsOptions) {
     this.#options = options
@@ -68,28 +70,22 @@ export class Enrollments {
 
   /** Returns the tokens that have not expired. */
   async list(): Promise<HubToken[]> {
-    return (await this.#options.store.all())
-      .filter((entry) => this.#isOpen(entry))
-      .map(({ sha256, used_for, unfinished, ...rest }) => {
-        const isUsed = used_for !== undefined && (!unfinished || this.#isListed(used_for))
-        return {
-          token_id: idOf(sha256),
-          ...rest,
-          used: isUsed,
-          ...(isUsed && { key_id: idOf(used_for) }),
-        }
-      })
+    return this.#openAmong(await this.#options.store.all())
   }
 
   /** Revokes a token. @throws HttpError if there is no such token or it was used */
   async cancel(tokenId: string): Promise<void> {
-    const token = (await this.list()).find(({ token_id }) => token_id === tokenId)
-    if (!token) throw new HttpError(404, 'token_not_found', `Token ${visible(tokenId)} not found.`)
-    if (token.key_id !== undefined)
-      throw new HttpError(409, 'token_used', 'A machine has enrolled with this token.', {
-        remedy: `Revoke that machine's key: \`fomular-daemon hub key revoke ${token.key_id}\`.`,
-      })
-    await this.#options.store.change((all) => all.filter(({ sha256 }) => idOf(sha256) !== tokenId))
+    // A machine that was admitted with the token is about to get its key.
+    await this.#taking
+    await this.#options.store.change((all) => {
+      const token = this.#openAmong(all).find(({ token_id }) => token_id === tokenId)
+      if (!token) throw new HttpError(404, 'token_not_found', `Token ${visible(tokenId)} not found.`)
+      if (token.key_id !== undefined)
+        throw new HttpError(409, 'token_used', 'A machine has enrolled with this token.', {
+          remedy: `Revoke that machine's key: \`fomular-daemon hub key revoke ${token.key_id}\`.`,
+        })
+      return all.filter(({ sha256 }) => idOf(sha256) !== tokenId)
+    })
   }
 
   /**
@@ -123,7 +119,12 @@ export class Enrollments {
     const { key_sha256, machine_id } = request
     const answer = this.#turn.then(async () => {
       const { again, name: asked } = await this.#admit(request)
-      const name = again ? asked : await noted(asked, () => this.#take(request, authorization))
+      const take = () => {
+        const taken = this.#take(request, authorization)
+        this.#taking = taken.catch(() => {})
+        return taken
+      }
+      const name = again ? asked : await noted(asked, take)
       return {
         name,
         ...(machine_id !== undefined && { bound: this.#options.keys.isFor(key_sha256, machine_id) }),
@@ -182,6 +183,20 @@ export class Enrollments {
       if (!all.some(({ sha256 }) => sha256 === entry.sha256)) throw invalid()
       return all.map((each) => (each.sha256 === entry.sha256 ? entry : each))
     })
+  }
+
+  #openAmong(all: readonly EnrollmentRecord[]): HubToken[] {
+    return all
+      .filter((entry) => this.#isOpen(entry))
+      .map(({ sha256, used_for, unfinished, ...rest }) => {
+        const isUsed = used_for !== undefined && (!unfinished || this.#isListed(used_for))
+        return {
+          token_id: idOf(sha256),
+          ...rest,
+          used: isUsed,
+          ...(isUsed && { key_id: idOf(used_for) }),
+        }
+      })
   }
 
   /** Reports whether a machine key is accepted. */
