@@ -104,6 +104,15 @@ test('where the executable cannot run, the program uses the installed Node', asy
     assert.match((await machine.run()).out, /is already installed/)
   }
 
+  const broken = box(t, server)
+  musl(broken)
+  copyFileSync(NODE, join(broken.bin, 'node'))
+  assert.match(
+    (await broken.run([], { env: { BROKEN: '1' } })).err,
+    /does not run here\. Its output: no crypto/,
+  )
+  assert.deepEqual(broken.files(), [])
+
   const old = box(t, server)
   musl(old)
   fake(old, 'node', 'echo 18.18.2')
