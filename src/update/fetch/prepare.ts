@@ -64,7 +64,7 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
     const nextDir = await stageVersion({ ...options, progress }, release, source, runner)
     transport.made()
     // Copied before the switch, so that a full disk is noticed while nothing has changed yet.
-    const previous = target.previous ?? join(copyPackage(target.root), target.program)
+    const previous = target.previous ?? join(copyPackage(target.root, running), target.program)
     return { resolved, unlock, change: 'switch', nextDir, previous }
   } catch (error) {
     unlock()

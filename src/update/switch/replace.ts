@@ -16,9 +16,11 @@ import { dirname, join } from 'node:path'
 import { COMPILE_CACHE } from '../../platform/chunks.ts'
 import { makeFolder, syncFolder } from '../../platform/files.ts'
 
+const tempOf = (path: string) => `${path}.new`
+
 /** Puts a symbolic link in the place of another, with one rename. */
 export function replaceLink(path: string, target: string) {
-  const temp = `${path}.new`
+  const temp = tempOf(path)
   rmSync(temp, { force: true })
   symlinkSync(target, temp)
   renameSync(temp, path)
@@ -31,7 +33,7 @@ export function replaceLink(path: string, target: string) {
  * previous version back must work on a full disk.
  */
 export function replaceFile(path: string, content: string, how: 'write' | 'copy' | 'link' = 'write') {
-  const temp = `${path}.new`
+  const temp = tempOf(path)
   rmSync(temp, { force: true })
   if (how === 'copy' || (how === 'link' && !linked(content, temp))) copyFileSync(content, temp)
   else if (how === 'write') {
@@ -50,8 +52,11 @@ export function replaceFile(path: string, content: string, how: 'write' | 'copy'
 
 /** Puts a file of one package into another. */
 export function placeFile(to: string, from: string, path: string, how: 'copy' | 'link') {
-  makeFolder(dirname(join(to, path)))
-  replaceFile(join(to, path), join(from, path), how)
+  const place = join(to, path)
+  makeFolder(dirname(place))
+  replaceFile(place, join(from, path), how)
+  // The rename leaves it if a link to the same file was in its place already.
+  rmSync(tempOf(place), { force: true })
 }
 
 /** Makes a hard link. @returns false if the file system does not support links */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readFileSync, utimesSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { copyPackage } from '../../../../src/update/switch/copy-package.ts'
@@ -43,6 +43,16 @@ for (const layout of LAYOUTS)
     })
   })
 
+test('a new version that is put in its place again, after a crash, leaves no other file', (t) => {
+  const { trial } = stagedUpdate(t, 'package')
+  const chunks = 'dist/program/0123456789abcdef'
+  mkdirSync(join(trial.next, chunks), { recursive: true })
+  writeFileSync(join(trial.next, chunks, 'main.js'), '')
+  keepNext(trial)
+  keepNext(trial)
+  assert.deepEqual(readdirSync(join(trial.root, chunks)), ['main.js'])
+})
+
 test('a prefix that was used for the first time is empty again after a rollback', (t) => {
   const { trial: whole, stateDir } = stagedUpdate(t, 'prefix')
   const { restore: _, ...trial } = whole
@@ -67,8 +77,20 @@ test('tidying a prefix keeps both versions of the update and recent ones, and re
 
 test('the copy of a package has all its files, but none of updates', (t) => {
   const { trial } = stagedUpdate(t, 'package')
-  const copy = copyPackage(trial.root)
+  const copy = copyPackage(trial.root, OLD)
   assert.equal(readFileSync(join(copy, trial.program), 'utf8'), readFileSync(trial.previous, 'utf8'))
   assert.ok(existsSync(join(copy, 'package.json')))
   assert.equal(existsSync(join(copy, '.update')), false)
+})
+
+test('the copy of a package is complete after an interrupted update to its version', (t) => {
+  const { trial } = stagedUpdate(t, 'package')
+  const chunks = 'dist/program/0123456789abcdef'
+  const staged = join(trial.root, '.update', OLD)
+  mkdirSync(join(staged, chunks), { recursive: true })
+  writeFileSync(join(staged, chunks, 'main.js'), 'chunk')
+  writeFileSync(join(staged, 'package.json'), 'other')
+  const copy = copyPackage(trial.root, OLD)
+  assert.equal(readFileSync(join(copy, chunks, 'main.js'), 'utf8'), 'chunk')
+  assert.notEqual(readFileSync(join(copy, 'package.json'), 'utf8'), 'other')
 })
