@@ -1,5 +1,5 @@
 /**
- * Makes Node 22.1 and newer keep the compiled form of the program's chunks in a folder next to them. This is
+ * Makes Node 22.8 and newer keep the compiled form of the program's chunks in a folder next to them. This is
  * the first file of the program that runs.
  *
  * V8 trusts compiled code. So the folder belongs to this user, and nobody else may enter it. Users who can replace
