@@ -5,7 +5,7 @@ import { visible, visibleJson } from './visible-text.ts'
 const STACK_LINES = 50
 
 /**
- * Formats a log entry for people: one line, and an indented line for each line of an error's stack; other text
+ * Formats a log entry for people: one line, and an indented line for each line of a bug's stack; other text
  * stays. Escapes characters that a terminal would obey.
  * @param timed false if the reader of the log adds the time
  */
@@ -13,15 +13,21 @@ export function formatLogLine(line: string, { timed = true } = {}): string {
   const entry = entryOf(line)
   if (!entry) return `${visible(line.trimEnd())}\n`
   const { time, level, msg, err, ...rest } = entry
-  const { message = String(err), stack } = (err ?? {}) as { message?: unknown; stack?: unknown }
+  const { message = String(err), stack, code } = (err ?? {}) as Record<string, unknown>
   const error = err === undefined ? '' : ` (${message})`
   const details = Object.entries(rest).map(
     ([name, value]) => ` ${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   )
   const at = timed ? `${String(time).slice(0, 19).replace('T', ' ')}Z ` : ''
   const text = `${at}${String(level).padEnd(5)} ${msg ?? ''}${error}${details.join('')}`
-  return [text, ...callsIn(stack)].map((each) => `${visible(each)}\n`).join('')
+  return [text, ...(isForeseen(code) ? [] : callsIn(stack))].map((each) => `${visible(each)}\n`).join('')
 }
+
+/**
+ * Reports whether an error comes from the system or is a failure, so that its stack would tell nothing. The codes
+ * of Node's own errors begin with `ERR_`: these are bugs.
+ */
+const isForeseen = (code: unknown) => typeof code === 'string' && !code.startsWith('ERR_')
 
 /** Returns the lines of a stack below its message, indented, so that none looks like an entry. */
 function callsIn(stack: unknown): string[] {

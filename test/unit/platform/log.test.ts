@@ -50,6 +50,13 @@ test('a log entry keeps the stack of an error, on lines that look like no entry'
     '    at two',
     '',
   ])
+  for (const code of ['ENOENT', 'disk_full'])
+    assert.equal(
+      formatLogLine(JSON.stringify({ ...entry, err: { message: 'a', stack, code } })).split('\n').length,
+      2,
+    )
+  const misused = { ...entry, err: { message: 'a', stack, code: 'ERR_INVALID_ARG_TYPE' } }
+  assert.match(formatLogLine(JSON.stringify(misused)), /^ {4}at /m)
   const endless = { ...entry, err: { message: 'a', stack: 'a\n'.repeat(1000) } }
   assert.ok(formatLogLine(JSON.stringify(endless)).split('\n').length < 60)
 })
