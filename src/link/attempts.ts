@@ -1,15 +1,21 @@
 import { fullJitter } from '../platform/backoff.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 
-/** Minimum duration of a good link, in ms. After a good link, the backoff starts from the beginning. */
+/**
+ * Minimum duration of a good connection, in ms. After a good connection, the backoff starts from the
+ * beginning.
+ */
 const STABLE_MS = 30_000
-/** Maximum random part of a wait that the server has set: its clients should not all return at once. */
+/**
+ * Maximum random time to add to a wait that the server has set, so that its clients do not all return at
+ * once.
+ */
 const SPREAD = 0.2
 
 /** Decides when to dial. */
 export class Attempts {
   readonly #options: { clock: Clock; random: () => number; dial(): void }
-  /** Number of attempts since the last good link. */
+  /** Number of attempts since the last good connection. */
   count = 0
   #retry: Timer | undefined
 
@@ -35,7 +41,7 @@ export class Attempts {
     return delay
   }
 
-  /** @param upMs duration of the current link, in ms */
+  /** @param upMs duration of the current connection, in ms */
   onUp(upMs: number) {
     if (upMs > STABLE_MS) this.count = 0
   }

@@ -6,7 +6,7 @@ import { GREETING_MS } from './socket.ts'
 export const LIMITS: ConnectionLimits = {
   greetingMs: GREETING_MS,
   busyBytes: 1024 * 1024,
-  // Only a server that keeps asking without reading the answers exceeds it.
+  // Only a server that keeps sending requests without reading the answers exceeds this limit.
   bufferedBytes: 2 * Limits.frame_bytes,
 }
 

@@ -27,10 +27,10 @@ export interface LinkHandlers {
 }
 
 export interface LinkEvents {
-  /** The link is no longer busy. */
+  /** Called when the connection is no longer busy. */
   drained: []
   down: []
   refused: [refusal: Refuse]
-  /** Another daemon has replaced this one. The link is closed permanently. */
+  /** Called when another daemon has replaced this one. The connection is closed permanently. */
   superseded: [message: string]
 }

@@ -5,7 +5,10 @@ import { type Activity, Limits } from '../protocol/index.ts'
 const FRAME_BYTES = 64 * 1024
 /** Maximum number of frames sent before yielding to the event loop. */
 const FRAMES_PER_TURN = 32
-/** Minimum time between two resends of one gap, in ms: a server may report the gap for every frame after it. */
+/**
+ * Minimum time between two resends of the same gap, in ms: a server may report the gap again for every later
+ * frame.
+ */
 const RESEND_MS = 1000
 
 /** A part of a source, to be sent in one frame. */
@@ -14,16 +17,16 @@ interface Part extends Omit<Activity, 'type' | 'agent_id'> {
   more?: boolean
 }
 
-/** An append-only stream of one agent, and how much of it was sent and acknowledged. */
+/** An append-only stream of one agent, with the offsets up to which it was sent and acknowledged. */
 export interface Source {
   readonly id: string
-  /** Number of bytes returned by `read`. */
+  /** Offset up to which `read` has returned the stream. */
   readonly sent: number
-  /** Number of bytes that the server has. */
+  /** Offset up to which the server has the stream. */
   readonly acked: number
   /**
-   * Returns the next bytes after `sent`, as events: about `budget` bytes, or all there are. Bytes that are written
-   * later are announced with `offer`.
+   * Returns the next bytes after `sent`, as events: about `budget` bytes, or fewer if the stream ends. Bytes
+   * that are written later are announced with `offer`.
    * @returns undefined if there are none
    */
   read(budget: number): Part | undefined
@@ -39,7 +42,7 @@ interface Resent {
   askedAgain: boolean
 }
 
-/** Destination of activity. */
+/** Destination of the activity. */
 export interface Outlet {
   /** True while its send buffer is full. */
   readonly isBusy: boolean
@@ -47,16 +50,20 @@ export interface Outlet {
 }
 
 /**
- * Sends the sources' bytes in turns. It pauses while `Limits.window_bytes` are unacknowledged or the outlet is busy: a
- * frame can be many times the size of its journal bytes. If a server stops reading, this bounds the memory, and the
- * rest stays in the sources' files.
+ * Sends the bytes of all sources, which take turns. Sending pauses while `Limits.window_bytes` are
+ * unacknowledged or the outlet is busy; both limits are needed, because a frame can be many times the size of
+ * its journal bytes. If a server stops reading, they bound the memory, and the remaining bytes stay in the
+ * sources' files.
  */
 export class Outbox {
   readonly #outlet: Outlet
   readonly #clock: Clock
   readonly #ready = new Set<Source>()
   readonly #resent = new Map<Source, Resent>()
-  /** Sources with an impossible offset from the server. Nothing is sent until the server asks for a valid one. */
+  /**
+   * Sources for which the server has named an impossible offset. Nothing of them is sent until the server
+   * requests a valid offset.
+   */
   readonly #held = new Set<Source>()
   #inFlight = 0
   #open = false
@@ -68,7 +75,7 @@ export class Outbox {
   }
 
   /**
-   * Starts sending when the link is live, each source from the server's offset.
+   * Starts sending when the connection is live, each source from the server's offset.
    * @param held sources with an impossible offset
    */
   open(sources: Iterable<Source>, offsets: Record<string, number>, held: ReadonlySet<Source> = new Set()) {
@@ -142,7 +149,7 @@ export class Outbox {
     this.#pump()
   }
 
-  /** Applies a change to a source and keeps `#inFlight` correct. @returns whether the link is open */
+  /** Applies a change to a source and keeps `#inFlight` correct. @returns whether the connection is open */
   #change(source: Source, change: () => void): boolean {
     const before = ahead(source)
     change()

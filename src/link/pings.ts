@@ -1,7 +1,8 @@
 import type { Clock } from '../platform/clock.ts'
 
 /**
- * Measures round trips with ping messages. Unlike pings of WebSocket, they show that the server handles messages.
+ * Measures round trips with ping messages. Unlike WebSocket pings, these show that the server handles
+ * messages.
  */
 export class Pings {
   readonly #clock: Clock

@@ -7,7 +7,10 @@ const refusal = (code: Refuse['code'], message: string, retry_after_s?: number):
   ...(retry_after_s !== undefined && { retry_after_s }),
 })
 
-/** Returns the refusal that stands for a welcome in an unsupported version of the protocol; undefined for others. */
+/**
+ * Returns the refusal to report for a welcome in an unsupported version of the protocol; undefined for other
+ * welcomes.
+ */
 export const foreignProtocol = ({ protocol: { version } }: Welcome): Refuse | undefined =>
   version < PROTOCOL.minimum || version > PROTOCOL.version
     ? refusal(
@@ -16,13 +19,16 @@ export const foreignProtocol = ({ protocol: { version } }: Welcome): Refuse | un
       )
     : undefined
 
-/** Returns the refusal that stands for an HTTP status instead of a WebSocket, if it is about the key. */
+/**
+ * Returns the refusal to report if the server answers with an HTTP status instead of a WebSocket; undefined
+ * if the status is not about the key.
+ */
 export const refusalByStatus = (status: number, retryAfterS: number | undefined): Refuse | undefined =>
   status === 401 || status === 403
     ? refusal('unauthorized', `The server refused the key (HTTP ${status}).`, retryAfterS)
     : undefined
 
-/** Explanation for a daemon that was superseded without one. */
+/** Explanation for a superseded daemon, if the server sent none. */
 export const SUPERSEDED = 'another daemon connected with this machine identity'
 
 const BY_CLOSE_CODE: Readonly<Record<number, Refuse['code']>> = {
@@ -31,7 +37,10 @@ const BY_CLOSE_CODE: Readonly<Record<number, Refuse['code']>> = {
   [CloseCode.protocol_version]: 'protocol_version',
 }
 
-/** Returns the refusal that stands for a close code, if it is one. @param reason the server's text, if any */
+/**
+ * Returns the refusal to report for a close code; undefined if the code is not a refusal. @param reason the
+ * server's text, if any
+ */
 export function refusalByCloseCode(closeCode: number, reason: string): Refuse | undefined {
   const code = BY_CLOSE_CODE[closeCode]
   if (code === undefined) return undefined

@@ -1,8 +1,8 @@
 import type { Refuse } from '../protocol/index.ts'
 
-/** Delay after a refusal, in ms. It is long because a refusal rarely ends without an operator. */
+/** Delay after a refusal, in ms. It is long because a refusal rarely ends before an operator acts. */
 const RETRY_MS = 5 * 60_000
-/** Limits of the delay that a server may ask for, in seconds. */
+/** Minimum and maximum delay that a server may request, in seconds. */
 const RETRY_AFTER_S = { least: 1, most: 24 * 3600 }
 
 /** Returns a server's requested delay within the limits, in ms. @param afterS requested delay in seconds */

@@ -60,7 +60,7 @@ export class ServerConnection {
     return this.#wire?.isBusy ?? false
   }
 
-  /** Returns the state of the link for statuses and logs. */
+  /** Returns the state of the connection for statuses and logs. */
   info() {
     return {
       state: this.#state,
@@ -78,7 +78,7 @@ export class ServerConnection {
     this.#attempts.start()
   }
 
-  /** Sends a message if the link is up. @returns whether it was sent */
+  /** Sends a message if the connection is up. @returns whether it was sent */
   send(message: FromDaemon): boolean {
     return this.isUp && this.#wire?.send(message) === true
   }
@@ -88,13 +88,13 @@ export class ServerConnection {
     return this.#pings.measure((nonce) => this.send({ type: 'link:ping', nonce }), timeoutMs)
   }
 
-  /** Retries or checks the link now, since the network or the machine may have been suspended. */
+  /** Retries or checks the connection now, because the network or the machine may have been suspended. */
   nudge() {
     if (this.#attempts.isWaiting) this.#attempts.start()
     else if (this.isUp) void this.ping().then((heard) => heard ?? this.#wire?.terminate())
   }
 
-  /** Keeps sending but accepts no new commands. A lost link is not reconnected. */
+  /** Keeps sending but accepts no new commands. A lost connection is not restored. */
   drain() {
     this.#move('drain')
     if (this.#state === 'closed') this.close()

@@ -14,9 +14,9 @@ export const GREETING_MS = 15_000
  */
 const PATIENCE: object = { closeTimeout: 1000, maxPendingAutoPongs: 1000 }
 
-/** Connection to the server, if it is not direct. */
+/** The route to the server, if it is not a direct connection. */
 export interface Way {
-  /** Agent for the proxy of the url. */
+  /** HTTP agent for the proxy of the URL. */
   agent?: HttpAgent
   /** Returns an established connection. */
   createConnection?(): Socket

@@ -3,7 +3,10 @@ import type { CommandResult, ProtocolError } from '../protocol/index.ts'
 /** Maximum length of an unknown type that gets an answer, in characters. */
 export const TYPE_CHARS = 128
 
-/** Returns the result for an unknown command. It is not recorded, so that a newer daemon can still run the command. */
+/**
+ * Returns the result for an unknown command. The result is not recorded, so that a newer daemon can still run
+ * the command.
+ */
 export const unsupported = (type: string, commandId: string): CommandResult => ({
   type: `${type}:result`,
   command_id: commandId,

@@ -9,7 +9,7 @@ import { takeTurns } from './turns.ts'
 
 /** Number of invalid frames in a row after which a connection breaks. */
 const FAULTS_IN_A_ROW = 20
-/** Overhead of an answer besides its text, in bytes. */
+/** Overhead of an answer in addition to its text, in bytes. */
 const ANSWER_COST = 512
 /** Time for the other end to close its side of the connection, in ms. */
 const CLOSING_MS = 1000
@@ -17,13 +17,11 @@ const CLOSING_MS = 1000
 const REASON_BYTES = 123
 
 /**
- * Reason why an end of a connection gives it up.
+ * Reason for which one end gives up the connection.
  *
- * overdue  the greeting was not complete in time
- * faulty   too many invalid frames arrived in a row
- * unread   the other end does not read what it is sent
- * silent   nothing was heard from the other end, not even a pong
- * crashed  the handler of a frame threw an error
+ * overdue the greeting was not complete in time faulty too many invalid frames arrived in a row unread the
+ * other end does not read the messages sent to it silent nothing arrived from the other end, not even a pong
+ * crashed the handler of a frame threw an error
  */
 export type BreakReason = 'overdue' | 'faulty' | 'unread' | 'silent' | 'crashed'
 
@@ -33,21 +31,27 @@ export interface ConnectionLimits {
   greetingMs: number
   /** Maximum size of unread data before one more message, in bytes. */
   bufferedBytes: number
-  /** Size of unread data from which the connection is busy, in bytes. Default: it never is. */
+  /**
+   * Size of unread data at which the connection counts as busy, in bytes. Default: a connection never is
+   * busy.
+   */
   busyBytes?: number
   /**
    * Maximum size of unread answers, in bytes, including `ANSWER_COST` for each. Default: answers are limited like all
    * messages.
    */
   answerBytes?: number
-  /** Time for the frames of this connection before others are served, in ms. Default: unlimited. */
+  /**
+   * Time to handle frames of this connection before the process serves other connections, in ms. Default:
+   * unlimited.
+   */
   turnMs?: number
 }
 
 interface ConnectionEvents<In> {
   /** Called with each frame before it is parsed. @returns true to ignore it */
   onFrame?(frame: Buffer): boolean
-  /** Handles a message. @returns whether it ends a row of faults, if it has none itself */
+  /** Handles a message. @returns true if the message, which is itself valid, ends a series of faulty ones */
   onMessage(message: In): boolean
   onUnknown(type: string, commandId: string | undefined): void
   /** Called before the faults of a frame are reported to the other end. */
@@ -56,7 +60,7 @@ interface ConnectionEvents<In> {
   onBeat?(now: number): void
   /** Called when the connection is no longer busy. */
   onDrained?(): void
-  /** Ends the connection. @param error what the handler of a frame has thrown, if that is the reason */
+  /** Ends the connection. @param error the error that the handler of a frame threw, if that is the reason */
   onBroken(reason: BreakReason, error?: unknown): void
   /** @param error the first error of the socket, if any */
   onClosed(code: number, reason: string, error?: Error): void
@@ -64,7 +68,7 @@ interface ConnectionEvents<In> {
 
 export interface ConnectionOptions<In> {
   clock: Clock
-  /** For frames, at levels `debug` and `trace`. */
+  /** Logger for frames, at levels `debug` and `trace`. */
   logger: Logger
   /** Returns facts about the other end, for the log. */
   about?(): object
@@ -78,7 +82,7 @@ export class Connection<In extends { type: string }, Out extends { type: string 
   readonly #socket: WebSocket
   readonly #options: ConnectionOptions<In>
   readonly #heartbeat: Heartbeat
-  /** Ends the greeting, then the close. */
+  /** The timer that limits the greeting, and later the close. */
   #deadline: Timer | undefined
   #faults = 0
   /** Size of unread answers, in bytes. */
@@ -127,7 +131,10 @@ export class Connection<In extends { type: string }, Out extends { type: string 
     return this.#socket.bufferedAmount > busyBytes
   }
 
-  /** Takes each byte of the stream below the socket as a sign of life, even within a long frame on a slow line. */
+  /**
+   * Counts each byte of the stream below the socket as a sign of life, even in the middle of a long frame on
+   * a slow line.
+   */
   hear(stream: Duplex) {
     this.#heartbeat.onHeard()
     stream.on('data', () => this.#heartbeat.onHeard())

@@ -4,7 +4,9 @@ import { CommandResult, Commands, FromDaemon, FromServer, HIDDEN, withoutSecrets
 
 /** Fields that identify a frame. */
 const FACTS = ['command_id', 'agent_id', 'request_id', 'from', 'to', 'offsets', 'stage', 'ok', 'code']
-/** Fields whose texts are shown. All other texts are from people or agents, and shown as their length. */
+/**
+ * Fields whose texts are shown. All other texts come from people or agents, so only their lengths are shown.
+ */
 const SHOWN = new Set([
   ...FACTS,
   ...[
@@ -21,7 +23,10 @@ const SHOWN = new Set([
   ...['of_type', 'path', 'limit', 'journal', 'since', 'decision', 'model', 'permission_mode', 'severity'],
   ...['daemon_version', 'server_version', 'version', 'node_version', 'os', 'arch', 'capabilities'],
 ])
-/** Fields whose parts are shown. What other fields contain is from agents, and has names of their choice. */
+/**
+ * Fields whose parts are shown. The contents of other fields come from agents, which also choose the names in
+ * them.
+ */
 const OPENED = new Set([
   ...[
     '',
@@ -49,7 +54,7 @@ const OPENED = new Set([
     'answers',
   ],
 ])
-/** Names of fields that are shown, which excludes texts that an agent uses as names. */
+/** Pattern of the field names that are shown. It excludes texts that an agent uses as names. */
 const NAME = /^\w{1,64}$/
 /** Maximum length of a text that is shown, in UTF-16 units. */
 const TEXT_CHARS = 128
@@ -61,8 +66,8 @@ const VALUES = 300
 type Direction = 'frame sent' | 'frame received'
 
 /**
- * Logs a frame: what identifies it at level `debug`, its outline at `trace`. No secret and no text of a person or an
- * agent is in either.
+ * Logs a frame: its identifying fields at level `debug`, its outline at `trace`. Neither contains secrets, or
+ * texts of people or agents.
  * @param about facts about the other end
  */
 export function logFrame(
@@ -87,7 +92,7 @@ const facts = ({ type, ...frame }: { type: string }) => ({
 /** Returns a frame without its secrets and texts, of limited size. */
 export function outline(frame: { type: string }): unknown {
   const schema = schemaOf(frame.type)
-  // Without a schema, nothing says where the secrets are.
+  // Without a schema, the positions of secrets are unknown.
   if (!schema) return facts(frame)
   const { type, ...rest } = frame
   return { type, ...(shown(withoutSecrets(schema, rest), '', { left: VALUES }) as object) }

@@ -9,7 +9,10 @@ export class Heartbeat {
   #heard: number
   #timer: Timer | undefined
 
-  /** @param on `beat` is called at each interval, with the monotonic time; `silent` instead of it, once */
+  /**
+   * @param on `beat` is called at each interval, with the monotonic time; `silent` is called once, instead of
+   * `beat`, when the other end has gone silent
+   */
   constructor(clock: Clock, on: { beat(now: number): void; silent(): void }) {
     this.#clock = clock
     this.#on = on

@@ -13,7 +13,7 @@
 export type ConnectionState = 'idle' | 'dialing' | 'greeting' | 'welcoming' | 'live' | 'draining' | 'closed'
 export type ConnectionStimulus = 'start' | 'opened' | 'greeted' | 'welcomed' | 'lost' | 'drain' | 'close'
 
-/** A stimulus that is not listed changes nothing. */
+/** A stimulus that is not listed for a state does not change it. */
 const next: Record<ConnectionState, Partial<Record<ConnectionStimulus, ConnectionState>>> = {
   idle: { start: 'dialing', drain: 'closed', close: 'closed' },
   dialing: { opened: 'greeting', drain: 'closed', close: 'closed' },
