@@ -4,7 +4,7 @@ import { type Event, Limits } from '../protocol/index.ts'
 import { cut } from '../protocol/shorten.ts'
 import type { Problems } from './problems.ts'
 
-/** Reports problems of the machine's account that an event of an agent reveals. */
+/** Reports problems with the machine's account that an agent's event reveals. */
 export function checkAccount(
   event: Event,
   { loginRemedy: remedy }: Pick<RuntimeAdapter, 'loginRemedy'>,
@@ -31,7 +31,7 @@ export function checkAccount(
   }
 }
 
-/** Reports agents that failed again after each restart, and are held back. */
+/** Reports agents that failed again after every restart and are no longer restarted. */
 export function checkCrashLoops(agents: { id: string; heldUntil: number | undefined }[], problems: Problems) {
   if (agents.length === 0) return problems.clear('crash_loop')
   const until = Math.min(...agents.map(({ heldUntil = 0 }) => heldUntil))

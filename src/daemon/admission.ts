@@ -16,7 +16,7 @@ export class Admission {
   }
 
   /**
-   * Probes the runtimes once per daemon, but not before it is connected: that costs a few hundred
+   * Probes the runtimes once per daemon, after the daemon has connected: probing takes a few hundred
    * milliseconds of work.
    */
   runtimesKnown(): Promise<void> {
@@ -27,7 +27,7 @@ export class Admission {
   /** Returns the path of a runtime's program. @throws CommandFailure if the program is unusable */
   async program(name: string): Promise<string> {
     await this.runtimesKnown()
-    // The program may just have been installed, repaired or removed.
+    // The program may have been installed, repaired, or removed since the last probe.
     if (!isUsable(this.#health.runtime(name))) await this.#health.probe()
     const runtime = this.#health.runtime(name)
     if (isUsable(runtime)) return runtime.path

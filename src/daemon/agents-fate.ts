@@ -6,7 +6,7 @@ import type { Fate, Shelter } from '../service/fate.ts'
 import { findFate } from '../service/find-fate.ts'
 import type { Health } from './health.ts'
 
-/** Delay before the first look, in ms: it starts programs, which would hold up the connection. */
+/** Delay before the first check, in ms: the check starts programs, which would delay the connection. */
 const LOOK_MS = 500
 /** Maximum time from a supervisor's signal to agents until the daemon knows why it was stopped, in ms. */
 const ASKED_MS = 5000
@@ -31,7 +31,7 @@ export class AgentsFate {
     this.#options = options
   }
 
-  /** Looks, reports problems to the server, and logs changes. */
+  /** Checks the fate of agents, reports problems to the server, and logs changes. */
   look(): Promise<Fate | undefined> {
     this.#looking ??= this.#look().finally(() => {
       this.#looking = undefined
@@ -40,7 +40,7 @@ export class AgentsFate {
     return this.#looking
   }
 
-  /** Returns a place for new agents, if the end of the daemon would otherwise reach them. */
+  /** Returns a place for new agents in which they survive the daemon; undefined if they survive it anyway. */
   async shelter(): Promise<Shelter | undefined> {
     await (this.#first ?? this.look())
     return this.#fate?.shelter
@@ -63,7 +63,7 @@ export class AgentsFate {
   }
 
   /**
-   * Looks for the first time, after a delay, and records why agents ended together with an earlier daemon.
+   * Runs the first check, after a delay, and records why agents ended together with an earlier daemon.
    * @param back restart those agents regardless of their restart policies
    */
   start(agents: AgentPool, back: boolean) {
@@ -77,8 +77,8 @@ export class AgentsFate {
   }
 
   /**
-   * Records the cause for agents that ended before the daemon could stop them: its supervisor asks agents to
-   * stop at the same time as the daemon.
+   * Records the cause for agents that ended before the daemon could stop them: its supervisor sends agents
+   * the stop signal at the same time as the daemon.
    */
   async attribute(agents: AgentPool, cause: 'stopped' | 'rebooted') {
     const fate = this.#fate ?? (await this.#looking)

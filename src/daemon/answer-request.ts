@@ -8,8 +8,7 @@ import { checkRunning } from './check-running.ts'
 type Answer = CommandOf<'agent:permission' | 'agent:answer'>
 
 /**
- * Answers a pending request once: an answer that was already given is not given again, even if nothing is
- * pending.
+ * Answers a pending request once. A repeated answer succeeds without effect, even if nothing is pending.
  * @throws CommandFailure if the answer belongs to another request
  */
 export function answerRequest(
@@ -20,7 +19,7 @@ export function answerRequest(
   const id = uuidFrom('answer', agent.id, command.command_id)
   if (agent.inbox.hasAccepted(id)) return
   const request = requestFor(agent, command)
-  // An agent that is being stopped would receive it after the end of its session.
+  // An agent that is being stopped would receive the answer after the end of its session.
   checkRunning(agent)
   agent.answer(
     request,
@@ -40,14 +39,14 @@ function requestFor(agent: Agent, command: Answer): PermissionRequest {
         remedy: 'It was answered, withdrawn, or never made.',
       },
     )
-  // A request that a daemon without digests has kept has no digest; its replacement has one.
+  // A request kept by an older daemon has no digest; its replacement has one.
   if (digest !== undefined && request.digest !== undefined && digest !== request.digest)
     throw new CommandFailure(
       'request_changed',
       `${agent.id} has changed its request ${request_id} since this answer was given.`,
       { path: 'digest', remedy: 'Look at the current request, and answer that.' },
     )
-  // A refusal permits nothing, so any request may get it.
+  // A refusal permits nothing, so it is safe for any request.
   if (isRefusal(command)) return request
   const isUnnamed = digest === undefined || request.digest === undefined
   if (isUnnamed && agent.snapshot.ids_reused)

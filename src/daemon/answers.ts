@@ -25,20 +25,23 @@ export class Answers {
       await commandLog.record(result)
       logger.debug({ type, command_id, ok }, 'result recorded')
     } catch (error) {
-      // Answer although it is not on disk: if the command comes again, its work is found done.
+      // Answer although the result is not on disk: if the command arrives again, its handler finds the work
+      // done.
       logger.warn({ err: error }, 'result not recorded')
     }
     this.send(result)
   }
 
-  /** Sends a recorded answer again. @returns false if the command has none */
+  /** Resends a recorded answer. @returns false if no answer to the command is recorded */
   repeat(commandId: string): boolean {
     const result = this.#options.commandLog.get(commandId)
     if (result) this.send(result)
     return result !== undefined
   }
 
-  /** Sends an answer that is not recorded. If the link is down, the server sends the command again. */
+  /**
+   * Sends an answer that is not recorded. If the connection is down, the server resends the command later.
+   */
   send(result: CommandResult) {
     this.#options.link.send(result)
   }

@@ -38,13 +38,13 @@ export interface DaemonOptions {
   /** Command line and environment of this process. */
   invocation: Invocation
   supervised: boolean
-  /** Ends this daemon, so that it, or the program at `entry`, starts in its place. */
+  /** Ends this daemon and starts its successor: the same program, or the program at `entry`. */
   restart(entry?: string): ResultOf<'daemon:restart'>
 }
 
 export type Parts = ReturnType<typeof assemble>
 
-/** Creates the parts of a daemon, each from those before it, and connects them. */
+/** Creates the parts of a daemon, each from the parts before it, and connects them. */
 export function assemble(options: DaemonOptions) {
   const base = machineParts(options)
   const withAgents = { ...base, ...agentParts(options, base) }
@@ -95,7 +95,7 @@ function machineParts({ config, paths, clock, logger }: DaemonOptions) {
   }
 }
 
-/** The agents, and their journals on the way to the server. */
+/** The agents, and the parts that send their journals to the server. */
 function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: MachineParts) {
   const { machine, environment, link, health, outbox, fates, admission } = parts
   const agents = new AgentPool({
@@ -127,7 +127,7 @@ function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: Mach
   }
 }
 
-/** Commands, updates, and the messages that bring them. */
+/** The parts that carry out commands and updates, and handle the messages that contain them. */
 function commandParts(
   { config, paths, clock, logger, invocation, supervised, restart }: DaemonOptions,
   parts: AgentParts,
@@ -174,7 +174,7 @@ function commandParts(
   return { commandLog, updates, schedule, dispatcher, messages }
 }
 
-/** Connects parts with those that they do not know. */
+/** Connects parts that do not import each other. */
 function connect({ paths, logger }: DaemonOptions, parts: AgentParts & ReturnType<typeof commandParts>) {
   const { link, health, statuses, outbox, agents, feed, offsets, updates } = parts
 

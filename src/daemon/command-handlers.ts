@@ -24,13 +24,13 @@ export interface CommandContext {
   updates: Updates
 }
 
-/** Thrown if the next process answers the command. */
+/** Thrown if this process must leave the answer to the next one. */
 export class AnsweredLater extends Error {}
 
 /**
  * Carries out one command. The handler runs in the order in which the agent's commands arrived; the promise
  * in its result waits for the agent's confirmation, while further commands are carried out. A handler may run
- * again for the same command, and then finishes its earlier work.
+ * again for the same command; it then finishes the earlier work.
  */
 type Handler<T extends CommandType> = (
   context: CommandContext,
@@ -61,7 +61,7 @@ const handlers: { [T in CommandType]: Handler<T> } = {
     const agent = agents.get(agent_id)
     const id = uuidFrom('interrupt', agent_id, command_id)
     const { conversation } = agent.snapshot
-    // For a repeated command, the agent's state at the first one is unknown.
+    // For a repeated command, the agent's state at the time of the first attempt is unknown.
     const idle =
       !agent.inbox.hasAccepted(id) && agent.snapshot.state === 'idle' && agent.inbox.unsettledCount === 0
     return {
@@ -181,8 +181,8 @@ async function updated(updates: Updates, request: UpdateRequest): Promise<Update
 }
 
 /**
- * Stops an agent. If an earlier daemon began this stop, and a later command has started another run since,
- * the stop is done: it is not meant for the new run.
+ * Stops an agent. If an earlier daemon began this stop, and a later command has since started another run,
+ * the stop counts as done, because it was not meant for the new run.
  */
 async function stopOnce(agents: AgentPool, agent: Agent, commandId: string, graceS: number | undefined) {
   const { run, command_id } = agent.run
@@ -202,7 +202,7 @@ async function started(agents: AgentPool, agent: Agent): Promise<ResultOf<'agent
   const refused = () => agent.reply(initialize_id)?.ok === false
   const settled = () => agent.isReady || agent.hasRunEnded || refused() || agent.run.run !== run
   if (!(await agent.until(settled))) throw new AnsweredLater()
-  // Otherwise it would keep running without ever accepting a prompt.
+  // Otherwise the agent would keep running without ever accepting a prompt.
   if (refused()) {
     const message = agent.reply(initialize_id)?.error ?? 'The agent refused to start without giving a reason.'
     await agents.stop(agent, { commandId: `refused-${initialize_id}` })

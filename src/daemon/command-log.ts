@@ -5,24 +5,27 @@ import { parseJsonLine, writeAtomic } from '../platform/files.ts'
 import { openOwnPlain } from '../platform/plain-files.ts'
 import { CommandResult } from '../protocol/index.ts'
 
-/** Number of results kept for servers that ask again. */
+/** Number of results kept to answer repeated commands. */
 const KEPT = 10_000
 
-/** Maximum size of a command log that is read, in bytes: the maximum length of a string. */
+/** Maximum size of a readable command log, in bytes: the maximum length of a string. */
 const MOST_BYTES = 512 * 1024 * 1024 - 32
 const FLAGS = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT
 
 const Entry = z.object({ version: z.literal(1), result: CommandResult })
 
 /**
- * Results of commands, on disk. A repeated command is answered from here. A command without a result may have
- * begun; carrying it out again is harmless, because its effects have ids derived from the command.
+ * Results of commands, on disk. Repeated commands are answered from this log. A command without a result may
+ * have begun; carrying it out again is harmless, because its effects have ids derived from the command.
  */
 export class CommandLog {
   readonly #path: string
   readonly #results = new Map<string, CommandResult>()
   #fd: number
-  /** Results that could not be written to a full disk: they are written with the next one. */
+  /**
+   * Results that could not be written because the disk was full. They are written together with the next
+   * result.
+   */
   readonly #owed: string[] = []
   /** Number of lines in the file, of which only the newest `KEPT` matter. */
   #lines: number

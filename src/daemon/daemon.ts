@@ -9,7 +9,7 @@ import { warnOfCopy } from './warn-of-copy.ts'
 import { warnOfForeignAgents } from './warn-of-foreign-agents.ts'
 import { warnOfNewMachine } from './warn-of-new-machine.ts'
 
-/** A daemon: its start, its status, and its end. The caller handles signals and processes. */
+/** A daemon: starts, reports its status, and ends. The caller handles signals and processes. */
 export class Daemon {
   readonly #options: DaemonOptions
   readonly #parts: Parts
@@ -50,7 +50,10 @@ export class Daemon {
     link.start(messages)
   }
 
-  /** Returns the content of `fomular-daemon status`. Pings the server to learn if it hears this daemon. */
+  /**
+   * Returns the content of `fomular-daemon status`. Pings the server to find out whether it receives messages
+   * from this daemon.
+   */
   async status() {
     const { config, paths } = this.#options
     const { link, fates, agents, machine, health, startedAt } = this.#parts
@@ -64,7 +67,7 @@ export class Daemon {
       state_dir: paths.dir,
       server_url: config.server_url,
       link: link.info(),
-      /** Round trip in milliseconds; null if the server does not hear this daemon. */
+      /** Round trip in milliseconds; null if the server does not answer. */
       server_hears_ms: pong ?? null,
       machine: health.status(),
       agents: [...agents].map((agent) => agent.status()),

@@ -27,7 +27,7 @@ export class Dispatcher {
   take(command: Command) {
     const { answers } = this.#options
     if (answers.repeat(command.command_id)) return
-    // In progress: the answer follows.
+    // The command is in progress; its answer follows.
     if (this.#running.has(command.command_id)) return
     if (this.#draining)
       return answers.send(
@@ -42,7 +42,7 @@ export class Dispatcher {
     this.#running.set(command.command_id, running)
   }
 
-  /** Accepts no further commands. Those in progress are cut short when the agents are stopped. */
+  /** Accepts no further commands. Commands in progress end early when the agents are stopped. */
   drain() {
     this.#draining = true
   }

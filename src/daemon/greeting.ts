@@ -17,9 +17,9 @@ export interface Greeting {
 }
 
 /**
- * Returns a greeting that a server accepts, regardless of the size of its statuses. It lists every agent,
- * because a server takes a missing agent for gone. It cuts `pending` first, then the optional fields of the
- * longest statuses.
+ * Returns a greeting that a server accepts, regardless of the size of its statuses. The greeting lists every
+ * agent, because a server treats a missing agent as gone. If the statuses are too long, `pending` is cut
+ * first, then the optional fields of the longest statuses.
  */
 export function greet({ agents: statuses, ...own }: Own): Greeting {
   const rest = { ...presentation(own.started_at), ...own }
@@ -33,7 +33,7 @@ export function greet({ agents: statuses, ...own }: Own): Greeting {
     room += entry.weight - least.weight
     Object.assign(entry, least, { short: true })
   }
-  // Smallest requests first: the space that they leave goes to the others.
+  // Smallest requests first, so that the space they leave goes to larger ones.
   const asking = entries
     .map((entry) => ({ entry, asks: weightOf(entry.status.pending) }))
     .filter(({ entry }) => entry.status.pending.length > 0)
@@ -70,7 +70,7 @@ const presentation = (startedAt: string) => ({
 
 interface Entry {
   status: AgentStatus
-  /** Status as the greeting has it. */
+  /** Status in the form that the greeting contains. */
   shown: AgentStatus
   weight: number
   /** True if the greeting shortens the status. */

@@ -25,11 +25,11 @@ export interface HealthOptions
 
 interface HealthEvents {
   change: [status: MachineStatus]
-  /** The machine was asleep for this time. */
+  /** Duration of the machine's sleep. */
   awake: [asleepMs: number]
 }
 
-/** The machine's condition, as its status tells it to the server. */
+/** The machine's condition, which its status reports to the server. */
 export class Health {
   readonly events = new Emitter<HealthEvents>()
   readonly #options: HealthOptions

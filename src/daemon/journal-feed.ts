@@ -2,7 +2,7 @@ import type { Agent } from '../agents/agent.ts'
 import type { Outbox, Source } from '../link/outbox.ts'
 import type { Logger } from '../platform/log.ts'
 
-/** Follows the journals: passes what they gain to the outbox, or reads it here while nothing is sent. */
+/** Follows the journals: offers new lines to the outbox, or reads them here while nothing is sent. */
 export class JournalFeed {
   readonly #outbox: Outbox
   readonly #logger: Logger
@@ -15,7 +15,8 @@ export class JournalFeed {
 
   onGrowth(agent: Agent) {
     if (this.#outbox.offer(agent satisfies Source)) return
-    // Follow the journal without the link, too: it shows the agent's state and the prompts it accepted.
+    // Follow the journal even without a connection: it shows the agent's state and the prompts that the agent
+    // accepted.
     const from = agent.snapshot.offset
     const isMore = agent.catchUp()
     const to = agent.snapshot.offset

@@ -3,21 +3,21 @@ import type { Space } from '../platform/disk.ts'
 import type { Problems } from './problems.ts'
 
 const MIB = 1024 * 1024
-/** Free disk space below which the server is warned, in bytes. */
+/** Free disk space below which the daemon warns the server, in bytes. */
 const DISK_LOW_BYTES = 1024 * MIB
 /**
  * Free disk space below which no new agent is started, in bytes: running agents need the rest for their
  * journals.
  */
 const DISK_FULL_BYTES = 200 * MIB
-/** Available memory below which one more agent would push others out of memory, in bytes. */
+/** Available memory below which one more agent would leave too little for the others, in bytes. */
 const MEMORY_LOW_BYTES = 400 * MIB
-/** Jump of the clock, in ms, that means that the machine slept. */
+/** Jump of the clock from which the daemon concludes that the machine slept, in ms. */
 const ASLEEP_MS = 30_000
 
 export interface MachineChecksOptions {
   stateDir: string
-  /** Space on the disk with the state folder. */
+  /** Space on the disk that holds the state folder. */
   disk(): Space
   memory(): Space
   clock: Clock

@@ -17,7 +17,7 @@ const REVISIONS_PER_START = 2 ** 30
 
 export interface Machine {
   machine_id: string
-  /** True if there was no identity before. */
+  /** True if the identity was just created. */
   isNew: boolean
   /** True if the folder was lost or damaged, and the identity comes from the copy next to the key. */
   restored: boolean
@@ -26,11 +26,12 @@ export interface Machine {
   /** Returns a revision that is higher than any this machine has used before. */
   nextRevision(): number
   /**
-   * Resolves once the changes of this start would survive a power failure. No id or revision is sent before.
+   * Resolves once the changes of this start would survive a power failure. Until then, no id or revision is
+   * sent.
    * @throws the system's error; the next call tries again
    */
   saved(): Promise<void>
-  /** Writes the file again if it is gone. @throws the system's error */
+  /** Restores the file if it is gone. @throws the system's error */
   keep(): void
 }
 

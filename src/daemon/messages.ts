@@ -32,7 +32,7 @@ export interface MessagesOptions {
   logger: Logger
 }
 
-/** Greets the server, and passes its messages to the parts that they concern. */
+/** Greets the server, and passes the server's messages to the parts that handle them. */
 export class Messages implements LinkHandlers {
   readonly #options: MessagesOptions
 

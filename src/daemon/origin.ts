@@ -4,11 +4,14 @@ import { readJson, writeAtomic } from '../platform/files.ts'
 import { visible } from '../platform/visible-text.ts'
 import type { HealthProblem } from '../protocol/index.ts'
 
-/** Days to warn that a state folder came from another machine: it may have been moved on purpose. */
+/**
+ * Number of days for which to warn that a state folder came from another machine. The warning ends because
+ * the folder may have been moved on purpose.
+ */
 const TOLD_DAYS = 7
 const DAY_MS = 24 * 3_600_000
 
-/** Identifies the place of a state folder by facts that a copy of it does not share. */
+/** Identifies the place of a state folder by facts that differ for a copy of the folder. */
 const Place = z.object({
   dir: z.string(),
   hostname: z.string(),
@@ -22,7 +25,7 @@ export type Place = z.infer<typeof Place>
 /** `place.json` in the state folder. */
 const PlaceRecord = z.object({
   version: z.literal(1),
-  /** Machine that this place belongs to: a new identity has no history of places. */
+  /** Machine that this place belongs to. A new identity starts without previous places. */
   machine_id: z.string(),
   here: Place,
   /** Previous place of the folder. */
@@ -35,7 +38,7 @@ export interface Origin {
   machineId: string
   here: Place
   now: string
-  /** Reports whether the folder with this identity is still there, for the same machine. */
+  /** Reports whether a folder still exists at its place and belongs to the same machine. */
   isThere(place: Place): boolean
 }
 
@@ -55,7 +58,7 @@ export function examineOrigin(origin: Origin): Omit<HealthProblem, 'since' | 'co
   try {
     if (JSON.stringify(record) !== JSON.stringify(known)) writeAtomic(path, JSON.stringify(record))
   } catch {
-    // The disk is full: the next start finds out again.
+    // The disk is full: the next start checks again.
   }
   return from && problemOf(origin, from)
 }

@@ -5,7 +5,7 @@ import type { HealthProblem, HealthProblemCode } from '../protocol/index.ts'
 /** Time that informational problems stay in the status, in ms. */
 const INFO_MS = 3_600_000
 
-/** The machine's present problems, with their time and remedy. One for each code. */
+/** The machine's current problems, with their times and remedies; one problem per code. */
 export class Problems {
   readonly events = new Emitter<{ change: [] }>()
   readonly #clock: Clock
@@ -47,7 +47,7 @@ export class Problems {
     })
   }
 
-  /** Clears problems whose time is over. */
+  /** Clears problems that have been shown for long enough. */
   expire() {
     const now = this.#clock.now()
     const limit = this.#problems.get('usage_limit')

@@ -10,7 +10,8 @@ import {
 
 /**
  * Reads a decision.
- * @throws CommandFailure if the request is not for permission, or does not offer what the decision remembers
+ * @throws CommandFailure if the request is not a permission request, or does not offer the rule that the
+ * decision would remember
  */
 export function decisionOn(
   { offered }: Pick<Conversation, 'offered'>,
@@ -18,7 +19,7 @@ export function decisionOn(
   { decision, input, message, interrupt, remember }: CommandOf<'agent:permission'>,
 ): PermissionAnswer {
   if (decision === 'deny') return { deny: { message, interrupt } }
-  // A question that is merely allowed would reach the agent unanswered.
+  // If a question were merely allowed, the agent would get no answer to it.
   if (request.ask === 'question')
     throw new CommandFailure('answers_incomplete', 'This request asks a question, not for permission.', {
       path: 'decision',

@@ -14,8 +14,8 @@ export interface Invocation {
   /** Node with its own arguments; empty if the program is an executable. */
   runner: string[]
   /**
-   * Path that named the program, because a link leads to the version installed later; then its
-   * arguments.
+   * Path by which the program was started, since a symbolic link may lead to a newer version later; then the
+   * program's arguments.
    */
   argv: [program: string, ...args: string[]]
   env: NodeJS.ProcessEnv
@@ -39,8 +39,8 @@ export function captureInvocation(): Invocation {
 }
 
 /**
- * Returns the path of a program that was started by this name. The system itself knows only the path without
- * links.
+ * Returns the path of a program that was started by this name. The operating system reports only the path
+ * with symbolic links resolved.
  */
 function pathOf(name: string, env: NodeJS.ProcessEnv, cwd: string): string {
   const found = name.includes('/') ? [resolve(cwd, name)].filter(isProgram) : programsOnPath(name, env, cwd)
@@ -52,8 +52,9 @@ function pathOf(name: string, env: NodeJS.ProcessEnv, cwd: string): string {
  */
 export function isSupervised(env: NodeJS.ProcessEnv, pid: number): boolean {
   if (env[SUPERVISED] === '1') return true
-  // systemd names its main process; INVOCATION_ID alone is inherited by every shell below a unit.
-  // If that is a shell that only waits for this daemon, the unit still ends, and restarts, with the daemon.
+  // systemd reports its main process; INVOCATION_ID alone is not enough, because every shell below a unit
+  // inherits it. If the main process is a shell that only waits for this daemon, the unit still ends, and
+  // restarts, with the daemon.
   if (endsWith(Number(env.SYSTEMD_EXEC_PID), pid)) return true
   return isPm2(env)
 }
@@ -61,7 +62,8 @@ export function isSupervised(env: NodeJS.ProcessEnv, pid: number): boolean {
 const isPm2 = (env: NodeJS.ProcessEnv) => env.pm_id !== undefined && env.PM2_HOME !== undefined
 
 /**
- * Flags, and variables below, whose values may be paths relative to the folder that a program was started in.
+ * Flags whose values may be paths relative to the folder in which the program was started. The variables
+ * below are of the same kind.
  */
 const PATH_FLAG = /^--(?:state-dir|data-dir|config|key-file|ca-file)(?:=|$)/
 const PATH_VARIABLES = [
@@ -98,8 +100,8 @@ export function startNow({ runner, argv, env, cwd }: Invocation) {
  */
 export async function relaunch(invocation: Invocation): Promise<void> {
   const { command, env, cwd } = startNow(invocation)
-  // The new daemon must start only when lock and socket are free. Descriptor 3 is a pipe whose other end only
-  // this process holds, so it reaches its end of file when this process ends for any reason.
+  // The new daemon must not start before lock and socket are free. Descriptor 3 is a pipe whose other end
+  // only this process holds, so it reaches its end of file when this process ends for any reason.
   const script = 'read -r _ <&3; exec 3<&-; exec "$@"'
   const child = spawn('/bin/sh', ['-c', '(sh -c "$0" sh "$@" &)', script, ...command], {
     cwd,

@@ -7,8 +7,8 @@ import { UserError } from '../platform/errors.ts'
 import type { Logger } from '../platform/log.ts'
 
 /**
- * Returns the connection's route to the server. Errors include their remedy, because nobody sees the remedy of a
- * link.
+ * Returns the connection's route to the server. Errors include their remedy, because only the message of a
+ * failed connection is shown.
  */
 export const routeOfLink =
   (

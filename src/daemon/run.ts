@@ -34,14 +34,14 @@ export interface RunOptions {
   /** Command that restarts this program; needed if argv or the environment was changed before the call. */
   invocation?: Invocation
   /**
-   * Resolves if something that this daemon needs is gone: the daemon ends, and leaves its agents to their
-   * leases.
+   * Resolves if something that this daemon needs is gone. The daemon then ends, and leaves its agents to
+   * their leases.
    */
   lost?: Promise<UserError>
 }
 
 /**
- * Runs a daemon until it is told to end.
+ * Runs a daemon until it receives a request to end.
  * @returns the process's exit code
  * @throws UserError if it cannot start
  */
@@ -151,7 +151,7 @@ async function startNext(next: Invocation, daemon: Daemon, logger: Logger): Prom
     await relaunch(next)
     return 0
   } catch (error) {
-    // Leave it to anything else that starts this daemon.
+    // Leave the restart to the program that starts this daemon, such as a supervisor.
     logger.error({ err: error }, 'the daemon could not be restarted')
     daemon.updates.onRelaunchFailed()
     return EXIT.restart
@@ -176,7 +176,10 @@ const controls = (
   },
 })
 
-/** Refuses a restart without the program: nothing could be started after this process. @throws UserError */
+/**
+ * Refuses a restart if the program is missing, because nothing could be started after this process ends.
+ * @throws UserError
+ */
 function checkThere({ argv: [program] }: Invocation) {
   if (existsSync(program)) return
   throw new UserError('program_missing', `${program} no longer exists: it was uninstalled or moved.`, {
@@ -192,12 +195,12 @@ const alreadyRunning = ({ holder, elsewhere }: LockHeldError) =>
     exitCode: EXIT_ALREADY_RUNNING,
   })
 
-/** Maximum duration of the hurried part of a stop, in seconds, with a server that does not answer. */
+/** Maximum duration of the hurried part of a stop if the server does not answer, in seconds. */
 const HURRIED_S = 6
 
 /**
- * Decides how the daemon ends. The first request counts, except that a stop overrides a restart; a second
- * signal hurries. A signal from systemd may be the first half of a restart.
+ * Decides how the daemon ends. The first request counts, except that a stop overrides a restart. A second
+ * signal shortens the stop. A signal from systemd may be the first half of a restart.
  * @param withinS maximum duration of a stop, in seconds
  */
 function endings(logger: Logger, withinS: number | undefined) {
@@ -232,7 +235,7 @@ function endings(logger: Logger, withinS: number | undefined) {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, onSignal)
   const kept = keptSignal()
   if (kept) onSignal(kept)
-  // A closing terminal must not end the daemon, and with it the agents' connection.
+  // A closing terminal must not end the daemon, since the agents would lose their connection.
   process.on('SIGHUP', () => logger.info('SIGHUP ignored'))
   return {
     asked,

@@ -8,14 +8,17 @@ import type { Problems } from './problems.ts'
 
 /** Interval between checks of runtimes, in ms: users log in and out while the daemon is running. */
 const PROBE_MS = 10 * 60_000
-/** The same while a runtime has a problem, in ms: a user may be fixing it. */
+/**
+ * Interval between checks while a runtime has a problem, in ms. It is shorter because a user may be fixing
+ * the problem.
+ */
 const MENDING_PROBE_MS = 60_000
 
 const RuntimesRecord = z.object({ version: z.literal(1), runtimes: z.array(Runtime) })
 
 export interface RuntimeChecksOptions {
   runtimes: RuntimeAdapter[]
-  /** File with the runtimes that were found last, so that a start need not wait for them. */
+  /** File with the runtimes found by the last probe, so that a start need not wait for a new one. */
   cachePath: string
   environment: NodeJS.ProcessEnv
   clock: Clock
@@ -36,7 +39,7 @@ export class RuntimeChecks {
     this.#last = this.#present()
   }
 
-  /** Asks the programs. @returns true if anything has changed */
+  /** Probes the runtimes' programs. @returns true if anything has changed */
   async probe(): Promise<boolean> {
     const { runtimes, environment, cachePath } = this.#options
     const before = this.found
@@ -53,12 +56,15 @@ export class RuntimeChecks {
     try {
       writeAtomic(cachePath, JSON.stringify({ version: 1, runtimes: this.found }))
     } catch {
-      // Only a cache.
+      // The file is only a cache.
     }
     return true
   }
 
-  /** Asking a program costs a tenth of a second of work; checking whether it was replaced costs nothing. */
+  /**
+   * Probing a program takes a tenth of a second of work; checking whether it was replaced costs almost
+   * nothing.
+   */
   get isProbeDue(): boolean {
     const { at, programs } = this.#present()
     if (this.found.some(({ found }) => !found) || programs !== this.#last.programs) return true
@@ -107,7 +113,7 @@ export class RuntimeChecks {
 function codeOf({ problem, found, version }: Runtime): HealthProblemCode | undefined {
   if (!problem) return undefined
   if (!found) return 'runtime_missing'
-  // A program that reports its version works; only that version is unsuitable.
+  // A program that reports its version works, even if the version is unsuitable.
   return version ? 'runtime_too_old' : 'runtime_broken'
 }
 

@@ -4,10 +4,10 @@ import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Ack, ProtocolError, Resend, Welcome } from '../protocol/index.ts'
 
-/** Maximum distance that a server's offset may be beyond a journal's end and still be believed, in bytes. */
+/** Maximum distance of a plausible server offset beyond a journal's end, in bytes. */
 const MOST_AHEAD_BYTES = 2 ** 36
 
-/** Time for a server to ask for a valid offset after an invalid one, in ms. */
+/** Time for a server to request a valid offset after an invalid one, in ms. */
 const PATIENCE_MS = 30_000
 
 export interface ServerOffsetsOptions {
@@ -20,9 +20,9 @@ export interface ServerOffsetsOptions {
 /** Checks the server's statements about its copies of the journals, and passes them to the outbox. */
 export class ServerOffsets {
   readonly #options: ServerOffsetsOptions
-  /** Agents removed since the last link ended: the server may still mention them. */
+  /** Agents removed since the last connection ended: the server may still mention them. */
   readonly #removed = new Set<string>()
-  /** Agents whose activity is held back, each with the timer that ends this. */
+  /** Agents whose activity is held back, each with the timer that ends the wait. */
   readonly #held = new Map<Agent, Timer>()
 
   constructor(options: ServerOffsetsOptions) {
@@ -30,8 +30,8 @@ export class ServerOffsets {
   }
 
   /**
-   * Resumes each journal where the welcome says. A journal that is longer on the server than on this machine
-   * continues in a new generation.
+   * Resumes each journal from its offset in the welcome. A journal that is longer on the server than on this
+   * machine continues in a new generation.
    * @returns the faults of the welcome
    */
   onWelcome({ offsets, journals }: Welcome): ProtocolError[] {
@@ -53,7 +53,7 @@ export class ServerOffsets {
     return faults('server:welcome', problems)
   }
 
-  /** Applies the valid offsets. @returns the faults of the others */
+  /** Applies the valid offsets. @returns the faults of the invalid offsets */
   onAck({ type, offsets }: Ack): ProtocolError[] {
     const { agents, outbox, logger } = this.#options
     const problems = new Map<string, string>()
@@ -70,7 +70,7 @@ export class ServerOffsets {
     return faults(type, problems)
   }
 
-  /** Resends what the server asks for. @returns the fault of the request, if any */
+  /** Resends the activity that the server requests. @returns the fault of the request, if any */
   onResend({ type, agent_id, from }: Resend): ProtocolError[] {
     const { agents, outbox } = this.#options
     const agent = agents.find(agent_id)
@@ -83,7 +83,7 @@ export class ServerOffsets {
     return []
   }
 
-  /** Handles the loss of the link. */
+  /** Handles the loss of the connection. */
   onDisconnected() {
     this.#options.outbox.close()
     for (const agent of this.#options.agents) agent.onDisconnected()
@@ -103,7 +103,7 @@ export class ServerOffsets {
     this.#held.delete(agent)
   }
 
-  /** Begins a new generation, because the server has not asked for a valid offset. */
+  /** Begins a new generation, because the server has not requested a valid offset. */
   #goOn(agent: Agent, offset: number) {
     this.#release(agent)
     if (this.#begin(agent, offset) === undefined) this.#options.outbox.resend(agent, offset)

@@ -11,7 +11,7 @@ export interface ShutdownOptions extends Pick<DaemonOptions, 'config' | 'clock' 
   parts: Parts
 }
 
-/** Ends a daemon: for good, or so that the next one continues. */
+/** Ends a daemon, either permanently or for a restart after which the next daemon continues. */
 export class Shutdown {
   readonly #options: ShutdownOptions
 
@@ -75,7 +75,10 @@ export class Shutdown {
     await link.ping(HURRIED_FLUSH_MS)
   }
 
-  /** Waits until the server has all activity and, since the link keeps the order, all earlier statuses. */
+  /**
+   * Waits until the server has all activity. Since a connection keeps the order, the server then also has all
+   * earlier statuses.
+   */
   async #flush(hurry: AbortSignal) {
     const { clock, parts } = this.#options
     const { agents, feed, link, statuses, dispatcher } = parts

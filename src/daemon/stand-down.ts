@@ -24,11 +24,11 @@ export interface StandDown {
  */
 export async function standDown(options: StandDown): Promise<void> {
   const { agents, fates, signaled, takeNoCommands, whenCommandsIdle, stop, logger } = options
-  // The supervisor's settings may have changed since the last look.
+  // The supervisor's settings may have changed since the last check.
   const fate = await fates.look()
   if (fate) {
-    // Include agents that are still coming back from the previous restart: they would be started, and killed
-    // at once.
+    // Include agents that are still waiting to be started after the previous restart: otherwise they would be
+    // started, and killed at once.
     takeNoCommands()
     await whenCommandsIdle()
     await agents.settle()

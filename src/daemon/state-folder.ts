@@ -25,7 +25,10 @@ export interface StateFolderOptions {
   logger: Logger
 }
 
-/** The state folder of a running daemon, which others may delete, move, replace, unmount or make read-only. */
+/**
+ * The state folder of a running daemon, which other programs may delete, move, replace, unmount, or make
+ * read-only.
+ */
 export class StateFolder {
   readonly #options: StateFolderOptions
   #first: string | undefined
@@ -53,7 +56,7 @@ export class StateFolder {
     clearInterval(this.#timer)
   }
 
-  /** Returns the reason why the folder no longer belongs to this daemon; undefined while it does. */
+  /** Returns the reason why the folder no longer belongs to this daemon; undefined if it still does. */
   lost(): UserError | undefined {
     const { dir } = this.#options.paths
     const lost = goneFolder(`the state folder ${dir}`, dir, this.#first)
@@ -90,7 +93,7 @@ export class StateFolder {
       identity.keep()
       ensurePrivateDir(agents)
     } catch {
-      // The disk has problems, which the failing operations report. Look again later.
+      // The disk has problems, which the failing operations report. The next check retries.
     }
     return undefined
   }

@@ -10,8 +10,8 @@ export interface StatusConnection {
 }
 
 /**
- * Sends the server changed statuses, at most once per turn of the event loop. A greeting includes all
- * statuses; changes between it and the server's welcome are kept and sent after the welcome.
+ * Sends changed statuses to the server, at most once per turn of the event loop. A greeting includes all
+ * statuses; changes between the greeting and the server's welcome are sent after the welcome.
  */
 export class StatusSender {
   readonly #link: StatusConnection
@@ -47,7 +47,9 @@ export class StatusSender {
     this.#removed.clear()
   }
 
-  /** Sends as much as the link accepts; the rest follows when it is no longer busy. */
+  /**
+   * Sends as many statuses as the connection accepts; the rest follows when the connection is no longer busy.
+   */
   flush() {
     if (!this.#link.isUp) return
     // Removals first: the id may already belong to another agent.
@@ -56,7 +58,7 @@ export class StatusSender {
     this.#removed.clear()
     this.#machine = undefined
     for (const agent of this.#changed) {
-      // A thousand statuses of a MiB each would end the link, and every link after it.
+      // A thousand statuses of a MiB each would break this connection and every later one.
       if (this.#link.isBusy) return
       this.#changed.delete(agent)
       this.#link.send({ type: 'agent:status', ...agent.status() })
