@@ -23,8 +23,8 @@ import { UserKeys } from './registry/user-keys.ts'
 import type { Store } from './store/store.ts'
 
 /**
- * Maximum repeats of a log line about one machine, per minute: a machine can reconnect and fail without
- * limit.
+ * Maximum number of times that one log line about a machine is repeated per minute. A machine can reconnect
+ * and fail without limit.
  */
 const SAME_OF_MACHINE = 10
 
@@ -46,11 +46,11 @@ export async function assemble(options: AssembleOptions): Promise<Parts> {
   return parts
 }
 
-/** Builds each part from those above it. */
+/** Builds each part from the parts above it. */
 function build({ store, gate, limits, clock, logger }: AssembleOptions) {
   const { journals } = store
   const notices = new Notices({ clock, logger, lines: Infinity, same: SAME_OF_MACHINE })
-  // For lines about single machines; rate-limited.
+  // Rate-limited logger for lines about single machines.
   const ofMachines = notices.asLogger()
   const feed = new ChangeFeed()
 
@@ -108,7 +108,7 @@ function build({ store, gate, limits, clock, logger }: AssembleOptions) {
   }
 }
 
-/** Connects what happens in one part to those that act on it. */
+/** Connects the events of each part to the parts that act on them. */
 function connect({ journals, intake, feed, commands, agents, trails, quotas }: Parts) {
   journals.events.on('committed', (keys) => intake.onCommitted(keys))
   journals.events.on('committed', (keys) => feed.onCommitted(keys))
@@ -130,7 +130,7 @@ async function load({ machines, commands, agents, keys, enrollments }: Parts): P
 }
 
 /**
- * Closes the parts and the store, in the order in which nothing that they still do is lost.
+ * Closes the parts and the store, in an order in which none of their remaining work is lost.
  * @param drained waits until the requests that the hub no longer accepts have ended
  */
 export async function closeParts(parts: Parts, drained: () => Promise<void>): Promise<void> {

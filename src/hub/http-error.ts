@@ -2,8 +2,8 @@ import { Failure, isDiskFull } from '../platform/errors.ts'
 import type { CommandError } from '../protocol/index.ts'
 
 /**
- * Default `Retry-After` by status, in seconds. Room for requests (503) returns by itself; a limit or a full
- * disk (429, 507) usually needs an operator.
+ * Default `Retry-After` by status, in seconds. A shortage of room for requests (503) ends by itself; a limit
+ * or a full disk (429, 507) usually needs an operator.
  */
 const RETRY_AFTER_S: Partial<Record<number, number>> = { 429: 30, 503: 5, 507: 30 }
 

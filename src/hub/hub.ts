@@ -33,7 +33,7 @@ export interface HubOptions {
   tls?: { cert: string; key: string } | undefined
   /** Allows listening on non-loopback addresses without TLS. */
   insecure?: boolean
-  /** Limits on kept data and on each machine. Default: `HUB_LIMITS`. */
+  /** Limits on stored data and on each machine. Default: `HUB_LIMITS`. */
   limits?: HubLimits
   /** Refuses a folder that other users can write to. Default: true. */
   strict?: boolean
@@ -124,8 +124,8 @@ export async function startHub(options: HubOptions): Promise<Hub> {
 }
 
 /**
- * Treats a foreign owner, such as a program that renews certificates, like a file mode, which only causes a
- * warning at first: after an update, an error would stop the hub, which does not roll back.
+ * Treats a foreign owner, such as a program that renews certificates, like an unsafe file mode, which at
+ * first only causes a warning. An error would stop the hub after an update, and hubs are not rolled back.
  */
 const faultsOfPem = (path: string): OwnershipFault[] =>
   isContainerSecret(path) ? [] : faultsOf(path).map((fault) => ({ ...fault, kind: 'mode' }))
@@ -136,7 +136,7 @@ function readCredential(path: string): string {
     if (!text.includes('-----BEGIN ')) throw new Error('it is not a PEM file')
     return text
   } catch (error) {
-    // A temporary shortage, not a problem of the file.
+    // This is a temporary shortage, not a problem with the file.
     if (shortageIn(error)) throw error
     throw new UserError('tls_unreadable', `${path} cannot be read: ${reasonOf(error)}`, {
       remedy: 'Use a PEM file that this user can read.',

@@ -11,7 +11,7 @@ export type Said = Omit<AuditEntry, 'n' | 'at'>
 export const FILTERS = ['by', 'action', 'machine_id', 'agent_id', 'target', 'outcome'] as const
 export type Filter = Partial<Record<(typeof FILTERS)[number], string>>
 
-/** Error code of requests refused because the log cannot be written. */
+/** Error code for requests that are refused because the log cannot be written. */
 export const UNWRITABLE = 'audit_unwritable'
 
 /** A query for a page of the log. */
@@ -25,8 +25,8 @@ interface Asked {
 /** Number of characters waiting for the disk beyond which orders wait, too. */
 const MANY = 256 * 1024
 /**
- * Maximum number of characters waiting for a working disk: more than the outcomes of all commands that can
- * wait for machines.
+ * Maximum number of characters waiting until the disk works again. This is more than the outcomes of all
+ * commands that can wait for machines.
  */
 const MOST = 16 * 1024 * 1024
 
@@ -75,14 +75,14 @@ export class Audit {
       })
   }
 
-  /** Records the outcome of an order or attempt. Written soon, or once the disk works again. */
+  /** Records the outcome of an order or attempt. The entry is written soon, or once the disk works again. */
   note(said: Said) {
     if (this.#add(said)) void this.#flush().catch(() => {})
   }
 
   /**
-   * Returns the newest entries or the entries after `after`, oldest first, including all that could be
-   * written.
+   * Returns the newest entries or the entries after `after`, oldest first. Writes waiting entries first, as
+   * far as the disk allows.
    */
   async page({ after, limit, filter }: Asked): Promise<AuditPage> {
     await this.#flush().catch(() => {})
@@ -91,7 +91,7 @@ export class Audit {
     return { ...found, first: this.#log.first }
   }
 
-  /** Resolves after a last attempt to write all entries. */
+  /** Tries a last time to write all entries, and resolves after this attempt. */
   async close(): Promise<void> {
     await this.#flush().catch(() => {})
   }

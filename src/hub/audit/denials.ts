@@ -1,10 +1,13 @@
 import type { Clock, Timer } from '../../platform/clock.ts'
 import type { Said } from './audit.ts'
 
-/** Period in which attempts of one kind make at most two entries, in milliseconds: the first and a count. */
+/**
+ * Period in which attempts of one kind make at most two entries, in milliseconds: an entry for the first
+ * attempt, and an entry that counts the others.
+ */
 const WINDOW_MS = 600_000
 /**
- * Maximum number of kinds per period with separate entries, per key and for all requests without a key
+ * Maximum number of kinds with separate entries per period, for each key, and for all requests without a key
  * together.
  */
 const KINDS = 20
@@ -60,7 +63,7 @@ function count(kinds: Map<string, Seen>, kind: string, said: Said) {
   kinds.set(kind, { further: further + 1, said: before ? common(before, said) : said })
 }
 
-/** Returns the fields that both have in common, and always `action` and `outcome`. */
+/** Returns the fields that both attempts have in common, and in any case `action` and `outcome`. */
 function common(before: Said, said: Said): Said {
   const { action, outcome } = before
   const fields = Object.entries(before).filter(([name, value]) => said[name as keyof Said] === value)

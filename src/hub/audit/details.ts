@@ -25,7 +25,7 @@ export function detailsOf(
   const kept = Object.entries(body).flatMap(([name, value]) => {
     if (left.includes(name) || value === undefined || !Object.hasOwn(shape, name)) return []
     const checked = check(shape[name] as z.ZodMiniType, value)
-    // The request will be refused for this value.
+    // The request will be refused because of this value.
     if (!checked.success) return []
     return [[name, cutter.cut(withoutSecrets(shape[name]!, checked.data))] as const]
   })

@@ -7,7 +7,7 @@ export type Incoming = Pick<IncomingMessage, 'headers'> & {
   socket: Pick<IncomingMessage['socket'], 'remoteAddress'>
 }
 
-/** Used as the address of connections that have none, such as connections to the Unix socket. */
+/** Placeholder for the address of connections without an address, such as connections to the Unix socket. */
 const LOCAL = 'local'
 /** Maximum number of entries of a forwarding header to examine; more than any real chain of proxies. */
 const MOST_HOPS = 32

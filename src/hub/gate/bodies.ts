@@ -4,18 +4,21 @@ import { HttpError } from '../http-error.ts'
 import type { Notices } from './notices.ts'
 import { Shares } from './shares.ts'
 
-/** Maximum size of all incomplete bodies, in bytes, because they are held in memory. */
+/** Maximum total size of all incomplete bodies, in bytes. They are held in memory. */
 const MOST_BYTES = 128 * 1024 * 1024
 /** Maximum size of a short body, in bytes. */
 const SHORT_BYTES = 64 * 1024
-/** Size of a key's short bodies that do not count, in bytes, so that long bodies cannot keep them out. */
+/**
+ * Total size of a key's short bodies that do not count toward the limits, in bytes, so that long bodies
+ * cannot block short ones.
+ */
 const FREE_BYTES = 1024 * 1024
 
 /** Limits incomplete request bodies. */
 export class Bodies {
   readonly #notices: Notices
   readonly #bytes = new Shares(MOST_BYTES)
-  /** Size of the short bodies that do not count, by key. */
+  /** Total size of the short bodies that do not count toward the limits, by key. */
   readonly #free = new Shares(Number.POSITIVE_INFINITY)
 
   constructor(notices: Notices) {

@@ -39,7 +39,7 @@ export class Followers {
         },
       )
     }
-    // A client that has left already emits no `close` and would keep its place.
+    // For a client that has already left, no `close` follows, so its place would never be freed.
     if (!response.destroyed) response.once('close', this.#shares.take(key))
     unread.watch(reader)
     return new Follower(reader, unread)
@@ -61,8 +61,8 @@ export class Follower {
   }
 
   /**
-   * Call once the client has received the previous part. Calls `read` when there is memory and returns its
-   * result.
+   * Calls `read` when there is memory, and returns its result. Must be called only after the client has
+   * received the previous part.
    */
   next(read: () => Promise<Buffer | undefined>): Promise<Buffer | undefined> {
     this.#unread.release(this.#reader)

@@ -52,8 +52,8 @@ export interface GateOptions {
 type Credential = 'user key' | 'machine key' | 'enrollment token'
 
 /**
- * Stands between the network and the hub: determines addresses, and limits clients and connections without a
- * key.
+ * The gate between the network and the hub. Determines addresses, and limits clients and connections without
+ * a key.
  */
 export class Gate {
   readonly #limits: GateLimits

@@ -5,8 +5,8 @@ import type { Notices } from './notices.ts'
 /** Maximum number of connections with one key that have not greeted yet. */
 const MOST_OF_KEY = 32
 /**
- * Maximum number of bytes of a connection before its greeting is complete: the longest greeting with its
- * framing.
+ * Maximum number of bytes that a connection may send before its greeting is complete: the size of the longest
+ * greeting with its framing.
  */
 const BYTES = Limits.frame_bytes + 64 * 1024
 /** Maximum size of all incomplete greetings with one key, in bytes. */

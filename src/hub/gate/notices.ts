@@ -28,8 +28,8 @@ export interface NoticesOptions {
 }
 
 /**
- * Limits log lines that clients and machines cause, so that they cannot fill the disk. Counts repeated lines
- * about one source, and lines about too many sources, instead of logging them.
+ * Limits log lines that clients and machines cause, so that they cannot fill the disk. Beyond the limits,
+ * lines are only counted, both repeated lines about one source and lines about further sources.
  */
 export class Notices {
   readonly #clock: Clock

@@ -1,4 +1,4 @@
-/** The reason why a resource is exhausted: all of it is used, or one key has its half. */
+/** The reason why a resource is exhausted: all of it is used, or the key has used its half. */
 export type Scarcity = 'all' | 'key'
 
 /** A resource that keys share. One key gets at most half of it, so that others always have some. */

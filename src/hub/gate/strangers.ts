@@ -10,22 +10,22 @@ const LOOK_MS = 1000
 export interface StrangerLimits {
   /** Maximum number of connections. */
   strangers: number
-  /** Maximum number of connections of one address. */
+  /** Maximum number of connections from one address. */
   strangers_of_address: number
   /** Time for a connection to show a key or complete a request, in milliseconds. */
   patience_ms: number
   /**
-   * Age before which connections of one address are not limited, in milliseconds: after an outage, thousands
-   * may come at once.
+   * Age below which connections from one address are not limited, in milliseconds. After an outage, thousands
+   * of machines may connect at once.
    */
   grace_ms: number
-  /** Time in which a stranger or client must read some of an answer, in milliseconds. */
+  /** Maximum time in which a stranger or client reads nothing of its answer, in milliseconds. */
   stall_ms: number
 }
 
 export interface StrangersOptions {
   limits: StrangerLimits
-  /** Reports whether an address is a trusted proxy's, whose connections are not limited. */
+  /** Reports whether an address belongs to a trusted proxy. Its connections are not limited. */
   isProxy(address: string): boolean
   clock: Clock
   notices: Notices
@@ -52,8 +52,8 @@ const WHY: Record<End, string> = {
 }
 
 /**
- * Limits connections that have not shown an accepted key, in number and time. If there are too many, ends the
- * connection that has been silent longest, so that a machine with a key can always connect.
+ * Limits the number and duration of connections that have not shown an accepted key. If there are too many,
+ * the connection that has been silent longest is ended, so that a machine with a key can always connect.
  */
 export class Strangers {
   readonly #options: StrangersOptions
@@ -152,7 +152,7 @@ export class Strangers {
   #look() {
     const { limits, clock } = this.#options
     const now = clock.monotonic()
-    // If the hub itself was late, extend the deadlines: the data may have arrived but not been read.
+    // If the hub itself was late, extend the deadlines: data may have arrived that the hub has not read yet.
     const late = now - this.#looked - LOOK_MS
     if (late > LOOK_MS)
       for (const stranger of this.#all.values()) {

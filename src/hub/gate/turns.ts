@@ -3,9 +3,9 @@ import type { Socket } from 'node:net'
 
 /**
  * Wraps a listener so that the requests of a connection are handled one at a time. Node passes on all
- * pipelined requests, but when the connection closes, it emits `close` only on the first response, so
- * resources of the others would leak. One request may wait, because a client can receive a whole answer
- * before Node knows that it is sent.
+ * pipelined requests, but when the connection closes, it emits `close` only on the first response, so the
+ * resources of the other responses would leak. One request may wait, because a client can receive a whole
+ * answer, and send its next request, before Node knows that the answer is sent.
  * @param listener handles a request
  * @param tooMany called for a request if another one is waiting already
  */
@@ -19,7 +19,7 @@ export function inTurn(
     if (socket.destroyed) return
     const ahead = latest.get(socket)
     latest.set(socket, response)
-    // A response gets its socket once the responses ahead of it are sent.
+    // A response gets its socket once all earlier responses are sent.
     if (response.socket) return listener(request, response)
     if (!ahead?.socket) return tooMany(request)
     ahead.once('close', () => {

@@ -9,9 +9,12 @@ import { Shares } from './shares.ts'
  * built.
  */
 const HELD_BYTES = 32 * 1024 * 1024
-/** Length beyond which an answer is dropped if there is no memory left once its size is known, in bytes. */
+/** Size beyond which a finished answer is dropped if no memory is left for it, in bytes. */
 const LONG_BYTES = HELD_BYTES / 2
-/** Maximum number of answers to build at a time: an answer's size is unknown before, and may be many MiB. */
+/**
+ * Maximum number of answers to build at a time. The size of an answer is unknown until it is built, and may
+ * be many MiB.
+ */
 const MADE = 4
 /**
  * Time after which a client with unread data is disconnected if others wait for its memory, in milliseconds.
@@ -60,7 +63,7 @@ export class Unread {
     this.#notices = notices
   }
 
-  /** Begins to count a client's unread data. */
+  /** Starts counting a client's unread data. */
   watch(reader: Reader) {
     const { response } = reader
     response.once('close', () => {
@@ -68,7 +71,7 @@ export class Unread {
       this.#waiting.delete(reader)
       this.release(reader)
     })
-    // Node emits no timeout while the system accepts any of the data.
+    // Node emits no timeout while the operating system still accepts data.
     response.on('timeout', () => this.#cut(reader))
   }
 

@@ -15,7 +15,7 @@ export interface Route {
   role: UserRole | 'anyone'
   /** Action in the audit log, for requests that change something: a command type or another name. */
   order?: string
-  /** Schema of the body, if the request gives no command. */
+  /** Schema of the body, for requests that do not give a command. */
   body?: z.ZodMiniObject
 }
 
@@ -70,7 +70,9 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   'DELETE /api/enrolments/:token_id': { role: 'admin', order: 'token:cancel' },
 }
 
-/** Returns the route of a request: `undefined` if there is none, `closed` for a route that `ROUTES` lacks. */
+/**
+ * Returns the route of a request: `undefined` if the path has none, `closed` if the route is not in `ROUTES`.
+ */
 export function routeOf(c: Context): Found | 'closed' | undefined {
   // Routes with the method ALL are middleware.
   const route = matchedRoutes(c).find(({ method }) => method !== 'ALL')

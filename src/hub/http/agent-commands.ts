@@ -38,7 +38,7 @@ export function agentCommands(context: AgentCommandContext): Hono {
   app.post('/', async (c) => {
     const request = parse(StartRequest, await command(c))
     const { command_id = randomUUID(), spec } = request
-    // A repeated request may lack the agent id that was generated the first time.
+    // A repeated request may lack the agent id, which was generated for the first request.
     const known = commands.get(command_id)
     const agent_id = request.agent_id ?? known?.agent_id ?? `a-${randomUUID().slice(0, 8)}`
     if (!known && request.machine_id === undefined && lookup.ordered(agent_id).length > 0)

@@ -81,7 +81,7 @@ export function api(context: ApiContext): Hono {
   return app
 }
 
-/** Gives failed requests and unknown paths their answers. */
+/** Answers failed requests and requests to unknown paths. */
 function answerErrors(app: Hono, gate: Gate) {
   app.onError((error, c) => {
     if (!(error instanceof HttpError)) gate.onError(overHttp(c).incoming, { err: error, path: c.req.path })

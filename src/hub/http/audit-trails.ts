@@ -13,8 +13,8 @@ import { callerOf } from './caller.ts'
 import { lookAtBody, overHttp } from './request.ts'
 
 /**
- * Fields of commands that are not in `details`: the entry has them already, or they may be secret
- * (`answers`).
+ * Fields of commands to omit from `details`, because the entry already contains them, or because they may be
+ * secret (`answers`).
  */
 const OWN = ['type', 'command_id', 'agent_id', 'machine_id', 'by', 'answers']
 /** Maximum length of an id from the address of a request, in characters. */
@@ -81,7 +81,8 @@ export class Trails {
     const body = route.body && (await lookAtBody(c))
     const details = route.body && body && detailsOf(route.body, body, [])
     trail.of = await this.#audit.order({ ...this.#about(c, route), ...(details && { details }) })
-    // One at a time: if an order revokes a key, orders of that key that wait for the disk must fail.
+    // Carry out these orders one at a time: if an order revokes a key, orders of that key that still wait for
+    // the disk must fail.
     const deed = this.#turn.then(async () => {
       await this.confirm(c)
       await next()

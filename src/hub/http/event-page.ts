@@ -2,12 +2,12 @@ import type { EventPage } from '../../protocol/index.ts'
 import { type EventId, formatEventId, isAfter } from '../store/event-id.ts'
 import type { EventReader } from '../store/journals.ts'
 
-/** Maximum number of stored bytes read for one page, because the answer is built in memory. */
+/** Maximum number of stored bytes to read for one page. The answer is built in memory. */
 const PAGE_BYTES = 4 * 1024 * 1024
 
 /**
- * Returns the next `limit` events after `after`, or fewer if they are large. A long range without events
- * gives an empty page whose `next` is after that range.
+ * Returns the next `limit` events after `after`, or fewer if they are large. For a long range without events,
+ * the page is empty and its `next` is after that range.
  * @param reader reads from `after`
  */
 export async function eventPage(reader: EventReader, after: EventId, limit: number): Promise<EventPage> {

@@ -4,15 +4,15 @@ import type { Gate } from '../gate/gate.ts'
 import { HttpError } from '../http-error.ts'
 import { overHttp } from './request.ts'
 
-/** Adds the headers of every answer. */
+/** Adds the headers that every answer has. */
 export const answerHeaders: MiddlewareHandler = async (c, next) => {
   await next()
   c.header('x-content-type-options', 'nosniff')
 }
 
 /**
- * Refuses requests to another host name. Prevents DNS rebinding: a web page could point its own host name at
- * 127.0.0.1 and call this API.
+ * Refuses requests to another host name. This prevents DNS rebinding, in which a web page points its own host
+ * name at 127.0.0.1 to call this API.
  */
 export const onlyByLoopbackName: MiddlewareHandler = async (c, next) => {
   if (!isLoopback(hostName(c.req.header('host'))))
@@ -27,7 +27,7 @@ export const onlyByLoopbackName: MiddlewareHandler = async (c, next) => {
   await next()
 }
 
-/** Reserves memory for the bodies of clients, before any of them is read. */
+/** Reserves memory for the body of a client's request before any of the body is read. */
 export const admitBodies =
   (gate: Gate): MiddlewareHandler =>
   (c, next) => {

@@ -22,7 +22,7 @@ export interface KeyContext {
   trails: Trails
 }
 
-/** True for a machine key that no machine has connected with yet. */
+/** True for a machine key with which no machine has connected yet. */
 export const isUnused = ({ role, local, used }: HubKey) => role === 'machine' && !local && !used
 
 /** Returns the routes below `/api/keys`. */

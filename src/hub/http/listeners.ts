@@ -6,9 +6,12 @@ import type { Clock } from '../../platform/clock.ts'
 import { shortageIn, systemCode, UserError } from '../../platform/errors.ts'
 import type { Logger } from '../../platform/log.ts'
 
-/** Maximum time to receive a request, in milliseconds. `gate/` limits connections without a key further. */
+/**
+ * Maximum time to receive a request, in milliseconds. For connections without a key, `gate/` has stricter
+ * limits.
+ */
 const REQUEST_MS = 60_000
-/** Time for open answers to finish when the hub stops, in milliseconds. */
+/** Time for unfinished answers to end when the hub stops, in milliseconds. */
 const STOP_MS = 1000
 /** Interval at which a stopping hub closes connections that have become idle, in milliseconds. */
 const SWEEP_MS = 20

@@ -10,7 +10,7 @@ import type { MachineRegistry } from '../registry/machine-registry.ts'
 /** Maximum number of names in an error message. */
 const LISTED = 10
 
-/** Returns a machine's name and id for messages: names need not be unique. */
+/** Returns a machine's name and id for messages, which need both because names are not always unique. */
 export const described = ({ machine_id, name, hostname }: HubMachine) =>
   `${visible(name ?? hostname)} (${visible(machine_id)})`
 

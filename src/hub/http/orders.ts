@@ -15,7 +15,7 @@ export interface OrdersContext {
   trails: Trails
 }
 
-/** Gives the commands of requests to machines, and answers with their outcomes. */
+/** Submits the commands in requests to machines, and answers the requests with the outcomes. */
 export class Orders {
   readonly #context: OrdersContext
 
@@ -38,7 +38,7 @@ export class Orders {
     const there = machines.get(machineId)
     if (isNew) {
       allowed()
-      // Before `onOrder`: a refused command is not recorded as an order, only counted.
+      // This check is before `onOrder`, because a refused command is not recorded as an order, only counted.
       commands.check(machineId, order)
       await trails.onOrder(c, machineId, parsed)
     }

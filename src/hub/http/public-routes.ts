@@ -5,7 +5,7 @@ import type { Journals } from '../store/journals.ts'
 import { installer, releaseFile } from './releases.ts'
 import { overHttp } from './request.ts'
 
-/** `Retry-After` of a hub that is not healthy, in seconds. It tries to write to its disk every second. */
+/** `Retry-After` of an unhealthy hub, in seconds. The hub tries to write to its disk every second. */
 const HEALTH_RETRY_S = '5'
 
 export interface PublicContext {

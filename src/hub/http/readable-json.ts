@@ -2,7 +2,7 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { visibleJson } from '../../platform/visible-text.ts'
 import { jsonParts, shown } from '../registry/client-json.ts'
 
-/** Makes JSON answers escape terminal control characters, because people read them with curl. */
+/** Escapes terminal control characters in JSON answers, because people read the answers with curl. */
 export const readableJson: MiddlewareHandler = async (c, next) => {
   const json = (value: object, status?: never, headers?: Record<string, string>) =>
     answer(c, Buffer.from(visibleJson(JSON.stringify(value))), status, headers)

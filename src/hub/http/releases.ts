@@ -28,7 +28,7 @@ const missing = (what: string) =>
     remedy: "Run `npm run release`, and put its output in `releases` in the hub's folder.",
   })
 
-/** `GET /install.sh`: returns the installer, set to install from this hub and connect to it. */
+/** `GET /install.sh`: returns the installer, configured to install from this hub and connect to it. */
 export function installer(c: Context, dir: string): Response {
   const address = addressOf(c)
   const found = openPlain(dir, 'install.sh')
@@ -48,7 +48,7 @@ export function installer(c: Context, dir: string): Response {
   })
 }
 
-/** Returns the address of the hub in this request. @throws HttpError if it is not safe in a script */
+/** Returns the address of the hub from this request. @throws HttpError if it is not safe in a script */
 function addressOf(c: Context): string {
   const host = c.req.header('host') ?? ''
   if (!HOST.test(host)) throw new HttpError(400, 'invalid_request', 'The Host header is not a valid host.')
@@ -89,8 +89,8 @@ export function releaseFile(c: Context, dir: string): Response {
 }
 
 /**
- * Opens a plain file in the folder, which anyone may read. Follows no links, which could lead to the hub's
- * keys.
+ * Opens a plain file in the folder, whose files anyone may read. Does not follow symbolic links, which could
+ * lead to the hub's keys.
  * @throws HttpError if too many files are open
  */
 function openPlain(dir: string, name: string) {

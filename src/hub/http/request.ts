@@ -19,7 +19,10 @@ const WAIT_S = { default: 30, most: 300 }
 /** Default and maximum number of events on a page. */
 const LIMIT = { default: 1000, most: 10_000 }
 
-/** Limits on the content of a body: the limits on the message to the daemon that it becomes. */
+/**
+ * Limits on the content of a body. They are the limits on messages to daemons, since a body becomes such a
+ * message.
+ */
 const BOUNDS = { nesting: Limits.nesting, values: Limits.values }
 
 /** Accepted content types of a JSON body, including the defaults of common clients. */

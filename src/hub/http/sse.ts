@@ -22,7 +22,7 @@ export class WakeUp {
     this.#wake?.()
   }
 
-  /** Waits up to `ms` for a ring. @returns true if the bell has rung since the last call */
+  /** Waits up to `ms` for the bell to ring. @returns true if it has rung since the last call */
   async rung(ms: number, signal: AbortSignal): Promise<boolean> {
     if (!this.#rung && !signal.aborted)
       await new Promise<void>((resolve) => {
@@ -42,7 +42,7 @@ export class WakeUp {
   }
 }
 
-/** A comment, which clients ignore. */
+/** A comment in the stream, which clients ignore. */
 export const KEEP_ALIVE = ':\n\n'
 
 export const message = (event: string, data: unknown, id?: string) =>
@@ -106,7 +106,7 @@ async function write({ bell, follower, next, release }: EventSource) {
   release()
 }
 
-/** Writes the text. Resolves when it has left this process or the client is gone. */
+/** Writes the text. Resolves when the text has left this process or the client is gone. */
 async function taken(response: ServerResponse, text: string | Buffer, left: AbortSignal) {
   if (left.aborted || response.write(text)) return
   await new Promise<void>((resolve) => {

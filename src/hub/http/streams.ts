@@ -10,7 +10,8 @@ import type { AgentRef } from '../store/records.ts'
 import { eventStream, KEEP_ALIVE, message, WakeUp } from './sse.ts'
 
 /**
- * Maximum number of statuses in one write, and the number of characters after which no further one is added.
+ * Maximum number of statuses in one write, and the number of characters from which no further status is
+ * added.
  */
 const STATUSES_PER_WRITE = 100
 const WRITE_CHARS = 256 * 1024

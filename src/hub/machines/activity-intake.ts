@@ -14,7 +14,7 @@ import type { Presence } from './presence.ts'
 /** Time after which the hub repeats its request for missing activity, in milliseconds. */
 const ASK_AGAIN_MS = 5000
 
-/** Requests and answers of one connection after its greeting. */
+/** State of one connection after its greeting. */
 interface Session {
   /** Agents to acknowledge in the next message. */
   acks: Set<string>
@@ -23,10 +23,11 @@ interface Session {
   /** Agents whose frames the hub refused because the disk queue was full or the machine was at a limit. */
   held: Set<string>
   /**
-   * Agents whose journal was restarted. At most once each: a connection has one welcome that can be wrong.
+   * Agents whose journal was restarted. Each is restarted at most once, because a connection has only one
+   * welcome that can be wrong.
    */
   turned: Set<string>
-  /** Limits that the machine was already told it has reached. */
+  /** Limits that the hub has already reported to the machine as reached. */
   told: Set<keyof MachineLimits>
 }
 
@@ -50,7 +51,7 @@ export class ActivityIntake {
     this.#options = options
   }
 
-  /** Begins to take activity of a connection. */
+  /** Starts taking activity from a connection. */
   begin(peer: MachineConnection) {
     this.#sessions.set(peer, {
       acks: new Set(),
@@ -91,7 +92,7 @@ export class ActivityIntake {
     })
   }
 
-  /** Acknowledges activity of agents, given by their keys, that is durable now. */
+  /** Acknowledges the activity of these agents that is durable now. @param keys the agents' keys */
   onCommitted(keys: string[]) {
     const { agents, presence } = this.#options
     for (const key of keys) {
@@ -108,7 +109,8 @@ export class ActivityIntake {
   }
 
   /**
-   * Requests the whole journal and appends it to the history here, which is from another journal.
+   * Requests the whole journal and appends it to the hub's history of the agent, which is from another
+   * journal.
    * @param path the part of the welcome that the daemon rejected
    */
   async onRejectedWelcome(peer: MachineConnection, path = ''): Promise<void> {
@@ -146,7 +148,7 @@ export class ActivityIntake {
     const beyond = quotas.beyond(peer.machineId)
     if (beyond) this.#refuse(peer, beyond, agent_id)
     const verdict = beyond ? 'full' : await journals.take(key, peer.machineId, activity, begin)
-    // Undefined if the connection has ended in the meantime.
+    // The session is undefined if the connection has ended in the meantime.
     const session = this.#sessions.get(peer)
     switch (verdict) {
       case 'taken':
@@ -159,13 +161,16 @@ export class ActivityIntake {
         if (session) this.#holding.add(peer)
         return
       case 'gap':
-        // Requested again once there is room.
+        // The hub requests this activity again once there is room.
         if (session?.held.has(agent_id)) return
         return this.#askFor(peer, agent_id)
     }
   }
 
-  /** Tells the machine, once per connection, that it has reached a limit: it keeps sending until it knows. */
+  /**
+   * Reports to the machine, once per connection, that it has reached a limit. Without this report, the
+   * machine would keep sending.
+   */
   #refuse(peer: MachineConnection, limit: keyof MachineLimits, agent_id: string) {
     const told = this.#sessions.get(peer)?.told
     if (!told || told.has(limit)) return
@@ -183,7 +188,7 @@ export class ActivityIntake {
     })
   }
 
-  /** Requests refused activity again where there is room now. */
+  /** Requests refused activity again for agents that have room now. */
   #release(peer: MachineConnection) {
     const { quotas, journals } = this.#options
     const session = this.#sessions.get(peer)

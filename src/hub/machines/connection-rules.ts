@@ -9,7 +9,7 @@ export const INTERNAL_ERROR = 1011
 /** Limits of the hub's end of a connection. */
 export const LIMITS: ConnectionLimits = {
   greetingMs: GREETING_MS,
-  // More than all commands that can wait for one machine.
+  // This is more than all commands that can wait for one machine.
   bufferedBytes: 6 * Limits.frame_bytes,
   // The rest of the send buffer is for other messages.
   answerBytes: 4 * 1024 * 1024,
@@ -17,8 +17,8 @@ export const LIMITS: ConnectionLimits = {
 }
 
 /**
- * Close codes of broken connections. The hub ends the others at once, which loses nothing: commands are on the disk,
- * and everything else is sent again.
+ * Close codes for broken connections. For reasons not listed here, the hub ends the connection without a
+ * close frame. This loses nothing: commands are on the disk, and everything else is sent again.
  */
 export const CLOSES: Partial<Record<BreakReason, { code: number; reason: string }>> = {
   overdue: { code: CloseCode.timeout, reason: 'no greeting in time' },

@@ -13,12 +13,12 @@ import { head, shortened } from '../registry/short-status.ts'
 
 /**
  * Maximum length of an agent's status, of a request in it, and of a machine's status, in UTF-16 units as sent
- * to clients: every client gets all statuses.
+ * to clients. The lengths are limited because every client gets all statuses.
  */
 const STATUS_CHARS = 1024 * 1024
 const REQUEST_CHARS = 64 * 1024
 const MACHINE_CHARS = 128 * 1024
-/** Maximum length of a host name, which is listed with each agent of the machine. */
+/** Maximum length of a host name, which is repeated for each agent of the machine. */
 const HOSTNAME_CHARS = 256
 /** Maximum length of a result, which is kept for repeated requests. */
 const RESULT_CHARS = 64 * 1024
@@ -68,7 +68,7 @@ function agent<S extends AgentStatus>(status: S): S {
   return isLong(less, STATUS_CHARS) ? shortened(less) : less
 }
 
-/** Shortens a long request. The event has all of it. */
+/** Shortens a long request. The event contains the whole request. */
 function request(request: PermissionRequest): PermissionRequest {
   return isLong(request, REQUEST_CHARS) ? bareRequest(request) : request
 }

@@ -51,7 +51,7 @@ export interface MachineConnectionOptions {
   logger: Logger
 }
 
-/** A connection of a daemon: decides on its greeting, and passes on its messages. */
+/** The hub's end of a daemon's connection: accepts or refuses the greeting, and passes on the messages. */
 export class MachineConnection {
   readonly #wire: Connection<FromDaemon, FromServer | Command>
   readonly #handlers: MachineConnectionHandlers
@@ -123,7 +123,7 @@ export class MachineConnection {
 
   /** Closes the connection because the same machine has connected again. */
   supersede(by: Hello) {
-    // The same daemon: its old connection is half open, so nobody would read a message.
+    // It is the same daemon, whose old connection is half open, so a message on it would not be read.
     if (by.instance_id === this.instanceId) return this.#wire.terminate()
     const message = `Another daemon connected as this machine: ${by.hostname}, pid ${by.pid}.`
     this.#logger.warn(

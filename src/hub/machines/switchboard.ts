@@ -44,7 +44,7 @@ export class Switchboard {
       peer.deny(denial)
       return { offsets: {}, journals: {} }
     }
-    // It may have ended while its key was checked.
+    // The connection may have ended while its key was checked.
     if (!this.#peers.has(peer)) return { offsets: {}, journals: {} }
     const before = presence.enter(hello.machine_id, peer)
     if (before) {
@@ -63,7 +63,7 @@ export class Switchboard {
     const { machines, agents, commands, presence } = this.#options
     // A newer connection may have replaced this one during the greeting.
     if (!peer.hello || !presence.has(peer)) return
-    // Only now: the daemon rejects commands that arrive before the welcome.
+    // Send commands only now, because the daemon rejects commands that arrive before the welcome.
     machines.onConnected(peer.hello, peer)
     agents.publishAll(peer.machineId)
     commands.resend(peer.machineId)

@@ -1,6 +1,6 @@
 import type { AgentRecord, AgentRef } from '../store/records.ts'
 
-/** A machine that has an agent of a given id. */
+/** A machine that has an agent with a given id. */
 export interface Owner {
   machine_id: string
   ordered: boolean
@@ -37,7 +37,7 @@ export class AgentIndex {
     return this.#byKey.keys()
   }
 
-  /** Yields all agents, without those removed in the meantime. */
+  /** Yields all agents, except agents that are removed while the loop runs. */
   *all(): Iterable<AgentRecord> {
     for (const record of [...this.#byKey.values()]) if (this.#byKey.get(record.key) === record) yield record
   }
@@ -50,7 +50,7 @@ export class AgentIndex {
     return this.#byMachine.get(machineId)?.size ?? 0
   }
 
-  /** Returns the agents of this id, each of another machine. */
+  /** Returns the agents with this id. Each belongs to a different machine. */
   namesakes(agentId: string): AgentRecord[] {
     return [...this.#byMachine.values()].flatMap((agents) => agents.get(agentId) ?? [])
   }

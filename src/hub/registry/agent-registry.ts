@@ -10,7 +10,7 @@ import type { CommandQueue } from './command-queue.ts'
 import type { MachineRegistry } from './machine-registry.ts'
 import { StatusLimits } from './status-limits.ts'
 
-/** Number of agents of a greeting to handle before yielding to other work. */
+/** Number of agents in a greeting to handle before yielding to other work. */
 const GREETED_AT_ONCE = 100
 
 /** Journal offsets and generations for a welcome. */
@@ -46,8 +46,9 @@ export class AgentRegistry {
   }
 
   /**
-   * Takes the agents that a machine lists in its greeting; its other agents are gone.
-   * @param isPresent reports whether this is still the machine's connection: it may be removed in the meantime
+   * Registers the agents that a machine lists in its greeting, and marks its other agents as gone.
+   * @param isPresent reports whether this is still the machine's connection, since the machine may be removed
+   * in the meantime
    * @returns the offsets of the agents' histories
    */
   async onHello(hello: Hello, isPresent: () => boolean): Promise<GreetingOffsets> {
@@ -63,7 +64,7 @@ export class AgentRegistry {
       const { agent_id, end } = status
       const record = this.#claim({ machine_id, agent_id })
       if (!record) continue
-      // Ignore the revision: after a machine is restored from a backup, it continues from an older one.
+      // Ignore the revision: a machine that was restored from a backup continues from an older revision.
       this.#take(record, status)
       listed.add(agent_id)
       await store.journals.open(record.key)
@@ -85,7 +86,7 @@ export class AgentRegistry {
     return { offsets: Object.fromEntries(offsets), journals: Object.fromEntries(journals) }
   }
 
-  /** Takes a status, unless it is older than the current one. */
+  /** Stores a status, unless it is older than the current one. */
   onStatus(machine_id: string, status: AgentStatus) {
     const record = this.#claim({ machine_id, agent_id: status.agent_id })
     if (!record) return
@@ -95,14 +96,15 @@ export class AgentRegistry {
 
   /**
    * Registers an agent whose machine sends activity, perhaps before a status.
-   * @returns its key, and the first byte that the machine still has; undefined at the limit of agents
+   * @returns the agent's key, and the first byte that the machine still has; undefined if the machine has the
+   * maximum number of agents
    */
   begin(ref: AgentRef): { key: string; begin: number } | undefined {
     const record = this.#claim(ref)
     return record && { key: record.key, begin: record.status?.begin ?? 0 }
   }
 
-  /** Takes the outcome of a command that succeeded. A started agent is saved at once. */
+  /** Updates the agent of a command that succeeded. A started agent is saved at once. */
   onSucceeded({ machine_id, agent_id }: Outcome, type: string) {
     if (agent_id === undefined) return
     if (type === 'agent:start') this.#onStarted({ machine_id, agent_id })
@@ -170,16 +172,16 @@ export class AgentRegistry {
     return this.#view(this.#index.at(key))
   }
 
-  /** Returns the machines that have an agent of this id. */
+  /** Returns the machines that have an agent with this id. */
   owners(agentId: string): Owner[] {
     return this.#index.namesakes(agentId).map(({ machine_id, ordered }) => ({
       machine_id,
-      // Users already know the agents in records of older hubs, so these count as ordered.
+      // Users already know the agents that older hubs recorded, so these agents count as ordered.
       ordered: ordered ?? true,
     }))
   }
 
-  /** Yields all agents for a list, with short statuses for machines that use too much of it. */
+  /** Yields all agents for a list. Machines whose statuses take too much of the list get short ones. */
   *listed(): Iterable<HubAgent> {
     const fit = this.#room.inList()
     for (const record of this.#index.all()) {
@@ -212,7 +214,7 @@ export class AgentRegistry {
     return this.count(machineId) >= this.#options.most
   }
 
-  /** Publishes all agents of a machine after it was connected, disconnected, or renamed. */
+  /** Publishes all agents of a machine after the machine has connected, disconnected, or been renamed. */
   publishAll(machineId: string) {
     for (const { key } of this.#index.of(machineId)) this.#options.feed.publish({ kind: 'agent', key })
   }
@@ -248,7 +250,7 @@ export class AgentRegistry {
     return record
   }
 
-  /** Opens an agent's journal. On failure, its next activity retries. */
+  /** Opens an agent's journal. After a failure, the agent's next activity tries again. */
   async #open({ key, agent_id }: AgentRecord): Promise<void> {
     const { store, logger } = this.#options
     await store.journals
@@ -256,7 +258,10 @@ export class AgentRegistry {
       .catch((error) => logger.error({ err: error, agent_id }, 'could not read an agent'))
   }
 
-  /** Reports whether an older hub gave the agent to another machine; it then still counts as ordered. */
+  /**
+   * Reports whether an older hub assigned the agent to another machine. Such an agent still counts as
+   * ordered.
+   */
   #wasTaken(ref: AgentRef): boolean {
     if (!this.#options.commands.hasStarted(ref.machine_id, ref.agent_id)) return false
     return this.#index.namesakes(ref.agent_id).some(({ ordered }) => ordered === undefined)

@@ -35,5 +35,8 @@ export function viewOf(
   }
 }
 
-/** Converts an offset of the machine to one here, limited to safe integers: a machine can send any value. */
+/**
+ * Converts an offset on the machine to an offset here. The result is limited to safe integers, because a
+ * machine can send any value.
+ */
 const shifted = (offset: number, shift: number) => Math.min(offset + shift, Number.MAX_SAFE_INTEGER)

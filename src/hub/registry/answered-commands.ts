@@ -26,7 +26,7 @@ export class AnsweredCommands {
     const bytes = Buffer.byteLength(JSON.stringify(outcome))
     this.#bytes += bytes
     this.#ids.delete(id)
-    // Limited to now: a clock that was ahead must not extend the lifetime.
+    // The time is at most the present, so that a clock that was ahead does not extend the lifetime of the id.
     this.#ids.set(id, { bytes, at: Math.min(at ?? now, now) })
   }
 

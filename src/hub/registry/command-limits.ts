@@ -1,15 +1,18 @@
 import { type Command, Limits } from '../../protocol/index.ts'
 
-/** Maximum number of commands that wait for their machines; as many again of the types in `ENDING`. */
+/**
+ * Maximum number of commands that wait for their machines. The commands in `ENDING` have a separate limit of
+ * the same size.
+ */
 const COMMANDS = 4000
 /**
- * Maximum size of these commands, in bytes. Less than the send buffer of a connection, because with many keys
- * almost all may wait for one machine. One key can use a quarter for one machine, which is more than one
- * command.
+ * Maximum total size of these commands, in bytes. It is less than the send buffer of a connection, because
+ * almost all commands of many keys may wait for one machine. One key can use a quarter of it for one machine,
+ * which is more than the size of one command.
  */
 const BYTES = 5 * Limits.frame_bytes
 
-/** Short commands with separate room, so that agents can always be stopped. */
+/** Types of short commands that have separate room, so that agents can always be stopped. */
 const ENDING: readonly Command['type'][] = ['agent:interrupt', 'agent:stop', 'agent:remove']
 
 /** Limits the commands that wait for their machines. */
@@ -41,16 +44,16 @@ export class CommandLimits {
 const isEnding = ({ type }: Command) => ENDING.includes(type)
 
 /**
- * Returns the counters for a command: for all commands, for commands of its key, and for commands of its key
- * to its machine.
+ * Returns the names of the counters for a command: for all commands, for commands of the same key, and for
+ * commands of the same key to the same machine.
  */
 const namesOf = (machineId: string, { by }: Command) =>
   [[], [by], [by, machineId]].map((name) => JSON.stringify(name))
 
 /**
- * An amount that is shared by halves: each key gets at most half of what other keys leave, and each machine
- * half of what its key has. A key without waiting commands always has room, and one silent machine cannot use
- * up a key's.
+ * An amount that keys share. Each key gets at most half of the room that other keys leave, and each machine
+ * at most half of its key's room. So a key without waiting commands always has room, and one silent machine
+ * cannot use up the room of a key.
  */
 class Halves {
   readonly #most: number
@@ -60,7 +63,7 @@ class Halves {
     this.#most = most
   }
 
-  /** @param names counters from the whole down to the smallest part */
+  /** @param names counters, from the one for the whole amount to the one for the smallest part */
   has(names: string[], amount: number): boolean {
     const [all = 0, ...parts] = names.map((name) => this.#of(name))
     let [room, taken] = [this.#most, all]

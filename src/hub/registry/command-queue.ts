@@ -18,7 +18,7 @@ import type { ConnectedMachine, MachineRegistry } from './machine-registry.ts'
 import { type CommandEntry, RememberedCommands } from './remembered-commands.ts'
 import type { UserKeys } from './user-keys.ts'
 
-/** Code of commands that ended with their key. */
+/** Error code for commands that failed because their key was revoked. */
 const KEY_REVOKED = 'key_revoked'
 
 export interface CommandQueueOptions {
@@ -32,13 +32,13 @@ export interface CommandQueueOptions {
 }
 
 interface CommandEvents {
-  /** A command has succeeded; its outcome is not known yet. */
+  /** A command has succeeded; its outcome is not published yet. */
   succeeded: [outcome: Outcome, type: string]
   /** A command has finished. */
   settled: [outcome: Outcome, type: string]
 }
 
-/** Commands for machines: stored, sent until answered, and their outcomes. */
+/** The commands for machines, which are stored and sent until they are answered, and their outcomes. */
 export class CommandQueue {
   readonly events = new Emitter<CommandEvents>()
   readonly #options: CommandQueueOptions
@@ -64,8 +64,8 @@ export class CommandQueue {
   }
 
   /**
-   * Accepts a command for a machine and sends it if the machine is connected. A repeated id is the same
-   * command. Resolves once it is stored.
+   * Accepts a command for a machine and sends it if the machine is connected. A repeated id stands for the
+   * same command. Resolves once the command is stored.
    * @throws HttpError
    */
   async submit(machineId: string, command: Command): Promise<Outcome> {
@@ -86,7 +86,7 @@ export class CommandQueue {
     }
     delete entry.written
     logger.debug(about, 'command written')
-    // Meanwhile the machine may have come or left, or the key may have been revoked.
+    // In the meantime, the machine may have connected or disconnected, or the key may have been revoked.
     const link = machines.link(machineId)
     if (link && !this.#endedWithKey(entry)) this.#send(entry, link)
     return entry.outcome
@@ -150,7 +150,8 @@ export class CommandQueue {
     const entry = this.#known.get(result.command_id)
     if (!entry || entry.outcome.machine_id !== machineId) return undefined
     if (result.type !== `${entry.type}:result`) return `The command with this id is ${entry.type}.`
-    // After a restart, the hub does not know that it had sent a command before its key was revoked.
+    // After a restart, the hub does not know whether it had sent a command before the command's key was
+    // revoked.
     if (entry.outcome.state !== 'pending' && entry.outcome.error?.code !== KEY_REVOKED) return undefined
     const { progress: _, error: _error, ...outcome } = entry.outcome
     if (!result.ok) this.#fail(entry, result.error)
@@ -175,12 +176,12 @@ export class CommandQueue {
     entry.outcome = { ...entry.outcome, progress: { stage, ...(message && { message }) } }
   }
 
-  /** Reports whether a remembered command started this agent and no later one removed it. */
+  /** Reports whether a remembered command started this agent and no later command removed it. */
   hasStarted(machineId: string, agentId: string): boolean {
     return this.#known.hasStarted(machineId, agentId)
   }
 
-  /** Returns the machines with a pending command to start an agent of this id. */
+  /** Returns the machines with a pending command to start an agent with this id. */
   startingOn(agentId: string): string[] {
     return this.#known
       .pending()
@@ -212,7 +213,10 @@ export class CommandQueue {
     entry.sent = true
   }
 
-  /** Fails the command if its key was revoked before any machine got it. @returns true if it was */
+  /**
+   * Fails the command if its key was revoked before a machine could receive the command. @returns true if the
+   * command failed
+   */
   #endedWithKey(entry: CommandEntry): boolean {
     const { by } = entry.outcome
     if (entry.sent || by === undefined || !this.#options.people.isGone(by)) return false
@@ -242,13 +246,14 @@ export class CommandQueue {
     const secret = entry.command && hasSecrets(Schemas[entry.type], entry.command)
     const at = this.#known.finish(entry, outcome)
     this.events.emit('settled', outcome, entry.type)
-    // With secrets, tell callers only after the secrets are erased from the disk.
+    // If the command has secrets, callers get the outcome only after the secrets are erased from the disk.
     if (!secret) tell(entry)
     store
       .append({ version: 1, type: entry.type, outcome, at })
       .then(() => logger.debug({ command_id: outcome.command_id, state: outcome.state }, 'outcome written'))
       .finally(() => tell(entry))
-      // The store retries with the next line. After a restart, the hub gets the answer again.
+      // The store writes this line again together with the next one. After a restart, the machine sends the
+      // answer again.
       .catch((error) => logger.error({ err: error }, 'could not write an outcome to the disk'))
   }
 }

@@ -33,7 +33,7 @@ export interface EnrollmentsOptions {
 }
 
 /**
- * Holds one-time tokens with which machines enroll. The machine generates its key and sends only the hash, so
+ * The one-time tokens with which machines enroll. The machine generates its key and sends only the hash, so
  * the key never crosses the network, and a request whose answer was lost can be repeated.
  */
 export class Enrollments {
@@ -46,7 +46,7 @@ export class Enrollments {
     this.#options = options
   }
 
-  /** Finishes enrollments during which the hub was killed. Called once. */
+  /** Finishes enrollments that were interrupted when the hub was killed. Called once. */
   async load(): Promise<void> {
     if ((await this.#options.store.all()).some(({ unfinished }) => unfinished)) await this.#finish()
   }
@@ -140,7 +140,8 @@ export class Enrollments {
     await keys.refresh()
     const entry = await this.#find(token)
     const known = keys.machineKeyName(key_sha256)
-    // A repeated request of the machine that used the token, unless its key was revoked since.
+    // This is a repeated request of the machine that used the token, unless the machine's key was revoked
+    // since.
     const again = entry?.used_for === key_sha256 && known !== undefined
     if (!entry || !(again || isFor(entry, key_sha256))) throw invalid()
     if (known === undefined) this.#refuseTaken(key_sha256)
@@ -204,7 +205,7 @@ export class Enrollments {
     return this.#options.keys.machineKeyName(sha256) !== undefined
   }
 
-  /** Clears `unfinished` where the key is listed. If that fails, the next start repeats it. */
+  /** Clears `unfinished` in enrollments whose key is listed. If that fails, the next start tries again. */
   async #finish(): Promise<void> {
     const { store, logger } = this.#options
     await store
@@ -216,7 +217,10 @@ export class Enrollments {
       .catch((error) => logger.error({ err: error }, 'could not write the list of enrollments'))
   }
 
-  /** Refuses a hash whose prefix, the key id, is taken: the enrolling machine chooses it. @throws HttpError */
+  /**
+   * Refuses a hash whose prefix, the key id, is taken. This is possible because the enrolling machine chooses
+   * the hash. @throws HttpError
+   */
   #refuseTaken(sha256: string) {
     const { keys, people } = this.#options
     const id = idOf(sha256)

@@ -8,7 +8,7 @@ export type Denial = 'key_of_another' | 'machine_of_another'
 export type Verdict = Denial | 'known' | 'bound' | 'shared'
 
 /**
- * Decides whether a machine may connect with a key. Binds the key to the machine if it is free.
+ * Decides whether a machine may connect with a key. Binds the key to the machine if the key is unbound.
  * @param keys all machine keys
  * @param known every machine that has connected and was not removed
  */
@@ -29,14 +29,15 @@ export function admit(
     assign(entry, [...machines, machineId])
     return machines.length === 0 ? 'bound' : 'shared'
   }
-  // A known machine without a key may take only an unbound key or the hub's own key, which may be new.
+  // A known machine without a key may use only an unbound key or the hub's own key, which may have been
+  // replaced.
   const withheld = taken || (strays.has(machineId) && entry.bound !== undefined && !isLocal(entry))
   if (withheld && entry.heir_of !== machineId) return 'machine_of_another'
   assign(entry, [machineId], true)
   return 'bound'
 }
 
-/** Returns the reason for a denial and its remedy, as sent to the machine. */
+/** Returns the reason for a refusal and its remedy, as sent to the machine. */
 export function denialText(denial: Denial, entry: KeyEntry, machineId: string): string {
   const bind = `\`fomular-daemon hub key bind ${keyId(entry)} ${shellWord(visible(machineId))}\``
   return denial === 'key_of_another'

@@ -4,7 +4,10 @@ import { KeyIndex } from '../store/key-index.ts'
 import type { KeyLists } from '../store/keys.ts'
 import { hashShown } from './bearer.ts'
 
-/** Questions about the machine keys, answered as of the last refresh unless they return a promise. */
+/**
+ * Answers questions about the machine keys. Methods that do not return a promise answer as of the last
+ * refresh.
+ */
 export class KeyLookup {
   protected readonly lists: KeyLists
   readonly #byMachine = new KeyIndex<KeyEntry>((entry) => (entry.role === 'machine' ? machinesOf(entry) : []))
@@ -41,7 +44,7 @@ export class KeyLookup {
     return entry !== undefined && machinesOf(entry).includes(machineId)
   }
 
-  /** Reports whether a machine may connect with a key, which may be unbound or not yet used. */
+  /** Reports whether a machine may connect with a key, even if the key is unbound or not yet used. */
   mayBeFor(hash: string, machineId: string): boolean {
     const entry = this.find(hash)
     if (!entry) return false

@@ -85,7 +85,7 @@ export class Keys extends KeyLookup {
     const isHeir = entry.heir_of === machineId
     const settled = unsettled(keys, known)
     const isNew = verdict !== 'known' || entry.used_at === undefined
-    // A full disk does not keep a machine out. Unsaved changes are made again after a restart.
+    // A full disk does not prevent a machine from connecting. Unsaved changes are made again after a restart.
     entry.used_at ??= this.#now()
     if (isNew || isHeir || settled.length > 0)
       await this.#change((draft) => {
@@ -135,8 +135,8 @@ export class Keys extends KeyLookup {
   }
 
   /**
-   * Creates a replacement for a machine key. The previous key is accepted until the machine uses the new one;
-   * if no machine has used it, it ends at once.
+   * Creates a replacement for a machine key. The previous key is accepted until the machine uses the new key;
+   * a previous key that no machine has used ends at once.
    * @returns undefined if there is no such key or several machines use it
    */
   async rotate(id: string): Promise<NewKey | undefined> {
@@ -185,7 +185,7 @@ export class Keys extends KeyLookup {
   }
 
   /**
-   * Revokes the keys of a machine, and its use of shared keys.
+   * Revokes the keys of a machine, and removes the machine from keys that it shares.
    * @param known as in `settle`
    * @returns the number of revoked keys, and of keys that other machines still use
    */
@@ -198,7 +198,7 @@ export class Keys extends KeyLookup {
       for (const heir of heirs) draft.drop(heir)
       let revoked = this.#withdraw(draft, machineId) + heirs.length
       const unclaimed = keys.find((entry) => isLocal(entry) && entry.bound === undefined)
-      // The only machine without a key can only have used this one.
+      // The only machine without a key can only have used this key.
       if (strays.size === 1 && strays.has(machineId) && unclaimed && machinesOf(unclaimed).length === 0) {
         draft.drop(unclaimed)
         revoked++

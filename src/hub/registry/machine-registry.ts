@@ -88,7 +88,7 @@ export class MachineRegistry {
     feed.publish({ kind: 'machine', machine_id: machineId })
   }
 
-  /** Name of the machine for people. */
+  /** Name of the machine, as shown to people. */
   nameOf(machineId: string): string | undefined {
     const record = this.#records.get(machineId)
     return record && this.#nameOf(record)

@@ -3,7 +3,10 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Journals } from '../store/journals.ts'
 import type { AgentRegistry } from './agent-registry.ts'
 
-/** Maximum age of the sum of a machine's histories, in milliseconds: with many histories, summing is slow. */
+/**
+ * Maximum age of the total size of a machine's histories, in milliseconds. It is cached because adding up
+ * many histories is slow.
+ */
 const FRESH_MS = 1000
 
 export interface QuotasOptions {
@@ -45,7 +48,7 @@ export class Quotas {
     return bytes
   }
 
-  /** Discards the sums after histories were deleted or moved. */
+  /** Discards the cached totals after histories were deleted or moved. */
   onChange() {
     this.#histories.clear()
   }

@@ -10,20 +10,20 @@ import { bytesOf } from './command-size.ts'
 export interface CommandEntry {
   type: Command['type']
   outcome: Outcome
-  /** The command, until it is answered. */
+  /** The command; absent once it is answered. */
   command?: Command
-  /** Frees the command's room, once it is answered. */
+  /** Frees the command's room. Called once the command is answered. */
   giveBack?(): void
   /** Resolves when the command is stored; it is sent only then. */
   written?: Promise<void>
-  /** Present once the machine may have the command: its outcome is the machine's then. */
+  /** Present once the machine may have the command. From then on, only the machine decides the outcome. */
   sent?: true
   waiters: Set<() => void>
 }
 
 /**
- * Pending commands, and finished commands within limits of memory and age. Remembers which commands started
- * agents that were not removed later.
+ * Pending commands, and finished commands within limits of memory and age. Also remembers which commands
+ * started agents that were not removed later.
  */
 export class RememberedCommands {
   readonly room = new CommandLimits()
@@ -77,7 +77,7 @@ export class RememberedCommands {
     this.#delete(entry)
   }
 
-  /** Takes a stored line. */
+  /** Adds the content of a stored line. */
   restore(line: CommandLine) {
     if ('command' in line) {
       const { machine_id, command } = line
@@ -109,19 +109,22 @@ export class RememberedCommands {
     }
   }
 
-  /** Reports whether a remembered command started this agent and no later one removed it. */
+  /** Reports whether a remembered command started this agent and no later command removed it. */
   hasStarted(machineId: string, agentId: string): boolean {
     return this.#starts.has(nameOf(machineId, agentId))
   }
 
-  /** Returns the lines to keep: outcomes first, in the order of the answers, in which they are forgotten. */
+  /**
+   * Returns the lines to keep: outcomes first, in the order of the answers, which is the order in which they
+   * are forgotten.
+   */
   lines(): CommandLine[] {
     const lines: CommandLine[] = []
     for (const [id, { at }] of this.#answered) {
       const { type, outcome } = this.#entries.get(id)!
       lines.push({ version: 1, type, outcome, at })
     }
-    // A command that is being written now is appended after these.
+    // A command that is being written now is appended after these lines.
     for (const { outcome, command, written } of this.#pending)
       if (command && !written) lines.push({ version: 1, machine_id: outcome.machine_id, command })
     return lines

@@ -3,8 +3,8 @@ import { shownLength } from './client-json.ts'
 import { shortened } from './short-status.ts'
 
 /**
- * Maximum total length of the statuses of one machine's agents, and of all machines in a list, in UTF-16
- * units as sent to clients. The hub keeps them in memory, and clients must read them.
+ * Maximum total length of the statuses of one machine's agents, and of all statuses in a list, in UTF-16
+ * units as sent to clients. The hub keeps the statuses in memory, and clients must read them.
  */
 const MOST_CHARS = Limits.frame_bytes
 
@@ -17,7 +17,7 @@ export class StatusLimits {
   readonly #used = new Map<string, number>()
   readonly #chars = new WeakMap<Holder, number>()
 
-  /** Returns the form of a status to keep, and counts it instead of the holder's previous one. */
+  /** Returns the form of a status to keep, and counts it instead of the agent's previous status. */
   fit<S extends AgentStatus>(holder: Holder, status: S): S {
     this.leave(holder)
     const used = this.#used.get(holder.machine_id) ?? 0
@@ -31,7 +31,7 @@ export class StatusLimits {
     return short
   }
 
-  /** Returns a function that gives each status its form in a list of all agents. */
+  /** Returns a function that returns each status in its form for a list of all agents. */
   inList() {
     const share = this.#share()
     const listed = new Map<string, number>()
@@ -51,8 +51,8 @@ export class StatusLimits {
   }
 
   /**
-   * Returns each machine's share of a list. Machines with short statuses leave the rest of theirs to the
-   * others.
+   * Returns each machine's share of a list. Machines with short statuses leave the rest of their shares to
+   * the others.
    */
   #share(): number {
     let left = MOST_CHARS

@@ -63,7 +63,10 @@ export class UserKeys {
     ]
   }
 
-  /** Reports whether no key with this name exists, and none was lost with a damaged list. */
+  /**
+   * Reports whether certainly no key with this name exists: none is listed, and none was lost with a damaged
+   * list.
+   */
   isGone(name: string): boolean {
     return !this.#lists.users.isIncomplete && !this.has(name)
   }

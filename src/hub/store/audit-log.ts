@@ -4,7 +4,7 @@ export interface LineRange {
   to: number
 }
 
-/** Numbered lines, which never change. Beyond a limit, the oldest are deleted. */
+/** Numbered lines, which never change. Beyond a limit, the oldest lines are deleted. */
 export interface AuditLog {
   /** Number of the oldest line. */
   readonly first: number
@@ -19,13 +19,13 @@ export interface AuditLog {
   add(make: (n: number) => string): void
 
   /**
-   * Resolves when all lines added before are durable.
+   * Resolves when all lines added before this call are durable.
    * @returns the range of old lines that were deleted, if any
    * @throws the system error; the next flush retries
    */
   flush(): Promise<LineRange | undefined>
 
-  /** Yields the lines in batches, beginning with line `from` or some before it. */
+  /** Yields the lines in batches, beginning with line `from` or an earlier line. */
   read(from: number): AsyncIterable<string[]>
 
   /** Yields the lines in batches, newest batch first; each batch is in order. */

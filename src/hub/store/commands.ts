@@ -1,8 +1,8 @@
 import type { Command, Outcome } from '../../protocol/index.ts'
 
 /**
- * An accepted command, or the outcome of a command with the time of the answer in milliseconds since 1970,
- * which earlier hubs did not store.
+ * An accepted command, or the outcome of a command with the time of the answer, in milliseconds since 1970.
+ * Earlier hubs did not store the time.
  */
 export type CommandLine =
   | { version: 1; machine_id: string; command: Command }
@@ -12,15 +12,18 @@ export type CommandLine =
 export interface CommandReader {
   /** Called with each stored line, in order of arrival. */
   visit(line: CommandLine): void
-  /** Reports whether a command has no outcome. The store erases the secrets of all others. */
+  /** Reports whether a command has no outcome yet. The store erases the secrets of all other commands. */
   isPending(commandId: string): boolean
-  /** Returns the lines to keep, without those being appended. The store may drop all others at any time. */
+  /**
+   * Returns the lines to keep, except lines that are being appended. The store may drop all other lines at
+   * any time.
+   */
   kept(): CommandLine[]
 }
 
 /**
- * Accepted commands and outcomes, in order of arrival. Once a command has its outcome, the store erases it if
- * it contains secrets.
+ * Accepted commands and outcomes, in order of arrival. Once a command has its outcome, the store erases the
+ * command if it contains secrets.
  */
 export interface CommandStore {
   /**
@@ -31,7 +34,8 @@ export interface CommandStore {
 
   /**
    * Resolves when the line is durable, and the secrets of its command are erased if it is an outcome.
-   * @throws the system error. A command is then not stored; an outcome is stored with the next line.
+   * @throws the system error. In this case, a command is not stored; an outcome is stored together with the
+   * next line.
    */
   append(line: CommandLine): Promise<void>
 

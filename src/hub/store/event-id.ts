@@ -1,4 +1,4 @@
-/** Identifies an event of an agent. Pages and streams continue after it. */
+/** Identifies an event of an agent. Pages and streams continue after a given id. */
 export interface EventId {
   offset: number
   index: number

@@ -3,8 +3,8 @@ import type { Activity, AnyEvent } from '../../protocol/index.ts'
 import type { EventId } from './event-id.ts'
 
 /**
- * The result of a frame. `taken`: it will be stored. `known`: it contains nothing new. `gap`: activity before
- * it is missing. `full`: too much is waiting to be stored.
+ * The result for a frame. `taken`: the frame will be stored. `known`: it contains nothing new. `gap`:
+ * activity before it is missing. `full`: too much activity is waiting to be stored.
  */
 export type Verdict = 'taken' | 'known' | 'gap' | 'full'
 
@@ -19,7 +19,7 @@ export interface StoreProblem {
 export interface JournalState {
   /** Journal offset up to which everything is durable. */
   readonly have: number
-  /** Machine offset up to which everything is durable; acknowledged to the daemon. */
+  /** Machine offset up to which everything is durable. The hub acknowledges this offset to the daemon. */
   readonly ackOffset: number
   /** Machine offset from which the daemon should continue. */
   readonly wantedOffset: number
@@ -31,10 +31,10 @@ export interface JournalState {
   readonly bytes: number
 }
 
-/** Consecutive durable events of a journal. */
+/** A batch of consecutive durable events of a journal. */
 export interface EventBatch {
   events: AnyEvent[]
-  /** Id after which the next batch continues; after `events`, or after a range without events. */
+  /** Id after which the next batch continues. It is after `events`, or after a range without events. */
   last: EventId
   /** Number of stored bytes read. */
   bytes: number
@@ -46,7 +46,10 @@ export interface EventBatch {
 export interface EventReader {
   /** Reports whether there may be events that `next` has not returned. */
   hasMore(): boolean
-  /** Returns the next events: about 256 KiB, but at least one stored frame. Empty at the end. */
+  /**
+   * Returns the next events: about 256 KiB, but at least one stored frame. At the end of the journal, the
+   * batch is empty.
+   */
   next(): Promise<EventBatch>
 }
 
@@ -60,16 +63,19 @@ export interface Journals {
   /** The reason why activity cannot be stored now, if it cannot. */
   readonly problem: StoreProblem | undefined
 
-  /** Makes the state of a journal known to this hub. A new agent's journal is empty. */
+  /** Opens a journal, so that its state is known to this hub. A new agent's journal is empty. */
   open(key: string): Promise<void>
 
-  /** Returns the state of an open journal, which changes as the journal grows; before `open`, of an empty one. */
+  /**
+   * Returns the state of an open journal, which changes as the journal grows. Before `open`, the state is
+   * that of an empty journal.
+   */
   stateOf(key: string): JournalState
 
   /**
    * Takes a frame. Once its events are durable, `committed` is emitted. A failed write is retried until it
    * succeeds.
-   * @param machineId machine that sent it
+   * @param machineId machine that sent the frame
    * @param activity ends at `MAX_OFFSET` here, or before
    * @param begin first byte that the machine still has; earlier activity is not requested
    */
@@ -83,7 +89,7 @@ export interface Journals {
 
   /**
    * Switches to another journal of the machine: keeps the events and continues with the machine's journal
-   * from its offset `from`. Durable on return; if that fails, nothing changes.
+   * from its offset `from`. Resolves when the change is durable; on failure, nothing changes.
    */
   turn(key: string, from: number): Promise<void>
 
@@ -92,6 +98,6 @@ export interface Journals {
 }
 
 export interface JournalEvents {
-  /** These agents have more durable events. Others may have room again, too. */
+  /** Emitted when these agents have more durable events. Other agents may have room again, too. */
   committed: [keys: string[]]
 }

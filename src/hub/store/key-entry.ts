@@ -4,12 +4,15 @@ import * as z from 'zod/mini'
 export const LOCAL = 'local'
 
 export const KeyEntry = z.object({
-  /** `machine` connects a machine; `user` uses the HTTP API. */
+  /** A key with the role `machine` connects a machine; a key with the role `user` is for the HTTP API. */
   role: z.enum(['machine', 'user']),
   name: z.string(),
   created_at: z.string(),
   sha256: z.string(),
-  /** For hubs older than `machines`: the last machine that used the key. Not set for the hub's own key. */
+  /**
+   * The last machine that used the key, for older hubs, which do not know `machines`. Not set for the hub's
+   * own key.
+   */
   machine_id: z.optional(z.string()),
   /** True if `name` was chosen, false if it is the host name at enrollment. Not set for the hub's own key. */
   named: z.optional(z.boolean()),
@@ -22,7 +25,7 @@ export const KeyEntry = z.object({
   bound: z.optional(z.boolean()),
   /** Time of first use, or of binding to a machine that had already used the key. */
   used_at: z.optional(z.string()),
-  /** Machine that may switch to this key because it showed its previous key to get this key. */
+  /** Machine that may switch to this key because it showed its previous key when it enrolled. */
   heir_of: z.optional(z.string()),
 })
 export type KeyEntry = z.infer<typeof KeyEntry>
@@ -41,7 +44,7 @@ export const machinesOf = ({ machines, machine_id }: KeyEntry): readonly string[
 /** Returns the id of a key, as shown to people. */
 export const keyId = ({ sha256 }: Pick<KeyEntry, 'sha256'>) => idOf(sha256)
 
-/** Returns the id of a key or token: the beginning of its hash. */
+/** Returns the id of the key or token with this hash: the beginning of the hash. */
 export const idOf = (sha256: string) => sha256.slice(0, 12)
 
 /** Assigns a key to these machines. */

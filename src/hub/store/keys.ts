@@ -17,7 +17,7 @@ export interface KeyLists {
 }
 
 export interface KeyList<E, D> {
-  /** True if keys were lost: a key that is missing here may not have been revoked. */
+  /** True if keys were lost, so that a missing key was not necessarily revoked. */
   readonly isIncomplete: boolean
 
   /** Returns the keys as of the last refresh or change: the same list until something changes. */
@@ -29,7 +29,8 @@ export interface KeyList<E, D> {
   withHash(hash: string): readonly E[]
 
   /**
-   * Changes the list, once it is as new as possible. Changes run one at a time. If one fails, nothing changes.
+   * Refreshes the list, then changes it. Changes run one at a time. If a change fails, the list stays the
+   * same.
    * @param edit adds, drops, and modifies entries of `all()`. An entry that was modified without `change` is
    * stored with the next change.
    * @throws what `edit` throws, or the system error
@@ -37,11 +38,14 @@ export interface KeyList<E, D> {
   change<T>(edit: (draft: D) => T): Promise<T>
 }
 
-/** A list while it is changed. */
+/** A list of keys during a change. */
 export interface KeyDraft<E> {
   /** @returns the entry */
   add(entry: E): E
-  /** Drops an entry. If it is the hub's own key, the hub gets a new one: it always has one of each role. */
+  /**
+   * Drops an entry. If it is one of the hub's own keys, the hub gets a new one, because it always has an own
+   * key for each role.
+   */
   drop(entry: E): void
 }
 

@@ -16,18 +16,21 @@ export const AgentRecord = z.object({
   gone: z.boolean(),
   /** Absent until the machine reports it: activity may arrive first. */
   status: z.optional(AgentStatus),
-  /** True if it was started or moved from here; false if only reported. Absent in records of older hubs. */
+  /**
+   * True if the agent was started from here or moved here; false if its machine only reported it. Absent in
+   * records of older hubs.
+   */
   ordered: z.optional(z.boolean()),
 })
 
-/** An agent with the key by which its store knows it. */
+/** An agent, with the key that identifies it in the store. */
 export type AgentRecord = z.infer<typeof AgentRecord> & { readonly key: string }
 
 /** A machine in the store. */
 export const MachineRecord = z.object({
   machine_id: z.string(),
   hostname: z.string(),
-  /** Name from a rename, if the machine has no enrolled key. Otherwise the key holds the name. */
+  /** Name that the machine was given, if it has no enrolled key. Otherwise the key holds the name. */
   name: z.optional(z.string()),
   os: z.string(),
   arch: z.string(),
@@ -49,7 +52,7 @@ export const UserKeyEntry = z.object({
 })
 export type UserKeyEntry = z.infer<typeof UserKeyEntry>
 
-/** An enrollment token in the store. It admits one machine. */
+/** An enrollment token in the store. It is valid for one machine. */
 export const EnrollmentRecord = z.object({
   sha256: z.string(),
   name: z.optional(z.string()),
@@ -60,8 +63,8 @@ export const EnrollmentRecord = z.object({
   /** Hash of the machine key that was enrolled with it. */
   used_for: z.optional(z.string()),
   /**
-   * True if the list of keys may lack that key. In that case only a request with the same key may reuse the
-   * token.
+   * True if the list of keys may lack the enrolled key. In that case, only a request with the same key may
+   * use the token again.
    */
   unfinished: z.optional(z.boolean()),
 })

@@ -21,12 +21,12 @@ export interface Store {
 
   /**
    * Watches whether the store still belongs to this hub.
-   * @param lost called once when it does not, and the hub must be closed
+   * @param lost called once when the store no longer belongs to this hub, which must then be closed
    * @returns a function that stops watching
    */
   watch(lost: (reason: UserError) => void): () => void
 
-  /** Writes everything that is waiting, and releases the store: another hub may then use it. */
+  /** Writes everything that is waiting, and releases the store, so that another hub may use it. */
   close(): Promise<void>
 }
 
@@ -35,13 +35,16 @@ export interface AgentStore {
   /** Reads all agents. Called once. @throws UserError if a newer version wrote one */
   load(): Promise<AgentRecord[]>
 
-  /** Returns a key for a new agent: no other agent has it, and it is also the key of the agent's journal. */
+  /**
+   * Returns a key for a new agent. No other agent has this key, and it is also the key of the agent's
+   * journal.
+   */
   newKey(ref: AgentRef): string
 
-  /** Saves a record soon, as it then is: many calls make one write. Retried until it succeeds. */
+  /** Saves the latest state of a record soon: many calls make one write. Failures are retried. */
   saveSoon(record: AgentRecord): void
 
-  /** Saves a record now; resolves when that is done, or will be retried because it failed. */
+  /** Saves a record now. Resolves after the first attempt; a failed attempt is retried later. */
   save(record: AgentRecord): Promise<void>
 
   /** Deletes an agent with its journal. Its key may be used again at once. */
@@ -53,13 +56,13 @@ export interface MachineStore {
   /** Reads all machines. Called once. @throws UserError if a newer version wrote them */
   load(): Promise<MachineRecord[]>
 
-  /** Saves a record soon, as it then is: many calls make one write. Retried until it succeeds. */
+  /** Saves the latest state of a record soon: many calls make one write. Failures are retried. */
   saveSoon(record: MachineRecord): void
 
   /** Saves a record. If that fails, nothing changes. @throws the system error */
   save(record: MachineRecord): Promise<void>
 
-  /** Deletes a machine's record; resolves when that is done, or will be retried because it failed. */
+  /** Deletes a machine's record. Resolves after the first attempt; a failed attempt is retried later. */
   remove(machineId: string): Promise<void>
 }
 

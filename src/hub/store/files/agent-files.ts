@@ -41,7 +41,7 @@ export class AgentFiles implements AgentStore {
         // Sets a damaged journal aside, even if its agent is not known.
         await journals.open(name)
       } catch (error) {
-        // Written by a newer version: it must not be changed.
+        // A newer version wrote the file, so it must not be changed.
         if (error instanceof UserError) throw error
         logger.error({ err: error, agent_id: name }, 'could not read an agent')
       }
@@ -78,7 +78,7 @@ export class AgentFiles implements AgentStore {
       this.#keys.add(key)
       found.set(name, { ...read.value, key })
     } else if (read.ok || read.reason === 'damaged')
-      // Its machine reports the status again when it connects. The activity is kept.
+      // The machine reports the status again when it connects. The activity is kept.
       this.#options.logger.error({ agent_id: key, aside: setAside(path) }, 'damaged status set aside')
   }
 

@@ -5,8 +5,8 @@ import { systemCode } from '../../../platform/errors.ts'
 import { AgentId } from '../../../protocol/index.ts'
 
 /**
- * Separates the agent's id from the machine in a folder name. No id contains it, and older hubs skip such
- * folders.
+ * Separates the agent's id from the machine's id in a folder name. No id contains it, and older hubs skip
+ * such folders.
  */
 const OF = '@'
 /** Machine ids that can be part of a file name. */
@@ -19,8 +19,8 @@ export function agentIdOf(name: string): string | undefined {
 }
 
 /**
- * Returns the folder name for a new agent: its id or, if an agent of another machine has that folder, id and
- * machine.
+ * Returns the folder name for a new agent: the agent's id or, if an agent of another machine has that folder,
+ * the agent's id with the machine's id.
  * @param taken reports whether an agent's folder has this name
  */
 export function folderFor(
@@ -39,8 +39,8 @@ export function folderFor(
 }
 
 /**
- * Creates the folder of an agent and its parent `agents`, but not the hub's own folder: a running hub must
- * not recreate that.
+ * Creates the folder of an agent and its parent `agents`, but not the hub's own folder, which a running hub
+ * must not recreate.
  * @throws the system error
  */
 export function makeAgentFolder(path: string) {

@@ -7,8 +7,8 @@ const NEWLINE = 10
 const BLOCK_BYTES = 64 * 1024
 
 /**
- * An append-only file of lines. Flushed lines are on the disk. A line torn by a crash or a full disk is cut
- * off, so that the first `size` bytes are always whole lines.
+ * An append-only file of lines. Flushed lines are on the disk. If a crash or a full disk leaves a partial
+ * line, that line is cut off, so that the first `size` bytes are always whole lines.
  */
 export class AppendFile {
   readonly path: string
@@ -55,7 +55,7 @@ export class AppendFile {
   }
 
   /**
-   * Resolves when all lines added before are on the disk. On failure, the next flush retries.
+   * Resolves when all lines added before this call are on the disk. On failure, the next flush retries.
    * @throws the system error
    */
   async flush(): Promise<void> {
@@ -90,7 +90,7 @@ export class AppendFile {
     const taken = this.#waiting
     const file = await open(this.path, 'a', 0o600)
     try {
-      // Also after `discard`: new lines must not follow a partial line.
+      // Truncate also after `discard`: new lines must not follow a partial line.
       if (this.#torn) await file.truncate(this.#size)
       this.#torn = true
       await file.appendFile(data)

@@ -8,7 +8,7 @@ import { ifPresent } from '../../../platform/or-undefined.ts'
 import type { AuditLog, LineRange } from '../audit-log.ts'
 import { AppendFile } from './append-file.ts'
 
-/** Number of lines returned at a time. In between, the hub does other work. */
+/** Number of lines per batch. The hub does other work between batches. */
 const LINES = 500
 
 interface Segment {
@@ -18,8 +18,8 @@ interface Segment {
 }
 
 /**
- * Numbered lines in a folder, oldest first, in files named after the number of their first line. When there
- * are too many files, the oldest is deleted.
+ * Numbered lines in a folder. Each file is named after the number of its first line. When there are too many
+ * files, the oldest is deleted.
  */
 export class Segments implements AuditLog {
   readonly #dir: string
@@ -69,7 +69,7 @@ export class Segments implements AuditLog {
     return turn
   }
 
-  /** Begins with the file that contains line `from`. */
+  /** Begin with the file that contains line `from`. */
   async *read(from: number): AsyncGenerator<string[]> {
     for (const [at, { path }] of [...this.#segments].entries()) {
       const next = this.#segments[at + 1]
@@ -95,7 +95,7 @@ export class Segments implements AuditLog {
   async #linesAt(path: string): Promise<string[]> {
     const size = path === this.#file.path ? this.#file.size : undefined
     const bytes = await readFile(path).catch((error) => {
-      // Nothing was written yet, or the file was deleted in the meantime.
+      // The file was not written yet, or was deleted in the meantime.
       if (systemCode(error) === 'ENOENT') return Buffer.alloc(0)
       throw error
     })

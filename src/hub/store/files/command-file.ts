@@ -2,7 +2,10 @@ import type { Logger } from '../../../platform/log.ts'
 import type { CommandLine, CommandReader, CommandStore } from '../commands.ts'
 import { CommandLog } from './command-log.ts'
 
-/** `commands.jsonl`, rewritten without the lines that are no longer needed once it is much too long. */
+/**
+ * `commands.jsonl`. When the file is much too long, it is rewritten without the lines that are no longer
+ * needed.
+ */
 export class CommandFile implements CommandStore {
   readonly #path: string
   readonly #logger: Logger

@@ -33,8 +33,8 @@ export interface CommandLogOptions {
 }
 
 /**
- * `commands.jsonl`: accepted commands and outcomes, in order of arrival. Once a command has its outcome, its
- * line is erased if it contains secrets.
+ * `commands.jsonl`: accepted commands and outcomes, in order of arrival. Once a command has its outcome, the
+ * command's line is erased if it contains secrets.
  */
 export class CommandLog {
   readonly #path: string
@@ -60,15 +60,17 @@ export class CommandLog {
         this.#noteSecrets(line, { at, bytes })
       } else {
         damaged++
-        // Keep valid JSON, which another version may understand. Erase a torn line, which may contain
-        // secrets.
+        // Keep a line of valid JSON, which another version may understand. Erase a partial line, which may
+        // contain secrets.
         if (!isJson(text)) this.#secrets.giveUp({ at, bytes })
       }
     }
     if (damaged > 0) logger.error({ path, lines: damaged }, 'skipped damaged lines in the list of commands')
   }
 
-  /** Resolves when the line is on the disk. @throws the system error; a command is then not written */
+  /**
+   * Resolves when the line is on the disk. @throws the system error; in this case, a command is not stored
+   */
   append(line: CommandLine): Promise<void> {
     const text = JSON.stringify(line)
     return this.#inTurn(async () => {
@@ -173,7 +175,7 @@ function read(path: string): Buffer {
     return readFileSync(path)
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return Buffer.alloc(0)
-    // Longer than any file that a hub writes.
+    // The file is longer than any file that a hub writes.
     if (systemCode(error) !== 'ERR_FS_FILE_TOO_LARGE') throw error
     setAside(path)
     return Buffer.alloc(0)

@@ -2,11 +2,11 @@ import type { Clock, Timer } from '../../../platform/clock.ts'
 import type { Logger } from '../../../platform/log.ts'
 
 /**
- * Interval between rounds of writes, in milliseconds. Each round writes a changed status once: statuses
- * change often, and only the latest counts.
+ * Interval between rounds of writes, in milliseconds. Each round writes a changed status only once, because
+ * statuses change often and only the latest one counts.
  */
 const SAVE_MS = 1000
-/** Maximum time to write before other work gets the same time, in milliseconds. */
+/** Maximum time to write before pausing for as long, in milliseconds, so that other work can run. */
 const SLICE_MS = 20
 
 /** Debounces writes: many changes make one write, a little later. Retries while writing fails. */

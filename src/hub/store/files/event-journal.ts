@@ -6,20 +6,20 @@ import { AppendFile, lastNewline } from './append-file.ts'
 import { type JournalLine, type LineHead, lineOf, wholeLine } from './journal-line.ts'
 
 /**
- * If more characters than this are waiting for the disk, no further frame is taken. It is more than two
+ * Maximum number of characters waiting for the disk before further frames are refused. This is more than two
  * connections of one daemon can have in flight.
  */
 const WAITING_CHARS = 16 * 1024 * 1024
 
 /**
- * Length at which a frame is split into lines, in characters. A split needs an event with a new offset.
- * Reading a history reads at least one line.
+ * Length from which a frame is split into several lines, in characters, because reading a history reads at
+ * least one whole line. A line can begin only at an event with a new offset.
  */
 const LINE_CHARS = 1024 * 1024
 /** Kinds of events that are merged: consecutive deltas in a frame become one event. */
 const RUNS_ON: readonly AnyEvent['kind'][] = ['text_delta', 'thinking_delta', 'tool_input_delta']
 
-/** The file with the activity of one agent, exactly once and in order. */
+/** The file with the activity of one agent, stored exactly once and in order. */
 export class EventJournal implements JournalState {
   readonly #file: AppendFile
   /** Journal offset up to which everything is on the disk. */
@@ -99,7 +99,8 @@ export class EventJournal implements JournalState {
     if (this.full) return 'full'
     const fresh = events.filter((event) => event.offset >= wanted)
     const last = events[events.length - fresh.length - 1]
-    // Part of a merged event may be new. Request it again from `wanted`, since the parts cannot be separated.
+    // Part of a merged event may be new. Request the activity again from `wanted`, since the parts cannot be
+    // separated.
     if (last && RUNS_ON.includes(last.kind)) return 'gap'
     const shift = this.#shift
     const start = Math.max(from, wanted) + shift
@@ -114,8 +115,8 @@ export class EventJournal implements JournalState {
   }
 
   /**
-   * Removes the last range from the queue if it has no events and the next range continues it: both become
-   * one line.
+   * Removes the last range from the queue if it has no events and the next range continues it, so that both
+   * become one line.
    */
   #joins({ from, journal, shift }: LineHead): boolean {
     const before = this.#quiet

@@ -26,12 +26,12 @@ const WHOLE_HEAD_BYTES = 1024
 
 /**
  * Returns a line, with `from` and `to` first, because searches read only the heads of lines.
- * @param events each as JSON
+ * @param events the events, each as JSON
  */
 export const lineOf = ({ from, to, journal, shift }: LineHead, events: string[]) =>
   `${JSON.stringify({ from, to, journal, ...(shift > 0 && { shift }) }).slice(0, -1)},"events":[${events.join()}]}`
 
-/** Returns the range of a line from its start; undefined for a damaged line. */
+/** Returns the range of a line, given the beginning of the line; undefined for a damaged line. */
 export function lineRange(head: string): { from: number; to: number } | undefined {
   const [, from, to] = /^\{"from":(\d+),"to":(\d+),/.exec(head) ?? []
   return from === undefined ? undefined : { from: Number(from), to: Number(to) }
@@ -39,7 +39,7 @@ export function lineRange(head: string): { from: number; to: number } | undefine
 
 /**
  * Returns the head of a line without parsing its events, which may be costly; undefined for a damaged line. A
- * line torn by a crash contains zeros or has no end.
+ * line damaged by a crash contains zeros or has no end.
  */
 export function wholeLine(line: Buffer): LineHead | undefined {
   // The flag `s` lets `.` match line separators, which a name may contain.

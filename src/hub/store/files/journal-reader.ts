@@ -3,7 +3,10 @@ import type { EventBatch, EventReader } from '../journals.ts'
 import type { EventJournal } from './event-journal.ts'
 import { readChunk, seek } from './read-journal.ts'
 
-/** Reads the file of a journal forward: searches for the first event once, then remembers its position. */
+/**
+ * Reads the file of a journal forward. The reader searches for the first event once, and then remembers its
+ * position.
+ */
 export class JournalReader implements EventReader {
   readonly #journal: EventJournal
   readonly #after: EventId

@@ -12,13 +12,19 @@ import { makeAgentFolder } from './agent-folder.ts'
 import { EventJournal } from './event-journal.ts'
 import { JournalReader } from './journal-reader.ts'
 
-/** Time to gather frames before writing them together, in milliseconds: a hundred frames cost the same as one. */
+/**
+ * Time for which frames are collected before they are written together, in milliseconds. Writing a hundred
+ * frames takes no longer than writing one.
+ */
 const GATHER_MS = 3
 /** Maximum number of characters waiting for the disk, over all agents. */
 const WAITING_CHARS = 128 * 1024 * 1024
 /** Interval between retries while the disk cannot be written, in milliseconds. */
 const RETRY_MS = 1000
-/** Retries of a deletion while the process has too many open files, with a delay that grows by `RETRY_MS`. */
+/**
+ * Maximum number of retries of a deletion while the process has too many open files. The delay grows by
+ * `RETRY_MS` each time.
+ */
 const TRIES = { maxRetries: 5, retryDelay: RETRY_MS }
 /** Maximum number of agents to write at once: each uses a file descriptor. */
 const COMMIT_AGENTS = 64
@@ -157,7 +163,8 @@ export class JournalStore implements Journals {
     if (this.#committing || this.#closed) return
     const { clock } = this.#options
     const at = clock.monotonic() + ms
-    // An earlier timer stays. A later one, for a retry, must not delay new activity.
+    // Keep a timer that fires earlier. Replace a later timer, which is for a retry and must not delay new
+    // activity.
     if (this.#timer && this.#timer.at <= at) return
     this.#unschedule()
     const timer = clock.setTimeout(() => {
@@ -211,14 +218,14 @@ export class JournalStore implements Journals {
         const log = this.#logs.get(id)
         try {
           if (log?.have === 0) makeAgentFolder(this.#folder(id))
-          // Removed in the meantime: the folder may now belong to another agent.
+          // The agent was removed in the meantime, and the folder may now belong to another agent.
           if (this.#logs.get(id) !== log) return false
           await log?.commit()
           if (log === undefined || this.#logs.get(id) !== log) return false
           this.#failing.delete(id)
           return true
         } catch (error) {
-          // Removed in the meantime: the failure does not matter.
+          // The agent was removed in the meantime, so the failure does not matter.
           if (this.#logs.get(id) !== log) return false
           this.#dirty.set(id, machineId)
           // Insert at the end: the first entry is the next to retry.
@@ -271,7 +278,7 @@ export class JournalStore implements Journals {
   }
 }
 
-/** Deletes folders that a hub did not finish deleting. */
+/** Deletes folders whose deletion an earlier hub did not finish. */
 export function clearRemoved(dir: string, names: string[]) {
   for (const name of names)
     if (name.startsWith('.removed-')) rmSync(join(dir, name), { recursive: true, force: true })

@@ -16,8 +16,8 @@ import { KeyFile } from './key-file.ts'
 const KeysFile = z.object({ version: z.literal(1), keys: z.array(KeyEntry) })
 
 /**
- * `user-keys.json`. Separate from `keys.json`, where hubs that predate roles would treat each key as an
- * admin's.
+ * `user-keys.json`. It is separate from `keys.json` because hubs that predate roles would treat each user key
+ * there as an admin's.
  */
 const UserKeysFile = z.object({ version: z.literal(1), keys: z.array(UserKeyEntry) })
 
@@ -29,8 +29,8 @@ export interface KeyStoreOptions {
 }
 
 /**
- * The lists of keys, and the files with the hub's own keys. If such a file is deleted, the next start creates
- * it with a new key and no longer accepts the old one.
+ * The lists of keys, and the files with the hub's own keys. If the file of an own key is deleted, the next
+ * start creates it with a new key and no longer accepts the old key.
  */
 export class KeyStore implements KeyLists {
   readonly list: KeyList<KeyEntry, KeyDraft<KeyEntry> & OwnKeys>
@@ -62,7 +62,10 @@ export class KeyStore implements KeyLists {
     this.users.refresh()
   }
 
-  /** Accepts the key in each file with an own key, creating the file if it is missing. @throws the system error */
+  /**
+   * Accepts the key in each file with an own key, and creates the file if it is missing. @throws the system
+   * error
+   */
   async acceptOwn(): Promise<void> {
     for (const role of ['machine', 'user'] as const) {
       const file = this.#own[role]
@@ -85,17 +88,19 @@ export class KeyStore implements KeyLists {
   }
 
   /**
-   * Changes keys and the files with own keys; all are on the disk on return. If that fails, nothing changes.
+   * Changes keys and the files with own keys. Resolves when all changes are on the disk; on failure, nothing
+   * changes.
    * @throws the system error
    */
   async #change<T>(edit: (draft: Draft) => T): Promise<T> {
-    /** New files with own keys, staged until the new list is on the disk. */
+    /** New files with the hub's own keys, staged until the new list is on the disk. */
     const staged = new Map<Role, Staged>()
     try {
       return await this.#file.change(
         (draft) => edit(this.#draft(draft, staged)),
         () => {
-          // Before the list: if the hub is killed here, its next start accepts the keys in these files.
+          // Write these files before the list: if the hub is killed here, its next start accepts the keys in
+          // these files.
           for (const file of staged.values()) file.commit()
           staged.clear()
         },
@@ -116,7 +121,7 @@ export class KeyStore implements KeyLists {
       add,
       renew,
       forget: drop,
-      // Replaces an own key: each start accepts the key in its file.
+      // Replaces an own key. Its file must change as well, because each start accepts the key in the file.
       drop: (entry) => {
         drop(entry)
         const { role } = entry

@@ -13,7 +13,7 @@ import type { OwnershipFault } from '../../../platform/ownership.ts'
 export interface OpenFolderOptions {
   /** The hub's folder, created if missing. */
   dir: string
-  /** Faults of other files that count like those of the folder. */
+  /** Faults of other files that are treated like faults of the folder. */
   faults: OwnershipFault[]
   /** Refuses a folder that other users can write to. */
   strict: boolean

@@ -6,7 +6,10 @@ import { HEAD_BYTES, lineRange, parseLine } from './journal-line.ts'
 const NEWLINE = 10
 /** Number of bytes to read at a time. */
 const BLOCK_BYTES = 256 * 1024
-/** Size of the range at which a search ends, in bytes: reading it costs no more than halving it again. */
+/**
+ * Size of the range at which a search ends, in bytes. Reading such a range costs no more than halving it
+ * again.
+ */
 const NEAR_BYTES = 64 * 1024
 
 interface Chunk {
@@ -41,8 +44,8 @@ export async function seek(path: string, size: number, offset: number): Promise<
 }
 
 /**
- * Returns the events after `after` in the lines from `at`: about `BLOCK_BYTES` of lines, but at least one.
- * Skips damaged lines.
+ * Returns the events after `after` in the lines from `at`. Reads about `BLOCK_BYTES` of lines, but at least
+ * one line. Skips damaged lines.
  */
 export async function readChunk(path: string, size: number, at: number, after: EventId): Promise<Chunk> {
   if (at >= size) return { events: [], next: at, to: undefined }
@@ -66,7 +69,7 @@ async function readLines(path: string, size: number, at: number): Promise<Buffer
       const block = Buffer.allocUnsafe(Math.min(want, size - at))
       const { bytesRead } = await file.read(block, 0, block.length, at)
       const end = block.subarray(0, bytesRead).lastIndexOf(NEWLINE) + 1
-      // A short read: the file was truncated in the meantime.
+      // A short read means that the file was truncated in the meantime.
       if (end > 0 || bytesRead < want) return block.subarray(0, end)
     }
   } finally {

@@ -8,8 +8,8 @@ interface Place {
 const BLANKS = Buffer.alloc(64 * 1024, ' ')
 
 /**
- * Positions of lines with secrets in a file, by command id. Lines no longer needed are overwritten in place
- * with spaces, which needs no disk space and costs no more than the length of the line.
+ * Positions of lines with secrets in a file, by command id. Lines that are no longer needed are overwritten
+ * in place with spaces, which needs no disk space and takes time only for the length of the line.
  */
 export class SecretLines {
   readonly #places = new Map<string, Place>()

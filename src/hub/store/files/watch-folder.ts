@@ -11,8 +11,8 @@ import { nameOf, otherHolder } from '../../../platform/lock.ts'
 const LOOK_MS = 2000
 
 /**
- * Watches the folder of a running hub for being deleted, moved, replaced, or emptied. Data that the hub
- * accepted after that would be lost or mixed with another hub's.
+ * Detects if the folder of a running hub is deleted, moved, replaced, or emptied. Data that the hub accepted
+ * after that would be lost or mixed with another hub's.
  * @param lost called once, when the folder is no longer this hub's
  * @returns a function that stops watching
  */
