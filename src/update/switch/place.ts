@@ -12,7 +12,11 @@ import { type Facts, standInAt } from './trial.ts'
  */
 export function putStandIn(trial: Trial, standIn: string) {
   const { layout, root, program } = trial
-  if (layout === 'package') return replaceFile(join(root, program), standIn)
+  if (layout === 'package') {
+    // Keeping the next version must work on a full disk, which may have no room for another folder.
+    addChunks(trial)
+    return replaceFile(join(root, program), standIn)
+  }
   const dir = join(root, 'versions', trialName(trial))
   rmSync(dir, { recursive: true, force: true })
   makeFolder(dirname(join(dir, program)))
@@ -24,11 +28,16 @@ export function putStandIn(trial: Trial, standIn: string) {
 }
 
 /** Puts the next version in the program's place, with one rename, whether it was on trial or not. */
-export function keepNext({ layout, root, program, next: nextDir }: Place & Pick<Trial, 'next'>) {
+export function keepNext(place: Place & Pick<Trial, 'next'>) {
+  const { layout, root, program, next: nextDir } = place
   if (layout !== 'package') return point(root, basename(nextDir), program)
-  // First, because the program loads them from now on.
-  for (const path of filesOf(nextDir, chunksOf(program))) placeFile(root, nextDir, path, 'link')
+  addChunks(place)
   replaceFile(join(root, program), join(nextDir, program), 'link')
+}
+
+/** Puts the chunks of the next version next to the others: in its place, the program loads them from there. */
+function addChunks({ root, program, next: nextDir }: Place & Pick<Trial, 'next'>) {
+  for (const path of filesOf(nextDir, chunksOf(program))) placeFile(root, nextDir, path, 'link')
 }
 
 /** Ends a trial by putting the previous version back, with one rename. */

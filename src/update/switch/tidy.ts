@@ -29,9 +29,10 @@ export function tidy({
 
 /** Cleans up after a failed trial. */
 export function tidyBack(trial: Trial) {
-  const { layout, root, next: nextDir } = trial
+  const { layout, root, program, next: nextDir } = trial
   for (const dir of [nextDir, join(workDir(layout, root), trialName(trial))])
     rmSync(dir, { recursive: true, force: true })
+  if (layout === 'package') clearChunks(root, program)
 }
 
 /**

@@ -43,6 +43,18 @@ for (const layout of LAYOUTS)
     })
   })
 
+test('the chunks of a version are in the package from its trial on, and gone after a rollback', (t) => {
+  const { trial, stateDir } = stagedUpdate(t, 'package')
+  const chunks = 'dist/program/0123456789abcdef'
+  mkdirSync(join(trial.next, chunks), { recursive: true })
+  writeFileSync(join(trial.next, chunks, 'main.js'), '')
+  putStandIn(trial, standIn(trial, stateDir, false))
+  assert.deepEqual(readdirSync(join(trial.root, chunks)), ['main.js'])
+  putBack(trial)
+  tidyBack(trial)
+  assert.deepEqual(readdirSync(join(trial.root, 'dist/program')), [])
+})
+
 test('a new version that is put in its place again, after a crash, leaves no other file', (t) => {
   const { trial } = stagedUpdate(t, 'package')
   const chunks = 'dist/program/0123456789abcdef'
