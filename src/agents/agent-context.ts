@@ -21,7 +21,7 @@ export interface AgentContext<A> {
   /** Called when the agent's status has changed. */
   onChange(agent: A): void
   onEvent(agent: A, event: Event): void
-  /** Called when reading the journal fails, for example because of a disk error. It is retried. */
+  /** Called when reading the journal fails, for example because of a disk error. The reading is retried. */
   onUnreadable(agent: A, error: unknown): void
   /** Called when handling a line fails. Reading continues after the line. */
   onFailure(agent: A, error: unknown): void

@@ -39,7 +39,10 @@ export interface AgentPoolOptions
   umask?: string | undefined
   /** Returns a place for new agents if they would otherwise end with the daemon. */
   shelter?(): Promise<Shelter | undefined>
-  /** True if agents that the daemon has ended itself continue their turns without asking for it in their specs. */
+  /**
+   * True if agents that the daemon itself has ended continue their turns even if their specifications do not
+   * request it.
+   */
   resumeTurns: boolean
   maxAgents: number
   logger: Logger
@@ -53,7 +56,7 @@ interface AgentPoolEvents {
   /** The journal has grown, or may have. */
   growth: [agent: Agent]
   removed: [agent: Agent]
-  /** Restarts did not help: all agents that are held back because they have ended too often. */
+  /** Lists all agents that are not restarted for now because they have ended too often. */
   crashLoops: [agents: Agent[]]
   /** An unreadable folder was set aside. */
   damaged: [path: string]
@@ -165,7 +168,7 @@ export class AgentPool {
     this.#endings.explain(why, back)
   }
 
-  /** Stops automatic restarts and queued launches. Resolves when starts under way are done. */
+  /** Stops automatic restarts and queued launches. Resolves when the starts already in progress are done. */
   async settle() {
     this.#endings.stopRestarts()
     await this.#launches.close()
@@ -178,7 +181,7 @@ export class AgentPool {
     await this.#endings.swept(agent)
     const deleted = this.#discards.discard(agent.folder.dir)
     this.events.emit('removed', agent)
-    // The sweep may have read it again.
+    // The sweep may have read the folder again.
     agent.journal.close()
     await deleted
   }
@@ -191,7 +194,8 @@ export class AgentPool {
       this.events.emit('growth', agent)
       if (!agent.hasEnded) checkProcesses(agent)
     } catch (error) {
-      // A full disk, for example: the end is recorded when there is space again. Other agents must not suffer.
+      // The cause may be a full disk; the end is recorded when there is space again. Other agents must not be
+      // affected.
       this.#options.logger.warn({ agent_id: agent.id, err: error }, 'cannot check the agent')
     }
   }

@@ -21,7 +21,7 @@ import { hasEnded } from './state/lifecycle.ts'
 import { onAnswered } from './state/reduce.ts'
 import { statusOf } from './state/status.ts'
 
-/** An agent as recorded in its folder. It does not know about processes or the link. */
+/** An agent as recorded in its folder. This class does not deal with processes or the connection. */
 export class Agent {
   readonly id: string
   readonly folder: AgentFolder
@@ -35,7 +35,7 @@ export class Agent {
   acked: number
   /** Offset of the first byte still on disk. */
   begin: number
-  /** Number of bytes given to the link. Between `acked` and the journal's end. */
+  /** Number of bytes given to the connection. It is between `acked` and the journal's end. */
   sent: number
   revision: number
   /** Time until which an automatic restart is held back, in ms since 1970. */
@@ -93,7 +93,7 @@ export class Agent {
     return this.#snapshot.run === this.run.run && this.#snapshot.ready
   }
 
-  /** Processes of the present run; undefined until its launcher has recorded them. */
+  /** Processes of the current run; undefined until its launcher has recorded them. */
   get process(): ProcessRecord | undefined {
     if (this.#process?.run !== this.run.run) this.#process = processesOfRun(this)
     return this.#process
@@ -105,9 +105,9 @@ export class Agent {
   }
 
   /**
-   * Returns the next whole lines after `sent`, as a frame of about `budget` journal bytes. A longer line gets its own
-   * frame.
-   * @returns undefined if there is none
+   * Returns the next whole lines after `sent`, as a frame of about `budget` journal bytes. A longer line gets
+   * its own frame.
+   * @returns undefined if there is no whole line
    */
   read(budget: number): ActivityFrame | undefined {
     const from = this.sent
@@ -125,7 +125,10 @@ export class Agent {
     return { from, to, ...(journal !== undefined && { journal }), events, more: to >= end }
   }
 
-  /** Reads new journal lines into the snapshot, independently of the link. @returns whether there may be more */
+  /**
+   * Reads new journal lines into the snapshot, independently of the connection. @returns whether there may be
+   * more
+   */
   catchUp(): boolean {
     const from = this.#snapshot.offset
     const { to, changed, more } = this.#reading.catchUp()
@@ -165,7 +168,7 @@ export class Agent {
     this.#touchAndSave()
   }
 
-  /** Records the end of the link. */
+  /** Records the end of the connection. */
   onDisconnected() {
     this.contact.end(this.acked)
     this.#unsaved = 'changed'
@@ -191,13 +194,16 @@ export class Agent {
     this.touch()
   }
 
-  /** Records a requested stop, so that this daemon and the next one report the coming end as that stop. */
+  /**
+   * Records a requested stop, so that this daemon and the next one report the agent's end as the result of
+   * this stop.
+   */
   beginStop(cause: 'stopped' | 'rebooted') {
     requestStop(this.#snapshot, cause, this.#now())
     this.#touchAndSave()
   }
 
-  /** Records that launching the present run failed. */
+  /** Records that launching the current run failed. */
   markLaunchFailed(code: string, message: string) {
     failLaunch(this.#snapshot, this.run.run, { code, message }, this.#now())
     // Save now, or the next daemon would launch the run.
@@ -210,7 +216,7 @@ export class Agent {
     this.touch()
   }
 
-  /** Records that its end was requested, by a signal that this daemon did not send. */
+  /** Records that the agent's end was requested by a signal that this daemon did not send. */
   markEndedBy(reason: 'stopped' | 'rebooted') {
     endBy(this.#snapshot, reason)
     this.touch()
@@ -261,7 +267,10 @@ export class Agent {
     return statusOf(this, this.#context.clock.now())
   }
 
-  /** Writes `cursor.json` if it has changed; with `changed`, only if more than offsets has. @returns whether it did */
+  /**
+   * Writes `cursor.json` if its content has changed; with `changed`, only if more than the offsets has
+   * changed. @returns whether the file was written
+   */
   save({ changed = false } = {}): boolean {
     if (!this.#unsaved || (changed && this.#unsaved !== 'changed')) return false
     const { acked, begin, contact } = this

@@ -10,7 +10,7 @@ const CHOOSE = {
   forbidden: "Give the daemon's user the right to read and enter it, or name another folder.",
 }
 
-/** Alternative for a resume, which cannot change an agent's folder. */
+/** Remedy for a resume, which cannot change the agent's folder. */
 const ELSEWHERE = 'or start another agent elsewhere (agent:start, agent start --cwd)'
 const KEEP = {
   missing: `Create it again, ${ELSEWHERE}.`,

@@ -11,11 +11,11 @@ export interface EndingsOptions {
   logger: Logger
   /** Starts an ended agent again, according to its restart policy. */
   resume(agent: Agent): Promise<void>
-  /** Called with all agents that are held back because they have ended too often. */
+  /** Called with all agents that are not restarted for now because they have ended too often. */
   onCrashLoops(agents: Agent[]): void
 }
 
-/** Does what follows an agent's end: ends its leftover processes, explains the end, and restarts the agent. */
+/** Handles the ends of agents: ends leftover processes, explains the end, and restarts the agent. */
 export class Endings {
   readonly #options: EndingsOptions
   readonly #restarts: Restarts
@@ -59,12 +59,15 @@ export class Endings {
     this.#restarts.onEnded(agent)
   }
 
-  /** Resolves when a sweep of the agent's leftover processes under way is done; undefined if there is none. */
+  /**
+   * Resolves when the current sweep of the agent's leftover processes is done; undefined if there is no
+   * sweep.
+   */
   swept(agent: Agent): Promise<unknown> | undefined {
     return this.#sweeps.get(agent)
   }
 
-  /** Expects that the agent may end, or has ended, for a reason that `explain` will give. */
+  /** Notes that the agent may end, or has ended, for a reason that `explain` will give. */
   expect(agent: Agent) {
     this.#unseen.add(agent)
   }

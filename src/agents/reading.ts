@@ -21,7 +21,7 @@ import { isWanted } from './state/replies.ts'
 /** Maximum number of journal bytes read into the snapshot at once, so as not to block the event loop. */
 const CATCH_UP_BYTES = 1024 * 1024
 
-/** The parts of an agent that reading its journal concerns. */
+/** The parts of an agent that are needed to read its journal. */
 export interface Read {
   folder: AgentFolder
   record: SpecRecord
@@ -61,7 +61,7 @@ export class Reading<A extends Read> {
   }
 
   /**
-   * Reads the lines from `from` on for a server, and those that are new also into the snapshot.
+   * Reads the lines from `from` on for a server, and also reads the new ones among them into the snapshot.
    * @returns their events, the offset after the last line, and whether the agent's status has changed
    */
   send(from: number, budget: number): { events: Event[]; to: number; changed: boolean } {
@@ -74,7 +74,7 @@ export class Reading<A extends Read> {
     }
     const visit = (line: Line) => {
       const heard = this.#hear(line, state)
-      // Always up to the snapshot's end, so update it from the same read.
+      // Sending always reaches the snapshot's end, so update the snapshot from the same read.
       if (line.start >= this.#options.snapshot.offset) changed = this.#take(line, heard) || changed
       state = heard.state
       if (isStateful) this.states.note(line.end, state)
@@ -92,7 +92,7 @@ export class Reading<A extends Read> {
     let changed = false
     const to = this.#lines(from, CATCH_UP_BYTES, (line) => {
       const state = snapshot.conversation
-      // Most of a journal is talk, which is decoded when it is sent: once is enough.
+      // Most lines of a journal are only talk. They are decoded when they are sent, so skip them here.
       const heard = this.#agent.runtime.isSkippable(line.bytes)
         ? { events: [], inputs: [], state }
         : this.#hear(line, state)

@@ -16,11 +16,14 @@ const RETRY_MS = 60_000
 
 export interface Restart {
   delayMs: number
-  /** True if it has restarted too often within an hour and must wait. */
+  /** True if the agent has restarted too often within an hour and must wait. */
   held: boolean
 }
 
-/** Returns the restart of an ended agent, due to its restart policy or a recall; undefined if it stays ended. */
+/**
+ * Returns the restart of an ended agent, due to its restart policy or a recall; undefined if the agent is not
+ * restarted.
+ */
 export function nextRestart({ record, snapshot, run }: Agent, now: number): Restart | undefined {
   const { restart } = record.spec
   const { exit } = snapshot
@@ -28,7 +31,7 @@ export function nextRestart({ record, snapshot, run }: Agent, now: number): Rest
   if (!restart || restart.policy === 'never' || !exit || run.stay_ended) return undefined
   const lost = exit.reason === 'lost' || exit.reason === 'rebooted' || exit.reason === 'killed'
   if (!lost && !(restart.policy === 'on-failure' && exit.reason === 'crashed')) return undefined
-  // After the clock was set back, an agent must not be held for more than an hour.
+  // If the clock was set back, an agent must still not wait for more than an hour.
   const recent = run.restarts
     .map((time) => Math.min(Date.parse(time), now))
     .filter((time) => now - time < HOUR_MS)
@@ -40,7 +43,7 @@ export interface RestartsOptions {
   clock: Clock
   logger: Logger
   resume(agent: Agent): Promise<void>
-  /** Called with all agents that are held back because they have ended too often. */
+  /** Called with all agents that are not restarted for now because they have ended too often. */
   onCrashLoops(agents: Agent[]): void
 }
 
@@ -76,7 +79,7 @@ export class Restarts {
     if (this.#looping.delete(agent)) onCrashLoops([...this.#looping])
   }
 
-  /** Decides about a restart again, because the conditions have changed since the agent ended. */
+  /** Decides again about a restart, because conditions have changed since the agent ended. */
   again(agent: Agent) {
     this.cancel(agent)
     this.onEnded(agent)

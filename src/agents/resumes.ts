@@ -20,7 +20,10 @@ export interface ResumesOptions {
   clock: Clock
   /** Resolves to the path of a runtime's program. @throws CommandFailure if the program is unusable */
   program(runtime: string): Promise<string>
-  /** True if agents that the daemon has ended itself continue their turns without asking for it in their specs. */
+  /**
+   * True if agents that the daemon itself has ended continue their turns even if their specifications do not
+   * request it.
+   */
   resumeTurns: boolean
   maxAgents: number
   sessions: SessionGuard
@@ -37,12 +40,12 @@ export class Resumes {
     this.#options = options
   }
 
-  /** Resolves when the agent's resume under way is done, successful or not. */
+  /** Resolves when the agent's current resume is done, successful or not. */
   async settled(agent: Agent): Promise<void> {
     await this.#underWay.get(agent)
   }
 
-  /** Resolves when all resumes under way are done. */
+  /** Resolves when all resumes in progress are done. */
   async allSettled(): Promise<void> {
     await Promise.all(this.#underWay.values())
   }
@@ -54,7 +57,7 @@ export class Resumes {
    */
   async resume(agent: Agent, commandId: string | undefined, sessionId?: string): Promise<void> {
     const { sessions, endings } = this.#options
-    // The command has already started the present run or an earlier one.
+    // The command has already started the current run or an earlier one.
     if (commandId !== undefined && agent.run.command_id === commandId) return
     if (commandId !== undefined && agent.inbox.hasAccepted(resumedId(agent.id, commandId))) return
     if (!agent.hasEnded || this.#underWay.has(agent))

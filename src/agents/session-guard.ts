@@ -9,7 +9,7 @@ export interface SessionGuardOptions {
   environment: NodeJS.ProcessEnv
 }
 
-/** Keeps two processes from having one session open. */
+/** Prevents two processes from having the same session open. */
 export class SessionGuard {
   readonly #options: SessionGuardOptions
   /** Sessions that agents will have open, by the agents that are being resumed. */

@@ -88,7 +88,7 @@ export class Starts {
     try {
       await launches.add(open({ folder, record, run, runtime }))
     } catch (error) {
-      // Otherwise, the next daemon would launch it.
+      // Otherwise, the next daemon would launch the agent.
       if (!existsSync(folder.claim(run.run))) await this.#withdraw(folder.dir, agent_id)
       throw error
     }

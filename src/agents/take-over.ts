@@ -18,7 +18,7 @@ export interface TakeOverOptions {
 /** Takes over an agent of an earlier daemon, running or ended, and finishes what that daemon began. */
 export function takeOver(agent: Agent, { logger, launches, endings, now, stop }: TakeOverOptions): void {
   const { hasRunEnded } = agent
-  // Must be first: the greeting contains the journal's end, and a server discards bytes after that offset.
+  // Do this first: the greeting contains the journal's end, and a server discards bytes after that offset.
   while (agent.catchUp());
   agent.onCaughtUp()
   if (!agent.hasRunEnded && !isLaunched(agent)) {
@@ -28,7 +28,7 @@ export function takeOver(agent: Agent, { logger, launches, endings, now, stop }:
   checkProcesses(agent)
   if (agent.hasEnded) {
     if (!hasRunEnded && isUnexplained(agent)) endings.expect(agent)
-    // The daemon that saw the agent end may have died before it swept.
+    // The daemon that detected the agent's end may have died before it ended the leftover processes.
     endings.onEnded(agent)
     return
   }

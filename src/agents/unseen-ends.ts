@@ -4,7 +4,10 @@ import type { Agent } from './agent.ts'
 import { haveBack, isUnexplained } from './process/recall.ts'
 import type { Restarts } from './restart.ts'
 
-/** Time after this daemon's start during which the event that ended the previous daemon may still end agents, in ms. */
+/**
+ * Period after this daemon's start in which the event that ended the previous daemon may still end agents, in
+ * ms.
+ */
 const LATE_MS = 15_000
 
 export interface UnseenEndsOptions {

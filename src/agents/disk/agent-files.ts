@@ -14,7 +14,7 @@ export interface AgentFiles extends Partial<Pick<CursorRecord, 'acked' | 'begin'
   journal: Journal
   generations: Generations
   contact: ServerCopy
-  /** State of the agent according to its journal, as far as an earlier daemon has read it. */
+  /** State of the agent according to the part of its journal that an earlier daemon has read. */
   snapshot: Snapshot
 }
 
@@ -39,7 +39,7 @@ export function openFiles(
     const { apart, snapshot = emptySnapshot(now), ...rest } = readCursor(folder.cursor, journal) ?? {}
     const contact = new ServerCopy(apart, journal, folder.spec, toldCounts)
     dueOfEarlierVersion(snapshot, { id, runtime })
-    // Answered by a daemon that did not live to write its cursor.
+    // An earlier daemon answered this request, but ended before it wrote its cursor.
     snapshot.pending = snapshot.pending.filter((request) => !inbox.hasAccepted(answeredId(id, request)))
     return { inbox, journal, generations, contact, snapshot, ...rest }
   } catch (error) {

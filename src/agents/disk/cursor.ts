@@ -19,7 +19,7 @@ export function readCursor(path: string, journal: Journal): CursorRecord | undef
   return cursor.value
 }
 
-/** If the file is lost, part of the journal is read again. @throws the system error */
+/** If the file is lost, the next daemon reads part of the journal again. @throws the system error */
 export function writeCursor(
   path: string,
   snapshot: Snapshot,
@@ -37,7 +37,7 @@ export function writeCursor(
   writeAtomic(path, JSON.stringify(record))
 }
 
-/** Completes the snapshot with the refusals that were due when an earlier version wrote it. */
+/** Completes a snapshot of an earlier version with the refusals that were due when it was written. */
 export function dueOfEarlierVersion(
   snapshot: Snapshot,
   { id, runtime }: { id: string; runtime: Pick<Conversation, 'refuse'> },

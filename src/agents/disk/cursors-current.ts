@@ -16,9 +16,9 @@ export function makeCurrent(dir: string, agents: Iterable<{ save(): void }>) {
   if (isCurrent(dir)) return
   try {
     for (const agent of agents) agent.save()
-    // A folder, like all other entries here.
+    // The mark is a folder, like all other entries here.
     mkdirSync(join(dir, CURRENT_MARK), { mode: 0o700 })
   } catch {
-    // A full disk, or too few descriptors.
+    // The disk is full, or there are too few descriptors.
   }
 }

@@ -31,14 +31,14 @@ export class Generations {
   constructor(path: string, journal: Journal) {
     this.#path = path
     const read = readRecord(path, GenerationsRecord)
-    // Last: a journal that was opened stays open.
+    // Do this last: a journal that was opened stays open.
     const size = journal.size()
     // A generation past the journal's end was never written.
     this.#all = read.ok ? read.value.generations.filter(({ at }) => at <= size) : []
     journal.holes = this.#holes
   }
 
-  /** Name of the present generation; undefined for the first. */
+  /** Name of the current generation; undefined for the first. */
   get current(): string | undefined {
     return this.#all.at(-1)?.name
   }
@@ -54,12 +54,15 @@ export class Generations {
     return this.#all.findLast(({ at }) => at <= offset)?.name
   }
 
-  /** Returns the end of the generation that contains `offset`; Infinity for the present one. */
+  /** Returns the end of the generation that contains `offset`; Infinity for the current generation. */
   endOf(offset: number): number {
     return this.#all.find(({ at }) => at > offset)?.at ?? Number.POSITIVE_INFINITY
   }
 
-  /** Reports whether a server with generation `name` up to `offset` has the same bytes as this journal up to there. */
+  /**
+   * Reports whether a server that has generation `name` up to `offset` has the same bytes as this journal up
+   * to that offset.
+   */
   includes(name: string | undefined, offset: number): boolean {
     const index = this.#all.findIndex((generation) => generation.name === name)
     if (index === -1 && name !== undefined) return false
@@ -69,7 +72,8 @@ export class Generations {
   }
 
   /**
-   * Begins a new generation at offset `to` or shortly after, and moves the journal's lines from `from` on into it.
+   * Begins a new generation at offset `to` or shortly after. Moves the journal's lines from `from` on into
+   * the new generation.
    * @param running true if the agent may append at the same time
    * @returns number of bytes by which the journal's end has moved
    * @throws the system error

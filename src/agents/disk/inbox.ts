@@ -40,9 +40,10 @@ const list = (dir: string) =>
     .sort((a, b) => a.seq - b.seq)
 
 /**
- * Undelivered input of an agent. Each line is a file in `in/`; the agent's feeder moves it to `fed/` and writes it to
- * the agent. A line is accepted once its id is in `inputs.jsonl`. Its file exists by then, and any daemon that finds it
- * outside `in/` moves it there. After that, no daemon is needed.
+ * Undelivered input of an agent. Each line is a file in `in/`; the agent's feeder moves it to `fed/` and
+ * writes it to the agent. A line is accepted once its id is in `inputs.jsonl`. By then, the line's file
+ * exists; if it is not yet in `in/`, any later daemon moves it there. From `in/`, it is delivered without a
+ * daemon.
  */
 export class Inbox {
   /** `put`: a line was accepted. */
@@ -52,7 +53,10 @@ export class Inbox {
   readonly #accepted = new Set<string>()
   /** Prompts that the runtime has not confirmed to have begun, by id. */
   readonly #unsettled = new Map<string, Entry>()
-  /** Ids of the unsettled prompts that are in the present run's memory. They are lost when it ends. */
+  /**
+   * Ids of the unsettled prompts that are in the current run's memory. These prompts are lost when the run
+   * ends.
+   */
   readonly #queued = new Set<string>()
   /** True if an accepted line may not be in `in/` yet. */
   #late = true
@@ -75,7 +79,10 @@ export class Inbox {
     return this.#unsettled.size
   }
 
-  /** True if the feeder has not given the agent all of its input. Reads the disk only if there may be some. */
+  /**
+   * True if the feeder has not yet given the agent all of its input. Reads the disk only if there may be such
+   * input.
+   */
   get waiting() {
     if (this.#allFed) return false
     this.#handOver()
@@ -130,7 +137,7 @@ export class Inbox {
     this.events.emit('put', input)
   }
 
-  /** Records an id without input. On a full disk, it is remembered only until this daemon ends. */
+  /** Records an id without input. If the disk is full, the id is remembered only until this daemon ends. */
   mark(id: string) {
     if (!this.#accepted.has(id)) this.#record(id)
   }
@@ -138,7 +145,7 @@ export class Inbox {
   /** Processes an event about a prompt. @returns whether the number of unsettled prompts has changed */
   heard(event: Event): boolean {
     if (event.kind === 'prompt_state' && event.state === 'queued') this.markQueued(event.prompt_id)
-    // Both kinds mean that the runtime has begun the prompt; older versions only echo it.
+    // Both kinds of events mean that the runtime has begun the prompt; older versions only echo the prompt.
     else if ((event.kind === 'prompt_state' || event.kind === 'user') && event.prompt_id !== undefined) {
       const before = this.unsettledCount
       this.settle(event.prompt_id)
@@ -162,8 +169,8 @@ export class Inbox {
   }
 
   /**
-   * Prepares for a new run, while no feeder is alive: prompts that the last run took but did not begin are fed again,
-   * and controls are deleted, since they were for a process that is gone.
+   * Prepares for a new run, while no feeder is alive. Prompts that the last run received but did not begin
+   * will be fed again. Controls are deleted, since they were for a process that is gone.
    */
   requeue() {
     this.#handOver()

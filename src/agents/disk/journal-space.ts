@@ -5,7 +5,7 @@ import type { Agent } from '../agent.ts'
 
 /** Block size of file systems, in bytes. They free only whole blocks. */
 const BLOCK_BYTES = 4096
-/** Minimum number of bytes to free at once: each time takes a process. */
+/** Minimum number of bytes to free at once, because each time a process is started. */
 const LEAST_BYTES = 1024 * 1024
 /** Maximum size of `stderr.log`, in bytes. A longer file is cut to its end. */
 const STDERR_BYTES = 1024 * 1024
@@ -17,15 +17,17 @@ const STDERR_KEPT_BYTES = 64 * 1024
  */
 export async function returnBytes(agent: Agent, keep: number): Promise<void> {
   if (agent.acked - keep - agent.begin < LEAST_BYTES) return
-  // Servers ask again only from the start of a line.
+  // Servers request activity again only from the start of a line.
   const begin = agent.journal.lineStart(agent.acked - keep)
   if (begin === undefined || begin > agent.acked) return
   const before = agent.begin
-  // Save first: if this daemon dies in between, the next one must not take the zeros for activity.
+  // Save first: if this daemon dies before the end of this step, the next daemon must not mistake the zeros
+  // for activity.
   agent.forget(begin)
   agent.save()
   if (await punchHole(agent.folder.journal, 0, Math.floor(begin / BLOCK_BYTES) * BLOCK_BYTES)) return
-  // Without holes, free everything at the agent's end, when no process writes to the journal.
+  // If the file system does not support holes, free everything at the agent's end, when no process writes to
+  // the journal.
   if (agent.hasEnded && agent.backlog === 0 && agent.journal.size() === agent.acked) {
     agent.forget(agent.acked)
     agent.save()

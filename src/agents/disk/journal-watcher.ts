@@ -5,7 +5,7 @@ import type { Agent } from '../agent.ts'
 
 /** Interval at which journals without a watch are polled, in ms. */
 const POLL_MS = 250
-/** Interval between attempts to watch them again, in ms. */
+/** Interval between attempts to watch polled journals again, in ms. */
 const RETRY_MS = 10_000
 
 export interface JournalWatcherOptions {

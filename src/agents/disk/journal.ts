@@ -9,8 +9,9 @@ const NEWLINE = 10
 const CHUNK_BYTES = 256 * 1024
 
 /**
- * Limits that tell a journal from a file that is almost entirely a hole, not counting the holes that this program makes.
- * Searching such a file for a newline could take days, and no file system compresses that well.
+ * Limits that distinguish a journal from a file that consists almost entirely of a hole, not counting the
+ * holes that this program makes. Searching such a file for a newline could take days. File systems with
+ * compression stay within these limits.
  */
 const HOLE_BYTES = 16 * 1024 ** 3
 const HOLE_RATIO = 256
@@ -27,11 +28,11 @@ const shared = Buffer.allocUnsafe(CHUNK_BYTES)
 const NOTHING = Buffer.alloc(0)
 
 export interface Line {
-  /** Offset of its first byte. */
+  /** Offset of the line's first byte. */
   start: number
   /** Offset after its newline. */
   end: number
-  /** The line without its newline; only its head if `tooLong`. Valid until the next read. */
+  /** The line without its newline; only the head of the line if `tooLong`. Valid until the next read. */
   bytes: Buffer
   tooLong: boolean
 }
@@ -42,7 +43,10 @@ export interface Line {
 export class Journal {
   readonly path: string
   #fd: number | undefined
-  /** Start of a long line without a newline so far, and the offset up to which it was searched for one. */
+  /**
+   * Start of a long line in which no newline was found so far, and the offset up to which the line was
+   * searched.
+   */
   #open = { start: -1, searched: 0 }
   /** Spans to skip, in order. Each reaches from the start of a line to the start of another. */
   holes: readonly Span[] = []
@@ -166,7 +170,10 @@ export class Journal {
     })
   }
 
-  /** Gives all bytes back to the disk, and keeps their number. Only allowed while no process of the agent can write. */
+  /**
+   * Frees the disk space of all bytes, and keeps the file's size. Only allowed while no process of the agent
+   * can write.
+   */
   empty() {
     this.#write((fd) => {
       const { size } = fstatSync(fd)
@@ -175,7 +182,7 @@ export class Journal {
     })
   }
 
-  /** Makes it a file, if it is not one, for an agent to append to. */
+  /** Creates the journal for an agent to append to, unless a plain file already exists. */
   create() {
     this.#write(() => {})
   }
@@ -218,12 +225,12 @@ export class Journal {
     return this.#openFile()
   }
 
-  /** @throws an error if nearly all that follows is a hole */
+  /** @throws an error if nearly all of the rest of the file is a hole */
   #refuseHole(fd: number, start: number) {
     const { size, blocks } = fstatSync(fd)
     const known = this.holes.reduce((sum, { from, to }) => sum + Math.max(0, to - Math.max(from, start)), 0)
     const length = size - start - known
-    // Some file systems do not say how much is on the disk.
+    // Some file systems do not report how much of a file is on the disk.
     if (blocks > 0 && length > HOLE_BYTES && length > HOLE_RATIO * BLOCK_BYTES * blocks)
       throw new Error(`${this.path} is a hole of ${length} bytes from ${start} on`)
   }

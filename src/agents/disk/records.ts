@@ -22,7 +22,7 @@ export const RunRecord = z.object({
   command_id: z.optional(CommandId),
   session: z.optional(z.object({ id: z.string(), mode: z.enum(['new', 'resume', 'fork']) })),
   program: z.string(),
-  /** Name of the user it runs as, who owns the session; absent if the user has no name. */
+  /** Name of the user that the agent runs as, who owns the session; absent if the user has no name. */
   user: z.optional(z.string()),
   launched_at: z.string(),
   /** Id of the input whose reply means that the agent is ready. */
@@ -35,15 +35,18 @@ export const RunRecord = z.object({
   stay_ended: z.optional(z.literal(true)),
   /** Set if a daemon ended the run because it would not have survived a restart. The next daemon starts it again. */
   recall: z.optional(z.object({ why: z.string() })),
-  /** True if it continues the turn in which the previous run ended. */
+  /** True if the run continues the turn in which the previous run ended. */
   resume_turn: z.optional(z.boolean()),
   /** Reason for not continuing that turn, as a sentence. */
   turn_interrupted: z.optional(z.string()),
   /** Offset of its first byte in `stderr.log`. Absent for the first run. */
   stderr_from: z.optional(Offset),
-  /** Name of the separate place that its processes were started in. */
+  /** Name of the separate place in which the run's processes were started. */
   shelter: z.optional(z.string()),
-  /** Secret that its processes carry. Absent before its launch, and for a run that an earlier version launched. */
+  /**
+   * Secret that the run's processes carry. Absent before the launch, and for a run that an earlier version
+   * launched.
+   */
   mark: z.optional(z.string()),
   /** Secrets of earlier runs, which may have left processes behind. */
   earlier_marks: z.optional(z.array(z.string())),
@@ -85,7 +88,7 @@ export const Snapshot = z.object({
   permission_mode: z.optional(z.string()),
   runtime_version: z.optional(z.string()),
   total_cost_usd: z.optional(z.number()),
-  /** Costs in US dollars: the runtime's present count, and its count when the last process ended. */
+  /** Costs in US dollars: the runtime's current count, and its count when the last process ended. */
   meter: z.optional(z.object({ now: z.number(), saved: z.number() })),
   background_tasks: z.optional(z.array(BackgroundTask)),
   pending: z.array(PermissionRequest),
@@ -95,7 +98,7 @@ export const Snapshot = z.object({
   asked: z.optional(z.array(z.object({ request_id: z.string(), digest: z.optional(z.string()) }))),
   /** Set if two requests of this run have had the same id. */
   ids_reused: z.optional(z.literal(true)),
-  /** Inputs for the present process that follow from its lines, and are not sent yet. */
+  /** Inputs for the current process that follow from its lines, and are not sent yet. */
   due: z.optional(
     z.array(
       z.object({
@@ -106,7 +109,10 @@ export const Snapshot = z.object({
       }),
     ),
   ),
-  /** Ids of unknown requests that are not refused yet, for earlier versions: the requests of `due`. */
+  /**
+   * Ids of unknown requests that are not refused yet. They repeat the requests in `due`, for earlier
+   * versions.
+   */
   unknown_requests: z.optional(z.array(z.string())),
   /** State of the run's conversation, if it has one. */
   conversation: z.optional(z.unknown()),
@@ -116,7 +122,7 @@ export const Snapshot = z.object({
   subagents: z.optional(z.array(z.object({ id: z.string(), description: z.string() }))),
   exit: z.optional(Exit),
   failure: z.optional(z.object({ code: z.string(), message: z.string(), remedy: z.optional(z.string()) })),
-  /** Reason that the present process gave for not starting. */
+  /** Reason that the current process gave for not starting. */
   start_refused: z.optional(z.object({ reason: z.optional(z.string()), message: z.optional(z.string()) })),
   /** Set while a requested stop is under way: reason to report for the coming exit. */
   stopping: z.optional(z.enum(['stopped', 'rebooted'])),
@@ -155,7 +161,10 @@ export const CursorRecord = z.object({
   snapshot: Snapshot,
   /** States of the conversation from which its lines can be read again. Absent if it has none. */
   checkpoints: z.optional(z.array(Checkpoint)),
-  /** Numbers of journal bytes that the last server had, and that it was sent. Absent while there is a server. */
+  /**
+   * Number of journal bytes that the last server had, and number of bytes sent to it. Absent while there is a
+   * server.
+   */
   apart: z.optional(
     z.object({
       known: Offset,

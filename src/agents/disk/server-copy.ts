@@ -3,16 +3,19 @@ import { bootId } from '../../platform/process-identity.ts'
 import type { Journal } from './journal.ts'
 import type { CursorRecord } from './records.ts'
 
-/** Tracks the journal bytes that a server can have. A server with more got them before a rollback, or from a copy. */
+/**
+ * Tracks the journal bytes that a server can have. If a server has more, it received them before a rollback,
+ * or from a copy.
+ */
 export class ServerCopy {
-  /** Number of journal bytes that the server certainly had when the link ended. */
+  /** Number of journal bytes that the server certainly had when the connection ended. */
   #known: number
   /** Number of journal bytes ever sent, including those that an earlier daemon may have sent. */
   #told: number
   #linked = false
   /** True if `cursor.json` has the record of a time without a server. */
   #written: boolean
-  /** True if an earlier daemon recorded `known` and `told` when its link ended. */
+  /** True if an earlier daemon recorded `known` and `told` when its connection ended. */
   readonly #inherited: boolean
 
   readonly #identity: () => string | undefined
@@ -68,13 +71,13 @@ export class ServerCopy {
     return this.#written
   }
 
-  /** Records that the bytes that no server has had were moved to `offset`. */
+  /** Records that the bytes that no server had received were moved to `offset`. */
   onMoved(offset: number) {
     this.#known = offset
     this.#told = offset
   }
 
-  /** Records the end of the link. @param acked number of journal bytes that the server had by then */
+  /** Records the end of the connection. @param acked number of journal bytes that the server had by then */
   end(acked: number) {
     if (this.#linked) this.#known = acked
     this.#linked = false

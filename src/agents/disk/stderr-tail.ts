@@ -4,11 +4,14 @@ import type { RuntimeAdapter } from '../runtimes/runtime.ts'
 import type { AgentFolder } from './folder.ts'
 import type { RunRecord, Snapshot } from './records.ts'
 
-/** Maximum length of quoted stderr output, in characters, and in bytes. */
+/** Maximum length of quoted stderr output, both in characters and in bytes. */
 const CHARS = 2000
 const BYTES = 4 * CHARS
 
-/** The same limit for an agent that was ready, whose activity says more. */
+/**
+ * The same limit for an agent that was ready. It is lower because the activity of such an agent explains
+ * more.
+ */
 const DETAIL_CHARS = 300
 /** Exit codes of a shell for a program that cannot be run, or does not exist. */
 const CANNOT_RUN = [126, 127]
@@ -19,7 +22,7 @@ interface Ended {
   runtime: Pick<RuntimeAdapter, 'explain'>
 }
 
-/** Adds the last words of an agent that ended by itself to its snapshot. */
+/** Adds the last stderr output of an agent that ended by itself to its snapshot. */
 export function explainEnd(snapshot: Snapshot, agent: Ended) {
   const { state, exit, failure } = snapshot
   if (state === 'failed' && !failure) snapshot.failure = ownWords(agent, exit?.code, snapshot.start_refused)
@@ -54,7 +57,7 @@ function endOf(path: string, from: number): string {
   try {
     fd = openPlain(path, constants.O_RDONLY)
     const { size } = fstatSync(fd)
-    // A shorter file has been cut to its end in the meantime.
+    // If the file is shorter, its beginning has been cut off in the meantime.
     const begin = size < from ? 0 : from
     const bytes = Buffer.alloc(Math.min(BYTES, size - begin))
     return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, size - bytes.length)).toString()

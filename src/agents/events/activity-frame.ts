@@ -11,7 +11,10 @@ export interface ActivityFrame {
   more: boolean
 }
 
-/** Adds an event to a frame. Merges consecutive deltas, of which a frame has several only if the link lags. */
+/**
+ * Adds an event to a frame. Merges consecutive deltas; a frame has several of them only if the connection is
+ * slow.
+ */
 export function pushEvent(events: Event[], event: Event) {
   const last = events.at(-1)
   if (

@@ -24,7 +24,10 @@ export function completed(
       : isOfSubagent(event)
         ? withParent(event, before(event.tool_use_id))
         : event
-  /** @param id decode only lines that contain this id, and the launcher's: searching is cheaper than decoding */
+  /**
+   * @param id only lines that contain this id, and the launcher's lines, are decoded, because searching is
+   * cheaper than decoding
+   */
   function* before(id = '') {
     for (const { start, bytes } of linesBefore(path, line.start))
       if (bytes.includes(id) || isOfLauncher(bytes)) yield decodeLine(bytes, start, decode)

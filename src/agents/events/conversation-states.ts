@@ -1,7 +1,7 @@
 import type { Line } from '../disk/journal.ts'
 import type { Checkpoint } from '../disk/records.ts'
 
-/** Distance between checkpoints in bytes, which is read again at most when a server goes back. */
+/** Distance between checkpoints, in bytes. This is the most that is read again when a server goes back. */
 const STEP_BYTES = 16 * 1024 * 1024
 
 export interface StateSource {
@@ -17,7 +17,7 @@ export class ConversationStates {
   /** In order. */
   #checkpoints: Checkpoint[]
   #begin = 0
-  /** The state found last: lines are mostly read in order. */
+  /** The state found last, kept because lines are mostly read in order. */
   #last: Checkpoint | undefined
 
   constructor(source: StateSource, checkpoints: readonly Checkpoint[] = []) {
@@ -51,8 +51,8 @@ export class ConversationStates {
   }
 
   /**
-   * Keeps the state at `begin`, since the bytes before it are about to be freed. States before the previous `begin` are
-   * dropped; the one there stays, in case the bytes cannot be freed.
+   * Keeps the state at `begin`, since the bytes before it are about to be freed. States before the previous
+   * `begin` are dropped; the state at the previous `begin` stays, in case the bytes cannot be freed.
    * @throws the system error
    */
   forgetBefore(begin: number) {

@@ -32,7 +32,7 @@ type SetBackLine = z.infer<typeof SetBackLine>
 
 const SET_BACK_PREFIX = '{"type":"journal","subtype":"set_back",'
 
-/** Returns the line without its newline. */
+/** Returns the line, without its newline. */
 export const setBackLine = (line: Omit<SetBackLine, 'type' | 'subtype'>) =>
   JSON.stringify({ type: 'journal', subtype: 'set_back', ...line })
 
@@ -95,8 +95,8 @@ const unreadable = (reason: Unreadable, bytes: number, head: Buffer): EventBody 
 })
 
 /**
- * Returns the event for a line that exceeds `Limits.line_bytes`, of which only the head was read, or for a line
- * whose events exceed it.
+ * Returns the event for a line of which only the head was read because the line exceeds `Limits.line_bytes`,
+ * or for a line whose events exceed this limit.
  */
 export const tooLong = (offset: number, bytes: number, head: Buffer): Event[] => [
   {
@@ -137,7 +137,8 @@ export function hearLine(
   const bodies = reason ? [unreadable(reason, line.length, line)] : said
   const kinds = inputs.length > 0 ? said.map(({ kind }) => kind) : []
   const events = bodies.map((body, index) => {
-    // A process killed while writing leaves an incomplete object; the next run's launcher has ended the line.
+    // A process that was killed while writing leaves an incomplete object, and the next run's launcher
+    // completes the line with a newline.
     if (body.kind === 'unreadable' && text.startsWith('{') && !text.endsWith('}')) body.reason = 'torn'
     // Mutate the object, which was created for this purpose.
     const event = body as Event
@@ -148,7 +149,7 @@ export function hearLine(
   })
   if (grown(events, line.length))
     return { events: tooLong(offset, line.length, line), inputs: [], state: after }
-  // A line that cannot be passed on gets no answer.
+  // If a line cannot be passed on, the agent gets no answer to it.
   const isWhole = events.length === kinds.length && events.every(({ kind }, index) => kind === kinds[index])
   return { events, inputs: isWhole ? inputs : [], state: after }
 }
@@ -196,7 +197,7 @@ function behindTear(text: string, state: unknown, runtime: (line: string) => Hea
   const at = lastObject(text)
   if (at === undefined || at === 0) return undefined
   const heard = heardIn(text.slice(at), state, runtime)
-  // The object may be only a nested part of the torn line.
+  // The object may be only a nested part of the line that was cut off.
   if (heard.events.every(({ kind }) => kind === 'unknown' || kind === 'unreadable')) return undefined
   const torn = Buffer.from(text.slice(0, at))
   const first = unreadable(text.startsWith('{') ? 'torn' : 'not_json', torn.length, torn)

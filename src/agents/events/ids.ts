@@ -38,5 +38,5 @@ export const repliedId = (agentId: string, run: number, offset: number, index: n
 export const refusedId = (agentId: string, run: number, requestId: string) =>
   uuidFrom('refused', agentId, run, requestId)
 
-/** Returns the mark of a command that has resumed an agent. */
+/** Returns the mark by which a command that has resumed an agent is recorded. */
 export const resumedId = (agentId: string, commandId: string) => uuidFrom('resume', agentId, commandId)

@@ -56,7 +56,10 @@ export const mayJoin = (event: Event): event is Prompt & { content: ContentBlock
 const blocksOf = (content: Content): ContentBlock[] =>
   typeof content === 'string' ? [{ type: 'text', text: content }] : content
 
-/** Returns what follows `first` in `all`; undefined if `all` does not begin with `first`, or nothing follows. */
+/**
+ * Returns the rest of `all` after `first`; undefined if `all` does not begin with `first`, or nothing
+ * follows.
+ */
 function behind(all: ContentBlock[], first: ContentBlock[]): Content | undefined {
   if (first.length >= all.length || !first.every((block, index) => isSame(all[index]!, block)))
     return undefined

@@ -10,9 +10,10 @@ export const isOfSubagent = (event: Event): event is Request =>
   event.parent_tool_use_id === undefined
 
 /**
- * Adds to a request the tool use that started its sub-agent, found in the sub-agent's earlier `tool_use` event.
+ * Adds to a request the tool use that started its sub-agent, found in the sub-agent's earlier `tool_use`
+ * event.
  * @param before events of the preceding lines, the latest line first
- * @returns the event unchanged if none of them has it
+ * @returns the event unchanged if none of these events names the tool use
  */
 export function withParent(event: Request, before: Iterable<Event[]>): Event {
   for (const events of before)

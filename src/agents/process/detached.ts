@@ -38,8 +38,8 @@ function isDetached({ process, folder }: Agent): boolean {
 }
 
 /**
- * @returns undefined if the path does not exist; `unknown` if it cannot be examined, for example on a disk with
- * errors
+ * @returns undefined if the path does not exist; `unknown` if the path cannot be examined, for example on a
+ * disk with errors
  */
 function statOf(path: string): BigIntStats | 'unknown' | undefined {
   try {

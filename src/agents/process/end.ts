@@ -19,8 +19,8 @@ import { signal, terminate } from './terminate.ts'
 const LAUNCH_GRACE_MS = 10_000
 
 /**
- * Checks that the processes of the agent's present run are alive. Writes the end into the journal if the launcher could
- * not, because it was killed, ended with a reboot, or had a full disk.
+ * Checks that the processes of the agent's current run are alive. Writes the end into the journal if the
+ * launcher could not, because it was killed, ended with a reboot, or had a full disk.
  */
 export function checkProcesses(agent: Agent) {
   if (agent.hasRunEnded || agent.launching.queuedSince !== undefined) return
@@ -45,11 +45,11 @@ export function checkProcesses(agent: Agent) {
   noteEnd(agent, exit)
 }
 
-/** Records the end of the agent's present run in place of its launcher. */
+/** Records the end of the agent's current run in place of its launcher. */
 function noteEnd(agent: Agent, exit: Omit<ExitRecord, 'version'>) {
   const { run, folder } = agent
   const { code, reason } = exit
-  // Makes the lines below readable even if the journal was deleted or replaced.
+  // Makes the lines that are appended below readable even if the journal was deleted or replaced.
   agent.journal.extend(agent.snapshot.offset)
   // The launcher may not have recorded the start either.
   if (agent.snapshot.run !== run.run) agent.journal.append(launcherLine({ subtype: 'started', run: run.run }))
@@ -121,7 +121,7 @@ export async function stop(
   const busy = agent.snapshot.state === 'working' || agent.snapshot.state === 'waiting'
   agent.beginStop(cause === 'rebooted' ? cause : 'stopped')
   const { runtime, run } = agent
-  // Look now: while its parents live, even a process that has dropped the agent's mark can be found.
+  // Search now: while its parents live, even a process that has dropped the agent's mark can be found.
   const family = processesOf(signsOf(agent))
   const graceMs = graceS * 1000
   const tell = (input: Input) => {

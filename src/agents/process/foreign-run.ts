@@ -15,9 +15,10 @@ export function ownUser(): { user?: string } {
 }
 
 /**
- * Reports whether the agent's present run is alive as another user, because the state folder has since changed owners.
- * The daemon can read such an agent and send it input, but no signals. /proc may hide the process (hidepid), and its
- * pid alone proves nothing, so the proof is that its FIFOs have a reader.
+ * Reports whether the agent's current run is alive as another user, because the state folder has since
+ * changed owners. The daemon can read the output of such an agent and send it input, but no signals. /proc
+ * may hide the process (hidepid), and its pid alone proves nothing, so the proof is that its FIFOs have a
+ * reader.
  */
 export function isForeign({ process: record, folder, run }: Agent): boolean {
   if (record === undefined) return false

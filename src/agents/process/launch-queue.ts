@@ -10,7 +10,7 @@ import { forgo } from './recall.ts'
 export const AT_ONCE = Math.max(4, 2 * availableParallelism())
 /** Duration after which a start counts as slow and no longer holds up others, in ms. */
 const SLOW_MS = 10_000
-/** Time after which a recorded run gets the time of its launch as `launched_at`, in ms. */
+/** Wait in the queue from which the time of the launch is recorded as `launched_at`, in ms. */
 const STALE_MS = 1000
 
 export interface LaunchQueueOptions extends Pick<LaunchOptions, 'environment' | 'umask'> {
@@ -34,13 +34,13 @@ export class LaunchQueue {
   }
 
   /**
-   * Launches the agent's present run when it reaches the front of the queue. Resolves when it is launched or no longer
-   * queued.
+   * Launches the agent's current run when it reaches the front of the queue. Resolves when it is launched or
+   * no longer queued.
    * @throws CommandFailure if the launch fails; the agent's state is then `failed`
    */
   async add(agent: Agent): Promise<void> {
     try {
-      // Before the wait, so that input sent during the wait comes after it.
+      // Do this before the wait, so that input sent during the wait comes after the first input.
       putFirst(agent)
       if (!(await this.#turn(agent))) return
       const launching = this.#launch(agent)
@@ -81,7 +81,10 @@ export class LaunchQueue {
     return decide !== undefined
   }
 
-  /** Stops launching; the next daemon launches the queued agents. Resolves when launches under way are done. */
+  /**
+   * Stops launching; the next daemon launches the queued agents. Resolves when the launches in progress are
+   * done.
+   */
   async close(): Promise<void> {
     this.#closed = true
     for (const decide of this.#waiting.values()) decide(false)

@@ -19,7 +19,7 @@ const SHELTER_MS = 5000
 /** Interval at which the launcher's start is checked, in ms. */
 const SHELTER_STEP_MS = 10
 
-/** Reports whether a launcher has claimed the agent's present run. */
+/** Reports whether a launcher has claimed the agent's current run. */
 export const isLaunched = (agent: Agent) => existsSync(agent.folder.claim(agent.run.run))
 
 /** A place for programs that must outlive the daemon. */
@@ -64,7 +64,7 @@ export async function launch(agent: Agent, { environment, umask, shelter }: Laun
   })
   for (const [name, text] of Object.entries(plan.files)) writeAtomic(join(folder.dir, name), text)
   writeAtomic(folder.launcher, launchScript)
-  // The agent opens it too; here it is made, so that it can be watched before there is anything in it.
+  // The agent opens the journal, too. It is created here so that it can be watched before it has content.
   agent.journal.create()
 
   putFirst(agent)
@@ -140,7 +140,7 @@ function shelterName({ id, folder, run }: Agent) {
   return `fomular-agent-${id}-${hash}-${run.run}`
 }
 
-/** Returns the secret of the agent's present run, which is written to disk before any process carries it. */
+/** Returns the secret of the agent's current run, which is written to disk before any process carries it. */
 function markOf(agent: Agent): string {
   const mark = agent.run.mark ?? newMark()
   if (agent.run.mark === undefined) {
@@ -164,7 +164,7 @@ export const initializeId = (agentId: string, commandId: string, run: number) =>
 export function renewLease(agent: Agent) {
   const fd = openOwnPlain(agent.folder.lease, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW)
   try {
-    // Always as many bytes.
+    // The content always has the same number of bytes.
     writeSync(fd, `${Date.now()}\n`)
   } finally {
     closeSync(fd)

@@ -9,11 +9,14 @@ import { type AgentFolder, agentFolder } from '../disk/folder.ts'
 import { ProcessRecord, type RunRecord } from '../disk/records.ts'
 
 /**
- * Variable in the environment of an agent's processes: the agent's folder. Any program can set it, so it proves
- * nothing.
+ * Variable in the environment of an agent's processes that names the agent's folder. Any program can set this
+ * variable, so it proves nothing.
  */
 export const AGENT_FOLDER = 'FOMULAR_AGENT'
-/** Variable in the environment of an agent's processes: the secret of their run, which the folder records. */
+/**
+ * Variable in the environment of an agent's processes that contains the secret of their run. The folder
+ * records this secret.
+ */
 export const RUN_MARK = 'FOMULAR_AGENT_MARK'
 
 const MARK_BYTES = 16
@@ -35,7 +38,7 @@ export interface Signs {
 }
 
 type Marks = Pick<RunRecord, 'mark' | 'earlier_marks'>
-/** The parts of an agent that its marks depend on. */
+/** The parts of an agent from which its marks are derived. */
 export interface Marked {
   folder: AgentFolder
   run: RunRecord
@@ -46,13 +49,13 @@ export const newMark = () => randomBytes(MARK_BYTES).toString('hex')
 const marksOf = ({ mark, earlier_marks = [] }: Marks): string[] =>
   mark === undefined ? earlier_marks : [...earlier_marks, mark]
 
-/** Returns the earlier marks for the record of the run after this run. */
+/** Returns the list of earlier marks to record for the next run. */
 export const earlierMarks = (run: Marks): Marks => {
   const marks = marksOf(run).slice(-EARLIER)
   return marks.length > 0 ? { earlier_marks: marks } : {}
 }
 
-/** Returns the signs of an agent of this daemon. Works even if the agent's folder is gone. */
+/** Returns the identifying facts of one of this daemon's agents. Works even if the agent's folder is gone. */
 export function signsOf({ folder, run, process }: Marked & { process: ProcessRecord | undefined }): Signs {
   const processes = process ? [process.launcher, process.agent, process.feeder] : []
   return { dir: folder.real, user: ownUid(), marks: marksOf(run), processes }
@@ -61,7 +64,7 @@ export function signsOf({ folder, run, process }: Marked & { process: ProcessRec
 const MarkRecord = z.object({ mark: z.optional(z.string()), earlier_marks: z.optional(z.array(z.string())) })
 
 /**
- * Reads the signs that an agent's folder records.
+ * Reads the identifying facts that an agent's folder records.
  * @param dir any path; it comes from another program and is untrusted
  * @returns undefined if it is not a folder of this user, or others can write to it
  */

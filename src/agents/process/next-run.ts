@@ -39,7 +39,7 @@ export interface NextRun {
   resumeTurns: boolean
 }
 
-/** Returns the run that follows an agent's last one. */
+/** Returns the run that follows an agent's last run. */
 export function nextRun(
   { id, run, record, snapshot }: Agent,
   { commandId, program, session, at, stderrFrom, resumeTurns }: NextRun,
@@ -71,7 +71,10 @@ const REASONS: Partial<Record<string, string>> = {
   lost: 'its process was lost',
 }
 
-/** Returns why the last turn broke off. A run that had no turn passes on the reason of the run before. */
+/**
+ * Returns why the last turn was interrupted. For a run without a turn, this is the reason recorded for the
+ * run before.
+ */
 function interrupted({ interrupted, turn_interrupted, exit }: Agent['snapshot']) {
   const why = interrupted ? reason(exit) : turn_interrupted
   return why !== undefined && { turn_interrupted: why }

@@ -3,7 +3,7 @@ import { readRecord } from '../disk/read-record.ts'
 import { ProcessRecord } from '../disk/records.ts'
 import { isMarked, type Marked } from './marks.ts'
 
-/** Reads the processes of an agent's present run; undefined until its launcher has recorded them. */
+/** Reads the processes of an agent's current run; undefined until its launcher has recorded them. */
 export function processesOfRun(agent: Marked): ProcessRecord | undefined {
   const read = readRecord(agent.folder.process, ProcessRecord)
   return read.ok && read.value.run === agent.run.run ? ofThisBoot(read.value, agent) : undefined

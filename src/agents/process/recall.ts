@@ -10,7 +10,7 @@ import { type StopOptions, stop } from './end.ts'
 export async function recall(agent: Agent, why: string, options: Omit<StopOptions, 'cause'>): Promise<void> {
   if (agent.hasEnded) return
   const { stopping } = agent.snapshot
-  // An earlier stop is still under way: that agent must not come back.
+  // An earlier stop is still in progress, so the agent must not come back.
   if (stopping && !agent.run.recall) return stop(agent, { ...options, cause: stopping })
   // Recorded first, so that the agent comes back even if this daemon is killed in the meantime.
   if (agent.run.recall?.why !== why) haveBack(agent, why)

@@ -15,7 +15,7 @@ type Session = NonNullable<RunRecord['session']>
  */
 export function nextSession(agent: Agent, asked: string | undefined): Session | undefined {
   const { snapshot, run, record, runtime, isReady } = agent
-  // A requested session may be from anywhere; the runtime reports whether it exists.
+  // A requested session may come from any source; the runtime reports whether it exists.
   if (asked !== undefined && asked !== snapshot.session_id) return { id: asked, mode: 'resume' }
   if (snapshot.session_id !== undefined) {
     checkSessionUser(agent, snapshot.session_id)
@@ -75,9 +75,9 @@ export function checkSession(
 }
 
 /**
- * Checks that no process outside this daemon has the session open, such as a terminal or another daemon's agent. A
- * runtime does not notice two processes in one session, which would corrupt each other's work. For a process without a
- * record, the session in its arguments counts.
+ * Checks that no process outside this daemon has the session open, such as a terminal or another daemon's
+ * agent. A runtime does not detect two processes in one session, although they would corrupt each other's
+ * work. For a process without a record, the session in its arguments counts.
  * @param env environment of the new run
  * @param agents this daemon's agents, whose open sessions are known from their journals
  * @throws CommandFailure naming the process
@@ -96,7 +96,7 @@ export function checkSessionElsewhere(
   const own = new Set([...agents].map((agent) => (agent.hasEnded ? undefined : agent.process?.agent.pid)))
   const isIn = ({ pid, argv }: { pid: number; argv: string[] }) => {
     const { sessionId: said, start } = open.get(pid) ?? {}
-    // A record of an earlier process with the same pid says nothing.
+    // Ignore the record of an earlier process with the same pid.
     if (said !== undefined && (start === undefined || start === identify(pid)?.start))
       return said === sessionId
     return !own.has(pid) && runtime.isInSession(argv, sessionId)
@@ -106,7 +106,7 @@ export function checkSessionElsewhere(
   if (other) throw sessionInUse(`Process ${other.pid} is running in session ${sessionId}.`)
 }
 
-/** Recognizes a launcher, which has its agent's arguments and ends shortly after its agent. */
+/** Recognizes a launcher. Its arguments include those of its agent, and it ends shortly after the agent. */
 const isLauncher = (argv: string[]) => argv[1]?.endsWith('/launch.sh')
 
 /** Recognizes `agent start --resume SESSION` of this program, also after `sudo`, `timeout` or `npx`. */

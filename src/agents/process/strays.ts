@@ -8,7 +8,10 @@ import { signal, terminate } from './terminate.ts'
 /** Time between SIGTERM and SIGKILL, in ms. */
 const GRACE_MS = 500
 const STEP_MS = 25
-/** Maximum number of searches: processes may start others while they are being ended. */
+/**
+ * Maximum number of searches. Several are needed because processes may start others while they are being
+ * ended.
+ */
 const ROUNDS = 5
 /** Delay before a search, in ms. A search takes milliseconds, so agents that end at the same time share one. */
 const GATHER_MS = 50
@@ -142,7 +145,7 @@ interface Look {
   found: Promise<ByFolder>
 }
 
-/** The next search of each user's processes. */
+/** The next search of each user's processes, by user. */
 const looks = new Map<number, Look>()
 let pauseMs = GATHER_MS
 

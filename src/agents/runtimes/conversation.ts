@@ -3,7 +3,7 @@ import type { AgentSpec, Content, Event, FormResult, PermissionRequest } from '.
 /** A line of an agent's input. An agent never gets the same id twice. */
 export interface Input {
   id: string
-  /** A prompt is kept until the agent confirms it; a control is only for the present process. */
+  /** A prompt is kept until the agent confirms it; a control is only for the current process. */
   kind: 'prompt' | 'control'
   /** The line without its newline. */
   line: string
@@ -11,11 +11,11 @@ export interface Input {
 
 /** An input that follows from a line of the agent, for example the answer to a request. It is sent once. */
 export interface Reply extends Omit<Input, 'id'> {
-  /** Defaults to an id of the line's place in the journal. */
+  /** Defaults to an id derived from the line's place in the journal. */
   id?: string
   /**
-   * Request of the agent that it answers. Each request of a run is answered once, and not if it is withdrawn before the
-   * answer is sent.
+   * Request of the agent that this input answers. Each request of a run is answered at most once. A request
+   * that is withdrawn before the answer is sent gets no answer.
    */
   request_id?: string
 }
@@ -50,13 +50,13 @@ export type PermissionAnswer =
   | { form: FormResult }
 
 /**
- * The language of an agent program: its lines as events, and the daemon's wishes as lines. All of it is pure. Each run
- * is a separate conversation, which begins without a state.
+ * The language of an agent program: translates its lines into events, and the daemon's orders into lines. All
+ * functions are pure. Each run is a separate conversation, which begins without a state.
  */
 export interface Conversation {
   /**
-   * True if what a line means depends on earlier lines of its run. Such a conversation is read again from a checkpoint
-   * when the server goes back; it must keep its state small.
+   * True if the meaning of a line depends on earlier lines of its run. When the server goes back, such a
+   * conversation is read again from a checkpoint, so its state must be small.
    */
   isStateful: boolean
   /** Returns the inputs that begin a run. The first one comes before all input that waits. */
@@ -64,8 +64,8 @@ export interface Conversation {
   /**
    * Reads a line of the journal. An unknown line becomes an `unknown` event.
    *
-   * Events and state must depend on the line and the state before it alone, and not on the run: a server may go back to
-   * any line, and must get the same events. Inputs may depend on the run.
+   * Events and state must depend only on the line and the state before it, not on the run: a server may go
+   * back to any line, and must get the same events. Inputs may depend on the run.
    * @param state state after the run's previous line; undefined before its first line
    */
   onLine(line: string, state: unknown, run: Run): Heard

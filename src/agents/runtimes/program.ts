@@ -16,27 +16,27 @@ export interface LaunchSession {
   resumeTurn: boolean
 }
 
-/** The session that a process of the program reports to have open. */
+/** The session that, according to the program's records, a process has open. */
 export interface OpenSession {
   sessionId: string
   /** Start time of the process, as in a `ProcessIdentity`; absent if the program does not record it. */
   start?: string
 }
 
-/** A message of the program, reworded for an agent of this daemon. */
+/** A message of the program, reworded for users of this daemon. */
 export interface Explained {
   message: string
   remedy: string
 }
 
 /**
- * Basic regular expressions by which the launcher tells from the journal, without a daemon, whether an agent is idle. The
- * newest line of each kind counts.
+ * Basic regular expressions with which the launcher finds out from the journal, without a daemon, whether an
+ * agent is idle. The newest line of each kind counts.
  */
 interface IdlePatterns {
   /** Lines about the agent's state. */
   state: string
-  /** Lines about its state that say that it is idle. */
+  /** Lines that report that the agent is idle. */
   idle: string
   /** Lines that list background tasks. */
   tasks: string
@@ -54,11 +54,11 @@ export interface ProbeOptions {
 
 /** Environment variables of an agent program. */
 export interface RuntimeVariables {
-  /** Variable of this daemon with the path of the program. */
+  /** Variable with which users of this daemon set the path of the program. */
   program: `FOMULAR_${string}_PATH`
   /** Variable with the path of the folder in which the program keeps its settings and sessions. */
   folder: string
-  /** Further variables that decide what the program finds. Not secret. */
+  /** Further variables that decide what the program finds. Their values are not secret. */
   others: readonly string[]
   /** Variables that log the program in. Their values are secret. */
   logins: RegExp
@@ -66,7 +66,7 @@ export interface RuntimeVariables {
   all: RegExp
 }
 
-/** An agent program: where it is, how it is started, and what it leaves behind. */
+/** An agent program: its location, its launch, and the records that it leaves on the disk. */
 export interface Program {
   /** Name for people. */
   title: string
@@ -77,7 +77,7 @@ export interface Program {
   folder(env: NodeJS.ProcessEnv): string
   /** Returns the candidate programs of this environment, the preferred one first. */
   find(env: NodeJS.ProcessEnv): string[]
-  /** Looks for the program on this machine, and asks it for its version and login. Never throws. */
+  /** Searches this machine for the program, and queries its version and login. Never throws. */
   probe(options: ProbeOptions): Promise<RuntimeFound>
   /** Settings of an agent, in addition to those of every agent (`COMMON_FIELDS`), that this program knows. */
   settings: readonly (keyof AgentSpec)[]

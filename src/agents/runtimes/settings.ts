@@ -15,7 +15,7 @@ export const COMMON_FIELDS = [
 ] as const satisfies readonly (keyof AgentSpec)[]
 
 /**
- * Checks that the runtime knows every setting: an agent must not run without a limit that was asked for.
+ * Checks that the runtime knows every setting: an agent must not run without a limit that was requested.
  * @throws CommandFailure
  */
 export function checkSettings(

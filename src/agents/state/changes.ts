@@ -3,7 +3,7 @@ import { isInTurn } from './lifecycle.ts'
 import { clearPending } from './pending.ts'
 import { move } from './reduce.ts'
 
-/** Changes of a snapshot that no line of the journal tells. Times are ISO 8601. */
+/** Changes of a snapshot that no line of the journal reports. Times are ISO 8601. */
 
 /** Records a new run, and drops the facts about the last run's end. */
 export function beginRun(snapshot: Snapshot, run: RunRecord, now: string) {
@@ -35,7 +35,10 @@ export function endBy(snapshot: Snapshot, reason: 'stopped' | 'rebooted') {
   if (snapshot.exit) snapshot.exit = { ...exit, reason }
 }
 
-/** Records what ended the agent. @param detail explanation, as a sentence @returns whether there was none yet */
+/**
+ * Records the cause of the agent's end. @param detail explanation, as a sentence @returns whether there was
+ * no explanation yet
+ */
 export function explainExit(snapshot: Snapshot, detail: string): boolean {
   const { exit } = snapshot
   if (!exit || exit.detail !== undefined) return false

@@ -31,7 +31,7 @@ export function settleCosts(snapshot: Snapshot, { code, signal }: Pick<Exit, 'co
   snapshot.meter = { now: counted, saved: counted }
 }
 
-/** Reports whether all that the runtime has counted belongs to this turn. */
+/** Reports whether the runtime's whole count belongs to this turn. */
 function isFirst({ usage, model_usage }: TurnResult): boolean {
   const models = Object.values(model_usage ?? {}) as (Record<string, unknown> | null)[]
   const sum = (field: string) => models.reduce((tokens, model) => tokens + count(model?.[field]), 0)

@@ -3,11 +3,11 @@ import type { Snapshot } from '../disk/records.ts'
 import { refusedId, repliedId } from '../events/ids.ts'
 import type { Reply } from '../runtimes/conversation.ts'
 
-/** Maximum number of inputs that wait to be sent. Only a full disk holds them up. */
+/** Maximum number of inputs that wait to be sent. Inputs wait only while the disk is full. */
 export const DUE_KEPT = 64
 /**
- * Maximum number of replies in a run: each is remembered, so that it is sent once. An agent that asks for more waits in
- * vain.
+ * Maximum number of replies in a run. Each reply is remembered, so that it is sent only once. Further
+ * requests of an agent get no reply.
  */
 const MOST = 100_000
 
@@ -34,8 +34,8 @@ export function withdrawDue(snapshot: Snapshot, requestId: string) {
 }
 
 /**
- * Sends the inputs that are due, each only once even across daemons. On a full disk the remaining ones wait for the next
- * call.
+ * Sends the inputs that are due, each only once even across daemons. On a full disk, the remaining inputs
+ * wait for the next call.
  */
 export function sendDue(snapshot: Snapshot, { run, inbox }: { run: { run: number }; inbox: Inbox }) {
   // An earlier run no longer waits for answers.

@@ -1,19 +1,17 @@
 import type { AgentState } from '../../protocol/index.ts'
 
 /**
- * starting  its process is being launched, or is not ready yet
- * idle      waiting for a prompt
- * working   in a turn
- * waiting   in a turn that continues when its request is answered
- * stopping  told to end, but not ended yet
- * exited    its process has ended; it may be resumed
- * failed    its process ended before it was ready, or could not be launched
+ * starting its process is being launched, or is not ready yet idle waiting for a prompt working in a turn
+ * waiting in a turn that continues when its request is answered stopping asked to end, but still running
+ * exited its process has ended; it may be resumed failed its process ended before it was ready, or could not
+ * be launched
  */
 export type Stimulus = 'launch' | 'ready' | 'running' | 'waiting' | 'idle' | 'stop' | 'ended'
 
 /**
- * Transitions for every state and stimulus. A journal can contain lines of a turn after a requested stop, and a stop
- * can coincide with the agent's own end, so most of these are reachable. The others do not change the state.
+ * Transitions for every state and stimulus. Most combinations can occur, because a journal can contain lines
+ * of a turn after a requested stop, and a stop can coincide with the agent's own end. All others do not
+ * change the state.
  */
 const next: Record<AgentState, Record<Stimulus, AgentState>> = {
   starting: {

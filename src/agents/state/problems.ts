@@ -80,7 +80,7 @@ function detailOf({ exit_code, output }: Of<'hook'>) {
   return detail !== '' && { detail: shorten(detail, MESSAGE_CHARS) }
 }
 
-/** Number of failed attempts of one request from which the model's service is reported as a problem. */
+/** Number of failed attempts at one request after which the model's service is reported as a problem. */
 const MANY_TRIES = 3
 /** Time for which the report stays after an attempt's delay without a further attempt, in ms. */
 const TRY_MS = 60_000

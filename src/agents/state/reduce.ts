@@ -148,7 +148,7 @@ function takeIn(snapshot: Snapshot, event: Event, initializeId: string | undefin
   }
 }
 
-/** A new run of the agent's process: facts of the run before do not hold for it. */
+/** A new run has begun, so facts about the previous run no longer apply. */
 function onStarted(
   snapshot: Snapshot,
   event: Extract<Event, { kind: 'process_started' }>,

@@ -11,7 +11,7 @@ import { problemsOf } from './problems.ts'
 /** Maximum length of a tool's input in a status, in characters of JSON. */
 const STATUS_INPUT_CHARS = 16 * 1024
 
-/** The parts of an agent that its status is made from. */
+/** The parts of an agent from which its status is built. */
 interface Described {
   id: string
   revision: number

@@ -24,7 +24,10 @@ const STATE_LINE = '^{"type":"system","subtype":"session_state_changed","state":
 
 const TASKS_LINE = '^{"type":"system","subtype":"background_tasks_changed","tasks":'
 
-/** Runtime for Claude Code, through its stream-json input and output. Each of its lines speaks for itself. */
+/**
+ * Runtime for Claude Code, through its stream-json input and output. Each of its lines can be read without
+ * the lines before it.
+ */
 export const claude = {
   name: 'claude',
   title: 'Claude Code',

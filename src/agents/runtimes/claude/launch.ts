@@ -3,7 +3,8 @@ import type { AgentSpec } from '../../../protocol/index.ts'
 import type { LaunchPlan, LaunchSession } from '../program.ts'
 
 /**
- * Time for which Claude Code gathers token deltas into one line, in ms: still looks live, with a tenth of the lines.
+ * Time for which Claude Code collects token deltas in one line, in ms. The output still looks live, but needs
+ * only a tenth of the lines.
  */
 const DELTA_HOLD_MS = 100
 
@@ -14,7 +15,7 @@ const ENVIRONMENT = {
   CLAUDE_CODE_STREAM_EVENT_HOLD_MS: String(DELTA_HOLD_MS),
   // Only the operator may update the program of a running agent.
   DISABLE_AUTOUPDATER: '1',
-  // Inherited if this daemon was started from within Claude Code.
+  // These variables are inherited if this daemon was started from within Claude Code.
   CLAUDECODE: undefined,
   CLAUDE_CODE_ENTRYPOINT: undefined,
   CLAUDE_CODE_SESSION_ID: undefined,

@@ -10,7 +10,7 @@ import { findClaude } from './find.ts'
 
 const NAME = 'claude'
 
-/** Oldest version known to accept all arguments and to report prompt states. Version 2.1.197 does neither. */
+/** Oldest version known to accept all arguments and to report prompt states. Version 2.1.197 does not. */
 export const MINIMUM = '2.1.260'
 /** Maximum run time of a query, in ms. `--version` takes 0.1 s, but may take 100 times longer on a loaded machine. */
 const PROBE_MS = 15_000
@@ -109,7 +109,7 @@ function loginIn(status: string): Runtime['login'] {
 
 interface Answer {
   out: string
-  /** Reason why there is no answer, or no reliable one. */
+  /** Reason why there is no answer, or no reliable answer. */
   problem?: string
   /** True if a limit of the machine or the user is the likely cause, and not the program. */
   shortage?: boolean

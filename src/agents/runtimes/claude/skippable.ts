@@ -4,6 +4,6 @@ const OTHER =
   /"type":"(?:user|system|result|command_lifecycle|control_request|control_cancel_request|control_response|rate_limit_event)"/
 const HEAD_BYTES = 32
 
-/** Checks the line's text only: parsing would cost what skipping saves. */
+/** Checks only the line's text: parsing would take the time that skipping saves. */
 export const isSkippable = (line: Buffer): boolean =>
   TALK.test(line.toString('latin1', 0, HEAD_BYTES)) && !OTHER.test(line.toString('latin1'))

@@ -40,7 +40,7 @@ const OUTPUT = /^<(local-command-(?:stdout|stderr))>([\s\S]*)<\/\1>$/
 
 function commandOutput(content: unknown): string | undefined {
   const [, , output] = OUTPUT.exec(onlyText(content) ?? '') ?? []
-  // An empty content would not become an event.
+  // Empty content would not become an event.
   return output === undefined ? undefined : output.trim() || '(no output)'
 }
 

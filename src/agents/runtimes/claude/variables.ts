@@ -1,6 +1,6 @@
 import type { RuntimeVariables } from '../program.ts'
 
-/** Environment variables of Claude Code, and the one with which a user names its program. */
+/** Environment variables of Claude Code, and the variable with which a user sets the path of its program. */
 export const variables: RuntimeVariables = {
   folder: 'CLAUDE_CONFIG_DIR',
   program: 'FOMULAR_CLAUDE_PATH',
