@@ -9,8 +9,8 @@ export interface AttachOptions extends FollowOptions {
 }
 
 /**
- * Yields what `follow` yields until a status says that the agent has ended, and then the rest of its activity.
- * Ends without that when the agent is removed or `signal` aborts.
+ * Yields the items of `follow` until a status reports that the agent has ended, and then the rest of its
+ * activity. Ends at once when the agent is removed or `signal` aborts.
  */
 export async function* attach(
   client: HubClient,

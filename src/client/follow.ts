@@ -12,11 +12,11 @@ export interface FollowOptions {
   /** Id of the event to continue after. Default: from the start. */
   after?: string | undefined
   signal: AbortSignal
-  /** Called with the problem when the connection to the hub is lost, and without one when it is back. */
+  /** Called with the problem when the connection to the hub is lost, and with no argument when it is back. */
   connection(problem: Error | undefined): void
 }
 
-/** Returns an event id that no event recorded so far exceeds. */
+/** Returns an event id that is at least as high as that of any event recorded so far. */
 export const placeNow = (agent: HubAgent): string | undefined =>
   agent.offset === 0 ? undefined : `${agent.offset - 1}.999999999`
 

@@ -7,7 +7,7 @@ import { pause, untilAborted } from './until-aborted.ts'
 const LAST_ACTIVITY_MS = 10_000
 const POLL_MS = 100
 
-/** Turns an event that a newer daemon or hub sends, and this version does not know, into `unknown`. */
+/** Turns an event from a newer daemon or hub that this version does not know into an event `unknown`. */
 export function eventOf(raw: AnyEvent): Event {
   const event = check(Event, raw)
   if (event.success) return event.data
@@ -15,7 +15,7 @@ export function eventOf(raw: AnyEvent): Event {
   return { kind: 'unknown', offset, index, raw }
 }
 
-/** Yields the activity after `place`, once the hub has all activity of an ended agent. */
+/** Waits until the hub has all activity of an ended agent, then yields the activity after `place`. */
 export const lastActivity = (
   client: HubClient,
   agentId: string,

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { HubAgent, HubKey, HubMachine, HubToken } from '../protocol/index.ts'
 
-// Answers of a hub for which the protocol has no schema of their own.
+// Answers of a hub for which the protocol has no separate schema.
 
 /** Answer of `GET /api/agents`. */
 export const Agents = z.object({ agents: z.array(HubAgent) })
@@ -9,7 +9,7 @@ export const Agents = z.object({ agents: z.array(HubAgent) })
 /** Answer of `GET /api/machines`. */
 export const Machines = z.object({
   machines: z.array(HubMachine),
-  /** Absent from older hubs. */
+  /** Older hubs do not send this field. */
   enrolled: z._default(z.array(HubKey), []),
 })
 

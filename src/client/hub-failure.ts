@@ -9,11 +9,11 @@ export type FailureKind =
   | 'unreachable'
   /** The hub does not accept the key. */
   | 'unauthorized'
-  /** The hub refused the request or the command, and says why. */
+  /** The hub refused the request or the command, and gave a reason. */
   | 'refused'
-  /** The answer has a status that means failure, and no reason. */
+  /** The answer has a status that means failure, but gives no reason. */
   | 'failed'
-  /** The hub is of an older version, without the feature. */
+  /** The hub is an older version without the feature. */
   | 'too_old'
   /** The answer does not fit its schema. */
   | 'incompatible'
@@ -24,7 +24,10 @@ interface Details {
   cause?: unknown
 }
 
-/** A failed request to a hub. Its remedy is the hub's: other advice depends on the program that asked. */
+/**
+ * A failed request to a hub. The remedy comes from the hub, because any other advice depends on the program
+ * that sent the request.
+ */
 export class HubFailure extends Error {
   readonly kind: FailureKind
   /** Identifies the failure to programs. Never changes. */
@@ -56,7 +59,7 @@ export function failureOf(url: string, status: number, json: unknown): HubFailur
   return new HubFailure('failed', `The hub at ${url} answered HTTP ${status}.`)
 }
 
-/** Returns the failure for a hub of an older version. @param lacking what it does not have */
+/** Returns the failure for a hub of an older version. @param lacking feature that the hub lacks */
 export const tooOld = (url: string, lacking: string) =>
   new HubFailure('too_old', `The hub at ${url} is too old: it lacks ${lacking}.`)
 
@@ -82,6 +85,6 @@ export function unreachable(url: string, error: unknown): HubFailure {
   )
 }
 
-/** Returns the error that says why: `fetch` wraps it in another. */
+/** Returns the error with the reason, which `fetch` wraps in another error. */
 export const innerError = (error: unknown): unknown =>
   error instanceof Error && error.cause instanceof Error ? error.cause : error

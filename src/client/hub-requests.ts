@@ -34,13 +34,13 @@ export class HubRequests {
     this.#errorFor = errorFor
   }
 
-  /** Returns the answer to a request, checked. */
+  /** Returns the checked answer to a request. */
   async json<T>(path: string, schema: z.ZodMiniType<T>, request: HubRequest = {}): Promise<T> {
     const { waitS = 0, lacking } = request
     const signal = AbortSignal.timeout(waitS * 1000 + ANSWER_MS)
     const response = await this.#send(path, request, {}, signal)
     const text = await this.#text(response, ANSWER_BYTES, signal)
-    // 422 carries the outcome of a failed command, which says why it failed.
+    // An answer with 422 contains the outcome of a failed command, with the reason.
     if (isOk(response) || response.status === 422) return this.read(schema, text)
     const failure = failureOf(this.#url, response.status, jsonOf(text))
     const isTooOld = lacking !== undefined && failure.code === 'not_found'

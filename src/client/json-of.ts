@@ -3,7 +3,9 @@ import { Limits } from '../protocol/index.ts'
 
 /** Levels of nesting that an answer adds around an agent's own JSON. */
 const OUTER = 16
-/** Limits of an answer: levels of nesting, and as many values as two of an agent's lines can hold. */
+/**
+ * Limits of an answer: levels of nesting, and twice the number of values that a line of an agent can have.
+ */
 const BOUNDS = { nesting: Limits.nesting + OUTER, values: Limits.line_bytes }
 
 /**

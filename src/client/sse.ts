@@ -13,9 +13,12 @@ export interface SseMessage {
  * as in `\u007f`.
  */
 const MESSAGE_CHARS = 6 * Limits.frame_bytes
-/** Maximum number of lines in a message: each line costs the parser memory, however short it is. */
+/** Maximum number of lines in a message. Even a short line takes memory in the parser. */
 const MESSAGE_LINES = 1_000_000
-/** Number of characters below which an unfinished line waits here: the parser keeps every piece it gets. */
+/**
+ * Number of characters below which an unfinished line is kept here. It is not given to the parser in small
+ * pieces, because the parser keeps every piece.
+ */
 const PIECE_CHARS = 64 * 1024
 
 /** Parses a stream of server-sent events, split into chunks at any point, with limits on each message. */
@@ -23,7 +26,7 @@ export class SseParser {
   readonly #most: number
   readonly #parser: EventSourceParser
   #decoder = new TextDecoder()
-  /** Text that the parser has not yet got. */
+  /** Text that the parser has not received yet. */
   #held = ''
   /** Number of lines since the last complete message. */
   #lines = 0

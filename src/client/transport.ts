@@ -13,11 +13,11 @@ export interface TransportResponse {
   status: number
   /** The body as it arrives, to be read once. Throws if the connection breaks. */
   body: AsyncIterable<Uint8Array>
-  /** Ends an answer whose body is not read. */
+  /** Closes an answer whose body is not read. */
   discard(): void
 }
 
-/** The way to one hub. Adds to each request what the hub accepts its user by, such as a key. */
+/** The connection to one hub. Adds the user's credentials, such as a key, to each request. */
 export interface Transport {
   /** Address of the hub in messages. */
   readonly url: string

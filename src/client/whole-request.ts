@@ -14,7 +14,7 @@ const POLL_MS = 250
 type Asked = Event & { kind: 'permission_request' }
 
 /**
- * Returns a request with its input. A status omits a long input; the history has it.
+ * Returns a request with its input. A status omits a long input, but the history contains it.
  * @returns the request unchanged, without its input, if the event does not reach the hub in time
  */
 export async function wholeRequest(
@@ -38,7 +38,7 @@ export async function wholeRequest(
 
 /**
  * Searches the history for a request's event, from its end back to `since`.
- * @returns it, and the last event's id
+ * @returns the event, and the id of the last event
  */
 async function search(
   client: Pick<HubClient, 'agent' | 'events'>,
