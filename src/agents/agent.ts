@@ -125,10 +125,7 @@ export class Agent {
     return { from, to, ...(journal !== undefined && { journal }), events, more: to >= end }
   }
 
-  /**
-   * Reads new journal lines into the snapshot, independently of the connection. @returns whether there may be
-   * more
-   */
+  /** Reads new journal lines into the snapshot, even without a connection. @returns whether there may be more */
   catchUp(): boolean {
     const from = this.#snapshot.offset
     const { to, changed, more } = this.#reading.catchUp()
