@@ -16,9 +16,11 @@ interface Change {
 }
 
 /**
- * Carries out a request up to the restart: prepares the version, and makes the next start of the daemon run it.
- * @returns the command for that start; undefined if the version is already running, which is recorded
- * @throws UpdateFailure, or the system's error; the previous version is in its place
+ * Carries out a request up to the restart: prepares the version, and makes the next start of the daemon run
+ * it.
+ * @returns the command for that start; undefined if the version is already running, in which case this is
+ * recorded
+ * @throws UpdateFailure, or the system's error; the previous version is then back in its place
  */
 export async function changeVersion(
   request: UpdateRequest,

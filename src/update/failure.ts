@@ -6,7 +6,8 @@ export type Stage = UpdateProgress['stage']
 export type UpdateErrorCode = Extract<CommandErrorCode, `update_${string}`>
 
 /**
- * Maximum output of npm or of a tried version in a failure, in characters: enough for its own explanation.
+ * Maximum output of npm or of a tried version in a failure, in characters. This is enough for the program's
+ * own explanation.
  */
 const OUTPUT_CHARS = 2000
 
@@ -60,7 +61,7 @@ const FILE_TROUBLES: Record<string, { message: string; remedy: string }> = {
   EIO: { message: 'The disk with PATH has errors.', remedy: "See the system's log, and replace that disk." },
 }
 
-/** Returns any error of a stage as the failure of an update. */
+/** Converts any error of a stage into the failure of an update. */
 export function asFailure(error: unknown, stage: Stage): UpdateFailure {
   if (error instanceof UpdateFailure) return error
   const code = systemCode(error)

@@ -30,7 +30,7 @@ export async function updateOffline(options: OfflineOptions): Promise<UpdateResu
   const begun = Date.now()
   ensurePrivateDir(stateDir)
   const before = readRecord(stateDir)
-  // Its daemon no longer exists, so nothing will confirm it.
+  // The daemon of this trial no longer exists, so nothing will confirm the version.
   if (before?.trial && hasStandIn(before.trial)) putBack(before.trial)
   const { runner, argv, env } = started
   const [command] = argv

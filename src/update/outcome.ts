@@ -10,7 +10,10 @@ import { tidy, tidyBack } from './switch/tidy.ts'
 
 type Options = Pick<UpdatesOptions, 'stateDir' | 'clock' | 'logger' | 'onSettled'>
 
-/** Carries out the end of an update: each decision is recorded, the program follows, the server is told last. */
+/**
+ * Carries out the end of an update: first records each decision, then changes the program, and reports to the
+ * server last.
+ */
 export class Outcome {
   readonly #keeper: RecordKeeper
   readonly #options: Options

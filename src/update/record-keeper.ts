@@ -37,7 +37,10 @@ export class RecordKeeper {
     this.#options.onChange(this.#record)
   }
 
-  /** Records a decision already made. A full disk must not undo it; the next daemon decides again. */
+  /**
+   * Records a decision that was already made. A full disk must not undo the decision; without a record, the
+   * next daemon decides again.
+   */
   writeAnyway(changed: Partial<UpdateRecord>) {
     try {
       this.write(changed)
@@ -47,7 +50,8 @@ export class RecordKeeper {
   }
 
   /**
-   * Records a stage before reporting it, so that the next process knows it however this one ends.
+   * Records a stage before reporting it, so that the next process knows the stage even if this process is
+   * killed.
    * @throws the system's error
    */
   reach(stage: Stage, message?: string) {

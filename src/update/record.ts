@@ -56,7 +56,7 @@ export const UpdateRecord = z.object({
   error: z.optional(CommandError),
   /** Problems that did not stop the update. */
   warnings: z.optional(z.array(z.string())),
-  /** The strategy in the result. */
+  /** The restart strategy in the result. */
   restart_strategy: z.enum(['self', 'supervisor_required']),
   mode: z.optional(z.enum(['global', 'user-prefix'])),
   path: z.optional(z.string()),
@@ -139,7 +139,9 @@ export function peekRecord(stateDir: string): UpdateRecord | undefined {
   return read.ok ? read.value : undefined
 }
 
-/** Reports whether a version is on trial, or has been given up while the previous one has not taken over yet. */
+/**
+ * Reports whether a version is on trial, or has been given up but not yet replaced by the previous version.
+ */
 export function isUnderWay(stateDir: string): boolean {
   const record = peekRecord(stateDir)
   return record?.trial !== undefined && !record.settled

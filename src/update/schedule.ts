@@ -19,7 +19,8 @@ export interface ScheduleOptions {
 }
 
 /**
- * Updates automatically, once in each window, at a random moment so that machines do not all update at once.
+ * Updates automatically, once in each window, at a random moment, so that machines do not all update at the
+ * same time.
  */
 export class Schedule {
   readonly #options: ScheduleOptions

@@ -1,6 +1,7 @@
 /**
- * The life of an update. It spans several processes, so its phase is not stored: every process derives it from
- * `update.json` and the installation (`phaseOf`). A crash therefore leads to the same place as a restart.
+ * The life of an update. It spans several processes, so its phase is not stored: every process derives it
+ * from `update.json` and the installation (`phaseOf`). A crash therefore leads to the same place as a
+ * restart.
  *
  * fetching: the version is resolved, downloaded, verified, unpacked, and proven. The installed program is
  * unchanged; all new files are in folders of their own. `update.json` names each stage before it begins. Ends
@@ -8,11 +9,12 @@
  * daemon waits for the server to repeat its command, three times at most; any other update has failed. The
  * next update removes the files.
  *
- * staged: the next start of this daemon runs the new version. A stand-in is in the program's place: every other
- * command, and every other daemon of the installation, still runs the previous version. `update.json` has the
- * trial, which suffices to go forward and back; `update.start` identifies this daemon. Ends with that start.
- * A crash makes no difference: the start follows when a supervisor or a person makes it. A start of the previous
- * version by another path ends the update, and puts its own program back.
+ * staged: the next start of this daemon runs the new version. A stand-in is in the program's place: every
+ * other command, and every other daemon of the installation, still runs the previous version. `update.json`
+ * has the trial, which contains everything that is needed to finish or revert the update; `update.start`
+ * identifies this daemon. Ends with that start. A crash makes no difference: the start follows when a
+ * supervisor or a person starts the daemon. If the previous version is started by another path, it ends the
+ * update, and puts its own program back.
  *
  * on_trial: a daemon of the new version runs, and a guard of the previous version watches it. `update.starts`
  * has one byte for each start. Ends with the server's welcome, or with a refusal, the time limit, a stop, or
@@ -20,19 +22,20 @@
  * it. After a crash of the machine, the new version gets a second start; the third start runs the previous
  * version, which ends the trial.
  *
- * confirmed: the new version is in the program's place, by one rename, and runs. Left to do: record the success,
- * replace the rest of the package, remove old versions, report. After a crash, the next daemon does the rest:
- * a new version that runs without a stand-in proves that the rename was made.
+ * confirmed: the new version is in the program's place, by one rename, and runs. Left to do: record the
+ * success, replace the rest of the package, remove old versions, report. After a crash, the next daemon does
+ * the rest: a new version that runs without a stand-in proves that the rename was made.
  *
  * reverting: the update is given up. `update.json` has the reason, written before anything is undone, because
- * an undone trial without a record would look like a success. The stand-in is still in the program's place, or
- * the new version still runs. Ends with the previous version in its place, and running. After a crash, the
+ * an undone trial without a record would look like a success. The stand-in is still in the program's place,
+ * or the new version still runs. Ends with the previous version in its place, and running. After a crash, the
  * version that starts next continues.
  *
  * reverted: the previous version is in its place, and runs. Left to do: record the reason if a full disk has
- * prevented it, remove the new version, report. After a crash, the next daemon does it.
+ * prevented this before, remove the new version, report. After a crash, the next daemon does the rest.
  *
- * failed: an error ended the update before the switch. Nothing has changed; the report is left.
+ * failed: an error ended the update before the switch. Nothing has changed, and only the report is left to
+ * do.
  *
  * Confirmed, reverted, and failed updates end with `settled` in `update.json`: nothing is left to do.
  */

@@ -21,7 +21,7 @@ export class Updates {
   readonly #abort = new AbortController()
   readonly #keeper: RecordKeeper
   readonly #outcome: Outcome
-  /** Phase of the update that this process has a part in; undefined if there is none. */
+  /** Phase of the update in which this process takes part; undefined if there is none. */
   #phase: Phase | undefined
   #timeLimit: Timer | undefined
 

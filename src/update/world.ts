@@ -11,7 +11,9 @@ export interface World {
   starts: number
 }
 
-/** Looks at the installation and the state folder; at neither once the update is settled. */
+/**
+ * Reads these facts from the installation and the state folder. Once the update is settled, reads neither.
+ */
 export const worldOf = (stateDir: string, running: string, { trial, settled }: UpdateRecord): World => ({
   running,
   hasStandIn: !settled && trial !== undefined && hasStandIn(trial),

@@ -16,8 +16,8 @@ const PACKAGE_JSON = 'package.json'
 export type Demands = Pick<UpdateConfig, 'signatures' | 'max_age_days'>
 
 /**
- * Reports whether releases must be signed. By default, they must in every build that has
- * a key to check them with.
+ * Reports whether releases must be signed. By default, they must be signed if this build has a key to check
+ * them.
  */
 export const signaturesDemanded = ({ signatures }: Pick<UpdateConfig, 'signatures'>) =>
   signatures ?? RELEASE_KEYS.length > 0
@@ -63,7 +63,7 @@ export function checkAuthentic(
       ? 'Its signature was not checked: signatures is false under [update].'
       : undefined
   const sha256 = files.get(program)?.sha256
-  // Releases from before manifests existed have none, and are a single file.
+  // Releases that predate manifests have no manifest, and consist of a single file.
   const unsigned = !files.has(MANIFEST) && !hasChunks(files.keys(), program)
   if (unsigned && sha256 !== undefined && ranHere(stateDir, resolved, sha256)) {
     keepProgram(dir, files, program, { name, version: resolved })
@@ -80,7 +80,7 @@ export function checkAuthentic(
   )
 }
 
-/** Removes all files but the program: nothing vouches for the others, and the program might load them. */
+/** Removes all files but the program: the other files are not verified, and the program might load them. */
 function keepProgram(
   dir: string,
   files: Package['files'],
@@ -91,7 +91,7 @@ function keepProgram(
   const put = (path: string, json: object) =>
     writeAtomic(join(dir, path), JSON.stringify(json), { mode: 0o644 })
   put(PACKAGE_JSON, { name, version, bin: { 'fomular-daemon': program } })
-  // It tells Node the module type of the program.
+  // This file tells Node the module type of the program.
   const kind = join(dirname(program), PACKAGE_JSON)
   if (files.has(kind)) put(kind, { type: 'commonjs' })
 }

@@ -26,8 +26,8 @@ export async function look({ command, requested, policy, stateDir, env, signal }
   const cwd = mkdtempSync(join(tmpdir(), 'fomular-update-'))
   try {
     const { package: name, registry } = policy
-    // A lookup may go without TLS. Files that others can change are refused: they could have
-    // variables sent to any host.
+    // A lookup may do without TLS. Files that others can change are refused, because such a file could send
+    // variables to any host.
     const { checkFile } = transportOf({ allow_insecure: true }, stateDir, () => {})
     const source = await registryInUse({ package: packageName(name), registry, cwd, env, signal, checkFile })
     const { version: resolved, published } = await lookUp(requested, policy, source)

@@ -35,8 +35,8 @@ export async function claim({ layout, root }: Target, warn: (message: string) =>
 }
 
 /**
- * Removes what interrupted updates left in a claimed installation.
- * @returns a new folder for the files of this one
+ * Removes the remains of interrupted updates from a claimed installation.
+ * @returns a new folder for the files of this update
  * @throws UpdateFailure if another daemon has a version on trial
  */
 export function openStaging(target: Target): string {
@@ -47,7 +47,7 @@ export function openStaging(target: Target): string {
   return mkdtempSync(join(dir, STAGING))
 }
 
-/** Ends an abandoned trial, whose stand-in would be taken for the working version. */
+/** Ends an abandoned trial. Otherwise, its stand-in would be mistaken for the working version. */
 function endAbandoned(target: Target) {
   const facts = standInAt(installedProgram(target))
   if (!facts) return

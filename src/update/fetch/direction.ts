@@ -22,7 +22,10 @@ export interface Ground {
   confirmed: readonly string[]
 }
 
-/** Refuses updates that the settings disable: all but those of a user of this machine. @throws UpdateFailure */
+/**
+ * Refuses all updates that a user of this machine did not request, if the settings disable updates. @throws
+ * UpdateFailure
+ */
 export function checkEnabled({ enabled }: Pick<UpdateConfig, 'enabled'>, origin: UpdateRecord['origin']) {
   if (enabled || origin === 'local') return
   throw new UpdateFailure('update_refused', 'resolve', 'Updates are disabled on this machine.', {
@@ -31,7 +34,7 @@ export function checkEnabled({ enabled }: Pick<UpdateConfig, 'enabled'>, origin:
 }
 
 /**
- * Refuses a version that failed here, unless it was ordered: a dist-tag may point to it.
+ * Refuses a version that failed here, unless it was ordered. A dist-tag may point to such a version.
  * @throws UpdateFailure
  */
 export function checkGood(

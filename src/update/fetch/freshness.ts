@@ -7,7 +7,7 @@ const DAY_MS = 86_400_000
 /** Age in days from which a release causes a warning: someone may be withholding newer ones. */
 const OLD_DAYS = 90
 
-/** Reports whether exactly this version was requested. A schedule only requests what a dist-tag points to. */
+/** Reports whether exactly this version was requested. A schedule requests only dist-tags. */
 export const isNamed = (
   { requested, origin }: { requested: string; origin: UpdateRecord['origin'] },
   resolved: string,
@@ -62,7 +62,10 @@ export function checkFreshness(
 const oldText = (version: string, date: string, now: number) =>
   `${version} is ${daysSince(date, now)} days old (${day(date)}). Compare it with the project's list of releases: a registry may be withholding newer ones.`
 
-/** Returns the warning for an old program when the registry has nothing newer; undefined if it is not old. */
+/**
+ * Returns the warning for an old program for which the registry has no newer release; undefined if the
+ * program is not old.
+ */
 export const ownAge = (now = Date.now()): string | undefined =>
   RELEASE_DATE !== undefined && daysSince(RELEASE_DATE, now) > OLD_DAYS
     ? oldText(VERSION, RELEASE_DATE, now)

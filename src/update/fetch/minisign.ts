@@ -2,7 +2,7 @@ import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto
 
 /** Tag of every key, and of a signature over the file itself. */
 const PLAIN = 'Ed'
-/** Tag of a signature over the file's BLAKE2b hash, the kind that minisign makes. */
+/** Tag of a signature over the file's BLAKE2b hash, which is the kind of signature that minisign makes. */
 const HASHED = 'ED'
 const TAG_BYTES = 2
 const ID_BYTES = 8

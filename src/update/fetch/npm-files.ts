@@ -11,7 +11,10 @@ export interface Trusting {
   checkFile?: ((fault: OwnershipFault) => void) | undefined
 }
 
-/** Returns what lets others change a file of npm. Node's owner is trusted: Node runs this program, too. */
+/**
+ * Returns the owner or mode that lets other users change a file of npm. The owner of Node is trusted, because
+ * Node also runs this program.
+ */
 function faultsFor(path: string, env: NodeJS.ProcessEnv): OwnershipFault[] {
   if (!isStrictByEnvironment(env) || isContainerSecret(path)) return []
   // Node may have been replaced in the meantime.
@@ -24,8 +27,8 @@ export const isForeign = (path: string, env: NodeJS.ProcessEnv): boolean =>
   faultsFor(path, env).some(({ kind }) => kind === 'owner')
 
 /**
- * Refuses a file of npm that belongs to another user: it decides where updates come from,
- * and which secrets go there.
+ * Refuses a file of npm that belongs to another user, because the file decides where updates come from and
+ * which secrets are sent there.
  * @throws UpdateFailure
  */
 export function checkOurs(path: string, { env, checkFile }: Trusting) {

@@ -12,12 +12,12 @@ export interface NpmSetting {
   value: string
   /** The variable or the file that sets it. */
   source: string
-  /** A variable that the value names, and that is not set: npm would not replace it. */
+  /** An unset variable that the value names. npm would leave its name in the value. */
   unset?: string
 }
 
 interface NpmSettings {
-  /** Looks a setting up in npm's order: the environment, the user's file, the files of npm's installation. */
+  /** Looks up a setting in npm's order: the environment, the user's file, the files of npm's installation. */
   setting: (key: string) => NpmSetting | undefined
   /** Settings that have an unset variable in their key. */
   unknown: NpmSetting[]
@@ -47,19 +47,22 @@ function settingsInVariables(env: NodeJS.ProcessEnv): Map<string, NpmSetting> {
   for (const [source, value] of Object.entries(env)) {
     const [, name] = /^npm_config_(.+)$/i.exec(source) ?? []
     if (name === undefined || !value) continue
-    // npm writes `https-proxy` as `https_proxy` there. Keys with a slash, such as those of tokens, stay
-    // unchanged.
+    // In the environment, npm writes `https-proxy` as `https_proxy`. Keys with a slash, such as keys of
+    // tokens, stay unchanged.
     const key = name.includes('/') ? name : name.toLowerCase().replace(/(?!^)_/g, '-')
     settings.set(key, { key, value, source })
   }
   return settings
 }
 
-/** @throws UpdateFailure if the file cannot be read: without it, updates would come from another registry */
+/**
+ * @throws UpdateFailure if the file cannot be read, because without the file, updates would come from another
+ * registry
+ */
 function settingsInFile(source: string, reader: Trusting): Map<string, NpmSetting> {
   const settings = new Map<string, NpmSetting>()
   for (const [name, value] of Object.entries(parse(npmrcText(source, reader)))) {
-    // npm, too, ignores sections; `proxy=null` removes a setting.
+    // Like npm, ignore sections. `proxy=null` removes a setting.
     if (value === null || (typeof value === 'object' && !Array.isArray(value))) continue
     const { text: filled, unset: inKey } = filledIn(name, reader.env)
     const key = inKey === undefined ? filled : name

@@ -36,26 +36,32 @@ interface NpmRun {
 /** Returns the file of npm's program, two levels below npm's folder. */
 export const programOf = ({ file, args: [script = file] }: Npm): string => realpathSync(script)
 
-/** The source of versions: a package and a registry, and how to reach it. */
+/** The source of versions: a package, and a registry with the settings to reach it. */
 export interface Source extends Trusting {
   package: string
   /** The registry in this program's settings, which overrides `.npmrc`. */
   registry?: string | undefined
-  /** A temporary folder without an `.npmrc`: the user's own counts, not one in the daemon's folder. */
+  /**
+   * A temporary folder without an `.npmrc`, so that the user's own `.npmrc` counts, and not a file in the
+   * daemon's folder.
+   */
   cwd: string
   signal: AbortSignal
   /** Called with each address before it is requested. @throws UpdateFailure to refuse it */
   check?: ((address: string) => void) | undefined
 }
 
-/** Asks npm for its settings. npm gets none of this program's secrets, and its arguments reach no shell. */
+/**
+ * Runs npm to get its settings. npm gets none of this program's secrets, and its arguments do not pass
+ * through a shell.
+ */
 export async function runNpm(npm: Npm, args: string[], source: Source): Promise<NpmRun> {
   const { cwd, env, signal, registry } = source
   const [, scope] = /^(@[^/]+)\//.exec(source.package) ?? []
   const flags = [
     '--ignore-scripts',
     '--no-update-notifier',
-    // The user's own cache may belong to root after a `sudo npm`, or be full.
+    // The user's own cache may belong to root after a `sudo npm`, or its disk may be full.
     `--cache=${join(cwd, 'npm-cache')}`,
     '--logs-max=0',
   ]
@@ -67,8 +73,8 @@ export async function runNpm(npm: Npm, args: string[], source: Source): Promise<
       if (other.toLowerCase() === name.toLowerCase()) settings.delete(other)
     settings.set(name, registry)
   }
-  // Without this file, npm takes the nearest folder above that has one for its project, and trusts the .npmrc
-  // there: in /tmp, any user can create both.
+  // Without this file, npm searches the folders above for a package.json, treats the nearest folder with one
+  // as its project, and trusts the .npmrc there. In /tmp, any user can create both files.
   writeFileSync(join(cwd, 'package.json'), '{}')
   const { execa } = await import('execa')
   const run = await execa(npm.file, [...npm.args, ...args, ...flags], {

@@ -25,7 +25,7 @@ export interface Registry {
   retries?: number
   /** Proxies as standard environment variables, and the npm settings that these come from. */
   proxies: { env: NodeJS.ProcessEnv; named: Named }
-  /** Returns the settings that were ignored so far because they name a variable that is not set. */
+  /** Returns the settings that were ignored so far because they name an unset variable. */
   incomplete: () => NpmSetting[]
 }
 
@@ -43,7 +43,7 @@ export function registrySet(name: string, env: NodeJS.ProcessEnv): NpmSetting | 
   const { setting } = npmSettings({ env })
   const [, scope] = /^(@[^/]+)\//.exec(name) ?? []
   const found = (scope === undefined ? undefined : setting(`${scope}:registry`)) ?? setting('registry')
-  // npm would go to its default registry.
+  // npm would use its default registry.
   if (found?.unset !== undefined)
     throw new UpdateFailure('update_registry_unreachable', 'resolve', ...namesUnset([found]))
   return found
@@ -122,12 +122,13 @@ const proxyIn = <T extends { value: string }>(setting: T | undefined) =>
 const MOST_FOLDERS = 32
 
 /**
- * Returns the addresses, without protocol, whose settings apply to this one: itself, then the folders above.
+ * Returns the addresses, without protocol, whose settings apply to this address: the address itself, then the
+ * folders above it.
  */
 function foldersOf(address: string): string[] {
   if (!URL.canParse(address)) return []
   const { protocol, host, port, pathname } = new URL(address)
-  // An address leaves out the usual port.
+  // The default port is omitted from addresses.
   const hosts = port === '' ? [host, `${host}:${protocol === 'https:' ? 443 : 80}`] : [host]
   const names = pathname.split('/', MOST_FOLDERS).filter((name) => name !== '')
   return [...names.keys(), names.length]

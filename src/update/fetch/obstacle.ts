@@ -17,9 +17,9 @@ export interface Obstacle {
   status?: number
   /** Error code of the system, of TLS or of this program. */
   code?: string | undefined
-  /** The error's own message, for codes without a better one here. */
+  /** The error's own message, for codes without a better message here. */
   said?: string | undefined
-  /** The error's own remedy, for the same codes. */
+  /** The error's own remedy, also for codes without a better message here. */
   remedy?: string | undefined
   cause?: unknown
 }

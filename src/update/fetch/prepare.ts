@@ -29,8 +29,8 @@ export type Prepared = { resolved: string; unlock(): void } & (
 )
 
 /**
- * Downloads a version, and proves that it runs here. The installed program stays unchanged, so that this may
- * be interrupted and repeated at any time.
+ * Downloads a version, and proves that it runs here. The preparation may be interrupted and repeated at any
+ * time, because the installed program stays unchanged.
  * @returns also `unlock`, which lets others update this installation
  * @throws UpdateFailure
  */
@@ -63,7 +63,8 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
       return { resolved, unlock, change: 'restart' }
     const nextDir = await stageVersion({ ...options, progress }, release, source, runner)
     transport.made()
-    // Copied before the switch, so that a full disk is noticed while nothing has changed yet.
+    // Copy the previous version before the switch, so that a full disk is noticed while nothing has changed
+    // yet.
     const previous = target.previous ?? join(copyPackage(target.root, running), target.program)
     return { resolved, unlock, change: 'switch', nextDir, previous }
   } catch (error) {

@@ -12,13 +12,13 @@ import { SelfCheck } from './self-check.ts'
  * Time limit of a start, in milliseconds. It normally takes 50 ms, but longer under load or after a suspend.
  */
 const START_MS = 30_000
-/** Maximum number of problems in a message: each agent may have some. */
+/** Maximum number of problems to list in a message, since every agent may have problems. */
 const SHOWN_PROBLEMS = 5
 
 /** Maximum output of a version, in bytes: it may have a line for each file of each agent. */
 const OUTPUT_BYTES = 8 * 1024 * 1024
 
-/** Maximum size of a package.json, in bytes: it is parsed before anything vouches for it. */
+/** Maximum size of a package.json, in bytes. The file is parsed before it is verified. */
 const PACKAGE_JSON_BYTES = 1024 * 1024
 
 const PackageJson = z.object({ name: z.string(), version: z.string() })
@@ -32,7 +32,7 @@ export function checkPackage(dir: string, release: Release, expectedName: string
     if (statSync(path).size <= PACKAGE_JSON_BYTES)
       ({ name, version } = PackageJson.parse(boundedJson(readFileSync(path))))
   } catch {
-    // Not a package: refused below.
+    // The folder is not a package, and is refused below.
   }
   if (name !== expectedName || version !== release.version)
     throw new UpdateFailure(

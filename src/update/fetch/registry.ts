@@ -19,22 +19,28 @@ import { PackageFacts, type Release } from './package-facts.ts'
 
 /** Time limit without a byte from the registry, in milliseconds. */
 const SILENT_MS = 60_000
-/** Maximum size of a package, in bytes. One with an executable for one platform has about 40 MB. */
+/** Maximum size of a package, in bytes. A package with the executable for one platform has about 40 MB. */
 const TARBALL_BYTES = 512 * 1024 * 1024
 /** Maximum size of the facts about a package, in bytes: enough for thousands of versions. */
 const JSON_BYTES = 8 * 1024 * 1024
 /** Limits for parsing these facts, so that they take at most 40 MB of memory. */
 const JSON_BOUNDS = { nesting: 100, values: 300_000 }
 const REDIRECTS = 5
-/** Pauses before retries, in milliseconds: as many as npm makes, unless `fetch-retries` is lower. */
+/**
+ * Pauses before retries, in milliseconds. npm retries the same number of times. A lower `fetch-retries`
+ * reduces the number.
+ */
 const PAUSES_MS = [1000, 5000]
-/** Maximum pause that a registry can ask for with `Retry-After`, in milliseconds. */
+/** Maximum pause that a registry can request with `Retry-After`, in milliseconds. */
 const MOST_PAUSE_MS = 30_000
 const PASSING_STATUS = new Set([408, 420, 429])
 const PASSING_CODES = new Set(['ECONNRESET', 'ECONNREFUSED', 'ETIMEDOUT', 'EPIPE'])
 /** Maximum length of a wrong address in a message, in characters. */
 const SHOWN_CHARS = 128
-/** Time limits for an entire answer, in milliseconds: an answer that trickles is never silent. */
+/**
+ * Time limits for an entire answer, in milliseconds. They are needed because a very slow answer is never
+ * silent.
+ */
 const JSON_MS = 2 * 60_000
 const TARBALL_MS = 60 * 60_000
 
@@ -75,8 +81,8 @@ async function fetchJson(path: string, source: Source): Promise<unknown> {
 }
 
 /**
- * Fetches a release's package, which the caller must verify. npm is not used: it would look the address up
- * again, and would clone and build a repository if the address is one.
+ * Fetches a release's package, which the caller must verify. npm is not used, because it would look up the
+ * address again, and would clone and build a repository if the address is that of a repository.
  * @throws UpdateFailure
  */
 export async function fetchTarball({ dist }: Release, path: string, source: Source): Promise<string> {
@@ -138,7 +144,7 @@ async function receive(
     if (failure.code !== 'update_failed') throw failure
     const first = error instanceof AggregateError ? error.errors[0] : error
     const proxy = late === undefined && first instanceof ProxyError ? first : undefined
-    // npm, too, reports this status like one from a proxy without a tunnel.
+    // npm also reports this status as if it came from a proxy without a tunnel.
     if (proxy?.status === 407) throw obstacleFailure({ ...request, status: 407, cause: error })
     const refused = proxy && proxy.code === undefined ? `it ${proxy.why}` : undefined
     const said = late ?? refused ?? (first instanceof Error ? first : failure).message

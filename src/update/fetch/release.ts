@@ -34,7 +34,8 @@ export async function findRelease(requested: string, source: Source): Promise<Re
 }
 
 /**
- * Adds facts that only npm knows: the files with its settings, and the registry it uses if none is set here.
+ * Adds facts that only npm knows: the files with its settings, and the registry that it uses if this
+ * program's settings name none.
  * @throws UpdateFailure if another user controls them
  */
 export async function registryInUse(source: Source): Promise<Source> {

@@ -11,7 +11,7 @@ import { VERSION } from '../../platform/version.ts'
 import { PROTOCOL } from '../../protocol/index.ts'
 import { damageOf } from './program-hash.ts'
 
-/** The output of `self-check`, for the running version to decide whether this one may replace it. */
+/** The output of `self-check`, from which the running version decides whether this version may replace it. */
 export const SelfCheck = z.object({
   ok: z.boolean(),
   version: z.string(),
@@ -21,7 +21,7 @@ export const SelfCheck = z.object({
 })
 export type SelfCheck = z.infer<typeof SelfCheck>
 
-/** Format of the files that this version writes. It does not touch files of a newer format. */
+/** Format of the files that this version writes. This version does not touch files of a newer format. */
 const FORMAT = 1
 
 /**

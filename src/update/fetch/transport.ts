@@ -9,7 +9,7 @@ import { notBelieved } from './npm-files.ts'
 export const HOW_SECURE =
   'Give the registry an https address, or set allow_insecure = true under [update] if the network itself is private.'
 
-/** Reports whether an address leads to another machine without TLS. */
+/** Reports whether an address is on another machine and without TLS. */
 export function isInsecure(address: string): boolean {
   if (!URL.canParse(address)) return false
   const { protocol, hostname } = new URL(address)
@@ -18,8 +18,9 @@ export function isInsecure(address: string): boolean {
 
 export interface Transport {
   /**
-   * Warns of an address that anyone on the network path could answer for, on a machine older than this rule:
-   * it may update one more time. @throws UpdateFailure on any other machine
+   * Handles an address at which anyone on the network path could answer. On a machine that was set up before
+   * this rule, only warns: such a machine may update one more time. @throws UpdateFailure on any other
+   * machine
    */
   check(address: string): void
   /**

@@ -16,7 +16,7 @@ const ENTRIES = 1000
 
 /**
  * Unpacks a package into `dir`: writes and syncs each file, and reads it back.
- * @param max maximum total size of the files, in bytes, counted as they arrive: headers can lie
+ * @param max maximum total size of the files, in bytes, counted as they arrive, because headers can be false
  * @returns the files by their paths within `dir`
  * @throws UpdateFailure if a file on the disk differs from the one in the package
  */
@@ -110,7 +110,10 @@ async function put(
     )
 }
 
-/** Returns a path without the folder around every package; undefined if it leads out of that folder. */
+/**
+ * Returns a path without the top folder that every package has; undefined if the path leads out of that
+ * folder.
+ */
 function inside(path: string): string | undefined {
   const [, rest] = /^[^/]+\/(.*)$/s.exec(path) ?? []
   if (rest === undefined) return undefined

@@ -55,8 +55,8 @@ function load(stateDir: string): ConfirmedFile {
 }
 
 /**
- * Returns versions confirmed by the last update and not yet `known`: the version that made
- * it may keep no such file.
+ * Returns versions that the last update confirmed and that are not yet `known`, because the version that made
+ * the update may not keep such a file.
  */
 function earlier(stateDir: string, known: ConfirmedVersion[]): ConfirmedVersion[] {
   const record = peekRecord(stateDir)
@@ -81,7 +81,8 @@ export function beginConfirmed(stateDir: string) {
   try {
     if (!existsSync(pathIn(stateDir))) save(stateDir, load(stateDir))
   } catch {
-    // If this file cannot be written, neither can the identity: the next start then counts as the first.
+    // If this file cannot be written, the identity cannot be written either, so the next start counts as the
+    // first.
   }
 }
 
@@ -108,7 +109,7 @@ export async function confirm(stateDir: string, { version, at, program, welcomed
   const file = load(stateDir)
   const before = file.versions.find((each) => each.version === version)
   const only_ran = !welcomed && (before === undefined || before.only_ran === true)
-  // Called at each connection: nothing new.
+  // Nothing is new: this function is called at each connection.
   if (before && before === file.versions.at(-1) && !before.only_ran && !program_sha256) return
   const { only_ran: _, ...known } = before ?? {}
   const entry = {

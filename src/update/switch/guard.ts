@@ -36,7 +36,7 @@ export async function guard({ stateDir, lockPath, pid, supervised, relaunch }: G
   if (!record || !trial) return
   const daemon = identify(pid)
   const deadline = systemClock.monotonic() + trial.confirm_ms + GRACE_MS
-  // A daemon also ends if it finds another one running. Then watch the other one.
+  // A daemon also ends if it finds another daemon running. In that case, watch the other daemon.
   const running = () => (daemon && isAlive(daemon) ? daemon : lockHolder(lockPath))
   const late = () => systemClock.monotonic() > deadline
   while (hasStandIn(trial) && running() && !late()) await sleep(POLL_MS)
@@ -44,7 +44,8 @@ export async function guard({ stateDir, lockPath, pid, supervised, relaunch }: G
   const hung = running()
   note(stateDir, record, hung ? hangs(record, trial.confirm_ms) : crashed(record))
   putBack(trial)
-  // SIGTERM would stop its agents. The kill comes last: a supervisor may then end this process, too.
+  // Use SIGKILL, since SIGTERM would stop the daemon's agents. Kill the daemon last, because a supervisor may
+  // then end this process, too.
   if (hung) sendSignal(hung, 'SIGKILL')
   if (!supervised) await relaunch(trial.previous_entry)
 }
@@ -63,7 +64,7 @@ export const crashed = ({ to }: UpdateRecord) =>
 
 /**
  * Records why this version, on trial, did not start, so that the previous version can report it.
- * @param stateDir nothing is written to a folder that others can change
+ * @param stateDir state folder; nothing is written if others can change it
  * @throws the system's error
  */
 export function noteRefusal(stateDir: string, { message, remedy }: UserError) {

@@ -58,7 +58,7 @@ export function isWritable(dir: string): boolean {
 function versionsAbove(program: string): Layout | undefined {
   for (let dir = dirname(program); dir !== dirname(dir); dir = dirname(dir)) {
     const root = dirname(dirname(dir))
-    // nvm uses the same two names, with other contents.
+    // nvm uses the same two names for other contents.
     const version = valid(basename(dir)) !== null || isTrialName(basename(dir))
     if (version && basename(dirname(dir)) === 'versions' && isLink(join(root, 'current')))
       return { kind: 'prefix', root, program: relative(dir, program) }

@@ -21,7 +21,7 @@ export function putStandIn(trial: Trial, standIn: string) {
   rmSync(dir, { recursive: true, force: true })
   makeFolder(dirname(join(dir, program)))
   replaceFile(join(dir, program), standIn)
-  // It tells Node the module type of the program.
+  // This file tells Node the module type of the program.
   const kind = join(dirname(program), 'package.json')
   if (existsSync(join(trial.next, kind))) copyFileSync(join(trial.next, kind), join(dir, kind))
   point(root, trialName(trial), program)

@@ -13,7 +13,9 @@ import { commandOf, currentVersion } from './paths.ts'
 /** The place where a version is installed. */
 export type Target = Pick<Trial, 'layout' | 'root' | 'program' | 'entry' | 'previous_entry' | 'restore'> & {
   mode: 'global' | 'user-prefix'
-  /** The running program if the update does not replace it; otherwise it must be copied first. */
+  /**
+   * The running program, if the update does not replace it. A program that is replaced must be copied first.
+   */
   previous: string | undefined
 }
 
@@ -142,7 +144,7 @@ function userPrefix(program: string, real: string, command: string, env: NodeJS.
       { remedy: 'Run the daemon as the owner of that folder, or set HOME to a folder that its user owns.' },
     )
   const foreign = isStrictByEnvironment(env) ? faultsOf(root).find(({ kind }) => kind === 'owner') : undefined
-  // This program would not run a program from there.
+  // This program would refuse to run a program from that folder.
   if (foreign) {
     const { message, remedy } = foreignError(foreign)
     throw new UpdateFailure('update_refused', 'resolve', message, { ...(remedy !== undefined && { remedy }) })

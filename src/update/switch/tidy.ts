@@ -36,8 +36,8 @@ export function tidyBack(trial: Trial) {
 }
 
 /**
- * Removes the chunks of all versions but the installed and the previous one: a command of the previous version
- * may still be running.
+ * Removes the chunks of all versions except the installed and the previous version. A command of the previous
+ * version may still be running.
  */
 function clearChunks(root: string, program: string) {
   const dir = join(root, chunksOf(program))
@@ -57,7 +57,7 @@ function clear(dir: string, keep: string[]) {
     try {
       rmSync(path, { recursive: true, force: true })
     } catch {
-      // It may have been put here with sudo. It does no harm.
+      // The file may have been created with sudo. It does no harm.
     }
   }
 }

@@ -62,9 +62,9 @@ export function standInAt(path: string): Facts | undefined {
 /**
  * Returns the text of a stand-in. The working version writes it, because the next version may not even parse.
  * For a start of this daemon, the stand-in runs the next version under a guard of the previous version, at
- * most twice. For everything else, and if it cannot count its starts, it runs the previous version.
- * @param executable true for a program with Node inside, whose stand-in is a shell script
- * instead of a Node script
+ * most twice. In all other cases, and if it cannot count its starts, the stand-in runs the previous version.
+ * @param executable true for a program with Node inside, whose stand-in is a shell script instead of a Node
+ * script
  */
 export function standIn(trial: Trial, stateDir: string, executable: boolean): string {
   const { id, previous, restore } = trial
