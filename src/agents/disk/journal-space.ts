@@ -26,8 +26,8 @@ export async function returnBytes(agent: Agent, keep: number): Promise<void> {
   agent.forget(begin)
   agent.save()
   if (await punchHole(agent.folder.journal, 0, Math.floor(begin / BLOCK_BYTES) * BLOCK_BYTES)) return
-  // If the file system does not support holes, free everything at the agent's end, when no process writes to
-  // the journal.
+  // If the file system does not support holes, free everything after the agent's end, when no process writes
+  // to the journal.
   if (agent.hasEnded && agent.backlog === 0 && agent.journal.size() === agent.acked) {
     agent.forget(agent.acked)
     agent.save()
