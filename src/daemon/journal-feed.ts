@@ -24,7 +24,7 @@ export class JournalFeed {
     if (isMore) this.#later(agent)
   }
 
-  /** A long journal must not hold up everything else. */
+  /** A long journal must not delay everything else. */
   #later(agent: Agent) {
     if (this.#waiting.has(agent)) return
     this.#waiting.add(agent)

@@ -54,9 +54,7 @@ export async function standDown(options: StandDown): Promise<void> {
   await stopAll(doomed, (agent) => recall(agent, why, stop), logger)
 }
 
-/**
- * Stops agents. An agent that cannot be stopped, for example on a faulty disk, does not hold up the others.
- */
+/** Stops agents. An agent that cannot be stopped, for example on a faulty disk, does not delay the others. */
 export async function stopAll(
   agents: Iterable<Agent>,
   stop: (agent: Agent) => Promise<void>,

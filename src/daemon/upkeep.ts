@@ -7,17 +7,20 @@ import { checkHooks } from '../agents/state/slow-hooks.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 
-/** Interval between saves of state that no journal contains, in ms. */
+/** Interval between saves of cursors with state that no journal contains, in ms. */
 const SAVE_MS = 2000
 /** Interval between checks of processes and journals, and saves of the other cursors, in ms. */
 const CHECK_MS = 6000
 /** Interval between cleanups of disk space and old agents, in ms. */
 const CLEAN_MS = 30_000
 /**
- * Delay of the first cleanup, in ms: it finishes an earlier daemon's work, and must not hold up the start.
+ * Delay of the first cleanup, in ms. The cleanup finishes an earlier daemon's work, and must not delay the
+ * start.
  */
 const FIRST_CLEAN_MS = 3000
-/** Maximum time between renewals of a lease, in ms; a quarter of a short lease. */
+/**
+ * Maximum time between renewals of a lease, in ms. A short lease is renewed after a quarter of its duration.
+ */
 const RENEW_MS = 30_000
 /** Maximum time before yielding to the event loop, in ms. */
 const SLICE_MS = 4
@@ -82,7 +85,7 @@ export class Upkeep {
     let since = clock.monotonic()
     for (const agent of [...agents]) {
       if (this.#stopped) return
-      // Removed in the meantime.
+      // The agent was removed in the meantime.
       if (agents.find(agent.id) !== agent) continue
       try {
         await lookAfter(agent)

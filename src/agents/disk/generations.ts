@@ -67,7 +67,8 @@ export class Generations {
     const index = this.#all.findIndex((generation) => generation.name === name)
     if (index === -1 && name !== undefined) return false
     const next = this.#all[index + 1]
-    // Up to the start of the next generation: the bytes in between are a hole that a server counts as received.
+    // Compare up to the start of the next generation: the bytes before it are a hole that a server counts as
+    // received.
     return next === undefined || offset <= next.at
   }
 

@@ -124,7 +124,7 @@ export const Snapshot = z.object({
   failure: z.optional(z.object({ code: z.string(), message: z.string(), remedy: z.optional(z.string()) })),
   /** Reason that the current process gave for not starting. */
   start_refused: z.optional(z.object({ reason: z.optional(z.string()), message: z.optional(z.string()) })),
-  /** Set while a requested stop is under way: reason to report for the coming exit. */
+  /** Set during a requested stop: reason to report for the agent's exit. */
   stopping: z.optional(z.enum(['stopped', 'rebooted'])),
   /** True if its process ended, or is being ended, in a turn. */
   interrupted: z.optional(z.boolean()),

@@ -4,7 +4,7 @@ import type { Snapshot } from '../disk/records.ts'
 
 const MESSAGE_CHARS = 500
 const NAME_CHARS = 100
-/** Maximum number of problems of each kind, and of hooks under way. */
+/** Maximum number of problems of each kind, and of running hooks. */
 const KEPT = 20
 /** Run time from which the status reports a hook as a problem, in ms. */
 export const HOOK_IS_SLOW_MS = 10_000
