@@ -1,5 +1,5 @@
 /** Rebuilds after each change in `src/`, and restarts this machine's daemon with the new build: agents keep running. */
-import { watch } from 'node:fs'
+import { type FSWatcher, globSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { dist, root } from './program.ts'
@@ -10,6 +10,7 @@ const QUIET_MS = 200
 let timer: NodeJS.Timeout | undefined
 let building = false
 let changed = false
+const watched = new Map<string, FSWatcher>()
 
 async function build() {
   if (building) {
@@ -33,9 +34,22 @@ async function restart() {
 const run = (...args: string[]) =>
   execa(process.execPath, args, { cwd: root, stdio: 'inherit', reject: false })
 
-watch(join(root, 'src'), { recursive: true }, () => {
+function onChange() {
   clearTimeout(timer)
   timer = setTimeout(build, QUIET_MS)
-})
+  watchFolders()
+}
+
+/** Watches folders, not files: many editors replace a file when they save it, and its watch would end. */
+function watchFolders() {
+  const folders = globSync('**/', { cwd: join(root, 'src') }).map((folder) => join(root, 'src', folder))
+  for (const folder of folders)
+    if (!watched.has(folder)) {
+      const end = () => watched.delete(folder)
+      watched.set(folder, watch(folder, onChange).once('close', end).once('error', end))
+    }
+}
+
+watchFolders()
 console.error('Waiting for changes in src/.')
 await build()

@@ -40,6 +40,10 @@ export async function configuredOwners(
   }
 }
 
+/** Loads the level of the log, which begins before the other settings are known. @throws UserError */
+export const loadLogLevel = async (flags: DaemonFlags, env: NodeJS.ProcessEnv) =>
+  settingOf('log_level', await readSources(flags, env))
+
 /** Loads the settings that decide whether to trust a state folder. @throws UserError */
 export async function loadTrust(flags: DaemonFlags, env: NodeJS.ProcessEnv) {
   const sources = await readSources(flags, env)

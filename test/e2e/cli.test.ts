@@ -69,10 +69,11 @@ test('`up` starts the hub and the daemon, prints the next step, refuses a second
   assert.match((await cli(stage, ['logs'])).stdout, /daemon stopped/)
 })
 
-test('`up` restarts in the foreground while its agents keep running', async (t) => {
+test('`up` logs at the level of its settings, and restarts in the foreground while its agents keep running', async (t) => {
   const { stage } = await claudeStage(t)
-  const up = stage.run(['up'])
+  const up = stage.run(['up', '--log-level', 'debug'])
   await until(() => up.log().includes('agent start'), { what: 'the welcome' })
+  assert.match((await cli(stage, ['logs'])).stdout, / debug frame received type=server:welcome/)
   const agent = await stage.start({ prompt: 'hello' })
   const { pid } = await stage.agentIs(agent, 'idle')
   const restart = await cli(stage, ['restart', '--json'])

@@ -5,7 +5,7 @@ import { hubPort } from '../../config/hub.ts'
 import { hubLimits } from '../../config/hub-limits.ts'
 import { concealKey } from '../../config/key.ts'
 import { type StatePaths, statePaths } from '../../config/paths.ts'
-import { loadTrust } from '../../config/single-settings.ts'
+import { loadLogLevel, loadTrust } from '../../config/single-settings.ts'
 import type { DaemonFlags } from '../../config/sources.ts'
 import { trustedProxies } from '../../config/trusted-proxies.ts'
 import { captureInvocation } from '../../daemon/relaunch.ts'
@@ -59,7 +59,8 @@ export async function up({ port, verbose, flags }: UpOptions): Promise<number> {
   ensurePrivateDir(paths.dir)
   readFormat(paths.dir, STATE_UPGRADES)
   ground.remember()
-  const logger = createLogger({ level: 'info', file: paths.log, stderr: verbose ? 'text' : 'none' })
+  const level = await loadLogLevel(flags, process.env).catch(refused)
+  const logger = createLogger({ level, file: paths.log, stderr: verbose ? 'text' : 'none' })
   for (const warning of ground.warnings) logger.warn(warning)
   refuseSecond(paths)
   let loseHub: (reason: UserError) => void
