@@ -9,7 +9,7 @@ const readable = { minifySyntax: false, minifyWhitespace: false } as const
 
 /**
  * Names of the chunks that several rooms load, by those rooms. `main` is the last name in order: versions
- * from before there were chunks copy the files in this order, and `index.js` looks for `main`.
+ * without chunks copy the files in this order, and `index.js` looks for `main`.
  */
 const SHARED: Record<string, string> = {
   'commands daemon main': 'common',
@@ -126,7 +126,7 @@ async function compileCache() {
 }
 
 /**
- * Returns `index.js`. It answers `--version` without the chunks. A version from before there were chunks updates
+ * Returns `index.js`. It answers `--version` without the chunks. A version without chunks updates
  * its package by replacing this file first: until the chunks are in place, they are in the folder that it has
  * unpacked.
  */

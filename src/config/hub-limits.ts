@@ -60,14 +60,14 @@ const AUDIT_FILES = 16
 export const HUB_SETTINGS = {
   keepCommandsMb: {
     flag: '--keep-commands-mb <MiB>',
-    help: 'maximum MiB of outcomes of answered commands to remember',
+    help: 'MiB of command outcomes to remember at most',
     variable: 'FOMULAR_HUB_KEEP_COMMANDS_MB',
     read: integer(1, MOST_KEPT_MIB),
     fallback: 16,
   },
   keepCommandsDays: {
     flag: '--keep-commands-days <days>',
-    help: 'days to remember outcomes of answered commands',
+    help: 'days to remember command outcomes',
     variable: 'FOMULAR_HUB_KEEP_COMMANDS_DAYS',
     read: number(LEAST_DAYS, MOST_DAYS),
     fallback: 30,

@@ -6,7 +6,7 @@ import { EXIT } from '../platform/exit-codes.ts'
 import { ensurePrivateDir, readJson, writeAtomic } from '../platform/files.ts'
 import { isOpenToOthers } from '../platform/sockets.ts'
 
-/** `servers.json`: the user that ran the server at each address of this machine at the first connection. */
+/** `servers.json`: for each address on this machine, the user who ran the server there at the first connection. */
 const Owners = z.object({ version: z.literal(1), owners: z.record(z.string(), z.int()) })
 /** Maximum number of addresses to remember. */
 const MOST_PLACES = 64
@@ -38,10 +38,10 @@ export interface OwnerRules {
 }
 
 /**
- * Decides from its user whether a server on this machine may see a key. The user must be this one, root,
- * `server_user`, or the user of the first server on its port, at any address.
+ * Checks that a server on this machine may see a key. The server's user must be this one, root, `server_user`,
+ * or the user of the first server on the same port, at any address.
  * @param url address of the server
- * @throws UserError if it is another user
+ * @throws UserError if another user runs the server
  */
 export function checkOwner(uid: number, url: string, rules: OwnerRules) {
   refuseOther(uid, url, rules)
@@ -72,13 +72,13 @@ function refuseOther(
       'server_unknown',
       `${runBy} There was no earlier connection to it: no key was sent.`,
       {
-        remedy: `If ${who} should run it, start the daemon: from then on, it sends the key there only to a server of one of these three users. If not, end the program that holds the port.`,
+        remedy: `If ${who} should run it, start the daemon. From then on, the daemon sends the key there only if ${who}, root, or this user runs the server. If not, end the program that holds the port.`,
       },
     )
   if (isNew && notice && !isOpenToOthers(dirname(file))) {
     if (!looksOnly) remember(file, place, uid)
     return notice(
-      `${runBy} From now on, the key is sent there only to a server of one of these three users. To allow only a certain user, set server_user.`,
+      `${runBy} From now on, the key is sent there only if ${who}, root, or this user runs the server. To allow only a certain user, set server_user.`,
     )
   }
   throw new UserError(
@@ -90,7 +90,10 @@ function refuseOther(
   )
 }
 
-/** Names only the variable if it is set, as by `service install`: it overrides the configuration file. */
+/**
+ * Returns the remedy. If the environment variable is set, for example by `service install`, the remedy omits the
+ * configuration file, which the variable overrides.
+ */
 const naming = (who: string) =>
   `set FOMULAR_SERVER_USER=${who}${process.env.FOMULAR_SERVER_USER ? '' : ', or server_user in the configuration file'}`
 
@@ -105,14 +108,14 @@ const portOf = (place: string) => place.slice(place.lastIndexOf(':'))
 const atPort = (owners: Record<string, number>, place: string) =>
   Object.entries(owners).filter(([other]) => portOf(other) === portOf(place))
 
-/** @throws UserError if a file is damaged or ambiguous, which is different from a missing file */
+/** @throws UserError if a file is damaged or ambiguous; a missing file is no error */
 function firstOf(files: (string | undefined)[], place: string, who: string): number | undefined {
   for (const file of files) {
     if (file === undefined) continue
     const fail = (problem: string) =>
       new UserError(
         'server_foreign',
-        `The program listening at ${place} is run by ${who}, and the server's earlier user is unknown: ${file} ${problem}. No key was sent.`,
+        `The program listening at ${place} is run by ${who}, and no record shows who ran the server before: ${file} ${problem}. No key was sent.`,
         {
           remedy: `End the program that holds the port. If ${who} should run the server, ${naming(who)}, and delete ${file}.`,
         },

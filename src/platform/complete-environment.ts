@@ -6,8 +6,8 @@ const SYSTEM = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/
 
 /**
  * Adds HOME and the usual program folders to an environment, as a login would; cron, rc.local, an init or a
- * container runtime may omit them. A custom PATH, with any folder beyond the standard ones, is not changed.
- * @param executable true if this program contains Node, so that there is no Node for scripts
+ * container runtime may omit them. A PATH that contains any other folder is custom, and is not changed.
+ * @param executable true if this program is a single executable with Node inside, which scripts cannot use
  */
 export function completeEnvironment(env: NodeJS.ProcessEnv, { executable }: { executable: boolean }) {
   const home = env.HOME || ownHome()

@@ -6,13 +6,13 @@ export interface Call extends RequestOptions {
   body?: string | undefined
 }
 
-/** A request that was answered, or has failed. Without its query, headers, and body, it has no secrets. */
+/** A request that was answered, or has failed. Its query, headers, and body are omitted, because they may contain secrets. */
 export interface SeenRequest {
   method: string
   path: string
   /** HTTP status; undefined if there was no answer. */
   status: number | undefined
-  /** Time until the head of the answer, in ms. */
+  /** Time until the response headers arrived, in ms. */
   ms: number
 }
 

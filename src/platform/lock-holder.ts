@@ -66,7 +66,7 @@ const CLOCK_MS = 2000
 /**
  * Reports whether a process already ran when a file was written. Within a container, one boot can have two
  * ids, the container's and the machine's, and a service with a separate /proc sees the other id. A file from
- * an earlier boot is older than any process of this boot, regardless of pid and start ticks.
+ * an earlier boot is older than any running process, regardless of pid and start ticks.
  */
 function isOlder({ pid }: ProcessIdentity, path: string): boolean {
   const started = startedAt(pid)

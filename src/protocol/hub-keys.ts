@@ -20,7 +20,7 @@ export const HubKey = z.object({
   machines: z.array(z.string()),
   /** True once a machine has connected with the key, or a user has sent a request with it. */
   used: z.boolean(),
-  /** True for a key from before keys were bound to machines, if several machines have used it. */
+  /** True for a key that several machines used before the hub bound each key to one machine. */
   shared: z.boolean(),
 })
 export type HubKey = z.infer<typeof HubKey>

@@ -61,7 +61,7 @@ export async function findDaemons(env: NodeJS.ProcessEnv, further: string[] = []
     if (more.length > 0) looked = await all()
   }
   const pids = new Set(looked.map((found) => found?.pid))
-  // The folder of a service can be a wrong guess: the process of the service then holds another folder.
+  // The state folder determined for a service can be wrong; the service's process then holds another folder.
   const isElsewhere = ({ running, service }: LocalDaemon) =>
     !running && services.some((each) => isSame(each, service) && each.pid !== undefined && pids.has(each.pid))
   return looked.flatMap((found) => (found && !isElsewhere(found) ? found : []))
@@ -104,7 +104,8 @@ async function look(
   )
   const access = accessTo(dir)
   const owner = ownerOf(dir)
-  // Another program may have a socket of this name, so a closed folder must name this program.
+  // Another program may also have a daemon.sock. If this user cannot open the folder, its path must contain this
+  // program's name.
   if (access === 'closed' && !installed && !dir.includes('fomular')) return undefined
   const holder = access === 'open' ? livingHolder(statePaths(dir).lock, { owner, listening }) : undefined
   const running = holder !== undefined || (access === 'closed' && (listening || installed?.running === true))
@@ -145,7 +146,7 @@ export const holderOf = ({ dir, lock }: StatePaths) =>
 
 /**
  * Returns the process that holds a lock. It must run as the folder's owner or as root. A service with its own /proc can
- * see a different boot id than this process; in that case, its listening socket proves that it is of this boot.
+ * see a different boot id than this process. In that case, its listening socket proves that it started after the last boot.
  */
 function livingHolder(
   lock: string,

@@ -125,7 +125,7 @@ export function plistText(plan: ServicePlan): string {
     ExitTimeOut: plan.stopSeconds,
     // Agents outlive the daemon.
     AbandonProcessGroup: true,
-    // Output from before the daemon opens its own log in the state folder.
+    // Receives output until the daemon opens its own log in the state folder.
     StandardErrorPath: `${plan.account.home}/Library/Logs/${plan.name}.log`,
   }
   return `<?xml version="1.0" encoding="UTF-8"?>

@@ -10,8 +10,8 @@ const TRIAL_MS = 5000
 const USUAL = '/usr/bin/systemd-run'
 
 /**
- * Finds systemd scopes for processes that must outlive a unit: scopes of the system manager for root, else of
- * the user's systemd if it does not end at logout. Creates one scope as a test.
+ * Finds systemd scopes for processes that must outlive a unit: for root, scopes of the system manager; for other
+ * users, scopes of the user's systemd, if it does not end at logout. Creates one scope as a test.
  * @param slice the unit's slice, whose limits also apply to the scopes
  */
 export async function findScopes(

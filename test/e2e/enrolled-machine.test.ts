@@ -63,7 +63,7 @@ test('a machine keeps its name, given or changed, over restarts and a run of an 
   await hub.restart()
   assert.deepEqual(await named(), renamed)
 
-  // A hub from before names drops the fields that it does not know.
+  // An older hub drops the fields that it does not know, such as names.
   await hub.stop()
   const strip = (file: string, list: string, fields: string[]) => {
     const path = join(hub.dir, file)

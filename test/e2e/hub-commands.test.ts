@@ -144,7 +144,7 @@ test('a machine is removed with its agents and waiting commands, but not while i
   assert.equal((await hub.request('DELETE', '/api/machines/machine-1')).status, 409)
   await daemon.close()
   const waiting = post(hub, '/api/agents/a/stop', { command_id: 'c' })
-  // The command is on the hub once it can be read.
+  // This request succeeds only after the hub has the command.
   await hub.request('GET', '/api/commands/c?wait=0')
   const { status } = await post(hub, '/api/machines/machine-1/check?wait=0')
   assert.equal(status, 202)
@@ -175,7 +175,7 @@ test('an agent that reuses the id of an agent just removed starts with an empty 
   await daemon.acknowledged('a', 100)
   const removing = post(hub, '/api/agents/a/remove')
   const remove = await daemon.command('agent:remove')
-  // Keeps every thread that could delete files busy.
+  // Occupies all threads of the pool, so that none of them can delete files.
   const busy = Promise.all(
     Array.from({ length: 4 }, () => promisify(pbkdf2)('x', 'y', 500_000, 64, 'sha512')),
   )

@@ -80,13 +80,13 @@ test('a key is shown once, stored as its hash, and known by its name', async (t)
   assert.equal((await hub.request('POST', '/api/keys', { name: 'bob', role: 'owner' })).status, 400)
   await hub.request('GET', '/api/agents', undefined, bearer(key))
   assert.equal((await listKeys(hub)).find(({ name }) => name === 'alice')?.used, true)
-  // A hub from before roles would treat every user key in its list as an admin's.
+  // A hub without roles would treat every user key in its list as an admin's.
   assert.ok(!readFileSync(join(hub.dir, 'keys.json'), 'utf8').includes('alice'))
   await hub.restart()
   assert.equal((await hub.request('POST', '/api/agents', {}, bearer(key))).status, 400)
 })
 
-test('a user key from before roles counts as an admin’s, and can be revoked', async (t) => {
+test('a user key without a role counts as an admin’s, and can be revoked', async (t) => {
   const hub = await TestHub.open(t)
   const { key, key_id } = await makeKey(hub, 'old', 'viewer')
   await hub.stop()

@@ -100,7 +100,7 @@ test('a request that cannot be shown comes with no command to allow it', async (
   assert.ok(!refused.stdout.includes(RM.digest))
 })
 
-test('a request from before its daemon sent digests is shown in full, and answered by its id', async (t) => {
+test('a request without a digest is shown in full, and answered by its id', async (t) => {
   const agent = await ScriptedAgent.open(t)
   const { digest: _, ...older } = RM
   // The daemon reads the event again, and knows the request from the daemon before it.

@@ -10,7 +10,7 @@ import { until } from '../support/wait.ts'
 const SECRET = 'sk-top-secret'
 const mcp_servers = { tickets: { command: SECRET, headers: { Authorization: SECRET }, type: SECRET } }
 
-test('a run with frames in the log shows no secret, no text, and no key, at either end', async (t) => {
+test('at log level trace, neither the hub nor the daemon logs a secret, text, or key', async (t) => {
   const stage = await fakeStage(t)
   const hub = stage.run(['hub', '--port', String(stage.port), '--log-level', 'trace'])
   await until(
@@ -55,7 +55,7 @@ test('a run with frames in the log shows no secret, no text, and no key, at eith
     assert.ok(hub.log().includes(hop), hop)
 })
 
-test('the outline of a frame has no secret and no text, and a limited size', () => {
+test('the outline of a frame contains no secrets or text, and its size is limited', () => {
   const texts = { type: SECRET, content: SECRET, [`${SECRET}`]: SECRET, deep: [[{ text: SECRET }]] }
   const spec = { cwd: '/', prompt: SECRET, env: { A: SECRET, type: SECRET }, mcp_servers, ...texts }
   const frames = [

@@ -207,12 +207,12 @@ test('a machine accepts the package that a release publishes with npm', async (t
   assert.ok(paths.includes('package.json') && paths.includes('dist/index.js'))
 })
 
-test('a release from before signatures is accepted only if its program has run on this machine', async (t) => {
+test('an unsigned release is accepted only if its program has run on this machine', async (t) => {
   const registry = await PackageServer.open(t)
   const machine = await PlainInstallation.ofRelease(t, KEYED, {
     FOMULAR_UPDATE_REGISTRY: registry.url,
   })
-  // Releases from before signatures are a single file.
+  // Unsigned releases consist of a single file.
   const earlier = await packageFiles('0.9.0', await built('0.9.0'))
   const program = join(tempDir(t), 'earlier.js')
   writeFileSync(program, earlier['dist/index.js']!)

@@ -56,7 +56,7 @@ test('a registry on another machine needs TLS, or permission in the settings', a
   )
 })
 
-test('a machine from before this rule updates once more without TLS', async (t) => {
+test('a machine that was set up before TLS was required can update once more without TLS', async (t) => {
   const dir = tempDir(t)
   writeFileSync(join(dir, 'machine.json'), JSON.stringify({ version: 1, machine_id: 'm', starts: 2 }))
   await confirm(dir, { version: '1.0.0', at: '', welcomed: true })
@@ -77,7 +77,7 @@ test('a machine from before this rule updates once more without TLS', async (t) 
   )
 })
 
-test('a new machine does not count as a machine from before the rule, even after restarts', async (t) => {
+test('a new machine cannot update without TLS even once, no matter how often it was restarted', async (t) => {
   const stage = await Stage.open(t)
   const start = async () => {
     const daemon = stage.run(['run', '--server-url', 'ws://127.0.0.1:9', '--key', 'k'])

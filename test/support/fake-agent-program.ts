@@ -2,19 +2,19 @@
  * Speaks Claude Code's stream-json. It understands these prompts, and repeats every other prompt:
  *
  *     emit N BYTES [DELAY_MS]   N texts of BYTES characters, each beginning with its number, DELAY_MS apart
- *     ask                       asks for permission, waits, and says "allowed" or "denied: MESSAGE"
- *     ask QUESTION              asks that, with the answers Yes and No, waits, and says the answer
- *     request SUBTYPE [DELAY]   sends an unknown request after DELAY ms, and says how often it was refused
+ *     ask                       asks for permission, waits, and prints "allowed" or "denied: MESSAGE"
+ *     ask QUESTION              asks QUESTION with the choices Yes and No, waits, and prints the answer
+ *     request SUBTYPE [DELAY]   sends an unknown request after DELAY ms, and prints the number of refusals
  *     exit CODE                 ends at once
  *     tear                      writes the first half of a line, and nothing else
  *     line JSON                 writes that line
  *     run COMMAND               starts a shell command in a separate session, without waiting
- *     hang                      a turn that only an interrupt ends
- *     deaf                      a turn that ends only with the process, which only SIGKILL ends
+ *     hang                      runs a turn until it is interrupted
+ *     deaf                      runs a turn forever, and ignores everything but SIGKILL
  *     /clear                    continues in a new session
  *
- * If its memory has a file `broken`, it does not start, and prints that file's text as the reason; while
- * there is a file `slow`, its start does not finish. Like the real one, it remembers in its HOME the answered
+ * If its memory has a file `broken`, it does not start, and prints that file's text as the reason. While its
+ * memory has a file `slow`, its start does not finish. Like the real one, it remembers in its HOME the answered
  * prompts of a session and does not answer them again after a resume, refuses to resume an unknown session,
  * names the new session if it fails to start, records its open session, and ends on a line that is not JSON.
  */
@@ -213,7 +213,7 @@ async function refusals(subtype: string): Promise<number> {
   refused.set(request_id, 0)
   out({ type: 'control_request', request_id, request: { subtype } })
   while (refused.get(request_id) === 0) await sleep(20)
-  // Time for a second response.
+  // Allow time for a second, unwanted response.
   await sleep(300)
   return refused.get(request_id)!
 }

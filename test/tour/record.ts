@@ -30,7 +30,7 @@ export async function record(t: Cleanup, commands: string[]): Promise<string[]> 
   await terminal.run(`cd ${dir} && alias fomular-daemon=fd`)
   const screens: string[] = []
   for (const command of commands) {
-    // The agent may still be working when its prompt was sent.
+    // The agent may still be working on the prompt that was just sent.
     if (command.includes('agent list')) await stage.agentIs('greet', 'waiting')
     const output = await outputOf(terminal, command)
     screens.push(`$ ${command}\n${steady(output.replaceAll(dir, SHOWN))}`)
@@ -51,7 +51,7 @@ async function outputOf(terminal: Terminal, command: string): Promise<string> {
   return lines.slice(1, -1).join('\n')
 }
 
-/** Adds the model's replies to the prompts of the tour, which users type without them. */
+/** Adds scripted replies for the mock model to the prompts. The tour shows the prompts without them. */
 function scripted(messages: Message[], dir: string): Message[] {
   const add = (text: string) =>
     Object.entries(replies(dir)).reduce(

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 export const CURRENT_MARK = '.told'
 
 /**
- * Reports whether the cursors record everything that was sent to a server. An earlier version sends more without
- * updating those records.
+ * Reports whether the cursors record everything that was sent to a server. Earlier versions do not update the
+ * cursors when they send activity.
  * @param dir folder of the agents' folders
  */
 export const isCurrent = (dir: string): boolean => existsSync(join(dir, CURRENT_MARK))

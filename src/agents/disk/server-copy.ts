@@ -31,7 +31,7 @@ export class ServerCopy {
     this.#identity = () => identity(journal, spec)
     this.#files = this.#identity()
     this.#written = apart !== undefined
-    // Do not trust a record from before a reboot: a power failure may have lost a newer one. Nor a record about another
+    // Do not trust a record that was written before the last reboot: a power failure may have lost a newer one. Nor a record about another
     // file: if the journal is a copy, a server may have received more after the copy was made.
     const valid =
       counts &&

@@ -11,7 +11,7 @@ export function processesOfRun(agent: Marked): ProcessRecord | undefined {
 
 /**
  * Returns an agent's processes with this daemon's boot id. In a container a boot can have two ids: the container's, and
- * the machine's in a unit with its own /proc. The agent's mark proves that the process is of this boot.
+ * the machine's in a unit with its own /proc. The agent's mark proves that its process started after the last boot.
  */
 function ofThisBoot(record: ProcessRecord, marked: Marked): ProcessRecord {
   const { launcher, agent, feeder } = record

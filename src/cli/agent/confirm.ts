@@ -24,8 +24,7 @@ interface Named {
 
 /**
  * Shows a request that the command line did not name, so that the user can confirm the answer.
- * @returns the request with its input, and a function to ask for confirmation; without it, no
- *   confirmation is needed
+ * @returns the request with its input, and, if confirmation is needed, a function that asks for it
  * @throws UserError without a terminal, or if the request cannot be shown
  */
 export async function showForConfirmation(

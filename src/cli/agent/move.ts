@@ -16,7 +16,7 @@ export function moveCommand(): Command {
     new Command('move')
       .description('assign an agent to another machine')
       .argument('<id>', 'id of the agent, or a unique prefix')
-      .argument('<machine>', 'machine that has the agent now: name, host name, or id')
+      .argument('<machine>', 'machine to assign the agent to: name, host name, or id')
       .option('--force', 'move the agent even if its previous machine is connected')
       .addHelpText('after', HELP)
       .action(move),

@@ -21,9 +21,9 @@ interface Options extends HubOptions {
 const ANSWER_WAIT_S = 30
 
 const SEEN = `
-Shows the request before you answer it. Without a terminal, use the digest that \`agent show\` and \`agent
-watch\` print to name the request that you have read. If the agent has a different request by then, the
-command changes nothing.
+Shows the request before you answer it. Without a terminal, pass the digest of the request that you have
+read; \`agent show\` and \`agent watch\` print it. If the agent has a different request by then, the command
+changes nothing.
 `
 
 const ALWAYS = `

@@ -24,7 +24,7 @@ export function resumeCommand(): Command {
       .option('--prompt-file <file>', 'file with the prompt')
       .addOption(repeatable('--image <file>', 'image for the prompt; repeatable'))
       .option('--session <id>', 'id of the session to resume (default: its last session)')
-      .option('--wait', 'with a prompt, print its activity until the turn ends')
+      .option('--wait', "with a prompt, print the agent's activity until the turn ends")
       .addHelpText('after', HELP)
       .action(resume),
     JSON_OUTPUT.stream,

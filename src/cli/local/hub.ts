@@ -11,16 +11,16 @@ import { capital, serviceLine } from './describe.ts'
 import { pickOne } from './pick-one.ts'
 
 /**
- * Returns flags that lead to the hub a command is about: the given flags, else flags with the folder of the
- * hub that runs here.
- * @throws UserError if several hubs run here, its key is closed to this user, or the hub is known to be
- * elsewhere
+ * Returns flags that select the hub for a command: the given flags if they name a hub; otherwise, the given flags
+ * with the folder of the hub that runs here.
+ * @throws UserError if several hubs run here, if this user cannot read the hub's key, or if the hub is known to
+ * run on another machine
  */
 export async function chooseHub(flags: HubFlags, env: NodeJS.ProcessEnv): Promise<HubFlags> {
   if (flags.hub !== undefined || env.FOMULAR_HUB_URL || isNamed(flags.stateDir, env)) return flags
   const { findHubs } = await import('../../service/hubs.ts')
   const keyGiven = Boolean(flags.hubKeyFile !== undefined || env.FOMULAR_HUB_KEY || env.FOMULAR_HUB_KEY_FILE)
-  // Do not show a key that was given without a hub to another user's hub.
+  // If the command has a key but no hub, do not send the key to another user's hub.
   const found = (await findHubs(env)).filter(({ near }) => near || !keyGiven)
   const running = nearest(found.filter(({ running }) => running))
   if (running.length === 0) return withoutHub(flags, env, nearest(found))
@@ -37,7 +37,7 @@ export async function chooseHub(flags: HubFlags, env: NodeJS.ProcessEnv): Promis
   })
   if (!chosen.usable && !keyGiven) throw forbidden(chosen)
   const isNotable = !asked && (chosen.service || chosen.dir !== usual)
-  // Also name another user's hub to scripts: the output does not say whose agents it lists.
+  // For another user's hub, print the notice even with --json: the output does not say whose agents it lists.
   if (isNotable && (!json || !chosen.near)) note(clean(`This is ${nameOf(chosen)}.`))
   return { ...flags, stateDir: chosen.named }
 }

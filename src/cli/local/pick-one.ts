@@ -9,8 +9,9 @@ interface Wording<T> {
   /** Returns the command line that selects a candidate. */
   lineOf(candidate: T): string
   factsOf(candidate: T): object
-  /** Code of the error and name of its list, if there is no terminal to ask on. */
+  /** Code of the error that is thrown if there is no terminal to ask on. */
   code: string
+  /** Name of the field of that error that lists the candidates. */
   list: string
   /** Heading of the list. */
   many: string

@@ -7,12 +7,12 @@ import { endedText } from '../restart.ts'
 import { note, print, printJson } from '../terminal.ts'
 
 const HELP = `
-Downloads and verifies the new version next to the current version; a release accepts only versions signed
-with the release key. The new version must pass a trial run. Then the daemon switches to it while agents keep
-running, or are stopped and resumed if the daemon's supervisor would end them (\`status\` reports whether
-it would). If the server accepts the new version, the update is complete; otherwise the previous version runs
-again. Without a running daemon, only the installation is updated. Daemons that still run an older version are
-listed, each with the command that updates it.
+Downloads the new version next to the current version, and verifies it. If the installed program is a release,
+the new version must be signed with the release key. The new version must pass a trial run. Then the daemon
+switches to it while agents keep running, or are stopped and resumed if the daemon's supervisor would end them
+(\`status\` reports whether it would). If the server accepts the new version, the update is complete;
+otherwise the previous version runs again. Without a running daemon, only the installation is updated. Daemons
+that still run an older version are listed, each with the command that updates it.
 ${WHICH}
 
 Examples:

@@ -58,7 +58,7 @@ export function checkManifest(
       `${what} is not signed: it has no ${text ? SIGNATURE : MANIFEST}.`,
       {
         remedy:
-          'Choose a signed release. To install one from before signatures existed, use the installer with --version, or npm install --global.',
+          'Choose a signed release. To install an unsigned older release, use the installer with --version, or npm install --global.',
       },
     )
   if (!isSigned(text, signature.toString('utf8'), keysFor(known, read)))

@@ -12,8 +12,8 @@ const forgotten = (command: Issued) => command.outcome?.error?.code === 'disk_fu
 const succeeded = (command: Issued) => command.outcome?.state === 'succeeded'
 
 /**
- * True for a command before its machine was rolled back: the machine may have forgotten it, and may execute it
- * again.
+ * True for a command that was sent before its machine was rolled back: the machine may have forgotten the command,
+ * and may execute it again.
  */
 const setBackSince = ({ setBack }: Case, { given }: Issued) => setBack !== undefined && given <= setBack
 
@@ -57,7 +57,7 @@ export const prompts: Judge = (agent) => {
   return problems
 }
 
-/** Each request of a process is answered once, by the command that reports it. */
+/** Each request of a process is answered at most once, and by the command that was sent to answer it. */
 export const answers: Judge = (agent) => {
   const { known, processes, commands } = agent
   const problems: string[] = []

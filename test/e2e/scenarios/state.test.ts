@@ -66,7 +66,7 @@ test('folders from a newer version are refused with a clear message, and left un
     }
 })
 
-test('folders from before the format file are taken over with all their contents', async (t) => {
+test('folders without a format file are taken over with all their contents', async (t) => {
   const { stage, agent, machine } = await used(t)
   const marks = [join(stage.state, 'format.json'), join(stage.state, 'hub/format.json')]
   for (const mark of marks) rmSync(mark)

@@ -28,7 +28,7 @@ test('cleaned text has no control characters except line feeds and tabs', () => 
   )
 })
 
-test('a cut leaves no part of a character', () => {
+test('a long text is never cut in the middle of a character', () => {
   const half = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/
   const letters = ['x', ' ', '🦊', '日', 'e\u0301', '👩\u200d💻', '\u0301'.repeat(50)]
   fc.assert(

@@ -32,7 +32,7 @@ describe('the program that npm installs', () => {
       /^\/\/ src\/hub\/hub\.ts$/m,
     ])
       assert.match(code, line)
-    // Versions from before there were chunks copy the files in this order: the entry looks for the last one.
+    // Versions without chunks copy the files in this order: the entry looks for the last one.
     const names = readdirSync(chunks).filter((name) => name.endsWith('.js'))
     assert.equal(names.sort().at(-1), 'main.js')
     assert.ok(texts.length < 16, `${texts.length} chunks`)
