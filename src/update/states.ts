@@ -6,8 +6,8 @@
  * fetching: the version is resolved, downloaded, verified, unpacked, and proven. The installed program is
  * unchanged; all new files are in folders of their own. `update.json` names each stage before it begins. Ends
  * with the switch, with an error, or at once if the version is installed already. After a crash
- * during an update that a server ordered, the next daemon waits for the server to repeat its command, three
- * times at most; an update that a person started has failed. The next update removes the files.
+ * during an update that a server ordered, the next daemon waits for the server to repeat its command, twice
+ * at most; an update that no server ordered has failed. The next update removes the files.
  *
  * staged: the next start of this daemon runs the new version. A stand-in is in the program's place: every
  * other command, and every other daemon of the installation, still runs the previous version. `update.json`
