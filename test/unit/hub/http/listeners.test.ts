@@ -8,10 +8,15 @@ test('a hub without free descriptors reports that, and does not blame its addres
     import { openSync } from 'node:fs'
     import { openListeners } from ${at('hub/http/listeners.ts')}
     import { shortageIn } from ${at('platform/errors.ts')}
-    try { for (;;) openSync('/dev/null') } catch {}
+    const exhaust = () => { try { for (;;) openSync('/dev/null') } catch {} }
+    exhaust()
+    // Node may still close files of its own start.
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    exhaust()
     const options = { host: '127.0.0.1', port: 0, socket: '/nowhere', listener() {}, attend() {} }
     const error = await openListeners(options).catch((error) => error)
-    console.log(shortageIn(error)?.message ?? error)`
+    console.log(shortageIn(error)?.message ?? error)
+    process.exit()`
   const args = ['-c', 'ulimit -n 64; exec "$0" --input-type=module -e "$1"', process.execPath, script]
   assert.match(execFileSync('sh', args, { encoding: 'utf8' }), /may not open any more files \(EMFILE\)/)
 })
