@@ -131,7 +131,7 @@ function put(dir: string, path: string, { mode = 0o644, ...content }: Content & 
   chmodSync(target, mode)
 }
 
-/** Minimum size of a file to link instead of copy, in bytes; saves writing an executable of 110 MB again. */
+/** Files larger than this, in bytes, are linked, not copied: the executable alone has 110 MB. */
 const LARGE_BYTES = 1024 * 1024
 
 function copy(from: string, to: string) {

@@ -18,8 +18,8 @@ Examples:
   $ fomular-daemon config check /etc/fomular-daemon/config.toml`
 
 const CHECK_HELP = `
-Exit code 0 if the file is valid, 2 if not. The check ignores flags and variables, except variables that the
-file names.
+The exit code is 0 if the file is valid, and 2 if not. The check ignores flags and environment variables, but
+still replaces $NAME in the file with the value of that variable.
 
 Examples:
   $ fomular-daemon config check

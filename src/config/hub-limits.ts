@@ -60,7 +60,7 @@ const AUDIT_FILES = 16
 export const HUB_SETTINGS = {
   keepCommandsMb: {
     flag: '--keep-commands-mb <MiB>',
-    help: 'MiB of command outcomes to remember at most',
+    help: 'maximum size of remembered command outcomes, in MiB',
     variable: 'FOMULAR_HUB_KEEP_COMMANDS_MB',
     read: integer(1, MOST_KEPT_MIB),
     fallback: 16,

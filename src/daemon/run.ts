@@ -145,7 +145,7 @@ export async function runDaemon(
   }
 }
 
-/** Starts the next daemon in place of this one. @returns the exit code of this process */
+/** Starts the next daemon, which replaces this one. @returns the exit code of this process */
 async function startNext(next: Invocation, daemon: Daemon, logger: Logger): Promise<number> {
   try {
     await relaunch(next)

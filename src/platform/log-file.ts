@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
 import { isInTheWay, putInPlace, setAside } from './plain-files.ts'
 
-/** Size in bytes from which a log file is moved to `<file>.1`, which replaces the previous one. */
+/** The size, in bytes, at which a log file is renamed to `<file>.1`, replacing the previous `<file>.1`. */
 const ROTATE_BYTES = 8 * 1024 * 1024
 
 /** Opens a log file. It may link to a device or be a pipe: output that it does not accept at once is lost. */

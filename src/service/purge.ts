@@ -96,7 +96,7 @@ async function removePath(path: string): Promise<boolean> {
   return !lstatSync(path, { throwIfNoEntry: false })
 }
 
-/** Returns the owner of the topmost folder above `path` that is not root's; undefined if all are. */
+/** Returns the owner of the topmost folder above `path` that does not belong to root, if there is one. */
 function ownerAbove(path: string): { uid: number; gid: number } | undefined {
   const dir = dirname(path)
   if (dir === path) return undefined

@@ -11,8 +11,8 @@ import { type Connected, Rig } from './rig.ts'
 const LINE_BYTES = 300
 
 /**
- * The cost of agents besides the agents themselves, on one daemon. The agents are shell scripts that wait;
- * their launchers and feeders are real ones.
+ * The memory, CPU, and time that a daemon and its helpers use for agents. The agents are shell scripts that
+ * wait; their launchers and feeders are real.
  */
 export const agents: Benchmark = {
   name: 'agents',

@@ -21,7 +21,7 @@ import { asLeftBefore, machine, toOther } from '../support/foreign-files.ts'
 import { PROGRAM } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
-/** The record of an update to another program, to which this one must hand over. */
+/** The record of an update that makes this program hand over to `program`. */
 const handedOver = (program: string) => ({
   version: 1,
   command_id: 'c',
@@ -38,7 +38,7 @@ const handedOver = (program: string) => ({
   bad_versions: [],
 })
 
-test("no command runs a program that another user's state folder names", async (t) => {
+test("no command runs a program that is named in another user's state folder", async (t) => {
   const { dir, stage } = await machine(t)
   const state = join(dir, 'foreign')
   const ran = join(dir, 'ran')
@@ -49,7 +49,7 @@ test("no command runs a program that another user's state folder names", async (
   })
   writeFileSync(join(state, 'update.json'), JSON.stringify(handedOver(program)))
   for (const path of [join(state, 'update.json'), program, state]) toOther(path)
-  // Root's pipe in place of the program's compile cache would block every reader.
+  // If a command opened one of these pipes as its compile cache, it would never end.
   const pipe = join(dir, 'pipe')
   execFileSync('mkfifo', ['-m', '600', pipe])
   for (const command of ['run', 'up', 'hub']) symlinkSync(pipe, join(state, `compiled-${command}.bin`))
@@ -80,7 +80,7 @@ test("no command runs a program that another user's state folder names", async (
   assert.equal(existsSync(ran), false)
 })
 
-test('an updated program that others can change runs with a warning while that is tolerated', async (t) => {
+test('an updated program that others can change runs, with a warning, if `modes.json` tolerates it', async (t) => {
   const { dir, state, stage } = await machine(t)
   const shared = join(dir, 'shared')
   const ran = join(dir, 'ran')
@@ -117,7 +117,7 @@ test('an updated program that others can change runs with a warning while that i
   assert.match(doctor.log(), told)
   tolerated(VERSION, shared)
   await runs()
-  // That version is the first to check, and records the result itself.
+  // Without `modes.json`, this version counts as the first with the check, and writes the file itself.
   rmSync(join(state, 'modes.json'))
   const { remember } = checkStateDir(state, [], true)
   remember()
@@ -179,7 +179,7 @@ test('another user’s programs and certificates cause a warning, and doctor doe
   )
 })
 
-test('a pipe in place of a file does not keep a daemon from starting or ending', async (t) => {
+test('a pipe instead of a file does not keep a daemon from starting or ending', async (t) => {
   const { dir, home, config, key, stage, refused, accepted } = await machine(t)
   const pipe = join(dir, 'pipe')
   execFileSync('mkfifo', ['-m', '600', pipe])

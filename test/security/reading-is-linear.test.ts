@@ -70,7 +70,7 @@ function passes(t: TestContext, lines: object[]): number {
   return parsed / text.length
 }
 
-test('searching earlier lines is bounded, for any number of lines that need it', (t) => {
+test('a journal is read in few passes, even if many of its lines require a search of earlier lines', (t) => {
   const times = (count: number, line: (n: number) => object) =>
     Array.from({ length: count }, (_, n) => line(n))
   const request = (n: number) => ({

@@ -70,7 +70,8 @@ test('the installer writes nothing into another user’s folder, and runs nothin
   assert.equal(calls(), before)
   toOther(prefix)
   assert.equal((await run([], { env: { SUDO_UID: '1' } })).code, 1)
-  // A caller of sudo is root already; so is the owner of a Mac, who owns /usr/local/bin.
+  // The installer trusts the user who called sudo, who can become root anyway. On a Mac, that user may own
+  // /usr/local/bin.
   const ways: Record<string, string>[] = [{ SUDO_UID: String(NOBODY) }, { FOMULAR_STRICT_MODES: 'false' }]
   for (const env of ways) assert.equal((await run([], { env })).code, 0)
 })

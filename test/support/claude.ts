@@ -73,6 +73,6 @@ export const claudeEnvironment = (apiUrl: string, home: string): Record<string, 
   ANTHROPIC_BASE_URL: apiUrl,
   ANTHROPIC_API_KEY: 'test',
   CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
-  // Outside a sandbox, Claude Code refuses some modes as root, which tests may run as.
+  // Tests may run as root, and Claude Code then allows some modes only in a sandbox.
   IS_SANDBOX: '1',
 })

@@ -10,11 +10,11 @@ import { factsOf, manifestText } from '../../packaging/manifest.ts'
 import type { Signer } from '../../packaging/signature.ts'
 import { type Cleanup, tempDir } from './temp.ts'
 
-/** Faults of a server of releases. */
+/** The faults that a release server shows. */
 export interface Faults {
   /** Paths that are missing. */
   missing?: RegExp
-  /** Ends the connection after `bytes` bytes of each answer to such a path. */
+  /** Ends the connection after `bytes` bytes of each answer to a path that matches `path`. */
   cut?: { path: RegExp; bytes: number }
   /** Paths whose answers never end and have no length. */
   endless?: RegExp
@@ -47,7 +47,7 @@ echo "$* $(cat)" >> "$HOME/calls"
 /** Size of an endless answer, in MiB: more than an installer may accept, but too little to fill a disk. */
 const ENDLESS_MIB = 64
 
-/** A server on loopback with releases of a tiny program, laid out as by `npm run release`. */
+/** A loopback server with releases of a tiny program, in the layout that `npm run release` creates. */
 export class ReleaseServer {
   readonly dir: string
   readonly url: string

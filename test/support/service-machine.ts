@@ -27,12 +27,12 @@ export interface ServiceStatus {
 
 export interface ServiceMachine {
   machine: Booted
-  /** Returns the path on the host of a path inside. */
+  /** Returns the host's path to a file in the machine. @param path path in the machine */
   at(path: string): string
   write(path: string, text: string): void
-  /** Sends a signal to a process inside. */
+  /** Sends a signal to a process in the machine. */
   kill(signal: string, pid: number): Promise<unknown>
-  /** Runs this program inside. */
+  /** Runs this program in the machine. */
   daemon: typeof Booted.prototype.run
   /** Enrolls another machine and writes its key to `file`, which belongs to the user. */
   enroll(user: string, file: string): Promise<unknown>

@@ -14,7 +14,7 @@ export const LAYOUTS = [
 ] as const
 export type LayoutName = (typeof LAYOUTS)[number]
 
-/** An installation whose updates are killed, with its way of keeping the daemon running. */
+/** An installation whose updates the test kills, and whether a supervisor keeps its daemon running. */
 export interface Subject {
   machine: Installation
   /** The command that users run. */

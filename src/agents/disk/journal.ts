@@ -158,7 +158,7 @@ export class Journal {
       .findLast((line) => line !== '')
   }
 
-  /** Appends lines in place of the launcher. Only allowed while no process of the agent can write. */
+  /** Appends lines that the launcher could not write. Only allowed while no process of the agent can write. */
   append(text: string) {
     this.#write((fd) => writeFileSync(fd, text))
   }

@@ -45,7 +45,7 @@ export function checkProcesses(agent: Agent) {
   noteEnd(agent, exit)
 }
 
-/** Records the end of the agent's current run in place of its launcher. */
+/** Records the end of the agent's current run, because its launcher no longer can. */
 function noteEnd(agent: Agent, exit: Omit<ExitRecord, 'version'>) {
   const { run, folder } = agent
   const { code, reason } = exit

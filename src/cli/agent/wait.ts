@@ -69,7 +69,7 @@ function verdictOf(event: Event, promptId: string | undefined): number | undefin
   if (event.kind === 'prompt_state' && event.state === 'cancelled' && event.prompt_id === promptId)
     return EXIT.agent
   if (event.kind !== 'turn_result' || event.parent_tool_use_id !== undefined) return undefined
-  // Turns without a prompt, such as turns for a background task, do not name this prompt.
+  // The end of a turn for other prompts does not decide. A turn that names no prompts does.
   if (promptId !== undefined && event.prompt_ids?.length && !event.prompt_ids.includes(promptId))
     return undefined
   return event.is_error ? EXIT.agent : EXIT.ok

@@ -49,7 +49,7 @@ export const DaemonStatus = z.object({
       by: z.string(),
       message: z.string(),
       remedy: z.string(),
-      /** Place in which new agents survive the daemon. */
+      /** Place in which the daemon starts new agents so that they do not end with it. */
       shelter: z.optional(z.string()),
       agents: z.array(z.string()),
     }),
@@ -84,7 +84,7 @@ export const UpdateCheck = z.object({
   available: z.string(),
   newer: z.boolean(),
   published: z.optional(z.string()),
-  /** Explains why an available version is not newer. */
+  /** Warning if the registry offers no newer version although the installed one is old. */
   warning: z.optional(z.string()),
   /** True if the available version failed on this machine before. */
   bad: z.boolean(),
@@ -216,7 +216,7 @@ export class ControlClient {
 }
 
 const incompatible = () =>
-  new UserError('daemon_incompatible', "Cannot read the daemon's answer: the daemon has another version.", {
+  new UserError('daemon_incompatible', "Cannot read the daemon's answer: the versions differ.", {
     remedy: 'Restart it: fomular-daemon restart',
   })
 

@@ -19,7 +19,7 @@ export function checkNode(): Finding {
   }
 }
 
-/** Checks npm, which only updates need, and only if no registry is set. */
+/** Checks npm. The daemon needs npm only for updates, and only if no registry is configured. */
 export async function checkNpm(env: NodeJS.ProcessEnv): Promise<Finding[]> {
   const { execa } = await import('execa')
   const { failed, stdout } = await execa('npm', ['--version'], {

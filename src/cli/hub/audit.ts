@@ -31,8 +31,8 @@ interface AuditOptions extends HubOptions {
 export const auditCommand = (): Command =>
   withHub(
     new Command('audit')
-      .description('show who ordered what, and the outcome')
-      .option('--by <name>', 'only orders given with the key of this name')
+      .description('show who did what, and with what outcome')
+      .option('--by <name>', 'only actions of the key with this name')
       .option('--action <name>', 'only this action, such as agent:start or key:create')
       .option('--agent <id>', 'only entries about this agent')
       .option('--machine <machine>', 'only entries about this machine')

@@ -29,7 +29,7 @@ export const createKeyCommand = (): Command =>
   withOut(
     new Command('create')
       .description('create a key, which is shown once')
-      .argument('<name>', "name in lists and in the audit log, such as its owner's name")
+      .argument('<name>', 'name of the key in lists and in the audit log, for example the name of its owner')
       .addOption(
         new Option(
           '--role <role>',

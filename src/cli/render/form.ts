@@ -39,7 +39,7 @@ export function formParagraphs(form: Form, reveal: Reveal, { bold, dim, yellow }
   ]
 }
 
-/** Returns the host of an address, which a long user name in the address could hide. */
+/** Returns the host of an address, because a long user name in front of the host could hide it. */
 function hostOf(url: string): string {
   try {
     return new URL(url).host || 'no host'

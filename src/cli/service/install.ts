@@ -16,7 +16,8 @@ An installed service keeps its user and state folder unless you name a different
 cannot continue after such a change: the command lists them and ends them gracefully first.
 
 --take-over, or your consent on the terminal, replaces a hand-written unit or pm2 entry that runs this
-program. Server, key, user, state folder and variables stay, and the old files are kept next to the new ones.
+program. The server, key, user, state folder, and variables stay the same, and the old files are kept next to
+the new ones.
 
 The service gets the daemon's flags and the user's PATH. Put secrets that agents need, such as an API key,
 into the file "environment" next to the key (NAME=value, mode 0600).

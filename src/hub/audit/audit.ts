@@ -30,7 +30,7 @@ const MANY = 256 * 1024
  */
 const MOST = 16 * 1024 * 1024
 
-/** The audit log: who ordered what, from where, and the outcome. Entries never change. */
+/** The audit log: who did what, from where, and with what outcome. Entries never change. */
 export class Audit {
   readonly #log: AuditLog
   readonly #clock: Clock

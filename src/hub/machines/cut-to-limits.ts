@@ -29,7 +29,7 @@ const KEPT = 20
 export function cutToLimits<M extends FromDaemon>(message: M): M {
   if (message.type === 'agent:status') return { ...message, ...agent(message) }
   if (message.type === 'machine:status') return { ...message, ...machine(message) }
-  // The schema limits errors.
+  // An error needs no cut: the schema limits its length.
   if (isResult(message)) return message.ok && isLong(message, RESULT_CHARS) ? (named(message) as M) : message
   if (message.type !== 'machine:hello') return message
   const { hostname, machine: status, agents } = message

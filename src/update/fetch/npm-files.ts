@@ -38,7 +38,7 @@ export function checkOurs(path: string, { env, checkFile }: Trusting) {
   }
 }
 
-/** Returns the refusal of a file that decides where updates come from and that others can change. */
+/** Returns the error for a file that others can change, and that decides where updates come from. */
 export function notBelieved(fault: OwnershipFault): UpdateFailure {
   // On some systems, sudo keeps the caller's HOME.
   const sudo = process.env.SUDO_UID === undefined ? '' : 'Call sudo with -H, so that root uses its own. '

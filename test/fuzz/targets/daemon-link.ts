@@ -7,7 +7,7 @@ import { until } from '../../support/wait.ts'
 const BACK_MS = 100_000
 const ANSWER_MS = 60_000
 
-/** A server that sends anything to its daemon while that is connected. */
+/** A server that can send any text to its daemon while the daemon is connected. */
 export class DaemonLink {
   readonly url: string
   #socket: WebSocket | undefined

@@ -69,7 +69,7 @@ test('every example in the help is a valid command line', async () => {
   assert.ok(examples > 60, `${examples} examples`)
 })
 
-test('the checker of command lines finds those that the program would refuse', async () => {
+test('the checker of command lines reports each line that the program would refuse', async () => {
   const fault = (line: string) => faultOf({ line, mentioned: false })
   assert.match((await fault('fomular-daemon agent strat')) ?? '', /unknown command/)
   assert.match((await fault('sudo fomular-daemon agent list --all')) ?? '', /unknown option/)

@@ -52,7 +52,7 @@ test('no line is lost when the log is rotated between two reads', async (t) => {
   for (let count = 0; count < 6; count++) assert.equal(await next(), long)
   assert.equal(await next(), 'last')
   assert.equal(await next(), 'fresh')
-  // The older part is another log: nothing of it is new.
+  // `.1` is not the log that was being read, so none of its lines are printed.
   writeFileSync(`${path}.1`, 'foreign\n')
   renameSync(path, `${path}.gone`)
   log('newest')
@@ -60,7 +60,7 @@ test('no line is lost when the log is rotated between two reads', async (t) => {
   await added.return(undefined)
 })
 
-test('a read that ends within a character loses none, and a line that is too long is skipped', async (t) => {
+test('a character that is split between two reads is kept, and a line that is too long is skipped', async (t) => {
   const path = join(tempDir(t), 'log')
   const line = 'é'.repeat(1.5 * 1024 * 1024)
   writeFileSync(path, `${line}\n${line}\n${'é'.repeat(5 * 1024 * 1024)}\nnext\n`)

@@ -12,7 +12,7 @@ import { tempDir } from '../../support/temp.ts'
 const NOBODY = 65534
 const OTHER = 65533
 
-test('a pipe in place of a file is ignored without waiting', (t) => {
+test('a pipe instead of a file is ignored without waiting', (t) => {
   const path = join(tempDir(t), 'daemon.lock')
   execFileSync('mkfifo', [path])
   assert.equal(readOwned(path, 100), undefined)

@@ -98,7 +98,7 @@ test('an unknown value affects only itself, and is replaced as the protocol page
     const [frame, place] = frames[name]!
     const parsed = parseFromDaemon(JSON.stringify(frame))
     assert.ok(parsed.ok, `${name}: ${JSON.stringify(parsed)}`)
-    const expected = { absent: undefined, 'text that contains its name in brackets': 'text' }
+    const expected = { absent: undefined, 'text block with the unknown value in brackets': 'text' }
     const word = as.replaceAll('`', '')
     assert.equal(
       valueAt(parsed.message, place),
