@@ -88,7 +88,7 @@ export async function takeOverUnit(
     ...understood,
     steps: [...steps, ...variables],
     notes: [
-      `The unit ${name} is taken over: its server, key, user (${account.name}), state folder (${understood.stateDir}), and variables stay the same.`,
+      `The unit ${name} is taken over: its server, key, user ${account.name}, state folder ${understood.stateDir}, and variables stay the same.`,
       ...(backups.length > 0
         ? [`The old files are kept in ${backups.map((backup) => backup.path).join(', ')}.`]
         : []),
@@ -290,7 +290,7 @@ export async function takeOverEntry({ name, pm2_env }: Pm2Entry, given: DaemonFl
     environment: Object.fromEntries(Object.entries(kept).filter(([variable]) => isOfEntry(variable))),
     steps: [],
     notes: [
-      `The pm2 entry ${name} is taken over: its server, key, state folder (${understood.stateDir}), and variables stay the same. pm2 reads an entry's settings only once, so it restarts the entry, after its agents are ended gracefully.`,
+      `The pm2 entry ${name} is taken over: its server, key, state folder ${understood.stateDir}, and variables stay the same. pm2 reads an entry's settings only once, so it restarts the entry, after its agents are ended gracefully.`,
       'Your own ecosystem file stays unchanged: delete it, or the key in it, once the service works.',
     ],
   }
