@@ -21,8 +21,8 @@ export interface Restart {
 }
 
 /**
- * Returns the restart of an ended agent, due to its restart policy or a recall; undefined if the agent is not
- * restarted.
+ * Returns when and why an ended agent restarts: by its restart policy, or because the daemon itself ended it.
+ * Undefined if the agent does not restart.
  */
 export function nextRestart({ record, snapshot, run }: Agent, now: number): Restart | undefined {
   const { restart } = record.spec

@@ -9,8 +9,8 @@ const NEWLINE = 10
 const CHUNK_BYTES = 256 * 1024
 
 /**
- * Limits that distinguish a journal from a file that consists almost entirely of a hole, not counting the
- * holes that this program makes. Searching such a file for a newline could take days. File systems with
+ * Limits of a hole in a journal. A file that exceeds them consists almost entirely of a hole, and is not read.
+ * Holes of this program's own making do not count. Searching such a file for a newline could take days. File systems with
  * compression stay within these limits.
  */
 const HOLE_BYTES = 16 * 1024 ** 3
@@ -103,7 +103,7 @@ export class Journal {
       }
       if (from > 0) {
         at += from
-        // The read reached the end of the file. A later write is announced.
+        // The read reached the end of the file. The watcher reports later writes.
         if (read < wanted) return at
       } else {
         const line = this.#longLine(fd, at, read)

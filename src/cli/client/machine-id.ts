@@ -41,7 +41,7 @@ export function pickMachine(machines: HubMachine[], given: string | undefined): 
           ({ machine_id }) => machine_id === given && isMadeId(given),
           // A name that a person chose takes precedence over another machine's host name.
           ({ name, hostname }) => name === given.normalize() && name !== hostname,
-          // A machine reports its own host name, so a host name takes precedence over no name and no id.
+          // A machine chooses its own host name. Any name or id that matches therefore takes precedence.
           (machine) => isCalled(machine) || (abbreviated && beginsWith(given)(machine)),
           ({ machine_id }) => machine_id === given && !machines.some(beginsWith(given)),
           ({ machine_id }) => machine_id.startsWith(given),

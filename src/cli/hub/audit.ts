@@ -11,7 +11,7 @@ const LOOK_MS = 1000
 const PAGE = 1000
 
 const HELP = `
-Prints one line for each order before it is carried out, and one for its outcome: time, key, address, action,
+Prints one line for each action before it is carried out, and one for its outcome: time, key, address, action,
 target. Times are in UTC. Requires an admin key.
 
 Examples:

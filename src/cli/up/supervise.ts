@@ -14,8 +14,8 @@ export const isSupervisedAlready = (env: NodeJS.ProcessEnv) => env[SUPERVISED] =
 
 /**
  * Starts this program again from the current installation, and supervises it in the foreground: forwards
- * signals, and restarts it whenever it asks for that.
- * @param unsettled reports whether an exit now, with any code, means that a version on trial has failed
+ * signals, and starts the program again when its exit code asks for a restart.
+ * @param unsettled reports whether an update is on trial, so that any exit now means that the new version failed
  * @returns the exit code of the program
  */
 export async function superviseAgain(invocation: Invocation, unsettled: () => boolean): Promise<number> {

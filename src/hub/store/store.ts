@@ -32,7 +32,7 @@ export interface Store {
 
 /** The agents of all machines. */
 export interface AgentStore {
-  /** Reads all agents. Called once. @throws UserError if a newer version wrote one */
+  /** Reads all agents. Called once. @throws UserError if a newer version of the hub has written a record */
   load(): Promise<AgentRecord[]>
 
   /**

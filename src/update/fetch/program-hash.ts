@@ -2,10 +2,13 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 
-/** Length of the hash that the folder of the chunks has as its name, in hexadecimal digits. */
+/** Length of a program hash, in hexadecimal digits. The hash is the name of the folder with the chunks. */
 const DIGITS = 16
 
-/** Returns the hash of a program's chunks, by their names, in hexadecimal. */
+/**
+ * Returns the hash of the names and contents of a program's chunks, in hexadecimal.
+ * @param chunks content of each chunk, by file name
+ */
 export function programHash(chunks: Readonly<Record<string, string | Uint8Array>>): string {
   const hash = createHash('sha256')
   for (const name of Object.keys(chunks).sort()) {

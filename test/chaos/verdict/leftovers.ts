@@ -24,7 +24,7 @@ async function look(world: World): Promise<Idle> {
   return found
 }
 
-/** Returns the minimum of several looks, because periodic work briefly opens descriptors. */
+/** Returns the minimum of several samples, because periodic work briefly opens descriptors. */
 export async function idle(world: World, looks = 5): Promise<Idle> {
   const least = await look(world)
   for (let n = 1; n < looks; n++) {
