@@ -16,6 +16,7 @@ import { JournalWatcher } from './disk/journal-watcher.ts'
 import { loadAgent } from './disk/load-agent.ts'
 import { obstacleTo } from './disk/unreadable.ts'
 import { Endings } from './endings.ts'
+import type { Permit } from './permit.ts'
 import { abandon, isKept } from './process/abandon.ts'
 import { checkProcesses, endUnlaunched, GRACE_S, type StopOptions, stop } from './process/end.ts'
 import type { Shelter } from './process/launch.ts'
@@ -34,6 +35,8 @@ export interface AgentPoolOptions
   runtimes: Record<string, RuntimeAdapter>
   /** Resolves to the path of a runtime's program. @throws CommandFailure if the program is unusable */
   program(runtime: string): Promise<string>
+  /** @see Permit */
+  permit: Permit
   /** Environment that agents inherit. */
   environment: NodeJS.ProcessEnv
   umask?: string | undefined

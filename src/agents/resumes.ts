@@ -7,6 +7,7 @@ import { CommandFailure } from './command-failure.ts'
 import type { RunRecord } from './disk/records.ts'
 import type { Endings } from './endings.ts'
 import { resumedId } from './events/ids.ts'
+import type { Permit } from './permit.ts'
 import { sweepProcesses } from './process/end.ts'
 import type { LaunchQueue } from './process/launch-queue.ts'
 import { nextRun } from './process/next-run.ts'
@@ -20,6 +21,7 @@ export interface ResumesOptions {
   clock: Clock
   /** Resolves to the path of a runtime's program. @throws CommandFailure if the program is unusable */
   program(runtime: string): Promise<string>
+  permit: Permit
   /**
    * True if agents that the daemon itself has ended continue their turns even if their specifications do not
    * request it.
@@ -81,9 +83,11 @@ export class Resumes {
   }
 
   async #start(agent: Agent, commandId: string | undefined, session: Session) {
-    const { agents, clock, program, resumeTurns, maxAgents, sessions, launches, endings } = this.#options
+    const { agents, clock, program, permit, resumeTurns, maxAgents, sessions, launches, endings } =
+      this.#options
     const { spec } = agent.record
     const path = await program(spec.runtime)
+    permit(spec, path)
     checkCwd(spec.cwd, { again: true })
     checkAgentLimit(agents, maxAgents)
     // End the last run's leftovers first, or they would run alongside the new run.

@@ -9,6 +9,7 @@ import { checkAgentLimit, checkCwd, checkKept, runtimeOf } from './checks.ts'
 import { CommandFailure } from './command-failure.ts'
 import { makeFolder } from './disk/folder.ts'
 import type { SpecRecord } from './disk/records.ts'
+import type { Permit } from './permit.ts'
 import type { LaunchQueue } from './process/launch-queue.ts'
 import { firstRun } from './process/next-run.ts'
 import type { RuntimeAdapter } from './runtimes/runtime.ts'
@@ -22,6 +23,7 @@ export interface StartsOptions {
   runtimes: Record<string, RuntimeAdapter>
   /** Resolves to the path of a runtime's program. @throws CommandFailure if the program is unusable */
   program(runtime: string): Promise<string>
+  permit: Permit
   maxAgents: number
   clock: Clock
   logger: Logger
@@ -49,7 +51,7 @@ export class Starts {
    */
   async start(command: CommandOf<'agent:start'>): Promise<Agent> {
     const { agent_id, command_id, spec } = command
-    const { agents, runtimes, program, maxAgents, sessions } = this.#options
+    const { agents, runtimes, program, permit, maxAgents, sessions } = this.#options
     const known = agents.find(agent_id)
     if (known?.record.command_id === command_id) return known
     if (known)
@@ -59,6 +61,7 @@ export class Starts {
     const runtime = runtimeOf(runtimes, spec.runtime)
     checkSettings(spec, runtime)
     const path = await program(spec.runtime)
+    permit(spec, path)
     checkCwd(spec.cwd)
     checkKept(agents.size)
     checkAgentLimit(agents, maxAgents)

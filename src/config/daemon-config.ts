@@ -31,6 +31,8 @@ export interface DaemonConfig {
   server_socket?: string
   /** Refuse files and folders that others can change. */
   strict_modes: boolean
+  /** Path of the policy; otherwise, one of the usual files, if it exists. */
+  policy?: string
   state_dir: string
   log_level: LogLevel
   /** Format of the log on standard error. The log in the state folder always has JSON lines. */
@@ -77,6 +79,7 @@ export async function loadDaemonConfig({
   const { key, file: key_file, warnings } = machineKey(sources)
   const strict_modes = isStrict(sources)
   const server_user = settingOf('server_user', sources)
+  const policy = settingOf('policy', sources)
   const ofFiles = [key_file, ca_file].flatMap((file) => faultsOfFile(file, user))
   refuseForeign(ofFiles, strict_modes)
   return {
@@ -88,6 +91,7 @@ export async function loadDaemonConfig({
     ...(server_user !== undefined && { server_user }),
     ...(sources.file && { enrolled_servers: serversBeside(sources.file.path) }),
     strict_modes,
+    ...(policy !== undefined && { policy }),
     state_dir: settingOf('state_dir', sources) ?? stateDir(env),
     log_level: settingOf('log_level', sources),
     log_format: settingOf('log_format', sources),

@@ -14,6 +14,7 @@ export const SETTINGS = {
   allow_insecure: flag,
   server_user: text,
   strict_modes: flag,
+  policy: path,
   state_dir: path,
   log_level: oneOf(LOG_LEVELS),
   log_format: oneOf(LOG_FORMATS),

@@ -9,7 +9,7 @@ import { type Clock, isoTime } from '../platform/clock.ts'
 import { diskSpaceOf, memory } from '../platform/disk.ts'
 import type { Logger } from '../platform/log.ts'
 import { VERSION } from '../platform/version.ts'
-import type { ResultOf } from '../protocol/index.ts'
+import type { Command, ResultOf } from '../protocol/index.ts'
 import { Schedule } from '../update/schedule.ts'
 import { Updates } from '../update/updates.ts'
 import { Admission } from './admission.ts'
@@ -21,6 +21,8 @@ import { Health } from './health.ts'
 import { openIdentity } from './identity.ts'
 import { JournalFeed } from './journal-feed.ts'
 import { Messages } from './messages.ts'
+import { openPolicy } from './open-policy.ts'
+import { PolicyGuard } from './policy-guard.ts'
 import type { Invocation } from './relaunch.ts'
 import { routeOfLink } from './route.ts'
 import { ServerOffsets } from './server-offsets.ts'
@@ -92,16 +94,18 @@ function machineParts({ config, paths, clock, logger }: DaemonOptions) {
     outbox: new Outbox(link satisfies Outlet, clock),
     fates: new AgentsFate({ pid: process.pid, env: process.env, health, clock, logger }),
     admission: new Admission(health),
+    policy: new PolicyGuard({ current: openPolicy(config, machine, paths, logger), health, logger }),
   }
 }
 
 /** The agents, and the parts that send their journals to the server. */
 function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: MachineParts) {
-  const { machine, environment, link, health, outbox, fates, admission } = parts
+  const { machine, environment, link, health, outbox, fates, admission, policy } = parts
   const agents = new AgentPool({
     dir: paths.agents,
     runtimes,
     program: (runtime) => admission.program(runtime),
+    permit: policy.permit,
     environment,
     umask: agentUmask(process.env),
     shelter: () => fates.shelter(),
@@ -132,7 +136,7 @@ function commandParts(
   { config, paths, clock, logger, invocation, supervised, restart }: DaemonOptions,
   parts: AgentParts,
 ) {
-  const { link, health, agents, admission } = parts
+  const { link, health, agents, admission, policy } = parts
   const commandLog = new CommandLog(paths.ledger)
   const answers = new Answers({ commandLog, link, logger })
   const updateHealth = new UpdateHealth(health)
@@ -165,6 +169,7 @@ function commandParts(
   const context = {
     agents,
     checkAccepts: () => admission.checkRoom(),
+    checkPolicy: (command: Command) => policy.check(command),
     checkMachine: () => health.probe(),
     restart: () => restart(),
     updates,
@@ -176,7 +181,7 @@ function commandParts(
 
 /** Connects parts that do not import each other. */
 function connect({ paths, logger }: DaemonOptions, parts: AgentParts & ReturnType<typeof commandParts>) {
-  const { link, health, statuses, outbox, agents, feed, offsets, updates } = parts
+  const { link, health, policy, statuses, outbox, agents, feed, offsets, updates } = parts
 
   link.events.on('drained', () => statuses.flush())
   link.events.on('drained', () => outbox.onDrained())
@@ -186,6 +191,7 @@ function connect({ paths, logger }: DaemonOptions, parts: AgentParts & ReturnTyp
 
   health.events.on('change', () => statuses.onMachine(() => health.status()))
   health.events.on('awake', () => link.nudge())
+  health.events.on('check', () => policy.refresh())
 
   agents.events.on('change', (agent) => statuses.onAgent(agent))
   agents.events.on('event', (event, { runtime }) => health.observe(event, runtime))

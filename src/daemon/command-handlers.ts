@@ -19,6 +19,8 @@ export interface CommandContext {
   agents: AgentPool
   /** @throws CommandFailure while no agent may be started */
   checkAccepts(): void
+  /** @throws CommandFailure if the machine's policy refuses the command */
+  checkPolicy(command: Command): void
   checkMachine(): Promise<void>
   restart(): ResultOf<'daemon:restart'>
   updates: Updates
@@ -167,6 +169,7 @@ const handlers: { [T in CommandType]: Handler<T> } = {
 export function carryOut(context: CommandContext, command: Command): Promise<{ confirmed: Promise<object> }> {
   const handler = (handlers as Record<string, Handler<CommandType> | undefined>)[command.type]
   if (!handler) throw new CommandFailure('unsupported', `This daemon does not support ${command.type}.`)
+  context.checkPolicy(command)
   return handler(context, command as never)
 }
 

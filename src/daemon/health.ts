@@ -5,6 +5,7 @@ import {
   type Event,
   type HealthProblem,
   type HealthProblemCode,
+  type MachinePolicy,
   MachineStatus,
   type Runtime,
 } from '../protocol/index.ts'
@@ -27,6 +28,8 @@ interface HealthEvents {
   change: [status: MachineStatus]
   /** Duration of the machine's sleep. */
   awake: [asleepMs: number]
+  /** Emitted at each regular check. */
+  check: []
 }
 
 /** The machine's condition, which its status reports to the server. */
@@ -37,6 +40,7 @@ export class Health {
   readonly #machine: MachineChecks
   readonly #runtimes: RuntimeChecks
   #update: object | undefined
+  #policy: MachinePolicy | undefined
   #revision: number
   #timer: Timer | undefined
   #probing: Promise<void> | undefined
@@ -80,6 +84,7 @@ export class Health {
       disk: this.#options.disk(),
       accepts_agents: this.acceptsAgents,
       ...(this.#update && { update: this.#update }),
+      ...(this.#policy && { policy: this.#policy }),
     })
   }
 
@@ -111,6 +116,12 @@ export class Health {
     this.#onChange()
   }
 
+  /** Sets what the policy permits, for the server. */
+  setPolicy(policy: MachinePolicy) {
+    this.#policy = policy
+    this.#onChange()
+  }
+
   /** @see checkAccount */
   observe(event: Event, runtime: Pick<RuntimeAdapter, 'loginRemedy'>) {
     checkAccount(event, runtime, this.#problems)
@@ -131,6 +142,7 @@ export class Health {
   #check() {
     const asleepMs = this.#machine.checkSleep()
     if (asleepMs !== undefined) this.events.emit('awake', asleepMs)
+    this.events.emit('check')
     this.#machine.checkDisk()
     this.#machine.checkMemory()
     this.#problems.expire()

@@ -25,6 +25,7 @@ export const CommandErrorCode = z.enum([
   'rejected_by_agent',
   'no_reply',
   'disk_full',
+  'policy',
   'too_many_agents',
   'update_refused',
   'update_failed',
@@ -49,7 +50,7 @@ export type CommandErrorCode = z.infer<typeof CommandErrorCode>
 export const CommandError = z.object({
   code: ReportedName,
   message: ReportedSentence,
-  /** Part of the command at fault, such as `spec.cwd`. */
+  /** Part of the command at fault, such as `spec.cwd`; with `policy`, the key of the policy that refuses it. */
   path: z.optional(ReportedSentence),
   remedy: z.optional(ReportedSentence),
   /** For an update: the stage that it reached, and the output of npm or of the new version. */

@@ -131,6 +131,7 @@ export const HealthProblemCode = z.enum([
   'crash_loop',
   'agents_of_another_user',
   'agents_end_with_daemon',
+  'policy_unreadable',
 ])
 export type HealthProblemCode = z.infer<typeof HealthProblemCode>
 
@@ -160,6 +161,41 @@ export const Runtime = z.object({
 })
 export type Runtime = z.infer<typeof Runtime>
 
+const permitted = z.optional(firstOf(ReportedName, LISTED))
+const folders = firstOf(ReportedPath, LISTED)
+
+/**
+ * What the machine's policy lets a server do, so that a client can refuse a command before it is sent. The machine
+ * decides about each command anyway.
+ */
+export const MachinePolicy = z.object({
+  /**
+   * `file`; `careful`: a new machine without a file; `open`: a machine without a file that permits everything;
+   * `unreadable`: nothing is started.
+   */
+  state: ReportedName,
+  folders: z.optional(z.object({ allow: folders, deny: folders })),
+  runtimes: permitted,
+  /** `*` permits all; also in the lists below. */
+  permission_modes: permitted,
+  /** Tools that a server may permit without asking a person. */
+  tools_allowed: permitted,
+  tools_denied: permitted,
+  /** `none`, `listed`, or `any`. */
+  mcp_servers: z.optional(ReportedName),
+  mcp_listed: permitted,
+  /** Names of variables that a server may set. */
+  environment: permitted,
+  /** `none`, `append`, or `replace`. */
+  system_prompt: z.optional(ReportedName),
+  /** `ask`, `listed`, or `any`. */
+  repository_trust: z.optional(ReportedName),
+  commands_denied: permitted,
+  /** True if commands must be signed by a person. */
+  signed: z.optional(z.boolean()),
+})
+export type MachinePolicy = z.infer<typeof MachinePolicy>
+
 export const MachineStatus = z.object({
   revision: z.int(),
   runtimes: firstOf(Runtime, LISTED),
@@ -170,5 +206,6 @@ export const MachineStatus = z.object({
   accepts_agents: z.boolean(),
   /** The record of the last update, if any. */
   update: z.optional(Json),
+  policy: z.optional(MachinePolicy),
 })
 export type MachineStatus = z.infer<typeof MachineStatus>

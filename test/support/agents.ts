@@ -21,6 +21,7 @@ export function agentsIn(dir: string, options: Partial<AgentPoolOptions & Listen
   const agents = new AgentPool({
     dir,
     runtimes: { claude },
+    permit: (spec) => spec,
     program: async () => '/bin/true',
     environment: {},
     maxAgents: 1000,

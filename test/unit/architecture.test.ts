@@ -26,6 +26,10 @@ const arrows: Record<string, Arrows> = {
   },
   platform: { to: [], why: 'facts about the operating system, independent of the purpose of this program' },
   config: { to: ['platform', 'protocol'], why: 'settings are read before anything else runs' },
+  policy: {
+    to: ['platform', 'protocol', 'config'],
+    why: 'decides about commands from their content and a file: it starts nothing',
+  },
   agents: { to: ['platform', 'protocol'], why: 'an agent runs without a link, and without a daemon' },
   wire: { to: ['platform', 'protocol'], why: 'either end of a connection: it belongs to no side' },
   link: { to: ['platform', 'protocol', 'wire'], why: 'the connection does not know what it carries' },
@@ -34,7 +38,7 @@ const arrows: Record<string, Arrows> = {
     why: 'a server like any other: it knows machines only through the protocol',
   },
   daemon: {
-    to: ['platform', 'protocol', 'config', 'agents', 'link', 'update', 'service'],
+    to: ['platform', 'protocol', 'config', 'policy', 'agents', 'link', 'update', 'service'],
     why: 'wires the parts; knows neither its callers nor its server',
   },
   update: { to: ['platform', 'protocol', 'config'], why: 'must work when the rest does not' },
@@ -48,7 +52,7 @@ const arrows: Record<string, Arrows> = {
   },
   cli: {
     to: ['platform', 'protocol', 'config', 'client'],
-    lazily: ['daemon', 'hub', 'agents', 'link', 'update', 'service', 'conformance'],
+    lazily: ['daemon', 'hub', 'policy', 'agents', 'link', 'update', 'service', 'conformance'],
     why: '`--version` and `agent list` start quickly: they do not load modules that they do not need',
   },
   'main.ts': { to: ['cli', 'platform'], why: 'hands over to the command line' },

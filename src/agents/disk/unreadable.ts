@@ -26,6 +26,7 @@ export function obstacleTo(error: unknown, dir: string): UserError | undefined {
 }
 
 export function notLaunched(error: unknown): CommandFailure {
+  if (error instanceof CommandFailure) return error
   const { message, remedy } = shortageIn(error) ??
     tooLong(error) ?? { message: (error as Error).message, remedy: undefined }
   return new CommandFailure(

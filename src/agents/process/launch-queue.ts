@@ -13,7 +13,7 @@ const SLOW_MS = 10_000
 /** Wait in the queue from which the time of the launch is recorded as `launched_at`, in ms. */
 const STALE_MS = 1000
 
-export interface LaunchQueueOptions extends Pick<LaunchOptions, 'environment' | 'umask'> {
+export interface LaunchQueueOptions extends Pick<LaunchOptions, 'environment' | 'umask' | 'permit'> {
   shelter?(): Promise<LaunchOptions['shelter']>
   /** Returns the current time (ISO 8601). */
   now(): string
@@ -54,7 +54,7 @@ export class LaunchQueue {
     } catch (error) {
       const failure = notLaunched(error)
       this.#options.logger.warn({ agent_id: agent.id, err: error }, 'cannot launch the agent')
-      agent.markLaunchFailed('launch_failed', failure.message)
+      agent.markLaunchFailed(failure.code === 'policy' ? 'policy' : 'launch_failed', failure.message)
       throw failure
     }
     void this.watch(agent).then(() => this.#leave())
@@ -116,7 +116,7 @@ export class LaunchQueue {
   }
 
   async #launch(agent: Agent) {
-    const { environment, umask, shelter, now, logger } = this.#options
+    const { environment, umask, permit, shelter, now, logger } = this.#options
     // If a restart was about to stop the agent before its launch, this launch already brings it back.
     forgo(agent)
     const launched_at = now()
@@ -124,7 +124,7 @@ export class LaunchQueue {
       agent.run = { ...agent.run, launched_at }
       writeAtomic(agent.folder.run, JSON.stringify(agent.run))
     }
-    await launch(agent, { environment, umask, shelter: await shelter?.() })
+    await launch(agent, { environment, umask, permit, shelter: await shelter?.() })
     logger.info({ agent_id: agent.id, run: agent.run.run }, 'agent launched')
   }
 }

@@ -8,6 +8,7 @@ import { openOwnPlain } from '../../platform/plain-files.ts'
 import { bootId } from '../../platform/process-identity.ts'
 import type { Agent } from '../agent.ts'
 import { uuidFrom } from '../events/ids.ts'
+import type { Permit } from '../permit.ts'
 import { runOf } from '../run-of.ts'
 import { keepProgram } from './kept-program.ts'
 import { launchScript } from './launch-script.ts'
@@ -40,6 +41,7 @@ export interface LaunchOptions {
   environment: NodeJS.ProcessEnv
   /** The agent's umask, as octal digits. Defaults to the daemon's. */
   umask?: string | undefined
+  permit: Permit
   /** Place to start the agent in. If that fails, the agent starts without it. */
   shelter?: Shelter | undefined
 }
@@ -47,11 +49,15 @@ export interface LaunchOptions {
 /**
  * Launches the run in `run.json`. It may be called again after a crash at any point: no input is delivered twice, and a
  * second launcher for one run exits at once.
- * @throws the system error if the launcher cannot be started
+ * @throws CommandFailure if the launch is not permitted, or the system error if the launcher cannot be started
  */
-export async function launch(agent: Agent, { environment, umask, shelter }: LaunchOptions): Promise<void> {
+export async function launch(
+  agent: Agent,
+  { environment, umask, permit, shelter }: LaunchOptions,
+): Promise<void> {
   const { folder, record, run, runtime } = agent
-  const { spec } = record
+  // The policy, or a link on the way to the folder, may have changed since the command.
+  const spec = isLaunched(agent) ? record.spec : permit(record.spec, run.program)
   const plan = runtime.launch(spec, {
     path: keepProgram(agent),
     dir: folder.dir,

@@ -1,0 +1,36 @@
+import type { Command } from '../protocol/index.ts'
+import type { PolicyRefusal } from './refusal.ts'
+import { refusedMode } from './rules/modes.ts'
+import { refusedMemory } from './rules/remembered.ts'
+import type { Policy } from './schema.ts'
+
+/**
+ * Returns what the policy does not permit in a command, apart from a new agent's specification, which
+ * `refusalsOfSpec` checks.
+ */
+export function refusalsOfCommand(policy: Policy, command: Command): PolicyRefusal[] {
+  const denied: PolicyRefusal[] = policy.commands.deny.includes(command.type)
+    ? [{ key: 'commands.deny', message: `The machine's policy refuses ${command.type}.` }]
+    : []
+  return [...denied, ...ofType(policy, command)]
+}
+
+function ofType(policy: Policy, command: Command): PolicyRefusal[] {
+  switch (command.type) {
+    case 'agent:configure':
+      return refusedMode(policy, command.permission_mode)
+    case 'agent:permission':
+      return refusedMemory(policy, command.remember ?? [])
+    case 'daemon:update':
+      return policy.update.allow
+        ? []
+        : [
+            {
+              key: 'update.allow',
+              message: "The machine's policy does not let a server update this program.",
+            },
+          ]
+    default:
+      return []
+  }
+}

@@ -1,0 +1,86 @@
+import { lstatSync, statSync } from 'node:fs'
+import { Emitter } from '../platform/emitter.ts'
+import { reasonOf, shortageIn, UserError } from '../platform/errors.ts'
+import type { Logger } from '../platform/log.ts'
+import { policyPath, readPolicy } from './read.ts'
+import { CAREFUL, OPEN, type Policy } from './schema.ts'
+
+/** The policy in force. */
+export type PolicyState =
+  | { from: 'file'; path: string; policy: Policy }
+  /** There is no file. `careful`: the machine was new when it first ran a version with policies. */
+  | { from: 'default'; kind: 'careful' | 'open'; policy: Policy }
+  /** The file cannot be obeyed: nothing is started. */
+  | { from: 'unreadable'; path: string; problem: string; remedy: string }
+
+export interface CurrentPolicyOptions {
+  /** Path that a setting names; otherwise, the usual files. */
+  named: string | undefined
+  env: NodeJS.ProcessEnv
+  /** Policy without a file. */
+  otherwise: 'careful' | 'open'
+  logger: Logger
+}
+
+/** The machine's policy, read again whenever its file changes. */
+export class CurrentPolicy {
+  readonly events = new Emitter<{ change: [state: PolicyState] }>()
+  readonly #options: CurrentPolicyOptions
+  #state: PolicyState
+  #seen: string
+
+  constructor(options: CurrentPolicyOptions) {
+    this.#options = options
+    this.#seen = this.#look()
+    this.#state = this.#read()
+  }
+
+  /** Returns the policy in force, after it has checked whether the file has changed. */
+  get state(): PolicyState {
+    this.refresh()
+    return this.#state
+  }
+
+  /** Reads the file again if it has changed. A file that could not be read is read again each time. */
+  refresh() {
+    const seen = this.#look()
+    if (seen === this.#seen && this.#state.from !== 'unreadable') return
+    const before = JSON.stringify(this.#state)
+    this.#seen = seen
+    this.#state = this.#read()
+    if (JSON.stringify(this.#state) === before) return
+    this.#options.logger.info(describe(this.#state), 'the policy has changed')
+    this.events.emit('change', this.#state)
+  }
+
+  #read(): PolicyState {
+    const { named, env, otherwise } = this.#options
+    const path = policyPath(named, env)
+    if (path === undefined)
+      return { from: 'default', kind: otherwise, policy: otherwise === 'careful' ? CAREFUL : OPEN }
+    try {
+      return { from: 'file', path, policy: readPolicy(path) }
+    } catch (error) {
+      const shortage = shortageIn(error)
+      const remedy = error instanceof UserError ? error.remedy : shortage?.remedy
+      return { from: 'unreadable', path, problem: reasonOf(error), remedy: remedy ?? 'Correct the file.' }
+    }
+  }
+
+  /** Returns what identifies the file's content without reading it, including the links that lead to it. */
+  #look(): string {
+    const path = policyPath(this.#options.named, this.#options.env)
+    if (path === undefined) return ''
+    const parts = [lstatSync, statSync].map((stat) => {
+      const found = stat(path, { throwIfNoEntry: false, bigint: true })
+      return found && [found.dev, found.ino, found.size, found.mtimeNs, found.ctimeNs].join(':')
+    })
+    return `${path} ${parts.join(' ')}`
+  }
+}
+
+/** Returns the fields of a log line about a policy. */
+export const describe = (state: PolicyState) =>
+  state.from === 'default'
+    ? { policy: state.kind }
+    : { policy: state.path, ...(state.from === 'unreadable' && { problem: state.problem }) }

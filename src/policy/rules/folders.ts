@@ -1,0 +1,22 @@
+import { realPath } from '../../platform/real-path.ts'
+import type { PolicyRefusal } from '../refusal.ts'
+import type { Policy } from '../schema.ts'
+
+/** Reports whether a folder is `outer` or below it. Both have no links. */
+const isWithin = (path: string, outer: string) =>
+  outer === '/' || path === outer || path.startsWith(`${outer}/`)
+
+/** Refuses folders that agents may not use, after links are resolved. */
+export function refusedFolders({ folders }: Policy, paths: string[]): PolicyRefusal[] {
+  const [allow, deny] = [folders.allow, folders.deny].map((list) => list.map(realPath))
+  return paths.flatMap((path) => {
+    const real = realPath(path)
+    const shown = real === path ? path : `${path} (${real})`
+    if (deny!.some((outer) => isWithin(real, outer)))
+      return [{ key: 'folders.deny', message: `The machine's policy denies agents the folder ${shown}.` }]
+    if (allow!.some((outer) => isWithin(real, outer))) return []
+    return [
+      { key: 'folders.allow', message: `The machine's policy does not allow agents in the folder ${shown}.` },
+    ]
+  })
+}

@@ -1,0 +1,31 @@
+import satisfies from 'semver/functions/satisfies.js'
+import { realPath } from '../../platform/real-path.ts'
+import type { PolicyRefusal } from '../refusal.ts'
+import type { Policy } from '../schema.ts'
+
+/** A runtime's program as found on this machine. */
+export interface Program {
+  path: string
+  version?: string | undefined
+}
+
+/** @param program undefined if it is not known yet */
+export function refusedRuntime({ runtimes }: Policy, name: string, program?: Program): PolicyRefusal[] {
+  if (!runtimes) return []
+  if (!Object.hasOwn(runtimes, name))
+    return [{ key: 'runtimes', message: `The machine's policy does not permit the runtime ${name}.` }]
+  if (!program) return []
+  const { path, versions } = runtimes[name]!
+  const refused: PolicyRefusal[] = []
+  if (path !== undefined && realPath(path) !== realPath(program.path))
+    refused.push({
+      key: `runtimes.${name}.path`,
+      message: `The machine's policy permits ${path} only, but ${name} is ${program.path} here.`,
+    })
+  if (versions !== undefined && (program.version === undefined || !satisfies(program.version, versions)))
+    refused.push({
+      key: `runtimes.${name}.versions`,
+      message: `The machine's policy permits ${name} ${versions} only; this machine has ${program.version ?? 'an unknown version'}.`,
+    })
+  return refused
+}

@@ -1,0 +1,191 @@
+import validRange from 'semver/ranges/valid.js'
+import * as z from 'zod/mini'
+import { parseWindow } from '../config/readers.ts'
+import { GUARDED_NAMES } from './names.ts'
+
+/** Maximum number of entries in a list of the file. */
+const ENTRIES = 1000
+/** Maximum length of a name or pattern in the file, in characters. */
+const NAME_CHARS = 256
+/** Maximum length of a path in the file, in characters. */
+const PATH_CHARS = 4096
+
+const Name = z.string().check(z.minLength(1), z.maxLength(NAME_CHARS))
+const Path = z.string().check(z.maxLength(PATH_CHARS), z.startsWith('/'))
+/** `~/` is the home of the daemon's user. */
+const Folder = z
+  .string()
+  .check(z.maxLength(PATH_CHARS), z.regex(/^(\/|~\/|~$)/, 'must be an absolute path or begin with ~/'))
+const names = (defaults: string[]) => z._default(z.array(Name).check(z.maxLength(ENTRIES)), defaults)
+const folders = (defaults: string[]) => z._default(z.array(Folder).check(z.maxLength(ENTRIES)), defaults)
+const amount = z.number().check(z.positive())
+const count = z.int().check(z.minimum(1), z.maximum(1_000_000))
+/** Returns the schema of a table of the file. If the file omits it, its keys have their defaults. */
+const section = <T extends z.core.$ZodShape>(shape: T) => z.prefault(z.strictObject(shape), {} as never)
+
+/** Permission modes in which a person decides about every tool that changes something, or about none. */
+export const CAREFUL_MODES = ['default', 'plan', 'acceptEdits', 'dontAsk']
+/** Tools that only read within the agent's folders. */
+export const READING_TOOLS = ['Read', 'Glob', 'Grep', 'LS', 'NotebookRead', 'TodoWrite']
+
+/**
+ * `policy.toml`: what a server may have this machine do. A key that the file omits has its default, which permits nothing
+ * that runs a program without a person's permission.
+ */
+export const PolicyFile = z.strictObject({
+  version: z.literal(1),
+  folders: section({
+    /** Folders, with everything below, in which `cwd` and `add_dirs` may be, after links are resolved. */
+    allow: folders(['/']),
+    /** Folders, with everything below, in which they may not be. Takes precedence over `allow`. */
+    deny: folders([]),
+  }),
+  /** Permitted runtimes by name. Without this table, all runtimes are permitted. */
+  runtimes: z.optional(
+    z.record(
+      Name,
+      z.strictObject({
+        /** Path of the program, after links are resolved. */
+        path: z.optional(Path),
+        /** Range of versions, such as `>=2.1.0`. */
+        versions: z.optional(
+          Name.check(z.refine((text) => validRange(text) !== null, 'must be a range of versions')),
+        ),
+      }),
+    ),
+  ),
+  /** Permitted permission modes, as the runtime names them; `*` permits all. */
+  permission_modes: names(CAREFUL_MODES),
+  tools: section({
+    /** Tools and rules that every agent is denied. */
+    deny: names([]),
+    /** Tools and rules that a server may permit without asking a person; `*` permits all. */
+    allow: names(READING_TOOLS),
+  }),
+  mcp: section({
+    /** MCP servers in a specification: `none`, `listed` (only those in `listed`), or `any`. */
+    servers: z._default(z.enum(['none', 'listed', 'any']), 'listed'),
+    /** Permitted servers. `command` includes its arguments, separated by spaces. */
+    listed: z._default(
+      z
+        .array(z.strictObject({ name: Name, command: z.optional(Path), url: z.optional(z.url()) }))
+        .check(z.maxLength(ENTRIES)),
+      [],
+    ),
+  }),
+  /**
+   * Programs that a folder's files start with an agent, such as hooks and `.mcp.json`: `ask` a person about new and
+   * changed ones, only in `trusted_repositories` (`listed`), or `any`.
+   */
+  repository_trust: z._default(z.enum(['ask', 'listed', 'any']), 'ask'),
+  trusted_repositories: folders([]),
+  environment: section({
+    /**
+     * Names of variables that a server may set; `*` at either end stands for any text. `*` alone does not include
+     * `GUARDED_NAMES`, which must be listed.
+     */
+    set: names(['*']),
+    /** Names of the daemon's variables that agents inherit, in the same form; `*` alone includes all. */
+    inherit: names(['*']),
+  }),
+  /** The most that a specification may do to the runtime's system prompt. */
+  system_prompt: z._default(z.enum(['none', 'append', 'replace']), 'append'),
+  /** Maximum costs, in US dollars. */
+  budgets: section({
+    usd_per_turn: z.optional(amount),
+    usd_per_agent: z.optional(amount),
+    usd_per_day: z.optional(amount),
+  }),
+  limits: section({
+    /** Maximum number of starts and resumes by command within an hour. */
+    starts_per_hour: z.optional(count),
+    /** Maximum number of running agents. */
+    agents: z.optional(count),
+  }),
+  idle: section({
+    /** Minutes after which an idle agent is stopped. Its next prompt resumes it. */
+    stop_after_min: z.optional(amount),
+    /** Maximum number of idle agents that keep running. */
+    keep: z.optional(z.int().check(z.minimum(0))),
+  }),
+  turns: section({
+    /** Minutes after which a turn, or one tool of it, is reported. */
+    report_after_min: z.optional(amount),
+    /** Minutes after which it is interrupted. */
+    interrupt_after_min: z.optional(amount),
+  }),
+  /** What an agent does that meets the usage limit of its account, unless its specification says otherwise. */
+  on_limit: z._default(z.enum(['wait', 'stop']), 'stop'),
+  /** Resources of each agent with all of its processes. */
+  resources: section({
+    /** Maximum memory, in MiB: the kernel ends the agent beyond it. */
+    memory_max_mb: z.optional(count),
+    /** Memory from which the kernel slows the agent down, in MiB. */
+    memory_high_mb: z.optional(count),
+    /** Share of the processors among agents, from 1 to 10000. */
+    cpu_weight: z.optional(z.int().check(z.minimum(1), z.maximum(10_000))),
+    /** Maximum number of processes and threads. */
+    tasks_max: z.optional(count),
+    /** Memory of the machine that agents leave free, in MiB: no agent is started that would probably use it. */
+    memory_reserve_mb: z._default(z.int().check(z.minimum(0)), 512),
+  }),
+  isolation: section({
+    /** User that agents run as. Needs a daemon that runs as root. */
+    agent_user: z.optional(Name),
+    /** `bubblewrap`: agents see a read-only system and write only to their folders. */
+    sandbox: z._default(z.enum(['none', 'bubblewrap']), 'none'),
+    /** Network of sandboxed agents: `host`, or `none`. */
+    network: z._default(z.enum(['host', 'none']), 'host'),
+  }),
+  update: section({
+    /** Permits a server to update this program. */
+    allow: z._default(z.boolean(), true),
+    /** Range of permitted versions. */
+    versions: z.optional(
+      Name.check(z.refine((text) => validRange(text) !== null, 'must be a range of versions')),
+    ),
+    /** Times at which a server may update, such as `02:00-05:00`, in the machine's time zone. */
+    window: z.optional(
+      Name.check(
+        z.refine((text) => parseWindow(text) !== undefined, 'must be a range of times such as 02:00-05:00'),
+      ),
+    ),
+    /** Requires the signature of this program's release. */
+    signature: z._default(z.boolean(), false),
+  }),
+  commands: section({
+    /** Commands that are refused, by their names in the protocol, such as `daemon:update`. */
+    deny: names([]),
+  }),
+  /** Public keys (Ed25519, `ed25519:` and base64) of the people whose signature a command must carry. Empty: none. */
+  signed_by: names([]),
+  redact: section({
+    /** Names of variables whose values are blanked in what leaves this machine, as in `environment.inherit`. */
+    variables: names([]),
+    /** Regular expressions of texts that are blanked. */
+    patterns: names([]),
+  }),
+  /** A program of this machine that sees every command as JSON, and may refuse it. */
+  gate: z.optional(
+    z.strictObject({
+      program: Path,
+      /** Time limit, in seconds. A program that takes longer has refused. */
+      timeout_s: z._default(amount.check(z.maximum(60)), 5),
+    }),
+  ),
+})
+export type Policy = z.infer<typeof PolicyFile>
+
+/** Policy of a machine without a file whose server is elsewhere: the defaults of all keys. */
+export const CAREFUL: Policy = PolicyFile.parse({ version: 1 })
+
+/** Policy of a machine without a file that trusts its server with everything that its user may do. */
+export const OPEN: Policy = PolicyFile.parse({
+  version: 1,
+  permission_modes: ['*'],
+  tools: { allow: ['*'] },
+  mcp: { servers: 'any' },
+  repository_trust: 'any',
+  environment: { set: ['*', ...GUARDED_NAMES] },
+  system_prompt: 'replace',
+})
