@@ -17,6 +17,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   logs: async () => (await import('./logs.ts')).logsCommand(),
   doctor: async () => (await import('./doctor/index.ts')).doctorCommand(),
   config: async () => (await import('./config.ts')).configCommand(),
+  policy: async () => (await import('./policy/index.ts')).policyCommand(),
   restart: async () => (await import('./restart.ts')).restartCommand(),
   service: async () => (await import('./service/index.ts')).serviceCommand(),
   stop: async () => (await import('./stop.ts')).stopCommand(),
@@ -44,6 +45,8 @@ Examples:
       run agents for a FomularOS server
   $ sudo fomular-daemon service install --server-url wss://os.example.com --key-file key
       run the daemon as a service that starts with the machine
+  $ fomular-daemon policy init
+      limit what a server may have this machine do
   $ fomular-daemon doctor
       find problems and how to fix them
   $ fomular-daemon update

@@ -21,6 +21,7 @@ export type FailureKind =
 interface Details {
   code?: string
   remedy?: string | undefined
+  path?: string | undefined
   cause?: unknown
 }
 
@@ -33,13 +34,20 @@ export class HubFailure extends Error {
   /** Identifies the failure to programs. Never changes. */
   readonly code: string
   readonly remedy: string | undefined
+  /** Part of the command at fault, or key of the policy that refuses it. */
+  readonly path: string | undefined
 
-  constructor(kind: FailureKind, message: string, { code = `hub_${kind}`, remedy, cause }: Details = {}) {
+  constructor(
+    kind: FailureKind,
+    message: string,
+    { code = `hub_${kind}`, remedy, path, cause }: Details = {},
+  ) {
     super(message, { cause })
     this.name = 'HubFailure'
     this.kind = kind
     this.code = code
     this.remedy = remedy
+    this.path = path
   }
 }
 
@@ -48,6 +56,7 @@ export const refused = (error: CommandError | undefined) =>
   new HubFailure('refused', error?.message ?? 'The command failed.', {
     code: error?.code ?? 'failed',
     remedy: error?.remedy,
+    path: error?.path,
   })
 
 /** Returns the failure for an answer with a status that means failure. @param json its body */

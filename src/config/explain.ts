@@ -9,6 +9,7 @@ import { serverUrl } from './server-url.ts'
 import { CONFIG_KEYS, DEFAULTS, NAMES, type Name } from './settings.ts'
 import { type DaemonFlags, findSetting, namedFile, type Sources } from './sources.ts'
 import { suggest } from './suggest.ts'
+import { tomlLines } from './toml-lines.ts'
 
 /** A setting with its value in effect. */
 interface Setting {
@@ -151,17 +152,6 @@ function placed(source: string, file: ConfigFile | undefined): string {
       ? (/ ([\w.]+)(?: \(|$)/.exec(source.slice(file.path.length + 1)) ?? [])
       : []
   if (!file || name === undefined) return source
-  const line = lineOf(file.text, name)
+  const line = tomlLines(file.text).get(name)
   return line === undefined ? file.path : `${file.path}:${line}`
-}
-
-/** Returns the line of a setting; undefined if it is written in an unusual way. */
-function lineOf(text: string, name: string): number | undefined {
-  let section = ''
-  for (const [index, line] of text.split('\n').entries()) {
-    section = /^\s*\[\s*([\w.-]+)\s*\]/.exec(line)?.[1] ?? section
-    const [, key] = /^\s*["']?([\w.-]+)["']?\s*=/.exec(line) ?? []
-    if (key !== undefined && (section === '' ? key : `${section}.${key}`) === name) return index + 1
-  }
-  return undefined
 }

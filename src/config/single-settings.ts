@@ -26,6 +26,10 @@ export async function configuredServer(env: NodeJS.ProcessEnv): Promise<string |
   }
 }
 
+/** Returns the path of the policy that the environment or the configuration file names. @throws UserError */
+export const configuredPolicy = async (env: NodeJS.ProcessEnv) =>
+  settingOf('policy', await readSources({}, env))
+
 /** Returns who may run a server on this machine, from the environment or a file that others cannot change. */
 export async function configuredOwners(
   env: NodeJS.ProcessEnv,

@@ -56,7 +56,7 @@ export class Daemon {
    */
   async status() {
     const { config, paths } = this.#options
-    const { link, fates, agents, machine, health, startedAt } = this.#parts
+    const { link, fates, agents, machine, health, policy, startedAt } = this.#parts
     const [pong] = await Promise.all([link.ping(), fates.look()])
     const end = fates.told(agents)
     return {
@@ -69,6 +69,7 @@ export class Daemon {
       link: link.info(),
       /** Round trip in milliseconds; null if the server does not answer. */
       server_hears_ms: pong ?? null,
+      ...(policy.file !== undefined && { policy_file: policy.file }),
       machine: health.status(),
       agents: [...agents].map((agent) => agent.status()),
       ...(end && { agents_end: end }),

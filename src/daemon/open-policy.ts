@@ -22,27 +22,39 @@ export function openPolicy(
   paths: StatePaths,
   logger: Logger,
 ): CurrentPolicy {
-  const isOwn = config.server_socket !== undefined || isLoopback(new URL(config.server_url).hostname)
-  const kept = keptDefault(paths, machine)
+  const kept = keptDefault(paths, machine.isNew)
+  keep(paths, kept)
   return new CurrentPolicy({
     named: config.policy,
     env: process.env,
-    otherwise: isOwn ? 'open' : kept,
+    otherwise: config.server_socket !== undefined || isOwn(config.server_url) ? 'open' : kept,
     logger,
   })
 }
 
-/** Returns the default of this state folder, and records it if this is the first version with policies here. */
-function keptDefault({ dir }: StatePaths, { isNew }: Machine): 'careful' | 'open' {
-  const path = join(dir, 'policy.json')
+/** Returns the policy without a file of a daemon that would start on this state folder. */
+export const defaultOf = (server: string, paths: StatePaths): 'careful' | 'open' =>
+  isOwn(server) ? 'open' : keptDefault(paths, !existsSync(paths.machine))
+
+const isOwn = (server: string) => isLoopback(new URL(server).hostname)
+
+const recordIn = ({ dir }: StatePaths) => join(dir, 'policy.json')
+
+function keptDefault(paths: StatePaths, isNew: boolean): 'careful' | 'open' {
+  const path = recordIn(paths)
   const read = readJson(path, DefaultRecord)
   if (read.ok) return read.value.default
   // A damaged record says that a version with policies has run here.
-  const chosen = isNew || existsSync(path) ? 'careful' : 'open'
+  return isNew || existsSync(path) ? 'careful' : 'open'
+}
+
+/** Records the default of this state folder, if this is the first version with policies here. */
+function keep(paths: StatePaths, kept: 'careful' | 'open') {
+  const path = recordIn(paths)
+  if (readJson(path, DefaultRecord).ok) return
   try {
-    writeAtomic(path, JSON.stringify({ version: 1, default: chosen }))
+    writeAtomic(path, JSON.stringify({ version: 1, default: kept }))
   } catch {
     // The disk is full; the next start records it.
   }
-  return chosen
 }

@@ -1,7 +1,7 @@
 import { CommandFailure } from '../agents/command-failure.ts'
 import type { Permit } from '../agents/permit.ts'
 import type { Logger } from '../platform/log.ts'
-import { refusalsOfCommand } from '../policy/command-refusals.ts'
+import { ACTING, refusalsOfCommand } from '../policy/command-refusals.ts'
 import type { CurrentPolicy } from '../policy/current.ts'
 import { permittedSpec } from '../policy/permitted-spec.ts'
 import type { PolicyRefusal } from '../policy/refusal.ts'
@@ -37,7 +37,7 @@ export class PolicyGuard {
     const { state } = this.#options.current
     // A machine without a valid policy can still be looked at, and its agents can be stopped.
     if (state.from !== 'unreadable') this.#refuse(refusalsOfCommand(state.policy, command), command.type)
-    else if (STARTING.includes(command.type)) throw this.#unreadable()
+    else if (ACTING.includes(command.type)) throw this.#unreadable()
   }
 
   /** @see Permit */
@@ -46,6 +46,12 @@ export class PolicyGuard {
     const { version } = this.#runtime(spec.runtime) ?? {}
     this.#refuse(refusalsOfSpec(policy, spec, { path, version }), spec.cwd)
     return permittedSpec(policy, spec)
+  }
+
+  /** Returns the path of the policy in force; undefined if there is no file. */
+  get file(): string | undefined {
+    const { state } = this.#options.current
+    return state.from === 'default' ? undefined : state.path
   }
 
   /** Tells the server and this machine's user about the policy. */
@@ -94,14 +100,3 @@ export class PolicyGuard {
     })
   }
 }
-
-/** Commands that make an agent do something, or change this machine. */
-const STARTING = [
-  'agent:start',
-  'agent:prompt',
-  'agent:permission',
-  'agent:answer',
-  'agent:configure',
-  'agent:resume',
-  'daemon:update',
-]

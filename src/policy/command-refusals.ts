@@ -4,6 +4,17 @@ import { refusedMode } from './rules/modes.ts'
 import { refusedMemory } from './rules/remembered.ts'
 import type { Policy } from './schema.ts'
 
+/** Commands that make an agent do something, or change this machine. */
+export const ACTING: readonly Command['type'][] = [
+  'agent:start',
+  'agent:prompt',
+  'agent:permission',
+  'agent:answer',
+  'agent:configure',
+  'agent:resume',
+  'daemon:update',
+]
+
 /**
  * Returns what the policy does not permit in a command, apart from a new agent's specification, which
  * `refusalsOfSpec` checks.

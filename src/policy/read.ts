@@ -1,15 +1,13 @@
 import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { parse } from 'smol-toml'
-import { tomlProblem } from '../config/file.ts'
 import { homeOf } from '../config/home.ts'
-import { suggest } from '../config/suggest.ts'
 import { reasonOf, shortageIn, UserError } from '../platform/errors.ts'
 import { EXIT } from '../platform/exit-codes.ts'
 import { faultsOf } from '../platform/ownership.ts'
 import { readAtMost } from '../platform/read-at-most.ts'
-import { type Policy, PolicyFile } from './schema.ts'
+import { examinePolicy } from './examine.ts'
+import type { Policy } from './schema.ts'
 
 /** Maximum size of the file, in bytes. */
 const FILE_BYTES = 256 * 1024
@@ -38,62 +36,25 @@ const unusable = (path: string, problem: string, remedy: string) =>
 export function readPolicy(path: string, user?: number): Policy {
   const [fault] = faultsOf(path, user)
   if (fault) throw unusable(path, `could be changed by others: ${fault.message}.`, `Run ${fault.remedy}.`)
-  let text: string
+  return parsePolicy(readPolicyText(path), path)
+}
+
+/** Reads a policy's file without any check. @throws UserError, or the system's error for a temporary shortage */
+export function readPolicyText(path: string): string {
   try {
-    text = readAtMost(path, FILE_BYTES).text
+    return readAtMost(path, FILE_BYTES).text
   } catch (error) {
     if (shortageIn(error)) throw error
-    throw unusable(path, `cannot be read: ${reasonOf(error)}`, "Let the daemon's user read it.")
+    throw unusable(path, `cannot be read: ${reasonOf(error)}.`, "Let the daemon's user read it.")
   }
-  return parsePolicy(text, path)
 }
 
 /** Parses a policy. @throws UserError */
 export function parsePolicy(text: string, path: string): Policy {
-  let table: unknown
-  try {
-    table = parse(text)
-  } catch (error) {
-    throw unusable(path, `is not valid TOML: ${tomlProblem(error)}`, 'Correct the file.')
-  }
-  const parsed = PolicyFile.safeParse(table)
-  if (!parsed.success) throw invalid(path, parsed.error.issues[0]!)
-  return inHome(parsed.data)
-}
-
-type Issue = { code?: string | undefined; path: PropertyKey[]; message: string; keys?: string[] }
-
-function invalid(path: string, issue: Issue) {
-  const section = issue.path.map(String)
-  if (issue.code !== 'unrecognized_keys')
-    return unusable(
-      path,
-      `is invalid at ${section.join('.') || 'its top level'}: ${issue.message}.`,
-      'Correct the file.',
-    )
-  const key = [...section, issue.keys?.[0] ?? ''].join('.')
-  const meant = suggest(key, KEYS)
-  return unusable(
-    path,
-    `has an unknown key "${key}".`,
-    meant === undefined ? `Known keys: ${KEYS.join(', ')}.` : `Did you mean "${meant}"?`,
-  )
-}
-
-/** All keys of the file, such as `folders.allow`. */
-export const KEYS: readonly string[] = keysOf(PolicyFile as unknown as Described)
-
-interface Described {
-  _zod: { def: { shape?: Record<string, Described>; innerType?: Described } }
-}
-
-function keysOf(schema: Described): string[] {
-  return Object.entries(schema._zod.def.shape ?? {}).flatMap(([key, value]) => {
-    let inner = value
-    while (inner._zod.def.innerType) inner = inner._zod.def.innerType
-    const below = keysOf(inner)
-    return below.length === 0 ? [key] : below.map((name) => `${key}.${name}`)
-  })
+  const examined = examinePolicy(text)
+  if (examined.policy) return inHome(examined.policy)
+  const { message, remedy } = examined.problems[0]!
+  throw unusable(path, message, remedy)
 }
 
 /** Replaces `~` in folders with the home of the daemon's user. */

@@ -235,6 +235,8 @@ const NAMING: Record<string, string> = {
   'cli/agent/start.ts': 'the help of flags, which `agent list` loads, too',
   'cli/agent/remove.ts': 'the help, which says what stays',
   'cli/machine/index.ts': 'an example in the help',
+  'policy/names.ts': 'names of variables that change what any runtime does, or as whom',
+  'policy/template.ts': 'examples for people',
   'cli/render/offers.ts': 'words for suggestions, which servers pass on in the form of the runtime',
 }
 

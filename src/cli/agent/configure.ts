@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
+import { checkPolicyFor } from '../client/check-policy.ts'
 import { connectHub, type HubOptions, withHub } from '../options.ts'
 
 const HELP = `
@@ -41,6 +42,7 @@ async function configure(given: string, { json, model, permissionMode, ...flags 
     ...(model !== undefined && { model }),
     ...(permissionMode !== undefined && { permission_mode: permissionMode }),
   }
+  await checkPolicyFor(client, id, { type: 'agent:configure', ...changes })
   const outcome = await client.agentCommand(id, 'configure', changes, 30)
   const text = Object.entries(changes).map(([name, value]) => `${name.replace('_', ' ')} ${value}`)
   printOutcome(outcome, `${id}: ${text.join(', ')}.`, json)

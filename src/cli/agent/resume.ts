@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { checkPolicyFor } from '../client/check-policy.ts'
 import { connectHub, type HubOptions, JSON_OUTPUT, repeatable, withHub } from '../options.ts'
 import type { PromptFlags } from './prompt-content.ts'
 
@@ -45,6 +46,7 @@ async function resume(given: string, { json, session, wait, ...flags }: Options)
     ...(session !== undefined && { session_id: session }),
     ...(prompt !== undefined && { prompt }),
   }
+  await checkPolicyFor(client, id, { type: 'agent:resume' })
   const outcome = await client.agentCommand(id, 'resume', body, RESUME_WAIT_S)
   if (outcome.state === 'pending' && !json) notePending(await delayOf(client, id))
   else printOutcome(outcome, `${id} is running again.`, json)

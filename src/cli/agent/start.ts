@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander'
 import type { Outcome } from '../../protocol/index.ts'
-import { resolveMachine } from '../client/machine-id.ts'
+import { checkPolicy } from '../client/check-policy.ts'
+import { pickMachine } from '../client/machine-id.ts'
 import { connectHub, type HubOptions, JSON_OUTPUT, numeric, repeatable, withHub } from '../options.ts'
 import { note, print, printJson } from '../terminal.ts'
 import type { PromptFlags } from './prompt-content.ts'
@@ -123,7 +124,14 @@ async function start({ id, machine, wait, json, ...flags }: Options) {
   const prompt = promptContent(flags)
   const spec = specFrom(flags, prompt)
   const client = await connectHub(flags)
-  const machine_id = machine === undefined ? undefined : (await resolveMachine(client, machine)).machine_id
+  // Without a list, the hub gives the reason with its answer.
+  const machines = await client.machines().catch((error) => {
+    if (machine !== undefined) throw error
+    return []
+  })
+  const named = machine === undefined ? undefined : pickMachine(machines, machine)
+  await checkPolicy(named ?? (machines.length === 1 ? machines[0] : undefined), { type: 'agent:start', spec })
+  const machine_id = named?.machine_id
   const outcome = await client.start(
     { spec, ...(id !== undefined && { agent_id: id }), ...(machine_id !== undefined && { machine_id }) },
     START_WAIT_S,

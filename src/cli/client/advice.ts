@@ -17,8 +17,13 @@ const UNTRUSTED =
   "Add the certificate authority that signed its certificate to this system's, or set NODE_EXTRA_CA_CERTS to its file."
 
 /** Returns the error of a command whose request to the hub at `url` failed, with a remedy and an exit code. */
-export function withAdvice(url: string, { kind, code, message, remedy, cause }: HubFailure): UserError {
-  if (kind === 'refused') return new UserError(code, message, { remedy, exitCode: EXIT.refused })
+export function withAdvice(url: string, { kind, code, message, remedy, path, cause }: HubFailure): UserError {
+  if (kind === 'refused')
+    return new UserError(code, message, {
+      remedy,
+      exitCode: EXIT.refused,
+      ...(path !== undefined && { facts: { path } }),
+    })
   if (cause instanceof UserError) return cause
   if (cause instanceof ProxyError)
     return new UserError(code, `Cannot reach the hub at ${url}: ${cause.message}.`, {

@@ -41,6 +41,8 @@ export const DaemonStatus = z.object({
   }),
   /** Round trip to the server in ms; null if the server does not answer. */
   server_hears_ms: z.nullable(z.number()),
+  /** Path of the policy in force, if it is a file. */
+  policy_file: z.optional(z.string()),
   machine: MachineStatus,
   agents: z.array(AgentStatus),
   /** The supervisor or limit that ends agents together with the daemon; absent if all agents survive it. */

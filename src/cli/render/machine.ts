@@ -76,6 +76,7 @@ function columns(machines: HubMachine[], now: number): Column[] {
     column('CONNECTED', ({ connected, since }) => `${connected ? 'for' : 'gone for'} ${age(since, now)}`),
     column('SYSTEM', ({ os, arch }) => cleanLine(`${os} ${arch}`, 20), { leftOut: 1 }),
     column('DAEMON', ({ daemon_version }) => cleanLine(daemon_version, 20), { leftOut: 3 }),
+    column('POLICY', ({ status }) => cleanLine(status.policy?.state ?? '-', 12), { leftOut: 0 }),
     column('RUNTIME', (machine) => cleanLine(runtimes(machine), 60), { cut: 'end', least: 14 }),
   ]
 }

@@ -4,6 +4,7 @@ import { agentTable } from './agents.ts'
 import type { Colors } from './ansi.ts'
 import { cleanLine } from './clean.ts'
 import { problemText, runtimeText } from './machine.ts'
+import { policyLine } from './policy.ts'
 import { age, bytes } from './units.ts'
 
 /** Reports whether the daemon is connected and its server answers. */
@@ -30,6 +31,7 @@ export function statusText(status: DaemonStatus, now: number, colors: Colors, wi
     ...(machine.runtimes.length === 0
       ? [row('Runtime', dim('checking'))]
       : machine.runtimes.map((runtime) => row('Runtime', runtimeText(runtime)))),
+    ...(machine.policy ? [row('Policy', policyLine(machine.policy))] : []),
     ...endText(status, colors),
     ...machine.problems.map((problem) => problemText(problem, colors)),
     '',

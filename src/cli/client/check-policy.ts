@@ -1,0 +1,33 @@
+import type { HubClient } from '../../client/hub-client.ts'
+import { UserError } from '../../platform/errors.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
+import type { Intended } from '../../policy/foreseen.ts'
+import type { HubMachine } from '../../protocol/index.ts'
+
+/**
+ * Refuses a command that its machine would refuse by its policy, so that it is not sent. A machine that is not
+ * connected may have another policy when it receives the command.
+ * @param machine undefined if it is not known
+ * @throws UserError
+ */
+export async function checkPolicy(machine: HubMachine | undefined, intended: Intended) {
+  const policy = machine?.connected ? machine.status.policy : undefined
+  if (!policy) return
+  const { foreseenRefusals } = await import('../../policy/foreseen.ts')
+  const [refusal] = foreseenRefusals(policy, intended)
+  if (refusal)
+    throw new UserError('policy', refusal.message, {
+      remedy: `Change the command, or have the machine's operator change ${refusal.key} in its policy.`,
+      exitCode: EXIT.refused,
+      facts: { path: refusal.key },
+    })
+}
+
+/** @see checkPolicy */
+export async function checkPolicyFor(client: HubClient, agentId: string, intended: Intended) {
+  const [agent, machines] = await Promise.all([client.agent(agentId), client.machines()]).catch(() => [])
+  await checkPolicy(
+    machines?.find(({ machine_id }) => machine_id === agent?.machine_id),
+    intended,
+  )
+}

@@ -1,0 +1,97 @@
+import { Command } from 'commander'
+import { EXIT } from '../../platform/exit-codes.ts'
+import type { MachinePolicy } from '../../protocol/index.ts'
+import { type LocalOptions, WHICH, withLocal } from '../local/index.ts'
+import { clean } from '../render/clean.ts'
+import { note, print, printJson, stdoutColors } from '../terminal.ts'
+import type { FileProblem } from './examine-file.ts'
+import type { InForce } from './in-force.ts'
+
+const HELP = `
+With a file, checks this file. Otherwise, checks the file of the daemon on this machine, and shows what the
+daemon's policy permits, also if there is no file. Reports every problem: unknown keys, invalid values, and
+users who could change the file. The exit code is 0 if there is none, and 2 otherwise.
+${WHICH}
+
+Examples:
+  $ fomular-daemon policy check
+  $ fomular-daemon policy check ./policy.toml
+  $ fomular-daemon policy check --json | jq .policy.permission_modes`
+
+export function checkCommand(): Command {
+  return withLocal(
+    new Command('check')
+      .description('check the policy, and show what it permits')
+      .argument('[file]', 'policy to check (default: the file that the daemon on this machine obeys)')
+      .addHelpText('after', HELP)
+      .action(check),
+  )
+}
+
+async function check(given: string | undefined, options: LocalOptions) {
+  const { resolve } = await import('node:path')
+  const [{ examineFile }, { summaryOf }, { CAREFUL, OPEN }] = await Promise.all([
+    import('./examine-file.ts'),
+    import('../../policy/summary.ts'),
+    import('../../policy/schema.ts'),
+  ])
+  const inForce =
+    given === undefined ? await (await import('./in-force.ts')).policyInForce(options) : undefined
+  const file = given === undefined ? inForce?.file : resolve(given)
+  const { policy, problems } = file === undefined ? { problems: [] } : examineFile(file, inForce?.user)
+  if (inForce && problems.length === 0) problems.push(...seenByDaemon(inForce))
+  if (problems.length > 0) process.exitCode = EXIT.usage
+  const otherwise = inForce?.otherwise ?? 'open'
+  const summary = summaryOf(
+    file === undefined
+      ? { from: 'default', kind: otherwise, policy: otherwise === 'careful' ? CAREFUL : OPEN }
+      : policy && problems.length === 0
+        ? { from: 'file', path: file, policy }
+        : { from: 'unreadable', path: file, problem: '', remedy: '' },
+  )
+  if (options.json)
+    return printJson({
+      ok: problems.length === 0,
+      ...(file !== undefined && { file }),
+      problems,
+      policy: summary,
+    })
+  show(file, problems, inForce)
+  if (summary.state !== 'unreadable') await showFacts(summary)
+}
+
+/** Returns the problem that only the running daemon has with its file, such as that it may not read it. */
+function seenByDaemon({ daemon, file }: InForce): FileProblem[] {
+  if (file === undefined || daemon?.machine.policy?.state !== 'unreadable') return []
+  const { message = 'The daemon cannot read its policy.', remedy = 'Correct the file.' } =
+    daemon.machine.problems.find(({ code }) => code === 'policy_unreadable') ?? {}
+  return [{ key: '', message, remedy }]
+}
+
+function show(file: string | undefined, problems: FileProblem[], inForce: InForce | undefined) {
+  const { green, red, dim } = stdoutColors()
+  for (const { message, remedy } of problems)
+    print(`${red('✗')} ${clean(message)}${dim(`\n  → ${clean(remedy)}`)}`)
+  if (problems.length > 0) {
+    if (inForce) note('Until this is corrected, no agent is started.')
+  } else if (file === undefined)
+    print(
+      `There is no policy file. ${inForce?.otherwise === 'careful' ? 'The careful default applies' : 'A server may do anything that the daemon's user can'}.${dim('\n  → To write one: fomular-daemon policy init')}`,
+    )
+  else print(`${green('✓')} ${clean(file)} is valid, and other users cannot change it.`)
+  const { daemon } = inForce ?? {}
+  if (inForce)
+    note(
+      daemon
+        ? `The daemon (process ${daemon.pid}) obeys it.`
+        : 'No daemon is running; a daemon started here would obey it.',
+    )
+}
+
+async function showFacts(policy: MachinePolicy) {
+  const { policyFacts } = await import('../render/policy.ts')
+  const { bold } = stdoutColors()
+  const facts = policyFacts(policy)
+  const width = Math.max(...facts.map(([name]) => name.length))
+  print(['', ...facts.map(([name, value]) => `${bold(name.padEnd(width))}  ${value}`)].join('\n'))
+}

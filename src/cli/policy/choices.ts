@@ -1,0 +1,36 @@
+import { resolve } from 'node:path'
+import { UserError } from '../../platform/errors.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
+import { examinePolicy } from '../../policy/examine.ts'
+import { type PolicyChoices, policyText } from '../../policy/template.ts'
+import type { InitOptions } from './init.ts'
+
+/** Reports whether the flags describe a policy. */
+export const isAnswered = ({ folder, denyFolder, mode, mcp, env }: InitOptions) =>
+  [folder, denyFolder, mode, mcp, env].some((given) => given !== undefined)
+
+/** Returns the values of the keys that the flags set. @throws UserError if one is invalid */
+export function choicesOf({ folder, denyFolder, mode, mcp, env }: InitOptions): PolicyChoices {
+  const given: [key: string, flag: string, value: unknown][] = [
+    ['folders.allow', '--folder', folder?.map(absolute)],
+    ['folders.deny', '--deny-folder', denyFolder?.map(absolute)],
+    ['permission_modes', '--mode', mode],
+    ['mcp.servers', '--mcp', mcp],
+    ['environment.set', '--env', env],
+  ]
+  const set = given.filter(([, , value]) => value !== undefined)
+  for (const [key, flag, value] of set) {
+    const problem = problemWith(key, value)
+    if (problem !== undefined) throw new UserError('usage', `${flag}: ${problem}.`, { exitCode: EXIT.usage })
+  }
+  return Object.fromEntries(set.map(([key, , value]) => [key, value]))
+}
+
+/** Makes a folder absolute. `~` stays, because it is the home folder of the daemon's user. */
+export const absolute = (folder: string) => (/^~(\/|$)/.test(folder) ? folder : resolve(folder))
+
+/** Returns what is wrong with a value of a key; undefined if it is valid. */
+export function problemWith(key: string, value: unknown): string | undefined {
+  const [problem] = examinePolicy(policyText({ [key]: value })).problems ?? []
+  return problem?.message.replace(/^is invalid at .*?: |\.$/g, '')
+}

@@ -1,0 +1,52 @@
+import { Command } from 'commander'
+import { EXIT } from '../../platform/exit-codes.ts'
+import { type LocalOptions, WHICH, withLocal } from '../local/index.ts'
+import { clean } from '../render/clean.ts'
+import { note, print, printJson, stdoutColors } from '../terminal.ts'
+
+const HELP = `
+The file has a command as a server would send it, such as agent:start, agent:configure, or daemon:update; its
+ids may be missing. It may also have only the specification of an agent. The exit code is 0 if the policy
+permits the command, and 1 if it refuses it.
+
+Only the daemon knows what else counts at the moment of the command: costs so far, starts within the hour,
+free memory, and the answer of the gate. A resumed agent is checked against its own specification, too.
+${WHICH}
+
+Examples:
+  $ fomular-daemon policy explain start.json
+  $ echo '{"cwd":"/etc","permission_mode":"bypassPermissions"}' | fomular-daemon policy explain -
+  $ fomular-daemon policy explain start.json --policy ./policy.toml`
+
+interface Options extends LocalOptions {
+  policy?: string
+}
+
+export function explainCommand(): Command {
+  return withLocal(
+    new Command('explain')
+      .description('say whether the policy refuses a command, and by which key')
+      .argument('<file>', 'file with the command as JSON; - reads it from standard input')
+      .option('--policy <file>', 'policy to use (default: the policy of the daemon on this machine)')
+      .addHelpText('after', HELP)
+      .action(explain),
+  )
+}
+
+async function explain(given: string, { policy: named, ...options }: Options) {
+  const [{ readCommand }, { refusalsOf }, { policyToExplain }] = await Promise.all([
+    import('./read-command.ts'),
+    import('./refusals.ts'),
+    import('./policy-to-explain.ts'),
+  ])
+  const command = readCommand(given)
+  const { policy, source, program } = await policyToExplain(named, options)
+  const refusals = refusalsOf(policy, command, program)
+  if (refusals.length > 0) process.exitCode = EXIT.failure
+  if (options.json)
+    return printJson({ permitted: refusals.length === 0, type: command.type, refusals, policy: source })
+  const { green, red } = stdoutColors()
+  for (const { key, message } of refusals) print(clean(`${red('✗')} ${key}: ${message}`))
+  if (refusals.length === 0) print(`${green('✓')} ${command.type} is permitted.`)
+  note(clean(`Policy: ${source}`))
+}

@@ -1,0 +1,42 @@
+import { statSync } from 'node:fs'
+import { DEFAULTS } from '../../config/settings.ts'
+import { configuredPolicy, configuredServer } from '../../config/single-settings.ts'
+import { defaultOf } from '../../daemon/open-policy.ts'
+import { orUndefined } from '../../platform/or-undefined.ts'
+import { policyPath } from '../../policy/read.ts'
+import type { DaemonStatus } from '../client/control-client.ts'
+import { connectDaemon, type LocalOptions } from '../local/index.ts'
+
+/** The policy of the daemon on this machine. */
+export interface InForce {
+  /** Path of its file; undefined if there is none. */
+  file: string | undefined
+  /** Policy without a file. */
+  otherwise: 'careful' | 'open'
+  /** uid of the daemon's user, who may own the file; undefined for this process's user. */
+  user: number | undefined
+  /** The daemon, if one is running. */
+  daemon: DaemonStatus | undefined
+}
+
+/** Asks the running daemon which policy it obeys, or else finds the policy of a daemon started here. @throws UserError */
+export async function policyInForce(options: LocalOptions): Promise<InForce> {
+  const { daemon, chosen, paths } = await connectDaemon(options)
+  const status = chosen.running ? await daemon.status() : undefined
+  const user = orUndefined(() => statSync(paths.dir).uid)
+  const { policy } = status?.machine ?? {}
+  // An older daemon has no policy.
+  if (status && policy)
+    return {
+      file: status.policy_file,
+      otherwise: policy.state === 'careful' ? 'careful' : 'open',
+      user,
+      daemon: status,
+    }
+  return {
+    file: policyPath(await configuredPolicy(process.env), process.env),
+    otherwise: defaultOf((await configuredServer(process.env)) ?? DEFAULTS.server_url, paths),
+    user,
+    daemon: undefined,
+  }
+}

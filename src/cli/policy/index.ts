@@ -1,0 +1,27 @@
+import { Command } from 'commander'
+import { checkCommand } from './check.ts'
+import { explainCommand } from './explain.ts'
+import { initCommand } from './init.ts'
+
+const HELP = `
+A policy is a file on this machine that limits what a server may have it do: the folders in which agents work,
+their permission modes, tools, MCP servers, environment, costs, and more. The server cannot change it. The
+file is /etc/fomular-daemon/policy.toml, or else ~/.fomular/policy.toml of the daemon's user. Only root and
+that user may be able to write to it.
+
+Without a file, a machine that is new and has its server elsewhere follows a careful default. Any other
+machine lets its server do anything that the daemon's user can.
+
+Examples:
+  $ sudo fomular-daemon policy init
+  $ fomular-daemon policy check
+  $ fomular-daemon policy explain start.json`
+
+export function policyCommand(): Command {
+  return new Command('policy')
+    .description('limit what a server may have this machine do')
+    .addHelpText('after', HELP)
+    .addCommand(initCommand())
+    .addCommand(checkCommand())
+    .addCommand(explainCommand())
+}

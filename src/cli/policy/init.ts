@@ -1,0 +1,99 @@
+import { Command, Option } from 'commander'
+import { UserError } from '../../platform/errors.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
+import { shellWord } from '../../platform/shell-word.ts'
+import { JSON_OUTPUT, repeatable } from '../options.ts'
+import { clean } from '../render/clean.ts'
+import { isInteractive, note, print, printJson } from '../terminal.ts'
+
+const HELP = `
+The file explains every key of a policy, with its default. On a terminal, the command asks a few questions,
+unless flags answer them. Edit the file for anything else: the daemon obeys each change when you save it.
+An existing file is kept unless you add --force.
+
+The file is /etc/fomular-daemon/policy.toml for root or with --system, and ~/.fomular/policy.toml otherwise.
+If both exist, a daemon obeys the first.
+
+Examples:
+  $ sudo fomular-daemon policy init
+  $ fomular-daemon policy init --folder ~/projects --mode default --mode plan --mcp none
+  $ fomular-daemon policy init --yes --output ./policy.toml`
+
+export interface InitOptions {
+  folder?: string[]
+  denyFolder?: string[]
+  mode?: string[]
+  mcp?: string
+  env?: string[]
+  system?: boolean
+  output?: string
+  force?: boolean
+  yes?: boolean
+  json?: boolean
+}
+
+export function initCommand(): Command {
+  return new Command('init')
+    .description('write a policy that explains every key')
+    .addOption(
+      repeatable(
+        '--folder <dir>',
+        'folder in which agents may work, with everything below; repeatable (default: /)',
+      ),
+    )
+    .addOption(repeatable('--deny-folder <dir>', 'folder in which agents may not work; repeatable'))
+    .addOption(
+      repeatable(
+        '--mode <mode>',
+        'permission mode that a server may choose; * permits all; repeatable (default: default, plan, acceptEdits, and dontAsk)',
+      ),
+    )
+    .addOption(
+      new Option('--mcp <which>', 'MCP servers that a server may add to an agent (default: listed)').choices([
+        'none',
+        'listed',
+        'any',
+      ]),
+    )
+    .addOption(
+      repeatable(
+        '--env <name>',
+        'environment variable that a server may set; * permits all but sensitive ones such as PATH; repeatable (default: *)',
+      ),
+    )
+    .option('--system', 'write the policy of the whole system, which takes precedence')
+    .option('--output <file>', 'file to write')
+    .option('--force', 'replace an existing file')
+    .option('--yes', 'ask no questions')
+    .option('--json', JSON_OUTPUT.object)
+    .addHelpText('after', HELP)
+    .action(init)
+}
+
+async function init(options: InitOptions) {
+  const [{ checkFree, placeOf, writePolicy }, { choicesOf, isAnswered }] = await Promise.all([
+    import('./write-policy.ts'),
+    import('./choices.ts'),
+  ])
+  const place = await placeOf(options)
+  checkFree(place, options.force ?? false)
+  let choices = choicesOf(options)
+  if (!options.yes && !isAnswered(options)) {
+    if (options.json || !isInteractive())
+      throw new UserError(
+        'usage',
+        'The policy is not known: no flag describes it, and there is no terminal.',
+        {
+          remedy: 'Give --folder, --mode, --mcp, or --env, or --yes for a policy with the defaults.',
+          exitCode: EXIT.usage,
+        },
+      )
+    const { askChoices } = await import('./questions.ts')
+    choices = await askChoices()
+  }
+  const { warnings } = writePolicy(place, choices)
+  if (options.json) return printJson({ file: place.path, warnings })
+  print(`The policy is in ${clean(place.path)}.`)
+  for (const warning of warnings) note(clean(`! ${warning}`))
+  print(`To see what it permits: fomular-daemon policy check ${shellWord(place.path)}`)
+}

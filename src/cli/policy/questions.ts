@@ -1,0 +1,63 @@
+import { CAREFUL } from '../../policy/schema.ts'
+import type { PolicyChoices } from '../../policy/template.ts'
+import { askLine } from '../prompt.ts'
+import { note } from '../terminal.ts'
+import { absolute, problemWith } from './choices.ts'
+
+interface Question {
+  key: string
+  text: string
+  /** Value if the answer is empty. */
+  otherwise: string
+  read(answer: string): unknown
+}
+
+const list = (answer: string) =>
+  answer
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
+
+const QUESTIONS: Question[] = [
+  {
+    key: 'folders.allow',
+    text: 'Folders in which agents may work, with everything below, separated by commas',
+    otherwise: CAREFUL.folders.allow.join(', '),
+    read: (answer) => list(answer).map(absolute),
+  },
+  {
+    key: 'permission_modes',
+    text: 'Permission modes that a server may choose (bypassPermissions lets agents do anything unasked)',
+    otherwise: CAREFUL.permission_modes.join(', '),
+    read: list,
+  },
+  {
+    key: 'mcp.servers',
+    text: 'MCP servers, which are programs, that a server may add to an agent: none, listed in the file, or any',
+    otherwise: CAREFUL.mcp.servers,
+    read: (answer) => answer,
+  },
+  {
+    key: 'environment.set',
+    text: 'Environment variables that a server may set (* is all but sensitive ones such as PATH; none)',
+    otherwise: CAREFUL.environment.set.join(', '),
+    read: (answer) => (answer === 'none' ? [] : list(answer)),
+  },
+]
+
+/** Asks the most important questions about a policy on the terminal. */
+export async function askChoices(): Promise<PolicyChoices> {
+  note('Press Enter for the value in brackets.')
+  const choices: PolicyChoices = {}
+  for (const question of QUESTIONS) choices[question.key] = await answerTo(question)
+  return choices
+}
+
+async function answerTo({ key, text, otherwise, read }: Question): Promise<unknown> {
+  for (;;) {
+    const value = read((await askLine(`${text}\n[${otherwise}]> `)) || otherwise)
+    const problem = problemWith(key, value)
+    if (problem === undefined) return value
+    note(`! ${problem}.`)
+  }
+}

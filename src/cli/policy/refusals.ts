@@ -1,0 +1,18 @@
+import { refusalsOfCommand } from '../../policy/command-refusals.ts'
+import type { PolicyRefusal } from '../../policy/refusal.ts'
+import type { Program } from '../../policy/rules/runtimes.ts'
+import type { Policy } from '../../policy/schema.ts'
+import { refusalsOfSpec } from '../../policy/spec-refusals.ts'
+import type { Command } from '../../protocol/index.ts'
+
+/** Returns everything that a policy refuses in a command. @param program returns the program of a runtime, if known */
+export const refusalsOf = (
+  policy: Policy,
+  command: Command,
+  program: (runtime: string) => Program | undefined,
+): PolicyRefusal[] => [
+  ...refusalsOfCommand(policy, command),
+  ...(command.type === 'agent:start'
+    ? refusalsOfSpec(policy, command.spec, program(command.spec.runtime))
+    : []),
+]

@@ -1,0 +1,62 @@
+import { lstatSync, mkdirSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { homeOf } from '../../config/home.ts'
+import { configuredPolicy } from '../../config/single-settings.ts'
+import { reasonOf, UserError } from '../../platform/errors.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
+import { makeFolder, writeAtomic } from '../../platform/files.ts'
+import { parsePolicy, policyPath, SYSTEM_POLICY } from '../../policy/read.ts'
+import { type PolicyChoices, policyText } from '../../policy/template.ts'
+import { examineFile } from './examine-file.ts'
+import type { InitOptions } from './init.ts'
+
+/** Place of a new policy. */
+export interface Place {
+  path: string
+  /** True if other users than the owner must be able to read it: the daemon's user. */
+  isPublic: boolean
+}
+
+/** Returns the place that the flags, the settings, or the user choose. */
+export async function placeOf({ output, system }: InitOptions): Promise<Place> {
+  const isRoot = process.getuid?.() === 0
+  const named = output ?? (system ? undefined : await configuredPolicy(process.env))
+  if (named !== undefined) return { path: resolve(named), isPublic: isRoot }
+  return system || isRoot
+    ? { path: SYSTEM_POLICY, isPublic: true }
+    : { path: join(homeOf(process.env), '.fomular/policy.toml'), isPublic: false }
+}
+
+/** @throws UserError if the file exists and may not be replaced */
+export function checkFree({ path }: Place, force: boolean) {
+  if (force || !lstatSync(path, { throwIfNoEntry: false })) return
+  throw new UserError('file_exists', `The policy ${path} already exists.`, {
+    remedy: 'Edit it, or replace it with --force.',
+    exitCode: EXIT.refused,
+  })
+}
+
+/** Writes a policy. @returns warnings @throws UserError */
+export function writePolicy({ path, isPublic }: Place, choices: PolicyChoices): { warnings: string[] } {
+  const text = policyText(choices)
+  parsePolicy(text, path)
+  try {
+    if (isPublic) makeFolder(dirname(path))
+    else mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    writeAtomic(path, text, { mode: isPublic ? 0o644 : 0o600, durable: true })
+  } catch (error) {
+    throw new UserError('file_unusable', `The policy ${path} cannot be written: ${reasonOf(error)}.`, {
+      remedy: 'Run the command with sudo, or name another file with --output.',
+      exitCode: EXIT.failure,
+    })
+  }
+  const faults = examineFile(path, undefined).problems.map(({ message, remedy }) => `${message} ${remedy}`)
+  return { warnings: [...faults, ...shadowed(path)] }
+}
+
+/** Returns a warning if another policy takes precedence over a new one in a usual place. */
+function shadowed(path: string): string[] {
+  const obeyed = policyPath(undefined, process.env)
+  const isUsual = path === join(homeOf(process.env), '.fomular/policy.toml')
+  return isUsual && obeyed !== path ? [`The daemon obeys ${obeyed}, which takes precedence.`] : []
+}

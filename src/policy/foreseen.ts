@@ -1,0 +1,49 @@
+import { type Command, Commands, type MachinePolicy } from '../protocol/index.ts'
+import { ACTING, refusalsOfCommand } from './command-refusals.ts'
+import type { PolicyRefusal } from './refusal.ts'
+import { OPEN, type Policy } from './schema.ts'
+import { refusalsOfSpec } from './spec-refusals.ts'
+
+/** A command without its ids; a specification may lack its defaults. */
+export type Intended =
+  | { type: 'agent:start'; spec: object }
+  | { type: Exclude<Command['type'], 'agent:start'>; permission_mode?: string }
+
+/**
+ * Returns what a machine would refuse, as far as its report on its policy tells. Only the machine can judge folders,
+ * because of links, the definitions of listed MCP servers, and the programs of runtimes.
+ */
+export function foreseenRefusals(reported: MachinePolicy, intended: Intended): PolicyRefusal[] {
+  const { type } = intended
+  if (reported.state === 'unreadable' && ACTING.includes(type))
+    return [{ key: 'policy', message: "The machine's policy cannot be read, so nothing is started." }]
+  const policy = policyOf(reported)
+  const ids = { command_id: 'foreseen', agent_id: 'foreseen' }
+  const parsed = Commands[type].safeParse({ ...ids, ...intended })
+  // The hub says what is wrong with it.
+  if (!parsed.success) return []
+  const command: Command = parsed.data
+  const refusals = refusalsOfCommand(policy, command)
+  if (command.type !== 'agent:start') return refusals
+  const listed = reported.mcp_listed ?? []
+  const servers = Object.entries(command.spec.mcp_servers ?? {}).filter(([name]) => !listed.includes(name))
+  const spec = { ...command.spec, mcp_servers: Object.fromEntries(servers) }
+  return [...refusals, ...refusalsOfSpec(policy, spec)]
+}
+
+/** Returns a policy that permits everything that the machine does not report. A newer machine may report unknown words. */
+function policyOf(reported: MachinePolicy): Policy {
+  const known = <T extends string>(words: readonly T[], word: string | undefined, otherwise: T) =>
+    words.find((each) => each === word) ?? otherwise
+  const { runtimes } = reported
+  return {
+    ...OPEN,
+    ...(runtimes && { runtimes: Object.fromEntries(runtimes.map((name) => [name, {}])) }),
+    permission_modes: reported.permission_modes ?? OPEN.permission_modes,
+    tools: { ...OPEN.tools, allow: reported.tools_allowed ?? OPEN.tools.allow },
+    mcp: { servers: known(['none', 'listed', 'any'], reported.mcp_servers, 'any'), listed: [] },
+    environment: { ...OPEN.environment, set: reported.environment ?? OPEN.environment.set },
+    system_prompt: known(['none', 'append', 'replace'], reported.system_prompt, 'replace'),
+    commands: { deny: reported.commands_denied ?? [] },
+  }
+}

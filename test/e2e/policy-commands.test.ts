@@ -1,0 +1,176 @@
+// Needs: tmux
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { CAREFUL } from '../../src/policy/schema.ts'
+import { summaryOf } from '../../src/policy/summary.ts'
+import { fakeStage } from '../support/fake-agent.ts'
+import { TestHub } from '../support/hub.ts'
+import { helloOf } from '../support/light-daemon.ts'
+import { RUN, Stage } from '../support/stage.ts'
+import { tempDir } from '../support/temp.ts'
+import { Terminal } from '../support/terminal.ts'
+import { until } from '../support/wait.ts'
+
+// Every stage names its own policy, because root's usual file is the machine's.
+
+function cli(stage: Stage, args: string[], input = '') {
+  const [program, ...first] = RUN
+  const { status, stdout, stderr } = spawnSync(program, [...first, ...args], {
+    cwd: stage.cwd,
+    env: stage.env,
+    input,
+    encoding: 'utf8',
+  })
+  return { code: status, stdout, stderr }
+}
+
+async function policyStage(t: Parameters<typeof fakeStage>[0]) {
+  const file = join(tempDir(t), 'policy.toml')
+  return { file, stage: await fakeStage(t, { FOMULAR_POLICY: file }) }
+}
+
+test('`policy init` writes what the flags choose, and `policy check` and `policy explain` read it', async (t) => {
+  const { stage, file } = await policyStage(t)
+  const unknown = cli(stage, ['policy', 'init'])
+  assert.equal(unknown.code, 2)
+  assert.match(unknown.stderr, /--yes/)
+
+  const init = [
+    'policy',
+    'init',
+    '--folder',
+    '.',
+    '--deny-folder',
+    './secret',
+    '--mode',
+    'plan',
+    '--mcp',
+    'none',
+  ]
+  const made = cli(stage, [...init, '--json'])
+  assert.deepEqual([made.code, JSON.parse(made.stdout)], [0, { file, warnings: [] }], made.stderr)
+  assert.equal(statSync(file).mode & 0o777, process.getuid?.() === 0 ? 0o644 : 0o600)
+  const text = readFileSync(file, 'utf8')
+  assert.match(text, /^permission_modes = \[ "plan" \]$/m)
+
+  const again = cli(stage, [...init])
+  assert.equal(again.code, 4)
+  assert.match(again.stderr, /already exists\.\n.*--force/)
+  assert.equal(cli(stage, ['policy', 'init', '--mode', 'a'.repeat(300), '--force']).code, 2)
+  assert.equal(readFileSync(file, 'utf8'), text)
+
+  const checked = cli(stage, ['policy', 'check', '--json'])
+  assert.equal(checked.code, 0, checked.stderr)
+  const { ok, policy, problems } = JSON.parse(checked.stdout)
+  assert.deepEqual([ok, problems, policy.state], [true, [], 'file'])
+  assert.deepEqual(policy.folders, { allow: [stage.cwd], deny: [join(stage.cwd, 'secret')] })
+
+  const spec = {
+    cwd: join(stage.cwd, 'secret/x'),
+    permission_mode: 'default',
+    mcp_servers: { a: { command: 'sh' } },
+  }
+  const refused = cli(stage, ['policy', 'explain', '-', '--json'], JSON.stringify(spec))
+  assert.equal(refused.code, 1, refused.stderr)
+  const { permitted, refusals } = JSON.parse(refused.stdout)
+  assert.equal(permitted, false)
+  assert.deepEqual(
+    refusals.map(({ key }: { key: string }) => key),
+    ['folders.deny', 'permission_modes', 'mcp.servers'],
+  )
+  const configure = JSON.stringify({ type: 'agent:configure', permission_mode: 'plan' })
+  const permits = cli(stage, ['policy', 'explain', '-'], configure)
+  assert.deepEqual([permits.code, permits.stdout], [0, '✓ agent:configure is permitted.\n'])
+  assert.equal(cli(stage, ['policy', 'explain', '-'], '{"cwd":').code, 2)
+
+  writeFileSync(file, `${text}\n[tols]\ndeny = []\n`)
+  const broken = cli(stage, ['policy', 'check'])
+  assert.equal(broken.code, 2)
+  assert.match(broken.stdout, /^✗ The policy \S+policy\.toml:\d+ has an unknown key "tols"\.\n {2}→ /)
+  assert.match(broken.stderr, /no agent is started/)
+  assert.equal(cli(stage, ['policy', 'explain', '-'], configure).code, 2)
+})
+
+test('on a terminal, `policy init` asks questions, and repeats a question after an invalid answer', async (t) => {
+  const { stage, file } = await policyStage(t)
+  const terminal = await Terminal.open(t, stage)
+  await terminal.begin('fd policy init')
+  await terminal.shows(/Folders [^\n]*\n\[\/\]> $/)
+  await terminal.type('/srv, ~/projects')
+  await terminal.shows(/Permission modes [^\n]*\n\[default, .*\]> $/)
+  await terminal.press('Enter')
+  await terminal.shows(/MCP servers[^\n]*\n\[listed\]> $/)
+  await terminal.type('some')
+  await terminal.shows(/! .*"none"\|"listed"\|"any"[\s\S]*\[listed\]> $/)
+  await terminal.type('any')
+  await terminal.shows(/Environment variables[^\n]*\n\[\*\]> $/)
+  await terminal.type('none')
+  const { code, text } = await terminal.over()
+  assert.equal(code, 0)
+  assert.match(text, /The policy is in/)
+  const written = readFileSync(file, 'utf8')
+  for (const line of ['allow = [ "/srv", "~/projects" ]', 'servers = "any"', 'set = []'])
+    assert.ok(written.includes(`\n${line}\n`), `${line}\n${written}`)
+})
+
+test('`status`, `machine list`, and `agent start` know the policy of the daemon while it changes', async (t) => {
+  const { stage, file } = await policyStage(t)
+  assert.equal(cli(stage, ['policy', 'init', '--mode', 'default']).code, 0)
+  await stage.hub()
+  await stage.daemon()
+  assert.match(
+    cli(stage, ['status']).stdout,
+    /^Policy +from a file; modes default; folders \/; MCP servers listed/m,
+  )
+  assert.match(cli(stage, ['machine', 'list']).stdout, /POLICY[\s\S]* file /)
+
+  const mode = cli(stage, ['agent', 'start', '--permission-mode', 'bypassPermissions', '--json'])
+  assert.equal(mode.code, 4)
+  const { code, path, remedy } = JSON.parse(mode.stdout).error
+  assert.deepEqual([code, path], ['policy', 'permission_modes'])
+  assert.match(remedy, /permission_modes/)
+  assert.doesNotMatch(cli(stage, ['hub', 'audit', '--json']).stdout, /start/)
+
+  writeFileSync(file, 'version = 1\n[folders]\ndeny = ["/"]\n')
+  const folder = cli(stage, ['agent', 'start', '--json'])
+  assert.equal(folder.code, 4)
+  assert.equal(JSON.parse(folder.stdout).error.path, 'folders.deny')
+
+  writeFileSync(file, 'version = 2\n')
+  await until(() => /^Policy +unreadable/m.test(cli(stage, ['status']).stdout), {
+    what: 'an unreadable policy',
+  })
+  const unreadable = cli(stage, ['agent', 'start', '--json'])
+  assert.deepEqual([unreadable.code, JSON.parse(unreadable.stdout).error.path], [4, 'policy'])
+  const checked = cli(stage, ['policy', 'check'])
+  assert.equal(checked.code, 2)
+  assert.match(checked.stdout, /must begin with version = 1/)
+})
+
+test('a command that the machine would refuse is not sent; older machines get every command', async (t) => {
+  const hub = await TestHub.open(t)
+  const stage = await Stage.open(t, {
+    FOMULAR_HUB_URL: hub.url,
+    FOMULAR_HUB_KEY: hub.key('user'),
+  })
+  stage.env.FOMULAR_HUB_URL = hub.url
+  const { machine } = helloOf()
+  const policy = summaryOf({ from: 'default', kind: 'careful', policy: CAREFUL })
+  const daemon = await hub.daemon({ machine: { ...machine, policy } })
+  const start = () =>
+    stage.run(['agent', 'start', '--env', 'LD_PRELOAD=/tmp/x.so', '--allowed-tools', 'Bash', '--json'])
+  const refused = start()
+  assert.equal(await refused.ended, 4)
+  assert.match(refused.log(), /"path":"tools\.allow"/)
+  await daemon.settled()
+  assert.equal(daemon.ofType('agent:start').length, 0)
+  await daemon.close()
+
+  const older = await hub.daemon({ machine })
+  const sent = start()
+  older.answer(await older.command('agent:start'))
+  assert.equal(await sent.ended, 0, sent.log())
+})
