@@ -99,7 +99,7 @@ version = 1
 # Minutes after which a turn, or one tool in it, is reported. An example; by default, none.
 # report_after_min = 30
 
-# Minutes after which it is interrupted. An example; by default, none.
+# Minutes after which that turn is interrupted. An example; by default, none.
 # interrupt_after_min = 120
 
 [resources]

@@ -76,7 +76,7 @@ function show(file: string | undefined, problems: FileProblem[], inForce: InForc
     if (inForce) note('Until this is corrected, no agent is started.')
   } else if (file === undefined)
     print(
-      `There is no policy file. ${inForce?.otherwise === 'careful' ? 'The careful default applies' : 'A server may do anything that the daemon's user can'}.${dim('\n  → To write one: fomular-daemon policy init')}`,
+      `There is no policy file. ${inForce?.otherwise === 'careful' ? 'The careful default applies' : "A server may do anything that the daemon's user can"}.${dim('\n  → To write one: fomular-daemon policy init')}`,
     )
   else print(`${green('✓')} ${clean(file)} is valid, and other users cannot change it.`)
   const { daemon } = inForce ?? {}

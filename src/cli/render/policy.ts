@@ -9,7 +9,7 @@ const FACT_CHARS = 1000
 const SOURCES: Record<string, string> = {
   file: 'from a file',
   careful: 'careful default',
-  open: 'none: a server may do anything that the daemon's user can',
+  open: "none: a server may do anything that the daemon's user can",
   unreadable: 'unreadable: nothing is started',
 }
 const sourceText = ({ state }: MachinePolicy) =>
