@@ -967,6 +967,7 @@ start() {
         sleep 1
       done
       say 'The daemon is running and connected. It does not start after a reboot: see `fomular-daemon service --help`.'
+      mention_policy
       ;;
     *)
       "$entry" service install --manager "$service" </dev/null ||
@@ -974,6 +975,16 @@ start() {
       remember "service $service"
       ;;
   esac
+}
+
+# The command for services mentions the policy itself.
+mention_policy() {
+  case $server_url in *://localhost* | *://127.* | *://\[::1\]*) return 0 ;; esac
+  if [ -e /etc/fomular-daemon/policy.toml ] || [ -e "$home/.fomular/policy.toml" ]; then return 0; fi
+  # Older versions have no policy.
+  if "$entry" policy init --help >/dev/null 2>&1 </dev/null; then
+    say 'To limit what the server may have this machine do: fomular-daemon policy init'
+  fi
 }
 
 # service COMMAND…: runs a command for the service that this installer created. There may be

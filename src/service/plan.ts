@@ -58,12 +58,13 @@ export const DESCRIPTION: Record<Runs, string> = {
 }
 
 /** Returns the mark for a service's file. */
-export const markOf = ({ stateDir, account, runs, program }: ServicePlan): UnitMark => ({
+export const markOf = ({ stateDir, account, runs, program, environment }: ServicePlan): UnitMark => ({
   format: 1,
   state_dir: stateDir,
   user: account.name,
   ...(runs !== 'daemon' && { runs }),
   program,
+  ...(environment.FOMULAR_POLICY !== undefined && { policy: environment.FOMULAR_POLICY }),
 })
 
 /**

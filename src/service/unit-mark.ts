@@ -12,6 +12,8 @@ const UnitMark = z.object({
   runs: z.optional(z.enum(['hub', 'up'])),
   /** Path of the program that it starts. */
   program: z.optional(z.string()),
+  /** Path of the policy that an option named. */
+  policy: z.optional(z.string()),
 })
 export type UnitMark = z.infer<typeof UnitMark>
 

@@ -2,8 +2,10 @@ import { runtimes } from '../../agents/runtimes/index.ts'
 import type { HealthProblem, HubKey, HubMachine, Runtime } from '../../protocol/index.ts'
 import type { Colors } from './ansi.ts'
 import { cleanLine } from './clean.ts'
+import { policyLine } from './policy.ts'
 import { type Column, table } from './table.ts'
 import { age } from './units.ts'
+import { cutEnd } from './width.ts'
 
 const LOGINS: Record<NonNullable<Runtime['login']>, string> = {
   logged_in: 'logged in',
@@ -43,6 +45,13 @@ export function machineTable(machines: HubMachine[], now: number, colors: Colors
       return [
         connected ? line : colors.dim(line),
         ...status.problems.map((problem) => indent(problemText(problem, colors))),
+        ...(status.policy
+          ? [
+              colors.dim(
+                cutEnd(`  · Policy: ${policyLine(status.policy)}`, width ?? Number.POSITIVE_INFINITY),
+              ),
+            ]
+          : []),
       ]
     }),
   ].join('\n')
@@ -76,7 +85,6 @@ function columns(machines: HubMachine[], now: number): Column[] {
     column('CONNECTED', ({ connected, since }) => `${connected ? 'for' : 'gone for'} ${age(since, now)}`),
     column('SYSTEM', ({ os, arch }) => cleanLine(`${os} ${arch}`, 20), { leftOut: 1 }),
     column('DAEMON', ({ daemon_version }) => cleanLine(daemon_version, 20), { leftOut: 3 }),
-    column('POLICY', ({ status }) => cleanLine(status.policy?.state ?? '-', 12), { leftOut: 0 }),
     column('RUNTIME', (machine) => cleanLine(runtimes(machine), 60), { cut: 'end', least: 14 }),
   ]
 }

@@ -40,7 +40,7 @@ export async function carriedSettings(home: string, account: Account): Promise<C
     carried.flags[flag] =
       typeof value === 'boolean'
         ? value
-        : name.endsWith('_file')
+        : name.endsWith('_file') || name === 'policy'
           ? resolve(dirname(path), String(value))
           : String(value)
   }

@@ -84,6 +84,7 @@ async function install(runs: Runs, options: Options) {
   const { serviceText } = await import('../render/service.ts')
   print(serviceText(status, stdoutColors()))
   if (runs !== 'daemon') print(hubHint())
+  if (!prepared.hasPolicy) print(policyHint())
 }
 
 const restarted = (runs: Runs) =>
@@ -100,8 +101,12 @@ async function foreseen({ plan, before, steps, stops, renews }: Prepared, start:
   return changes || (await isOutdated(before.state_dir)) ? [restarted(plan.runs)] : []
 }
 
-const hubHint = () =>
-  `To add a machine: ${process.getuid?.() === 0 ? 'sudo ' : ''}fomular-daemon machine add --name NAME`
+const sudo = () => (process.getuid?.() === 0 ? 'sudo ' : '')
+
+const hubHint = () => `To add a machine: ${sudo()}fomular-daemon machine add --name NAME`
+
+const policyHint = () =>
+  `To limit what the server may have this machine do: ${sudo()}fomular-daemon policy init`
 
 async function carryOut(
   { plan, manager, before, steps, stops }: Prepared,

@@ -7,6 +7,7 @@ import { limitVariables } from '../../config/hub-limits.ts'
 import { concealKey, keySources, missingKey, readKey } from '../../config/key.ts'
 import { stateDir } from '../../config/paths.ts'
 import { expand } from '../../config/placeholder.ts'
+import { isElsewhere } from '../../config/server-url.ts'
 import type { DaemonFlags } from '../../config/sources.ts'
 import { proxyVariables } from '../../config/trusted-proxies.ts'
 import { captureInvocation } from '../../daemon/relaunch.ts'
@@ -15,6 +16,7 @@ import { EXECUTABLE } from '../../platform/executable.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
 import { programsOnPath } from '../../platform/on-path.ts'
 import { realPath } from '../../platform/real-path.ts'
+import { policyPath } from '../../policy/read.ts'
 import { type ManagerName, type Runs, type ServicePlan, serviceFiles } from '../../service/plan.ts'
 import { readInstalled } from '../../service/unit-mark.ts'
 import { layoutOf } from '../../update/switch/layout.ts'
@@ -28,7 +30,7 @@ const CAPTURED = [
   /^(HTTPS?_PROXY|NO_PROXY|ALL_PROXY)$/i,
   /^(LANG|LC_ALL|SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS)$/,
 ]
-const PATHS = /^(FOMULAR_(CA_FILE|CONFIG)|SSL_CERT_FILE|NODE_EXTRA_CA_CERTS)$/
+const PATHS = /^(FOMULAR_(CA_FILE|CONFIG|POLICY)|SSL_CERT_FILE|NODE_EXTRA_CA_CERTS)$/
 /** Reports whether a variable is the folder of a runtime. */
 const isFolder = (name: string) => runtimeVariables.some(({ folder }) => folder === name)
 const isPath = (name: string) =>
@@ -60,6 +62,8 @@ export interface Planned {
   /** Key to store for the service; undefined if it is already there, or in the configuration file. */
   key: string | undefined
   warnings: string[]
+  /** False if the daemon has a server elsewhere, and no policy. */
+  hasPolicy: boolean
 }
 
 /**
@@ -95,13 +99,15 @@ export async function planDaemon({
   const account = system && named ? await accountOf(named) : ownAccount(home)
 
   const carried = given.config === undefined && !taken ? await carriedSettings(home, account) : undefined
-  // Settings that are not repeated stay: a service must not change its folder, and lose its agents, by
-  // accident.
-  const stays = taken?.stateDir ?? (installed?.user === account.name ? installed.state_dir : undefined)
+  // Settings that are not repeated stay: a service must not change its folder, and lose its agents, or its
+  // policy, by accident.
+  const same = installed?.user === account.name ? installed : undefined
+  const stays = taken?.stateDir ?? same?.state_dir
   const flags: DaemonFlags = {
     ...carried?.flags,
     ...taken?.flags,
     ...(stays !== undefined && !own.FOMULAR_STATE_DIR && { stateDir: stays }),
+    ...(same?.policy !== undefined && !own.FOMULAR_POLICY && { policy: same.policy }),
     ...given,
   }
   const env = { ...own, ...taken?.environment, HOME: account.home }
@@ -120,7 +126,7 @@ export async function planDaemon({
   const chosen = meant && config.state_dir !== usual ? config.state_dir : undefined
   const { environment, warnings } = captured(process.env, runs)
   const { runner, program } = invocation()
-  const needed = [...runner.slice(0, 1), program, config.ca_file, flags.config]
+  const needed = [...runner.slice(0, 1), program, config.ca_file, config.policy, flags.config]
   await checkReadable(
     account,
     needed.filter((file) => typeof file === 'string'),
@@ -140,7 +146,12 @@ export async function planDaemon({
       ],
       account,
       path: withRunner(path ?? taken?.path ?? (await pathOf(account)), runner),
-      environment: { ...carried?.environment, ...environment, ...(manager === 'pm2' && taken?.environment) },
+      environment: {
+        ...carried?.environment,
+        ...environment,
+        ...(flags.policy !== undefined && { FOMULAR_POLICY: String(config.policy) }),
+        ...(manager === 'pm2' && taken?.environment),
+      },
       ownKey,
       stateDir: chosen ?? usual,
       usualStateDir: chosen === undefined,
@@ -149,6 +160,8 @@ export async function planDaemon({
     },
     key,
     warnings: [...config.warnings, ...warnings],
+    hasPolicy:
+      !isElsewhere(config.server_url) || policyPath(config.policy, { HOME: account.home }) !== undefined,
   }
 }
 
@@ -214,7 +227,8 @@ async function givenKey(flags: DaemonFlags, env: NodeJS.ProcessEnv): Promise<str
  * key.
  */
 function passedOn(flags: DaemonFlags, env: NodeJS.ProcessEnv): string[] {
-  const { key: _key, keyFile: _keyFile, stateDir: _stateDir, ...others } = flags
+  // Versions that know no policy must also accept these flags.
+  const { key: _key, keyFile: _keyFile, stateDir: _stateDir, policy: _policy, ...others } = flags
   return Object.entries(others).flatMap(([name, value]) => {
     const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
     if (value === undefined || value === false) return []

@@ -103,6 +103,7 @@ export async function planHub({ manager, name, user, path, flags }: HubPlanOptio
     },
     key: undefined,
     warnings: [],
+    hasPolicy: true,
   }
 }
 

@@ -27,6 +27,8 @@ export interface Prepared {
   stops: boolean
   /** True if the steps themselves restart the service. */
   renews: boolean
+  /** @see Planned */
+  hasPolicy: boolean
 }
 
 type Options = ServiceOptions & { start: boolean; takeOver?: boolean; dryRun?: boolean } & PlanFlags
@@ -52,7 +54,8 @@ export async function prepare(
     given: daemonFlags(options),
   })
   if (taken && runs === 'up') throw notOurs(name)
-  const { plan, key, warnings } = await planFor(runs, manager.name, name, options, { keyNeeded: true, taken })
+  const planned = await planFor(runs, manager.name, name, options, { keyNeeded: true, taken })
+  const { plan, key, warnings, hasPolicy } = planned
   checkOtherManagers(manager.name, plan)
   const status = await manager.status({ name, home: plan.account.home })
   const before = taken ? { ...status, user: taken.user, state_dir: taken.stateDir } : status
@@ -73,6 +76,7 @@ export async function prepare(
     warnings: [...warnings, ...startedElsewhere()],
     stops: change.stops,
     renews,
+    hasPolicy,
   }
 }
 
@@ -82,7 +86,9 @@ async function prepareHub(
   start: boolean,
   options: PlanFlags,
 ): Promise<Prepared> {
-  const { plan, key, warnings } = await planFor('hub', manager.name, name, options, { keyNeeded: false })
+  const { plan, key, warnings, hasPolicy } = await planFor('hub', manager.name, name, options, {
+    keyNeeded: false,
+  })
   const installed = readInstalled((await manager.file(plan)).path)
   if (installed && !installed.mark) throw notOurs(name)
   checkOtherManagers(manager.name, plan)
@@ -90,7 +96,7 @@ async function prepareHub(
   checkFree(plan.stateDir, before)
   if (!before.running && start) await checkPort(plan.args)
   const steps = await manager.install(plan, { start, key })
-  return { plan, manager, before, steps, notes: [], warnings, stops: false, renews: false }
+  return { plan, manager, before, steps, notes: [], warnings, stops: false, renews: false, hasPolicy }
 }
 
 const notOurs = (name: string) =>

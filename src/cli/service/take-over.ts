@@ -127,7 +127,7 @@ async function understand(found: Found) {
   const environment = { ...found.environment, ...assigned }
   const { key: givenKey, keyFile, ...flags } = parseFlags(what, args)
   const isGiven = given.key !== undefined || given.keyFile !== undefined
-  for (const name of ['caFile', 'config', 'stateDir'])
+  for (const name of ['caFile', 'config', 'policy', 'stateDir'])
     if (typeof flags[name] === 'string') flags[name] = resolve(cwd, flags[name])
   const {
     FOMULAR_KEY,

@@ -31,6 +31,10 @@ export const withSharedDaemonFlags = (command: Command): Command =>
       '--strict-modes <true|false>',
       'refuse files and folders that other users can write to (default: true)',
     )
+    .option(
+      '--policy <file>',
+      'policy of this machine, TOML (default: FOMULAR_POLICY, else /etc/fomular-daemon/policy.toml, else ~/.fomular/policy.toml)',
+    )
     .option('--log-level <level>', 'trace, debug, info, warn, error, fatal, or silent (default: info)')
     .option('--max-agents <count>', 'maximum number of agents at the same time (default: 200)')
     .option('--stop-grace-s <seconds>', 'seconds for each step of a graceful stop (default: 5)')

@@ -5,12 +5,15 @@ import { agentTable, delayText, endText, stateText } from '../../../src/cli/rend
 import { colors, wantsColor } from '../../../src/cli/render/ansi.ts'
 import { cleanLine } from '../../../src/cli/render/clean.ts'
 import { machineTable, runtimeText } from '../../../src/cli/render/machine.ts'
+import { policyLine } from '../../../src/cli/render/policy.ts'
 import { isHealthy, statusText } from '../../../src/cli/render/status.ts'
 import { bytes, duration, span } from '../../../src/cli/render/units.ts'
 import { cutPath, textWidth } from '../../../src/cli/render/width.ts'
 import { report } from '../../../src/cli/report.ts'
 import { forTerminal } from '../../../src/cli/terminal.ts'
 import { UserError } from '../../../src/platform/errors.ts'
+import { CAREFUL, OPEN } from '../../../src/policy/schema.ts'
+import { summaryOf } from '../../../src/policy/summary.ts'
 import type { AgentStatus, HubAgent, HubMachine } from '../../../src/protocol/index.ts'
 
 const plain = colors(false)
@@ -157,6 +160,25 @@ test('the table of machines fits into 80 columns', () => {
   for (const line of machineTable([machine], now, plain, 80).split('\n'))
     assert.ok(textWidth(line) <= 80, line)
   assert.match(machineTable([machine], now, plain), /build-7.internal.*linux x64 +0.1.0 +claude 2.1.332$/)
+  const policy = { state: 'file', permission_modes: ['plan\x1b[2J'], mcp_servers: 'x'.repeat(500) }
+  const limited = { ...machine, status: { ...machine.status, policy } }
+  assert.match(machineTable([limited], now, plain), /\n {2}· Policy: from a file; modes plan␛\[2J; /)
+  for (const line of machineTable([limited], now, plain, 80).split('\n'))
+    assert.ok(textWidth(line) <= 80, line)
+})
+
+test('the policy of a machine is shown on one line, also if a newer machine has another kind', () => {
+  const { open, careful } = {
+    open: summaryOf({ from: 'default', kind: 'open', policy: OPEN }),
+    careful: summaryOf({ from: 'default', kind: 'careful', policy: CAREFUL }),
+  }
+  assert.equal(policyLine(open), "none: a server may do anything that the daemon's user can")
+  assert.equal(
+    policyLine(careful),
+    'careful default; modes default, plan, acceptEdits, dontAsk; folders /; MCP servers listed (none)',
+  )
+  assert.equal(policyLine({ state: 'unreadable' }), 'unreadable: nothing is started')
+  assert.equal(policyLine({ state: 'constructor\x1b' }), 'constructor␛')
 })
 
 test('states and ends are described in words', () => {

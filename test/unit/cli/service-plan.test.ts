@@ -1,16 +1,23 @@
 import assert from 'node:assert/strict'
+import { resolve } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { planFor } from '../../../src/cli/service/plan.ts'
-import type { Runs } from '../../../src/service/plan.ts'
+import { markOf, type Runs } from '../../../src/service/plan.ts'
 import { tempDir } from '../../support/temp.ts'
 
 /** Returns the plan for a pm2 service, with these variables in the environment. */
-async function planned(t: TestContext, runs: Runs, env: Record<string, string>, port?: number) {
+async function planned(
+  t: TestContext,
+  runs: Runs,
+  env: Record<string, string>,
+  port?: number,
+  flags: Record<string, string> = {},
+) {
   const before = { ...process.env }
   t.after(() => Object.assign(process.env, before))
   for (const name of Object.keys(process.env)) if (name.startsWith('FOMULAR_')) delete process.env[name]
   Object.assign(process.env, { HOME: tempDir(t), ...env })
-  const options = port === undefined ? {} : { port }
+  const options = port === undefined ? flags : { ...flags, port }
   const { plan } = await planFor(runs, 'pm2', 'x', options, { keyNeeded: false })
   for (const name of Object.keys(env)) delete process.env[name]
   return plan
@@ -31,4 +38,14 @@ test('hub settings in the environment are kept in the service of `up`', async (t
 test('an invalid hub variable is refused when the service of `up` is created', async (t) => {
   await assert.rejects(planned(t, 'up', { FOMULAR_HUB_KEEP_COMMANDS_MB: '0' }), /KEEP_COMMANDS_MB is "0"/)
   await assert.rejects(planned(t, 'up', { FOMULAR_HUB_PORT: '99999' }), /HUB_PORT is "99999"/)
+})
+
+test('a service gets the path of its policy as a variable, which older versions ignore, and keeps it', async (t) => {
+  const daemon = await planned(t, 'daemon', {}, undefined, { policy: 'here/policy.toml' })
+  assert.equal(daemon.environment.FOMULAR_POLICY, resolve('here/policy.toml'))
+  assert.ok(!daemon.args.some((arg) => arg.includes('policy')))
+  assert.equal(markOf(daemon).policy, resolve('here/policy.toml'))
+  const captured = await planned(t, 'daemon', { FOMULAR_POLICY: 'other.toml' })
+  assert.equal(captured.environment.FOMULAR_POLICY, resolve('other.toml'))
+  assert.equal(markOf(await planned(t, 'daemon', {})).policy, undefined)
 })
