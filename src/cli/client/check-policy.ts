@@ -3,6 +3,10 @@ import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
 import type { Intended } from '../../policy/foreseen.ts'
 import type { HubMachine } from '../../protocol/index.ts'
+import { cleanLine } from '../render/clean.ts'
+
+/** Maximum width of a message: it may list what the policy permits. */
+const MESSAGE_COLUMNS = 500
 
 /**
  * Refuses a command that its machine would refuse by its policy, so that it is not sent. A machine that is not
@@ -16,7 +20,7 @@ export async function checkPolicy(machine: HubMachine | undefined, intended: Int
   const { foreseenRefusals } = await import('../../policy/foreseen.ts')
   const [refusal] = foreseenRefusals(policy, intended)
   if (refusal)
-    throw new UserError('policy', refusal.message, {
+    throw new UserError('policy', cleanLine(refusal.message, MESSAGE_COLUMNS), {
       remedy: `Change the command, or have the machine's operator change ${refusal.key} in its policy.`,
       exitCode: EXIT.refused,
       facts: { path: refusal.key },

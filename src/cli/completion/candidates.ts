@@ -20,6 +20,7 @@ export interface Word {
 export const VALUES: Record<string, readonly string[]> = {
   '--effort': ['low', 'medium', 'high', 'xhigh', 'max'],
   '--permission-mode': ['default', 'acceptEdits', 'plan', 'dontAsk', 'auto', 'bypassPermissions'],
+  '--mode': ['default', 'acceptEdits', 'plan', 'dontAsk', 'auto', 'bypassPermissions'],
   '--log-level': ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
   '--log-format': ['text', 'json', 'none'],
   '--manager': ['systemd', 'systemd-user', 'pm2', 'launchd'],

@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { EXIT } from '../../platform/exit-codes.ts'
 import type { MachinePolicy } from '../../protocol/index.ts'
 import { type LocalOptions, WHICH, withLocal } from '../local/index.ts'
-import { clean } from '../render/clean.ts'
+import { cleanLine } from '../render/clean.ts'
 import { note, print, printJson, stdoutColors } from '../terminal.ts'
 import type { FileProblem } from './examine-file.ts'
 import type { InForce } from './in-force.ts'
@@ -71,21 +71,30 @@ function seenByDaemon({ daemon, file }: InForce): FileProblem[] {
 function show(file: string | undefined, problems: FileProblem[], inForce: InForce | undefined) {
   const { green, red, dim } = stdoutColors()
   for (const { message, remedy } of problems)
-    print(`${red('✗')} ${clean(message)}${dim(`\n  → ${clean(remedy)}`)}`)
-  if (problems.length > 0) {
-    if (inForce) note('Until this is corrected, no agent is started.')
-  } else if (file === undefined)
+    print(`${red('✗')} ${cleanLine(message)}${dim(`\n  → ${cleanLine(remedy)}`)}`)
+  if (problems.length === 0)
     print(
-      `There is no policy file. ${inForce?.otherwise === 'careful' ? 'The careful default applies' : "A server may do anything that the daemon's user can"}.${dim('\n  → To write one: fomular-daemon policy init')}`,
+      file === undefined
+        ? `There is no policy file: ${DEFAULTS[inForce!.otherwise]}.${dim('\n  → To write one: fomular-daemon policy init')}`
+        : `${green('✓')} ${cleanLine(file)} is valid, and other users cannot change it.`,
     )
-  else print(`${green('✓')} ${clean(file)} is valid, and other users cannot change it.`)
-  const { daemon } = inForce ?? {}
-  if (inForce)
-    note(
-      daemon
-        ? `The daemon (process ${daemon.pid}) obeys it.`
-        : 'No daemon is running; a daemon started here would obey it.',
-    )
+  if (inForce) note(standing(inForce, problems.length > 0))
+}
+
+const DEFAULTS = {
+  careful: 'the careful default applies',
+  open: "a server may do anything that the daemon's user can",
+}
+
+/** Returns a sentence on the daemon and this policy. */
+function standing({ daemon }: InForce, isInvalid: boolean): string {
+  if (!daemon)
+    return isInvalid
+      ? 'No daemon is running. With this policy, it would start no agent.'
+      : 'No daemon is running. A daemon started here would obey this policy.'
+  const named = `The daemon (process ${daemon.pid})`
+  if (!daemon.machine.policy) return `${named} is of an older version, which obeys no policy.`
+  return isInvalid ? `${named} starts no agent until this is corrected.` : `${named} obeys this policy.`
 }
 
 async function showFacts(policy: MachinePolicy) {

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { EXIT } from '../../platform/exit-codes.ts'
 import { type LocalOptions, WHICH, withLocal } from '../local/index.ts'
-import { clean } from '../render/clean.ts'
+import { cleanLine } from '../render/clean.ts'
 import { note, print, printJson, stdoutColors } from '../terminal.ts'
 
 const HELP = `
@@ -46,7 +46,7 @@ async function explain(given: string, { policy: named, ...options }: Options) {
   if (options.json)
     return printJson({ permitted: refusals.length === 0, type: command.type, refusals, policy: source })
   const { green, red } = stdoutColors()
-  for (const { key, message } of refusals) print(clean(`${red('✗')} ${key}: ${message}`))
+  for (const { key, message } of refusals) print(`${red('✗')} ${cleanLine(`${key}: ${message}`)}`)
   if (refusals.length === 0) print(`${green('✓')} ${command.type} is permitted.`)
-  note(clean(`Policy: ${source}`))
+  note(cleanLine(`Policy: ${source}`))
 }

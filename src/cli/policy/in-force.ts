@@ -15,7 +15,7 @@ export interface InForce {
   otherwise: 'careful' | 'open'
   /** uid of the daemon's user, who may own the file; undefined for this process's user. */
   user: number | undefined
-  /** The daemon, if one is running. */
+  /** The daemon, if one is running. An older one has no policy. */
   daemon: DaemonStatus | undefined
 }
 
@@ -25,7 +25,6 @@ export async function policyInForce(options: LocalOptions): Promise<InForce> {
   const status = chosen.running ? await daemon.status() : undefined
   const user = orUndefined(() => statSync(paths.dir).uid)
   const { policy } = status?.machine ?? {}
-  // An older daemon has no policy.
   if (status && policy)
     return {
       file: status.policy_file,
@@ -37,6 +36,6 @@ export async function policyInForce(options: LocalOptions): Promise<InForce> {
     file: policyPath(await configuredPolicy(process.env), process.env),
     otherwise: defaultOf((await configuredServer(process.env)) ?? DEFAULTS.server_url, paths),
     user,
-    daemon: undefined,
+    daemon: status,
   }
 }

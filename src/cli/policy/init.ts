@@ -11,6 +11,9 @@ The file explains every key of a policy, with its default. On a terminal, the co
 unless flags answer them. Edit the file for anything else: the daemon obeys each change when you save it.
 An existing file is kept unless you add --force.
 
+--mode takes the modes of \`agent start --permission-mode\`: default, acceptEdits, plan, dontAsk, auto, and
+bypassPermissions.
+
 The file is /etc/fomular-daemon/policy.toml for root or with --system, and ~/.fomular/policy.toml otherwise.
 If both exist, a daemon obeys the first.
 
@@ -45,7 +48,7 @@ export function initCommand(): Command {
     .addOption(
       repeatable(
         '--mode <mode>',
-        'permission mode that a server may choose; * permits all; repeatable (default: default, plan, acceptEdits, and dontAsk)',
+        'permission mode that a server may choose, see below; * permits all; repeatable (default: all but auto and bypassPermissions)',
       ),
     )
     .addOption(
@@ -71,9 +74,10 @@ export function initCommand(): Command {
 }
 
 async function init(options: InitOptions) {
-  const [{ checkFree, placeOf, writePolicy }, { choicesOf, isAnswered }] = await Promise.all([
+  const [{ checkFree, placeOf, writePolicy }, { choicesOf, isAnswered }, { unreached }] = await Promise.all([
     import('./write-policy.ts'),
     import('./choices.ts'),
+    import('./unreached.ts'),
   ])
   const place = await placeOf(options)
   checkFree(place, options.force ?? false)
@@ -91,7 +95,7 @@ async function init(options: InitOptions) {
     const { askChoices } = await import('./questions.ts')
     choices = await askChoices()
   }
-  const { warnings } = writePolicy(place, choices)
+  const warnings = [...writePolicy(place, choices), ...(await unreached(place))]
   if (options.json) return printJson({ file: place.path, warnings })
   print(`The policy is in ${clean(place.path)}.`)
   for (const warning of warnings) note(clean(`! ${warning}`))

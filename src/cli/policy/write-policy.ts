@@ -15,16 +15,18 @@ export interface Place {
   path: string
   /** True if other users than the owner must be able to read it: the daemon's user. */
   isPublic: boolean
+  /** True if daemons of other users do not look there, although nobody chose it. */
+  isOfUser: boolean
 }
 
 /** Returns the place that the flags, the settings, or the user choose. */
 export async function placeOf({ output, system }: InitOptions): Promise<Place> {
   const isRoot = process.getuid?.() === 0
   const named = output ?? (system ? undefined : await configuredPolicy(process.env))
-  if (named !== undefined) return { path: resolve(named), isPublic: isRoot }
+  if (named !== undefined) return { path: resolve(named), isPublic: isRoot, isOfUser: false }
   return system || isRoot
-    ? { path: SYSTEM_POLICY, isPublic: true }
-    : { path: join(homeOf(process.env), '.fomular/policy.toml'), isPublic: false }
+    ? { path: SYSTEM_POLICY, isPublic: true, isOfUser: false }
+    : { path: join(homeOf(process.env), '.fomular/policy.toml'), isPublic: false, isOfUser: true }
 }
 
 /** @throws UserError if the file exists and may not be replaced */
@@ -37,7 +39,7 @@ export function checkFree({ path }: Place, force: boolean) {
 }
 
 /** Writes a policy. @returns warnings @throws UserError */
-export function writePolicy({ path, isPublic }: Place, choices: PolicyChoices): { warnings: string[] } {
+export function writePolicy({ path, isPublic, isOfUser }: Place, choices: PolicyChoices): string[] {
   const text = policyText(choices)
   parsePolicy(text, path)
   try {
@@ -51,12 +53,6 @@ export function writePolicy({ path, isPublic }: Place, choices: PolicyChoices): 
     })
   }
   const faults = examineFile(path, undefined).problems.map(({ message, remedy }) => `${message} ${remedy}`)
-  return { warnings: [...faults, ...shadowed(path)] }
-}
-
-/** Returns a warning if another policy takes precedence over a new one in a usual place. */
-function shadowed(path: string): string[] {
-  const obeyed = policyPath(undefined, process.env)
-  const isUsual = path === join(homeOf(process.env), '.fomular/policy.toml')
-  return isUsual && obeyed !== path ? [`The daemon obeys ${obeyed}, which takes precedence.`] : []
+  const obeyed = isOfUser ? policyPath(undefined, process.env) : path
+  return obeyed === path ? faults : [...faults, `The daemon obeys ${obeyed}, which takes precedence.`]
 }

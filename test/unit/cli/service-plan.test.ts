@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { resolve } from 'node:path'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { planFor } from '../../../src/cli/service/plan.ts'
 import { markOf, type Runs } from '../../../src/service/plan.ts'
@@ -48,4 +49,25 @@ test('a service gets the path of its policy as a variable, which older versions 
   const captured = await planned(t, 'daemon', { FOMULAR_POLICY: 'other.toml' })
   assert.equal(captured.environment.FOMULAR_POLICY, resolve('other.toml'))
   assert.equal(markOf(await planned(t, 'daemon', {})).policy, undefined)
+})
+
+test('a service for a server elsewhere is known to lack a policy', async (t) => {
+  const elsewhere = { FOMULAR_SERVER_URL: 'wss://os.example.com', FOMULAR_KEY: 'k' }
+  const home = tempDir(t)
+  const hasPolicy = async (env: Record<string, string>) => {
+    const before = { ...process.env }
+    Object.assign(process.env, env, { HOME: home })
+    try {
+      return (await planFor('daemon', 'pm2', 'x', {}, { keyNeeded: false })).hasPolicy
+    } finally {
+      for (const name of Object.keys(env)) delete process.env[name]
+      Object.assign(process.env, before)
+    }
+  }
+  assert.equal(await hasPolicy(elsewhere), false)
+  assert.equal(await hasPolicy({ ...elsewhere, FOMULAR_POLICY: '/named.toml' }), true)
+  assert.equal(await hasPolicy({ FOMULAR_KEY: 'k' }), true)
+  mkdirSync(join(home, '.fomular'))
+  writeFileSync(join(home, '.fomular/policy.toml'), 'version = 1\n', { mode: 0o600 })
+  assert.equal(await hasPolicy(elsewhere), true)
 })
