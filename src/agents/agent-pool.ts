@@ -21,6 +21,7 @@ import { abandon, isKept } from './process/abandon.ts'
 import { checkProcesses, endUnlaunched, GRACE_S, type StopOptions, stop } from './process/end.ts'
 import type { Shelter } from './process/launch.ts'
 import { LaunchQueue } from './process/launch-queue.ts'
+import type { MemoryRoom } from './process/memory-room.ts'
 import { forgo } from './process/recall.ts'
 import { Resumes } from './resumes.ts'
 import type { RuntimeAdapter } from './runtimes/runtime.ts'
@@ -40,6 +41,8 @@ export interface AgentPoolOptions
   /** Environment that agents inherit. */
   environment: NodeJS.ProcessEnv
   umask?: string | undefined
+  /** @see MemoryRoom */
+  room: Pick<MemoryRoom, 'waitOf'>
   /** Returns a place for new agents if they would otherwise end with the daemon. */
   shelter?(): Promise<Shelter | undefined>
   /**
@@ -85,7 +88,7 @@ export class AgentPool {
     const onCrashLoops = (looping: Agent[]) => this.events.emit('crashLoops', looping)
     const agents = this.#agents
     const resume = (agent: Agent) => this.resume(agent, undefined)
-    this.#launches = new LaunchQueue({ ...options, now: () => this.#now() })
+    this.#launches = new LaunchQueue({ ...options, agents })
     this.#endings = new Endings({ clock, logger, onCrashLoops, resume })
     this.#sessions = new SessionGuard({ ...options, agents })
     const parts = { ...options, agents, sessions: this.#sessions, launches: this.#launches }

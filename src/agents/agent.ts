@@ -12,6 +12,7 @@ import type { ProcessRecord, RunRecord, Snapshot, SpecRecord } from './disk/reco
 import type { ServerCopy } from './disk/server-copy.ts'
 import type { ActivityFrame } from './events/activity-frame.ts'
 import { answeredId } from './events/ids.ts'
+import type { Queued } from './process/launch-queue.ts'
 import { processesOfRun } from './process/of-this-boot.ts'
 import { Reading } from './reading.ts'
 import type { Input } from './runtimes/conversation.ts'
@@ -40,8 +41,8 @@ export class Agent {
   revision: number
   /** Time until which an automatic restart is held back, in ms since 1970. */
   heldUntil: number | undefined
-  /** Time at which its run was queued for launch (ISO 8601), and a flag for a slow start. */
-  launching: { queuedSince?: string | undefined; slow?: true } = {}
+  /** The wait of its run for a launch, and a flag for a slow start. */
+  launching: { queued?: Queued | undefined; slow?: true } = {}
   /** True if it has ended but will restart soon: prompts are kept for the next run. */
   returning = false
   readonly #context: AgentContext<Agent>

@@ -72,7 +72,7 @@ export class Starts {
     }
     const launched = this.#create(command, runtime, path)
     // Return a queued agent at once, so that a stop can reach it.
-    if (agents.find(agent_id)?.launching.queuedSince === undefined) await launched
+    if (agents.find(agent_id)?.launching.queued === undefined) await launched
     else launched.catch(() => {})
     return agents.get(agent_id)
   }

@@ -12,6 +12,7 @@ export interface StatePaths {
   lock: string
   socket: string
   runtimes: string
+  memory: string
   log: string
   hub: string
 }
@@ -28,6 +29,7 @@ export function statePaths(dir: string): StatePaths {
     lock: at('lock'),
     socket: at('daemon.sock'),
     runtimes: at('runtimes.json'),
+    memory: at('memory.json'),
     log: at('daemon.log'),
     hub: at('hub'),
   }

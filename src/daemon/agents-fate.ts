@@ -54,7 +54,7 @@ export class AgentsFate {
     const fate = this.#fate
     if (!fate) return []
     return [...agents].filter(({ hasEnded, launching, process, run }) =>
-      hasEnded || launching.queuedSince !== undefined
+      hasEnded || launching.queued !== undefined
         ? false
         : process
           ? fate.ends(process.agent)

@@ -1,4 +1,5 @@
 import { AgentPool } from '../agents/agent-pool.ts'
+import { MemoryRoom } from '../agents/process/memory-room.ts'
 import { runtimes } from '../agents/runtimes/index.ts'
 import type { DaemonConfig } from '../config/daemon-config.ts'
 import { agentUmask, childEnvironment } from '../config/environment.ts'
@@ -8,6 +9,8 @@ import { ServerConnection } from '../link/server-connection.ts'
 import { type Clock, isoTime } from '../platform/clock.ts'
 import { diskSpaceOf, memory } from '../platform/disk.ts'
 import type { Logger } from '../platform/log.ts'
+import { memoryOfTrees } from '../platform/memory-of-trees.ts'
+import { memoryPressure } from '../platform/memory-pressure.ts'
 import { VERSION } from '../platform/version.ts'
 import type { Command, ResultOf } from '../protocol/index.ts'
 import { Schedule } from '../update/schedule.ts'
@@ -20,6 +23,7 @@ import { Dispatcher } from './dispatcher.ts'
 import { Health } from './health.ts'
 import { openIdentity } from './identity.ts'
 import { JournalFeed } from './journal-feed.ts'
+import { MemoryPeaks } from './memory-peaks.ts'
 import { Messages } from './messages.ts'
 import { openPolicy } from './open-policy.ts'
 import { PolicyGuard } from './policy-guard.ts'
@@ -101,11 +105,23 @@ function machineParts({ config, paths, clock, logger }: DaemonOptions) {
 /** The agents, and the parts that send their journals to the server. */
 function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: MachineParts) {
   const { machine, environment, link, health, outbox, fates, admission, policy } = parts
+  const peaks = new MemoryPeaks({
+    path: paths.memory,
+    totalBytes: memory().total_bytes,
+    memoryOf: (pids) => memoryOfTrees(pids),
+    monotonic: () => clock.monotonic(),
+  })
   const agents = new AgentPool({
     dir: paths.agents,
     runtimes,
     program: (runtime) => admission.program(runtime),
     permit: policy.permit,
+    room: new MemoryRoom({
+      memory,
+      pressure: () => memoryPressure(),
+      reserve: () => policy.memoryReserve(),
+      peakOf: (runtime) => peaks.peakOf(runtime),
+    }),
     environment,
     umask: agentUmask(process.env),
     shelter: () => fates.shelter(),
@@ -117,6 +133,7 @@ function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: Mach
   })
   return {
     agents,
+    peaks,
     feed: new JournalFeed(outbox, logger),
     offsets: new ServerOffsets({ agents, outbox, clock, logger }),
     upkeep: new Upkeep({
@@ -181,7 +198,7 @@ function commandParts(
 
 /** Connects parts that do not import each other. */
 function connect({ paths, logger }: DaemonOptions, parts: AgentParts & ReturnType<typeof commandParts>) {
-  const { link, health, policy, statuses, outbox, agents, feed, offsets, updates } = parts
+  const { link, health, policy, statuses, outbox, agents, peaks, feed, offsets, updates } = parts
 
   link.events.on('drained', () => statuses.flush())
   link.events.on('drained', () => outbox.onDrained())
@@ -192,6 +209,7 @@ function connect({ paths, logger }: DaemonOptions, parts: AgentParts & ReturnTyp
   health.events.on('change', () => statuses.onMachine(() => health.status()))
   health.events.on('awake', () => link.nudge())
   health.events.on('check', () => policy.refresh())
+  health.events.on('check', () => peaks.observe(agents))
 
   agents.events.on('change', (agent) => statuses.onAgent(agent))
   agents.events.on('event', (event, { runtime }) => health.observe(event, runtime))

@@ -11,6 +11,9 @@ import { summaryOf } from '../policy/summary.ts'
 import type { Command, Runtime } from '../protocol/index.ts'
 import type { Health } from './health.ts'
 
+/** Memory that agents leave free by default, in MiB: running agents may still grow. */
+const RESERVE_MB = 512
+
 export interface PolicyGuardOptions {
   current: CurrentPolicy
   health: Pick<Health, 'runtime' | 'report' | 'clear' | 'setPolicy'>
@@ -52,6 +55,13 @@ export class PolicyGuard {
   get file(): string | undefined {
     const { state } = this.#options.current
     return state.from === 'default' ? undefined : state.path
+  }
+
+  /** Returns the memory that agents leave free, in bytes. */
+  memoryReserve() {
+    const { state } = this.#options.current
+    const chosen = state.from === 'unreadable' ? undefined : state.policy.resources.memory_reserve_mb
+    return { bytes: (chosen ?? RESERVE_MB) * 1024 * 1024, chosen: chosen !== undefined }
   }
 
   /** Tells the server and this machine's user about the policy. */

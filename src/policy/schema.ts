@@ -126,8 +126,11 @@ export const PolicyFile = z.strictObject({
     cpu_weight: z.optional(z.int().check(z.minimum(1), z.maximum(10_000))),
     /** Maximum number of processes and threads. */
     tasks_max: z.optional(count),
-    /** Memory of the machine that agents leave free, in MiB: no agent is started that would probably use it. */
-    memory_reserve_mb: z._default(z.int().check(z.minimum(0)), 512),
+    /**
+     * Memory of the machine that agents leave free, in MiB: no agent is started that would probably use it. By default
+     * 512, but at most an eighth of the machine's memory.
+     */
+    memory_reserve_mb: z.optional(z.int().check(z.minimum(0))),
   }),
   isolation: section({
     /** User that agents run as. Needs a daemon that runs as root. */

@@ -80,8 +80,18 @@ export const AgentStatus = z.object({
   /** Number of accepted prompts that the runtime has not begun to process. They outlive its process. */
   undelivered_prompts: z.int(),
   exit: z.optional(Exit),
-  /** Start of the wait for a launch (ISO 8601): a machine limits how many agents it launches at once. */
-  queued: z.optional(z.object({ since: ReportedName })),
+  /**
+   * The wait for a launch: a machine limits how many agents it launches at once, and launches none without memory for
+   * it. Its start (ISO 8601), place in the queue, from 1, reason, and what would help.
+   */
+  queued: z.optional(
+    z.object({
+      since: ReportedName,
+      place: z.optional(z.int()),
+      reason: z.optional(ReportedSentence),
+      remedy: z.optional(ReportedSentence),
+    }),
+  ),
   /** Launch time (ISO 8601) and current step of a start that takes long. */
   slow: z.optional(z.object({ since: ReportedName, detail: ReportedSentence })),
   /** Reason why the agent is idle after a restart that interrupted its turn. Absent from the next turn on. */

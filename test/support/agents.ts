@@ -22,6 +22,7 @@ export function agentsIn(dir: string, options: Partial<AgentPoolOptions & Listen
     dir,
     runtimes: { claude },
     permit: (spec) => spec,
+    room: { waitOf: () => undefined },
     program: async () => '/bin/true',
     environment: {},
     maxAgents: 1000,

@@ -23,7 +23,7 @@ const LAUNCH_GRACE_MS = 10_000
  * launcher could not, because it was killed, ended with a reboot, or had a full disk.
  */
 export function checkProcesses(agent: Agent) {
-  if (agent.hasRunEnded || agent.launching.queuedSince !== undefined) return
+  if (agent.hasRunEnded || agent.launching.queued !== undefined) return
   const { process, folder, run } = agent
   if (isForeign(agent)) return
   if (process && isAlive(process.agent)) {

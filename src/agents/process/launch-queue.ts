@@ -1,32 +1,47 @@
 import { availableParallelism } from 'node:os'
+import { type Clock, isoTime, type Timer } from '../../platform/clock.ts'
 import { writeAtomic } from '../../platform/files.ts'
 import type { Logger } from '../../platform/log.ts'
+import type { AgentStatus } from '../../protocol/index.ts'
 import type { Agent } from '../agent.ts'
 import { notLaunched } from '../disk/unreadable.ts'
 import { type LaunchOptions, launch, putFirst } from './launch.ts'
+import type { MemoryRoom, Wait } from './memory-room.ts'
 import { forgo } from './recall.ts'
 
 /** Maximum number of agents that start at once. Each needs a core for a second or more until it is ready. */
 export const AT_ONCE = Math.max(4, 2 * availableParallelism())
 /** Duration after which a start counts as slow and no longer holds up others, in ms. */
 const SLOW_MS = 10_000
+/** Interval at which the memory is checked while an agent waits for it, in ms. */
+const MEMORY_MS = 2000
+/** Places in the queue that are reported at each change. Those behind them are reported at every tenth place. */
+const REPORTED_PLACES = 10
 /** Wait in the queue from which the time of the launch is recorded as `launched_at`, in ms. */
 const STALE_MS = 1000
 
 export interface LaunchQueueOptions extends Pick<LaunchOptions, 'environment' | 'umask' | 'permit'> {
+  /** All agents, running or ended. */
+  agents: Iterable<Agent>
+  room: Pick<MemoryRoom, 'waitOf'>
   shelter?(): Promise<LaunchOptions['shelter']>
-  /** Returns the current time (ISO 8601). */
-  now(): string
+  clock: Clock
   logger: Logger
 }
 
-/** Launches agents, at most `AT_ONCE` at a time; the others are queued. */
+export type Queued = NonNullable<AgentStatus['queued']>
+
+/**
+ * Launches agents, at most `AT_ONCE` at a time, and each only when there is memory for it; the others are queued. The
+ * queue is not on the disk: the next daemon queues all agents without a launcher again.
+ */
 export class LaunchQueue {
   readonly #options: LaunchQueueOptions
   readonly #waiting = new Map<Agent, (launches: boolean) => void>()
   readonly #launching = new Set<Promise<void>>()
   readonly #watched = new Set<Agent>()
   #starting = 0
+  #timer: Timer | undefined
   #closed = false
 
   constructor(options: LaunchQueueOptions) {
@@ -76,8 +91,9 @@ export class LaunchQueue {
     this.#watched.delete(agent)
     const decide = this.#waiting.get(agent)
     this.#waiting.delete(agent)
-    agent.launching.queuedSince = undefined
+    agent.launching.queued = undefined
     decide?.(false)
+    this.#advance()
     return decide !== undefined
   }
 
@@ -87,39 +103,86 @@ export class LaunchQueue {
    */
   async close(): Promise<void> {
     this.#closed = true
+    if (this.#timer) this.#options.clock.clearTimeout(this.#timer)
     for (const decide of this.#waiting.values()) decide(false)
     await Promise.allSettled(this.#launching)
   }
 
   #turn(agent: Agent): Promise<boolean> | boolean {
     if (this.#closed) return false
-    if (this.#starting < AT_ONCE) {
+    if (this.#waiting.size === 0 && !this.#waitOf(agent)) {
       this.#starting++
       return true
     }
-    agent.launching.queuedSince = this.#options.now()
+    agent.launching.queued = { since: this.#now() }
+    const turn = new Promise<boolean>((resolve) => this.#waiting.set(agent, resolve))
+    this.#advance()
     agent.touch()
-    return new Promise((resolve) => this.#waiting.set(agent, resolve))
+    return turn
   }
 
   #leave() {
-    const [next] = this.#closed ? [] : this.#waiting
-    if (!next) {
-      this.#starting--
-      return
+    this.#starting--
+    this.#advance()
+  }
+
+  /** Launches the agents at the front of the queue that need not wait, and tells the others their places. */
+  #advance() {
+    if (this.#closed) return
+    let wait: Wait | undefined
+    for (const [agent, decide] of this.#waiting) {
+      wait = this.#waitOf(agent)
+      if (wait) break
+      this.#waiting.delete(agent)
+      this.#starting++
+      agent.launching.queued = undefined
+      agent.touch()
+      decide(true)
     }
-    const [agent, decide] = next
-    this.#waiting.delete(agent)
-    agent.launching.queuedSince = undefined
-    agent.touch()
-    decide(true)
+    if (!wait) return
+    this.#tellPlaces(wait)
+    this.#checkLater()
+  }
+
+  /** Checks the queue again without an event, since memory can become free without one. */
+  #checkLater() {
+    this.#timer ??= this.#options.clock.setTimeout(() => {
+      this.#timer = undefined
+      this.#advance()
+    }, MEMORY_MS)
+  }
+
+  #tellPlaces(wait: Wait) {
+    let place = 0
+    for (const agent of this.#waiting.keys()) {
+      place++
+      const { queued } = agent.launching
+      if (!queued || (queued.place === place && queued.reason === wait.reason)) continue
+      const isMoved = queued.place !== place
+      agent.launching.queued = { since: queued.since, place, ...wait }
+      if (isMoved && (place <= REPORTED_PLACES || place % 10 === 0 || queued.place === undefined))
+        agent.touch()
+    }
+  }
+
+  #waitOf(agent: Agent): Wait | undefined {
+    if (this.#starting >= AT_ONCE) return { reason: `${this.#starting} other agents are starting.` }
+    const { agents, room } = this.#options
+    const others = [...agents].filter(
+      (other) => other !== agent && !other.hasRunEnded && !other.hasEnded && !this.#waiting.has(other),
+    )
+    return room.waitOf(agent, others)
+  }
+
+  #now() {
+    return isoTime(this.#options.clock.now())
   }
 
   async #launch(agent: Agent) {
-    const { environment, umask, permit, shelter, now, logger } = this.#options
+    const { environment, umask, permit, shelter, logger } = this.#options
     // If a restart was about to stop the agent before its launch, this launch already brings it back.
     forgo(agent)
-    const launched_at = now()
+    const launched_at = this.#now()
     if (Math.abs(Date.parse(launched_at) - Date.parse(agent.run.launched_at)) > STALE_MS) {
       agent.run = { ...agent.run, launched_at }
       writeAtomic(agent.folder.run, JSON.stringify(agent.run))

@@ -26,7 +26,7 @@ interface Described {
   begin: number
   acked: number
   heldUntil: number | undefined
-  launching: { queuedSince?: string | undefined; slow?: true }
+  launching: { queued?: AgentStatus['queued']; slow?: true }
 }
 
 /** Returns an agent's status for its server. Texts from the agent are cut to the protocol's limits. */
@@ -63,7 +63,7 @@ function described(agent: Described, now: number): AgentStatus {
     ...(snapshot.permission_mode && { permission_mode: snapshot.permission_mode }),
     ...(snapshot.runtime_version && { runtime_version: snapshot.runtime_version }),
     ...(snapshot.exit && { exit: snapshot.exit }),
-    ...(launching.queuedSince !== undefined && { queued: { since: launching.queuedSince } }),
+    ...(launching.queued && { queued: launching.queued }),
     ...(launching.slow &&
       !hasEnded &&
       !agent.isReady && { slow: { since: run.launched_at, detail: slowness(pid) } }),

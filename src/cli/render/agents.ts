@@ -144,7 +144,12 @@ export function reasonText({ exit, turn_interrupted }: AgentStatus): string | un
 /** Returns a sentence on why the agent's start is delayed. */
 export function delayText({ queued, slow }: AgentStatus): string | undefined {
   if (slow) return cleanLine(slow.detail, 500)
-  return queued && `Queued since ${cleanLine(queued.since, 40)}, until other agents have started.`
+  if (!queued) return undefined
+  const { since, place, reason = 'Other agents are starting.', remedy } = queued
+  const inQueue = place === undefined ? 'Queued' : `Number ${place} in the queue`
+  return [`${inQueue}, since ${cleanLine(since, 40)}.`, reason, remedy]
+    .flatMap((part) => (part === undefined ? [] : [cleanLine(part, 500)]))
+    .join(' ')
 }
 
 /** Returns a sentence on how the last turn failed. */

@@ -59,12 +59,12 @@ test('an unfinished start shows why it is delayed', () => {
   const slow = { since, detail: 'Process 7 runs and has not said that it is ready.' }
   assert.equal(delayText(agent({ state: 'starting', slow })), slow.detail)
   const queued = agent({ state: 'starting', queued: { since } })
-  assert.equal(delayText(queued), `Queued since ${since}, until other agents have started.`)
+  assert.equal(delayText(queued), `Queued, since ${since}. Other agents are starting.`)
   assert.equal(delayText(agent({})), undefined)
   const shown = { ...queued, machine_id: 'm', connected: true, offset: 0 } as HubAgent
   assert.match(
     agentText({ agent: shown, machine: undefined, detail: undefined }, now, plain),
-    /Why +Queued since/,
+    /Why +Queued, since/,
   )
 })
 

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import type { AgentPool, AgentPoolOptions } from '../../../../src/agents/agent-pool.ts'
 import { AT_ONCE } from '../../../../src/agents/process/launch-queue.ts'
 import { signsOf } from '../../../../src/agents/process/marks.ts'
+import { MemoryRoom } from '../../../../src/agents/process/memory-room.ts'
 import { endStrays } from '../../../../src/agents/process/strays.ts'
 import { carryOut } from '../../../../src/daemon/command-handlers.ts'
 import { AgentSpec } from '../../../../src/protocol/index.ts'
@@ -21,35 +23,46 @@ while read -r line; do
 done
 `
 
-function machine(t: TestContext) {
+function machine(t: TestContext, options: Partial<AgentPoolOptions> = {}) {
   const cwd = tempDir(t)
   const clock = new ManualClock()
   const program = join(cwd, 'program')
   writeFileSync(program, PROGRAM, { mode: 0o755 })
   let revision = 0
-  const agents = agentsIn(join(cwd, 'agents'), {
-    program: async () => program,
-    environment: { PATH: process.env.PATH },
-    clock,
-    nextRevision: () => ++revision,
-  })
-  agents.adopt()
+  const pools: AgentPool[] = []
+  const again = () => {
+    const pool = agentsIn(join(cwd, 'agents'), {
+      program: async () => program,
+      environment: { PATH: process.env.PATH },
+      clock,
+      nextRevision: () => ++revision,
+      ...options,
+    })
+    pools.push(pool)
+    pool.adopt()
+    return pool
+  }
+  const agents = again()
   const start = async (agent_id: string) => {
     const spec = AgentSpec.parse({ cwd, prompt: 'hello' })
     const command = { type: 'agent:start', command_id: `start-${agent_id}`, agent_id, spec } as const
-    const { confirmed } = await carryOut({ agents, checkAccepts: () => {} } as never, command)
+    const { confirmed } = await carryOut(
+      { agents, checkAccepts: () => {}, checkPolicy: () => {} } as never,
+      command,
+    )
     return confirmed.then(
       () => 'started',
       (error: Error) => error.message,
     )
   }
   t.after(async () => {
-    const signs = [...agents].map(signsOf)
-    agents.close()
+    const signs = pools.flatMap((pool) => [...pool].map(signsOf))
+    for (const pool of pools) pool.close()
     await Promise.all(signs.map((each) => endStrays(each)))
   })
   return {
     agents,
+    again,
     clock,
     start: (id: string) => {
       const result = start(id)
@@ -113,4 +126,86 @@ test('starts that hang do not block other starts forever', async (t) => {
   it.clock.pass(10_000)
   await until(() => it.hasRun('next'))
   assert.equal(next.status()?.queued, undefined)
+})
+
+const GIB = 1024 ** 3
+
+/** A machine of 16 GiB whose free memory and pressure the test sets, and whose agents take 2 GiB each. */
+function machineWith(t: TestContext, { freeGib, pressure = 0 }: { freeGib: number; pressure?: number }) {
+  const now = { freeGib, pressure }
+  const room = new MemoryRoom({
+    memory: () => ({ total_bytes: 16 * GIB, available_bytes: now.freeGib * GIB }),
+    pressure: () => now.pressure,
+    reserve: () => ({ bytes: GIB, chosen: true }),
+    peakOf: () => 2 * GIB,
+  })
+  return { ...machine(t, { room }), now }
+}
+
+test('without memory for one more agent, a start waits until there is some, and says so', async (t) => {
+  const it = machineWith(t, { freeGib: 3 })
+  assert.equal(await it.start('first').result, 'started')
+  it.now.freeGib = 2.5
+  const [second, third] = [it.start('second'), it.start('third')]
+  await until(() => third.status()?.queued?.place === 2)
+  assert.equal(second.status()?.state, 'starting')
+  const { place, reason, remedy } = second.status()?.queued ?? {}
+  assert.equal(place, 1)
+  assert.match(reason ?? '', /needs about 2048 MiB of memory, but the machine has only 1536 MiB to spare/)
+  assert.match(remedy ?? '', /^Stop agents/)
+  it.clock.pass(60_000)
+  assert.equal(it.hasRun('second'), false)
+
+  it.now.freeGib = 3
+  it.clock.pass(2000)
+  it.now.freeGib = 1
+  assert.equal(await second.result, 'started')
+  assert.equal(third.status()?.queued?.place, 1)
+  await it.agents.stop(it.agents.get('third'), { commandId: 'stop' })
+  assert.equal(await third.result, 'third was ended before it was ready.')
+})
+
+test('agents that have not taken their memory yet count as if they had', async (t) => {
+  const it = machineWith(t, { freeGib: 8 })
+  it.slow()
+  const starts = Array.from({ length: 5 }, (_, n) => it.start(`agent-${n}`))
+  // 8 GiB minus the reserve have room for three.
+  await until(
+    () => [0, 1, 2].every((n) => it.hasRun(`agent-${n}`)) && starts[4]?.status()?.queued?.place === 2,
+  )
+  assert.deepEqual(
+    starts.map((_, n) => it.hasRun(`agent-${n}`)),
+    [true, true, true, false, false],
+  )
+})
+
+test('under memory pressure no agent is started next to running ones', async (t) => {
+  const it = machineWith(t, { freeGib: 12 })
+  assert.equal(await it.start('first').result, 'started')
+  it.now.pressure = 40
+  const second = it.start('second')
+  await until(() => second.status()?.queued)
+  assert.match(second.status()?.queued?.reason ?? '', /its programs wait for it 40 % of the time/)
+  it.now.pressure = 1
+  it.clock.pass(2000)
+  assert.equal(await second.result, 'started')
+})
+
+test('an agent that would be the only one starts even without memory: waiting would not help', async (t) => {
+  const it = machineWith(t, { freeGib: 0.1, pressure: 50 })
+  assert.equal(await it.start('only').result, 'started')
+})
+
+test('the next daemon launches the agents that waited for memory', async (t) => {
+  const it = machineWith(t, { freeGib: 3 })
+  assert.equal(await it.start('first').result, 'started')
+  it.now.freeGib = 1
+  const second = it.start('second')
+  await until(() => second.status()?.queued)
+  it.agents.close()
+  const next = it.again()
+  await until(() => next.find('second')?.status().queued?.place === 1)
+  it.now.freeGib = 8
+  it.clock.pass(2000)
+  await until(() => next.get('second').isReady)
 })

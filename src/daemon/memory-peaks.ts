@@ -1,0 +1,108 @@
+import * as z from 'zod/mini'
+import type { Agent } from '../agents/agent.ts'
+import { readJson, writeAtomic } from '../platform/files.ts'
+
+const MIB = 1024 * 1024
+/** Expected use of an agent before any was observed, in bytes: Claude Code takes 200 to 300 MB. */
+const PRIOR_BYTES = 300 * MIB
+/** Number of observed agents from which the prior no longer counts. */
+const ENOUGH = 3
+/** Number of newest agents that count for each runtime. */
+const KEPT = 50
+/** Share of the observed agents that stay below the expected use: a single giant must not hold up all starts. */
+const SHARE = 0.9
+/** Maximum share of the machine's memory that one agent is expected to use. */
+const MOST_SHARE = 1 / 4
+/** Minimum time between two observations, in ms: each reads all processes of the machine. */
+const INTERVAL_MS = 60_000
+/** Maximum number of runtimes in the record. */
+const RUNTIMES = 100
+
+/** `memory.json` in the state folder: the highest memory use of the newest agents, in bytes, by runtime. */
+const PeaksRecord = z.object({
+  version: z.literal(1),
+  peaks: z
+    .record(z.string(), z.array(z.number()).check(z.maxLength(KEPT)))
+    .check(z.refine((all) => Object.keys(all).length <= RUNTIMES)),
+})
+
+export interface MemoryPeaksOptions {
+  path: string
+  totalBytes: number
+  /** Returns the memory of processes with all their descendants, in bytes. */
+  memoryOf(pids: readonly number[]): Map<number, number>
+  /** Monotonic time, in ms. */
+  monotonic(): number
+}
+
+/** Learns how much memory the agents of each runtime use. */
+export class MemoryPeaks {
+  readonly #options: MemoryPeaksOptions
+  /** Peaks of agents that an earlier daemon observed. */
+  readonly #earlier: Record<string, number[]>
+  /** Peaks by run, the oldest first. */
+  readonly #runs = new Map<string, { runtime: string; bytes: number }>()
+  #observed = Number.NEGATIVE_INFINITY
+
+  constructor(options: MemoryPeaksOptions) {
+    this.#options = options
+    const read = readJson(options.path, PeaksRecord)
+    this.#earlier = read.ok ? read.value.peaks : {}
+  }
+
+  /** Returns the memory that an agent of a runtime is expected to use, in bytes. */
+  peakOf(runtime: string): number {
+    const peaks = this.#peaksOf(runtime).sort((a, b) => a - b)
+    const usual = peaks[Math.ceil(SHARE * peaks.length) - 1] ?? 0
+    const expected = peaks.length < ENOUGH ? Math.max(PRIOR_BYTES, usual) : usual
+    return Math.min(expected, this.#options.totalBytes * MOST_SHARE)
+  }
+
+  /** Measures the running agents, unless that was done a moment ago. */
+  observe(agents: Iterable<Agent>) {
+    const { memoryOf, monotonic } = this.#options
+    if (monotonic() - this.#observed < INTERVAL_MS) return
+    // An agent that is still starting has not taken its memory yet.
+    const running = [...agents].flatMap((agent) => {
+      const pid = agent.hasEnded || !agent.isReady ? undefined : agent.process?.agent.pid
+      return pid === undefined ? [] : [{ agent, pid }]
+    })
+    if (running.length === 0) return
+    this.#observed = monotonic()
+    const used = memoryOf(running.map(({ pid }) => pid))
+    let isNew = false
+    for (const { agent, pid } of running) isNew = this.#note(agent, used.get(pid) ?? 0) || isNew
+    if (isNew) this.#save()
+  }
+
+  /** @returns whether the peak has grown */
+  #note({ id, run, record }: Agent, bytes: number): boolean {
+    const key = `${id} ${run.run}`
+    const known = this.#runs.get(key)
+    if (bytes <= (known?.bytes ?? 0)) return false
+    this.#runs.set(key, { runtime: record.spec.runtime, bytes })
+    const [oldest] = this.#runs.keys()
+    if (this.#runs.size > KEPT * ENOUGH && oldest !== undefined) this.#runs.delete(oldest)
+    return true
+  }
+
+  #peaksOf(runtime: string): number[] {
+    const current = [...this.#runs.values()]
+      .filter((run) => run.runtime === runtime)
+      .map(({ bytes }) => bytes)
+    return [...(this.#earlier[runtime] ?? []), ...current].slice(-KEPT)
+  }
+
+  #save() {
+    const runtimes = new Set([
+      ...Object.keys(this.#earlier),
+      ...[...this.#runs.values()].map(({ runtime }) => runtime),
+    ])
+    const peaks = Object.fromEntries([...runtimes].map((runtime) => [runtime, this.#peaksOf(runtime)]))
+    try {
+      writeAtomic(this.#options.path, JSON.stringify({ version: 1, peaks }))
+    } catch {
+      // The disk is full. The next daemon learns it again.
+    }
+  }
+}

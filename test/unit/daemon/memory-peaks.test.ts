@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import type { Agent } from '../../../src/agents/agent.ts'
+import { MemoryPeaks } from '../../../src/daemon/memory-peaks.ts'
+import { tempDir } from '../../support/temp.ts'
+
+const MIB = 1024 * 1024
+
+function machine(t: TestContext) {
+  const path = join(tempDir(t), 'memory.json')
+  const used = new Map<number, number>()
+  let now = 0
+  const open = () =>
+    new MemoryPeaks({
+      path,
+      totalBytes: 16_384 * MIB,
+      memoryOf: (pids) => new Map(pids.map((pid) => [pid, (used.get(pid) ?? 0) * MIB])),
+      monotonic: () => now,
+    })
+  const agent = (pid: number) =>
+    ({
+      id: `a-${pid}`,
+      hasEnded: false,
+      isReady: true,
+      run: { run: 1 },
+      record: { spec: { runtime: 'claude' } },
+      process: { agent: { pid } },
+    }) as unknown as Agent
+  return {
+    open,
+    peaks: open(),
+    wait: (ms: number) => {
+      now += ms
+    },
+    use(mib: number[], { afterMs = 60_000 } = {}) {
+      mib.forEach((each, pid) => {
+        used.set(pid, each)
+      })
+      now += afterMs
+      return mib.map((_, pid) => agent(pid))
+    },
+  }
+}
+
+const mib = (bytes: number) => Math.round(bytes / MIB)
+
+test('an unknown runtime is expected to use 300 MiB until three of its agents were seen', (t) => {
+  const { peaks, use } = machine(t)
+  assert.equal(mib(peaks.peakOf('claude')), 300)
+  peaks.observe(use([100, 120]))
+  assert.equal(mib(peaks.peakOf('claude')), 300)
+  peaks.observe(use([100, 120, 150]))
+  assert.equal(mib(peaks.peakOf('claude')), 150)
+  assert.equal(mib(peaks.peakOf('other')), 300)
+})
+
+test('the highest use of an agent counts, also for the next daemon', (t) => {
+  const { open, peaks, use } = machine(t)
+  peaks.observe(use([400, 500, 900]))
+  peaks.observe(use([100, 100, 100]))
+  assert.equal(mib(peaks.peakOf('claude')), 900)
+  assert.equal(mib(open().peakOf('claude')), 900)
+})
+
+test('a giant among many agents does not set the expectation, and alone at most a quarter of the machine', (t) => {
+  const { peaks, use } = machine(t)
+  peaks.observe(use([14_000]))
+  assert.equal(mib(peaks.peakOf('claude')), 4096)
+  peaks.observe(use([14_000, ...Array.from({ length: 10 }, () => 250)]))
+  assert.equal(mib(peaks.peakOf('claude')), 250)
+})
+
+test('agents are measured at most once a minute', (t) => {
+  const { peaks, use, wait } = machine(t)
+  peaks.observe(use([400, 400, 400]))
+  const grown = use([800, 800, 800], { afterMs: 59_000 })
+  peaks.observe(grown)
+  assert.equal(mib(peaks.peakOf('claude')), 400)
+  wait(1000)
+  peaks.observe(grown)
+  assert.equal(mib(peaks.peakOf('claude')), 800)
+})
