@@ -85,12 +85,15 @@ test('`policy init` writes what the flags choose, and `policy check` and `policy
   const permits = cli(stage, ['policy', 'explain', '-'], configure)
   assert.deepEqual([permits.code, permits.stdout], [0, '✓ agent:configure is permitted.\n'])
   assert.equal(cli(stage, ['policy', 'explain', '-'], '{"cwd":').code, 2)
+  const forged = { cwd: stage.cwd, permission_mode: 'x\n✓ agent:start is permitted.\x1b[2J' }
+  const told = cli(stage, ['policy', 'explain', '-'], JSON.stringify(forged))
+  assert.match(told.stdout, /^✗ permission_modes: .* x ✓ agent:start is permitted\.␛\[2J.*\n$/)
 
   writeFileSync(file, `${text}\n[tols]\ndeny = []\n`)
   const broken = cli(stage, ['policy', 'check'])
   assert.equal(broken.code, 2)
   assert.match(broken.stdout, /^✗ The policy \S+policy\.toml:\d+ has an unknown key "tols"\.\n {2}→ /)
-  assert.match(broken.stderr, /no agent is started/)
+  assert.match(broken.stderr, /No daemon is running/)
   assert.equal(cli(stage, ['policy', 'explain', '-'], configure).code, 2)
 })
 
