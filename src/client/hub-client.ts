@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import {
   AuditPage,
+  type CommandType,
   Enrolment,
   type EnrolmentRequest,
   EventPage,
@@ -11,11 +12,13 @@ import {
   type KeyRequest,
   NewKey,
   Outcome,
+  SIGNED,
   type StartRequest,
 } from '../protocol/index.ts'
 import { idInAddress } from '../protocol/machine-address.ts'
 import { Agents, type AuditFilter, BoundKey, Keys, Machines, Removed, Tokens } from './hub-answers.ts'
 import { type ErrorFor, type HubRequest, HubRequests } from './hub-requests.ts'
+import { type Signer, signCommand, type Written } from './signer.ts'
 import type { SseMessage } from './sse.ts'
 import type { Transport } from './transport.ts'
 
@@ -29,6 +32,8 @@ const machinePath = (machineId: string, rest = '') =>
 export interface HubClientOptions {
   /** Returns a new id for a command. */
   newId(): string
+  /** Signs the commands for machines whose policy demands it. Default: commands are not signed. */
+  signer?: Signer | undefined
   /** Turns a failure into the error that methods throw. Default: the failure itself. */
   errorFor?: ErrorFor
 }
@@ -37,12 +42,19 @@ export interface HubClientOptions {
 export class HubClient {
   readonly #hub: HubRequests
   readonly #newId: () => string
+  readonly #signer: Signer | undefined
   /** Machine of each agent id that a command has resolved. Agents on two machines may have the same id. */
   readonly #machines = new Map<string, string>()
 
-  constructor(transport: Transport, { newId, errorFor = (failure) => failure }: HubClientOptions) {
+  constructor(transport: Transport, { newId, signer, errorFor = (failure) => failure }: HubClientOptions) {
     this.#hub = new HubRequests(transport, errorFor)
     this.#newId = newId
+    this.#signer = signer
+  }
+
+  /** True if the client signs commands. */
+  get signs(): boolean {
+    return this.#signer !== undefined
   }
 
   async machines(): Promise<HubMachine[]> {
@@ -157,22 +169,45 @@ export class HubClient {
     return this.#hub.read(schema, text)
   }
 
-  /** @param waitS seconds to wait for the outcome; after that the result is `pending` */
-  start(request: StartRequest, waitS: number): Promise<Outcome> {
-    return this.#command('/api/agents', request, waitS)
+  /**
+   * Starts an agent. A client that signs needs the id of the machine.
+   * @param waitS seconds to wait for the outcome; after that the result is `pending`
+   */
+  async start(request: StartRequest, waitS: number): Promise<Outcome> {
+    const { machine_id, agent_id = `a-${this.#newId().slice(0, 8)}`, spec } = request
+    if (!this.#signer || machine_id === undefined) return this.#command('/api/agents', request, waitS)
+    const command = { type: 'agent:start', command_id: this.#newId(), agent_id, spec } as const
+    return this.#command('/api/agents', { ...request, ...(await this.#signed(command, machine_id)) }, waitS)
   }
 
-  agentCommand(agentId: string, name: string, body: object, waitS: number): Promise<Outcome> {
-    return this.#command(this.#agentPath(agentId, `/${name}`), body, waitS)
+  async agentCommand(agentId: string, name: string, body: object, waitS: number): Promise<Outcome> {
+    const type = `agent:${name}` as CommandType
+    const path = this.#agentPath(agentId, `/${name}`)
+    if (!this.#signer || !SIGNED.includes(type)) return this.#command(path, body, waitS)
+    const machineId = this.#machines.get(agentId) ?? (await this.agent(agentId)).machine_id
+    const command = { type, command_id: this.#newId(), agent_id: agentId, ...body }
+    return this.#command(path, await this.#signed(command, machineId), waitS)
   }
 
-  machineCommand(machineId: string, name: string, body: object, waitS: number): Promise<Outcome> {
-    return this.#command(machinePath(machineId, `/${name}`), body, waitS)
+  async machineCommand(machineId: string, name: string, body: object, waitS: number): Promise<Outcome> {
+    const path = machinePath(machineId, `/${name}`)
+    const type = `${name === 'check' ? 'machine' : 'daemon'}:${name}` as CommandType
+    if (!this.#signer || !SIGNED.includes(type)) return this.#command(path, body, waitS)
+    return this.#command(
+      path,
+      await this.#signed({ type, command_id: this.#newId(), ...body }, machineId),
+      waitS,
+    )
   }
 
   /** Returns the outcome of a command. @throws if the command failed */
   outcome(commandId: string, waitS: number): Promise<Outcome> {
     return this.#outcome(`/api/commands/${encodeURIComponent(commandId)}`, { waitS })
+  }
+
+  /** Returns the body of a request with a signed command. */
+  async #signed(command: Written, machineId: string): Promise<object> {
+    return { ...command, signed: await signCommand(this.#signer!, command, machineId) }
   }
 
   #command(path: string, body: object, waitS: number): Promise<Outcome> {

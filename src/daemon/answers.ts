@@ -17,12 +17,15 @@ export class Answers {
     this.#options = options
   }
 
-  /** Records and sends the final answer to a command. */
-  async give(result: CommandResult): Promise<void> {
+  /**
+   * Records and sends the final answer to a command.
+   * @param until time until which it must be kept, in ms since 1970
+   */
+  async give(result: CommandResult, until?: number): Promise<void> {
     const { commandLog, logger } = this.#options
     const { type, command_id, ok } = result
     try {
-      await commandLog.record(result)
+      await commandLog.record(result, until)
       logger.debug({ type, command_id, ok }, 'result recorded')
     } catch (error) {
       // Answer although the result is not on disk: if the command arrives again, its handler finds the work

@@ -30,6 +30,7 @@ import { PolicyGuard } from './policy-guard.ts'
 import type { Invocation } from './relaunch.ts'
 import { routeOfLink } from './route.ts'
 import { ServerOffsets } from './server-offsets.ts'
+import { SignatureGuard } from './signature-guard.ts'
 import { StateFolder } from './state-folder.ts'
 import { type StatusConnection, StatusSender } from './status-sender.ts'
 import { UpdateHealth } from './update-health.ts'
@@ -88,6 +89,7 @@ function machineParts({ config, paths, clock, logger }: DaemonOptions) {
     clock,
     nextRevision,
   })
+  const current = openPolicy(config, machine, paths, logger)
   return {
     startedAt,
     machine,
@@ -98,7 +100,8 @@ function machineParts({ config, paths, clock, logger }: DaemonOptions) {
     outbox: new Outbox(link satisfies Outlet, clock),
     fates: new AgentsFate({ pid: process.pid, env: process.env, health, clock, logger }),
     admission: new Admission(health),
-    policy: new PolicyGuard({ current: openPolicy(config, machine, paths, logger), health, logger }),
+    policy: new PolicyGuard({ current, health, logger }),
+    signatures: new SignatureGuard({ current, machineId: machine.machine_id, clock, logger }),
   }
 }
 
@@ -153,7 +156,7 @@ function commandParts(
   { config, paths, clock, logger, invocation, supervised, restart }: DaemonOptions,
   parts: AgentParts,
 ) {
-  const { link, health, agents, admission, policy } = parts
+  const { link, health, agents, admission, policy, signatures } = parts
   const commandLog = new CommandLog(paths.ledger)
   const answers = new Answers({ commandLog, link, logger })
   const updateHealth = new UpdateHealth(health)
@@ -191,7 +194,12 @@ function commandParts(
     restart: () => restart(),
     updates,
   }
-  const dispatcher = new Dispatcher({ context, answers, logger })
+  const dispatcher = new Dispatcher({
+    context,
+    admit: (command) => signatures.admit(command),
+    answers,
+    logger,
+  })
   const messages = new Messages({ ...parts, dispatcher, updates, logger })
   return { commandLog, updates, schedule, dispatcher, messages }
 }

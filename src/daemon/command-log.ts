@@ -5,14 +5,20 @@ import { parseJsonLine, writeAtomic } from '../platform/files.ts'
 import { openOwnPlain } from '../platform/plain-files.ts'
 import { CommandResult } from '../protocol/index.ts'
 
-/** Number of results kept to answer repeated commands. */
+/** Number of results kept to answer repeated commands, besides those of signed commands that could be repeated. */
 const KEPT = 10_000
 
 /** Maximum size of a readable command log, in bytes: the maximum length of a string. */
 const MOST_BYTES = 512 * 1024 * 1024 - 32
 const FLAGS = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT
 
-const Entry = z.object({ version: z.literal(1), result: CommandResult })
+const Entry = z.object({
+  version: z.literal(1),
+  result: CommandResult,
+  /** Time until which the result must be kept, in ms since 1970: a server could repeat the signed command until then. */
+  until: z.optional(z.number()),
+})
+type Entry = Pick<z.infer<typeof Entry>, 'result' | 'until'>
 
 /**
  * Results of commands, on disk. Repeated commands are answered from this log. A command without a result may
@@ -20,7 +26,7 @@ const Entry = z.object({ version: z.literal(1), result: CommandResult })
  */
 export class CommandLog {
   readonly #path: string
-  readonly #results = new Map<string, CommandResult>()
+  readonly #entries = new Map<string, Entry>()
   #fd: number
   /**
    * Results that could not be written because the disk was full. They are written together with the next
@@ -29,6 +35,8 @@ export class CommandLog {
   readonly #owed: string[] = []
   /** Number of lines in the file, of which only the newest `KEPT` matter. */
   #lines: number
+  /** Number of results after the last rewrite. */
+  #kept = KEPT
 
   /** @throws UserError if a newer version wrote the command log */
   constructor(path: string) {
@@ -37,21 +45,25 @@ export class CommandLog {
     const lines = readFileSync(this.#fd, 'utf8').split('\n').filter(Boolean)
     for (const line of lines) {
       const entry = parseJsonLine(path, line, Entry)
-      if (entry) this.#results.set(entry.result.command_id, entry.result)
+      if (entry) this.#entries.set(entry.result.command_id, entry)
     }
     this.#lines = lines.length
     this.#trim()
   }
 
   get(commandId: string): CommandResult | undefined {
-    return this.#results.get(commandId)
+    return this.#entries.get(commandId)?.result
   }
 
-  /** Records a result, which is on disk when the promise resolves. @throws the file system's error */
-  async record(result: CommandResult): Promise<void> {
-    this.#results.set(result.command_id, result)
-    // The leading newline protects this line from a previous line that a kill or a full disk tore.
-    this.#owed.push(`\n${JSON.stringify({ version: 1, result })}`)
+  /**
+   * Records a result, which is on disk when the promise resolves.
+   * @param until time until which it must be kept, in ms since 1970
+   * @throws the file system's error
+   */
+  async record(result: CommandResult, until?: number): Promise<void> {
+    const entry = { result, ...(until !== undefined && { until }) }
+    this.#entries.set(result.command_id, entry)
+    this.#owed.push(lineOf(entry))
     appendFileSync(this.#fd, this.#owed.join(''))
     this.#lines += this.#owed.splice(0).length
     this.#trim()
@@ -62,14 +74,16 @@ export class CommandLog {
     closeSync(this.#fd)
   }
 
-  /** Rewrites the file after every `KEPT` results. */
+  /** Rewrites the file after `KEPT` results. */
   #trim() {
-    if (this.#lines <= 2 * KEPT) return
-    for (const id of this.#results.keys()) {
-      if (this.#results.size <= KEPT) break
-      this.#results.delete(id)
+    if (this.#lines <= this.#kept + KEPT) return
+    const now = Date.now()
+    for (const [id, { until = 0 }] of this.#entries) {
+      if (this.#entries.size <= KEPT) break
+      if (until < now) this.#entries.delete(id)
     }
-    const lines = [...this.#results.values()].map((result) => `\n${JSON.stringify({ version: 1, result })}`)
+    this.#kept = Math.max(KEPT, this.#entries.size)
+    const lines = [...this.#entries.values()].map(lineOf)
     try {
       writeAtomic(this.#path, lines.join(''), { durable: true })
       const fd = openOwnPlain(this.#path, FLAGS)
@@ -81,3 +95,6 @@ export class CommandLog {
     }
   }
 }
+
+/** Returns a line. Its leading newline protects it from a previous line that a kill or a full disk tore. */
+const lineOf = (entry: Entry) => `\n${JSON.stringify({ version: 1, ...entry })}`

@@ -5,9 +5,12 @@ import type { Logger } from '../platform/log.ts'
 import type { Command, CommandResult } from '../protocol/index.ts'
 import type { Answers } from './answers.ts'
 import { AnsweredLater, type CommandContext, carryOut } from './command-handlers.ts'
+import type { Admitted } from './signature-guard.ts'
 
 export interface DispatcherOptions {
   context: CommandContext
+  /** Returns the command to carry out. @throws CommandFailure if it lacks a signature that it needs */
+  admit(command: Command): Admitted
   answers: Answers
   logger: Logger
 }
@@ -38,7 +41,14 @@ export class Dispatcher {
           }),
         ),
       )
-    const running = this.#carryOut(command).finally(() => this.#running.delete(command.command_id))
+    let admitted: Admitted
+    try {
+      admitted = this.#options.admit(command)
+    } catch (error) {
+      // It is not recorded: the id may be that of a signed command that is still to come.
+      return answers.send(failed(command, error))
+    }
+    const running = this.#carryOut(admitted).finally(() => this.#running.delete(command.command_id))
     this.#running.set(command.command_id, running)
   }
 
@@ -53,7 +63,7 @@ export class Dispatcher {
     await (withinMs === undefined ? settled : Promise.race([settled, sleep(withinMs)]))
   }
 
-  async #carryOut(command: Command): Promise<void> {
+  async #carryOut({ command, untilMs }: Admitted): Promise<void> {
     const { context, answers, logger } = this.#options
     const { type, command_id, by } = command
     const about = { type, ...('agent_id' in command && { agent_id: command.agent_id }), command_id }
@@ -76,7 +86,7 @@ export class Dispatcher {
       )
     if (!result) return
     if (!result.ok) logger.info({ ...about, code: result.error.code }, 'command not carried out')
-    await answers.give(result)
+    await answers.give(result, untilMs)
   }
 
   #inOrder<R>(command: Command, begin: () => Promise<R>): Promise<R> {

@@ -2,6 +2,7 @@ import validRange from 'semver/ranges/valid.js'
 import * as z from 'zod/mini'
 import { parseWindow } from '../config/readers.ts'
 import { GUARDED_NAMES } from './names.ts'
+import { PUBLIC_KEY } from './public-key.ts'
 
 /** Maximum number of entries in a list of the file. */
 const ENTRIES = 1000
@@ -161,7 +162,12 @@ export const PolicyFile = z.strictObject({
     deny: names([]),
   }),
   /** Public keys (Ed25519, `ed25519:` and base64) of the people whose signature a command must carry. Empty: none. */
-  signed_by: names([]),
+  signed_by: z._default(
+    z
+      .array(z.string().check(z.regex(PUBLIC_KEY, 'must be a public key from `fomular-daemon key show`')))
+      .check(z.maxLength(ENTRIES)),
+    [],
+  ),
   redact: section({
     /** Names of variables whose values are blanked in what leaves this machine, as in `environment.inherit`. */
     variables: names([]),

@@ -3,12 +3,15 @@ import { JsonObject, list, Name, ReportedName, ReportedPath, table, Words } from
 import { Content } from './content.ts'
 import { AgentId, CommandId, Json, Uuid, VersionOrTag } from './ids.ts'
 import { secret } from './secrets.ts'
+import { Signed } from './signed.ts'
 import { AgentSpec } from './spec.ts'
 
 const command = {
   command_id: CommandId,
   /** Name of the key, person or program that gave the command, for the machine's log. */
   by: z.optional(ReportedName),
+  /** Needed if the machine's policy demands signatures. */
+  signed: z.optional(Signed),
 }
 const agent = { ...command, agent_id: AgentId }
 
@@ -99,6 +102,22 @@ export const Commands = {
 } as const
 
 export type CommandType = keyof typeof Commands
+
+/**
+ * Commands that must be signed on a machine whose policy demands signatures: all that do more than end agents' work or
+ * look at the machine.
+ */
+export const SIGNED: readonly CommandType[] = [
+  'agent:start',
+  'agent:prompt',
+  'agent:permission',
+  'agent:answer',
+  'agent:configure',
+  'agent:resume',
+  'agent:remove',
+  'daemon:restart',
+  'daemon:update',
+]
 export type CommandOf<T extends CommandType> = z.infer<(typeof Commands)[T]>
 export type Command = { [T in CommandType]: CommandOf<T> }[CommandType]
 

@@ -4,6 +4,7 @@ import { CommandError } from './errors.ts'
 import { AnyEvent } from './events.ts'
 import { AgentId, CommandId, MachineId, MachineName } from './ids.ts'
 import { secret } from './secrets.ts'
+import { Signed } from './signed.ts'
 import { AgentStatus, MachineStatus } from './status.ts'
 
 /**
@@ -102,6 +103,8 @@ export const StartRequest = z.object({
   agent_id: z.optional(AgentId),
   command_id: z.optional(CommandId),
   spec: Commands['agent:start'].shape.spec,
+  /** As in the command. It fixes the machine, the agent, and the id. */
+  signed: z.optional(Signed),
 })
 export type StartRequest = z.input<typeof StartRequest>
 

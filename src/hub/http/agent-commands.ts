@@ -37,16 +37,15 @@ export function agentCommands(context: AgentCommandContext): Hono {
 
   app.post('/', async (c) => {
     const request = parse(StartRequest, await command(c))
-    const { command_id = randomUUID(), spec } = request
+    const { command_id = randomUUID(), spec, signed } = request
     // A repeated request may lack the agent id, which was generated for the first request.
     const known = commands.get(command_id)
     const agent_id = request.agent_id ?? known?.agent_id ?? `a-${randomUUID().slice(0, 8)}`
     if (!known && request.machine_id === undefined && lookup.ordered(agent_id).length > 0)
       throw agentExists(agent_id)
     const { machine_id } = lookup.machine(request.machine_id ?? known?.machine_id ?? lookup.onlyMachine())
-    return orders.submit(c, machine_id, { type: 'agent:start', agent_id, command_id, spec }, () =>
-      refuseStart({ machine_id, agent_id }, context),
-    )
+    const order = { type: 'agent:start', agent_id, command_id, spec, signed } as const
+    return orders.submit(c, machine_id, order, () => refuseStart({ machine_id, agent_id }, context))
   })
 
   for (const name of AGENT_COMMANDS)

@@ -14,9 +14,9 @@ import { lookAtBody, overHttp } from './request.ts'
 
 /**
  * Fields of commands to omit from `details`, because the entry already contains them, or because they may be
- * secret (`answers`).
+ * secret (`answers`, `signed`).
  */
-const OWN = ['type', 'command_id', 'agent_id', 'machine_id', 'by', 'answers']
+const OWN = ['type', 'command_id', 'agent_id', 'machine_id', 'by', 'answers', 'signed']
 /** Maximum length of an id from the address of a request, in characters. */
 const NAME_CHARS = 128
 

@@ -1,0 +1,22 @@
+import type { Command, Signed } from '../protocol/index.ts'
+
+/** Signs commands with a person's key. In a web page, `sign` can be `crypto.subtle.sign` with Ed25519. */
+export interface Signer {
+  /** Public key: `ed25519:` and its 32 bytes in base64. */
+  key: string
+  /** Time for which a signed command is valid, in ms. */
+  validMs: number
+  /** Returns the Ed25519 signature of the bytes. */
+  sign(bytes: Uint8Array): Promise<Uint8Array>
+}
+
+/** A command as a client writes it: fields with defaults may be absent. */
+export type Written = Pick<Command, 'type' | 'command_id'> & { agent_id?: string }
+
+/** Signs a command for one machine. */
+export async function signCommand(signer: Signer, command: Written, machine_id: string): Promise<Signed> {
+  const expires_at = new Date(Date.now() + signer.validMs).toISOString()
+  const payload = JSON.stringify({ ...command, machine_id, expires_at })
+  const signature = await signer.sign(new TextEncoder().encode(payload))
+  return { payload, signature: btoa(String.fromCharCode(...signature)), key: signer.key }
+}

@@ -1,0 +1,58 @@
+import { CommandFailure } from '../agents/command-failure.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/log.ts'
+import type { CurrentPolicy } from '../policy/current.ts'
+import { openSigned } from '../policy/signed-command.ts'
+import { type Command, SIGNED } from '../protocol/index.ts'
+
+export interface SignatureGuardOptions {
+  current: CurrentPolicy
+  machineId: string
+  clock: Clock
+  logger: Logger
+}
+
+/** A command to carry out. */
+export interface Admitted {
+  command: Command
+  /** Time until which a signed command could arrive again, in ms since 1970. */
+  untilMs?: number
+}
+
+/** Lets a server give commands only as people have signed them, if the machine's policy names their keys. */
+export class SignatureGuard {
+  readonly #options: SignatureGuardOptions
+
+  constructor(options: SignatureGuardOptions) {
+    this.#options = options
+  }
+
+  /** Returns a command as its author signed it, or as the server sent it if no signature is needed. @throws CommandFailure */
+  admit(command: Command): Admitted {
+    const { current, machineId, clock } = this.#options
+    const { state } = current
+    if (!SIGNED.includes(command.type)) return { command: unsigned(command) }
+    if (state.from === 'unreadable') {
+      const message = `The machine's policy cannot be read, so ${command.type} may need a signature.`
+      throw this.#refusal(command, message, "Have the machine's operator correct the policy.")
+    }
+    const { signed_by: keys } = state.policy
+    if (keys.length === 0) return { command: unsigned(command) }
+    const opened = openSigned(command, { keys, machineId, now: clock.now() })
+    if (!opened.command) throw this.#refusal(command, opened.refused, opened.remedy)
+    return { command: unsigned(opened.command), untilMs: opened.untilMs }
+  }
+
+  #refusal({ type, command_id }: Command, message: string, remedy: string) {
+    this.#options.logger.warn(
+      { key: 'signed_by', type, command_id, reason: message },
+      'refused by the policy',
+    )
+    return new CommandFailure('policy', message, { path: 'signed_by', remedy })
+  }
+}
+
+/** Returns a command without its signature, which is not needed any longer. */
+function unsigned({ signed: _, ...command }: Command): Command {
+  return command as Command
+}

@@ -1,0 +1,85 @@
+import { verify } from 'node:crypto'
+import { boundedJson } from '../protocol/bounded-json.ts'
+import { type Command, isCommand, parseFromServer, SignedFor } from '../protocol/index.ts'
+import { check } from '../protocol/schema-check.ts'
+import { publicKeyOf } from './public-key.ts'
+
+/** Time for which a command is accepted after its end, in ms: clocks differ. */
+const SKEW_MS = 2 * 60_000
+/** Maximum time from now to a command's end, in ms: a server may withhold a command until then. */
+const AHEAD_MS = 7 * 24 * 3_600_000
+
+export interface Expected {
+  /** Public keys that the policy names. */
+  keys: readonly string[]
+  machineId: string
+  /** Milliseconds since 1970. */
+  now: number
+}
+
+export type Opened =
+  /** The command that its author signed, and the time from which it is refused, in ms since 1970. */
+  | { command: Command; untilMs: number; refused?: never }
+  | { refused: string; remedy: string; command?: never }
+
+const SIGN_AGAIN = 'Give the command again.'
+
+/** Returns what the author of a command has signed, or why the machine refuses it. */
+export function openSigned(command: Command, { keys, machineId, now }: Expected): Opened {
+  const { signed, type } = command
+  if (!signed)
+    return {
+      refused: `The machine's policy demands that people sign commands, and ${type} arrived without a signature.`,
+      remedy:
+        'Give the command with --sign-key FILE. If it was signed, update the hub: older hubs drop signatures.',
+    }
+  if (!keys.includes(signed.key))
+    return {
+      refused: `The command is signed with ${short(signed.key)}, which the machine's policy does not name.`,
+      remedy: "Use another key, or have the machine's operator add this one to signed_by.",
+    }
+  const bytes = Buffer.from(signed.payload)
+  const signature = Buffer.from(signed.signature, 'base64')
+  if (!verify(null, bytes, publicKeyOf(signed.key), signature))
+    return {
+      refused: 'The signature does not match the command: it was changed on its way.',
+      remedy: SIGN_AGAIN,
+    }
+  const read = parseFromServer(bytes)
+  const facts = check(SignedFor, boundedJson(bytes))
+  if (!read.ok || !isCommand(read.message) || !facts.success)
+    return {
+      refused: `The signed ${type} cannot be read${read.ok ? '' : `: ${read.error?.message ?? 'unknown type'}`}.`,
+      remedy: 'Update this program or the daemon, whichever is older.',
+    }
+  const refused =
+    elsewhere(command, read.message, facts.data.machine_id, machineId) ??
+    outOfTime(facts.data.expires_at, now)
+  if (refused !== undefined) return { refused, remedy: SIGN_AGAIN }
+  return { command: read.message, untilMs: Date.parse(facts.data.expires_at) + SKEW_MS }
+}
+
+/** Returns why a signed command is not the command that arrived here. */
+function elsewhere(command: Command, signed: Command, signedMachine: string, machineId: string) {
+  if (signedMachine !== machineId) return 'The command is signed for another machine.'
+  if (signed.type !== command.type) return `The signature is for ${signed.type}, not ${command.type}.`
+  if (signed.command_id !== command.command_id) return 'The signature is for a command with another id.'
+  if (agentOf(signed) !== agentOf(command)) return 'The command is signed for another agent.'
+  return undefined
+}
+
+const agentOf = (command: Command) => ('agent_id' in command ? command.agent_id : undefined)
+
+function outOfTime(expiresAt: string, now: number): string | undefined {
+  const left = Date.parse(expiresAt) - now
+  const here = `by this machine's clock it is ${new Date(now).toISOString()}`
+  if (Number.isNaN(left)) return 'The signed command has no valid expires_at.'
+  if (left < -SKEW_MS)
+    return `The signed command has expired at ${new Date(now + left).toISOString()}; ${here}.`
+  if (left > AHEAD_MS + SKEW_MS)
+    return `The signed command expires more than ${AHEAD_MS / 86_400_000} days from now; ${here}.`
+  return undefined
+}
+
+/** Returns the beginning of a key that may come from anywhere. */
+const short = (key: string) => key.slice(0, 24)

@@ -1,0 +1,24 @@
+import { generateKeyPairSync, sign } from 'node:crypto'
+import { type Signer, signCommand } from '../../src/client/signer.ts'
+import { publicKeyText } from '../../src/policy/public-key.ts'
+import type { Command } from '../../src/protocol/index.ts'
+
+/** Returns a person's key. */
+export function person(validMs = 600_000): Signer {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+  return {
+    key: publicKeyText(publicKey),
+    validMs,
+    sign: async (bytes) => sign(null, bytes, privateKey),
+  }
+}
+
+/** Returns a command as the client of `signer` sends it. */
+export const signedBy = async <C extends Command>(
+  signer: Signer,
+  command: C,
+  machineId: string,
+): Promise<C> => ({
+  ...command,
+  signed: await signCommand(signer, command, machineId),
+})
