@@ -117,7 +117,8 @@ version = 1
 # Maximum number of an agent's processes and threads. An example; by default, there is no limit.
 # tasks_max = 2000
 
-# Memory of the machine that agents leave free, in MiB: no agent is started that would probably use it.
+# Memory of the machine that agents leave free, in MiB: no agent is started that would probably use it. An
+# example; by default, 512, but at most an eighth of the machine's memory.
 # memory_reserve_mb = 512
 
 [isolation]

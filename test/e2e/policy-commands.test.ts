@@ -104,19 +104,32 @@ test('on a terminal, `policy init` asks questions, and repeats a question after 
   await terminal.shows(/Folders [^\n]*\n\[\/\]> $/)
   await terminal.type('/srv, ~/projects')
   await terminal.shows(/Permission modes [^\n]*\n\[default, .*\]> $/)
-  await terminal.press('Enter')
+  await terminal.type('plann')
   await terminal.shows(/MCP servers[^\n]*\n\[listed\]> $/)
   await terminal.type('some')
   await terminal.shows(/! .*"none"\|"listed"\|"any"[\s\S]*\[listed\]> $/)
   await terminal.type('any')
   await terminal.shows(/Environment variables[^\n]*\n\[\*\]> $/)
   await terminal.type('none')
+  await terminal.shows(/Write the policy [^\n]*policy\.toml\? y\/N> $/)
+  await terminal.type('y')
   const { code, text } = await terminal.over()
   assert.equal(code, 0)
   assert.match(text, /The policy is in/)
+  assert.match(text, /! The permission mode plann is unknown/)
   const written = readFileSync(file, 'utf8')
   for (const line of ['allow = [ "/srv", "~/projects" ]', 'servers = "any"', 'set = []'])
     assert.ok(written.includes(`\n${line}\n`), `${line}\n${written}`)
+
+  await terminal.begin('fd policy init --force')
+  for (const question of [/\[\/\]> $/, /dontAsk\]> $/, /\[listed\]> $/, /\[\*\]> $/, /y\/N> $/]) {
+    await terminal.shows(question)
+    await terminal.press('C-d')
+  }
+  const ended = await terminal.over()
+  assert.equal(ended.code, 4)
+  assert.match(ended.text, /No policy was written\./)
+  assert.equal(readFileSync(file, 'utf8'), written)
 })
 
 test('`status`, `machine list`, and `agent start` know the policy of the daemon while it changes', async (t) => {

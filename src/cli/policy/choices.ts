@@ -1,8 +1,10 @@
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
 import { examinePolicy } from '../../policy/examine.ts'
 import { type PolicyChoices, policyText } from '../../policy/template.ts'
+import { VALUES } from '../completion/candidates.ts'
 import type { InitOptions } from './init.ts'
 
 /** Reports whether the flags describe a policy. */
@@ -24,6 +26,20 @@ export function choicesOf({ folder, denyFolder, mode, mcp, env }: InitOptions): 
     if (problem !== undefined) throw new UserError('usage', `${flag}: ${problem}.`, { exitCode: EXIT.usage })
   }
   return Object.fromEntries(set.map(([key, , value]) => [key, value]))
+}
+
+/** Returns warnings about values that are valid, but probably mistakes. */
+export function doubtsAbout(choices: PolicyChoices): string[] {
+  const { 'folders.allow': folders = [], permission_modes: modes = [] } = choices as Record<string, string[]>
+  const known = VALUES['--mode']!
+  return [
+    ...folders
+      .filter((folder) => folder.startsWith('/') && !existsSync(folder))
+      .map((folder) => `The folder ${folder} does not exist.`),
+    ...modes
+      .filter((mode) => mode !== '*' && !known.includes(mode))
+      .map((mode) => `The permission mode ${mode} is unknown. Known modes: ${known.join(', ')}.`),
+  ]
 }
 
 /** Makes a folder absolute. `~` stays, because it is the home folder of the daemon's user. */

@@ -74,11 +74,8 @@ export function initCommand(): Command {
 }
 
 async function init(options: InitOptions) {
-  const [{ checkFree, placeOf, writePolicy }, { choicesOf, isAnswered }, { unreached }] = await Promise.all([
-    import('./write-policy.ts'),
-    import('./choices.ts'),
-    import('./unreached.ts'),
-  ])
+  const [{ checkFree, placeOf, writePolicy }, { choicesOf, doubtsAbout, isAnswered }, { unreached }] =
+    await Promise.all([import('./write-policy.ts'), import('./choices.ts'), import('./unreached.ts')])
   const place = await placeOf(options)
   checkFree(place, options.force ?? false)
   let choices = choicesOf(options)
@@ -93,9 +90,9 @@ async function init(options: InitOptions) {
         },
       )
     const { askChoices } = await import('./questions.ts')
-    choices = await askChoices()
+    choices = await askChoices(place.path)
   }
-  const warnings = [...writePolicy(place, choices), ...(await unreached(place))]
+  const warnings = [...doubtsAbout(choices), ...writePolicy(place, choices), ...(await unreached(place))]
   if (options.json) return printJson({ file: place.path, warnings })
   print(`The policy is in ${clean(place.path)}.`)
   for (const warning of warnings) note(clean(`! ${warning}`))

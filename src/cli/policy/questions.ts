@@ -1,5 +1,8 @@
+import { UserError } from '../../platform/errors.ts'
+import { EXIT } from '../../platform/exit-codes.ts'
 import { CAREFUL } from '../../policy/schema.ts'
 import type { PolicyChoices } from '../../policy/template.ts'
+import { confirmYes, promptText } from '../agent/confirm-yes.ts'
 import { askLine } from '../prompt.ts'
 import { note } from '../terminal.ts'
 import { absolute, problemWith } from './choices.ts'
@@ -45,12 +48,14 @@ const QUESTIONS: Question[] = [
   },
 ]
 
-/** Asks the most important questions about a policy on the terminal. */
-export async function askChoices(): Promise<PolicyChoices> {
+/** Asks the most important questions about a policy on the terminal. @throws UserError without a yes at the end */
+export async function askChoices(path: string): Promise<PolicyChoices> {
   note('Press Enter for the value in brackets.')
   const choices: PolicyChoices = {}
   for (const question of QUESTIONS) choices[question.key] = await answerTo(question)
-  return choices
+  // After Ctrl-D, every answer is empty.
+  if (await confirmYes(askLine, promptText(`Write the policy ${path}?`))) return choices
+  throw new UserError('not_confirmed', 'No policy was written.', { exitCode: EXIT.refused })
 }
 
 async function answerTo({ key, text, otherwise, read }: Question): Promise<unknown> {
