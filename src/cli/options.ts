@@ -1,8 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { HubFlags } from '../config/hub.ts'
+import type { SignOptions } from './client/sign-key.ts'
 import { note } from './terminal.ts'
 
-export interface HubOptions extends HubFlags {
+export interface HubOptions extends HubFlags, SignOptions {
   json?: boolean
   /** Machine of the agent, in commands about an agent. */
   machine?: string
@@ -42,6 +43,26 @@ export const withHub = (command: Command, json = JSON_OUTPUT.object): Command =>
     )
     .option('--json', json)
 
+/** Adds the flags of commands that machines may require to be signed. */
+export const withSigning = (command: Command): Command =>
+  command
+    .option(
+      '--sign-key <file>',
+      'file with your private key, for machines that demand signatures (default: FOMULAR_SIGN_KEY)',
+    )
+    .option('--sign-minutes <minutes>', 'time for which the signature is valid (default: 10)', positive)
+
+/** Returns a client that signs commands if the flags or the environment name a key. @throws UserError */
+export async function connectSigning(flags: HubFlags & SignOptions) {
+  const [{ signerFrom }, { hubClient }] = await Promise.all([
+    import('./client/sign-key.ts'),
+    import('./client/hub.ts'),
+  ])
+  const signer = signerFrom(flags)
+  const { address, client } = await locateHub(flags)
+  return signer ? hubClient(address, signer) : client
+}
+
 /** Returns a client for the hub that the flags and the environment name. @throws UserError */
 export const connectHub = async (flags: HubFlags) => (await locateHub(flags)).client
 
@@ -65,6 +86,12 @@ export const repeatable = (flags: string, description: string) =>
 export function numeric(value: string): number {
   const number = Number(value)
   if (value.trim() === '' || !Number.isFinite(number)) throw new InvalidArgumentError('It must be a number.')
+  return number
+}
+
+function positive(value: string): number {
+  const number = numeric(value)
+  if (number <= 0) throw new InvalidArgumentError('It must be more than 0.')
   return number
 }
 

@@ -17,6 +17,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   logs: async () => (await import('./logs.ts')).logsCommand(),
   doctor: async () => (await import('./doctor/index.ts')).doctorCommand(),
   config: async () => (await import('./config.ts')).configCommand(),
+  key: async () => (await import('./key/index.ts')).keyCommand(),
   policy: async () => (await import('./policy/index.ts')).policyCommand(),
   restart: async () => (await import('./restart.ts')).restartCommand(),
   service: async () => (await import('./service/index.ts')).serviceCommand(),
@@ -58,6 +59,7 @@ Environment:
   FOMULAR_CLAUDE_PATH    Claude Code program (default: claude on PATH)
   FOMULAR_HUB_URL        hub that the agent and machine commands use
   FOMULAR_HUB_KEY_FILE   file with a user key; FOMULAR_HUB_KEY: the key itself
+  FOMULAR_SIGN_KEY       file with your private key, to sign commands
   FOMULAR_HUB_PORT       port for up and hub to listen on (default: 3001)
   NO_COLOR, FORCE_COLOR  turn colors off, or always on
 

@@ -6,8 +6,8 @@ export interface Signer {
   key: string
   /** Time for which a signed command is valid, in ms. */
   validMs: number
-  /** Returns the Ed25519 signature of the bytes. */
-  sign(bytes: Uint8Array): Promise<Uint8Array>
+  /** Returns the Ed25519 signature of a command for this machine. */
+  sign(bytes: Uint8Array, machineId: string): Promise<Uint8Array>
 }
 
 /** A command as a client writes it: fields with defaults may be absent. */
@@ -17,6 +17,6 @@ export type Written = Pick<Command, 'type' | 'command_id'> & { agent_id?: string
 export async function signCommand(signer: Signer, command: Written, machine_id: string): Promise<Signed> {
   const expires_at = new Date(Date.now() + signer.validMs).toISOString()
   const payload = JSON.stringify({ ...command, machine_id, expires_at })
-  const signature = await signer.sign(new TextEncoder().encode(payload))
+  const signature = await signer.sign(new TextEncoder().encode(payload), machine_id)
   return { payload, signature: btoa(String.fromCharCode(...signature)), key: signer.key }
 }

@@ -18,7 +18,7 @@ export interface Expected {
 }
 
 export type Opened =
-  /** The command that its author signed, and the time from which it is refused, in ms since 1970. */
+  /** The command that its author signed, and the end of its time, in ms since 1970. */
   | { command: Command; untilMs: number; refused?: never }
   | { refused: string; remedy: string; command?: never }
 

@@ -6,7 +6,7 @@ import { secret } from './secrets.ts'
 
 /**
  * A command as its author wrote and signed it. A machine whose policy demands signatures carries out the payload, not
- * the fields beside it.
+ * its other fields.
  */
 export const Signed = z.object({
   /**
@@ -21,7 +21,7 @@ export const Signed = z.object({
 })
 export type Signed = z.infer<typeof Signed>
 
-/** What a signed command is for. */
+/** Machine and time that a signed command names. */
 export const SignedFor = z.object({
   machine_id: MachineId,
   /** Time from which the machine refuses the command (ISO 8601). */

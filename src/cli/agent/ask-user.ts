@@ -8,6 +8,7 @@ import { layLines } from '../render/layout.ts'
 import { offersText } from '../render/offers.ts'
 import { requestText } from '../render/request.ts'
 import { stdoutColors, stdoutWidth, write } from '../terminal.ts'
+import { allowing } from './allowing.ts'
 import { answerTo, decisionOf } from './answers.ts'
 import { promptText } from './confirm-yes.ts'
 import { fieldAnswer, fillable } from './form.ts'
@@ -81,7 +82,10 @@ export async function askUser(
       sayRows(isEnd ? [] : replies.map((reply) => `Answered ${replyText(reply)}`))
     } else {
       const { said, ...decision } = await decided(request, question)
-      await handOn('permission', decision)
+      await handOn(
+        'permission',
+        decision.decision === 'allow' ? { ...decision, ...allowing(client, request) } : decision,
+      )
       sayRows(said)
     }
   } catch (error) {

@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
 import { checkPolicyFor } from '../client/check-policy.ts'
-import { connectHub, type HubOptions, withHub } from '../options.ts'
+import { connectSigning, type HubOptions, withHub, withSigning } from '../options.ts'
 
 const HELP = `
 Examples:
@@ -15,17 +15,19 @@ interface Options extends HubOptions {
 }
 
 export function configureCommand(): Command {
-  return withHub(
-    new Command('configure')
-      .description('change the model or permission mode of an agent while it runs')
-      .argument('<id>', 'id of the agent, or a unique prefix')
-      .option('--model <model>', 'alias such as opus or sonnet, or a full name')
-      .option(
-        '--permission-mode <mode>',
-        'default, acceptEdits, plan, dontAsk, auto, or bypassPermissions; see `agent start --help`',
-      )
-      .addHelpText('after', HELP)
-      .action(configure),
+  return withSigning(
+    withHub(
+      new Command('configure')
+        .description('change the model or permission mode of an agent while it runs')
+        .argument('<id>', 'id of the agent, or a unique prefix')
+        .option('--model <model>', 'alias such as opus or sonnet, or a full name')
+        .option(
+          '--permission-mode <mode>',
+          'default, acceptEdits, plan, dontAsk, auto, or bypassPermissions; see `agent start --help`',
+        )
+        .addHelpText('after', HELP)
+        .action(configure),
+    ),
   )
 }
 
@@ -35,7 +37,7 @@ async function configure(given: string, { json, model, permissionMode, ...flags 
       remedy: 'Give --model or --permission-mode.',
       exitCode: EXIT.usage,
     })
-  const client = await connectHub(flags)
+  const client = await connectSigning(flags)
   const { agentId, printOutcome } = await import('./outcome.ts')
   const id = await agentId(client, given, flags.machine)
   const changes = {

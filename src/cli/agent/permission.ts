@@ -3,9 +3,11 @@ import type { HubClient } from '../../client/hub-client.ts'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
 import type { Outcome, PermissionRequest } from '../../protocol/index.ts'
-import { connectHub, type HubOptions, withHub } from '../options.ts'
+import { checkPolicyFor } from '../client/check-policy.ts'
+import { connectSigning, type HubOptions, withHub, withSigning } from '../options.ts'
 import { layLines } from '../render/layout.ts'
 import { print, stdoutWidth } from '../terminal.ts'
+import { allowing } from './allowing.ts'
 import { ALSO, type Also } from './also-values.ts'
 
 interface Options extends HubOptions {
@@ -33,10 +35,12 @@ to another permission mode), directories (allow more directories), other.
 `
 
 const base = (name: string) =>
-  withHub(
-    new Command(name)
-      .argument('<id>', 'id of the agent, or a unique prefix')
-      .option('--request <digest>', 'digest or id of the request; only the digest identifies its content'),
+  withSigning(
+    withHub(
+      new Command(name)
+        .argument('<id>', 'id of the agent, or a unique prefix')
+        .option('--request <digest>', 'digest or id of the request; only the digest identifies its content'),
+    ),
   )
 
 const kinds = (value: string, before: Also[] = []): Also[] => [
@@ -112,7 +116,7 @@ async function approve(given: string, { json, ...flags }: Options) {
   for (const row of ask ? layLines(rememberedText(what), stdoutWidth()) : []) print(row)
   if (ask) await confirm(ask, 'Allow it?')
   const { remember, remembered, left } = what
-  const body = { decision: 'allow', ...(remember.length > 0 && { remember }) }
+  const body = { ...allowing(client, request), ...(remember.length > 0 && { remember }) }
   const outcome = await answerWith(client, id, 'permission', request, body)
   const done = decidedText('Allowed', request, {
     whole: !ask,
@@ -203,11 +207,12 @@ async function say(outcome: Outcome, done: string, json: boolean | undefined, fa
 }
 
 async function requestOf(given: string, flags: Options) {
-  const client = await connectHub(flags)
+  const client = await connectSigning(flags)
   const [{ agentId }, { pickRequest }] = await Promise.all([
     import('./outcome.ts'),
     import('./pick-request.ts'),
   ])
   const id = await agentId(client, given, flags.machine)
+  await checkPolicyFor(client, id, { type: 'agent:permission' })
   return { client, id, ...pickRequest(await client.agent(id), flags.request) }
 }

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
-import { connectHub, type HubOptions, withHub } from '../options.ts'
+import { checkPolicyFor } from '../client/check-policy.ts'
+import { connectSigning, type HubOptions, withHub, withSigning } from '../options.ts'
 
 /** Maximum time for a removal, in seconds: --force stops the agent first. */
 const REMOVE_WAIT_S = 120
@@ -13,21 +14,24 @@ Examples:
   $ fomular-daemon agent remove a-1f2e --force`
 
 export function removeCommand(): Command {
-  return withHub(
-    new Command('remove')
-      .alias('rm')
-      .description('remove an ended agent and all its activity')
-      .argument('<id>', 'id of the agent, or a unique prefix')
-      .option('--force', 'stop a running agent first')
-      .addHelpText('after', HELP)
-      .action(remove),
+  return withSigning(
+    withHub(
+      new Command('remove')
+        .alias('rm')
+        .description('remove an ended agent and all its activity')
+        .argument('<id>', 'id of the agent, or a unique prefix')
+        .option('--force', 'stop a running agent first')
+        .addHelpText('after', HELP)
+        .action(remove),
+    ),
   )
 }
 
 async function remove(given: string, { json, force = false, ...flags }: HubOptions & { force?: boolean }) {
-  const client = await connectHub(flags)
+  const client = await connectSigning(flags)
   const { agentId, printOutcome } = await import('./outcome.ts')
   const id = await agentId(client, given, flags.machine)
+  await checkPolicyFor(client, id, { type: 'agent:remove' })
   const outcome = await client.agentCommand(id, 'remove', { force }, REMOVE_WAIT_S)
   printOutcome(outcome, `Removed ${id}.`, json)
 }

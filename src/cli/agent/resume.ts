@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { checkPolicyFor } from '../client/check-policy.ts'
-import { connectHub, type HubOptions, JSON_OUTPUT, repeatable, withHub } from '../options.ts'
+import { connectSigning, type HubOptions, JSON_OUTPUT, repeatable, withHub, withSigning } from '../options.ts'
 import type { PromptFlags } from './prompt-content.ts'
 
 /** Maximum time for the start of the agent's process, in seconds. */
@@ -17,25 +17,27 @@ interface Options extends HubOptions, PromptFlags {
 }
 
 export function resumeCommand(): Command {
-  return withHub(
-    new Command('resume')
-      .description('start an ended agent again in its own conversation')
-      .argument('<id>', 'id of the agent, or a unique prefix')
-      .option('--prompt <text>', 'prompt to continue with; - reads it from standard input')
-      .option('--prompt-file <file>', 'file with the prompt')
-      .addOption(repeatable('--image <file>', 'image for the prompt; repeatable'))
-      .option('--session <id>', 'id of the session to resume (default: its last session)')
-      .option('--wait', "with a prompt, print the agent's activity until the turn ends")
-      .addHelpText('after', HELP)
-      .action(resume),
-    JSON_OUTPUT.stream,
+  return withSigning(
+    withHub(
+      new Command('resume')
+        .description('start an ended agent again in its own conversation')
+        .argument('<id>', 'id of the agent, or a unique prefix')
+        .option('--prompt <text>', 'prompt to continue with; - reads it from standard input')
+        .option('--prompt-file <file>', 'file with the prompt')
+        .addOption(repeatable('--image <file>', 'image for the prompt; repeatable'))
+        .option('--session <id>', 'id of the session to resume (default: its last session)')
+        .option('--wait', "with a prompt, print the agent's activity until the turn ends")
+        .addHelpText('after', HELP)
+        .action(resume),
+      JSON_OUTPUT.stream,
+    ),
   )
 }
 
 async function resume(given: string, { json, session, wait, ...flags }: Options) {
   const { promptContent } = await import('./prompt-content.ts')
   const prompt = promptContent(flags)
-  const client = await connectHub(flags)
+  const client = await connectSigning(flags)
   const [{ agentId, delayOf, notePending, printOutcome }, { placeNow }] = await Promise.all([
     import('./outcome.ts'),
     import('../../client/follow.ts'),

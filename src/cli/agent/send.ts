@@ -1,7 +1,8 @@
 import { Command } from 'commander'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
-import { connectHub, type HubOptions, JSON_OUTPUT, repeatable, withHub } from '../options.ts'
+import { checkPolicyFor } from '../client/check-policy.ts'
+import { connectSigning, type HubOptions, JSON_OUTPUT, repeatable, withHub, withSigning } from '../options.ts'
 
 const HELP = `
 If the agent is working, it reads the prompt during the current turn or after it.
@@ -18,17 +19,19 @@ interface Options extends HubOptions {
 }
 
 export function sendCommand(): Command {
-  return withHub(
-    new Command('send')
-      .description('send an agent a prompt')
-      .argument('<id>', 'id of the agent, or a unique prefix')
-      .argument('[prompt]', 'text of the prompt; - reads it from standard input')
-      .option('--prompt-file <file>', 'file with the prompt')
-      .addOption(repeatable('--image <file>', 'image for the prompt; repeatable'))
-      .option('--wait', "print the agent's activity until the turn ends")
-      .addHelpText('after', HELP)
-      .action(send),
-    JSON_OUTPUT.stream,
+  return withSigning(
+    withHub(
+      new Command('send')
+        .description('send an agent a prompt')
+        .argument('<id>', 'id of the agent, or a unique prefix')
+        .argument('[prompt]', 'text of the prompt; - reads it from standard input')
+        .option('--prompt-file <file>', 'file with the prompt')
+        .addOption(repeatable('--image <file>', 'image for the prompt; repeatable'))
+        .option('--wait', "print the agent's activity until the turn ends")
+        .addHelpText('after', HELP)
+        .action(send),
+      JSON_OUTPUT.stream,
+    ),
   )
 }
 
@@ -40,12 +43,13 @@ async function send(given: string, prompt: string | undefined, { json, wait, ...
       remedy: 'Give it as text, as - for standard input, or with --prompt-file.',
       exitCode: EXIT.usage,
     })
-  const client = await connectHub(flags)
+  const client = await connectSigning(flags)
   const [{ agentId, printOutcome }, { placeNow }] = await Promise.all([
     import('./outcome.ts'),
     import('../../client/follow.ts'),
   ])
   const id = await agentId(client, given, flags.machine)
+  await checkPolicyFor(client, id, { type: 'agent:prompt' })
   const before = await client.agent(id)
   const outcome = await client.agentCommand(id, 'prompt', { content }, 30)
   if (!wait || json || outcome.state === 'pending') printOutcome(outcome, `Sent to ${id}.`, json)

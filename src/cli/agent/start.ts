@@ -1,8 +1,16 @@
 import { Command, Option } from 'commander'
-import type { Outcome } from '../../protocol/index.ts'
+import type { HubMachine, Outcome } from '../../protocol/index.ts'
 import { checkPolicy } from '../client/check-policy.ts'
 import { pickMachine } from '../client/machine-id.ts'
-import { connectHub, type HubOptions, JSON_OUTPUT, numeric, repeatable, withHub } from '../options.ts'
+import {
+  connectSigning,
+  type HubOptions,
+  JSON_OUTPUT,
+  numeric,
+  repeatable,
+  withHub,
+  withSigning,
+} from '../options.ts'
 import { note, print, printJson } from '../terminal.ts'
 import type { PromptFlags } from './prompt-content.ts'
 import type { SpecFlags } from './spec.ts'
@@ -112,7 +120,7 @@ export function startCommand(): Command {
     .option('--runtime <name>', 'kind of agent (default: claude)')
     .addHelpText('after', HELP)
     .action(start)
-  return withHub(command, JSON_OUTPUT.stream)
+  return withSigning(withHub(command, JSON_OUTPUT.stream))
 }
 
 async function start({ id, machine, wait, json, ...flags }: Options) {
@@ -123,15 +131,15 @@ async function start({ id, machine, wait, json, ...flags }: Options) {
   ])
   const prompt = promptContent(flags)
   const spec = specFrom(flags, prompt)
-  const client = await connectHub(flags)
+  const client = await connectSigning(flags)
   // Without a list, the hub gives the reason with its answer.
   const machines = await client.machines().catch((error) => {
-    if (machine !== undefined) throw error
+    if (machine !== undefined || client.signs) throw error
     return []
   })
-  const named = machine === undefined ? undefined : pickMachine(machines, machine)
-  await checkPolicy(named ?? (machines.length === 1 ? machines[0] : undefined), { type: 'agent:start', spec })
-  const machine_id = named?.machine_id
+  const chosen = machineFor(machines, machine, client.signs)
+  await checkPolicy(chosen, { type: 'agent:start', spec }, client.signs)
+  const machine_id = machine !== undefined || client.signs ? chosen?.machine_id : undefined
   const outcome = await client.start(
     { spec, ...(id !== undefined && { agent_id: id }), ...(machine_id !== undefined && { machine_id }) },
     START_WAIT_S,
@@ -148,6 +156,14 @@ async function start({ id, machine, wait, json, ...flags }: Options) {
   const { result } = await waitForOutcome(client, outcome)
   const promptId = typeof result?.prompt_id === 'string' ? result.prompt_id : undefined
   process.exitCode = await waitForTurn(client, agentId, { promptId, json })
+}
+
+/** Returns the machine for the agent; undefined if the hub is to choose it. @throws UserError */
+function machineFor(machines: HubMachine[], given: string | undefined, signs: boolean) {
+  if (given !== undefined) return pickMachine(machines, given)
+  const connected = machines.filter((machine) => machine.connected)
+  const known = connected.length > 0 ? connected : machines
+  return known.length === 1 || signs ? pickMachine(known, undefined) : undefined
 }
 
 const started = (agentId: string, { state }: Outcome, prompted: boolean) =>

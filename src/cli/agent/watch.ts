@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
-import { connectHub, type HubOptions, JSON_OUTPUT, withHub } from '../options.ts'
+import { connectSigning, type HubOptions, JSON_OUTPUT, withHub, withSigning } from '../options.ts'
 
 const HELP = `
 On a terminal, the command asks you to answer the agent's requests. It ends when the agent ends; Ctrl-C stops
@@ -13,14 +13,20 @@ Examples:
   $ fomular-daemon agent watch a-1f2e --from 18230.0 --json`
 
 export function watchCommand(): Command {
-  return withHub(
-    new Command('watch')
-      .description("follow an agent's activity")
-      .argument('<id>', 'id of the agent, or a unique prefix')
-      .option('--from <place>', 'position to begin at: start, now, or after the event OFFSET.INDEX', 'start')
-      .addHelpText('after', HELP)
-      .action(watch),
-    JSON_OUTPUT.stream,
+  return withSigning(
+    withHub(
+      new Command('watch')
+        .description("follow an agent's activity")
+        .argument('<id>', 'id of the agent, or a unique prefix')
+        .option(
+          '--from <place>',
+          'position to begin at: start, now, or after the event OFFSET.INDEX',
+          'start',
+        )
+        .addHelpText('after', HELP)
+        .action(watch),
+      JSON_OUTPUT.stream,
+    ),
   )
 }
 
@@ -29,7 +35,7 @@ async function watch(given: string, { json, from, ...flags }: HubOptions & { fro
     throw new UserError('usage', `--from must be start, now, or OFFSET.INDEX, not "${from}".`, {
       exitCode: EXIT.usage,
     })
-  const client = await connectHub(flags)
+  const client = await connectSigning(flags)
   const [{ agentId }, { showUntilEnd }, { placeNow }, { endText }, { note }] = await Promise.all([
     import('./outcome.ts'),
     import('./show-until-end.ts'),

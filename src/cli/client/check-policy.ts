@@ -2,7 +2,7 @@ import type { HubClient } from '../../client/hub-client.ts'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
 import type { Intended } from '../../policy/foreseen.ts'
-import type { HubMachine } from '../../protocol/index.ts'
+import { type HubMachine, SIGNED } from '../../protocol/index.ts'
 import { cleanLine } from '../render/clean.ts'
 
 /** Maximum width of a message: it may list what the policy permits. */
@@ -12,11 +12,19 @@ const MESSAGE_COLUMNS = 500
  * Refuses a command that its machine would refuse by its policy, so that it is not sent. A machine that is not
  * connected may have another policy when it receives the command.
  * @param machine undefined if it is not known
+ * @param signs true if the command will be signed
  * @throws UserError
  */
-export async function checkPolicy(machine: HubMachine | undefined, intended: Intended) {
+export async function checkPolicy(machine: HubMachine | undefined, intended: Intended, signs: boolean) {
   const policy = machine?.connected ? machine.status.policy : undefined
   if (!policy) return
+  if (policy.signed && !signs && SIGNED.includes(intended.type))
+    throw new UserError('policy', 'The machine carries out only commands that a person has signed.', {
+      remedy:
+        "Sign it with --sign-key FILE. `fomular-daemon key new` makes a key, which the machine's operator adds to signed_by in its policy.",
+      exitCode: EXIT.refused,
+      facts: { path: 'signed_by' },
+    })
   const { foreseenRefusals } = await import('../../policy/foreseen.ts')
   const [refusal] = foreseenRefusals(policy, intended)
   if (refusal)
@@ -33,5 +41,6 @@ export async function checkPolicyFor(client: HubClient, agentId: string, intende
   await checkPolicy(
     machines?.find(({ machine_id }) => machine_id === agent?.machine_id),
     intended,
+    client.signs,
   )
 }

@@ -1,13 +1,18 @@
 import { randomUUID } from 'node:crypto'
 import { HubClient } from '../../client/hub-client.ts'
+import type { Signer } from '../../client/signer.ts'
 import type { Transport } from '../../client/transport.ts'
 import type { HubAddress } from '../../config/hub.ts'
 import { withAdvice } from './advice.ts'
 import { send } from './http.ts'
 
 /** Returns a client for a hub, whose methods throw UserError. */
-export const hubClient = (at: HubAddress): HubClient =>
-  new HubClient(transportTo(at), { newId: randomUUID, errorFor: (failure) => withAdvice(at.url, failure) })
+export const hubClient = (at: HubAddress, signer?: Signer): HubClient =>
+  new HubClient(transportTo(at), {
+    newId: randomUUID,
+    signer,
+    errorFor: (failure) => withAdvice(at.url, failure),
+  })
 
 const transportTo = ({ url, key, listens, socket, owner }: HubAddress): Transport => ({
   url,

@@ -33,7 +33,7 @@ function open(path: string): number {
     return openSync(path, 'wx', 0o600)
   } catch (error) {
     if (systemCode(error) !== 'EEXIST') throw unwritable(path, error)
-    throw new UserError('file_unusable', `--out: ${path} already exists.`, {
+    throw new UserError('file_unusable', `The file ${path} already exists.`, {
       remedy: 'Name a new file.',
       exitCode: EXIT.usage,
     })
@@ -53,7 +53,7 @@ function write(path: string, fd: number, text: string) {
 }
 
 const unwritable = (path: string, error: unknown) =>
-  new UserError('file_unusable', `--out: ${path} cannot be written: ${reasonOf(error)}`, {
+  new UserError('file_unusable', `The file ${path} cannot be written: ${reasonOf(error)}`, {
     remedy: 'Name a file that this user can create, on a disk with free space.',
     exitCode: EXIT.usage,
   })

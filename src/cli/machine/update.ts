@@ -1,7 +1,8 @@
 import { Command } from 'commander'
 import { sleep } from '../../platform/clock.ts'
 import type { Outcome } from '../../protocol/index.ts'
-import { connectHub, type HubOptions, withHub } from '../options.ts'
+import { checkPolicy } from '../client/check-policy.ts'
+import { connectSigning, type HubOptions, withHub, withSigning } from '../options.ts'
 import { cleanLine } from '../render/clean.ts'
 import { note, print, printJson } from '../terminal.ts'
 
@@ -22,14 +23,16 @@ interface Options extends HubOptions {
 }
 
 export function updateCommand(): Command {
-  return withHub(
-    new Command('update')
-      .description("update a machine's daemon in place while its agents keep running")
-      .argument('[machine]', 'name, host name, id, or prefix of an id (default: the only machine)')
-      .option('--to <version>', 'an exact version or a dist-tag', 'latest')
-      .option('--allow-downgrade', 'also allow an older version')
-      .addHelpText('after', HELP)
-      .action(update),
+  return withSigning(
+    withHub(
+      new Command('update')
+        .description("update a machine's daemon in place while its agents keep running")
+        .argument('[machine]', 'name, host name, id, or prefix of an id (default: the only machine)')
+        .option('--to <version>', 'an exact version or a dist-tag', 'latest')
+        .option('--allow-downgrade', 'also allow an older version')
+        .addHelpText('after', HELP)
+        .action(update),
+    ),
   )
 }
 
@@ -40,8 +43,10 @@ async function update(given: string | undefined, { to, allowDowngrade = false, j
   ])
   if (process.env.FOMULAR_UPDATE_REGISTRY)
     note('FOMULAR_UPDATE_REGISTRY has no effect here: a machine uses the registry configured on it.')
-  const client = await connectHub(flags)
-  const { machine_id: id } = await resolveMachine(client, given)
+  const client = await connectSigning(flags)
+  const machine = await resolveMachine(client, given)
+  const { machine_id: id } = machine
+  await checkPolicy(machine, { type: 'daemon:update' }, client.signs)
   const lines = new StageLines({ quiet: json === true })
   try {
     let outcome = await client.machineCommand(

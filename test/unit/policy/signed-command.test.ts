@@ -22,7 +22,7 @@ const open = (
   return openSigned(command, { keys, machineId, now: Date.now() + aheadMs })
 }
 
-test('a machine carries out what was signed, not what stands beside it', async () => {
+test('a machine carries out the signed text, and never the rest of the command', async () => {
   const altered = { ...(await signed()), content: 'Delete the files', by: 'alice' }
   const { command } = open(altered)
   assert.deepEqual(command && 'content' in command && command.content, 'List the files')
@@ -67,7 +67,7 @@ test('a command is accepted until two minutes after its end, and at most seven d
 
 test('a signed text that is no command, or has no end, is refused', async () => {
   const sign = async (payload: string) => {
-    const signature = Buffer.from(await alice.sign(Buffer.from(payload))).toString('base64')
+    const signature = Buffer.from(await alice.sign(Buffer.from(payload), 'm-1')).toString('base64')
     return open({ ...prompt, signed: { payload, signature, key: alice.key } }).refused
   }
   assert.match((await sign('hello'))!, /cannot be read/)
