@@ -34,7 +34,7 @@ export function explainCommand(): Command {
 }
 
 async function explain(given: string, { policy: named, ...options }: Options) {
-  const [{ readCommand }, { refusalsOf }, { policyToExplain }] = await Promise.all([
+  const [{ readCommand }, { needsSignature, refusalsOf }, { policyToExplain }] = await Promise.all([
     import('./read-command.ts'),
     import('./refusals.ts'),
     import('./policy-to-explain.ts'),
@@ -42,11 +42,20 @@ async function explain(given: string, { policy: named, ...options }: Options) {
   const command = readCommand(given)
   const { policy, source, program } = await policyToExplain(named, options)
   const refusals = refusalsOf(policy, command, program)
+  const must_be_signed = needsSignature(policy, command)
   if (refusals.length > 0) process.exitCode = EXIT.failure
   if (options.json)
-    return printJson({ permitted: refusals.length === 0, type: command.type, refusals, policy: source })
+    return printJson({
+      must_be_signed,
+      permitted: refusals.length === 0,
+      type: command.type,
+      refusals,
+      policy: source,
+    })
   const { green, red } = stdoutColors()
   for (const { key, message } of refusals) print(`${red('✗')} ${cleanLine(`${key}: ${message}`)}`)
   if (refusals.length === 0) print(`${green('✓')} ${command.type} is permitted.`)
+  if (must_be_signed)
+    note('It must also be signed by a person whose key is in signed_by. The signature is not checked here.')
   note(cleanLine(`Policy: ${source}`))
 }

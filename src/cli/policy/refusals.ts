@@ -3,7 +3,7 @@ import type { PolicyRefusal } from '../../policy/refusal.ts'
 import type { Program } from '../../policy/rules/runtimes.ts'
 import type { Policy } from '../../policy/schema.ts'
 import { refusalsOfSpec } from '../../policy/spec-refusals.ts'
-import type { Command } from '../../protocol/index.ts'
+import { type Command, SIGNED } from '../../protocol/index.ts'
 
 /** Returns everything that a policy refuses in a command. @param program returns the program of a runtime, if known */
 export const refusalsOf = (
@@ -16,3 +16,7 @@ export const refusalsOf = (
     ? refusalsOfSpec(policy, command.spec, program(command.spec.runtime))
     : []),
 ]
+
+/** Reports whether a policy demands that a person signs a command. */
+export const needsSignature = ({ signed_by }: Policy, { type }: Command): boolean =>
+  signed_by.length > 0 && SIGNED.includes(type)
