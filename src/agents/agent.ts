@@ -202,8 +202,8 @@ export class Agent {
   }
 
   /** Records that launching the current run failed. */
-  markLaunchFailed(code: string, message: string) {
-    failLaunch(this.#snapshot, this.run.run, { code, message }, this.#now())
+  markLaunchFailed(failure: NonNullable<Snapshot['failure']>) {
+    failLaunch(this.#snapshot, this.run.run, failure, this.#now())
     // Save now, or the next daemon would launch the run.
     this.#touchAndSave()
   }

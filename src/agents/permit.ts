@@ -1,8 +1,16 @@
 import type { AgentSpec } from '../protocol/index.ts'
 
+/** A specification that may be launched. */
+export interface Permitted {
+  /** The specification in the form to launch. */
+  spec: AgentSpec
+  /** Reports whether agents inherit a variable of the daemon's environment. */
+  inherits(name: string): boolean
+}
+
 /**
- * Checks whether a specification may be launched on this machine now, and returns it in the form to launch.
+ * Checks whether a specification may be launched on this machine now.
  * @param program path of the runtime's program
  * @throws CommandFailure
  */
-export type Permit = (spec: AgentSpec, program: string) => AgentSpec
+export type Permit = (spec: AgentSpec, program: string) => Permitted

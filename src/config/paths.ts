@@ -13,6 +13,7 @@ export interface StatePaths {
   socket: string
   runtimes: string
   memory: string
+  starts: string
   log: string
   hub: string
 }
@@ -30,6 +31,7 @@ export function statePaths(dir: string): StatePaths {
     socket: at('daemon.sock'),
     runtimes: at('runtimes.json'),
     memory: at('memory.json'),
+    starts: at('starts.json'),
     log: at('daemon.log'),
     hub: at('hub'),
   }

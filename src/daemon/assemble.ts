@@ -24,16 +24,20 @@ import { Health } from './health.ts'
 import { openIdentity } from './identity.ts'
 import { JournalFeed } from './journal-feed.ts'
 import { MemoryPeaks } from './memory-peaks.ts'
+import { memoryReserve } from './memory-reserve.ts'
 import { Messages } from './messages.ts'
+import { ModeGuard } from './mode-guard.ts'
 import { openPolicy } from './open-policy.ts'
 import { PolicyGuard } from './policy-guard.ts'
 import type { Invocation } from './relaunch.ts'
 import { routeOfLink } from './route.ts'
 import { ServerOffsets } from './server-offsets.ts'
 import { SignatureGuard } from './signature-guard.ts'
+import { StartLimit } from './start-limit.ts'
 import { StateFolder } from './state-folder.ts'
 import { type StatusConnection, StatusSender } from './status-sender.ts'
 import { UpdateHealth } from './update-health.ts'
+import { updateOrders } from './update-orders.ts'
 import { Upkeep } from './upkeep.ts'
 import { warnOfReplacement } from './warn-of-copy.ts'
 
@@ -100,14 +104,22 @@ function machineParts({ config, paths, clock, logger }: DaemonOptions) {
     outbox: new Outbox(link satisfies Outlet, clock),
     fates: new AgentsFate({ pid: process.pid, env: process.env, health, clock, logger }),
     admission: new Admission(health),
-    policy: new PolicyGuard({ current, health, logger }),
     signatures: new SignatureGuard({ current, machineId: machine.machine_id, clock, logger }),
+    current,
   }
 }
 
 /** The agents, and the parts that send their journals to the server. */
 function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: MachineParts) {
-  const { machine, environment, link, health, outbox, fates, admission, policy } = parts
+  const { machine, current, environment, link, health, outbox, fates, admission } = parts
+  const running = () => [...agents].filter(({ hasEnded }) => !hasEnded).length
+  const starts = new StartLimit({ path: paths.starts, clock, running })
+  const policy = new PolicyGuard({
+    current,
+    starts,
+    health,
+    logger,
+  })
   const peaks = new MemoryPeaks({
     path: paths.memory,
     totalBytes: memory().total_bytes,
@@ -122,7 +134,7 @@ function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: Mach
     room: new MemoryRoom({
       memory,
       pressure: () => memoryPressure(),
-      reserve: () => policy.memoryReserve(),
+      reserve: () => memoryReserve(policy.inForce),
       peakOf: (runtime) => peaks.peakOf(runtime),
     }),
     environment,
@@ -137,6 +149,8 @@ function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: Mach
   return {
     agents,
     peaks,
+    policy,
+    modes: new ModeGuard({ agents, inForce: () => policy.inForce, logger }),
     feed: new JournalFeed(outbox, logger),
     offsets: new ServerOffsets({ agents, outbox, clock, logger }),
     upkeep: new Upkeep({
@@ -164,6 +178,7 @@ function commandParts(
     stateDir: paths.dir,
     running: VERSION,
     policy: config.update,
+    orders: updateOrders(() => policy.inForce),
     started: invocation,
     supervised,
     clock,
@@ -206,7 +221,7 @@ function commandParts(
 
 /** Connects parts that do not import each other. */
 function connect({ paths, logger }: DaemonOptions, parts: AgentParts & ReturnType<typeof commandParts>) {
-  const { link, health, policy, statuses, outbox, agents, peaks, feed, offsets, updates } = parts
+  const { link, health, policy, modes, statuses, outbox, agents, peaks, feed, offsets, updates } = parts
 
   link.events.on('drained', () => statuses.flush())
   link.events.on('drained', () => outbox.onDrained())
@@ -217,9 +232,11 @@ function connect({ paths, logger }: DaemonOptions, parts: AgentParts & ReturnTyp
   health.events.on('change', () => statuses.onMachine(() => health.status()))
   health.events.on('awake', () => link.nudge())
   health.events.on('check', () => policy.refresh())
+  policy.onChange(() => modes.checkAll())
   health.events.on('check', () => peaks.observe(agents))
 
   agents.events.on('change', (agent) => statuses.onAgent(agent))
+  agents.events.on('change', (agent) => modes.check(agent))
   agents.events.on('event', (event, { runtime }) => health.observe(event, runtime))
   agents.events.on('growth', (agent) => feed.onGrowth(agent))
   agents.events.on('removed', (agent) => offsets.onRemoved(agent))

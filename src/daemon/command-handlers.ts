@@ -20,7 +20,7 @@ export interface CommandContext {
   /** @throws CommandFailure while no agent may be started */
   checkAccepts(): void
   /** @throws CommandFailure if the machine's policy refuses the command */
-  checkPolicy(command: Command): void
+  checkPolicy(command: Command): Promise<void>
   checkMachine(): Promise<void>
   restart(): ResultOf<'daemon:restart'>
   updates: Updates
@@ -166,10 +166,13 @@ const handlers: { [T in CommandType]: Handler<T> } = {
 }
 
 /** Starts a command. Resolves once the next command for the same agent may start. */
-export function carryOut(context: CommandContext, command: Command): Promise<{ confirmed: Promise<object> }> {
+export async function carryOut(
+  context: CommandContext,
+  command: Command,
+): Promise<{ confirmed: Promise<object> }> {
   const handler = (handlers as Record<string, Handler<CommandType> | undefined>)[command.type]
   if (!handler) throw new CommandFailure('unsupported', `This daemon does not support ${command.type}.`)
-  context.checkPolicy(command)
+  await context.checkPolicy(command)
   return handler(context, command as never)
 }
 
@@ -215,7 +218,9 @@ async function started(agents: AgentPool, agent: Agent): Promise<ResultOf<'agent
   if (failure) {
     const ofSession = session !== undefined && failure.message.includes(session.id)
     const remedy = failure.remedy ?? (ofSession ? OTHER_SESSION : undefined)
-    throw new CommandFailure('start_failed', failure.message, remedy === undefined ? {} : { remedy })
+    const { path } = failure
+    const rest = { ...(path !== undefined && { path }), ...(remedy !== undefined && { remedy }) }
+    throw new CommandFailure(failure.code === 'policy' ? 'policy' : 'start_failed', failure.message, rest)
   }
   if (!agent.isReady && agent.run.run === run)
     throw new CommandFailure('start_failed', `${agent.id} was ended before it was ready.`, {

@@ -70,6 +70,8 @@ export class Daemon {
       /** Round trip in milliseconds; null if the server does not answer. */
       server_hears_ms: pong ?? null,
       ...(policy.file !== undefined && { policy_file: policy.file }),
+      /** Number of refusals since the start, by key of the policy. */
+      policy_refused: policy.refused,
       machine: health.status(),
       agents: [...agents].map((agent) => agent.status()),
       ...(end && { agents_end: end }),

@@ -3,19 +3,20 @@ import type { Permit } from '../agents/permit.ts'
 import type { Logger } from '../platform/log.ts'
 import { ACTING, refusalsOfCommand } from '../policy/command-refusals.ts'
 import type { CurrentPolicy } from '../policy/current.ts'
+import { isInherited } from '../policy/inherited.ts'
 import { permittedSpec } from '../policy/permitted-spec.ts'
 import type { PolicyRefusal } from '../policy/refusal.ts'
 import type { Policy } from '../policy/schema.ts'
 import { refusalsOfSpec } from '../policy/spec-refusals.ts'
 import { summaryOf } from '../policy/summary.ts'
 import type { Command, Runtime } from '../protocol/index.ts'
+import { Gate } from './gate.ts'
 import type { Health } from './health.ts'
-
-/** Memory that agents leave free by default, in MiB: running agents may still grow. */
-const RESERVE_MB = 512
+import type { StartLimit } from './start-limit.ts'
 
 export interface PolicyGuardOptions {
   current: CurrentPolicy
+  starts: StartLimit
   health: Pick<Health, 'runtime' | 'report' | 'clear' | 'setPolicy'>
   logger: Logger
 }
@@ -23,9 +24,11 @@ export interface PolicyGuardOptions {
 /** Refuses what the machine's policy does not permit, and reports the policy to the server. */
 export class PolicyGuard {
   readonly #options: PolicyGuardOptions
+  readonly #gate: Gate
 
   constructor(options: PolicyGuardOptions) {
     this.#options = options
+    this.#gate = new Gate(options.logger)
     options.current.events.on('change', () => this.report())
     this.report()
   }
@@ -36,11 +39,20 @@ export class PolicyGuard {
   }
 
   /** Checks a command before it is carried out. @throws CommandFailure */
-  check(command: Command) {
-    const { state } = this.#options.current
+  async check(command: Command): Promise<void> {
+    const policy = this.inForce
     // A machine without a valid policy can still be looked at, and its agents can be stopped.
-    if (state.from !== 'unreadable') this.#refuse(refusalsOfCommand(state.policy, command), command.type)
-    else if (ACTING.includes(command.type)) throw this.#unreadable()
+    if (!policy) {
+      if (ACTING.includes(command.type)) throw this.#counted(this.#unreadable())
+      return
+    }
+    this.#refuse(refusalsOfCommand(policy, command), command.type)
+    try {
+      this.#options.starts.check(command, policy)
+      await this.#gate.check(command, policy)
+    } catch (error) {
+      throw error instanceof CommandFailure ? this.#counted(error) : error
+    }
   }
 
   /** @see Permit */
@@ -48,7 +60,7 @@ export class PolicyGuard {
     const policy = this.#policy()
     const { version } = this.#runtime(spec.runtime) ?? {}
     this.#refuse(refusalsOfSpec(policy, spec, { path, version }), spec.cwd)
-    return permittedSpec(policy, spec)
+    return { spec: permittedSpec(policy, spec), inherits: (name) => isInherited(policy, name) }
   }
 
   /** Returns the path of the policy in force; undefined if there is no file. */
@@ -57,11 +69,18 @@ export class PolicyGuard {
     return state.from === 'default' ? undefined : state.path
   }
 
-  /** Returns the memory that agents leave free, in bytes. */
-  memoryReserve() {
+  /** Number of refusals since the daemon's start, by key of the policy. */
+  readonly refused: Record<string, number> = {}
+
+  /** Returns the policy in force; undefined if it cannot be read. */
+  get inForce(): Policy | undefined {
     const { state } = this.#options.current
-    const chosen = state.from === 'unreadable' ? undefined : state.policy.resources.memory_reserve_mb
-    return { bytes: (chosen ?? RESERVE_MB) * 1024 * 1024, chosen: chosen !== undefined }
+    return state.from === 'unreadable' ? undefined : state.policy
+  }
+
+  /** Calls `run` whenever the policy has changed. */
+  onChange(run: () => void) {
+    this.#options.current.events.on('change', run)
   }
 
   /** Tells the server and this machine's user about the policy. */
@@ -79,9 +98,9 @@ export class PolicyGuard {
   }
 
   #policy(): Policy {
-    const { state } = this.#options.current
-    if (state.from === 'unreadable') throw this.#unreadable()
-    return state.policy
+    const policy = this.inForce
+    if (!policy) throw this.#unreadable()
+    return policy
   }
 
   #runtime(name: string): Runtime | undefined {
@@ -101,12 +120,23 @@ export class PolicyGuard {
     )
   }
 
+  /** @throws CommandFailure for the first refusal */
   #refuse([refusal]: PolicyRefusal[], what: string) {
     if (!refusal) return
-    this.#options.logger.warn({ key: refusal.key, what }, 'refused by the policy')
-    throw new CommandFailure('policy', refusal.message, {
-      path: refusal.key,
-      remedy: `Change the command, or have the machine's operator change ${refusal.key} in its policy.`,
-    })
+    throw this.#counted(
+      new CommandFailure('policy', refusal.message, {
+        path: refusal.key,
+        remedy: `Change the command, or have the machine's operator change ${refusal.key} in its policy.`,
+      }),
+      what,
+    )
+  }
+
+  /** Counts and logs a refusal. */
+  #counted(failure: CommandFailure, what?: string): CommandFailure {
+    const key = failure.error.path ?? ''
+    this.refused[key] = (this.refused[key] ?? 0) + 1
+    this.#options.logger.warn({ key, ...(what !== undefined && { what }) }, 'refused by the policy')
+    return failure
   }
 }

@@ -2,6 +2,7 @@ import type { Command } from '../protocol/index.ts'
 import type { PolicyRefusal } from './refusal.ts'
 import { refusedMode } from './rules/modes.ts'
 import { refusedMemory } from './rules/remembered.ts'
+import { refusedUpdate } from './rules/updates.ts'
 import type { Policy } from './schema.ts'
 
 /** Commands that make an agent do something, or change this machine. */
@@ -12,6 +13,7 @@ export const ACTING: readonly Command['type'][] = [
   'agent:answer',
   'agent:configure',
   'agent:resume',
+  'daemon:restart',
   'daemon:update',
 ]
 
@@ -33,14 +35,7 @@ function ofType(policy: Policy, command: Command): PolicyRefusal[] {
     case 'agent:permission':
       return refusedMemory(policy, command.remember ?? [])
     case 'daemon:update':
-      return policy.update.allow
-        ? []
-        : [
-            {
-              key: 'update.allow',
-              message: "The machine's policy does not let a server update this program.",
-            },
-          ]
+      return refusedUpdate(policy, command.version, new Date())
     default:
       return []
   }

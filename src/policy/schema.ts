@@ -86,7 +86,10 @@ export const PolicyFile = z.strictObject({
      * `GUARDED_NAMES`, which must be listed.
      */
     set: names(['*']),
-    /** Names of the daemon's variables that agents inherit, in the same form; `*` alone includes all. */
+    /**
+     * Names of the daemon's variables that agents inherit, in the same form; `*` alone includes all. Programs always get
+     * those that they need to run at all, such as `PATH` and `HOME`.
+     */
     inherit: names(['*']),
   }),
   /** The most that a specification may do to the runtime's system prompt. */
@@ -99,7 +102,7 @@ export const PolicyFile = z.strictObject({
   }),
   limits: section({
     /** Maximum number of starts and resumes by command within an hour. */
-    starts_per_hour: z.optional(count),
+    starts_per_hour: z.optional(z.int().check(z.minimum(1), z.maximum(10_000))),
     /** Maximum number of running agents. */
     agents: z.optional(count),
   }),

@@ -102,7 +102,13 @@ export const AgentStatus = z.object({
   problems: z.optional(firstOf(AgentProblem, LISTED)),
   /** Reason of a failed start, in the agent's own words if it gave any. */
   failure: z.optional(
-    z.object({ code: ReportedName, message: ReportedSentence, remedy: z.optional(ReportedSentence) }),
+    z.object({
+      code: ReportedName,
+      message: ReportedSentence,
+      /** With the code `policy`: the key that refuses the start. */
+      path: z.optional(ReportedSentence),
+      remedy: z.optional(ReportedSentence),
+    }),
   ),
   /** Time until which a crash loop delays a restart (ISO 8601). */
   restart_held_until: z.optional(ReportedName),

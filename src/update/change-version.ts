@@ -2,6 +2,7 @@ import { isoTime } from '../platform/clock.ts'
 import { checkGood } from './fetch/direction.ts'
 import { prepare } from './fetch/prepare.ts'
 import type { UpdateRequest, UpdatesOptions } from './options.ts'
+import { isOrdered } from './ordered.ts'
 import type { RecordKeeper } from './record-keeper.ts'
 import { changeOver, trialOf } from './switch/change-over.ts'
 import { hasStandIn, putBack } from './switch/place.ts'
@@ -26,8 +27,10 @@ export async function changeVersion(
   request: UpdateRequest,
   { keeper, options, signal, onSwitched }: Change,
 ): Promise<string | undefined> {
-  const { stateDir, running, policy, started, supervised, clock, logger } = options
+  const { stateDir, running, policy: own, orders, started, supervised, clock, logger } = options
   const { requested, origin, allow_downgrade: allowDowngrade } = request
+  const isByServer = isOrdered(request)
+  const policy = isByServer && orders.isSignatureRequired() ? { ...own, signatures: true } : own
   const { runner, argv, env } = started
   const [command, ...args] = argv
   const { program, target } = targetAt(command, env)
@@ -47,6 +50,7 @@ export async function changeVersion(
     warn: (message) => keeper.warn(message),
     onResolved: (resolved) => {
       keeper.write({ to: resolved })
+      if (isByServer) orders.check(resolved)
       checkGood(request, resolved, keeper.record.bad_versions)
     },
   })

@@ -3,7 +3,7 @@ import type { CommandError, CommandErrorCode, UpdateProgress } from '../protocol
 
 export type Stage = UpdateProgress['stage']
 
-export type UpdateErrorCode = Extract<CommandErrorCode, `update_${string}`>
+export type UpdateErrorCode = Extract<CommandErrorCode, `update_${string}` | 'policy'>
 
 /**
  * Maximum output of npm or of a tried version in a failure, in characters. This is enough for the program's
@@ -26,7 +26,7 @@ export class UpdateFailure extends Failure {
     code: UpdateErrorCode,
     stage: Stage,
     message: string,
-    { output, ...details }: { output?: string } & Omit<FailureDetails, 'exitCode'> = {},
+    { output, path, ...details }: { output?: string; path?: string } & Omit<FailureDetails, 'exitCode'> = {},
   ) {
     const remedy = details.remedy && withoutSecrets(details.remedy)
     super(code, withoutSecrets(message), { ...details, remedy })
@@ -35,6 +35,7 @@ export class UpdateFailure extends Failure {
       code,
       message: this.message,
       stage,
+      ...(path !== undefined && { path }),
       ...(said && { output: said }),
       ...(remedy && { remedy }),
     }

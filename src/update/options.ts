@@ -20,11 +20,23 @@ export interface Started {
   env: NodeJS.ProcessEnv
 }
 
+export interface OrderPolicy {
+  /** Whether the new version must carry our signature. */
+  isSignatureRequired(): boolean
+  /**
+   * Checks a version or a dist-tag.
+   * @throws UpdateFailure if this machine does not permit it, or not now
+   */
+  check(version: string): void
+}
+
 export interface UpdatesOptions {
   stateDir: string
   /** Version of this program. */
   running: string
   policy: UpdateConfig
+  /** Policy of this machine for updates that a server orders. */
+  orders: OrderPolicy
   /** Command line and environment of this process. */
   started: Started
   supervised: boolean

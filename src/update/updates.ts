@@ -7,6 +7,7 @@ import { look } from './fetch/available.ts'
 import { checkEnabled } from './fetch/direction.ts'
 import { type Action, nextStep } from './next-step.ts'
 import type { UpdateRequest, UpdatesOptions } from './options.ts'
+import { isOrdered } from './ordered.ts'
 import { Outcome } from './outcome.ts'
 import { newRecord, resultOf, type UpdateResult } from './record.ts'
 import { RecordKeeper } from './record-keeper.ts'
@@ -66,6 +67,7 @@ export class Updates {
     if (again?.error) throw UpdateFailure.of(again.error)
     if (again && this.#isBusy && this.#phase !== 'fetching') return undefined
     checkEnabled(policy, request.origin)
+    if (isOrdered(request)) this.#options.orders.check(request.requested)
     if (this.#isBusy)
       throw new UpdateFailure('update_running', 'resolve', 'An update is already in progress.', {
         remedy: 'Wait for its result.',

@@ -21,7 +21,7 @@ export function agentsIn(dir: string, options: Partial<AgentPoolOptions & Listen
   const agents = new AgentPool({
     dir,
     runtimes: { claude },
-    permit: (spec) => spec,
+    permit: (spec) => ({ spec, inherits: () => true }),
     room: { waitOf: () => undefined },
     program: async () => '/bin/true',
     environment: {},

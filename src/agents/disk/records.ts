@@ -121,7 +121,15 @@ export const Snapshot = z.object({
   /** Running sub-agents. */
   subagents: z.optional(z.array(z.object({ id: z.string(), description: z.string() }))),
   exit: z.optional(Exit),
-  failure: z.optional(z.object({ code: z.string(), message: z.string(), remedy: z.optional(z.string()) })),
+  failure: z.optional(
+    z.object({
+      code: z.string(),
+      message: z.string(),
+      /** Key of the policy, with the code `policy`. */
+      path: z.optional(z.string()),
+      remedy: z.optional(z.string()),
+    }),
+  ),
   /** Reason that the current process gave for not starting. */
   start_refused: z.optional(z.object({ reason: z.optional(z.string()), message: z.optional(z.string()) })),
   /** Set during a requested stop: reason to report for the agent's exit. */

@@ -69,7 +69,9 @@ export class LaunchQueue {
     } catch (error) {
       const failure = notLaunched(error)
       this.#options.logger.warn({ agent_id: agent.id, err: error }, 'cannot launch the agent')
-      agent.markLaunchFailed(failure.code === 'policy' ? 'policy' : 'launch_failed', failure.message)
+      const { code, message, path, remedy } = failure.error
+      const byPolicy = code === 'policy' && { path, remedy }
+      agent.markLaunchFailed({ code: byPolicy ? code : 'launch_failed', message, ...byPolicy })
       throw failure
     }
     void this.watch(agent).then(() => this.#leave())

@@ -4,6 +4,7 @@ import { closeSync, constants, existsSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { sleep } from '../../platform/clock.ts'
 import { writeAtomic } from '../../platform/files.ts'
+import { type OpenFolder, openFolder } from '../../platform/open-folder.ts'
 import { openOwnPlain } from '../../platform/plain-files.ts'
 import { bootId } from '../../platform/process-identity.ts'
 import type { Agent } from '../agent.ts'
@@ -51,13 +52,25 @@ export interface LaunchOptions {
  * second launcher for one run exits at once.
  * @throws CommandFailure if the launch is not permitted, or the system error if the launcher cannot be started
  */
-export async function launch(
+export async function launch(agent: Agent, options: LaunchOptions): Promise<void> {
+  const place = openFolder(agent.record.spec.cwd)
+  try {
+    await launchIn(place, agent, options)
+  } finally {
+    place.close()
+  }
+}
+
+async function launchIn(
+  place: OpenFolder,
   agent: Agent,
   { environment, umask, permit, shelter }: LaunchOptions,
 ): Promise<void> {
   const { folder, record, run, runtime } = agent
   // The policy, or a link on the way to the folder, may have changed since the command.
-  const spec = isLaunched(agent) ? record.spec : permit(record.spec, run.program)
+  const { spec, inherits } = isLaunched(agent)
+    ? { spec: record.spec, inherits: () => true }
+    : permit({ ...record.spec, cwd: place.real }, run.program)
   const plan = runtime.launch(spec, {
     path: keepProgram(agent),
     dir: folder.dir,
@@ -92,12 +105,13 @@ export async function launch(
   ]
   const marks = { [AGENT_FOLDER]: folder.real, [RUN_MARK]: markOf(agent) }
   writeAtomic(folder.environment, ownEnvironment({ ...spec.env, ...plan.env, ...marks }, umask))
-  const env = { ...environment, ...marks }
-  const bare: Spawned = { argv: ['/bin/sh', ...args], env, cwd: spec.cwd }
+  const inherited = Object.entries(environment).filter(([name]) => inherits(name))
+  const env = { ...Object.fromEntries(inherited), ...marks }
+  const bare: Spawned = { argv: ['/bin/sh', ...args], env, cwd: place.entry }
   if (shelter && !isLaunched(agent)) {
     const name = shelterName(agent)
     note(agent, name)
-    const sheltered = { cwd: spec.cwd, ...shelter.command(bare.argv, env, name) }
+    const sheltered = { cwd: place.entry, ...shelter.command(bare.argv, env, name) }
     if (await startsWithin(SHELTER_MS, sheltered, () => isLaunched(agent))) return
     note(agent, undefined)
   }

@@ -43,6 +43,8 @@ export const DaemonStatus = z.object({
   server_hears_ms: z.nullable(z.number()),
   /** Path of the policy in force, if it is a file. */
   policy_file: z.optional(z.string()),
+  /** Number of refusals since its start, by key of the policy. Absent from daemons up to 0.1.0. */
+  policy_refused: z.optional(z.record(z.string(), z.number())),
   machine: MachineStatus,
   agents: z.array(AgentStatus),
   /** The supervisor or limit that ends agents together with the daemon; absent if all agents survive it. */

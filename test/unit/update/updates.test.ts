@@ -37,6 +37,7 @@ function switched(t: Cleanup, layout: (typeof LAYOUTS)[number], changed: Partial
       stateDir,
       running,
       policy: updateConfig({ flags: {}, env: {}, file: undefined }),
+      orders: { isSignatureRequired: () => false, check: () => {} },
       started: { runner: [process.execPath], argv: [trial.entry], env: {} },
       supervised: false,
       clock,

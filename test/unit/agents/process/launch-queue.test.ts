@@ -47,7 +47,7 @@ function machine(t: TestContext, options: Partial<AgentPoolOptions> = {}) {
     const spec = AgentSpec.parse({ cwd, prompt: 'hello' })
     const command = { type: 'agent:start', command_id: `start-${agent_id}`, agent_id, spec } as const
     const { confirmed } = await carryOut(
-      { agents, checkAccepts: () => {}, checkPolicy: () => {} } as never,
+      { agents, checkAccepts: () => {}, checkPolicy: async () => {} } as never,
       command,
     )
     return confirmed.then(

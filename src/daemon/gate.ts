@@ -1,0 +1,117 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { accessSync, constants, statSync } from 'node:fs'
+import { CommandFailure } from '../agents/command-failure.ts'
+import type { Logger } from '../platform/log.ts'
+import { faultsOf } from '../platform/ownership.ts'
+import { visible } from '../platform/visible-text.ts'
+import { ACTING } from '../policy/command-refusals.ts'
+import type { Policy } from '../policy/schema.ts'
+import type { Command } from '../protocol/index.ts'
+
+/** Maximum number of gate programs that run at once. */
+const AT_ONCE = 4
+/** Maximum output that is read for the reason, in bytes; the rest is discarded. */
+const REASON_BYTES = 4096
+/** Maximum length of the reason, in characters. */
+const REASON_CHARS = 300
+
+type GateSettings = NonNullable<Policy['gate']>
+
+/** Lets a program of this machine refuse commands. */
+export class Gate {
+  readonly #logger: Logger
+  readonly #waiting: (() => void)[] = []
+  #running = 0
+
+  constructor(logger: Logger) {
+    this.#logger = logger
+  }
+
+  /** Resolves if the policy has no gate, or its program permits the command. @throws CommandFailure */
+  async check(command: Command, { gate }: Policy) {
+    if (!gate || !ACTING.includes(command.type)) return
+    await this.#turn()
+    try {
+      const problem = problemOf(gate.program)
+      if (problem !== undefined) this.#logger.error({ gate: gate.program, problem }, 'the gate cannot be run')
+      const reason = problem ?? (await refusalOf(gate, command))
+      if (reason !== undefined) throw refused(gate, reason)
+    } finally {
+      this.#running--
+      this.#waiting.shift()?.()
+    }
+  }
+
+  async #turn() {
+    if (this.#running >= AT_ONCE) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    this.#running++
+  }
+}
+
+/** Returns why a program must not decide about commands, or cannot. */
+function problemOf(program: string): string | undefined {
+  const [fault] = faultsOf(program)
+  if (fault) return `Others could have changed it: ${fault.message}.`
+  try {
+    accessSync(program, constants.X_OK)
+    return statSync(program).isFile() ? undefined : 'It is not a file.'
+  } catch {
+    return 'It does not exist, or is not executable.'
+  }
+}
+
+/** Runs the program with the command as JSON on its standard input. @returns why it refuses, if it does */
+function refusalOf({ program, timeout_s }: GateSettings, command: Command): Promise<string | undefined> {
+  const { PATH = '/usr/bin:/bin', HOME = '/', LANG = 'C.UTF-8' } = process.env
+  // A process group of its own, so that a time limit also ends what the program has started.
+  const child = spawn(program, [], {
+    cwd: '/',
+    env: { PATH, HOME, LANG },
+    detached: true,
+    stdio: ['pipe', 'ignore', 'pipe'],
+  })
+  let said = Buffer.alloc(0)
+  child.stderr.on('data', (chunk: Buffer) => {
+    if (said.length < REASON_BYTES) said = Buffer.concat([said, chunk]).subarray(0, REASON_BYTES)
+  })
+  // The program need not read the command.
+  child.stdin.on('error', () => {})
+  child.stdin.end(`${JSON.stringify(command)}\n`)
+  return new Promise((resolve) => {
+    const end = (reason: string | undefined) => {
+      clearTimeout(timer)
+      endGroup(child)
+      child.stderr.destroy()
+      resolve(reason)
+    }
+    const timer = setTimeout(() => end(`It has not decided within ${timeout_s} seconds.`), timeout_s * 1000)
+    child.once('error', (error) => end(`It cannot be run: ${error.message}.`))
+    child.once('exit', (code, signal) => {
+      if (code === 0) return end(undefined)
+      // The reason may still be in the pipe.
+      setImmediate(() => end(firstLine(said) ?? `It has ended with ${signal ?? `code ${code}`}.`))
+    })
+  })
+}
+
+function endGroup({ pid }: ChildProcess) {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL')
+  } catch {
+    // No process of the group is left.
+  }
+}
+
+function firstLine(said: Buffer): string | undefined {
+  const line = said
+    .toString('utf8')
+    .split('\n')
+    .find((each) => each.trim() !== '')
+  return line === undefined ? undefined : visible(line.trim()).slice(0, REASON_CHARS)
+}
+
+const refused = ({ program }: GateSettings, reason: string) =>
+  new CommandFailure('policy', `The gate of this machine refuses the command: ${reason}`, {
+    path: 'gate',
+    remedy: `Change the command, or have the machine's operator change ${program}.`,
+  })

@@ -1,0 +1,72 @@
+import type { Agent } from '../agents/agent.ts'
+import type { AgentPool } from '../agents/agent-pool.ts'
+import { uuidFrom } from '../agents/events/ids.ts'
+import type { Logger } from '../platform/log.ts'
+import { isModePermitted } from '../policy/rules/modes.ts'
+import type { Policy } from '../policy/schema.ts'
+
+/** Number of times that a run is set back before it is stopped: its own settings keep choosing the mode. */
+const MOST = 3
+/** Maximum wait for the agent's reply, in ms. */
+const REPLY_MS = 30_000
+
+export interface ModeGuardOptions {
+  agents: AgentPool
+  inForce(): Policy | undefined
+  logger: Logger
+}
+
+/**
+ * Keeps running agents out of permission modes that the policy does not permit: their own settings, a plan's approval,
+ * or a person at their terminal may choose one, and the policy may change.
+ */
+export class ModeGuard {
+  readonly #options: ModeGuardOptions
+  /** Agents that are being set back, and the number of times for their current run. */
+  readonly #setBack = new WeakMap<Agent, { run: number; count: number; isBusy: boolean }>()
+
+  constructor(options: ModeGuardOptions) {
+    this.#options = options
+  }
+
+  check(agent: Agent) {
+    const { inForce } = this.#options
+    const { permission_mode: mode, run } = agent.snapshot
+    const policy = inForce()
+    if (agent.hasEnded || !agent.isReady || mode === undefined || !policy || isModePermitted(policy, mode))
+      return
+    const known = this.#setBack.get(agent)
+    const state = known?.run === run ? known : { run, count: 0, isBusy: false }
+    this.#setBack.set(agent, state)
+    if (state.isBusy) return
+    state.isBusy = true
+    state.count += 1
+    const [permitted] = policy.permission_modes
+    void this.#correct(agent, mode, state.count > MOST ? undefined : permitted, state.count).finally(() => {
+      state.isBusy = false
+      this.check(agent)
+    })
+  }
+
+  checkAll() {
+    for (const agent of this.#options.agents) this.check(agent)
+  }
+
+  /** Sets the agent back to a permitted mode, or stops it if there is none or it does not obey. */
+  async #correct(agent: Agent, mode: string, permitted: string | undefined, count: number) {
+    const { agents, logger } = this.#options
+    const about = { agent_id: agent.id, mode }
+    const { run } = agent.run
+    if (permitted !== undefined) {
+      logger.warn({ ...about, set: permitted }, 'the policy does not permit the mode of the agent: set back')
+      const id = uuidFrom('policy-mode', agent.id, run, count)
+      agent.inbox.put(agent.runtime.setPermissionMode(id, permitted, agent.snapshot.conversation))
+      await agent.until(() => agent.reply(id) !== undefined || agent.hasEnded, REPLY_MS)
+      if (agent.hasEnded || agent.run.run !== run) return
+      if (agent.reply(id)?.ok) return agent.onConfigured({ permission_mode: permitted })
+    }
+    logger.error(about, 'the policy does not permit the mode of the agent: stopped')
+    await agents.stop(agent, { commandId: `policy-mode-${agent.id}-${run}` })
+    agent.explain(`The machine's policy does not permit its permission mode ${mode}.`)
+  }
+}
