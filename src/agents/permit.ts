@@ -1,7 +1,7 @@
 import type { AgentSpec } from '../protocol/index.ts'
 
 /** A specification that may be launched. */
-export interface Permitted {
+interface Permitted {
   /** The specification in the form to launch. */
   spec: AgentSpec
   /** Reports whether agents inherit a variable of the daemon's environment. */

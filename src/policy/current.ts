@@ -80,7 +80,7 @@ export class CurrentPolicy {
 }
 
 /** Returns the fields of a log line about a policy. */
-export const describe = (state: PolicyState) =>
+const describe = (state: PolicyState) =>
   state.from === 'default'
     ? { policy: state.kind }
     : { policy: state.path, ...(state.from === 'unreadable' && { problem: state.problem }) }

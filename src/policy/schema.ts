@@ -25,9 +25,9 @@ const count = z.int().check(z.minimum(1), z.maximum(1_000_000))
 const section = <T extends z.core.$ZodShape>(shape: T) => z.prefault(z.strictObject(shape), {} as never)
 
 /** Permission modes in which a person decides about every tool that changes something, or about none. */
-export const CAREFUL_MODES = ['default', 'plan', 'acceptEdits', 'dontAsk']
+const CAREFUL_MODES = ['default', 'plan', 'acceptEdits', 'dontAsk']
 /** Tools that only read within the agent's folders. */
-export const READING_TOOLS = ['Read', 'Glob', 'Grep', 'LS', 'NotebookRead', 'TodoWrite']
+const READING_TOOLS = ['Read', 'Glob', 'Grep', 'LS', 'NotebookRead', 'TodoWrite']
 
 /**
  * `policy.toml`: what a server may have this machine do. A key that the file omits has its default, which permits nothing
