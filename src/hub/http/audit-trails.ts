@@ -17,6 +17,8 @@ import { lookAtBody, overHttp } from './request.ts'
  * secret (`answers`, `signed`).
  */
 const OWN = ['type', 'command_id', 'agent_id', 'machine_id', 'by', 'answers', 'signed']
+/** Length of a public key, in characters. */
+const KEY_CHARS = 52
 /** Maximum length of an id from the address of a request, in characters. */
 const NAME_CHARS = 128
 
@@ -111,12 +113,13 @@ export class Trails {
   /** Records a command before it is carried out. @throws HttpError if it must not be carried out */
   async onOrder(c: Context, machine_id: string, command: Command): Promise<void> {
     const details = detailsOf(Schemas[command.type], command, OWN)
+    const key = command.signed?.key.slice(0, KEY_CHARS)
     const trail = this.#trails.get(c)
     const of = await this.#audit.order({
       ...this.#whose(c),
       action: command.type,
       ...namesOf(machine_id, command),
-      ...(details && { details }),
+      ...((details || key) && { details: { ...details, ...(key && { signed_by: key }) } }),
     })
     if (trail) trail.of = of
   }

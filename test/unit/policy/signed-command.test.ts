@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { webcrypto } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { openSigned } from '../../../src/policy/signed-command.ts'
-import { type CommandOf, Limits } from '../../../src/protocol/index.ts'
+import { type CommandOf, Limits, parseFromServer } from '../../../src/protocol/index.ts'
 import { person, signedBy } from '../../support/signing.ts'
 
 const MINUTE = 60_000
@@ -93,4 +94,15 @@ test('a web page can sign with WebCrypto', async () => {
       new Uint8Array(await webcrypto.subtle.sign('Ed25519', privateKey, bytes)),
   }
   assert.ok(open(await signedBy(page, prompt, 'm-1'), { keys: [page.key] }).command)
+})
+
+test('the example on the protocol page is signed with its key', () => {
+  const page = readFileSync(new URL('../../../src/protocol/README.md', import.meta.url), 'utf8')
+  const [, example = ''] = /```json\n(\{\n {2}"type": "agent:prompt",[\s\S]*?)\n```/.exec(page)!
+  const parsed = parseFromServer(example)
+  assert.ok(parsed.ok && parsed.message.type === 'agent:prompt')
+  const { signed } = parsed.message
+  const { machine_id, expires_at } = JSON.parse(signed!.payload)
+  const expected = { keys: [signed!.key], machineId: machine_id, now: Date.parse(expires_at) - MINUTE }
+  assert.equal(openSigned(parsed.message, expected).refused, undefined)
 })
