@@ -154,8 +154,7 @@ export function matches(name: string, pattern: string): boolean {
 }
 
 /** Reports whether a variable is one of `GUARDED_NAMES`. */
-const isGuarded = (name: string) =>
-  GUARDED_NAMES.some((guarded) => matches(name.toUpperCase(), guarded))
+const isGuarded = (name: string) => GUARDED_NAMES.some((guarded) => matches(name.toUpperCase(), guarded))
 
 /** Reports whether a list permits a variable: `*` alone does not permit a guarded one. */
 export const isListed = (name: string, listed: readonly string[]) =>

@@ -68,7 +68,8 @@ version = 1
 # NODE_OPTIONS, *_PROXY, *_BASE_URL, and *_TOKEN. List these by name.
 # set = ["*"]
 
-# Names of the daemon's variables that agents inherit, in the same form. Here, "*" alone includes all.
+# Names of the daemon's variables that agents inherit, in the same form. Here, "*" alone includes all. Agents
+# always get those that programs need to run, such as PATH and HOME.
 # inherit = ["*"]
 
 [budgets]

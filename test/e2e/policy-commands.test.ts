@@ -155,6 +155,8 @@ test('`status`, `machine list`, and `agent start` know the policy of the daemon 
   assert.equal(folder.code, 4)
   assert.equal(JSON.parse(folder.stdout).error.path, 'folders.deny')
 
+  assert.match(cli(stage, ['status']).stdout, /^Policy .*; refused: folders\.deny 1$/m)
+
   writeFileSync(file, 'version = 2\n')
   await until(() => /^Policy +unreadable/m.test(cli(stage, ['status']).stdout), {
     what: 'an unreadable policy',

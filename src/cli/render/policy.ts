@@ -22,6 +22,12 @@ export function policyLine(policy: MachinePolicy): string {
   return cleanLine([sourceText(policy), ...facts].join('; '), LINE_CHARS)
 }
 
+/** Formats the numbers of refusals by key, to follow a policy; empty if there is none. */
+export function refusedText(refused: Record<string, number> = {}): string {
+  const counts = Object.entries(refused).map(([key, count]) => `${key} ${count}`)
+  return counts.length === 0 ? '' : cleanLine(`; refused: ${counts.join(', ')}`, LINE_CHARS)
+}
+
 /** Returns the names and values of what a policy permits. */
 export function policyFacts(policy: MachinePolicy): [name: string, value: string][] {
   const { folders, mcp_servers, mcp_listed = [] } = policy

@@ -4,7 +4,7 @@ import { agentTable } from './agents.ts'
 import type { Colors } from './ansi.ts'
 import { cleanLine } from './clean.ts'
 import { problemText, runtimeText } from './machine.ts'
-import { policyLine } from './policy.ts'
+import { policyLine, refusedText } from './policy.ts'
 import { age, bytes } from './units.ts'
 
 /** Reports whether the daemon is connected and its server answers. */
@@ -31,7 +31,9 @@ export function statusText(status: DaemonStatus, now: number, colors: Colors, wi
     ...(machine.runtimes.length === 0
       ? [row('Runtime', dim('checking'))]
       : machine.runtimes.map((runtime) => row('Runtime', runtimeText(runtime)))),
-    ...(machine.policy ? [row('Policy', policyLine(machine.policy))] : []),
+    ...(machine.policy
+      ? [row('Policy', policyLine(machine.policy) + refusedText(status.policy_refused))]
+      : []),
     ...endText(status, colors),
     ...machine.problems.map((problem) => problemText(problem, colors)),
     '',

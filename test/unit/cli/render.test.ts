@@ -5,7 +5,7 @@ import { agentTable, delayText, endText, stateText } from '../../../src/cli/rend
 import { colors, wantsColor } from '../../../src/cli/render/ansi.ts'
 import { cleanLine } from '../../../src/cli/render/clean.ts'
 import { machineTable, runtimeText } from '../../../src/cli/render/machine.ts'
-import { policyLine } from '../../../src/cli/render/policy.ts'
+import { policyLine, refusedText } from '../../../src/cli/render/policy.ts'
 import { isHealthy, statusText } from '../../../src/cli/render/status.ts'
 import { bytes, duration, span } from '../../../src/cli/render/units.ts'
 import { cutPath, textWidth } from '../../../src/cli/render/width.ts'
@@ -178,6 +178,11 @@ test('the policy of a machine is shown on one line, also if a newer machine has 
     'careful default; modes default, plan, acceptEdits, dontAsk; folders /; MCP servers listed (none)',
   )
   assert.equal(policyLine({ state: 'unreadable' }), 'unreadable: nothing is started')
+  assert.equal(
+    refusedText({ 'folders.deny': 3, permission_modes: 1 }),
+    '; refused: folders.deny 3, permission_modes 1',
+  )
+  assert.equal(refusedText(), '')
   assert.equal(policyLine({ state: 'constructor\x1b' }), 'constructor␛')
 })
 
