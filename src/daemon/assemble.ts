@@ -104,7 +104,6 @@ function machineParts({ config, paths, clock, logger }: DaemonOptions) {
     outbox: new Outbox(link satisfies Outlet, clock),
     fates: new AgentsFate({ pid: process.pid, env: process.env, health, clock, logger }),
     admission: new Admission(health),
-    signatures: new SignatureGuard({ current, machineId: machine.machine_id, clock, logger }),
     current,
   }
 }
@@ -119,6 +118,12 @@ function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: Mach
     starts,
     health,
     logger,
+  })
+  const signatures = new SignatureGuard({
+    current,
+    machineId: machine.machine_id,
+    clock,
+    counted: (failure, what) => policy.counted(failure, what),
   })
   const peaks = new MemoryPeaks({
     path: paths.memory,
@@ -148,6 +153,7 @@ function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: Mach
   })
   return {
     agents,
+    signatures,
     peaks,
     policy,
     modes: new ModeGuard({ agents, inForce: () => policy.inForce, logger }),

@@ -43,7 +43,7 @@ export class PolicyGuard {
     const policy = this.inForce
     // A machine without a valid policy can still be looked at, and its agents can be stopped.
     if (!policy) {
-      if (ACTING.includes(command.type)) throw this.#counted(this.#unreadable())
+      if (ACTING.includes(command.type)) throw this.counted(this.#unreadable())
       return
     }
     this.#refuse(refusalsOfCommand(policy, command), command.type)
@@ -51,7 +51,7 @@ export class PolicyGuard {
       this.#options.starts.check(command, policy)
       await this.#gate.check(command, policy)
     } catch (error) {
-      throw error instanceof CommandFailure ? this.#counted(error) : error
+      throw error instanceof CommandFailure ? this.counted(error) : error
     }
   }
 
@@ -123,7 +123,7 @@ export class PolicyGuard {
   /** @throws CommandFailure for the first refusal */
   #refuse([refusal]: PolicyRefusal[], what: string) {
     if (!refusal) return
-    throw this.#counted(
+    throw this.counted(
       new CommandFailure('policy', refusal.message, {
         path: refusal.key,
         remedy: `Change the command, or have the machine's operator change ${refusal.key} in its policy.`,
@@ -133,10 +133,13 @@ export class PolicyGuard {
   }
 
   /** Counts and logs a refusal. */
-  #counted(failure: CommandFailure, what?: string): CommandFailure {
+  counted(failure: CommandFailure, what?: string): CommandFailure {
     const key = failure.error.path ?? ''
     this.refused[key] = (this.refused[key] ?? 0) + 1
-    this.#options.logger.warn({ key, ...(what !== undefined && { what }) }, 'refused by the policy')
+    this.#options.logger.warn(
+      { policy_key: key, ...(what !== undefined && { what }) },
+      'refused by the policy',
+    )
     return failure
   }
 }

@@ -1,6 +1,5 @@
 import { CommandFailure } from '../agents/command-failure.ts'
 import type { Clock } from '../platform/clock.ts'
-import type { Logger } from '../platform/log.ts'
 import type { CurrentPolicy } from '../policy/current.ts'
 import { openSigned } from '../policy/signed-command.ts'
 import { type Command, SIGNED } from '../protocol/index.ts'
@@ -9,7 +8,8 @@ export interface SignatureGuardOptions {
   current: CurrentPolicy
   machineId: string
   clock: Clock
-  logger: Logger
+  /** Counts and logs a refusal. */
+  counted(failure: CommandFailure, what: string): CommandFailure
 }
 
 /** A command to carry out. */
@@ -43,12 +43,8 @@ export class SignatureGuard {
     return { command: unsigned(opened.command), untilMs: opened.untilMs }
   }
 
-  #refusal({ type, command_id }: Command, message: string, remedy: string) {
-    this.#options.logger.warn(
-      { key: 'signed_by', type, command_id, reason: message },
-      'refused by the policy',
-    )
-    return new CommandFailure('policy', message, { path: 'signed_by', remedy })
+  #refusal({ type }: Command, message: string, remedy: string) {
+    return this.#options.counted(new CommandFailure('policy', message, { path: 'signed_by', remedy }), type)
   }
 }
 

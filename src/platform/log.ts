@@ -22,7 +22,16 @@ export interface LogOptions {
 }
 
 /** Names of fields that may contain a secret, including all that the protocol marks as secret. */
-const SECRETS = new Set(['key', 'token', 'authorization', 'env', 'environment', 'mcp_servers', 'answers'])
+const SECRETS = new Set([
+  'key',
+  'token',
+  'authorization',
+  'env',
+  'environment',
+  'mcp_servers',
+  'answers',
+  'payload',
+])
 
 /** Maximum depth of an entry. Deeper values are omitted. */
 const DEPTH = 8

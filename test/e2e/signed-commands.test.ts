@@ -96,6 +96,13 @@ test('the machine refuses what its own hub sends without a valid signature, and 
   const restart = await stage.api<Outcome>('POST', `/api/machines/${plain.machine_id}/restart`, {})
   assert.equal(restart.error?.path, 'signed_by')
 
+  const command = { command_id: 'c-1', agent_id: 'a-1', spec, machine_id: plain.machine_id }
+  const payload = JSON.stringify({ ...command, type: 'agent:start', spec: { ...spec, title: 'Other' } })
+  const signed = { payload, signature: 'x', key: 'x' }
+  const misled = await stage.request('POST', '/api/agents', { ...command, signed })
+  assert.equal(misled.status, 400)
+  assert.match(await misled.text(), /"path":"signed\.payload"/)
+
   const other = join(tempDir(t), 'bob.key')
   await cli(stage, ['key', 'new', '--output', other])
   const stranger = await cli(stage, ['agent', 'start', '--sign-key', other])

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
+import { generateKeyPairSync } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -99,11 +100,14 @@ test('no command prints a hub’s text unescaped, in any text field of its proto
   const hub = await HostileHub.open(t)
   const dir = tempDir(t)
   writeFileSync(join(dir, 'key'), 'fmu_x', { mode: 0o600 })
+  const { privateKey } = generateKeyPairSync('ed25519')
+  writeFileSync(join(dir, 'sign.key'), privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 })
   const env = { PATH: process.env.PATH ?? '', HOME: dir, FOMULAR_STATE_DIR: join(dir, 'state') }
   const run = cliHost(t, {
     ...env,
     FOMULAR_HUB_URL: hub.url,
     FOMULAR_HUB_KEY_FILE: join(dir, 'key'),
+    FOMULAR_SIGN_KEY: join(dir, 'sign.key'),
     FORCE_COLOR: '1',
   })
   const shown: string[] = []
@@ -234,6 +238,8 @@ const OTHERS = [
   'doctor',
   'config show',
   'config check',
+  'key new',
+  'key show',
   'policy init',
   'policy check',
   'policy explain',

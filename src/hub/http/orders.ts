@@ -7,6 +7,7 @@ import type { Trails } from './audit-trails.ts'
 import { callerOf } from './caller.ts'
 import type { Lookup } from './lookup.ts'
 import { waitMs } from './request.ts'
+import { checkSigned } from './signed-order.ts'
 
 export interface OrdersContext {
   commands: CommandQueue
@@ -32,6 +33,7 @@ export class Orders {
     const { commands, machines, lookup, trails } = this.#context
     // Reject an invalid `wait` before the command is given, not after.
     waitMs(c)
+    checkSigned(parsed)
     const { command_id } = parsed
     const order = { ...parsed, by: callerOf(c)?.name }
     const isNew = !commands.get(command_id)

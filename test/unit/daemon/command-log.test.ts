@@ -42,6 +42,27 @@ test('the ledger stays bounded over any number of daemon starts', async (t) => {
   assert.equal(left(), 10_001)
 })
 
+test('a flood of commands does not make the ledger forget a signed command that could be repeated', async (t) => {
+  const path = join(tempDir(t), 'ledger.jsonl')
+  const first = new CommandLog(path)
+  const [past, future] = [Date.now() - 1000, Date.now() + 60_000]
+  await first.record(result('expired'), past)
+  await first.record(result('valid'), future)
+  first.close()
+  appendFileSync(
+    path,
+    Array.from(
+      { length: 20_000 },
+      (_, n) => `\n${JSON.stringify({ version: 1, result: result(`c-${n}`) })}`,
+    ).join(''),
+  )
+  for (let starts = 0; starts < 2; starts++) {
+    const next = new CommandLog(path)
+    assert.deepEqual([next.get('valid'), next.get('expired')], [result('valid'), undefined])
+    next.close()
+  }
+})
+
 test('a ledger written by a newer version is refused and left unchanged', (t) => {
   const path = join(tempDir(t), 'ledger.jsonl')
   const text = `\n${JSON.stringify({ version: 1, result: result('c-1') })}\n{"version":2,"outcome":{}}`

@@ -1,0 +1,23 @@
+import { isDeepStrictEqual } from 'node:util'
+import { boundedJson } from '../../protocol/bounded-json.ts'
+import { type Command, Commands } from '../../protocol/index.ts'
+import { check } from '../../protocol/schema-check.ts'
+import { HttpError } from '../http-error.ts'
+
+/**
+ * Refuses a signed command that is not the command in its payload, which the machine would carry out: the audit log
+ * would tell of another one. Only the machine checks the signature.
+ * @throws HttpError
+ */
+export function checkSigned(command: Command) {
+  if (!command.signed) return
+  const payload = check(Commands[command.type], boundedJson(command.signed.payload))
+  if (payload.success && isDeepStrictEqual(plain(payload.data), plain(command))) return
+  throw new HttpError(400, 'invalid_command', 'The signed payload is another command than the request.', {
+    path: 'signed.payload',
+    remedy: 'Send the same fields in both, and name command_id, agent_id, and machine_id.',
+  })
+}
+
+/** Returns the fields that the machine carries out. */
+const plain = ({ by: _, signed: __, ...fields }: Command) => JSON.parse(JSON.stringify(fields))
