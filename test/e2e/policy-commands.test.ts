@@ -1,8 +1,10 @@
 // Needs: tmux
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { CAREFUL } from '../../src/policy/schema.ts'
 import { summaryOf } from '../../src/policy/summary.ts'
@@ -16,15 +18,17 @@ import { until } from '../support/wait.ts'
 
 // Every stage names its own policy, because root's usual file is the machine's.
 
-function cli(stage: Stage, args: string[], input = '') {
+/** Runs a command without a terminal. */
+async function cli(stage: Stage, args: string[], input = '') {
   const [program, ...first] = RUN
-  const { status, stdout, stderr } = spawnSync(program, [...first, ...args], {
-    cwd: stage.cwd,
-    env: stage.env,
-    input,
-    encoding: 'utf8',
-  })
-  return { code: status, stdout, stderr }
+  const child = spawn(program, [...first, ...args], { cwd: stage.cwd, env: stage.env })
+  child.stdin.end(input)
+  const [stdout, stderr, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close') as Promise<[number | null]>,
+  ])
+  return { code, stdout, stderr }
 }
 
 async function policyStage(t: Parameters<typeof fakeStage>[0]) {
@@ -34,7 +38,7 @@ async function policyStage(t: Parameters<typeof fakeStage>[0]) {
 
 test('`policy init` writes what the flags choose, and `policy check` and `policy explain` read it', async (t) => {
   const { stage, file } = await policyStage(t)
-  const unknown = cli(stage, ['policy', 'init'])
+  const unknown = await cli(stage, ['policy', 'init'])
   assert.equal(unknown.code, 2)
   assert.match(unknown.stderr, /--yes/)
 
@@ -50,19 +54,19 @@ test('`policy init` writes what the flags choose, and `policy check` and `policy
     '--mcp',
     'none',
   ]
-  const made = cli(stage, [...init, '--json'])
+  const made = await cli(stage, [...init, '--json'])
   assert.deepEqual([made.code, JSON.parse(made.stdout)], [0, { file, warnings: [] }], made.stderr)
   assert.equal(statSync(file).mode & 0o777, process.getuid?.() === 0 ? 0o644 : 0o600)
-  const text = readFileSync(file, 'utf8')
-  assert.match(text, /^permission_modes = \[ "plan" \]$/m)
+  const written = readFileSync(file, 'utf8')
+  assert.match(written, /^permission_modes = \[ "plan" \]$/m)
 
-  const again = cli(stage, [...init])
+  const again = await cli(stage, [...init])
   assert.equal(again.code, 4)
   assert.match(again.stderr, /already exists\.\n.*--force/)
-  assert.equal(cli(stage, ['policy', 'init', '--mode', 'a'.repeat(300), '--force']).code, 2)
-  assert.equal(readFileSync(file, 'utf8'), text)
+  assert.equal((await cli(stage, ['policy', 'init', '--mode', 'a'.repeat(300), '--force'])).code, 2)
+  assert.equal(readFileSync(file, 'utf8'), written)
 
-  const checked = cli(stage, ['policy', 'check', '--json'])
+  const checked = await cli(stage, ['policy', 'check', '--json'])
   assert.equal(checked.code, 0, checked.stderr)
   const { ok, policy, problems } = JSON.parse(checked.stdout)
   assert.deepEqual([ok, problems, policy.state], [true, [], 'file'])
@@ -73,7 +77,7 @@ test('`policy init` writes what the flags choose, and `policy check` and `policy
     permission_mode: 'default',
     mcp_servers: { a: { command: 'sh' } },
   }
-  const refused = cli(stage, ['policy', 'explain', '-', '--json'], JSON.stringify(spec))
+  const refused = await cli(stage, ['policy', 'explain', '-', '--json'], JSON.stringify(spec))
   assert.equal(refused.code, 1, refused.stderr)
   const { permitted, refusals } = JSON.parse(refused.stdout)
   assert.equal(permitted, false)
@@ -82,19 +86,19 @@ test('`policy init` writes what the flags choose, and `policy check` and `policy
     ['folders.deny', 'permission_modes', 'mcp.servers'],
   )
   const configure = JSON.stringify({ type: 'agent:configure', permission_mode: 'plan' })
-  const permits = cli(stage, ['policy', 'explain', '-'], configure)
+  const permits = await cli(stage, ['policy', 'explain', '-'], configure)
   assert.deepEqual([permits.code, permits.stdout], [0, '✓ agent:configure is permitted.\n'])
-  assert.equal(cli(stage, ['policy', 'explain', '-'], '{"cwd":').code, 2)
+  assert.equal((await cli(stage, ['policy', 'explain', '-'], '{"cwd":')).code, 2)
   const forged = { cwd: stage.cwd, permission_mode: 'x\n✓ agent:start is permitted.\x1b[2J' }
-  const told = cli(stage, ['policy', 'explain', '-'], JSON.stringify(forged))
+  const told = await cli(stage, ['policy', 'explain', '-'], JSON.stringify(forged))
   assert.match(told.stdout, /^✗ permission_modes: .* x ✓ agent:start is permitted\.␛\[2J.*\n$/)
 
-  writeFileSync(file, `${text}\n[tols]\ndeny = []\n`)
-  const broken = cli(stage, ['policy', 'check'])
+  writeFileSync(file, `${written}\n[tols]\ndeny = []\n`)
+  const broken = await cli(stage, ['policy', 'check'])
   assert.equal(broken.code, 2)
   assert.match(broken.stdout, /^✗ The policy \S+policy\.toml:\d+ has an unknown key "tols"\.\n {2}→ /)
   assert.match(broken.stderr, /No daemon is running/)
-  assert.equal(cli(stage, ['policy', 'explain', '-'], configure).code, 2)
+  assert.equal((await cli(stage, ['policy', 'explain', '-'], configure)).code, 2)
 })
 
 test('on a terminal, `policy init` asks questions, and repeats a question after an invalid answer', async (t) => {
@@ -113,10 +117,10 @@ test('on a terminal, `policy init` asks questions, and repeats a question after 
   await terminal.type('none')
   await terminal.shows(/Write the policy [^\n]*policy\.toml\? y\/N> $/)
   await terminal.type('y')
-  const { code, text } = await terminal.over()
+  const { code, text: shown } = await terminal.over()
   assert.equal(code, 0)
-  assert.match(text, /The policy is in/)
-  assert.match(text, /! The permission mode plann is unknown/)
+  assert.match(shown, /The policy is in/)
+  assert.match(shown, /! The permission mode plann is unknown/)
   const written = readFileSync(file, 'utf8')
   for (const line of ['allow = [ "/srv", "~/projects" ]', 'servers = "any"', 'set = []'])
     assert.ok(written.includes(`\n${line}\n`), `${line}\n${written}`)
@@ -134,36 +138,45 @@ test('on a terminal, `policy init` asks questions, and repeats a question after 
 
 test('`status`, `machine list`, and `agent start` know the policy of the daemon while it changes', async (t) => {
   const { stage, file } = await policyStage(t)
-  assert.equal(cli(stage, ['policy', 'init', '--mode', 'default']).code, 0)
+  assert.equal((await cli(stage, ['policy', 'init', '--mode', 'default'])).code, 0)
   await stage.hub()
   await stage.daemon()
   assert.match(
-    cli(stage, ['status']).stdout,
+    (await cli(stage, ['status'])).stdout,
     /^Policy +from a file; modes default; folders \/; MCP servers listed/m,
   )
-  assert.match(cli(stage, ['machine', 'list']).stdout, /^ {2}· Policy: from a file; modes default;/m)
+  assert.match((await cli(stage, ['machine', 'list'])).stdout, /^ {2}· Policy: from a file; modes default;/m)
 
-  const mode = cli(stage, ['agent', 'start', '--permission-mode', 'bypassPermissions', '--json'])
+  const mode = await cli(stage, ['agent', 'start', '--permission-mode', 'bypassPermissions', '--json'])
   assert.equal(mode.code, 4)
   const { code, path, remedy } = JSON.parse(mode.stdout).error
   assert.deepEqual([code, path], ['policy', 'permission_modes'])
   assert.match(remedy, /permission_modes/)
-  assert.doesNotMatch(cli(stage, ['hub', 'audit', '--json']).stdout, /start/)
+  assert.doesNotMatch((await cli(stage, ['hub', 'audit', '--json'])).stdout, /start/)
+
+  const agent = await stage.start()
+  const auto = await cli(stage, ['agent', 'configure', agent, '--permission-mode', 'auto', '--json'])
+  assert.deepEqual([auto.code, JSON.parse(auto.stdout).error.path], [4, 'permission_modes'])
+  assert.doesNotMatch((await cli(stage, ['hub', 'audit', '--json'])).stdout, /configure/)
+  assert.equal((await stage.command(agent, 'stop')).state, 'succeeded')
+  writeFileSync(file, 'version = 1\n[commands]\ndeny = ["agent:resume"]\n')
+  const resume = await cli(stage, ['agent', 'resume', agent, '--json'])
+  assert.deepEqual([resume.code, JSON.parse(resume.stdout).error.path], [4, 'commands.deny'])
 
   writeFileSync(file, 'version = 1\n[folders]\ndeny = ["/"]\n')
-  const folder = cli(stage, ['agent', 'start', '--json'])
+  const folder = await cli(stage, ['agent', 'start', '--json'])
   assert.equal(folder.code, 4)
   assert.equal(JSON.parse(folder.stdout).error.path, 'folders.deny')
 
-  assert.match(cli(stage, ['status']).stdout, /^Policy .*; refused: folders\.deny 1$/m)
+  assert.match((await cli(stage, ['status'])).stdout, /^Policy .*; refused: .*folders\.deny 1$/m)
 
   writeFileSync(file, 'version = 2\n')
-  await until(() => /^Policy +unreadable/m.test(cli(stage, ['status']).stdout), {
+  await until(async () => /^Policy +unreadable/m.test((await cli(stage, ['status'])).stdout), {
     what: 'an unreadable policy',
   })
-  const unreadable = cli(stage, ['agent', 'start', '--json'])
+  const unreadable = await cli(stage, ['agent', 'start', '--json'])
   assert.deepEqual([unreadable.code, JSON.parse(unreadable.stdout).error.path], [4, 'policy'])
-  const checked = cli(stage, ['policy', 'check'])
+  const checked = await cli(stage, ['policy', 'check'])
   assert.equal(checked.code, 2)
   assert.match(checked.stdout, /must begin with version = 1/)
 })
