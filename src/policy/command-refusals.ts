@@ -22,11 +22,14 @@ export const ACTING: readonly Command['type'][] = [
  * `refusalsOfSpec` checks.
  */
 export function refusalsOfCommand(policy: Policy, command: Command): PolicyRefusal[] {
-  const denied: PolicyRefusal[] = policy.commands.deny.includes(command.type)
-    ? [{ key: 'commands.deny', message: `The machine's policy refuses ${command.type}.` }]
-    : []
-  return [...denied, ...ofType(policy, command)]
+  return [...refusedByName(policy, command.type), ...ofType(policy, command)]
 }
+
+/** Refuses commands by their names alone. */
+export const refusedByName = ({ commands }: Policy, type: Command['type']): PolicyRefusal[] =>
+  commands.deny.includes(type)
+    ? [{ key: 'commands.deny', message: `The machine's policy refuses ${type}.` }]
+    : []
 
 function ofType(policy: Policy, command: Command): PolicyRefusal[] {
   switch (command.type) {

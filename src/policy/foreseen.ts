@@ -1,5 +1,5 @@
 import { type Command, Commands, type MachinePolicy } from '../protocol/index.ts'
-import { ACTING, refusalsOfCommand } from './command-refusals.ts'
+import { ACTING, refusalsOfCommand, refusedByName } from './command-refusals.ts'
 import type { PolicyRefusal } from './refusal.ts'
 import { OPEN, type Policy } from './schema.ts'
 import { refusalsOfSpec } from './spec-refusals.ts'
@@ -20,8 +20,8 @@ export function foreseenRefusals(reported: MachinePolicy, intended: Intended): P
   const policy = policyOf(reported)
   const ids = { command_id: 'foreseen', agent_id: 'foreseen' }
   const parsed = Commands[type].safeParse({ ...ids, ...intended })
-  // The hub says what is wrong with it.
-  if (!parsed.success) return []
+  // It lacks parts that do not matter here, or the hub refuses it.
+  if (!parsed.success) return refusedByName(policy, type)
   const command: Command = parsed.data
   const refusals = refusalsOfCommand(policy, command)
   if (command.type !== 'agent:start') return refusals

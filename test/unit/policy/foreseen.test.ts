@@ -19,6 +19,8 @@ test('what a machine says about its policy tells which starts it would refuse', 
   assert.deepEqual(keys({ ...careful, runtimes: ['other'] }, {}), ['runtimes'])
   const denied = { ...careful, commands_denied: ['agent:resume'] }
   assert.equal(foreseenRefusals(denied, { type: 'agent:resume' })[0]?.key, 'commands.deny')
+  const silenced = { ...careful, commands_denied: ['agent:prompt'] }
+  assert.equal(foreseenRefusals(silenced, { type: 'agent:prompt' })[0]?.key, 'commands.deny')
   const mode = { type: 'agent:configure', permission_mode: 'auto' } as const
   assert.equal(foreseenRefusals(careful, mode)[0]?.key, 'permission_modes')
 })
