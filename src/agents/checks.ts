@@ -72,6 +72,10 @@ export function checkKept(kept: number) {
   )
 }
 
+/** Returns the number of agents beside `agent` that run, or are about to. */
+export const runningBeside = (agents: Iterable<{ hasEnded: boolean; returning: boolean }>, agent?: object) =>
+  [...agents].filter((other) => other !== agent && (!other.hasEnded || other.returning)).length
+
 /** Checks that one more agent may run. @throws CommandFailure */
 export function checkAgentLimit(agents: Iterable<{ hasEnded: boolean }>, maxAgents: number) {
   const running = [...agents].filter((agent) => !agent.hasEnded).length

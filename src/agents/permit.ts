@@ -11,6 +11,7 @@ interface Permitted {
 /**
  * Checks whether a specification may be launched on this machine now.
  * @param program path of the runtime's program
+ * @param running number of other agents that run, if this one is about to be one more
  * @throws CommandFailure
  */
-export type Permit = (spec: AgentSpec, program: string) => Permitted
+export type Permit = (spec: AgentSpec, program: string, running?: number) => Permitted

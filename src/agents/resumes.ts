@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { type Clock, isoTime } from '../platform/clock.ts'
 import { writeAtomic } from '../platform/files.ts'
 import type { Agent } from './agent.ts'
-import { checkAgentLimit, checkCwd } from './checks.ts'
+import { checkAgentLimit, checkCwd, runningBeside } from './checks.ts'
 import { CommandFailure } from './command-failure.ts'
 import type { RunRecord } from './disk/records.ts'
 import type { Endings } from './endings.ts'
@@ -87,7 +87,7 @@ export class Resumes {
       this.#options
     const { spec } = agent.record
     const path = await program(spec.runtime)
-    permit(spec, path)
+    permit(spec, path, runningBeside(agents, agent))
     checkCwd(spec.cwd, { again: true })
     checkAgentLimit(agents, maxAgents)
     // End the last run's leftovers first, or they would run alongside the new run.

@@ -5,7 +5,7 @@ import type { CommandOf } from '../protocol/index.ts'
 import type { Agent } from './agent.ts'
 import type { AgentRecords } from './agent-context.ts'
 import type { AgentList } from './agent-list.ts'
-import { checkAgentLimit, checkCwd, checkKept, runtimeOf } from './checks.ts'
+import { checkAgentLimit, checkCwd, checkKept, runningBeside, runtimeOf } from './checks.ts'
 import { CommandFailure } from './command-failure.ts'
 import { makeFolder } from './disk/folder.ts'
 import type { SpecRecord } from './disk/records.ts'
@@ -61,7 +61,7 @@ export class Starts {
     const runtime = runtimeOf(runtimes, spec.runtime)
     checkSettings(spec, runtime)
     const path = await program(spec.runtime)
-    permit(spec, path)
+    permit(spec, path, runningBeside(agents))
     checkCwd(spec.cwd)
     checkKept(agents.size)
     checkAgentLimit(agents, maxAgents)

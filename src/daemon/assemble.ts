@@ -111,8 +111,7 @@ function machineParts({ config, paths, clock, logger }: DaemonOptions) {
 /** The agents, and the parts that send their journals to the server. */
 function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: MachineParts) {
   const { machine, current, environment, link, health, outbox, fates, admission } = parts
-  const running = () => [...agents].filter(({ hasEnded }) => !hasEnded).length
-  const starts = new StartLimit({ path: paths.starts, clock, running })
+  const starts = new StartLimit({ path: paths.starts, clock })
   const policy = new PolicyGuard({
     current,
     starts,

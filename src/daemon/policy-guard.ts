@@ -6,6 +6,7 @@ import type { CurrentPolicy } from '../policy/current.ts'
 import { isInherited } from '../policy/inherited.ts'
 import { permittedSpec } from '../policy/permitted-spec.ts'
 import type { PolicyRefusal } from '../policy/refusal.ts'
+import { refusedNumber } from '../policy/rules/number.ts'
 import type { Policy } from '../policy/schema.ts'
 import { refusalsOfSpec } from '../policy/spec-refusals.ts'
 import { summaryOf } from '../policy/summary.ts'
@@ -56,10 +57,11 @@ export class PolicyGuard {
   }
 
   /** @see Permit */
-  readonly permit: Permit = (spec, path) => {
+  readonly permit: Permit = (spec, path, running = 0) => {
     const policy = this.#policy()
     const { version } = this.#runtime(spec.runtime) ?? {}
-    this.#refuse(refusalsOfSpec(policy, spec, { path, version }), spec.cwd)
+    const program = { path, version }
+    this.#refuse([...refusalsOfSpec(policy, spec, program), ...refusedNumber(policy, running)], spec.cwd)
     return { spec: permittedSpec(policy, spec), inherits: (name) => isInherited(policy, name) }
   }
 

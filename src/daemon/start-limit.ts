@@ -5,6 +5,7 @@ import { readJson, writeAtomic } from '../platform/files.ts'
 import type { Policy } from '../policy/schema.ts'
 import type { Command } from '../protocol/index.ts'
 
+const KEY = 'limits.starts_per_hour'
 const HOUR_MS = 3_600_000
 /** Maximum number of starts in the record, which is the maximum of `limits.starts_per_hour`. */
 const MOST = 10_000
@@ -15,11 +16,9 @@ const StartsRecord = z.object({ version: z.literal(1), at: z.array(z.number()).c
 export interface StartLimitOptions {
   path: string
   clock: Clock
-  /** Number of agents that have not ended. */
-  running(): number
 }
 
-/** Limits how often, and how many, agents a server may start. */
+/** Limits how often a server may start agents. */
 export class StartLimit {
   readonly #options: StartLimitOptions
   #starts: number[] | undefined
@@ -31,9 +30,6 @@ export class StartLimit {
   /** Counts a start or resume. Other commands pass. @throws CommandFailure beyond a limit of the policy */
   check(command: Command, { limits }: Policy) {
     if (command.type !== 'agent:start' && command.type !== 'agent:resume') return
-    const { running } = this.#options
-    if (limits.agents !== undefined && running() >= limits.agents)
-      throw beyond(`${limits.agents} running agents`, 'limits.agents', 'Stop an agent first')
     if (limits.starts_per_hour !== undefined) this.#count(limits.starts_per_hour)
   }
 
@@ -45,7 +41,10 @@ export class StartLimit {
       .map((at) => Math.min(at, now))
       .filter((at) => now - at < HOUR_MS)
     if (this.#starts.length >= most)
-      throw beyond(`${most} starts within an hour`, 'limits.starts_per_hour', 'Wait')
+      throw new CommandFailure('policy', `The machine's policy permits ${most} starts within an hour.`, {
+        path: KEY,
+        remedy: `Wait, or have the machine's operator change ${KEY} in its policy.`,
+      })
     this.#starts.push(now)
     writeAtomic(path, JSON.stringify({ version: 1, at: this.#starts }))
   }
@@ -55,9 +54,3 @@ export class StartLimit {
     return read.ok ? read.value.at : []
   }
 }
-
-const beyond = (most: string, path: string, first: string) =>
-  new CommandFailure('policy', `The machine's policy permits ${most}.`, {
-    path,
-    remedy: `${first}, or have the machine's operator change ${path} in its policy.`,
-  })

@@ -34,7 +34,7 @@ export const refusedByName = ({ commands }: Policy, type: Command['type']): Poli
 function ofType(policy: Policy, command: Command): PolicyRefusal[] {
   switch (command.type) {
     case 'agent:configure':
-      return refusedMode(policy, command.permission_mode)
+      return command.permission_mode === undefined ? [] : refusedMode(policy, command.permission_mode)
     case 'agent:permission':
       return refusedMemory(policy, command.remember ?? [])
     case 'daemon:update':

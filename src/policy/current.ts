@@ -2,6 +2,7 @@ import { lstatSync, statSync } from 'node:fs'
 import { Emitter } from '../platform/emitter.ts'
 import { reasonOf, shortageIn, UserError } from '../platform/errors.ts'
 import type { Logger } from '../platform/log.ts'
+import { faultsOf } from '../platform/ownership.ts'
 import { policyPath, readPolicy } from './read.ts'
 import { CAREFUL, OPEN, type Policy } from './schema.ts'
 
@@ -67,7 +68,7 @@ export class CurrentPolicy {
     }
   }
 
-  /** Returns what identifies the file's content without reading it, including the links that lead to it. */
+  /** Returns what identifies the file's content without reading it, including the links and folders that lead to it. */
   #look(): string {
     const path = policyPath(this.#options.named, this.#options.env)
     if (path === undefined) return ''
@@ -75,7 +76,8 @@ export class CurrentPolicy {
       const found = stat(path, { throwIfNoEntry: false, bigint: true })
       return found && [found.dev, found.ino, found.size, found.mtimeNs, found.ctimeNs].join(':')
     })
-    return `${path} ${parts.join(' ')}`
+    // A folder above may have become writable by others.
+    return [path, ...parts, ...faultsOf(path).map(({ message }) => message)].join(' ')
   }
 }
 

@@ -2,7 +2,7 @@
  * Names of variables that change what programs run, what they load, where they connect, or as whom. In the form of
  * `matches`, regardless of case.
  */
-export const GUARDED_NAMES = [
+const GUARDED_NAMES = [
   // The search for programs and libraries, and what they load first.
   ...[
     'PATH',
@@ -53,6 +53,20 @@ export const GUARDED_NAMES = [
     'DOTNET_*',
     'ELECTRON_*',
   ],
+  // What other programs load, run, or pass on, by the usual forms of their names.
+  ...[
+    '*PATH',
+    '*_OPTS',
+    '*_OPTIONS',
+    '*FLAGS',
+    '*PRELOAD*',
+    '*_CONFIG',
+    '*_CONF',
+    '*_HOME',
+    '*_WRAPPER',
+    '*_COMMAND',
+  ],
+  ...['PHP*', 'OPENSSL_*', 'KRB5*', 'INPUTRC', 'WGETRC', 'HOSTALIASES', 'RES_OPTIONS', 'LOCALDOMAIN', 'TCL*'],
   // Shells, and programs that other programs start.
   ...[
     'BASH_*',
@@ -156,8 +170,7 @@ export function matches(name: string, pattern: string): boolean {
 /** Reports whether a variable is one of `GUARDED_NAMES`. */
 const isGuarded = (name: string) => GUARDED_NAMES.some((guarded) => matches(name.toUpperCase(), guarded))
 
-/** Reports whether a list permits a variable: `*` alone does not permit a guarded one. */
+/** Reports whether a list permits a variable: `*` alone does not permit a guarded one, `**` permits all. */
 export const isListed = (name: string, listed: readonly string[]) =>
   listed.some((pattern) => pattern !== '*' && matches(name, pattern)) ||
-  (listed.includes('*') && !isGuarded(name)) ||
-  GUARDED_NAMES.every((guarded) => listed.includes(guarded))
+  (listed.includes('*') && !isGuarded(name))

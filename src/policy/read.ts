@@ -1,9 +1,10 @@
-import { existsSync } from 'node:fs'
+import { lstatSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { homeOf } from '../config/home.ts'
 import { reasonOf, shortageIn, UserError } from '../platform/errors.ts'
 import { EXIT } from '../platform/exit-codes.ts'
+import { orUndefined } from '../platform/or-undefined.ts'
 import { faultsOf } from '../platform/ownership.ts'
 import { readAtMost } from '../platform/read-at-most.ts'
 import { examinePolicy } from './examine.ts'
@@ -20,8 +21,11 @@ export const SYSTEM_POLICY = '/etc/fomular-daemon/policy.toml'
  * exists; undefined if there is none.
  */
 export function policyPath(named: string | undefined, env: NodeJS.ProcessEnv): string | undefined {
-  return named ?? [SYSTEM_POLICY, join(homeOf(env), '.fomular/policy.toml')].find(existsSync)
+  return named ?? [SYSTEM_POLICY, join(homeOf(env), '.fomular/policy.toml')].find(isThere)
 }
+
+/** Reports whether there is a file or a link, even one that leads nowhere. */
+const isThere = (path: string) => orUndefined(() => lstatSync(path)) !== undefined
 
 /** Returns the error for a policy that cannot be obeyed, and so permits nothing. */
 const unusable = (path: string, problem: string, remedy: string) =>
@@ -36,6 +40,8 @@ const unusable = (path: string, problem: string, remedy: string) =>
 export function readPolicy(path: string, user?: number): Policy {
   const [fault] = faultsOf(path, user)
   if (fault) throw unusable(path, `could be changed by others: ${fault.message}.`, `Run ${fault.remedy}.`)
+  if (orUndefined(() => statSync(path))?.isFile() === false)
+    throw unusable(path, 'is not a file.', 'Replace it with a file.')
   return parsePolicy(readPolicyText(path), path)
 }
 

@@ -1,7 +1,6 @@
 import validRange from 'semver/ranges/valid.js'
 import * as z from 'zod/mini'
 import { parseWindow } from '../config/readers.ts'
-import { GUARDED_NAMES } from './names.ts'
 import { PUBLIC_KEY } from './public-key.ts'
 
 /** Maximum number of entries in a list of the file. */
@@ -26,7 +25,7 @@ const section = <T extends z.core.$ZodShape>(shape: T) => z.prefault(z.strictObj
 
 /** Permission modes in which a person decides about every tool that changes something, or about none. */
 const CAREFUL_MODES = ['default', 'plan', 'acceptEdits', 'dontAsk']
-/** Tools that only read within the agent's folders. */
+/** Tools that only read files. */
 const READING_TOOLS = ['Read', 'Glob', 'Grep', 'LS', 'NotebookRead', 'TodoWrite']
 
 /**
@@ -83,7 +82,7 @@ export const PolicyFile = z.strictObject({
   environment: section({
     /**
      * Names of variables that a server may set; `*` at either end stands for any text. `*` alone does not include
-     * `GUARDED_NAMES`, which must be listed.
+     * `GUARDED_NAMES`, which must be listed; `**` includes all.
      */
     set: names(['*']),
     /**
@@ -198,6 +197,6 @@ export const OPEN: Policy = PolicyFile.parse({
   tools: { allow: ['*'] },
   mcp: { servers: 'any' },
   repository_trust: 'any',
-  environment: { set: ['*', ...GUARDED_NAMES] },
+  environment: { set: ['**'] },
   system_prompt: 'replace',
 })

@@ -65,7 +65,7 @@ version = 1
 
 # Names of variables that a server may set for an agent; "*" at either end stands for any text. "*" alone
 # leaves out names that change which programs run, where they connect, or as whom, such as PATH, LD_*,
-# NODE_OPTIONS, *_PROXY, *_BASE_URL, and *_TOKEN. List these by name.
+# NODE_OPTIONS, *_PROXY, *_BASE_URL, and *_TOKEN. List these by name. "**" includes all.
 # set = ["*"]
 
 # Names of the daemon's variables that agents inherit, in the same form. Here, "*" alone includes all. Agents

@@ -54,8 +54,7 @@ export function policyFacts(policy: MachinePolicy): [name: string, value: string
 const words = (list: string[] | undefined): string | undefined =>
   list && (list.includes('*') && list.length === 1 ? 'any' : list.join(', ') || 'none')
 
-/** The list of a policy that permits all variables has every sensitive one. */
-function variables({ state, environment }: MachinePolicy): string | undefined {
-  if (state === 'open') return 'any'
-  return environment && words(environment.map((name) => (name === '*' ? 'any but sensitive ones' : name)))
-}
+const variables = ({ environment }: MachinePolicy): string | undefined =>
+  environment?.includes('**')
+    ? 'any'
+    : environment && words(environment.map((name) => (name === '*' ? 'any but sensitive ones' : name)))

@@ -6,9 +6,13 @@ import type { Policy } from '../schema.ts'
 const isWithin = (path: string, outer: string) =>
   outer === '/' || path === outer || path.startsWith(`${outer}/`)
 
+/** Reports whether agents may use all folders. */
+export const isUnlimited = ({ folders }: Policy) =>
+  folders.deny.length === 0 && folders.allow.some((folder) => realPath(folder) === '/')
+
 /** Refuses folders that agents may not use, after links are resolved. */
 export function refusedFolders({ folders }: Policy, paths: string[]): PolicyRefusal[] {
-  const [allow, deny] = [folders.allow, folders.deny].map((list) => list.map(realPath))
+  const [allow, deny] = [folders.allow, folders.deny].map((list) => list.map((folder) => realPath(folder)))
   return paths.flatMap((path) => {
     const real = realPath(path)
     const shown = real === path ? path : `${path} (${real})`

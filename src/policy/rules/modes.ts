@@ -6,12 +6,14 @@ export const isModePermitted = ({ permission_modes }: Policy, mode: string) =>
   permission_modes.includes('*') || permission_modes.includes(mode)
 
 export function refusedMode(policy: Policy, mode: string | undefined): PolicyRefusal[] {
-  if (mode === undefined || isModePermitted(policy, mode)) return []
+  // Without a mode, the agent is launched with the first permitted one.
+  if (mode === undefined ? policy.permission_modes.length > 0 : isModePermitted(policy, mode)) return []
+  const asked = mode === undefined ? 'any permission mode' : `the permission mode ${mode}`
   const permitted = policy.permission_modes.join(', ') || 'none'
   return [
     {
       key: 'permission_modes',
-      message: `The machine's policy does not permit the permission mode ${mode}; it permits: ${permitted}.`,
+      message: `The machine's policy does not permit ${asked}; it permits: ${permitted}.`,
     },
   ]
 }

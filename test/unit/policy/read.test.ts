@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, chownSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import pino from 'pino'
+import { CurrentPolicy } from '../../../src/policy/current.ts'
+import { policyPath, readPolicy } from '../../../src/policy/read.ts'
+import { tempDir } from '../../support/temp.ts'
+
+function place(t: TestContext) {
+  const dir = tempDir(t)
+  const file = join(dir, 'policy.toml')
+  const write = (text = '') => writeFileSync(file, `version = 1\n${text}`, { mode: 0o600 })
+  write()
+  const lines: string[] = []
+  const logger = pino({ level: 'info' }, { write: (line: string) => lines.push(line) })
+  const current = (named: string | undefined = file) =>
+    new CurrentPolicy({ named, env: { HOME: dir }, otherwise: 'careful', logger })
+  return { dir, file, write, current, lines }
+}
+
+const isRoot = process.getuid?.() === 0
+
+test('a file that others could have written, or that is no policy, is never obeyed', (t) => {
+  const { dir, file, write } = place(t)
+  const open = join(dir, 'open')
+  mkdirSync(open)
+  chmodSync(open, 0o777)
+  for (const [breakIt, problem] of [
+    [() => rmSync(file), /cannot be read: .*ENOENT|does not exist|no such file/i],
+    [
+      () => chmodSync(file, 0o666),
+      /could be changed by others: .*policy\.toml can be written to by every user/,
+    ],
+    [() => writeFileSync(file, 'version = ['), /is not valid TOML/],
+    [() => writeFileSync(file, ''), /must begin with version = 1/],
+    [() => writeFileSync(file, 'version = 2'), /must begin with version = 1/],
+    [() => write('permision_modes = []'), /unknown key "permision_modes"/],
+    [() => write('[folders]\nalow = []'), /unknown key "folders.alow"/],
+    [() => write('[folders]\nallow = ["relative"]'), /folders.allow/],
+    [() => write(`# ${'x'.repeat(300 * 1024)}`), /longer than 262144 bytes/],
+    [() => replace(() => execFileSync('mkfifo', ['-m', '600', file])), /is not a file/],
+    [() => replace(() => mkdirSync(file, { mode: 0o700 })), /is not a file/],
+    [() => replace(() => symlinkSync('/dev/zero', file)), /could be changed by others|is not a file/],
+    [
+      () => {
+        writeFileSync(join(open, 'target'), 'version = 1\n', { mode: 0o600 })
+        replace(() => symlinkSync(join(open, 'target'), file))
+      },
+      /could be changed by others: .*open can be written to by every user/,
+    ],
+    ...(isRoot
+      ? [[() => chownSync(file, 12345, 0), /could be changed by others: .*belongs to/] as const]
+      : []),
+  ] as const) {
+    breakIt()
+    assert.throws(() => readPolicy(file), { code: 'policy_invalid', message: problem })
+    replace(() => write())
+    readPolicy(file)
+  }
+
+  function replace(by: () => void) {
+    rmSync(file, { recursive: true, force: true })
+    by()
+  }
+})
+
+test('without a setting, a link that leads nowhere is a policy that cannot be read', (t) => {
+  const { dir, current } = place(t)
+  const env = { HOME: dir }
+  assert.equal(policyPath(undefined, env), undefined)
+  mkdirSync(join(dir, '.fomular'))
+  const usual = join(dir, '.fomular/policy.toml')
+  const policy = new CurrentPolicy({
+    named: undefined,
+    env,
+    otherwise: 'open',
+    logger: pino({ enabled: false }),
+  })
+  assert.equal(policy.state.from, 'default')
+  symlinkSync('missing', usual)
+  assert.equal(policyPath(undefined, env), usual)
+  assert.equal(policy.state.from, 'unreadable')
+  assert.equal(current().state.from, 'file')
+})
+
+test('the home of the user is meant by ~', (t) => {
+  const { file, write } = place(t)
+  write('[folders]\nallow = ["~", "~/work"]')
+  assert.deepEqual(readPolicy(file).folders.allow, [homedir(), join(homedir(), 'work')])
+})
+
+test('the policy is read again when its file, a link to it, or a folder above it changes', (t) => {
+  const { dir, file, write, current, lines } = place(t)
+  const link = join(dir, 'link')
+  symlinkSync(file, link)
+  const policy = current(link)
+  const modes = () =>
+    policy.state.from === 'file' ? policy.state.policy.permission_modes : policy.state.from
+  let changes = 0
+  policy.events.on('change', () => changes++)
+  write('permission_modes = ["plan"]')
+  assert.deepEqual(modes(), ['plan'])
+  const other = join(dir, 'other.toml')
+  writeFileSync(other, 'version = 1\npermission_modes = ["auto"]\n', { mode: 0o600 })
+  symlinkSync(other, join(dir, 'new'))
+  renameSync(join(dir, 'new'), link)
+  assert.deepEqual(modes(), ['auto'])
+  chmodSync(dir, 0o777)
+  assert.equal(modes(), 'unreadable')
+  chmodSync(dir, 0o700)
+  assert.deepEqual(modes(), ['auto'])
+  assert.equal(changes, 4)
+  assert.equal(lines.filter((line) => line.includes('the policy has changed')).length, 4)
+  modes()
+  assert.equal(changes, 4)
+})
