@@ -72,7 +72,7 @@ export function checkKept(kept: number) {
   )
 }
 
-/** Returns the number of agents beside `agent` that run, or are about to. */
+/** Returns the number of agents besides `agent` that run, or are about to. */
 export const runningBeside = (agents: Iterable<{ hasEnded: boolean; returning: boolean }>, agent?: object) =>
   [...agents].filter((other) => other !== agent && (!other.hasEnded || other.returning)).length
 

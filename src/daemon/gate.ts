@@ -63,7 +63,7 @@ function problemOf(program: string): string | undefined {
 /** Runs the program with the command as JSON on its standard input. @returns why it refuses, if it does */
 function refusalOf({ program, timeout_s }: GateSettings, command: Command): Promise<string | undefined> {
   const { PATH = '/usr/bin:/bin', HOME = '/', LANG = 'C.UTF-8' } = process.env
-  // A process group of its own, so that a time limit also ends what the program has started.
+  // A separate process group, so that a time limit also ends what the program has started.
   const child = spawn(program, [], {
     cwd: '/',
     env: { PATH, HOME, LANG },

@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync, readlinkSync } from 'node:fs'
 import { realPath } from './real-path.ts'
 
-/** A folder that stays the same, whatever happens to the names on its path. */
+/** A folder that stays the same, even if the names on its path change. */
 export interface OpenFolder {
   /** Its path without links. */
   real: string

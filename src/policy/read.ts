@@ -24,7 +24,7 @@ export function policyPath(named: string | undefined, env: NodeJS.ProcessEnv): s
   return named ?? [SYSTEM_POLICY, join(homeOf(env), '.fomular/policy.toml')].find(isThere)
 }
 
-/** Reports whether there is a file or a link, even one that leads nowhere. */
+/** Reports whether there is a file or a link, even if the link leads nowhere. */
 const isThere = (path: string) => orUndefined(() => lstatSync(path)) !== undefined
 
 /** Returns the error for a policy that cannot be obeyed, and so permits nothing. */

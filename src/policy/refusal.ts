@@ -2,6 +2,6 @@
 export interface PolicyRefusal {
   /** Key of the policy, such as `folders.deny`. */
   key: string
-  /** Sentence that says what is not permitted, for the sender of the command. */
+  /** Sentence about the refusal, for the sender of the command. */
   message: string
 }

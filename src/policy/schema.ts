@@ -114,10 +114,10 @@ export const PolicyFile = z.strictObject({
   turns: section({
     /** Minutes after which a turn, or one tool of it, is reported. */
     report_after_min: z.optional(amount),
-    /** Minutes after which it is interrupted. */
+    /** Minutes after which the turn is interrupted. */
     interrupt_after_min: z.optional(amount),
   }),
-  /** What an agent does that meets the usage limit of its account, unless its specification says otherwise. */
+  /** Action of an agent that meets the usage limit of its account, unless its specification names another. */
   on_limit: z._default(z.enum(['wait', 'stop']), 'stop'),
   /** Resources of each agent with all of its processes. */
   resources: section({

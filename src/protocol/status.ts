@@ -181,7 +181,7 @@ const permitted = z.optional(firstOf(ReportedName, LISTED))
 const folders = firstOf(ReportedPath, LISTED)
 
 /**
- * What the machine's policy lets a server do, so that a client can refuse a command before it is sent. The machine
+ * Part of the machine's policy that limits its server, so that a client can refuse a command before it is sent. The machine
  * decides about each command anyway.
  */
 export const MachinePolicy = z.object({

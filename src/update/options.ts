@@ -21,7 +21,7 @@ export interface Started {
 }
 
 export interface OrderPolicy {
-  /** Whether the new version must carry our signature. */
+  /** Reports whether the new version must carry our signature. */
   isSignatureRequired(): boolean
   /**
    * Checks a version or a dist-tag.

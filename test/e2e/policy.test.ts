@@ -118,7 +118,7 @@ test('the policy applies to running agents, to their permissions, and to agents 
   assert.deepEqual(await order(agent, 'resume'), DONE)
 })
 
-test('an agent that leaves the permitted modes by itself is set back, and one that does not obey is stopped', async (t) => {
+test('an agent that leaves the permitted modes by itself is set back, and stopped if it does not obey', async (t) => {
   const { stage } = await ruled(t, '')
   const agent = await stage.start({ prompt: 'hello' })
   await stage.agentIs(

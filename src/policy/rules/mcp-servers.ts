@@ -18,7 +18,7 @@ export function refusedMcpServers({ mcp }: Policy, servers: Record<string, unkno
     }))
 }
 
-/** Reports whether a definition has only what is listed, so that no variable or header can change its meaning. */
+/** Reports whether a definition has only the listed parts, so that no variable or header can change its meaning. */
 function isSame(
   listed: { command?: string | undefined; url?: string | undefined },
   definition: unknown,
