@@ -226,12 +226,13 @@ function commandParts(
 
 /** Connects parts that do not import each other. */
 function connect({ paths, logger }: DaemonOptions, parts: AgentParts & ReturnType<typeof commandParts>) {
-  const { link, health, policy, modes, statuses, outbox, agents, peaks, feed, offsets, updates } = parts
+  const { link, health, signatures, policy, modes, statuses, outbox, agents, peaks, feed, offsets, updates } =
+    parts
 
   link.events.on('drained', () => statuses.flush())
   link.events.on('drained', () => outbox.onDrained())
   link.events.on('down', () => offsets.onDisconnected())
-  link.events.on('refused', (refusal) => updates.onRefused(refusal))
+  link.events.on('refused', (refusal) => updates.onRefused(signatures.heeded(refusal)))
   link.events.on('superseded', (message) => warnOfReplacement(message, paths, health))
 
   health.events.on('change', () => statuses.onMachine(() => health.status()))

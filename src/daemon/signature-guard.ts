@@ -2,7 +2,7 @@ import { CommandFailure } from '../agents/command-failure.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { CurrentPolicy } from '../policy/current.ts'
 import { openSigned } from '../policy/signed-command.ts'
-import { type Command, SIGNED } from '../protocol/index.ts'
+import { type Command, type Refuse, SIGNED } from '../protocol/index.ts'
 
 export interface SignatureGuardOptions {
   current: CurrentPolicy
@@ -41,6 +41,13 @@ export class SignatureGuard {
     const opened = openSigned(command, { keys, machineId, now: clock.now() })
     if (!opened.command) throw this.#refusal(command, opened.refused, opened.remedy)
     return { command: unsigned(opened.command), untilMs: opened.untilMs }
+  }
+
+  /** Returns a refusal as the daemon heeds it: it cannot order an update where orders must be signed. */
+  heeded(refusal: Refuse): Refuse {
+    const { state } = this.#options.current
+    const isTrusted = state.from !== 'unreadable' && state.policy.signed_by.length === 0
+    return isTrusted ? refusal : { ...refusal, update_to: undefined }
   }
 
   #refusal({ type }: Command, message: string, remedy: string) {

@@ -16,32 +16,34 @@ import { until } from '../support/wait.ts'
 class StolenHub {
   readonly alice: Signer = person()
   readonly stage: Stage
-  readonly #server: LightServer
+  readonly server: LightServer
+  readonly policy: string
   caller!: Caller
   machineId = ''
   #count = 0
 
-  private constructor(stage: Stage, server: LightServer) {
+  private constructor(stage: Stage, server: LightServer, policy: string) {
     this.stage = stage
-    this.#server = server
+    this.policy = policy
+    this.server = server
   }
 
   static async open(t: TestContext): Promise<StolenHub> {
     const policy = join(tempDir(t), 'policy.toml')
     const stage = await fakeStage(t, { FOMULAR_POLICY: policy })
-    const hub = new StolenHub(stage, await LightServer.open(t))
+    const hub = new StolenHub(stage, await LightServer.open(t), policy)
     writeFileSync(
       policy,
       `version = 1\nsigned_by = ["${hub.alice.key}"]\npermission_modes = ["*"]\nrepository_trust = "any"\n`,
     )
-    hub.#server.daemon(stage)
+    hub.server.daemon(stage)
     await hub.greet(1)
     return hub
   }
 
   /** Welcomes the `count`-th connection. */
   async greet(count: number) {
-    this.caller = await this.#server.caller(count)
+    this.caller = await this.server.caller(count)
     const { machine_id, machine } = await this.caller.welcome()
     this.machineId = String(machine_id)
     assert.equal((machine as { policy: { signed: boolean } }).policy.signed, true)
@@ -164,4 +166,22 @@ test('a command is answered again after it has expired, and after a restart that
   assert.equal((await hub.send(started)).ok, true)
   await hub.isRefused(hub.prompt('evil'), /without a signature/)
   assert.equal((await hub.send(await hub.sign(hub.prompt('good words')))).ok, true)
+})
+
+test('a stolen hub cannot have a machine update by refusing it', async (t) => {
+  const hub = await StolenHub.open(t)
+  const refuse = { type: 'server:refuse', code: 'protocol_version', message: 'old', retry_after_s: 0 }
+  const refusedBy = async (count: number) => {
+    const caller = await hub.server.caller(count)
+    await caller.received('machine:hello')
+    caller.send({ ...refuse, update_to: '9.9.9' })
+    const [hello] = (await hub.server.caller(count + 1)).frames
+    return (hello ?? (await (await hub.server.caller(count + 1)).received('machine:hello'))).machine as {
+      update?: { requested?: string }
+    }
+  }
+  hub.caller.socket.terminate()
+  assert.equal((await refusedBy(2)).update, undefined)
+  writeFileSync(hub.policy, 'version = 1\n')
+  assert.notEqual((await refusedBy(3)).update, undefined, 'without signatures, it would')
 })
