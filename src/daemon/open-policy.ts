@@ -9,7 +9,7 @@ import type { Logger } from '../platform/log.ts'
 import { CurrentPolicy } from '../policy/current.ts'
 import type { Machine } from './machine.ts'
 
-/** `policy.json` in the state folder: which default the machine has without a policy. */
+/** `policy.json` in the state folder: the default that the machine has without a policy. */
 const DefaultRecord = z.object({ version: z.literal(1), default: z.enum(['careful', 'open']) })
 
 /**
@@ -22,7 +22,7 @@ export function openPolicy(
   paths: StatePaths,
   logger: Logger,
 ): CurrentPolicy {
-  const kept = keptDefault(paths, machine.isNew)
+  const kept = keptDefault(paths, machine.isNew || machine.restored)
   keep(paths, kept)
   return new CurrentPolicy({
     named: config.policy,

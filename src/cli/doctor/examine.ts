@@ -15,6 +15,7 @@ import { checkContainer } from './container.ts'
 import { daemonView } from './daemon-view.ts'
 import { checkHubKeys } from './hub-keys.ts'
 import { checkNode, checkNpm } from './node.ts'
+import { checkPolicy } from './policy.ts'
 import { checkRuntimes } from './runtime.ts'
 import { checkLink, checkServer } from './server.ts'
 import { checkService } from './service.ts'
@@ -63,6 +64,7 @@ export async function examine(
     running ? daemonView(running) : [],
     checkHubKeys(paths),
     checkUpdates(env, paths.dir),
+    checkPolicy(config instanceof UserError ? undefined : config, env, paths, running),
   ])
   return findings.flat()
 }

@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs'
+import type { StatePaths } from '../../config/paths.ts'
 import { DEFAULTS } from '../../config/settings.ts'
 import { configuredPolicy, configuredServer } from '../../config/single-settings.ts'
 import { defaultOf } from '../../daemon/open-policy.ts'
@@ -23,18 +24,37 @@ export interface InForce {
 export async function policyInForce(options: LocalOptions): Promise<InForce> {
   const { daemon, chosen, paths } = await connectDaemon(options)
   const status = chosen.running ? await daemon.status() : undefined
+  if (status?.machine.policy) return inForceOf(status, paths)
+  const policy = await configuredPolicy(process.env)
+  const server_url = (await configuredServer(process.env)) ?? DEFAULTS.server_url
+  return inForceOf(status, paths, { policy, server_url, env: process.env })
+}
+
+/** Settings of a daemon that would start here. */
+interface StartSettings {
+  policy?: string | undefined
+  server_url: string
+  env: NodeJS.ProcessEnv
+}
+
+/** Returns the policy of a running daemon, or else of a daemon that would start here. */
+export function inForceOf(
+  status: DaemonStatus | undefined,
+  paths: StatePaths,
+  settings?: StartSettings,
+): InForce {
   const user = orUndefined(() => statSync(paths.dir).uid)
   const { policy } = status?.machine ?? {}
-  if (status && policy)
+  if (policy || !settings)
     return {
-      file: status.policy_file,
-      otherwise: policy.state === 'careful' ? 'careful' : 'open',
+      file: status?.policy_file,
+      otherwise: policy?.state === 'careful' ? 'careful' : 'open',
       user,
       daemon: status,
     }
   return {
-    file: policyPath(await configuredPolicy(process.env), process.env),
-    otherwise: defaultOf((await configuredServer(process.env)) ?? DEFAULTS.server_url, paths),
+    file: policyPath(settings.policy, settings.env),
+    otherwise: defaultOf(settings.server_url, paths),
     user,
     daemon: status,
   }

@@ -1,0 +1,57 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { agentFolder } from '../../agents/disk/folder.ts'
+import { SpecRecord } from '../../agents/disk/records.ts'
+import type { DaemonConfig } from '../../config/daemon-config.ts'
+import type { StatePaths } from '../../config/paths.ts'
+import { readJson } from '../../platform/files.ts'
+import { orUndefined } from '../../platform/or-undefined.ts'
+import { CAREFUL } from '../../policy/schema.ts'
+import { refusalsOfSpec } from '../../policy/spec-refusals.ts'
+import type { DaemonStatus } from '../client/control-client.ts'
+import { examineFile } from '../policy/examine-file.ts'
+import { inForceOf } from '../policy/in-force.ts'
+import type { Finding } from '../render/finding.ts'
+
+const check = 'policy'
+/** Maximum number of agents that are named. */
+const MOST_AGENTS = 10
+
+/** Reports mistakes in the policy, or else which agents of an open machine a careful policy would refuse. */
+export function checkPolicy(
+  config: DaemonConfig | undefined,
+  env: NodeJS.ProcessEnv,
+  paths: StatePaths,
+  running: DaemonStatus | undefined,
+): Finding[] {
+  // An older daemon has no policy, and another check reports settings that cannot be read.
+  if (running ? !running.machine.policy : !config) return []
+  const { file, otherwise, user } = inForceOf(running, paths, config && { ...config, env })
+  // A running daemon reports the mistakes itself.
+  if (file !== undefined && !running)
+    return examineFile(file, user).problems.map(({ message, remedy }) => ({
+      check,
+      level: 'error',
+      message: `${message} No agent is started.`,
+      remedy,
+    }))
+  if (file !== undefined || otherwise === 'careful') return []
+  const agents = orUndefined(() => readdirSync(paths.agents)) ?? []
+  const refused = agents.flatMap((name) => {
+    const read = orUndefined(() => readJson(agentFolder(join(paths.agents, name)).spec, SpecRecord))
+    if (!read?.ok) return []
+    const keys = [...new Set(refusalsOfSpec(CAREFUL, read.value.spec).map(({ key }) => key))]
+    return keys.length > 0 ? [`${name} (${keys.join(', ')})`] : []
+  })
+  if (refused.length === 0) return []
+  const named = refused.slice(0, MOST_AGENTS).join(', ')
+  const more = refused.length > MOST_AGENTS ? `, and ${refused.length - MOST_AGENTS} more` : ''
+  return [
+    {
+      check,
+      level: 'info',
+      message: `This machine has no policy. A careful one would refuse these agents: ${named}${more}`,
+      remedy: 'To limit what the server may do, run fomular-daemon policy init.',
+    },
+  ]
+}
