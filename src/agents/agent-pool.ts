@@ -23,6 +23,7 @@ import type { Shelter } from './process/launch.ts'
 import { LaunchQueue } from './process/launch-queue.ts'
 import type { MemoryRoom } from './process/memory-room.ts'
 import { forgo } from './process/recall.ts'
+import { beginRest, endRest } from './process/rest.ts'
 import { Resumes } from './resumes.ts'
 import type { RuntimeAdapter } from './runtimes/runtime.ts'
 import { SessionGuard } from './session-guard.ts'
@@ -159,6 +160,18 @@ export class AgentPool {
 
   /** Ends an agent gracefully. @see stop */
   async stop(agent: Agent, options: StopOptions) {
+    endRest(agent)
+    await this.#stop(agent, options)
+  }
+
+  /** Ends an idle agent gracefully. Its next prompt starts it again. @param why explanation, as sentences */
+  async rest(agent: Agent, why: string) {
+    beginRest(agent)
+    await this.#stop(agent, { commandId: `rest-${agent.id}-${agent.run.run}` })
+    agent.explain(why)
+  }
+
+  async #stop(agent: Agent, options: StopOptions) {
     if (this.#launches.cancel(agent)) endUnlaunched(agent, options)
     await this.#resumes.settled(agent)
     this.#endings.cancelRestart(agent)

@@ -43,6 +43,8 @@ export class Agent {
   heldUntil: number | undefined
   /** The wait of its run for a launch, and a flag for a slow start. */
   launching: { queued?: Queued | undefined; slow?: true } = {}
+  /** Explanation of a turn that takes long, as a sentence. */
+  longTurn: string | undefined
   /** True if it has ended but will restart soon: prompts are kept for the next run. */
   returning = false
   readonly #context: AgentContext<Agent>
@@ -223,6 +225,12 @@ export class Agent {
   /** Records what ended the agent. @param detail explanation, as a sentence */
   explain(detail: string) {
     if (explainExit(this.#snapshot, detail)) this.touch()
+  }
+
+  /** Records why the current turn was interrupted. @param why as a sentence */
+  explainInterrupt(why: string) {
+    this.#snapshot.turn_interrupted = why
+    this.touch()
   }
 
   /** Records a new run, and drops the facts about the last run's end. */

@@ -22,7 +22,9 @@ import { CommandLog } from './command-log.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { Health } from './health.ts'
 import { openIdentity } from './identity.ts'
+import { IdleAgents } from './idle-agents.ts'
 import { JournalFeed } from './journal-feed.ts'
+import { LongTurns } from './long-turns.ts'
 import { MemoryPeaks } from './memory-peaks.ts'
 import { memoryReserve } from './memory-reserve.ts'
 import { Messages } from './messages.ts'
@@ -156,6 +158,8 @@ function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: Mach
     peaks,
     policy,
     modes: new ModeGuard({ agents, inForce: () => policy.inForce, logger }),
+    idle: new IdleAgents({ agents, inForce: () => policy.inForce, clock, logger }),
+    turns: new LongTurns({ agents, inForce: () => policy.inForce, clock, logger }),
     feed: new JournalFeed(outbox, logger),
     offsets: new ServerOffsets({ agents, outbox, clock, logger }),
     upkeep: new Upkeep({
@@ -226,8 +230,8 @@ function commandParts(
 
 /** Connects parts that do not import each other. */
 function connect({ paths, logger }: DaemonOptions, parts: AgentParts & ReturnType<typeof commandParts>) {
-  const { link, health, signatures, policy, modes, statuses, outbox, agents, peaks, feed, offsets, updates } =
-    parts
+  const { link, health, signatures, policy, modes, idle, turns, statuses } = parts
+  const { outbox, agents, peaks, feed, offsets, updates } = parts
 
   link.events.on('drained', () => statuses.flush())
   link.events.on('drained', () => outbox.onDrained())
@@ -240,10 +244,13 @@ function connect({ paths, logger }: DaemonOptions, parts: AgentParts & ReturnTyp
   health.events.on('check', () => policy.refresh())
   policy.onChange(() => modes.checkAll())
   health.events.on('check', () => peaks.observe(agents))
+  health.events.on('check', () => idle.check())
+  health.events.on('check', () => turns.check())
 
   agents.events.on('change', (agent) => statuses.onAgent(agent))
   agents.events.on('change', (agent) => modes.check(agent))
   agents.events.on('event', (event, { runtime }) => health.observe(event, runtime))
+  agents.events.on('event', (event, agent) => turns.onEvent(event, agent))
   agents.events.on('growth', (agent) => feed.onGrowth(agent))
   agents.events.on('removed', (agent) => offsets.onRemoved(agent))
   agents.events.on('removed', ({ id }) => statuses.drop(id))

@@ -2,6 +2,7 @@ import type { Agent } from '../agents/agent.ts'
 import type { AgentPool } from '../agents/agent-pool.ts'
 import { CommandFailure } from '../agents/command-failure.ts'
 import { uuidFrom } from '../agents/events/ids.ts'
+import { isResting } from '../agents/process/rest.ts'
 import type { Input } from '../agents/runtimes/conversation.ts'
 import type { Command, CommandErrorCode, CommandOf, CommandType, ResultOf } from '../protocol/index.ts'
 import { UpdateFailure } from '../update/failure.ts'
@@ -52,7 +53,8 @@ const handlers: { [T in CommandType]: Handler<T> } = {
     const agent = agents.get(agent_id)
     const prompt_id = uuidFrom('prompt', agent_id, command_id)
     if (!agent.inbox.hasAccepted(prompt_id)) {
-      if (!agent.returning) checkRunning(agent)
+      if (isResting(agent)) await wake(agents, agent, command_id)
+      else if (!agent.returning) checkRunning(agent)
       agent.inbox.put(agent.runtime.prompt(prompt_id, content, agent.snapshot.conversation))
       agent.touch()
     }
@@ -174,6 +176,12 @@ export async function carryOut(
   if (!handler) throw new CommandFailure('unsupported', `This daemon does not support ${command.type}.`)
   await context.checkPolicy(command)
   return handler(context, command as never)
+}
+
+/** Starts an agent again that the machine stopped because it was idle. @throws CommandFailure */
+async function wake(agents: AgentPool, agent: Agent, commandId: string) {
+  await agent.until(() => agent.hasEnded)
+  await agents.resume(agent, commandId)
 }
 
 async function updated(updates: Updates, request: UpdateRequest): Promise<UpdateResult> {

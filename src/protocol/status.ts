@@ -38,10 +38,10 @@ export const TurnFailure = z.object({
 export type TurnFailure = z.infer<typeof TurnFailure>
 
 export const AgentProblem = z.object({
-  /** `mcp_server`, `hook`, `program` or `model`; more may come. */
+  /** `mcp_server`, `hook`, `program`, `model` or `turn`; more may come. */
   kind: ReportedName,
   name: ReportedName,
-  /** In the runtime's words, such as `failed`, `needs-auth`, `pending`; of a hook `failed`, `cancelled` or `running`; of a program `deleted`; of a model `retrying`. */
+  /** In the runtime's words, such as `failed`, `needs-auth`, `pending`; of a hook `failed`, `cancelled` or `running`; of a program `deleted`; of a model `retrying`; of a turn `long`. */
   status: ReportedName,
   /** Explanation in its own words, shortened. */
   detail: z.optional(ReportedSentence),

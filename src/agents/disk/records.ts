@@ -33,6 +33,8 @@ export const RunRecord = z.object({
   restarts: z._default(z.array(z.string()), []),
   /** Set if the agent was stopped: its restart policy must not start it again. */
   stay_ended: z.optional(z.literal(true)),
+  /** Set if the machine stopped the agent because it was idle: its next prompt starts it again. */
+  resting: z.optional(z.literal(true)),
   /** Set if a daemon ended the run because it would not have survived a restart. The next daemon starts it again. */
   recall: z.optional(z.object({ why: z.string() })),
   /** True if the run continues the turn in which the previous run ended. */

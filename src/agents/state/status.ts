@@ -26,6 +26,7 @@ interface Described {
   begin: number
   acked: number
   heldUntil: number | undefined
+  longTurn: string | undefined
   launching: { queued?: AgentStatus['queued']; slow?: true }
 }
 
@@ -38,7 +39,9 @@ export function statusOf(agent: Described, now: number): AgentStatus {
 
 function described(agent: Described, now: number): AgentStatus {
   const { snapshot, record, run, hasEnded, inbox, generations, heldUntil, launching } = agent
-  const problems = hasEnded ? [] : [...problemsOf(snapshot, now), ...programProblem(agent)]
+  const problems = hasEnded
+    ? []
+    : [...problemsOf(snapshot, now), ...programProblem(agent), ...longTurn(agent)]
   const pid = hasEnded ? undefined : agent.process?.agent.pid
   const sessionId = snapshot.session_id ?? launchedIn(agent)
   return {
@@ -76,6 +79,9 @@ function described(agent: Described, now: number): AgentStatus {
     ...(heldUntil && { restart_held_until: new Date(heldUntil).toISOString() }),
   }
 }
+
+const longTurn = ({ longTurn: detail }: Described) =>
+  detail === undefined ? [] : [{ kind: 'turn', name: 'turn', status: 'long', detail }]
 
 const slowness = (pid: number | undefined) =>
   pid === undefined

@@ -1,81 +1,12 @@
 import assert from 'node:assert/strict'
-import { existsSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import type { AgentPool, AgentPoolOptions } from '../../../../src/agents/agent-pool.ts'
 import { AT_ONCE } from '../../../../src/agents/process/launch-queue.ts'
-import { signsOf } from '../../../../src/agents/process/marks.ts'
 import { MemoryRoom } from '../../../../src/agents/process/memory-room.ts'
-import { endStrays } from '../../../../src/agents/process/strays.ts'
-import { carryOut } from '../../../../src/daemon/command-handlers.ts'
-import { AgentSpec } from '../../../../src/protocol/index.ts'
-import { agentsIn } from '../../../support/agents.ts'
-import { ManualClock } from '../../../support/manual-clock.ts'
-import { tempDir } from '../../../support/temp.ts'
+import { shellAgents } from '../../../support/shell-agents.ts'
 import { until } from '../../../support/wait.ts'
 
-const PROGRAM = `#!/bin/sh
-while [ -e slow ]; do sleep 0.05; done
-while read -r line; do
-  id=\${line#*'"request_id":"'}
-  case $line in *'"request_id"'*) printf '{"type":"control_response","response":{"subtype":"success","request_id":"%s"}}\\n' "\${id%%'"'*}" ;; esac
-  case $line in *end_session*) exit 0 ;; esac
-done
-`
-
-function machine(t: TestContext, options: Partial<AgentPoolOptions> = {}) {
-  const cwd = tempDir(t)
-  const clock = new ManualClock()
-  const program = join(cwd, 'program')
-  writeFileSync(program, PROGRAM, { mode: 0o755 })
-  let revision = 0
-  const pools: AgentPool[] = []
-  const again = () => {
-    const pool = agentsIn(join(cwd, 'agents'), {
-      program: async () => program,
-      environment: { PATH: process.env.PATH },
-      clock,
-      nextRevision: () => ++revision,
-      ...options,
-    })
-    pools.push(pool)
-    pool.adopt()
-    return pool
-  }
-  const agents = again()
-  const start = async (agent_id: string) => {
-    const spec = AgentSpec.parse({ cwd, prompt: 'hello' })
-    const command = { type: 'agent:start', command_id: `start-${agent_id}`, agent_id, spec } as const
-    const { confirmed } = await carryOut(
-      { agents, checkAccepts: () => {}, checkPolicy: async () => {} } as never,
-      command,
-    )
-    return confirmed.then(
-      () => 'started',
-      (error: Error) => error.message,
-    )
-  }
-  t.after(async () => {
-    const signs = pools.flatMap((pool) => [...pool].map(signsOf))
-    for (const pool of pools) pool.close()
-    await Promise.all(signs.map((each) => endStrays(each)))
-  })
-  return {
-    agents,
-    again,
-    clock,
-    start: (id: string) => {
-      const result = start(id)
-      return { result, status: () => agents.find(id)?.status() }
-    },
-    slow: () => writeFileSync(join(cwd, 'slow'), ''),
-    goOn: () => rmSync(join(cwd, 'slow')),
-    hasRun: (id: string) => existsSync(join(cwd, 'agents', id, 'process.json')),
-  }
-}
-
 test('a slow start is reported as slow, and succeeds or fails whenever its process does', async (t) => {
-  const it = machine(t)
+  const it = shellAgents(t)
   it.slow()
   const [late, other] = [it.start('late'), it.start('other')]
   await until(() => it.hasRun('late') && it.hasRun('other'))
@@ -94,7 +25,7 @@ test('a slow start is reported as slow, and succeeds or fails whenever its proce
 })
 
 test('a limited number of starts run at once; waiting starts can be stopped', async (t) => {
-  const it = machine(t)
+  const it = shellAgents(t)
   it.slow()
   const first = Array.from({ length: AT_ONCE }, (_, n) => it.start(`first-${n}`))
   await until(() => first.every((_, n) => it.hasRun(`first-${n}`)))
@@ -117,7 +48,7 @@ test('a limited number of starts run at once; waiting starts can be stopped', as
 })
 
 test('starts that hang do not block other starts forever', async (t) => {
-  const it = machine(t)
+  const it = shellAgents(t)
   it.slow()
   for (let n = 0; n < AT_ONCE; n++) void it.start(`hangs-${n}`)
   await until(() => it.hasRun(`hangs-${AT_ONCE - 1}`))
@@ -139,7 +70,7 @@ function machineWith(t: TestContext, { freeGib, pressure = 0 }: { freeGib: numbe
     reserve: () => ({ bytes: GIB, chosen: true }),
     peakOf: () => 2 * GIB,
   })
-  return { ...machine(t, { room }), now }
+  return { ...shellAgents(t, { room }), now }
 }
 
 test('without memory for one more agent, a start waits until there is some, and says so', async (t) => {

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { carryOut } from '../../../src/daemon/command-handlers.ts'
+import { IdleAgents } from '../../../src/daemon/idle-agents.ts'
+import { PolicyFile } from '../../../src/policy/schema.ts'
+import { memoryLog } from '../../support/memory-log.ts'
+import { shellAgents } from '../../support/shell-agents.ts'
+import { until } from '../../support/wait.ts'
+
+const MINUTE_MS = 60_000
+
+function machine(t: TestContext, idle: object) {
+  const it = shellAgents(t)
+  const policy = PolicyFile.parse({ version: 1, idle })
+  const { logger } = memoryLog()
+  const open = (agents = it.agents) =>
+    new IdleAgents({ agents, inForce: () => policy, clock: it.clock, logger })
+  const stateOf = (id: string) => it.agents.get(id).snapshot.state
+  const prompt = (id: string, agents = it.agents) =>
+    carryOut({ agents, checkPolicy: async () => {} } as never, {
+      type: 'agent:prompt',
+      command_id: `prompt-${id}-${agents.get(id).run.run}`,
+      agent_id: id,
+      content: 'go on',
+    })
+  return { ...it, idle: open(), open, stateOf, prompt }
+}
+
+test('an agent that was idle for long enough is stopped, and its next prompt starts it again', async (t) => {
+  const it = machine(t, { stop_after_min: 30 })
+  assert.equal(await it.start('a', {}).result, 'started')
+  it.clock.pass(29 * MINUTE_MS)
+  it.idle.check()
+  assert.equal(it.stateOf('a'), 'idle')
+  it.clock.pass(MINUTE_MS)
+  it.idle.check()
+  await until(() => it.agents.get('a').status().exit?.detail)
+  const { exit } = it.agents.get('a').status()
+  assert.equal(exit?.reason, 'stopped')
+  assert.equal(exit?.detail, 'It was idle for 30 minutes. Its next prompt starts it again.')
+  await it.prompt('a')
+  await until(() => it.agents.get('a').isReady)
+  assert.equal(it.agents.get('a').run.run, 2)
+  assert.equal(it.agents.get('a').status().undelivered_prompts, 1)
+})
+
+test('a prompt that comes during the stop starts the agent again', async (t) => {
+  const it = machine(t, { stop_after_min: 1 })
+  assert.equal(await it.start('a', {}).result, 'started')
+  it.clock.pass(MINUTE_MS)
+  it.idle.check()
+  await until(() => it.stateOf('a') === 'stopping')
+  await it.prompt('a')
+  await until(() => it.agents.get('a').isReady && it.agents.get('a').run.run === 2)
+})
+
+test('the next daemon starts such an agent at its prompt, but not one that a person has stopped', async (t) => {
+  const it = machine(t, { stop_after_min: 1 })
+  for (const id of ['resting', 'stopped']) assert.equal(await it.start(id, {}).result, 'started')
+  it.clock.pass(MINUTE_MS)
+  it.idle.check()
+  await until(() => it.agents.get('resting').hasEnded && it.agents.get('stopped').hasEnded)
+  await it.agents.stop(it.agents.get('stopped'), { commandId: 'stop' })
+  it.agents.close()
+  const next = it.again()
+  await assert.rejects(it.prompt('stopped', next), { code: 'agent_not_running' })
+  await it.prompt('resting', next)
+  await until(() => next.get('resting').isReady)
+})
+
+test('of too many idle agents, the longest idle ones are stopped', async (t) => {
+  const it = machine(t, { keep: 1 })
+  assert.equal(await it.start('first', {}).result, 'started')
+  it.clock.pass(MINUTE_MS)
+  assert.equal(await it.start('second', {}).result, 'started')
+  it.idle.check()
+  await until(() => it.agents.get('first').hasEnded)
+  assert.equal(it.stateOf('second'), 'idle')
+})
+
+test('without a limit, no idle agent is stopped', async (t) => {
+  const it = machine(t, {})
+  assert.equal(await it.start('a', {}).result, 'started')
+  it.clock.pass(1000 * MINUTE_MS)
+  it.idle.check()
+  assert.equal(it.stateOf('a'), 'idle')
+})
