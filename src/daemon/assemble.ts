@@ -1,4 +1,5 @@
 import { AgentPool } from '../agents/agent-pool.ts'
+import type { Permit } from '../agents/permit.ts'
 import { MemoryRoom } from '../agents/process/memory-room.ts'
 import { runtimes } from '../agents/runtimes/index.ts'
 import type { DaemonConfig } from '../config/daemon-config.ts'
@@ -31,6 +32,7 @@ import { Messages } from './messages.ts'
 import { ModeGuard } from './mode-guard.ts'
 import { openPolicy } from './open-policy.ts'
 import { PolicyGuard } from './policy-guard.ts'
+import { Redaction } from './redaction.ts'
 import type { Invocation } from './relaunch.ts'
 import { routeOfLink } from './route.ts'
 import { ServerOffsets } from './server-offsets.ts'
@@ -132,11 +134,20 @@ function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: Mach
     memoryOf: (pids) => memoryOfTrees(pids),
     monotonic: () => clock.monotonic(),
   })
-  const agents = new AgentPool({
+  const redaction = new Redaction({
+    inForce: () => policy.inForce,
+    environment: process.env,
+    environments: () => [...agents].map(({ record }) => record.spec.env),
+  })
+  const permit: Permit = (spec, program) => {
+    redaction.learn(spec.env)
+    return policy.permit(spec, program)
+  }
+  const agents: AgentPool = new AgentPool({
     dir: paths.agents,
     runtimes,
     program: (runtime) => admission.program(runtime),
-    permit: policy.permit,
+    permit,
     room: new MemoryRoom({
       memory,
       pressure: () => memoryPressure(),
@@ -157,6 +168,7 @@ function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: Mach
     signatures,
     peaks,
     policy,
+    redaction,
     modes: new ModeGuard({ agents, inForce: () => policy.inForce, logger }),
     idle: new IdleAgents({ agents, inForce: () => policy.inForce, clock, logger }),
     turns: new LongTurns({ agents, inForce: () => policy.inForce, clock, logger }),
@@ -214,6 +226,7 @@ function commandParts(
     agents,
     checkAccepts: () => admission.checkRoom(),
     checkPolicy: (command: Command) => policy.check(command),
+    redacted: <T extends object>(part: T) => parts.redaction.redactPart(part),
     checkMachine: () => health.probe(),
     restart: () => restart(),
     updates,

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Agent } from '../agents/agent.ts'
 import type { AgentPool } from '../agents/agent-pool.ts'
 import { CommandFailure } from '../agents/command-failure.ts'
@@ -22,6 +23,8 @@ export interface CommandContext {
   checkAccepts(): void
   /** @throws CommandFailure if the machine's policy refuses the command */
   checkPolicy(command: Command): Promise<void>
+  /** Returns a part of a message as the server has seen it. */
+  redacted<T extends object>(part: T): T
   checkMachine(): Promise<void>
   restart(): ResultOf<'daemon:restart'>
   updates: Updates
@@ -75,9 +78,14 @@ const handlers: { [T in CommandType]: Handler<T> } = {
     }
   },
 
-  async 'agent:permission'({ agents }, command) {
+  async 'agent:permission'({ agents, redacted }, command) {
     const agent = agents.get(command.agent_id)
-    answerRequest(agent, command, (request) => decisionOn(agent.runtime, request, command))
+    answerRequest(agent, command, (request) => {
+      // A person who confirms the input with its blanks means the input without them.
+      const isAsShown = isDeepStrictEqual(command.input, redacted(request.input))
+      const { input } = isAsShown ? request : command
+      return decisionOn(agent.runtime, request, { ...command, ...(input && { input }) })
+    })
     return done({})
   },
 

@@ -3,6 +3,7 @@ import type { LinkHandlers } from '../link/options.ts'
 import type { Logger } from '../platform/log.ts'
 import {
   type Command,
+  type FromDaemon,
   type FromServer,
   type Hello,
   isCommand,
@@ -16,6 +17,7 @@ import type { Dispatcher } from './dispatcher.ts'
 import { greet } from './greeting.ts'
 import type { Health } from './health.ts'
 import type { Machine } from './machine.ts'
+import type { Redaction } from './redaction.ts'
 import type { ServerOffsets } from './server-offsets.ts'
 import type { StatusSender } from './status-sender.ts'
 
@@ -29,6 +31,7 @@ export interface MessagesOptions {
   dispatcher: Dispatcher
   updates: Updates
   admission: Admission
+  redaction: Redaction
   logger: Logger
 }
 
@@ -41,17 +44,21 @@ export class Messages implements LinkHandlers {
   }
 
   hello(): Hello {
-    const { machine, startedAt, agents, health, statuses } = this.#options
+    const { machine, startedAt, agents, health, statuses, redaction } = this.#options
     statuses.told()
     const { hello, shortened } = greet({
       machine_id: machine.machine_id,
       started_at: startedAt,
-      machine: health.status(),
-      agents: [...agents].map((agent) => agent.status()),
+      machine: redaction.redactPart(health.status()),
+      agents: [...agents].map((agent) => redaction.redactPart(agent.status())),
     })
     // After the welcome, the server receives the full statuses.
     for (const agentId of shortened) agents.find(agentId)?.touch()
     return hello
+  }
+
+  outgoing(message: FromDaemon): FromDaemon {
+    return this.#options.redaction.redact(message)
   }
 
   onWelcome(welcome: Welcome): ProtocolError[] {

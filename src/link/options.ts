@@ -1,6 +1,14 @@
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
-import type { Command, FromServer, Hello, ProtocolError, Refuse, Welcome } from '../protocol/index.ts'
+import type {
+  Command,
+  FromDaemon,
+  FromServer,
+  Hello,
+  ProtocolError,
+  Refuse,
+  Welcome,
+} from '../protocol/index.ts'
 import type { Way } from './socket.ts'
 
 export interface ServerConnectionOptions {
@@ -21,6 +29,8 @@ export interface ServerConnectionOptions {
 /** Speaks with the server over its connection. */
 export interface LinkHandlers {
   hello(): Hello
+  /** Returns a message, other than the hello, in the form in which it may leave the machine. */
+  outgoing?(message: FromDaemon): FromDaemon
   /** Handles the welcome. @returns its errors, like `onMessage` */
   onWelcome(welcome: Welcome): ProtocolError[]
   onMessage(message: Exclude<FromServer, Welcome | Refuse> | Command): ProtocolError[]

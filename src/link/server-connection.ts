@@ -80,7 +80,8 @@ export class ServerConnection {
 
   /** Sends a message if the connection is up. @returns whether it was sent */
   send(message: FromDaemon): boolean {
-    return this.isUp && this.#wire?.send(message) === true
+    if (!this.isUp) return false
+    return this.#wire?.send(this.#handlers.outgoing?.(message) ?? message) === true
   }
 
   /** Sends a ping message, not a WebSocket ping. @returns the round trip in ms; undefined without an answer */

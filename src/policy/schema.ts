@@ -2,6 +2,7 @@ import validRange from 'semver/ranges/valid.js'
 import * as z from 'zod/mini'
 import { parseWindow } from '../config/readers.ts'
 import { PUBLIC_KEY } from './public-key.ts'
+import { Patterns } from './redaction/patterns.ts'
 
 /** Maximum number of entries in a list of the file. */
 const ENTRIES = 1000
@@ -173,8 +174,8 @@ export const PolicyFile = z.strictObject({
   redact: section({
     /** Names of variables whose values are blanked in what leaves this machine, as in `environment.inherit`. */
     variables: names([]),
-    /** Regular expressions of texts that are blanked. */
-    patterns: names([]),
+    /** Regular expressions of texts that are blanked, without assertions and backreferences. */
+    patterns: z._default(Patterns, []),
   }),
   /** A program of this machine that sees every command as JSON, and may refuse it. */
   gate: z.optional(

@@ -157,7 +157,8 @@ version = 1
 # Names of variables whose values are blanked in what leaves this machine, in the form of environment.inherit.
 # variables = []
 
-# Regular expressions of texts that are blanked.
+# Regular expressions of texts that are blanked, without assertions (^, $, \\b, lookaround) and backreferences,
+# such as 'sk-[A-Za-z0-9_-]{20,}'.
 # patterns = []
 
 # A program of this machine that reads each command as JSON, and may refuse it. An example; by default, none.

@@ -1,0 +1,126 @@
+import { matches } from '../policy/names.ts'
+import { type Blank, blanker, REDACTED } from '../policy/redaction/blank.ts'
+import type { Policy } from '../policy/schema.ts'
+import { Event, type FromDaemon, Limits } from '../protocol/index.ts'
+import { check } from '../protocol/schema-check.ts'
+
+/** Names of fields whose values the protocol defines, or that identify something. They stay unchanged. */
+const KEPT = new Set([
+  ...['type', 'kind', 'code', 'state', 'phase', 'severity', 'ask', 'stage', 'media_type', 'capabilities'],
+  ...['machine_id', 'instance_id', 'boot_id', 'agent_id', 'command_id', 'digest', 'journal', 'protocol'],
+  ...['request_id', 'prompt_id', 'prompt_ids', 'message_id', 'tool_use_id', 'parent_tool_use_id', 'task_id'],
+  ...['session_id', 'previous_session_id', 'conversation_id', 'hook_id', 'subagent_id'],
+])
+/** Names of fields with values of an agent: every text in them may be a secret. */
+const FOREIGN = new Set(['input', 'raw', 'response', 'info'])
+const DELTAS = new Set(['text_delta', 'thinking_delta', 'tool_input_delta'])
+
+/** Maximum size of a frame's events, in bytes. The rest of the frame takes much less than the difference. */
+const EVENTS_BYTES = Limits.frame_bytes - 64 * 1024
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+export interface RedactionOptions {
+  /** Returns the policy in force; undefined if it cannot be read. */
+  inForce(): Policy | undefined
+  /** The daemon's environment. */
+  environment: Environment
+  /** Returns the variables of all agents. */
+  environments(): Iterable<Environment | undefined>
+}
+
+/**
+ * Removes secrets from what leaves the machine. Journals keep them: the same line gives the same event each time, as long
+ * as the policy is the same.
+ */
+export class Redaction {
+  readonly #options: RedactionOptions
+  #policy: Policy['redact'] | undefined
+  #values = new Set<string>()
+  #blank: Blank | undefined
+
+  constructor(options: RedactionOptions) {
+    this.#options = options
+  }
+
+  /** Adds the variables of an agent that is about to start. */
+  learn(environment: Environment = {}) {
+    const before = this.#values.size
+    for (const [name, value] of Object.entries(environment))
+      if (value !== undefined && this.#policy?.variables.some((pattern) => matches(name, pattern)))
+        this.#values.add(value)
+    if (this.#values.size > before) this.#blank = undefined
+  }
+
+  /** Returns a message without secrets. */
+  redact<M extends FromDaemon>(message: M): M {
+    const blank = this.#current()
+    if (!blank) return message
+    if (message.type !== 'agent:activity') return without(message, blank) as M
+    const before = message.events as Event[]
+    const events = before.map((event) => redactedEvent(event, blank))
+    // Blanks may be longer than what they replace.
+    if (Buffer.byteLength(JSON.stringify(events)) <= EVENTS_BYTES) return { ...message, events }
+    return {
+      ...message,
+      events: events.map((event, index) => (event === before[index] ? event : unsendable(event))),
+    }
+  }
+
+  /** Returns a part of a message without secrets. */
+  redactPart<T extends object>(part: T): T {
+    const blank = this.#current()
+    return blank ? (without(part, blank) as T) : part
+  }
+
+  #current(): Blank | undefined {
+    const policy = this.#options.inForce()?.redact
+    // While the policy cannot be read, the last one counts.
+    if (policy && policy !== this.#policy) {
+      this.#policy = policy
+      this.#values = new Set()
+      this.#blank = undefined
+      for (const environment of [this.#options.environment, ...this.#options.environments()])
+        this.learn(environment)
+    }
+    if (!this.#policy || this.#policy.variables.length + this.#policy.patterns.length === 0) return undefined
+    this.#blank ??= blanker(this.#values, this.#policy.patterns)
+    return this.#blank
+  }
+}
+
+function redactedEvent(event: Event, blank: Blank): Event {
+  // A secret may be spread over several of them. The whole text follows.
+  if (DELTAS.has(event.kind)) return { ...event, text: '' } as Event
+  if (event.kind === 'unreadable') return { ...event, text: REDACTED }
+  const redacted = without(event, blank) as Event
+  return redacted === event || check(Event, redacted).success ? redacted : unsendable(event)
+}
+
+/** Returns the replacement of an event that no server would accept without its secrets. */
+const unsendable = ({ offset, index }: Event): Event => ({
+  ...{ offset, index, bytes: 0, text: REDACTED },
+  kind: 'unreadable',
+  reason: 'too_long',
+})
+
+/** Returns a value without secrets: the same object if it has none. */
+function without(value: unknown, blank: Blank, foreign = false): unknown {
+  if (typeof value === 'string') return blank(value)
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) {
+    const parts = value.map((part) => without(part, blank, foreign))
+    return parts.some((part, index) => part !== value[index]) ? parts : value
+  }
+  let changed = false
+  const entries = Object.entries(value).map(([name, part]): [string, unknown] => {
+    if (!foreign && KEPT.has(name)) return [name, part]
+    const entry: [string, unknown] = [
+      foreign ? blank(name) : name,
+      without(part, blank, foreign || FOREIGN.has(name)),
+    ]
+    changed ||= entry[0] !== name || entry[1] !== part
+    return entry
+  })
+  return changed ? Object.fromEntries(entries) : value
+}
