@@ -10,6 +10,8 @@ import type { Command } from '../protocol/index.ts'
 
 /** Maximum number of gate programs that run at once. */
 const AT_ONCE = 4
+/** Maximum wait for the rest of the output of a program that has ended, in ms. */
+const CLOSE_MS = 500
 /** Maximum output that is read for the reason, in bytes; the rest is discarded. */
 const REASON_BYTES = 4096
 /** Maximum length of the reason, in characters. */
@@ -88,8 +90,11 @@ function refusalOf({ program, timeout_s }: GateSettings, command: Command): Prom
     child.once('error', (error) => end(`It cannot be run: ${error.message}.`))
     child.once('exit', (code, signal) => {
       if (code === 0) return end(undefined)
-      // The reason may still be in the pipe.
-      setImmediate(() => end(firstLine(said) ?? `It has ended with ${signal ?? `code ${code}`}.`))
+      const refuse = () => end(firstLine(said) ?? `It has ended with ${signal ?? `code ${code}`}.`)
+      // The reason may still be in the pipe, which nothing that the program has started may hold open.
+      endGroup(child)
+      child.once('close', refuse)
+      setTimeout(refuse, CLOSE_MS).unref()
     })
   })
 }
