@@ -137,8 +137,6 @@ export const PolicyFile = z.strictObject({
     memory_reserve_mb: z.optional(z.int().check(z.minimum(0))),
   }),
   isolation: section({
-    /** User that agents run as. Needs a daemon that runs as root. */
-    agent_user: z.optional(Name),
     /** `bubblewrap`: agents see a read-only system and write only to their folders. */
     sandbox: z._default(z.enum(['none', 'bubblewrap']), 'none'),
     /** Network of sandboxed agents: `host`, or `none`. */

@@ -124,9 +124,6 @@ version = 1
 
 [isolation]
 
-# User that runs the agents. Needs a daemon that runs as root. An example; by default, the daemon's own user.
-# agent_user = "agents"
-
 # "bubblewrap": agents see a read-only system, and write only to their folders. Or "none".
 # sandbox = "none"
 
