@@ -1,4 +1,5 @@
 import type { AgentSpec } from '../protocol/index.ts'
+import type { Sandbox } from './process/sandbox.ts'
 
 /** A specification that may be launched. */
 interface Permitted {
@@ -6,6 +7,8 @@ interface Permitted {
   spec: AgentSpec
   /** Reports whether agents inherit a variable of the daemon's environment. */
   inherits(name: string): boolean
+  /** Sandbox to run it in. */
+  sandbox?: Sandbox | undefined
 }
 
 /**

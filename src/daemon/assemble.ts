@@ -35,6 +35,7 @@ import { PolicyGuard } from './policy-guard.ts'
 import { Redaction } from './redaction.ts'
 import type { Invocation } from './relaunch.ts'
 import { routeOfLink } from './route.ts'
+import { secretPlaces } from './secret-places.ts'
 import { ServerOffsets } from './server-offsets.ts'
 import { SignatureGuard } from './signature-guard.ts'
 import { StartLimit } from './start-limit.ts'
@@ -120,6 +121,7 @@ function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: Mach
     current,
     starts,
     health,
+    hidden: secretPlaces(config, paths),
     logger,
   })
   const signatures = new SignatureGuard({
@@ -139,9 +141,9 @@ function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: Mach
     environment: process.env,
     environments: () => [...agents].map(({ record }) => record.spec.env),
   })
-  const permit: Permit = (spec, program) => {
+  const permit: Permit = (spec, ...rest) => {
     redaction.learn(spec.env)
-    return policy.permit(spec, program)
+    return policy.permit(spec, ...rest)
   }
   const agents: AgentPool = new AgentPool({
     dir: paths.agents,

@@ -19,6 +19,8 @@ export interface PolicyGuardOptions {
   current: CurrentPolicy
   starts: StartLimit
   health: Pick<Health, 'runtime' | 'report' | 'clear' | 'setPolicy'>
+  /** Files and folders that sandboxed agents must not see. */
+  hidden: readonly string[]
   logger: Logger
 }
 
@@ -62,7 +64,12 @@ export class PolicyGuard {
     const { version } = this.#runtime(spec.runtime) ?? {}
     const program = { path, version }
     this.#refuse([...refusalsOfSpec(policy, spec, program), ...refusedNumber(policy, running)], spec.cwd)
-    return { spec: permittedSpec(policy, spec), inherits: (name) => isInherited(policy, name) }
+    const { sandbox, network } = policy.isolation
+    return {
+      spec: permittedSpec(policy, spec),
+      inherits: (name) => isInherited(policy, name),
+      sandbox: sandbox === 'bubblewrap' ? { network, hidden: this.#options.hidden } : undefined,
+    }
   }
 
   /** Returns the path of the policy in force; undefined if there is no file. */

@@ -154,6 +154,7 @@ export const talker: RuntimeAdapter = {
   find: () => [],
   probe: async () => ({ name: 'talker', found: false }),
   settings: ['model'],
+  places: () => ({ shared: [], ofProcesses: [] }),
   launch: (_spec, { path }) => ({ argv: [path], env: {}, files: {} }),
   idle: {
     state: '^{"\\(began\\|done\\)":',

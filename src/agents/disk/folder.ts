@@ -27,6 +27,8 @@ export interface AgentFolder {
   readonly lease: string
   readonly launcher: string
   readonly environment: string
+  /** The agent's variables, read in its sandbox. */
+  readonly variables: string
   claim(run: number): string
 }
 
@@ -51,6 +53,7 @@ export function agentFolder(dir: string): AgentFolder {
     lease: at('lease'),
     launcher: at('launch.sh'),
     environment: at('env.sh'),
+    variables: at('variables.sh'),
     claim: (run) => at(`run.${run}`),
   }
 }

@@ -7,6 +7,8 @@ import { writeAtomic } from '../../platform/files.ts'
 import { type OpenFolder, openFolder } from '../../platform/open-folder.ts'
 import { openOwnPlain } from '../../platform/plain-files.ts'
 import { bootId } from '../../platform/process-identity.ts'
+import { realPath } from '../../platform/real-path.ts'
+import type { AgentSpec } from '../../protocol/index.ts'
 import type { Agent } from '../agent.ts'
 import { uuidFrom } from '../events/ids.ts'
 import type { Permit } from '../permit.ts'
@@ -15,6 +17,7 @@ import { keepProgram } from './kept-program.ts'
 import { launchScript } from './launch-script.ts'
 import { AGENT_FOLDER, newMark, RUN_MARK } from './marks.ts'
 import { ownEnvironment } from './own-environment.ts'
+import { type SandboxPlaces, sandboxed } from './sandbox.ts'
 
 /** Maximum time for a launcher to start in a shelter, in ms. */
 const SHELTER_MS = 5000
@@ -68,8 +71,8 @@ async function launchIn(
 ): Promise<void> {
   const { folder, record, run, runtime } = agent
   // The policy, or a link on the way to the folder, may have changed since the command.
-  const { spec, inherits } = isLaunched(agent)
-    ? { spec: record.spec, inherits: () => true }
+  const { spec, inherits, sandbox } = isLaunched(agent)
+    ? { spec: record.spec, inherits: () => true, sandbox: undefined }
     : permit({ ...record.spec, cwd: place.real }, run.program)
   const plan = runtime.launch(spec, {
     path: keepProgram(agent),
@@ -90,6 +93,17 @@ async function launchIn(
   const { lease } = spec
   const leased = lease && lease.action !== 'keep'
   if (leased) renewLease(agent)
+  const marks = { [AGENT_FOLDER]: folder.real, [RUN_MARK]: markOf(agent) }
+  const inherited = Object.entries(environment).filter(([name]) => inherits(name))
+  const env = { ...Object.fromEntries(inherited), ...marks }
+  const own = { ...spec.env, ...plan.env, ...marks }
+  const outer = sandbox && (await sandboxed(sandbox, placesOf(agent, spec, { ...env, ...own })))
+  if (outer) {
+    // The agent's variables must not affect the program that makes the sandbox.
+    writeAtomic(folder.variables, ownEnvironment({ ...own, TMPDIR: undefined }))
+    writeAtomic(folder.environment, ownEnvironment({}, umask))
+  } else writeAtomic(folder.environment, ownEnvironment(own, umask))
+  const argv = outer ? [...outer, ...WITH_VARIABLES, folder.variables, ...plan.argv] : plan.argv
   const args = [
     folder.launcher,
     folder.real,
@@ -101,12 +115,8 @@ async function launchIn(
     runtime.idle.idle,
     runtime.idle.tasks,
     runtime.idle.noTasks,
-    ...plan.argv,
+    ...argv,
   ]
-  const marks = { [AGENT_FOLDER]: folder.real, [RUN_MARK]: markOf(agent) }
-  writeAtomic(folder.environment, ownEnvironment({ ...spec.env, ...plan.env, ...marks }, umask))
-  const inherited = Object.entries(environment).filter(([name]) => inherits(name))
-  const env = { ...Object.fromEntries(inherited), ...marks }
   const bare: Spawned = { argv: ['/bin/sh', ...args], env, cwd: place.entry }
   if (shelter && !isLaunched(agent)) {
     const name = shelterName(agent)
@@ -116,6 +126,20 @@ async function launchIn(
     note(agent, undefined)
   }
   await start(bare)
+}
+
+/** Runs a program with the variables of a file. */
+const WITH_VARIABLES = ['/bin/sh', '-c', '. "$1"; shift; exec "$@"', 'sh']
+
+function placesOf({ folder, run, runtime }: Agent, spec: AgentSpec, env: NodeJS.ProcessEnv): SandboxPlaces {
+  const { shared, ofProcesses } = runtime.places(env)
+  const { add_dirs = [] } = spec
+  return {
+    cwd: spec.cwd,
+    writable: [...add_dirs, ...shared].map(realPath),
+    empty: ofProcesses.map(realPath),
+    readable: [folder.real, realPath(run.program)],
+  }
 }
 
 /** Puts the inputs that begin a run. @throws the file system's error */

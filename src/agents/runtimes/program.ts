@@ -75,6 +75,8 @@ export interface Program {
   loginRemedy: string
   /** Returns the folder in which the program keeps its settings and sessions. */
   folder(env: NodeJS.ProcessEnv): string
+  /** Returns the files and folders that the program changes for its user, and those that are about its processes. */
+  places(env: NodeJS.ProcessEnv): { shared: string[]; ofProcesses: string[] }
   /** Returns the candidate programs of this environment, the preferred one first. */
   find(env: NodeJS.ProcessEnv): string[]
   /** Searches this machine for the program, and queries its version and login. Never throws. */

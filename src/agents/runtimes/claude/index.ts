@@ -16,6 +16,7 @@ import { LOGIN_REMEDY } from './login-remedy.ts'
 import { offered } from './offered.ts'
 import { onLine, refuse } from './on-line.ts'
 import { folder, openSessions } from './open-sessions.ts'
+import { places } from './places.ts'
 import { probe } from './probe.ts'
 import { isSkippable } from './skippable.ts'
 import { variables } from './variables.ts'
@@ -34,6 +35,7 @@ export const claude = {
   variables,
   loginRemedy: LOGIN_REMEDY,
   folder,
+  places,
   isStateful: false,
   onLine,
   refuse,

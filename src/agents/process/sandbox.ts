@@ -1,0 +1,84 @@
+import { execFile } from 'node:child_process'
+import { existsSync, statSync } from 'node:fs'
+import { promisify } from 'node:util'
+import { realPath } from '../../platform/real-path.ts'
+import { CommandFailure } from '../command-failure.ts'
+
+/** Places of the program, which must not come from a PATH that an agent may have a say in. */
+const PROGRAMS = ['/usr/bin/bwrap', '/bin/bwrap', '/usr/local/bin/bwrap', '/run/current-system/sw/bin/bwrap']
+/** Time limit for the check whether a sandbox can be made, in ms. */
+const CHECK_MS = 10_000
+
+/** Rules of a policy for the sandbox of agents. */
+export interface Sandbox {
+  network: 'host' | 'none'
+  /** Files and folders that agents must not see, such as the daemon's key. */
+  hidden: readonly string[]
+}
+
+/** Places of an agent in its sandbox. */
+export interface SandboxPlaces {
+  /** Folder that the agent begins in, without links. */
+  cwd: string
+  /** Further files and folders that it may change. */
+  writable: readonly string[]
+  /** Folders that begin empty for each of its processes. */
+  empty: readonly string[]
+  /** Files and folders that it only reads, wherever they are. */
+  readable: readonly string[]
+}
+
+/**
+ * Returns the command that runs a program in a sandbox: the system is read-only, /tmp and the processes are its own, and
+ * nothing that it starts outlives it.
+ * @throws CommandFailure if this machine cannot make the sandbox
+ */
+export async function sandboxed(sandbox: Sandbox, places: SandboxPlaces): Promise<string[]> {
+  const program = PROGRAMS.find(existsSync)
+  if (process.platform !== 'linux' || program === undefined)
+    throw unavailable('bubblewrap (bwrap) is not installed')
+  const { cwd } = places
+  const hidden = sandbox.hidden.filter(existsSync).map(realPath)
+  if (hidden.some((path) => cwd === path || cwd.startsWith(`${path}/`)))
+    throw unavailable(`its folder ${cwd} is hidden from agents`, 'Start the agent in another folder.')
+  const argv = [program, ...optionsFor({ ...sandbox, hidden }, places)]
+  try {
+    await promisify(execFile)(program, [...argv.slice(1), '/bin/sh', '-c', ':'], {
+      timeout: CHECK_MS,
+      env: {},
+    })
+  } catch (error) {
+    const { stderr = '' } = error as { stderr?: string }
+    throw unavailable(stderr.trim() || (error as Error).message)
+  }
+  return argv
+}
+
+function optionsFor({ network, hidden }: Sandbox, places: SandboxPlaces): string[] {
+  const { cwd, writable, empty, readable } = places
+  return [
+    // The launcher stands for the sandbox: they end together.
+    ...['--die-with-parent', '--unshare-pid', '--unshare-ipc', '--cap-drop', 'ALL'],
+    ...(network === 'none' ? ['--unshare-net'] : []),
+    ...['--ro-bind', '/', '/', '--dev', '/dev', '--proc', '/proc'],
+    // Sockets in /run lead to programs outside, such as the service manager.
+    ...['--tmpfs', '/run', '--ro-bind-try', '/run/systemd/resolve', '/run/systemd/resolve'],
+    ...['--tmpfs', '/tmp', '--tmpfs', '/var/tmp'],
+    ...[cwd, ...writable].flatMap((path) => ['--bind-try', path, path]),
+    ...empty.flatMap((path) => ['--tmpfs', path]),
+    // After the writable folders, which may contain them.
+    ...hidden.flatMap((path) =>
+      statSync(path).isDirectory() ? ['--tmpfs', path] : ['--ro-bind', '/dev/null', path],
+    ),
+    ...readable.flatMap((path) => ['--ro-bind', path, path]),
+    ...['--chdir', cwd, '--'],
+  ]
+}
+
+const unavailable = (reason: string, remedy?: string) =>
+  new CommandFailure('policy', `The machine's policy demands a sandbox, but ${reason}.`, {
+    path: 'isolation.sandbox',
+    remedy:
+      remedy ??
+      "Install bubblewrap and permit user namespaces, or have the machine's operator change isolation.sandbox.",
+  })
