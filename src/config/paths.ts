@@ -14,6 +14,7 @@ export interface StatePaths {
   runtimes: string
   memory: string
   starts: string
+  costs: string
   log: string
   hub: string
 }
@@ -32,6 +33,7 @@ export function statePaths(dir: string): StatePaths {
     runtimes: at('runtimes.json'),
     memory: at('memory.json'),
     starts: at('starts.json'),
+    costs: at('costs.json'),
     log: at('daemon.log'),
     hub: at('hub'),
   }

@@ -19,7 +19,9 @@ import { Updates } from '../update/updates.ts'
 import { Admission } from './admission.ts'
 import { AgentsFate } from './agents-fate.ts'
 import { Answers } from './answers.ts'
+import { Budgets } from './budgets.ts'
 import { CommandLog } from './command-log.ts'
+import { DayCosts } from './day-costs.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { Health } from './health.ts'
 import { openIdentity } from './identity.ts'
@@ -120,6 +122,7 @@ function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: Mach
   const policy = new PolicyGuard({
     current,
     starts,
+    budgets: { check: (command, policy) => budgets.check(command, policy) },
     health,
     hidden: secretPlaces(config, paths),
     logger,
@@ -165,8 +168,11 @@ function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: Mach
     logger,
     nextRevision: machine.nextRevision,
   })
+  const costs = new DayCosts({ path: paths.costs, clock, agents })
+  const budgets = new Budgets({ agents, costs, inForce: () => policy.inForce, logger })
   return {
     agents,
+    budgets,
     signatures,
     peaks,
     policy,
@@ -246,7 +252,7 @@ function commandParts(
 /** Connects parts that do not import each other. */
 function connect({ paths, logger }: DaemonOptions, parts: AgentParts & ReturnType<typeof commandParts>) {
   const { link, health, signatures, policy, modes, idle, turns, statuses } = parts
-  const { outbox, agents, peaks, feed, offsets, updates } = parts
+  const { outbox, agents, budgets, peaks, feed, offsets, updates } = parts
 
   link.events.on('drained', () => statuses.flush())
   link.events.on('drained', () => outbox.onDrained())
@@ -264,6 +270,7 @@ function connect({ paths, logger }: DaemonOptions, parts: AgentParts & ReturnTyp
 
   agents.events.on('change', (agent) => statuses.onAgent(agent))
   agents.events.on('change', (agent) => modes.check(agent))
+  agents.events.on('change', (agent) => budgets.onChange(agent))
   agents.events.on('event', (event, { runtime }) => health.observe(event, runtime))
   agents.events.on('event', (event, agent) => turns.onEvent(event, agent))
   agents.events.on('growth', (agent) => feed.onGrowth(agent))

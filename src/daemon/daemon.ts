@@ -21,7 +21,7 @@ export class Daemon {
     this.#parts = assemble(options)
     this.#shutdown = new Shutdown({ ...options, parts: this.#parts })
     const { paths, logger } = options
-    const { machine, health, agents, startedAt } = this.#parts
+    const { machine, health, agents, budgets, startedAt } = this.#parts
     warnOfNewMachine(machine, paths, health, logger)
     warnOfCopy(machine, paths, health, logger, startedAt)
     if (machine.damaged) {
@@ -29,6 +29,7 @@ export class Daemon {
       health.damaged(machine.damaged)
     }
     agents.adopt()
+    budgets.start()
     warnOfForeignAgents(agents, health, logger)
   }
 

@@ -11,6 +11,7 @@ import type { Policy } from '../policy/schema.ts'
 import { refusalsOfSpec } from '../policy/spec-refusals.ts'
 import { summaryOf } from '../policy/summary.ts'
 import type { Command, Runtime } from '../protocol/index.ts'
+import type { Budgets } from './budgets.ts'
 import { Gate } from './gate.ts'
 import type { Health } from './health.ts'
 import type { StartLimit } from './start-limit.ts'
@@ -18,6 +19,7 @@ import type { StartLimit } from './start-limit.ts'
 export interface PolicyGuardOptions {
   current: CurrentPolicy
   starts: StartLimit
+  budgets: Pick<Budgets, 'check'>
   health: Pick<Health, 'runtime' | 'report' | 'clear' | 'setPolicy'>
   /** Files and folders that sandboxed agents must not see. */
   hidden: readonly string[]
@@ -52,6 +54,7 @@ export class PolicyGuard {
     this.#refuse(refusalsOfCommand(policy, command), command.type)
     try {
       this.#options.starts.check(command, policy)
+      this.#options.budgets.check(command, policy)
       await this.#gate.check(command, policy)
     } catch (error) {
       throw error instanceof CommandFailure ? this.counted(error) : error

@@ -96,7 +96,6 @@ export const PolicyFile = z.strictObject({
   system_prompt: z._default(z.enum(['none', 'append', 'replace']), 'append'),
   /** Maximum costs, in US dollars. */
   budgets: section({
-    usd_per_turn: z.optional(amount),
     usd_per_agent: z.optional(amount),
     usd_per_day: z.optional(amount),
   }),

@@ -75,7 +75,6 @@ version = 1
 [budgets]
 
 # Maximum costs, in US dollars. Examples; by default, there are no limits.
-# usd_per_turn = 5
 # usd_per_agent = 50
 # usd_per_day = 200
 

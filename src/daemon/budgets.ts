@@ -1,0 +1,74 @@
+import type { Agent } from '../agents/agent.ts'
+import { CommandFailure } from '../agents/command-failure.ts'
+import { uuidFrom } from '../agents/events/ids.ts'
+import type { Logger } from '../platform/log.ts'
+import type { Policy } from '../policy/schema.ts'
+import type { Command } from '../protocol/index.ts'
+import type { DayCosts } from './day-costs.ts'
+
+export interface BudgetsOptions {
+  agents: { [Symbol.iterator](): Iterator<Agent>; find(id: string): Agent | undefined }
+  costs: DayCosts
+  inForce(): Policy | undefined
+  logger: Logger
+}
+
+/**
+ * Keeps agents within the costs that the policy permits. A runtime reports costs at the end of a turn, so the turn that
+ * exceeds a budget is the last one.
+ */
+export class Budgets {
+  readonly #options: BudgetsOptions
+
+  constructor(options: BudgetsOptions) {
+    this.#options = options
+  }
+
+  /** Begins to count, once all agents are known. */
+  start() {
+    this.#options.costs.open()
+  }
+
+  /** Checks a command that would cost something. @throws CommandFailure if the budget is spent */
+  check(command: Command, { budgets }: Policy) {
+    if (!['agent:start', 'agent:prompt', 'agent:resume'].includes(command.type)) return
+    const { agents, costs } = this.#options
+    if (isSpent(budgets.usd_per_day, costs.usd))
+      throw spent(
+        `The agents of this machine have spent today's budget of $${budgets.usd_per_day}.`,
+        'budgets.usd_per_day',
+      )
+    const agent = 'agent_id' in command ? agents.find(command.agent_id) : undefined
+    if (agent && isSpent(budgets.usd_per_agent, agent.snapshot.total_cost_usd))
+      throw spent(`${agent.id} has spent its budget of $${budgets.usd_per_agent}.`, 'budgets.usd_per_agent')
+  }
+
+  /** Counts an agent's costs, and interrupts turns that began before a budget was spent. */
+  onChange(agent: Agent) {
+    const { agents, costs, inForce } = this.#options
+    costs.onChange(agent)
+    const { usd_per_agent, usd_per_day } = inForce()?.budgets ?? {}
+    if (isSpent(usd_per_agent, agent.snapshot.total_cost_usd)) this.#interrupt(agent, 'budgets.usd_per_agent')
+    if (isSpent(usd_per_day, costs.usd))
+      for (const each of agents) this.#interrupt(each, 'budgets.usd_per_day')
+  }
+
+  /** Interrupts the current turn, once, with the prompts that wait behind it. */
+  #interrupt(agent: Agent, key: string) {
+    const { id, snapshot, inbox, runtime, hasEnded } = agent
+    if (hasEnded || snapshot.state !== 'working') return
+    const input = uuidFrom('budget', id, agent.run.run, snapshot.since)
+    if (inbox.hasAccepted(input)) return
+    this.#options.logger.warn({ agent_id: id, key }, 'interrupting a turn beyond the budget')
+    inbox.put(runtime.interrupt(input, { cancelQueued: true }, snapshot.conversation))
+    agent.explainInterrupt(`The machine's policy interrupted its turn: ${key} is spent.`)
+  }
+}
+
+const isSpent = (budget: number | undefined, usd = 0) => budget !== undefined && usd >= budget
+
+const spent = (message: string, path: string) =>
+  new CommandFailure('policy', message, {
+    path,
+    remedy: `Have the machine's operator raise ${path} in its policy.`,
+  })
