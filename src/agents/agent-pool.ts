@@ -29,6 +29,7 @@ import type { RuntimeAdapter } from './runtimes/runtime.ts'
 import { SessionGuard } from './session-guard.ts'
 import { Starts } from './starts.ts'
 import { takeOver } from './take-over.ts'
+import type { RepositoryTrust } from './trust/repository-trust.ts'
 
 export interface AgentPoolOptions
   extends Omit<AgentContext<Agent>, 'onChange' | 'onEvent' | 'onUnreadable' | 'onFailure' | 'toldCounts'> {
@@ -39,6 +40,7 @@ export interface AgentPoolOptions
   program(runtime: string): Promise<string>
   /** @see Permit */
   permit: Permit
+  trust: Pick<RepositoryTrust, 'ask' | 'cancel' | 'close' | 'mayUse'>
   /** Environment that agents inherit. */
   environment: NodeJS.ProcessEnv
   umask?: string | undefined

@@ -12,7 +12,6 @@ import type { ProcessRecord, RunRecord, Snapshot, SpecRecord } from './disk/reco
 import type { ServerCopy } from './disk/server-copy.ts'
 import type { ActivityFrame } from './events/activity-frame.ts'
 import { answeredId } from './events/ids.ts'
-import type { Queued } from './process/launch-queue.ts'
 import { processesOfRun } from './process/of-this-boot.ts'
 import { Reading } from './reading.ts'
 import type { Input } from './runtimes/conversation.ts'
@@ -41,10 +40,10 @@ export class Agent {
   revision: number
   /** Time until which an automatic restart is held back, in ms since 1970. */
   heldUntil: number | undefined
-  /** The wait of its run for a launch, and a flag for a slow start. */
-  launching: { queued?: Queued | undefined; slow?: true } = {}
   /** Explanation of a turn that takes long, as a sentence. */
   longTurn: string | undefined
+  /** The wait of its run for a launch, a flag for a slow start, and a request to use the files of its folder. */
+  launching: { queued?: AgentStatus['queued']; slow?: true; trust?: PermissionRequest | undefined } = {}
   /** True if it has ended but will restart soon: prompts are kept for the next run. */
   returning = false
   readonly #context: AgentContext<Agent>

@@ -1,12 +1,21 @@
 import type { AgentSpec } from '../protocol/index.ts'
 import type { Sandbox } from './process/sandbox.ts'
 
+/** Use of the files that run programs when an agent starts in their folder. */
+export interface StartupRule {
+  /** Reports whether a file or folder may be used without a question. */
+  isTrusted(path: string): boolean
+  /** The agent waits until a person permits all others, or uses no startup file. */
+  others: 'ask' | 'ignore'
+}
+
 /** A specification that may be launched. */
 interface Permitted {
   /** The specification in the form to launch. */
   spec: AgentSpec
   /** Reports whether agents inherit a variable of the daemon's environment. */
   inherits(name: string): boolean
+  startup: StartupRule
   /** Sandbox to run it in. */
   sandbox?: Sandbox | undefined
 }

@@ -15,6 +15,7 @@ export interface StatePaths {
   memory: string
   starts: string
   costs: string
+  trusted: string
   log: string
   hub: string
 }
@@ -34,6 +35,7 @@ export function statePaths(dir: string): StatePaths {
     memory: at('memory.json'),
     starts: at('starts.json'),
     costs: at('costs.json'),
+    trusted: at('trusted.json'),
     log: at('daemon.log'),
     hub: at('hub'),
   }

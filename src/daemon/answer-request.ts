@@ -27,9 +27,12 @@ export function answerRequest(
   )
 }
 
-function requestFor(agent: Agent, command: Answer): PermissionRequest {
+/** Returns the request that a command answers. @throws CommandFailure if there is none that it may answer */
+export function requestFor(agent: Agent, command: Answer): PermissionRequest {
   const { request_id, digest } = command
-  const request = agent.snapshot.pending.find((pending) => pending.request_id === request_id)
+  const { trust } = agent.launching
+  const all = trust ? [trust, ...agent.snapshot.pending] : agent.snapshot.pending
+  const request = all.find((pending) => pending.request_id === request_id)
   if (!request)
     throw new CommandFailure(
       'request_not_pending',

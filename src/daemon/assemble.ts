@@ -2,6 +2,8 @@ import { AgentPool } from '../agents/agent-pool.ts'
 import type { Permit } from '../agents/permit.ts'
 import { MemoryRoom } from '../agents/process/memory-room.ts'
 import { runtimes } from '../agents/runtimes/index.ts'
+import { RepositoryTrust } from '../agents/trust/repository-trust.ts'
+import { TrustedFiles } from '../agents/trust/trusted-files.ts'
 import type { DaemonConfig } from '../config/daemon-config.ts'
 import { agentUmask, childEnvironment } from '../config/environment.ts'
 import type { StatePaths } from '../config/paths.ts'
@@ -148,11 +150,13 @@ function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: Mach
     redaction.learn(spec.env)
     return policy.permit(spec, ...rest)
   }
+  const trust = new RepositoryTrust({ permit, environment, trusted: new TrustedFiles(paths.trusted) })
   const agents: AgentPool = new AgentPool({
     dir: paths.agents,
     runtimes,
     program: (runtime) => admission.program(runtime),
     permit,
+    trust,
     room: new MemoryRoom({
       memory,
       pressure: () => memoryPressure(),
@@ -173,6 +177,7 @@ function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: Mach
   return {
     agents,
     budgets,
+    trust,
     signatures,
     peaks,
     policy,
@@ -232,6 +237,7 @@ function commandParts(
   })
   const context = {
     agents,
+    trust: parts.trust,
     checkAccepts: () => admission.checkRoom(),
     checkPolicy: (command: Command) => policy.check(command),
     redacted: <T extends object>(part: T) => parts.redaction.redactPart(part),

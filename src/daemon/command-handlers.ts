@@ -5,12 +5,14 @@ import { CommandFailure } from '../agents/command-failure.ts'
 import { uuidFrom } from '../agents/events/ids.ts'
 import { isResting } from '../agents/process/rest.ts'
 import type { Input } from '../agents/runtimes/conversation.ts'
+import type { RepositoryTrust } from '../agents/trust/repository-trust.ts'
 import type { Command, CommandErrorCode, CommandOf, CommandType, ResultOf } from '../protocol/index.ts'
 import { UpdateFailure } from '../update/failure.ts'
 import type { UpdateRequest } from '../update/options.ts'
 import type { UpdateResult } from '../update/record.ts'
 import type { Updates } from '../update/updates.ts'
 import { answerRequest } from './answer-request.ts'
+import { answerTrust } from './answer-trust.ts'
 import { checkRunning } from './check-running.ts'
 import { answersTo, decisionOn } from './read-answers.ts'
 
@@ -19,6 +21,7 @@ const REPLY_MS = 30_000
 
 export interface CommandContext {
   agents: AgentPool
+  trust: Pick<RepositoryTrust, 'answer'>
   /** @throws CommandFailure while no agent may be started */
   checkAccepts(): void
   /** @throws CommandFailure if the machine's policy refuses the command */
@@ -78,14 +81,16 @@ const handlers: { [T in CommandType]: Handler<T> } = {
     }
   },
 
-  async 'agent:permission'({ agents, redacted }, command) {
+  async 'agent:permission'({ agents, trust, redacted }, command) {
     const agent = agents.get(command.agent_id)
-    answerRequest(agent, command, (request) => {
-      // A person who confirms the input with its blanks means the input without them.
-      const isAsShown = isDeepStrictEqual(command.input, redacted(request.input))
-      const { input } = isAsShown ? request : command
-      return decisionOn(agent.runtime, request, { ...command, ...(input && { input }) })
-    })
+    if (agent.launching.trust?.request_id === command.request_id) answerTrust(trust, agent, command)
+    else
+      answerRequest(agent, command, (request) => {
+        // A person who confirms the input with its blanks means the input without them.
+        const isAsShown = isDeepStrictEqual(command.input, redacted(request.input))
+        const { input } = isAsShown ? request : command
+        return decisionOn(agent.runtime, request, { ...command, ...(input && { input }) })
+      })
     return done({})
   },
 

@@ -3,7 +3,7 @@ import type { Agent } from '../agents/agent.ts'
 import { readJson, writeAtomic } from '../platform/files.ts'
 
 const MIB = 1024 * 1024
-/** Expected use of an agent before any was observed, in bytes: Claude Code takes 200 to 300 MB. */
+/** Expected use of an agent before any was observed, in bytes: a runtime takes 200 to 300 MB. */
 const PRIOR_BYTES = 300 * MIB
 /** Number of observed agents from which the prior no longer counts. */
 const ENOUGH = 3

@@ -7,6 +7,7 @@ import { isInherited } from '../policy/inherited.ts'
 import { permittedSpec } from '../policy/permitted-spec.ts'
 import type { PolicyRefusal } from '../policy/refusal.ts'
 import { refusedNumber } from '../policy/rules/number.ts'
+import { trusts } from '../policy/rules/repositories.ts'
 import type { Policy } from '../policy/schema.ts'
 import { refusalsOfSpec } from '../policy/spec-refusals.ts'
 import { summaryOf } from '../policy/summary.ts'
@@ -71,6 +72,10 @@ export class PolicyGuard {
     return {
       spec: permittedSpec(policy, spec),
       inherits: (name) => isInherited(policy, name),
+      startup: {
+        isTrusted: trusts(policy),
+        others: policy.repository_trust === 'listed' ? 'ignore' : 'ask',
+      },
       sandbox: sandbox === 'bubblewrap' ? { network, hidden: this.#options.hidden } : undefined,
     }
   }

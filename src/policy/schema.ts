@@ -75,10 +75,11 @@ export const PolicyFile = z.strictObject({
     ),
   }),
   /**
-   * Programs that a folder's files start with an agent, such as hooks and `.mcp.json`: `ask` a person about new and
-   * changed ones, only in `trusted_repositories` (`listed`), or `any`.
+   * Files of an agent's folder, and above it, that run programs when the agent starts, such as hooks and `.mcp.json`:
+   * `ask` a person about new and changed ones, use only those in `trusted_repositories` (`listed`), or use `any`.
    */
   repository_trust: z._default(z.enum(['ask', 'listed', 'any']), 'ask'),
+  /** Folders, with everything below, whose files are used without a question. */
   trusted_repositories: folders([]),
   environment: section({
     /**

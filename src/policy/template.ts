@@ -16,11 +16,11 @@ version = 1
 # do anything without asking: bypassPermissions, and auto, in which Claude Code judges each action itself.
 # permission_modes = ["default", "plan", "acceptEdits", "dontAsk"]
 
-# Programs that files in a folder start together with an agent, such as hooks and .mcp.json: "ask" a person
-# about new and changed ones, trust only the folders in trusted_repositories ("listed"), or "any".
+# Files of a folder, and above it, that run programs when an agent starts, such as hooks and .mcp.json: "ask" a
+# person about new and changed ones, use only those in trusted_repositories ("listed"), or use "any".
 # repository_trust = "ask"
 
-# Folders, with everything below, whose hooks and .mcp.json are trusted.
+# Folders, with everything below, whose files are used without a question.
 # trusted_repositories = []
 
 # The most that a server may do to the runtime's system prompt: "none", "append", or "replace".

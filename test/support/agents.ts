@@ -21,7 +21,12 @@ export function agentsIn(dir: string, options: Partial<AgentPoolOptions & Listen
   const agents = new AgentPool({
     dir,
     runtimes: { claude },
-    permit: (spec) => ({ spec, inherits: () => true }),
+    permit: (spec) => ({
+      spec,
+      inherits: () => true,
+      startup: { isTrusted: () => true, others: 'ask' },
+    }),
+    trust: { ask: () => undefined, cancel: () => false, close: () => {}, mayUse: () => true },
     room: { waitOf: () => undefined },
     program: async () => '/bin/true',
     environment: {},

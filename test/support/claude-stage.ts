@@ -13,10 +13,14 @@ export interface ClaudeStage {
  * Makes a stage whose agents are the real Claude Code, with a stand-in for the model.
  * @param next returns the model's next step in a conversation; by default, the prompt contains all steps
  */
-export async function claudeStage(t: Cleanup, next?: (messages: Message[]) => Due): Promise<ClaudeStage> {
+export async function claudeStage(
+  t: Cleanup,
+  next?: (messages: Message[]) => Due,
+  more: Record<string, string> = {},
+): Promise<ClaudeStage> {
   const program = await claudeProgram()
   const api = await startMessagesApi(next)
   t.after(() => api.close())
   const { PATH: _path, HOME: _home, ...env } = claudeEnvironment(api.url, '')
-  return { api, stage: await Stage.open(t, { ...env, FOMULAR_CLAUDE_PATH: program }) }
+  return { api, stage: await Stage.open(t, { ...env, FOMULAR_CLAUDE_PATH: program, ...more }) }
 }

@@ -126,6 +126,8 @@ const said: RuntimeAdapter['prompt'] = (id, text, state) => ({
 
 /** The runtime for Talker. What most of its lines mean depends on the lines before them. */
 export const talker: RuntimeAdapter = {
+  startupPaths: () => [],
+  startupPart: () => undefined,
   name: 'talker',
   title: 'Talker',
   variables: {

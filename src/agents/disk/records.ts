@@ -43,6 +43,8 @@ export const RunRecord = z.object({
   turn_interrupted: z.optional(z.string()),
   /** Offset of its first byte in `stderr.log`. Absent for the first run. */
   stderr_from: z.optional(Offset),
+  /** Set if the run does not use the files of its folder that run programs. */
+  ignores_startup_files: z.optional(z.literal(true)),
   /** Name of the separate place in which the run's processes were started. */
   shelter: z.optional(z.string()),
   /**

@@ -2,12 +2,12 @@ import { availableParallelism } from 'node:os'
 import { type Clock, isoTime, type Timer } from '../../platform/clock.ts'
 import { writeAtomic } from '../../platform/files.ts'
 import type { Logger } from '../../platform/log.ts'
-import type { AgentStatus } from '../../protocol/index.ts'
 import type { Agent } from '../agent.ts'
 import { notLaunched } from '../disk/unreadable.ts'
-import { type LaunchOptions, launch, putFirst } from './launch.ts'
+import type { RepositoryTrust } from '../trust/repository-trust.ts'
+import { isLaunched, type LaunchOptions, launch, putFirst } from './launch.ts'
 import type { MemoryRoom, Wait } from './memory-room.ts'
-import { forgo } from './recall.ts'
+import { forgo, stayEnded } from './recall.ts'
 
 /** Maximum number of agents that start at once. Each needs a core for a second or more until it is ready. */
 export const AT_ONCE = Math.max(4, 2 * availableParallelism())
@@ -25,11 +25,10 @@ export interface LaunchQueueOptions extends Pick<LaunchOptions, 'environment' | 
   agents: Iterable<Agent>
   room: Pick<MemoryRoom, 'waitOf'>
   shelter?(): Promise<LaunchOptions['shelter']>
+  trust: Pick<RepositoryTrust, 'ask' | 'cancel' | 'close' | 'mayUse'>
   clock: Clock
   logger: Logger
 }
-
-export type Queued = NonNullable<AgentStatus['queued']>
 
 /**
  * Launches agents, at most `AT_ONCE` at a time, and each only when there is memory for it; the others are queued. The
@@ -57,7 +56,9 @@ export class LaunchQueue {
     try {
       // Do this before the wait, so that input sent during the wait comes after the first input.
       putFirst(agent)
-      if (!(await this.#turn(agent))) return
+      // Without an await if there is nothing to ask, so that the caller sees whether the agent is queued.
+      const asked = isLaunched(agent) ? undefined : this.#askForTrust(agent)
+      if ((asked && !(await asked)) || !(await this.#turn(agent))) return
       const launching = this.#launch(agent)
       this.#launching.add(launching)
       await launching
@@ -92,11 +93,12 @@ export class LaunchQueue {
   cancel(agent: Agent): boolean {
     this.#watched.delete(agent)
     const decide = this.#waiting.get(agent)
+    const asked = this.#options.trust.cancel(agent)
     this.#waiting.delete(agent)
     agent.launching.queued = undefined
     decide?.(false)
     this.#advance()
-    return decide !== undefined
+    return asked || decide !== undefined
   }
 
   /**
@@ -106,8 +108,35 @@ export class LaunchQueue {
   async close(): Promise<void> {
     this.#closed = true
     if (this.#timer) this.#options.clock.clearTimeout(this.#timer)
+    this.#options.trust.close()
     for (const decide of this.#waiting.values()) decide(false)
     await Promise.allSettled(this.#launching)
+  }
+
+  /** Has a person permit the startup files of the agent's folder. @returns undefined if there is nothing to permit */
+  #askForTrust(agent: Agent): Promise<boolean> | undefined {
+    if (this.#closed) return undefined
+    const asked = this.#options.trust.ask(agent)
+    if (!asked) return undefined
+    agent.launching.queued = {
+      since: this.#now(),
+      reason: 'It waits for permission to use files of its folder that run programs.',
+      remedy: `Look at them and permit them: \`fomular-daemon agent approve ${agent.id}\`.`,
+    }
+    agent.touch()
+    return asked.then(
+      (isTrusted) => {
+        if (!isTrusted) return false
+        agent.launching.queued = undefined
+        agent.touch()
+        return true
+      },
+      (error) => {
+        agent.launching.queued = undefined
+        stayEnded(agent)
+        throw error
+      },
+    )
   }
 
   #turn(agent: Agent): Promise<boolean> | boolean {
@@ -171,7 +200,7 @@ export class LaunchQueue {
     if (this.#starting >= AT_ONCE) return { reason: `${this.#starting} other agents are starting.` }
     const { agents, room } = this.#options
     const others = [...agents].filter(
-      (other) => other !== agent && !other.hasRunEnded && !other.hasEnded && !this.#waiting.has(other),
+      (other) => other !== agent && !other.hasRunEnded && !other.hasEnded && !other.launching.queued,
     )
     return room.waitOf(agent, others)
   }
@@ -181,7 +210,7 @@ export class LaunchQueue {
   }
 
   async #launch(agent: Agent) {
-    const { environment, umask, permit, shelter, logger } = this.#options
+    const { environment, umask, permit, trust, shelter, logger } = this.#options
     // If a restart was about to stop the agent before its launch, this launch already brings it back.
     forgo(agent)
     const launched_at = this.#now()
@@ -189,7 +218,7 @@ export class LaunchQueue {
       agent.run = { ...agent.run, launched_at }
       writeAtomic(agent.folder.run, JSON.stringify(agent.run))
     }
-    await launch(agent, { environment, umask, permit, shelter: await shelter?.() })
+    await launch(agent, { environment, umask, permit, trust, shelter: await shelter?.() })
     logger.info({ agent_id: agent.id, run: agent.run.run }, 'agent launched')
   }
 }

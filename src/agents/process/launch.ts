@@ -13,6 +13,7 @@ import type { Agent } from '../agent.ts'
 import { uuidFrom } from '../events/ids.ts'
 import type { Permit } from '../permit.ts'
 import { runOf } from '../run-of.ts'
+import type { RepositoryTrust } from '../trust/repository-trust.ts'
 import { keepProgram } from './kept-program.ts'
 import { launchScript } from './launch-script.ts'
 import { AGENT_FOLDER, newMark, RUN_MARK } from './marks.ts'
@@ -46,6 +47,7 @@ export interface LaunchOptions {
   /** The agent's umask, as octal digits. Defaults to the daemon's. */
   umask?: string | undefined
   permit: Permit
+  trust: Pick<RepositoryTrust, 'mayUse'>
   /** Place to start the agent in. If that fails, the agent starts without it. */
   shelter?: Shelter | undefined
 }
@@ -67,16 +69,22 @@ export async function launch(agent: Agent, options: LaunchOptions): Promise<void
 async function launchIn(
   place: OpenFolder,
   agent: Agent,
-  { environment, umask, permit, shelter }: LaunchOptions,
+  { environment, umask, permit, trust, shelter }: LaunchOptions,
 ): Promise<void> {
   const { folder, record, run, runtime } = agent
   // The policy, or a link on the way to the folder, may have changed since the command.
-  const { spec, inherits, sandbox } = isLaunched(agent)
-    ? { spec: record.spec, inherits: () => true, sandbox: undefined }
-    : permit({ ...record.spec, cwd: place.real }, run.program)
+  const permitted = isLaunched(agent) ? undefined : permit({ ...record.spec, cwd: place.real }, run.program)
+  const { spec, inherits, sandbox } = permitted ?? {
+    spec: record.spec,
+    inherits: () => true,
+    sandbox: undefined,
+  }
+  const ignoresStartupFiles = permitted !== undefined && !trust.mayUse(agent, spec, permitted.startup)
+  if (ignoresStartupFiles) agent.run = { ...agent.run, ignores_startup_files: true }
   const plan = runtime.launch(spec, {
     path: keepProgram(agent),
     dir: folder.dir,
+    ignoresStartupFiles,
     ...(run.session && {
       session: {
         ...run.session,

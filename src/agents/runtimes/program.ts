@@ -83,7 +83,23 @@ export interface Program {
   probe(options: ProbeOptions): Promise<RuntimeFound>
   /** Settings of an agent, in addition to those of every agent (`COMMON_FIELDS`), that this program knows. */
   settings: readonly (keyof AgentSpec)[]
-  launch(spec: AgentSpec, options: { path: string; dir: string; session?: LaunchSession }): LaunchPlan
+  launch(
+    spec: AgentSpec,
+    options: {
+      path: string
+      dir: string
+      session?: LaunchSession
+      /** True if the program must not use the files in `startupPaths`. */
+      ignoresStartupFiles?: boolean
+    },
+  ): LaunchPlan
+  /**
+   * Returns the paths of all files and folders, existing or not, that can make the program run other programs in the
+   * folders of the specification, other than the user's own.
+   */
+  startupPaths(spec: AgentSpec, env: NodeJS.ProcessEnv): string[]
+  /** Returns the part of such a file that a person must see before permitting it; undefined if its name is enough. */
+  startupPart(path: string, text: string): string | undefined
   idle: IdlePatterns
   /**
    * Reports whether updates delete the program at this real path while it runs. Such a program must need no other file.

@@ -1,4 +1,4 @@
-import { AgentStatus, Limits, type PermissionRequest } from '../../protocol/index.ts'
+import { type AgentProblem, AgentStatus, Limits, type PermissionRequest } from '../../protocol/index.ts'
 import { shortenTo } from '../../protocol/schema-check.ts'
 import type { Generations } from '../disk/generations.ts'
 import type { Inbox } from '../disk/inbox.ts'
@@ -27,7 +27,7 @@ interface Described {
   acked: number
   heldUntil: number | undefined
   longTurn: string | undefined
-  launching: { queued?: AgentStatus['queued']; slow?: true }
+  launching: { queued?: AgentStatus['queued']; slow?: true; trust?: PermissionRequest | undefined }
 }
 
 /** Returns an agent's status for its server. Texts from the agent are cut to the protocol's limits. */
@@ -41,7 +41,7 @@ function described(agent: Described, now: number): AgentStatus {
   const { snapshot, record, run, hasEnded, inbox, generations, heldUntil, launching } = agent
   const problems = hasEnded
     ? []
-    : [...problemsOf(snapshot, now), ...programProblem(agent), ...longTurn(agent)]
+    : [...problemsOf(snapshot, now), ...programProblem(agent), ...longTurn(agent), ...ignoredFiles(run)]
   const pid = hasEnded ? undefined : agent.process?.agent.pid
   const sessionId = snapshot.session_id ?? launchedIn(agent)
   return {
@@ -52,7 +52,7 @@ function described(agent: Described, now: number): AgentStatus {
     runtime: record.spec.runtime,
     cwd: record.spec.cwd,
     run: run.run,
-    pending: snapshot.pending.map(forStatus),
+    pending: [...(launching.trust ? [launching.trust] : []), ...snapshot.pending].map(forStatus),
     ...(snapshot.pending_omitted && { pending_omitted: snapshot.pending_omitted }),
     undelivered_prompts: inbox.unsettledCount,
     begin: agent.begin,
@@ -82,6 +82,19 @@ function described(agent: Described, now: number): AgentStatus {
 
 const longTurn = ({ longTurn: detail }: Described) =>
   detail === undefined ? [] : [{ kind: 'turn', name: 'turn', status: 'long', detail }]
+
+const ignoredFiles = ({ ignores_startup_files }: RunRecord): AgentProblem[] =>
+  ignores_startup_files
+    ? [
+        {
+          kind: 'startup_files',
+          name: 'repository',
+          status: 'ignored',
+          detail:
+            "The machine's policy does not trust this folder, so its settings, hooks, and MCP servers are not used.",
+        },
+      ]
+    : []
 
 const slowness = (pid: number | undefined) =>
   pid === undefined

@@ -3,7 +3,7 @@ import type { PolicyRefusal } from '../refusal.ts'
 import type { Policy } from '../schema.ts'
 
 /** Reports whether a folder is `outer` or below it. Both have no links. */
-const isWithin = (path: string, outer: string) =>
+export const isWithin = (path: string, outer: string) =>
   outer === '/' || path === outer || path.startsWith(`${outer}/`)
 
 /** Reports whether agents may use all folders. */

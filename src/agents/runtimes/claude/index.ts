@@ -19,6 +19,7 @@ import { folder, openSessions } from './open-sessions.ts'
 import { places } from './places.ts'
 import { probe } from './probe.ts'
 import { isSkippable } from './skippable.ts'
+import { startupPart, startupPaths } from './startup-files.ts'
 import { variables } from './variables.ts'
 
 const STATE_LINE = '^{"type":"system","subtype":"session_state_changed","state":'
@@ -52,6 +53,8 @@ export const claude = {
   probe,
   settings: SETTINGS,
   launch,
+  startupPaths,
+  startupPart,
   idle: {
     state: STATE_LINE,
     idle: `${STATE_LINE}"idle"`,

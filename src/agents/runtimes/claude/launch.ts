@@ -53,7 +53,12 @@ export const SETTINGS = [
 /** Returns the launch plan. Flags are `--flag=value`, so that a value cannot act as a flag; private values go in files. */
 export function launch(
   spec: AgentSpec,
-  { path, dir, session }: { path: string; dir: string; session?: LaunchSession },
+  {
+    path,
+    dir,
+    session,
+    ignoresStartupFiles,
+  }: { path: string; dir: string; session?: LaunchSession; ignoresStartupFiles?: boolean },
 ): LaunchPlan {
   const argv = [path, ...ALWAYS]
   const files: Record<string, string> = {}
@@ -82,7 +87,8 @@ export function launch(
     )
   }
   if (spec.mcp_servers) flag('mcp-config', file('mcp.json', JSON.stringify({ mcpServers: spec.mcp_servers })))
-  if (spec.mcp_strict) argv.push('--strict-mcp-config')
+  if (ignoresStartupFiles) argv.push('--setting-sources=user')
+  if (spec.mcp_strict || ignoresStartupFiles) argv.push('--strict-mcp-config')
   if (session) {
     flag(session.mode === 'new' ? 'session-id' : 'resume', session.id)
     if (session.mode === 'fork') argv.push('--fork-session')

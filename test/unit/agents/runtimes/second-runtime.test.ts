@@ -44,9 +44,13 @@ function machine(t: TestContext) {
     },
     async orders(type: Command['type'], body: object) {
       const named = { type, agent_id: 'a', command_id: `c-${++commands}`, ...body }
-      return (
-        await carryOut({ agents, checkAccepts: () => {} } as unknown as CommandContext, named as Command)
-      ).confirmed
+      const context = {
+        agents,
+        checkAccepts: () => {},
+        checkPolicy: async () => {},
+        redacted: (part: object) => part,
+      }
+      return (await carryOut(context as unknown as CommandContext, named as Command)).confirmed
     },
   }
 }

@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto'
+import { closeSync, constants, readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { systemCode } from '../../platform/errors.ts'
+import { openPlain } from '../../platform/plain-files.ts'
+
+/** Maximum number of files and folders that are read. */
+const MOST = 500
+/** Maximum depth of folders below a path. */
+const DEPTH = 8
+/** Maximum size of a file, in bytes. */
+const FILE_BYTES = 1024 * 1024
+
+interface StartupFile {
+  path: string
+  /** Hash of its content. */
+  sha256: string
+  text: string
+}
+
+export interface StartupFiles {
+  files: StartupFile[]
+  /** True if there are more files than are read, or a file cannot be read as a whole. */
+  cut: boolean
+}
+
+/** Reads files, and all files in folders. Paths that do not exist are left out. */
+export function readStartupFiles(paths: string[]): StartupFiles {
+  const found: StartupFiles = { files: [], cut: false }
+  let seen = 0
+  const visit = (path: string, depth: number) => {
+    let isFolder: boolean
+    try {
+      isFolder = statSync(path).isDirectory()
+    } catch (error) {
+      if (!isMissing(error)) found.cut = true
+      return
+    }
+    if (seen++ >= MOST || depth > DEPTH) {
+      found.cut = true
+      return
+    }
+    if (!isFolder) {
+      const file = read(path)
+      if (file) found.files.push(file)
+      else found.cut = true
+      return
+    }
+    try {
+      for (const name of readdirSync(path)
+        .sort()
+        .slice(0, MOST + 1))
+        visit(join(path, name), depth + 1)
+    } catch {
+      found.cut = true
+    }
+  }
+  for (const path of paths) visit(path, 0)
+  return found
+}
+
+const isMissing = (error: unknown) => ['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')
+
+/** Returns a file with its content; undefined if it is not a plain file that can be read as a whole. */
+function read(path: string): StartupFile | undefined {
+  try {
+    const fd = openPlain(path, constants.O_RDONLY, FILE_BYTES)
+    try {
+      const content = readFileSync(fd)
+      return { path, sha256: createHash('sha256').update(content).digest('hex'), text: content.toString() }
+    } finally {
+      closeSync(fd)
+    }
+  } catch {
+    return undefined
+  }
+}
+
+/** Returns a hash over the paths and contents of files in a folder. */
+export const hashOf = (folder: string, { files }: StartupFiles): string =>
+  createHash('sha256')
+    .update(JSON.stringify([folder, ...files.map(({ path, sha256 }) => [path, sha256])]))
+    .digest('hex')

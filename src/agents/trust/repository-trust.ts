@@ -1,0 +1,141 @@
+import { realPath } from '../../platform/real-path.ts'
+import type { AgentSpec, PermissionRequest } from '../../protocol/index.ts'
+import { CommandFailure } from '../command-failure.ts'
+import type { Permit, StartupRule } from '../permit.ts'
+import type { Program } from '../runtimes/program.ts'
+import { hashOf, readStartupFiles, type StartupFiles } from './read-startup-files.ts'
+import { trustRequest } from './trust-request.ts'
+import type { TrustedFiles } from './trusted-files.ts'
+
+/** The parts of an agent that a decision about its startup files needs. */
+export interface Trusting {
+  record: { spec: AgentSpec }
+  run: { program: string }
+  runtime: Pick<Program, 'startupPaths' | 'startupPart'>
+  launching: { trust?: PermissionRequest | undefined }
+  touch(): void
+}
+
+export interface RepositoryTrustOptions {
+  permit: Permit
+  /** Environment that agents inherit. */
+  environment: NodeJS.ProcessEnv
+  trusted: TrustedFiles
+}
+
+interface Untrusted {
+  hash: string
+  folder: string
+  found: StartupFiles
+}
+
+/**
+ * Decides whether an agent uses the files that run programs when it starts in its folder, and has a person decide about
+ * new and changed ones.
+ */
+export class RepositoryTrust {
+  readonly #options: RepositoryTrustOptions
+  readonly #asking = new Map<Trusting, { hash: string; decide(answer: boolean | CommandFailure): void }>()
+
+  constructor(options: RepositoryTrustOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Asks a person about the agent's startup files, in its status.
+   * @returns undefined if there is nothing to ask; else whether it may be launched: false if it no longer waits. Rejects
+   * with a CommandFailure if the person refuses
+   * @throws CommandFailure if the policy refuses the agent
+   */
+  ask(agent: Trusting): Promise<boolean> | undefined {
+    const untrusted = this.#now(agent)
+    if (!untrusted) return undefined
+    return new Promise((resolve, reject) => {
+      const decide = (answer: boolean | CommandFailure) => {
+        this.#asking.delete(agent)
+        agent.launching.trust = undefined
+        if (typeof answer === 'boolean') resolve(answer)
+        else reject(answer)
+      }
+      this.#asking.set(agent, { hash: untrusted.hash, decide })
+      show(agent, untrusted)
+    })
+  }
+
+  /** Takes a person's answer. @throws CommandFailure if the files have changed since they were shown */
+  answer(agent: Trusting, { allow, message }: { allow: boolean; message?: string | undefined }) {
+    const asking = this.#asking.get(agent)
+    if (!asking) return
+    if (!allow)
+      return asking.decide(
+        refusal(`A person did not permit the startup files of its folder${message ? `: ${message}` : '.'}`),
+      )
+    const untrusted = this.#now(agent)
+    if (untrusted && untrusted.hash !== asking.hash) {
+      asking.hash = untrusted.hash
+      show(agent, untrusted)
+      agent.touch()
+      throw new CommandFailure('request_changed', 'The files have changed since they were shown.', {
+        path: 'digest',
+        remedy: 'Look at the current request, and answer that.',
+      })
+    }
+    this.#options.trusted.add(asking.hash)
+    // Agents that wait for the same files need no other answer.
+    for (const { hash, decide } of [...this.#asking.values()]) if (hash === asking.hash) decide(true)
+  }
+
+  /** Withdraws the request about an agent. @returns whether there was one */
+  cancel(agent: Trusting): boolean {
+    const asking = this.#asking.get(agent)
+    asking?.decide(false)
+    return asking !== undefined
+  }
+
+  /** Withdraws all requests; the next daemon makes them again. */
+  close() {
+    for (const { decide } of [...this.#asking.values()]) decide(false)
+  }
+
+  /**
+   * Decides right before a launch.
+   * @returns whether the agent uses its startup files
+   * @throws CommandFailure if they have changed since a person has permitted them
+   */
+  mayUse(agent: Pick<Trusting, 'runtime'>, spec: AgentSpec, startup: StartupRule): boolean {
+    if (!this.#untrusted(agent, spec, startup)) return true
+    if (startup.others === 'ignore') return false
+    throw refusal('The startup files of its folder have changed since a person permitted them.')
+  }
+
+  #untrusted(
+    { runtime }: Pick<Trusting, 'runtime'>,
+    spec: AgentSpec,
+    { isTrusted, others }: StartupRule,
+  ): Untrusted | undefined {
+    const { environment, trusted } = this.#options
+    const paths = runtime.startupPaths(spec, environment).filter((path) => !isTrusted(path))
+    if (paths.length === 0) return undefined
+    const found = readStartupFiles(paths)
+    if (found.files.length === 0 && !found.cut) return undefined
+    const folder = realPath(spec.cwd)
+    const hash = hashOf(folder, found)
+    return others === 'ask' && !found.cut && trusted.has(hash) ? undefined : { hash, folder, found }
+  }
+
+  /** Returns what a person must decide about now. */
+  #now(agent: Trusting): Untrusted | undefined {
+    const { spec, startup } = this.#options.permit(agent.record.spec, agent.run.program)
+    return startup.others === 'ask' ? this.#untrusted(agent, spec, startup) : undefined
+  }
+}
+
+function show({ launching, runtime }: Trusting, { hash, folder, found }: Untrusted) {
+  launching.trust = trustRequest({ hash, folder, found, partOf: runtime.startupPart })
+}
+
+const refusal = (message: string) =>
+  new CommandFailure('policy', message, {
+    path: 'repository_trust',
+    remedy: 'Look at the files, then start or resume the agent again, and permit them.',
+  })
