@@ -27,6 +27,8 @@ export interface DaemonConfig {
    * servers when it enrolled there.
    */
   enrolled_servers?: string
+  /** The configuration file, which may contain the key. */
+  config_file?: string
   /** Unix socket of a hub on this machine, used instead of `server_url`. */
   server_socket?: string
   /** Refuse files and folders that others can change. */
@@ -89,7 +91,10 @@ export async function loadDaemonConfig({
     ...(ca_file !== undefined && { ca_file }),
     allow_insecure,
     ...(server_user !== undefined && { server_user }),
-    ...(sources.file && { enrolled_servers: serversBeside(sources.file.path) }),
+    ...(sources.file && {
+      enrolled_servers: serversBeside(sources.file.path),
+      config_file: sources.file.path,
+    }),
     strict_modes,
     ...(policy !== undefined && { policy }),
     state_dir: settingOf('state_dir', sources) ?? stateDir(env),

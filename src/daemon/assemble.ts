@@ -126,7 +126,7 @@ function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: Mach
     starts,
     budgets: { check: (command, policy) => budgets.check(command, policy) },
     health,
-    hidden: secretPlaces(config, paths),
+    hidden: (policy) => secretPlaces(config, paths, policy),
     logger,
   })
   const signatures = new SignatureGuard({

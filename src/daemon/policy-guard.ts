@@ -22,8 +22,8 @@ export interface PolicyGuardOptions {
   starts: StartLimit
   budgets: Pick<Budgets, 'check'>
   health: Pick<Health, 'runtime' | 'report' | 'clear' | 'setPolicy'>
-  /** Files and folders that sandboxed agents must not see. */
-  hidden: readonly string[]
+  /** Returns the files and folders that sandboxed agents must not see. */
+  hidden(policy: Policy): readonly string[]
   logger: Logger
 }
 
@@ -76,7 +76,7 @@ export class PolicyGuard {
         isTrusted: trusts(policy),
         others: policy.repository_trust === 'listed' ? 'ignore' : 'ask',
       },
-      sandbox: sandbox === 'bubblewrap' ? { network, hidden: this.#options.hidden } : undefined,
+      sandbox: sandbox === 'bubblewrap' ? { network, hidden: this.#options.hidden(policy) } : undefined,
     }
   }
 
