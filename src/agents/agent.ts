@@ -107,8 +107,7 @@ export class Agent {
   }
 
   /**
-   * Returns the next whole lines after `sent`, as a frame of about `budget` journal bytes. A longer line gets
-   * its own frame.
+   * Returns the whole lines after `sent`, as a frame of about `budget` journal bytes, or of one longer line.
    * @returns undefined if there is no whole line
    */
   read(budget: number): ActivityFrame | undefined {
@@ -193,10 +192,7 @@ export class Agent {
     this.touch()
   }
 
-  /**
-   * Records a requested stop, so that this daemon and the next one report the agent's end as the result of
-   * this stop.
-   */
+  /** Records a requested stop, so that this daemon and the next one report it as the cause of the agent's end. */
   beginStop(cause: 'stopped' | 'rebooted') {
     requestStop(this.#snapshot, cause, this.#now())
     this.#touchAndSave()
@@ -249,10 +245,7 @@ export class Agent {
     this.#waiters.wake()
   }
 
-  /**
-   * Waits until `holds` returns true. It is checked after each change of the agent.
-   * @returns false on a timeout, or if the agent was closed
-   */
+  /** Waits until `holds` returns true after a change. @returns false on a timeout, or if the agent was closed */
   until(holds: () => boolean, timeoutMs?: number, signal?: AbortSignal): Promise<boolean> {
     return this.#waiters.until(holds, timeoutMs, signal)
   }

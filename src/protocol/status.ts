@@ -38,7 +38,7 @@ export const TurnFailure = z.object({
 export type TurnFailure = z.infer<typeof TurnFailure>
 
 export const AgentProblem = z.object({
-  /** `mcp_server`, `hook`, `program`, `model` or `turn`; more may come. */
+  /** `mcp_server`, `hook`, `program`, `model`, `turn` or `startup_files`; more may come. */
   kind: ReportedName,
   name: ReportedName,
   /** In the runtime's words, such as `failed`, `needs-auth`, `pending`; of a hook `failed`, `cancelled` or `running`; of a program `deleted`; of a model `retrying`; of a turn `long`. */
