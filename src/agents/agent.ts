@@ -19,7 +19,7 @@ import type { RuntimeAdapter } from './runtimes/runtime.ts'
 import { beginRun, endBy, explainExit, failLaunch, requestStop } from './state/changes.ts'
 import { hasEnded } from './state/lifecycle.ts'
 import { onAnswered } from './state/reduce.ts'
-import { statusOf } from './state/status.ts'
+import { type Launching, statusOf } from './state/status.ts'
 
 /** An agent as recorded in its folder. This class does not deal with processes or the connection. */
 export class Agent {
@@ -40,10 +40,10 @@ export class Agent {
   revision: number
   /** Time until which an automatic restart is held back, in ms since 1970. */
   heldUntil: number | undefined
+  /** The wait of its run for a launch, and a flag for a slow start. */
+  launching: Launching = {}
   /** Explanation of a turn that takes long, as a sentence. */
   longTurn: string | undefined
-  /** The wait of its run for a launch, a flag for a slow start, and a request to use the files of its folder. */
-  launching: { queued?: AgentStatus['queued']; slow?: true; trust?: PermissionRequest | undefined } = {}
   /** True if it has ended but will restart soon: prompts are kept for the next run. */
   returning = false
   readonly #context: AgentContext<Agent>

@@ -78,7 +78,7 @@ export class DayCosts {
     try {
       writeAtomic(this.#options.path, JSON.stringify(this.#record))
     } catch {
-      // The disk is full. What was not counted is counted with the agent's next cost.
+      // The disk is full. The next cost of the agent includes the rest.
     }
   }
 }

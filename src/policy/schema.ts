@@ -118,18 +118,7 @@ export const PolicyFile = z.strictObject({
     /** Minutes after which the turn is interrupted. */
     interrupt_after_min: z.optional(amount),
   }),
-  /** Action of an agent that meets the usage limit of its account, unless its specification names another. */
-  on_limit: z._default(z.enum(['wait', 'stop']), 'stop'),
-  /** Resources of each agent with all of its processes. */
   resources: section({
-    /** Maximum memory, in MiB: the kernel ends the agent beyond it. */
-    memory_max_mb: z.optional(count),
-    /** Memory from which the kernel slows the agent down, in MiB. */
-    memory_high_mb: z.optional(count),
-    /** Share of the processors among agents, from 1 to 10000. */
-    cpu_weight: z.optional(z.int().check(z.minimum(1), z.maximum(10_000))),
-    /** Maximum number of processes and threads. */
-    tasks_max: z.optional(count),
     /**
      * Memory of the machine that agents leave free, in MiB: no agent is started that would probably use it. By default
      * 512, but at most an eighth of the machine's memory.

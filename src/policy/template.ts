@@ -26,9 +26,6 @@ version = 1
 # The most that a server may do to the runtime's system prompt: "none", "append", or "replace".
 # system_prompt = "append"
 
-# What an agent does at the usage limit of its account: "wait" for the reset, or "stop" as after any error.
-# on_limit = "stop"
-
 # Public keys of people: commands that make agents act must be signed with one of them. Empty: no signatures.
 # \`fomular-daemon key new\` makes a key.
 # signed_by = []
@@ -103,19 +100,6 @@ version = 1
 # interrupt_after_min = 120
 
 [resources]
-
-# Maximum memory of an agent with all its processes, in MiB: the kernel ends the agent beyond it. An example;
-# by default, there is no limit.
-# memory_max_mb = 8192
-
-# Memory from which the kernel slows the agent down, in MiB. An example; by default, none.
-# memory_high_mb = 6144
-
-# Share of the processors among agents, from 1 to 10000. An example; by default, the kernel's own.
-# cpu_weight = 100
-
-# Maximum number of an agent's processes and threads. An example; by default, there is no limit.
-# tasks_max = 2000
 
 # Memory of the machine that agents leave free, in MiB: no agent is started that would probably use it. An
 # example; by default, 512, but at most an eighth of the machine's memory.

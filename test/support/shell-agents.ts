@@ -19,7 +19,7 @@ while read -r line; do
 done
 `
 
-/** A daemon without a link on a clock of its own, whose agents are shell scripts that become ready and stay idle. */
+/** A daemon without a link, with a manual clock, whose agents are shell scripts that become ready and stay idle. */
 export function shellAgents(t: TestContext, options: Partial<AgentPoolOptions> = {}) {
   const cwd = tempDir(t)
   const clock = new ManualClock()

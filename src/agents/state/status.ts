@@ -11,6 +11,13 @@ import { problemsOf } from './problems.ts'
 /** Maximum length of a tool's input in a status, in characters of JSON. */
 const STATUS_INPUT_CHARS = 16 * 1024
 
+/** The wait of a run for its launch, a flag for a slow start, and a request to use the files of its folder. */
+export interface Launching {
+  queued?: AgentStatus['queued']
+  slow?: true
+  trust?: PermissionRequest | undefined
+}
+
 /** The parts of an agent from which its status is built. */
 interface Described {
   id: string
@@ -27,7 +34,7 @@ interface Described {
   acked: number
   heldUntil: number | undefined
   longTurn: string | undefined
-  launching: { queued?: AgentStatus['queued']; slow?: true; trust?: PermissionRequest | undefined }
+  launching: Launching
 }
 
 /** Returns an agent's status for its server. Texts from the agent are cut to the protocol's limits. */

@@ -54,7 +54,7 @@ test('a prompt that comes during the stop starts the agent again', async (t) => 
   await until(() => it.agents.get('a').isReady && it.agents.get('a').run.run === 2)
 })
 
-test('the next daemon starts such an agent at its prompt, but not one that a person has stopped', async (t) => {
+test('the next daemon starts such an agent at its prompt, but no agent that a person has stopped', async (t) => {
   const it = machine(t, { stop_after_min: 1 })
   for (const id of ['resting', 'stopped']) assert.equal(await it.start(id, {}).result, 'started')
   it.clock.pass(MINUTE_MS)
