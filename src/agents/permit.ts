@@ -20,10 +20,18 @@ interface Permitted {
   sandbox?: Sandbox | undefined
 }
 
+/** A start or resume that is about to happen. */
+interface Begun {
+  /** Number of other agents that run. */
+  running: number
+  /** True if a command orders it, and not a restart policy. */
+  isOrdered: boolean
+}
+
 /**
  * Checks whether a specification may be launched on this machine now.
  * @param program path of the runtime's program
- * @param running number of other agents that run, if this one is about to be one more
+ * @param begun undefined for the launch of an agent that has already been counted
  * @throws CommandFailure
  */
-export type Permit = (spec: AgentSpec, program: string, running?: number) => Permitted
+export type Permit = (spec: AgentSpec, program: string, begun?: Begun) => Permitted

@@ -87,7 +87,7 @@ export class Resumes {
       this.#options
     const { spec } = agent.record
     const path = await program(spec.runtime)
-    permit(spec, path, runningBeside(agents, agent))
+    permit(spec, path, { running: runningBeside(agents, agent), isOrdered: commandId !== undefined })
     checkCwd(spec.cwd, { again: true })
     checkAgentLimit(agents, maxAgents)
     // End the last run's leftovers first, or they would run alongside the new run.

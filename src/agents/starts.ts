@@ -61,7 +61,7 @@ export class Starts {
     const runtime = runtimeOf(runtimes, spec.runtime)
     checkSettings(spec, runtime)
     const path = await program(spec.runtime)
-    permit(spec, path, runningBeside(agents))
+    permit(spec, path, { running: runningBeside(agents), isOrdered: true })
     checkCwd(spec.cwd)
     checkKept(agents.size)
     checkAgentLimit(agents, maxAgents)

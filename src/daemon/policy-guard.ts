@@ -54,7 +54,6 @@ export class PolicyGuard {
     }
     this.#refuse(refusalsOfCommand(policy, command), command.type)
     try {
-      this.#options.starts.check(command, policy)
       this.#options.budgets.check(command, policy)
       await this.#gate.check(command, policy)
     } catch (error) {
@@ -63,11 +62,15 @@ export class PolicyGuard {
   }
 
   /** @see Permit */
-  readonly permit: Permit = (spec, path, running = 0) => {
+  readonly permit: Permit = (spec, path, begun) => {
     const policy = this.#policy()
     const { version } = this.#runtime(spec.runtime) ?? {}
     const program = { path, version }
-    this.#refuse([...refusalsOfSpec(policy, spec, program), ...refusedNumber(policy, running)], spec.cwd)
+    this.#refuse(
+      [...refusalsOfSpec(policy, spec, program), ...refusedNumber(policy, begun?.running ?? 0)],
+      spec.cwd,
+    )
+    if (begun?.isOrdered) this.#refuse(this.#options.starts.count(policy), spec.cwd)
     const { sandbox, network } = policy.isolation
     return {
       spec: permittedSpec(policy, spec),

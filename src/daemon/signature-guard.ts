@@ -34,7 +34,7 @@ export class SignatureGuard {
     if (!SIGNED.includes(command.type)) return { command: unsigned(command) }
     if (state.from === 'unreadable') {
       const message = `The machine's policy cannot be read, so ${command.type} may need a signature.`
-      throw this.#refusal(command, message, "Have the machine's operator correct the policy.")
+      throw this.#refusal(command, message, "Have the machine's operator correct the policy.", 'policy')
     }
     const { signed_by: keys } = state.policy
     if (keys.length === 0) return { command: unsigned(command) }
@@ -50,8 +50,8 @@ export class SignatureGuard {
     return isTrusted ? refusal : { ...refusal, update_to: undefined }
   }
 
-  #refusal({ type }: Command, message: string, remedy: string) {
-    return this.#options.counted(new CommandFailure('policy', message, { path: 'signed_by', remedy }), type)
+  #refusal({ type }: Command, message: string, remedy: string, path = 'signed_by') {
+    return this.#options.counted(new CommandFailure('policy', message, { path, remedy }), type)
   }
 }
 

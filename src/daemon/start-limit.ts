@@ -1,11 +1,9 @@
 import * as z from 'zod/mini'
-import { CommandFailure } from '../agents/command-failure.ts'
 import type { Clock } from '../platform/clock.ts'
 import { readJson, writeAtomic } from '../platform/files.ts'
+import type { PolicyRefusal } from '../policy/refusal.ts'
 import type { Policy } from '../policy/schema.ts'
-import type { Command } from '../protocol/index.ts'
 
-const KEY = 'limits.starts_per_hour'
 const HOUR_MS = 3_600_000
 /** Maximum number of starts in the record, which is the maximum of `limits.starts_per_hour`. */
 const MOST = 10_000
@@ -27,13 +25,10 @@ export class StartLimit {
     this.#options = options
   }
 
-  /** Counts a start or resume. Other commands pass. @throws CommandFailure beyond a limit of the policy */
-  check(command: Command, { limits }: Policy) {
-    if (command.type !== 'agent:start' && command.type !== 'agent:resume') return
-    if (limits.starts_per_hour !== undefined) this.#count(limits.starts_per_hour)
-  }
-
-  #count(most: number) {
+  /** Counts a start or resume, unless it is beyond the limit of the policy. @returns why it is refused, if it is */
+  count({ limits }: Policy): PolicyRefusal[] {
+    const most = limits.starts_per_hour
+    if (most === undefined) return []
     const { clock, path } = this.#options
     const now = clock.now()
     // If the clock was set back, a start must still not count for more than an hour.
@@ -41,12 +36,15 @@ export class StartLimit {
       .map((at) => Math.min(at, now))
       .filter((at) => now - at < HOUR_MS)
     if (this.#starts.length >= most)
-      throw new CommandFailure('policy', `The machine's policy permits ${most} starts within an hour.`, {
-        path: KEY,
-        remedy: `Wait, or have the machine's operator change ${KEY} in its policy.`,
-      })
+      return [
+        {
+          key: 'limits.starts_per_hour',
+          message: `The machine's policy permits ${most} starts within an hour.`,
+        },
+      ]
     this.#starts.push(now)
     writeAtomic(path, JSON.stringify({ version: 1, at: this.#starts }))
+    return []
   }
 
   #read(): number[] {

@@ -194,7 +194,7 @@ test('agents inherit only the variables that the policy names, and get denied to
     .map((each) => readFileSync(`/proc/${each.pid}/cmdline`, 'utf8'))
   assert.ok(
     commands.some(
-      (line) => line.includes('--disallowedTools=Bash,WebFetch') && line.includes('--permission-mode=plan'),
+      (line) => line.includes('--disallowedTools=WebFetch,Bash') && line.includes('--permission-mode=plan'),
     ),
   )
 })
