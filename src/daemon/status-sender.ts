@@ -54,9 +54,11 @@ export class StatusSender {
     if (!this.#link.isUp) return
     // Removals first: the id may already belong to another agent.
     for (const agent_id of this.#removed) this.#link.send({ type: 'agent:removed', agent_id })
-    if (this.#machine) this.#link.send({ type: 'machine:status', ...this.#machine() })
     this.#removed.clear()
+    const machine = this.#machine
+    // Not after sending: that reads the policy, which may have changed once more.
     this.#machine = undefined
+    if (machine) this.#link.send({ type: 'machine:status', ...machine() })
     for (const agent of this.#changed) {
       // A thousand statuses of a MiB each would break this connection and every later one.
       if (this.#link.isBusy) return
