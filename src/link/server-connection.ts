@@ -95,12 +95,6 @@ export class ServerConnection {
     else if (this.isUp) void this.ping().then((heard) => heard ?? this.#wire?.terminate())
   }
 
-  /** Keeps sending but accepts no new commands. A lost connection is not restored. */
-  drain() {
-    this.#move('drain')
-    if (this.#state === 'closed') this.close()
-  }
-
   close(code = 1000, reason = 'stopped') {
     this.#move('close')
     this.#attempts.cancel()

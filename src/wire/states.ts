@@ -7,20 +7,18 @@
  * greeting   connected; the daemon's hello is on its way
  * welcoming  the server has the hello and prepares its welcome; the daemon cannot tell this from `greeting`
  * live       welcomed: activity, statuses and commands flow
- * draining   like live, but stopping: existing activity is still sent and acknowledged
  * closed     permanently closed: stopped, lost, or superseded by another daemon with this machine's identity
  */
-export type ConnectionState = 'idle' | 'dialing' | 'greeting' | 'welcoming' | 'live' | 'draining' | 'closed'
-export type ConnectionStimulus = 'start' | 'opened' | 'greeted' | 'welcomed' | 'lost' | 'drain' | 'close'
+export type ConnectionState = 'idle' | 'dialing' | 'greeting' | 'welcoming' | 'live' | 'closed'
+export type ConnectionStimulus = 'start' | 'opened' | 'greeted' | 'welcomed' | 'lost' | 'close'
 
 /** A stimulus that is not listed for a state does not change it. */
 const next: Record<ConnectionState, Partial<Record<ConnectionStimulus, ConnectionState>>> = {
-  idle: { start: 'dialing', drain: 'closed', close: 'closed' },
-  dialing: { opened: 'greeting', drain: 'closed', close: 'closed' },
-  greeting: { greeted: 'welcoming', welcomed: 'live', lost: 'dialing', drain: 'closed', close: 'closed' },
-  welcoming: { welcomed: 'live', lost: 'dialing', drain: 'closed', close: 'closed' },
-  live: { lost: 'dialing', drain: 'draining', close: 'closed' },
-  draining: { lost: 'closed', close: 'closed' },
+  idle: { start: 'dialing', close: 'closed' },
+  dialing: { opened: 'greeting', close: 'closed' },
+  greeting: { greeted: 'welcoming', welcomed: 'live', lost: 'dialing', close: 'closed' },
+  welcoming: { welcomed: 'live', lost: 'dialing', close: 'closed' },
+  live: { lost: 'dialing', close: 'closed' },
   closed: {},
 }
 
@@ -28,4 +26,4 @@ export const step = (state: ConnectionState, stimulus: ConnectionStimulus): Conn
   next[state][stimulus] ?? state
 
 /** Reports whether messages other than the greeting may be sent. */
-export const isUp = (state: ConnectionState) => state === 'live' || state === 'draining'
+export const isUp = (state: ConnectionState) => state === 'live'
