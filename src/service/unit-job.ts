@@ -2,8 +2,11 @@ import { groupOf, unitOf } from './cgroup.ts'
 import { systemctl } from './systemctl.ts'
 import { endsWith } from './unit-fate.ts'
 
-/** Maximum wait for an answer from systemd, in ms: it delays the daemon's stop. */
-const ANSWER_MS = 2000
+/**
+ * Maximum wait for an answer from systemd, in ms. It delays the daemon's stop, but without an answer, a restart of the
+ * unit counts as a stop, after which no agent is resumed. A busy machine takes seconds to run `systemctl`.
+ */
+const ANSWER_MS = 10_000
 
 /**
  * Reports whether systemd is restarting the unit whose main process is `pid`, as on `systemctl restart`, and not only
