@@ -1,25 +1,13 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
-import {
-  appendFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { appendFileSync, existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
-import { systemClock } from '../../src/platform/clock.ts'
 import type { Event, HubAgent, HubMachine } from '../../src/protocol/index.ts'
 import { TestHub } from '../support/hub.ts'
-import { frameOf, helloOf, LightDaemon, statusOf } from '../support/light-daemon.ts'
-import { tempDir } from '../support/temp.ts'
+import { frameOf, helloOf, statusOf } from '../support/light-daemon.ts'
 import { until } from '../support/wait.ts'
 
 const offsets = (events: Event[]) => events.map(({ offset }) => offset)
+
 const steps = (to: number, step = 10) => Array.from({ length: to / step }, (_, n) => n * step)
 
 test('unknown data from a newer daemon is kept and passed on without an error', async (t) => {
@@ -239,68 +227,6 @@ test('damaged files are set aside, and the hub starts', async (t) => {
   assert.deepEqual(offsets(await hub.events('a')), steps(100))
 })
 
-test('a hub with a full disk acknowledges nothing, reports it, and catches up later', async (t) => {
-  const hub = await TestHub.open(t)
-  const path = `${hub.dir}/agents/a/activity.jsonl`
-  mkdirSync(`${hub.dir}/agents/a`)
-  symlinkSync('/dev/full', path)
-  const daemon = await hub.daemon({ agents: [statusOf('a')] })
-  daemon.send(frameOf('a', 0, 100))
-  const health = async () =>
-    (await hub.request('GET', '/health')).json() as Promise<{ error?: { code: string } }>
-  await until(async () => (await health()).error?.code === 'disk_full', {
-    what: 'the report of the full disk',
-  })
-  assert.equal((await hub.request('GET', '/health')).status, 503)
-  daemon.send(frameOf('a', 100, 200))
-  await daemon.settled()
-  assert.deepEqual(daemon.ofType('agent:ack'), [])
-  rmSync(path)
-  await daemon.acknowledged('a', 200)
-  assert.equal((await hub.request('GET', '/health')).status, 200)
-  assert.deepEqual(offsets(await hub.events('a')), steps(200))
-})
-
-/** Maximum interval between a hub's attempts to write to a failing disk, in milliseconds. */
-const RETRY_MS = 1000
-
-test('data that waits for a slow disk takes a bounded amount of memory, and refused frames are requested again', async (t) => {
-  let tries = 0
-  const hub = await TestHub.open(t, {
-    clock: {
-      ...systemClock,
-      setTimeout(run, ms) {
-        if (ms > RETRY_MS / 2 && ms <= RETRY_MS) tries++
-        return systemClock.setTimeout(run, ms)
-      },
-    },
-  })
-  const path = `${hub.dir}/agents/a/activity.jsonl`
-  mkdirSync(`${hub.dir}/agents/a`)
-  symlinkSync('/dev/full', path)
-  const daemon = await hub.daemon({ agents: [statusOf('a')] })
-  // Each frame claims only one byte of the journal.
-  const text = 'x'.repeat(6 * 1024 * 1024)
-  const heavy = (offset: number) => ({
-    type: 'agent:activity',
-    agent_id: 'a',
-    from: offset,
-    to: offset + 1,
-    events: [{ kind: 'text', offset, index: 0, text }],
-  })
-  for (let offset = 0; offset < 6; offset++) daemon.send(heavy(offset))
-  await daemon.settled()
-  const before = tries
-  await until(() => tries > before + 1, { what: 'tries that fail' })
-  assert.deepEqual(daemon.ofType('agent:resend'), [], 'there is no room yet')
-  rmSync(path)
-  const { from } = await daemon.received('agent:resend')
-  assert.equal(from, 3)
-  for (let offset = 3; offset < 6; offset++) daemon.send(heavy(offset))
-  await daemon.acknowledged('a', 6)
-  assert.deepEqual(offsets(await hub.events('a')), [0, 1, 2, 3, 4, 5])
-})
-
 test('the newest revision of a status wins, and agents that are gone stay readable until removed', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a'), statusOf('b')] })
@@ -318,70 +244,3 @@ test('the newest revision of a status wins, and agents that are gone stay readab
   assert.equal((await hub.request('GET', '/api/agents/b')).status, 404)
   await until(() => readdirSync(`${hub.dir}/agents`).join() === 'a', { what: 'the history to be deleted' })
 })
-
-/** Journal bytes in one frame, and in all unacknowledged frames. */
-const FRAME = 1000
-const WINDOW = 200 * FRAME
-
-test('a hub killed again and again during a stream loses and duplicates nothing that it acknowledged', async (t) => {
-  const running: ChildProcess[] = []
-  t.after(() => {
-    for (const child of running) child.kill('SIGKILL')
-  })
-  const dir = tempDir(t)
-  const end = 3_000_000
-  let acked = 0
-  for (const killAt of [300_000, 700_000, 1_100_000, 1_500_000, 2_000_000]) {
-    const { child, daemon } = await hubProcess(dir)
-    running.push(child)
-    const have = daemon.offsets.a!
-    assert.ok(have >= acked, `${acked} was acknowledged, ${have} is there`)
-    acked = await stream(daemon, have, end, killAt)
-    assert.ok(acked < end)
-    child.kill('SIGKILL')
-    acked = ackedBy(daemon, acked)
-    await daemon.ended()
-  }
-  const { child, url, daemon } = await hubProcess(dir)
-  running.push(child)
-  assert.equal(await stream(daemon, daemon.offsets.a!, end, end), end)
-  const headers = { authorization: `Bearer ${readFileSync(`${dir}/user.key`, 'utf8').trim()}` }
-  const seen: number[] = []
-  for (let after: string | undefined = ''; after !== undefined; ) {
-    const answer = await fetch(`${url}/api/agents/a/events?limit=10000${after && `&after=${after}`}`, {
-      headers,
-    })
-    const page = (await answer.json()) as { events: Event[]; next?: string }
-    seen.push(...offsets(page.events))
-    after = page.next
-  }
-  assert.deepEqual(seen, steps(end, 100))
-})
-
-async function hubProcess(dir: string) {
-  const program = fileURLToPath(new URL('../support/hub-process.ts', import.meta.url))
-  const child = spawn(process.execPath, [program, dir], { stdio: ['ignore', 'pipe', 'inherit'] })
-  let said = ''
-  child.stdout.on('data', (data) => {
-    said += data
-  })
-  await until(() => said.endsWith('\n'), { what: 'the hub' })
-  const url = said.trim()
-  const key = readFileSync(`${dir}/machine.key`, 'utf8').trim()
-  return { child, url, daemon: await LightDaemon.greet({ url, key, hello: { agents: [statusOf('a')] } }) }
-}
-
-/** Sends a journal from `from` to `end`, until `enough` is acknowledged. @returns the acknowledged offset */
-async function stream(daemon: LightDaemon, from: number, end: number, enough: number): Promise<number> {
-  let at = from
-  let acked = from
-  while (acked < enough) {
-    for (; at < Math.min(acked + WINDOW, end); at += FRAME) daemon.send(frameOf('a', at, at + FRAME, 100))
-    const before = acked
-    acked = await until(() => ackedBy(daemon, before) > before && ackedBy(daemon, before), { what: 'an ack' })
-  }
-  return acked
-}
-
-const ackedBy = (daemon: LightDaemon, before: number) =>
-  Math.max(before, ...daemon.ofType('agent:ack').map(({ offsets }) => (offsets as { a: number }).a))

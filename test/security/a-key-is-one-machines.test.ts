@@ -8,50 +8,8 @@ import { createLogger } from '../../src/platform/log.ts'
 import type { HubKey, HubMachine } from '../../src/protocol/index.ts'
 import { TestHub } from '../support/hub.ts'
 import { helloOf, LightDaemon, statusOf } from '../support/light-daemon.ts'
+import { bind, fromBefore, greet, idOf, keys, outcome } from '../support/machine-keys.ts'
 import { tempDir } from '../support/temp.ts'
-import { until } from '../support/wait.ts'
-
-/** Sends a greeting. @returns `welcome`, or the code of the hub's refusal */
-async function greet(hub: TestHub, key: string, machine_id: string) {
-  const daemon = await LightDaemon.dial(hub.url, key)
-  daemon.send(helloOf({ machine_id, instance_id: `${key} ${machine_id}`, hostname: machine_id }))
-  const answer = await until(
-    () => daemon.frames.find(({ type }) => type === 'server:welcome' || type === 'server:refuse'),
-    { what: 'an answer to the greeting' },
-  )
-  return { daemon, answer, outcome: answer.type === 'server:welcome' ? 'welcome' : answer.code }
-}
-
-const outcome = async (hub: TestHub, key: string, machineId: string) => {
-  const { daemon, outcome } = await greet(hub, key, machineId)
-  daemon.socket.terminate()
-  await daemon.ended()
-  return outcome
-}
-
-const keys = async (hub: TestHub) => (await hub.api<{ keys: HubKey[] }>('GET', '/api/keys')).keys
-const keyOf = async (hub: TestHub, name: string) => (await keys(hub)).find((key) => key.name === name)!
-const idOf = (key: string) => createHash('sha256').update(key).digest('hex').slice(0, 12)
-
-const bind = (hub: TestHub, key: string, machine_id: string) =>
-  hub.api<HubKey & { revoked_keys: number }>('POST', `/api/keys/${idOf(key)}/bind`, { machine_id })
-
-/** Makes the hub's folder look as before keys were bound: only `last` tells which machine used a key. */
-async function fromBefore(hub: TestHub, known: string[], last: Record<string, string> = {}) {
-  await hub.stop()
-  const path = join(hub.dir, 'keys.json')
-  const file = JSON.parse(readFileSync(path, 'utf8'))
-  for (const key of file.keys) {
-    for (const fact of ['machines', 'bound', 'used_at', 'heir_of', 'machine_id']) delete key[fact]
-    if (last[key.name]) key.machine_id = last[key.name]
-  }
-  writeFileSync(path, JSON.stringify(file))
-  const status = helloOf().machine
-  const record = { hostname: 'h', os: 'linux', arch: 'x64', daemon_version: '0.1.0', since: '', status }
-  const machines = known.map((machine_id) => ({ machine_id, ...record }))
-  writeFileSync(join(hub.dir, 'machines.json'), JSON.stringify({ version: 1, machines }))
-  await hub.start()
-}
 
 test('the log names a key’s machine, and never contains the key', async (t) => {
   const file = join(tempDir(t), 'hub.log')
@@ -315,75 +273,4 @@ test('removing a machine revokes its key, connected or not, used or not, its own
   assert.equal(await outcome(hub, hub.key('machine'), 'm-local'), 'welcome')
   const people = (await keys(hub)).find(({ role }) => role === 'admin')!
   assert.equal((await hub.request('DELETE', `/api/keys/${people.key_id}`)).status, 409)
-})
-
-test('an older key is bound if one machine used it, and stays open if several did', async (t) => {
-  const hub = await TestHub.open(t)
-  const [own, fleet] = [await hub.enroll('own'), await hub.enroll('fleet')]
-  const known = ['m-local', 'm-own', 'f-1', 'f-2', 'f-3']
-  await fromBefore(hub, known, { own: 'm-own', fleet: 'f-3' })
-  assert.equal(await outcome(hub, hub.key('machine'), 'm-local'), 'welcome')
-  assert.equal(await outcome(hub, own, 'm-own'), 'welcome')
-  for (const id of ['f-1', 'f-3', 'f-2']) assert.equal(await outcome(hub, fleet, id), 'welcome', id)
-  assert.equal(await outcome(hub, fleet, 'f-4'), 'key_bound', 'one that was not known')
-  assert.equal(await outcome(hub, own, 'f-1'), 'key_bound')
-  assert.equal(await outcome(hub, hub.key('machine'), 'f-1'), 'key_bound')
-  await hub.restart()
-  for (const id of ['f-1', 'f-2']) assert.equal(await outcome(hub, fleet, id), 'welcome', id)
-  assert.deepEqual(
-    (await keys(hub)).filter(({ shared }) => shared).map(({ name }) => name),
-    ['fleet'],
-  )
-
-  const connected = await greet(hub, fleet, 'f-2')
-  const bound = await bind(hub, fleet, 'f-1')
-  assert.deepEqual([bound.machines, bound.shared, bound.revoked_keys], [['f-1'], false, 0])
-  assert.equal((await connected.daemon.ended()).code, 4003)
-  assert.equal(await outcome(hub, fleet, 'f-1'), 'welcome')
-  for (const id of ['f-2', 'f-3']) assert.equal(await outcome(hub, fleet, id), 'key_bound', id)
-  assert.equal((await keyOf(hub, 'own')).shared, false)
-})
-
-test('the hub’s older key stays open to its known machines, and is bound to a single one', async (t) => {
-  const hub = await TestHub.open(t)
-  const key = hub.key('machine')
-  await fromBefore(hub, ['m-1', 'm-2'])
-  assert.equal(await outcome(hub, key, 'm-3'), 'key_bound')
-  for (const id of ['m-1', 'm-2']) assert.equal(await outcome(hub, key, id), 'welcome')
-  assert.equal((await keyOf(hub, 'local')).shared, true)
-  // One of several machines is removed: the others keep the key.
-  const removed = await hub.api('DELETE', '/api/machines/m-2')
-  assert.deepEqual(removed, { revoked_keys: 0, shared_keys: 1 })
-  assert.equal(await outcome(hub, key, 'm-2'), 'key_bound')
-  assert.equal(await outcome(hub, key, 'm-1'), 'welcome')
-
-  await fromBefore(hub, ['m-1'])
-  assert.deepEqual(await hub.api('DELETE', '/api/machines/m-1'), { revoked_keys: 1, shared_keys: 0 })
-  await assert.rejects(LightDaemon.dial(hub.url, key), /401/, 'although it had not come since')
-
-  await fromBefore(hub, ['m-1'])
-  assert.equal(await outcome(hub, hub.key('machine'), 'm-1'), 'welcome')
-  assert.equal(await outcome(hub, hub.key('machine'), 'm-2'), 'key_bound')
-
-  // No machine had ever connected.
-  await fromBefore(hub, [])
-  assert.equal(await outcome(hub, hub.key('machine'), 'm-5'), 'welcome')
-  assert.equal(await outcome(hub, hub.key('machine'), 'm-6'), 'key_bound')
-})
-
-test('a machine that has lost its identity or its key can connect again', async (t) => {
-  const hub = await TestHub.open(t)
-  const lost = await hub.enroll('a')
-  assert.equal(await outcome(hub, lost, 'm-a'), 'welcome')
-  // Its state folder is gone.
-  assert.equal(await outcome(hub, lost, 'm-new'), 'key_bound')
-  await bind(hub, lost, 'm-new')
-  assert.equal(await outcome(hub, lost, 'm-new'), 'welcome')
-  // Its key is gone, and the version that enrolled it does not show the key.
-  const again = await hub.enroll('a')
-  assert.equal(await outcome(hub, again, 'm-new'), 'key_bound')
-  assert.equal((await bind(hub, again, 'm-new')).revoked_keys, 1)
-  assert.equal(await outcome(hub, again, 'm-new'), 'welcome')
-  await assert.rejects(LightDaemon.dial(hub.url, lost), /401/)
-  assert.equal((await hub.request('POST', '/api/keys/0123456789ab/bind', { machine_id: 'm' })).status, 404)
 })

@@ -6,7 +6,6 @@ import {
   chmodSync,
   chownSync,
   existsSync,
-  mkdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -150,114 +149,6 @@ test('a record of a hub is trusted only for the process that it names', async (t
   const before = Date.now() / 1000 - 3600
   utimesSync(join(hub.dir, 'hub.json'), before, before)
   assert.equal(livingHub(hub.dir), undefined)
-})
-
-test('a server must belong to its first owner, this user, root, or the configured user', (t) => {
-  const file = join(tempDir(t), 'state/servers.json')
-  const url = 'ws://127.0.0.1:3001'
-  const notices: string[] = []
-  const rules = { file, notice: (text: string) => void notices.push(text) }
-  const refused = { code: 'server_foreign' }
-  // A new machine, and a machine from an older version.
-  checkOwner(NOBODY, url, rules)
-  assert.match(notices.join(), /The server at 127\.0\.0\.1:3001 is run by nobody/)
-  checkOwner(NOBODY, url, rules)
-  assert.equal(notices.length, 1)
-  assert.throws(() => checkOwner(61_234, url, rules), refused)
-  checkOwner(0, url, rules)
-  checkOwner(process.getuid!(), url, rules)
-  checkOwner(61_234, url, { ...rules, user: '61234' })
-  assert.throws(() => checkOwner(NOBODY, url, { ...rules, user: '61234' }), refused)
-  checkOwner(NOBODY, url, { ...rules, user: 'nobody' })
-  assert.throws(() => checkOwner(61_234, url, { ...rules, user: 'no-such-user' }), { code: 'config_invalid' })
-  // A server that was root's cannot become another user's.
-  checkOwner(0, 'ws://localhost:3002', rules)
-  assert.throws(() => checkOwner(NOBODY, 'http://localhost:3002', rules), refused)
-  // A command that only reads does not record an owner.
-  const unknown = { code: 'server_unknown' }
-  assert.throws(() => checkOwner(NOBODY, 'ws://127.0.0.1:3003', { file, looksOnly: true }), unknown)
-  assert.throws(() => checkOwner(NOBODY, 'ws://127.0.0.1:3003', { file, owner: 0 }), refused)
-  assert.equal(statSync(file).mode & 0o777, 0o600)
-  rmSync(file)
-  mkdirSync(file)
-  assert.equal(notices.length, 1)
-})
-
-test('a server’s owner is recorded for the port, under every name and address of this machine', (t) => {
-  const file = join(tempDir(t), 'state/servers.json')
-  const notices: string[] = []
-  const rules = { file, notice: (text: string) => void notices.push(text) }
-  checkOwner(0, 'http://localhost:3001', rules)
-  checkOwner(NOBODY, 'http://127.0.0.2:3002', rules)
-  for (const host of [
-    'localhost',
-    '127.0.0.1',
-    '[::1]',
-    '[::ffff:127.0.0.1]',
-    '0.0.0.0',
-    '127.1',
-    '2130706433',
-    'a.localhost',
-    '10.0.0.1',
-  ]) {
-    assert.throws(() => checkOwner(NOBODY, `http://${host}:3001`, rules), { code: 'server_foreign' }, host)
-    assert.throws(() => checkOwner(61_234, `ws://${host}:3002`, rules), { code: 'server_foreign' }, host)
-    checkOwner(NOBODY, `ws://${host}:3002`, rules)
-  }
-  assert.equal(notices.length, 1)
-  // As older versions wrote it: two names of a port, possibly with different users.
-  const owners = {
-    'localhost:3001': NOBODY,
-    '[::1]:3001': NOBODY,
-    '127.0.0.1:80': NOBODY,
-    '[::1]:80': 61_234,
-  }
-  writeFileSync(file, JSON.stringify({ version: 1, owners }))
-  checkOwner(NOBODY, 'http://127.0.0.1:3001', rules)
-  for (const uid of [NOBODY, 61_234])
-    assert.throws(() => checkOwner(uid, 'http://127.0.0.1', rules), {
-      code: 'server_foreign',
-      message: /names several users for its port/,
-      remedy: /FOMULAR_SERVER_USER=/,
-    })
-  checkOwner(0, 'http://127.0.0.1', rules)
-  checkOwner(NOBODY, 'http://127.0.0.1', { ...rules, user: 'nobody' })
-  // If the variable is set, the configuration file does not count.
-  const refusal = () => {
-    try {
-      checkOwner(NOBODY, 'http://127.0.0.1', { ...rules, user: '61234' })
-    } catch (error) {
-      return (error as { remedy: string }).remedy
-    }
-  }
-  assert.match(refusal()!, /FOMULAR_SERVER_USER=nobody, or server_user in/)
-  process.env.FOMULAR_SERVER_USER = '61234'
-  t.after(() => delete process.env.FOMULAR_SERVER_USER)
-  assert.match(refusal()!, /FOMULAR_SERVER_USER=nobody\.$/)
-})
-
-test('a damaged record does not count as a first connection', (t) => {
-  const dir = tempDir(t)
-  const file = join(dir, 'servers.json')
-  const url = 'ws://127.0.0.1:3001'
-  const notice = () => assert.fail('as if it were new')
-  const whole = JSON.stringify({ version: 1, owners: { '127.0.0.1:3001': 0 } })
-  for (const text of ['', whole.slice(0, -4), '[]', '{"version":1,"owners":{"127.0.0.1:3001":"0"}}'])
-    for (const rules of [{ file }, { file: join(dir, 'other/servers.json'), enrolled: file }]) {
-      writeFileSync(file, text)
-      assert.throws(() => checkOwner(NOBODY, url, { ...rules, notice }), {
-        code: 'server_foreign',
-        message: /servers\.json is damaged\. No key was sent/,
-        remedy: /delete .*servers\.json/,
-      })
-      // A server that needs no record stays reachable; the record of other ports is not overwritten.
-      checkOwner(0, url, { ...rules, notice })
-      checkOwner(NOBODY, url, { ...rules, notice, user: 'nobody' })
-      assert.equal(readFileSync(file, 'utf8'), text)
-    }
-  rmSync(file)
-  mkdirSync(file)
-  assert.throws(() => checkOwner(NOBODY, url, { file, notice }), { code: 'server_foreign' })
 })
 
 test('a hub’s key for its own user is not sent to the server that ran there before', (t) => {

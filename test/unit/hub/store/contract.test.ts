@@ -5,7 +5,7 @@ import { openFileStore } from '../../../../src/hub/store/files/file-store.ts'
 import type { Store } from '../../../../src/hub/store/store.ts'
 import { systemClock } from '../../../../src/platform/clock.ts'
 import { createLogger } from '../../../../src/platform/log.ts'
-import { keepsTheContract } from '../../../support/store-contract.ts'
+import { keepsTheContract } from '../../../support/store-contract/index.ts'
 import { tempDir } from '../../../support/temp.ts'
 
 const logger = createLogger({ level: 'silent', stderr: 'none' })

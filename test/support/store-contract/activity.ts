@@ -1,24 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
-import type { CommandLine } from '../../src/hub/store/commands.ts'
-import { BEGINNING, type EventId, endOf, isAfter } from '../../src/hub/store/event-id.ts'
-import type { KeyEntry } from '../../src/hub/store/key-entry.ts'
-import type { AgentRecord } from '../../src/hub/store/records.ts'
-import type { Store } from '../../src/hub/store/store.ts'
-import { type Activity, AgentSpec, type AnyEvent, type Command } from '../../src/protocol/index.ts'
-import { helloOf, statusOf } from './light-daemon.ts'
-
-/** A store, with two ways for its hub to end: `close`, and `kill`. */
-export interface StoreUnderTest {
-  /** Opens the store; the same one each time. */
-  open(): Promise<Store>
-  /** Ends the store as if its hub were killed. */
-  kill(store: Store): Promise<void>
-}
+import { BEGINNING, type EventId, endOf, isAfter } from '../../../src/hub/store/event-id.ts'
+import type { AgentRecord } from '../../../src/hub/store/records.ts'
+import type { Store } from '../../../src/hub/store/store.ts'
+import type { Activity, AnyEvent } from '../../../src/protocol/index.ts'
+import { helloOf, statusOf } from '../light-daemon.ts'
+import type { StoreUnderTest } from './index.ts'
 
 const REF = { machine_id: 'm', agent_id: 'a' }
 const ids = (events: EventId[]) => events.map(({ offset, index }) => `${offset}.${index}`)
-
 /** A frame with an event of two parts every ten bytes. */
 function frame(from: number, to: number, text = 'x'): Activity {
   const events: AnyEvent[] = []
@@ -62,40 +52,8 @@ const recordOf = (store: Store, agent_id = 'a', machine_id = 'm'): AgentRecord =
   key: store.agents.newKey({ agent_id, machine_id }),
 })
 
-async function commandsIn(store: Store, pending: string[] = []): Promise<CommandLine[]> {
-  const lines: CommandLine[] = []
-  await store.commands.load({
-    visit: (line) => lines.push(line),
-    isPending: (id) => pending.includes(id),
-    kept: () => lines,
-  })
-  return lines
-}
-
-const order = (command_id: string): CommandLine & { command: Command } => ({
-  version: 1,
-  machine_id: 'm',
-  command: { type: 'agent:prompt', command_id, agent_id: 'a', content: command_id },
-})
-
-const answer = (command_id: string): CommandLine => ({
-  version: 1,
-  type: 'agent:prompt',
-  outcome: { command_id, machine_id: 'm', agent_id: 'a', state: 'succeeded' },
-  at: 1,
-})
-
-const keyEntry = (name: string): KeyEntry => ({
-  role: 'machine',
-  name,
-  created_at: '2026-01-01T00:00:00.000Z',
-  sha256: `hash of ${name}`,
-  named: true,
-  bound: true,
-})
-
-/** Adds tests of what `Store` promises. Every store passes the same ones. */
-export function keepsTheContract(name: string, make: (t: TestContext) => StoreUnderTest) {
+/** Adds tests of what `Store` promises about agents and their journals. */
+export function keepsActivity(name: string, make: (t: TestContext) => StoreUnderTest) {
   describe(`${name}: journals`, () => {
     test('committed activity is there after a kill, with its offsets and ids', async (t) => {
       const under = make(t)
@@ -258,156 +216,6 @@ export function keepsTheContract(name: string, make: (t: TestContext) => StoreUn
         ],
       )
       await again.close()
-    })
-  })
-
-  describe(`${name}: commands`, () => {
-    test('accepted commands and outcomes are there after a kill, in order', async (t) => {
-      const under = make(t)
-      const store = await under.open()
-      assert.deepEqual(await commandsIn(store), [])
-      const lines = [order('c1'), order('c2'), answer('c1'), order('c3')]
-      await Promise.all(lines.map((line) => store.commands.append(line)))
-      await under.kill(store)
-      const again = await under.open()
-      assert.deepEqual(await commandsIn(again, ['c2', 'c3']), lines)
-      await again.close()
-    })
-
-    test('the secrets of a finished command are no longer there', async (t) => {
-      const under = make(t)
-      const store = await under.open()
-      await commandsIn(store)
-      const spec = AgentSpec.parse({ cwd: '/', env: { TOKEN: 'secret' } })
-      const start = (command_id: string): CommandLine => ({
-        version: 1,
-        machine_id: 'm',
-        command: { type: 'agent:start', command_id, agent_id: command_id, spec },
-      })
-      for (const id of ['s1', 's2', 's3']) await store.commands.append(start(id))
-      await store.commands.append(answer('s1'))
-      await under.kill(store)
-      // The outcome of s2 was lost, but the hub knows that it is not pending.
-      const again = await under.open()
-      await commandsIn(again, ['s3'])
-      await again.close()
-      const last = await under.open()
-      const ids = (await commandsIn(last, ['s3'])).flatMap((line) =>
-        'command' in line ? [line.command.command_id] : [],
-      )
-      assert.deepEqual(ids, ['s3'])
-      await last.close()
-    })
-  })
-
-  describe(`${name}: keys and tokens`, () => {
-    test('the hub has a key of each role, and a dropped one is replaced', async (t) => {
-      const under = make(t)
-      const store = await under.open()
-      const { list } = store.keys
-      const roles = () => list.all().map(({ role }) => role)
-      assert.deepEqual(roles().sort(), ['machine', 'user'])
-      const own = list.all().find(({ role }) => role === 'machine')!
-      await list.change((draft) => draft.drop(own))
-      assert.deepEqual(roles().sort(), ['machine', 'user'])
-      assert.deepEqual(list.withHash(own.sha256), [])
-      await list.change((draft) => draft.renew('machine'))
-      assert.deepEqual(roles().sort(), ['machine', 'machine', 'user'])
-      await store.close()
-    })
-
-    test('changes that begin together run one at a time', async (t) => {
-      const store = await make(t).open()
-      const { list } = store.keys
-      const made = await Promise.all([
-        list.change((draft) => draft.renew('machine')),
-        list.change((draft) => draft.renew('user')),
-        list.change((draft) => draft.add(keyEntry('one'))),
-      ])
-      for (const { sha256 } of made) assert.equal(list.withHash(sha256).length, 1)
-      await store.close()
-    })
-
-    test('a change is there after a kill, and a failed one changes nothing', async (t) => {
-      const under = make(t)
-      const store = await under.open()
-      const { list, users } = store.keys
-      const entry = keyEntry('one')
-      await list.change((draft) => draft.add(entry))
-      await list.change(() => {
-        for (const each of list.withHash(entry.sha256)) each.name = 'renamed'
-      })
-      await users.change((draft) =>
-        draft.add({ name: 'alice', role: 'viewer', created_at: entry.created_at, sha256: 'alice' }),
-      )
-      const failing = list.change((draft) => {
-        draft.add(keyEntry('two'))
-        for (const each of list.withHash(entry.sha256)) each.name = 'lost'
-        throw new Error('no')
-      })
-      await assert.rejects(failing, /no/)
-      const names = ({ keys }: Store) => [...keys.list.all(), ...keys.users.all()].map(({ name }) => name)
-      const all = ['local', 'local', 'renamed', 'alice']
-      assert.deepEqual(names(store), all)
-      await under.kill(store)
-      const again = await under.open()
-      await again.keys.refresh()
-      assert.deepEqual(names(again), all)
-      assert.equal(again.keys.users.isIncomplete, false)
-      await again.close()
-    })
-
-    test('changes of tokens run one after the other, and survive a kill', async (t) => {
-      const under = make(t)
-      const store = await under.open()
-      const { enrollments } = store
-      const token = (sha256: string) => ({ sha256, created_at: '2026', expires_at: '2027' })
-      await Promise.all(['a', 'b', 'c'].map((name) => enrollments.change((all) => [...all, token(name)])))
-      const failing = enrollments.change(() => {
-        throw new Error('no')
-      })
-      await assert.rejects(failing, /no/)
-      await under.kill(store)
-      const again = await under.open()
-      assert.deepEqual(
-        (await again.enrollments.all()).map(({ sha256 }) => sha256),
-        ['a', 'b', 'c'],
-      )
-      await again.close()
-    })
-  })
-
-  describe(`${name}: audit log`, () => {
-    test('flushed lines are there after a kill, with their numbers', async (t) => {
-      const under = make(t)
-      const store = await under.open()
-      for (let n = 0; n < 1200; n++) store.audit.add((number) => `line ${number}`)
-      assert.equal(store.audit.newest, 1200)
-      assert.ok(store.audit.waiting > 0)
-      assert.equal(await store.audit.flush(), undefined)
-      await under.kill(store)
-      const again = await under.open()
-      again.audit.add((number) => `line ${number}`)
-      await again.audit.flush()
-      const expected = Array.from({ length: 1201 }, (_, n) => `line ${n + 1}`)
-      const read: string[] = []
-      for await (const lines of again.audit.read(1)) read.push(...lines)
-      assert.deepEqual(read, expected)
-      const back: string[] = []
-      for await (const lines of again.audit.readBack()) back.unshift(...lines)
-      assert.deepEqual(back, expected)
-      assert.deepEqual([again.audit.first, again.audit.newest], [1, 1201])
-      await again.close()
-    })
-  })
-
-  describe(`${name}: one hub at a time`, () => {
-    test('a second hub is refused while the first has the store', async (t) => {
-      const under = make(t)
-      const store = await under.open()
-      await assert.rejects(under.open(), { code: 'hub_running' })
-      await store.close()
-      await (await under.open()).close()
     })
   })
 }

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { TestHub } from '../support/hub.ts'
+import { LightDaemon } from '../support/light-daemon.ts'
+import { bind, fromBefore, greet, keyOf, keys, outcome } from '../support/machine-keys.ts'
+
+test('an older key is bound if one machine used it, and stays open if several did', async (t) => {
+  const hub = await TestHub.open(t)
+  const [own, fleet] = [await hub.enroll('own'), await hub.enroll('fleet')]
+  const known = ['m-local', 'm-own', 'f-1', 'f-2', 'f-3']
+  await fromBefore(hub, known, { own: 'm-own', fleet: 'f-3' })
+  assert.equal(await outcome(hub, hub.key('machine'), 'm-local'), 'welcome')
+  assert.equal(await outcome(hub, own, 'm-own'), 'welcome')
+  for (const id of ['f-1', 'f-3', 'f-2']) assert.equal(await outcome(hub, fleet, id), 'welcome', id)
+  assert.equal(await outcome(hub, fleet, 'f-4'), 'key_bound', 'one that was not known')
+  assert.equal(await outcome(hub, own, 'f-1'), 'key_bound')
+  assert.equal(await outcome(hub, hub.key('machine'), 'f-1'), 'key_bound')
+  await hub.restart()
+  for (const id of ['f-1', 'f-2']) assert.equal(await outcome(hub, fleet, id), 'welcome', id)
+  assert.deepEqual(
+    (await keys(hub)).filter(({ shared }) => shared).map(({ name }) => name),
+    ['fleet'],
+  )
+
+  const connected = await greet(hub, fleet, 'f-2')
+  const bound = await bind(hub, fleet, 'f-1')
+  assert.deepEqual([bound.machines, bound.shared, bound.revoked_keys], [['f-1'], false, 0])
+  assert.equal((await connected.daemon.ended()).code, 4003)
+  assert.equal(await outcome(hub, fleet, 'f-1'), 'welcome')
+  for (const id of ['f-2', 'f-3']) assert.equal(await outcome(hub, fleet, id), 'key_bound', id)
+  assert.equal((await keyOf(hub, 'own')).shared, false)
+})
+
+test('the hub’s older key stays open to its known machines, and is bound to a single one', async (t) => {
+  const hub = await TestHub.open(t)
+  const key = hub.key('machine')
+  await fromBefore(hub, ['m-1', 'm-2'])
+  assert.equal(await outcome(hub, key, 'm-3'), 'key_bound')
+  for (const id of ['m-1', 'm-2']) assert.equal(await outcome(hub, key, id), 'welcome')
+  assert.equal((await keyOf(hub, 'local')).shared, true)
+  // One of several machines is removed: the others keep the key.
+  const removed = await hub.api('DELETE', '/api/machines/m-2')
+  assert.deepEqual(removed, { revoked_keys: 0, shared_keys: 1 })
+  assert.equal(await outcome(hub, key, 'm-2'), 'key_bound')
+  assert.equal(await outcome(hub, key, 'm-1'), 'welcome')
+
+  await fromBefore(hub, ['m-1'])
+  assert.deepEqual(await hub.api('DELETE', '/api/machines/m-1'), { revoked_keys: 1, shared_keys: 0 })
+  await assert.rejects(LightDaemon.dial(hub.url, key), /401/, 'although it had not come since')
+
+  await fromBefore(hub, ['m-1'])
+  assert.equal(await outcome(hub, hub.key('machine'), 'm-1'), 'welcome')
+  assert.equal(await outcome(hub, hub.key('machine'), 'm-2'), 'key_bound')
+
+  // No machine had ever connected.
+  await fromBefore(hub, [])
+  assert.equal(await outcome(hub, hub.key('machine'), 'm-5'), 'welcome')
+  assert.equal(await outcome(hub, hub.key('machine'), 'm-6'), 'key_bound')
+})
+
+test('a machine that has lost its identity or its key can connect again', async (t) => {
+  const hub = await TestHub.open(t)
+  const lost = await hub.enroll('a')
+  assert.equal(await outcome(hub, lost, 'm-a'), 'welcome')
+  // Its state folder is gone.
+  assert.equal(await outcome(hub, lost, 'm-new'), 'key_bound')
+  await bind(hub, lost, 'm-new')
+  assert.equal(await outcome(hub, lost, 'm-new'), 'welcome')
+  // Its key is gone, and the version that enrolled it does not show the key.
+  const again = await hub.enroll('a')
+  assert.equal(await outcome(hub, again, 'm-new'), 'key_bound')
+  assert.equal((await bind(hub, again, 'm-new')).revoked_keys, 1)
+  assert.equal(await outcome(hub, again, 'm-new'), 'welcome')
+  await assert.rejects(LightDaemon.dial(hub.url, lost), /401/)
+  assert.equal((await hub.request('POST', '/api/keys/0123456789ab/bind', { machine_id: 'm' })).status, 404)
+})

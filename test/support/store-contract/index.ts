@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict'
+import { describe, type TestContext, test } from 'node:test'
+import type { Store } from '../../../src/hub/store/store.ts'
+import { keepsActivity } from './activity.ts'
+import { keepsRecords } from './records.ts'
+
+/** A store, with two ways for its hub to end: `close`, and `kill`. */
+export interface StoreUnderTest {
+  /** Opens the store; the same one each time. */
+  open(): Promise<Store>
+  /** Ends the store as if its hub were killed. */
+  kill(store: Store): Promise<void>
+}
+
+/** Adds tests of what `Store` promises. Every store passes the same ones. */
+export function keepsTheContract(name: string, make: (t: TestContext) => StoreUnderTest) {
+  keepsActivity(name, make)
+  keepsRecords(name, make)
+  describe(`${name}: one hub at a time`, () => {
+    test('a second hub is refused while the first has the store', async (t) => {
+      const under = make(t)
+      const store = await under.open()
+      await assert.rejects(under.open(), { code: 'hub_running' })
+      await store.close()
+      await (await under.open()).close()
+    })
+  })
+}
