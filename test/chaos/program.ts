@@ -78,7 +78,7 @@ export const SABOTAGES = {
   'no-ledger': [
     {
       file: 'src/daemon/command-log.ts',
-      from: /return this\.#results\.get\(commandId\)/,
+      from: /return this\.#entries\.get\(commandId\)\?\.result/,
       to: 'return undefined',
     },
     {
