@@ -62,7 +62,7 @@ export function createLogger({ level, file, stderr = 'text' }: LogOptions): Logg
   )
 }
 
-/** Returns the form of entries on standard error. */
+/** Returns how entries are formatted on standard error. */
 function formOf(format: 'text' | 'json'): (line: string) => string {
   if (isReadByJournald(process.env)) return (line) => journaldLogLine(line, format)
   return format === 'json' ? visibleJson : formatLogLine

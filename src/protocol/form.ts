@@ -6,7 +6,7 @@ export type FormAnswer = string | number | boolean | string[]
 
 export const FORM_ACTIONS = ['accept', 'decline', 'cancel'] as const
 
-/** The outcome of a form. An accepted form has the values of its fields; an address has none. */
+/** The outcome of a form. An accepted form has the values of its fields. A form that only asks a person to open an address has none. */
 export interface FormResult {
   action: (typeof FORM_ACTIONS)[number]
   content?: Record<string, unknown>
@@ -25,7 +25,7 @@ export class FormFault extends Error {
   }
 }
 
-/** Maximum length of several options as one text, in characters: each part is compared with every option. */
+/** Maximum length of an answer that lists several options, in characters: each part is compared with every option. */
 const CHOICES_CHARS = 4096
 
 interface Given {

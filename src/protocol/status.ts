@@ -43,7 +43,7 @@ export const AgentProblem = z.object({
   name: ReportedName,
   /** In the runtime's words, such as `failed`, `needs-auth`, `pending`; of a hook `failed`, `cancelled` or `running`; of a program `deleted`; of a model `retrying`; of a turn `long`. */
   status: ReportedName,
-  /** Explanation in its own words, shortened. */
+  /** Explanation by the part itself, shortened. */
   detail: z.optional(ReportedSentence),
 })
 export type AgentProblem = z.infer<typeof AgentProblem>
@@ -100,7 +100,7 @@ export const AgentStatus = z.object({
   turn_failed: z.optional(TurnFailure),
   /** Parts of the agent that do not work, such as MCP servers and hooks. Absent if there are none. */
   problems: z.optional(firstOf(AgentProblem, LISTED)),
-  /** Reason of a failed start, in the agent's own words if it gave any. */
+  /** Reason for a failed start, in the agent's own words if it gave any. */
   failure: z.optional(
     z.object({
       code: ReportedName,

@@ -52,7 +52,7 @@ function sabotage(): Sabotage | undefined {
 function kinds(): FaultKind[] | undefined {
   const named = values.only?.split(',') as FaultKind[] | undefined
   if (!named || named.every((kind) => FAULT_KINDS.includes(kind))) return named
-  return fail(`--only takes some of ${FAULT_KINDS.join(',')}.`)
+  return fail(`--only takes kinds from this list: ${FAULT_KINDS.join(',')}.`)
 }
 
 /**

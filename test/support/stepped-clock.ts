@@ -1,6 +1,6 @@
 /**
- * Loaded before a program with `NODE_OPTIONS=--import=…`. Shifts the wall clock by the milliseconds in the
- * file `TEST_CLOCK`, whenever they change. The monotonic clock and timers are unaffected.
+ * Loaded before a program with `NODE_OPTIONS=--import=…`. Shifts the wall clock by the number of
+ * milliseconds in the file `TEST_CLOCK`, which may change at any time. The monotonic clock and timers are unaffected.
  */
 import { readFileSync } from 'node:fs'
 

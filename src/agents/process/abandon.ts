@@ -7,7 +7,7 @@ import { terminate } from './terminate.ts'
 
 const STEP_MS = 50
 
-/** Reports whether an agent whose folder is gone keeps running: its lease does not require a daemon. */
+/** Reports whether an agent keeps running after its folder is gone, because its lease requires no daemon. */
 export const isKept = ({ record }: Agent) => record.spec.lease?.action === 'keep'
 
 /**

@@ -34,7 +34,7 @@ export function checkLink(daemon: DaemonStatus): Finding[] {
       message: `${who} is not connected to ${server_url}${link.last_error === undefined ? '' : `: ${link.last_error}`}`,
       remedy:
         link.refused === 'key_bound'
-          ? "Follow the server's instructions. To give this machine its own key, run `fomular-daemon machine add` on the hub's machine, and the printed line here, with --force after `enroll`."
+          ? "Follow the server's instructions. To give this machine its own key, run `fomular-daemon machine add` on the hub's machine, then run the line that it prints here, with --force after `enroll`."
           : link.state === 'closed'
             ? 'Give the copy its own identity (`fomular-daemon status` explains how), then run `fomular-daemon restart` here.'
             : 'Check that the server is running and accepts this key. See `fomular-daemon logs` for details.',

@@ -33,7 +33,7 @@ export interface Start {
 const WATCH_MS = 3000
 
 /**
- * Waits until the machine is connected and known, then prints the state and the next commands. Until
+ * Waits until the hub knows this machine, then prints the state and the next commands. Until
  * `signal` aborts, it reports agent programs that change.
  */
 export async function welcome({ hub, paths, signal }: Start): Promise<void> {
@@ -60,7 +60,7 @@ export async function welcome({ hub, paths, signal }: Start): Promise<void> {
   let known = runtimesOf(machine)
   while (!signal.aborted) {
     await sleep(WATCH_MS, signal)
-    // The hub of another process may be down for a while.
+    // A hub that runs in another process may be down for a while.
     const now = await thisMachine(client, paths).catch(() => undefined)
     if (!now || signal.aborted) continue
     const found = runtimesOf(now)

@@ -39,7 +39,7 @@ export interface EnrollmentsOptions {
 export class Enrollments {
   readonly #options: EnrollmentsOptions
   #turn: Promise<unknown> = Promise.resolve()
-  /** The last use of a token, from the check of the token on. */
+  /** The last use of a token, which begins with the check of the token. */
   #taking: Promise<unknown> = Promise.resolve()
 
   constructor(options: EnrollmentsOptions) {

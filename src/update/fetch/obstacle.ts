@@ -124,10 +124,10 @@ function failed({ url, proxies, code = '', said, remedy }: Obstacle): { message:
   }
 }
 
-/** Returns the name of the setting for the proxy to an address. */
+/** Returns the name of the setting with the proxy for an address. */
 const settingOf = (url: string, { env, named }: Registry['proxies']) => proxySetting(url, env, named)
 
-/** Returns the host of the proxy to an address. */
+/** Returns the host of the proxy for an address. */
 function proxyName(url: string, { env }: Registry['proxies']): string | undefined {
   try {
     const proxy = proxyFor(url, env)

@@ -109,7 +109,7 @@ export async function confirm(stateDir: string, { version, at, program, welcomed
   const file = load(stateDir)
   const before = file.versions.find((each) => each.version === version)
   const only_ran = !welcomed && (before === undefined || before.only_ran === true)
-  // Nothing is new: this function is called at each connection.
+  // The version is already recorded: this function is called at each connection.
   if (before && before === file.versions.at(-1) && !before.only_ran && !program_sha256) return
   const { only_ran: _, ...known } = before ?? {}
   const entry = {

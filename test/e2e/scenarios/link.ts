@@ -125,7 +125,7 @@ export const links = () =>
       const { pid } = await stage.agent(agent)
       set(-2 * HOUR)
       await complete(stage, agent)
-      // A current status counts, however old its time looks.
+      // A current status counts, even if its time looks old.
       await stage.command(agent, 'prompt', { content: 'still here?' })
       await stage.eventually(agent, 'text', ({ text }) => text === 'still here?')
       assert.equal((await stage.agentIs(agent, 'idle')).pid, pid)

@@ -62,7 +62,7 @@ test('after an orderly shutdown, agents return in the middle of their turn with 
   const { stage, api } = await claudeStage(t)
   const bin = join(stage.dir, 'bin')
   mkdirSync(bin)
-  // The answer of systemd while the machine shuts down.
+  // What systemd answers while the machine shuts down.
   writeFileSync(join(bin, 'systemctl'), '#!/bin/sh\necho stopping\nexit 1\n')
   chmodSync(join(bin, 'systemctl'), 0o755)
   await stage.hub()
@@ -149,7 +149,7 @@ test('a crash loop is slowed down, reported, remembered by the next daemon, and 
   await until(async () => !(await problem(stage, 'crash_loop')))
 })
 
-test('a prompt sent to an agent that is just restarting arrives once', async (t) => {
+test('a prompt sent to an agent during its restart arrives once', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   await stage.daemon()
