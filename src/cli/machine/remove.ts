@@ -7,8 +7,9 @@ import { cleanLine } from '../render/clean.ts'
 import { print, printJson } from '../terminal.ts'
 
 const HELP = `
-Deletes the histories of the machine's agents at the hub, and revokes the machine's key. Nothing on the machine is deleted. A
-machine that was enrolled but never connected can also be removed by its name or its key's id.
+Deletes the histories of the machine's agents at the hub, and revokes the machine's key. Nothing on the
+machine is deleted. A machine that was enrolled but never connected can also be removed by its name or its
+key's id.
 
 Examples:
   $ fomular-daemon machine remove build-7

@@ -33,8 +33,8 @@ export interface Start {
 const WATCH_MS = 3000
 
 /**
- * Waits until the hub knows this machine, then prints the state and the next commands. Until
- * `signal` aborts, it reports agent programs that change.
+ * Waits until the hub knows this machine, then prints the state and the next commands. After that, reports
+ * changes of agent programs until `signal` aborts.
  */
 export async function welcome({ hub, paths, signal }: Start): Promise<void> {
   const client = hubClient({

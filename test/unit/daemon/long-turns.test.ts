@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { LongTurns } from '../../../src/daemon/long-turns.ts'
+import { PolicyFile } from '../../../src/policy/schema.ts'
+import type { Event } from '../../../src/protocol/index.ts'
+import { memoryLog } from '../../support/memory-log.ts'
+import { shellAgents } from '../../support/shell-agents.ts'
+
+const MINUTE_MS = 60_000
+
+/** An agent that began a turn now. */
+async function working(t: TestContext, turns: object) {
+  const it = shellAgents(t)
+  assert.equal(await it.start('a', {}).result, 'started')
+  const agent = it.agents.get('a')
+  const move = (state: string) =>
+    Object.assign(agent.snapshot, { state, since: new Date(it.clock.now()).toISOString() })
+  move('working')
+  const policy = PolicyFile.parse({ version: 1, turns })
+  const daemon = () =>
+    new LongTurns({ agents: it.agents, inForce: () => policy, clock: it.clock, logger: memoryLog().logger })
+  const problems = () => agent.status().problems ?? []
+  return { ...it, agent, move, daemon, turns: daemon(), problems }
+}
+
+const event = (fields: object) => ({ offset: 0, index: 0, ...fields }) as Event
+
+test('a turn that takes long is a problem of its agent, with the tool that it uses, until it ends', async (t) => {
+  const { turns, agent, clock, move, problems } = await working(t, { report_after_min: 30 })
+  const use = (id: string, tool: string) =>
+    turns.onEvent(event({ kind: 'tool_use', tool_use_id: id, tool, input: {} }), agent)
+  use('1', 'Read')
+  turns.onEvent(event({ kind: 'tool_result', tool_use_id: '1', is_error: false, content: '' }), agent)
+  use('2', 'Bash')
+  clock.pass(29 * MINUTE_MS)
+  turns.check()
+  assert.deepEqual(problems(), [])
+  clock.pass(MINUTE_MS)
+  turns.check()
+  const detail = 'It has worked for more than 30 minutes, and is using the tool Bash.'
+  assert.deepEqual(problems(), [{ kind: 'turn', name: 'turn', status: 'long', detail }])
+  move('idle')
+  turns.check()
+  assert.deepEqual(problems(), [])
+})
+
+test('the time that an agent waits for a person does not count', async (t) => {
+  const { turns, clock, move, problems } = await working(t, { report_after_min: 30 })
+  clock.pass(29 * MINUTE_MS)
+  move('waiting')
+  clock.pass(1000 * MINUTE_MS)
+  turns.check()
+  move('working')
+  clock.pass(29 * MINUTE_MS)
+  turns.check()
+  assert.deepEqual(problems(), [])
+})
+
+test('a turn that takes too long is interrupted once, also by the next daemon, and its agent says why', async (t) => {
+  const { turns, agent, clock, daemon } = await working(t, { interrupt_after_min: 60 })
+  clock.pass(59 * MINUTE_MS)
+  turns.check()
+  assert.equal(agent.status().turn_interrupted, undefined)
+  clock.pass(MINUTE_MS)
+  const inputs: string[] = []
+  agent.inbox.events.on('put', ({ line }) => inputs.push(line))
+  turns.check()
+  turns.check()
+  daemon().check()
+  assert.deepEqual(
+    inputs.map((line) => JSON.parse(line).request.subtype),
+    ['interrupt'],
+  )
+  assert.equal(agent.status().turn_interrupted, "The machine's policy interrupted its turn after 60 minutes.")
+})
