@@ -1,6 +1,6 @@
 import { lstatSync, statSync } from 'node:fs'
 import { Emitter } from '../platform/emitter.ts'
-import { reasonOf, shortageIn, UserError } from '../platform/errors.ts'
+import { reasonOf, shortageIn, systemCode, UserError } from '../platform/errors.ts'
 import type { Logger } from '../platform/log.ts'
 import { faultsOf } from '../platform/ownership.ts'
 import { policyPath, readPolicy } from './read.ts'
@@ -72,12 +72,16 @@ export class CurrentPolicy {
   #look(): string {
     const path = policyPath(this.#options.named, this.#options.env)
     if (path === undefined) return ''
-    const parts = [lstatSync, statSync].map((stat) => {
-      const found = stat(path, { throwIfNoEntry: false, bigint: true })
-      return found && [found.dev, found.ino, found.size, found.mtimeNs, found.ctimeNs].join(':')
-    })
-    // A folder above may have become writable by others.
-    return [path, ...parts, ...faultsOf(path).map(({ message }) => message)].join(' ')
+    try {
+      const parts = [lstatSync, statSync].map((stat) => {
+        const { dev, ino, size, mtimeNs, ctimeNs } = stat(path, { bigint: true })
+        return [dev, ino, size, mtimeNs, ctimeNs].join(':')
+      })
+      // A folder above may have become writable by others.
+      return [path, ...parts, ...faultsOf(path).map(({ message }) => message)].join(' ')
+    } catch (error) {
+      return `${path} ${systemCode(error) ?? reasonOf(error)}`
+    }
   }
 }
 

@@ -2,7 +2,7 @@ import { lstatSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { homeOf } from '../config/home.ts'
-import { reasonOf, shortageIn, UserError } from '../platform/errors.ts'
+import { reasonOf, shortageIn, systemCode, UserError } from '../platform/errors.ts'
 import { EXIT } from '../platform/exit-codes.ts'
 import { orUndefined } from '../platform/or-undefined.ts'
 import { faultsOf } from '../platform/ownership.ts'
@@ -24,8 +24,18 @@ export function policyPath(named: string | undefined, env: NodeJS.ProcessEnv): s
   return named ?? [SYSTEM_POLICY, join(homeOf(env), '.fomular/policy.toml')].find(isThere)
 }
 
-/** Reports whether there is a file or a link, even if the link leads nowhere. */
-const isThere = (path: string) => orUndefined(() => lstatSync(path)) !== undefined
+/**
+ * Reports whether there is a file or a link, even if the link leads nowhere. The system's policy counts as a file if this
+ * user may not look at it: it must not seem to be missing.
+ */
+function isThere(path: string): boolean {
+  try {
+    lstatSync(path)
+    return true
+  } catch (error) {
+    return path === SYSTEM_POLICY && !['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')
+  }
+}
 
 /** Returns the error for a policy that cannot be obeyed, and so permits nothing. */
 const unusable = (path: string, problem: string, remedy: string) =>

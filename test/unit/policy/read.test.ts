@@ -117,3 +117,14 @@ test('the policy is read again when its file, a link to it, or a folder above it
   modes()
   assert.equal(changes, 4)
 })
+
+test('a policy on a path that leads nowhere cannot be read, and is looked at again', (t) => {
+  const { dir, file, current } = place(t)
+  const loop = join(dir, 'loop')
+  symlinkSync(loop, loop)
+  for (const path of [join(file, 'below'), join(loop, 'policy.toml'), `/${'x'.repeat(5000)}`]) {
+    const policy = current(path)
+    assert.equal(policy.state.from, 'unreadable', path)
+    policy.refresh()
+  }
+})
