@@ -100,6 +100,11 @@ clear_up() {
   done
 }
 
+# Makes the kernel end the agent before its launcher and the daemon when the machine runs out of memory.
+yield_memory() {
+  { read -r score </proc/self/oom_score_adj && [ "$score" -lt 300 ] && echo 300 >/proc/self/oom_score_adj; } 2>/dev/null
+}
+
 rm -f "$d/stdin" "$d/bell" "$d/exit.json" "$d/lease.expired" "$d/process.tmp" "$d/exit.tmp"
 mkfifo "$d/stdin" "$d/bell" || exit 1
 note started || exit 1
@@ -107,7 +112,7 @@ note started || exit 1
 trap : HUP INT TERM
 # The agent also has its own input open for writing, so that it never sees an end of file. Its own umask applies to
 # files that it writes elsewhere. Its variables are set last, so that only its program runs with them.
-{ umask "$mask"; . "$d/env.sh"; exec "$@"; } 0<>"$d/stdin" >>"$d/activity.jsonl" 2>>"$d/stderr.log" &
+{ umask "$mask"; yield_memory; . "$d/env.sh"; exec "$@"; } 0<>"$d/stdin" >>"$d/activity.jsonl" 2>>"$d/stderr.log" &
 agent=$!
 agent_identity=$(identity "$agent")
 feed </dev/null >/dev/null 2>&1 &

@@ -36,6 +36,18 @@ test('a launcher deletes the unfinished files of an earlier launcher, but not th
   assert.deepEqual(JSON.parse(readFileSync(join(dir, 'exit.json'), 'utf8')), { version: 1, run: 1, code: 3 })
 })
 
+test('the kernel ends an agent before its launcher and the daemon if memory runs out', (t) => {
+  const dir = tempDir(t)
+  for (const name of ['in', 'fed']) mkdirSync(join(dir, name))
+  writeFileSync(join(dir, 'env.sh'), '')
+  const argv = [script, dir, '1', 'boot', '0', 'keep', 'state', 'idle', 'tasks', 'none']
+  const scores = 'cat /proc/self/oom_score_adj /proc/$PPID/oom_score_adj'
+  execFileSync('/bin/sh', [...argv, 'sh', '-c', `${scores} && exit 0`])
+  const own = Number(readFileSync('/proc/self/oom_score_adj', 'utf8'))
+  const journal = readFileSync(join(dir, 'activity.jsonl'), 'utf8')
+  assert.deepEqual(journal.match(/^-?\d+$/gm)?.map(Number), [Math.max(300, own), own])
+})
+
 test('an agent’s own environment variables never affect its launcher', (t) => {
   const dir = tempDir(t)
   for (const name of ['in', 'fed']) mkdirSync(join(dir, name))
