@@ -48,9 +48,19 @@ export class Budgets {
     const { agents, costs, inForce } = this.#options
     costs.onChange(agent)
     const { usd_per_agent, usd_per_day } = inForce()?.budgets ?? {}
-    if (isSpent(usd_per_agent, agent.snapshot.total_cost_usd)) this.#interrupt(agent, 'budgets.usd_per_agent')
+    if (isSpent(usd_per_agent, agent.snapshot.total_cost_usd))
+      this.#tryToInterrupt(agent, 'budgets.usd_per_agent')
     if (isSpent(usd_per_day, costs.usd))
-      for (const each of agents) this.#interrupt(each, 'budgets.usd_per_day')
+      for (const each of agents) this.#tryToInterrupt(each, 'budgets.usd_per_day')
+  }
+
+  #tryToInterrupt(agent: Agent, key: string) {
+    try {
+      this.#interrupt(agent, key)
+    } catch (err) {
+      // The disk may be full. The next change tries again.
+      this.#options.logger.error({ agent_id: agent.id, err }, 'cannot interrupt the turn')
+    }
   }
 
   /** Interrupts the current turn, once, with the prompts that wait behind it. */

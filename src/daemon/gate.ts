@@ -72,6 +72,11 @@ function refusalOf({ program, timeout_s }: GateSettings, command: Command): Prom
     detached: true,
     stdio: ['pipe', 'ignore', 'pipe'],
   })
+  const failed = new Promise<string>((resolve) =>
+    child.once('error', (error) => resolve(`It cannot be run: ${error.message}.`)),
+  )
+  // Without free descriptors, the child has no pipes.
+  if (!child.stdin || !child.stderr) return failed
   let said = Buffer.alloc(0)
   child.stderr.on('data', (chunk: Buffer) => {
     if (said.length < REASON_BYTES) said = Buffer.concat([said, chunk]).subarray(0, REASON_BYTES)
@@ -87,7 +92,7 @@ function refusalOf({ program, timeout_s }: GateSettings, command: Command): Prom
       resolve(reason)
     }
     const timer = setTimeout(() => end(`It has not decided within ${timeout_s} seconds.`), timeout_s * 1000)
-    child.once('error', (error) => end(`It cannot be run: ${error.message}.`))
+    void failed.then(end)
     child.once('exit', (code, signal) => {
       if (code === 0) return end(undefined)
       const refuse = () => end(firstLine(said) ?? `It has ended with ${signal ?? `code ${code}`}.`)

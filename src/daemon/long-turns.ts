@@ -41,7 +41,7 @@ export class LongTurns {
       const isWorking = !agent.hasEnded && agent.snapshot.state === 'working'
       const minutes = isWorking ? (clock.now() - Date.parse(agent.snapshot.since)) / MINUTE_MS : 0
       this.#report(agent, report !== undefined && minutes >= report ? report : undefined)
-      if (interrupt !== undefined && minutes >= interrupt) this.#interrupt(agent, interrupt)
+      if (interrupt !== undefined && minutes >= interrupt) this.#tryToInterrupt(agent, interrupt)
     }
   }
 
@@ -58,6 +58,15 @@ export class LongTurns {
   #toolOf(agent: Agent): string {
     const name = [...(this.#tools.get(agent)?.values() ?? [])].at(-1)
     return name === undefined ? '' : `, and is using the tool ${name}`
+  }
+
+  #tryToInterrupt(agent: Agent, minutes: number) {
+    try {
+      this.#interrupt(agent, minutes)
+    } catch (err) {
+      // The disk may be full. The next check tries again.
+      this.#options.logger.error({ agent_id: agent.id, err }, 'cannot interrupt the turn')
+    }
   }
 
   /** Interrupts a turn once, also across restarts of the daemon. */

@@ -42,10 +42,17 @@ export class ModeGuard {
     state.isBusy = true
     state.count += 1
     const [permitted] = policy.permission_modes
-    void this.#correct(agent, mode, state.count > MOST ? undefined : permitted, state.count).finally(() => {
-      state.isBusy = false
-      this.check(agent)
-    })
+    this.#correct(agent, mode, state.count > MOST ? undefined : permitted, state.count).then(
+      () => {
+        state.isBusy = false
+        this.check(agent)
+      },
+      (err) => {
+        // The disk may be full. The next change of the agent, or of the policy, tries again.
+        state.isBusy = false
+        this.#options.logger.error({ agent_id: agent.id, err }, 'cannot set back the mode of the agent')
+      },
+    )
   }
 
   checkAll() {

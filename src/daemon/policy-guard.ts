@@ -59,6 +59,8 @@ export class PolicyGuard {
     } catch (error) {
       throw error instanceof CommandFailure ? this.counted(error) : error
     }
+    // The policy may have changed while its gate decided.
+    if (ACTING.includes(command.type)) this.#refuse(refusalsOfCommand(this.#policy(), command), command.type)
   }
 
   /** @see Permit */

@@ -1,15 +1,26 @@
+import { refusedByName } from '../policy/command-refusals.ts'
 import { refusedUpdate } from '../policy/rules/updates.ts'
 import type { Policy } from '../policy/schema.ts'
 import { UpdateFailure } from '../update/failure.ts'
 import type { OrderPolicy } from '../update/options.ts'
 
+const UNSEEN = {
+  key: 'gate',
+  message: 'The gate of this machine decides about updates, but cannot see this one.',
+}
+
 /** Returns the machine's policy for updates that a server orders. An unreadable policy permits none. */
 export const updateOrders = (inForce: () => Policy | undefined): OrderPolicy => ({
   isSignatureRequired: () => inForce()?.update.signature ?? true,
-  check(version) {
+  check(version, origin) {
     const policy = inForce()
     const [refusal] = policy
-      ? refusedUpdate(policy, version, new Date())
+      ? [
+          ...refusedByName(policy, 'daemon:update'),
+          // The gate has seen a command, but not the refusal of a version.
+          ...(origin === 'refusal' && policy.gate ? [UNSEEN] : []),
+          ...refusedUpdate(policy, version, new Date()),
+        ]
       : [{ key: 'policy', message: "The machine's policy cannot be read, so a server may not update it." }]
     if (!refusal) return
     throw new UpdateFailure('policy', 'resolve', refusal.message, {

@@ -3,6 +3,7 @@ import type { AgentPool } from '../agents/agent-pool.ts'
 import { boundStderr, returnBytes } from '../agents/disk/journal-space.ts'
 import { renewLease } from '../agents/process/launch.ts'
 import { checkProgram } from '../agents/process/program-gone.ts'
+import { isResting } from '../agents/process/rest.ts'
 import { checkHooks } from '../agents/state/slow-hooks.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
@@ -112,6 +113,8 @@ export class Upkeep {
     await returnBytes(agent, journalCapBytes)
     boundStderr(agent)
     const { since } = agent.snapshot
+    // The next prompt of a resting agent starts it again, however long that takes.
+    if (isResting(agent)) return
     if (!agent.hasEnded || agent.backlog > 0 || clock.now() - Date.parse(since) < retainEndedDays * DAY_MS)
       return
     logger.info({ agent_id: agent.id, ended: since }, 'agent removed: it ended long ago')

@@ -50,7 +50,7 @@ export async function changeVersion(
     warn: (message) => keeper.warn(message),
     onResolved: (resolved) => {
       keeper.write({ to: resolved })
-      if (isByServer) orders.check(resolved)
+      if (isByServer) orders.check(resolved, origin)
       checkGood(request, resolved, keeper.record.bad_versions)
     },
   })

@@ -24,10 +24,10 @@ export interface OrderPolicy {
   /** Reports whether the new version must carry our signature. */
   isSignatureRequired(): boolean
   /**
-   * Checks a version or a dist-tag.
+   * Checks a version or a dist-tag that a server has ordered, or named when it refused this version.
    * @throws UpdateFailure if this machine does not permit it, or not now
    */
-  check(version: string): void
+  check(version: string, origin: UpdateRequest['origin']): void
 }
 
 export interface UpdatesOptions {

@@ -67,7 +67,7 @@ export class Updates {
     if (again?.error) throw UpdateFailure.of(again.error)
     if (again && this.#isBusy && this.#phase !== 'fetching') return undefined
     checkEnabled(policy, request.origin)
-    if (isOrdered(request)) this.#options.orders.check(request.requested)
+    if (isOrdered(request)) this.#options.orders.check(request.requested, request.origin)
     if (this.#isBusy)
       throw new UpdateFailure('update_running', 'resolve', 'An update is already in progress.', {
         remedy: 'Wait for its result.',

@@ -144,7 +144,8 @@ function placesOf({ folder, run, runtime }: Agent, spec: AgentSpec, env: NodeJS.
   const { add_dirs = [] } = spec
   return {
     cwd: spec.cwd,
-    writable: [...add_dirs, ...shared].map(realPath),
+    chosen: add_dirs.map(realPath),
+    writable: shared.map(realPath),
     empty: ofProcesses.map(realPath),
     readable: [folder.real, realPath(run.program)],
   }

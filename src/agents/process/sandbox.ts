@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'
+import { homedir } from 'node:os'
 import { promisify } from 'node:util'
 import { realPath } from '../../platform/real-path.ts'
 import { CommandFailure } from '../command-failure.ts'
@@ -20,6 +21,8 @@ export interface Sandbox {
 export interface SandboxPlaces {
   /** Folder that the agent begins in, without links. */
   cwd: string
+  /** Further folders that its specification chooses, without links. It may change them. */
+  chosen: readonly string[]
   /** Further files and folders that it may change. */
   writable: readonly string[]
   /** Folders that begin empty for each of its processes. */
@@ -41,6 +44,12 @@ export async function sandboxed(sandbox: Sandbox, places: SandboxPlaces): Promis
   const hidden = sandbox.hidden.filter(existsSync).map(realPath)
   if (hidden.some((path) => cwd === path || cwd.startsWith(`${path}/`)))
     throw unavailable(`its folder ${cwd} is hidden from agents`, 'Start the agent in another folder.')
+  const open = [cwd, ...places.chosen].find(isOpen)
+  if (open !== undefined)
+    throw unavailable(
+      `${open} would open the system to the agent`,
+      'Start the agent in a folder of its own project.',
+    )
   const argv = [program, ...optionsFor({ ...sandbox, hidden }, places)]
   try {
     await promisify(execFile)(program, [...argv.slice(1), '/bin/sh', '-c', ':'], {
@@ -54,8 +63,18 @@ export async function sandboxed(sandbox: Sandbox, places: SandboxPlaces): Promis
   return argv
 }
 
+/** Folders whose files other programs obey, or through which they can be reached. */
+const SYSTEM = ['/run', '/proc', '/sys', '/dev', '/etc', '/usr', '/boot', '/var/run', '/var/lib/systemd']
+
+/** Reports whether an agent that may write to a folder could leave its sandbox through it. */
+const isOpen = (path: string) =>
+  SYSTEM.some((dir) => isWithin(dir, path) || isWithin(path, dir)) || isWithin(realPath(homedir()), path)
+
+const isWithin = (path: string, outer: string) =>
+  outer === '/' || path === outer || path.startsWith(`${outer}/`)
+
 function optionsFor({ network, hidden }: Sandbox, places: SandboxPlaces): string[] {
-  const { cwd, writable, empty, readable } = places
+  const { cwd, chosen, writable, empty, readable } = places
   return [
     // The launcher stands for the sandbox: they end together.
     ...['--die-with-parent', '--unshare-pid', '--unshare-ipc', '--cap-drop', 'ALL'],
@@ -64,7 +83,7 @@ function optionsFor({ network, hidden }: Sandbox, places: SandboxPlaces): string
     // Sockets in /run lead to programs outside, such as the service manager.
     ...['--tmpfs', '/run', '--ro-bind-try', '/run/systemd/resolve', '/run/systemd/resolve'],
     ...['--tmpfs', '/tmp', '--tmpfs', '/var/tmp'],
-    ...[cwd, ...writable].flatMap((path) => ['--bind-try', path, path]),
+    ...[cwd, ...chosen, ...writable].flatMap((path) => ['--bind-try', path, path]),
     ...empty.flatMap((path) => ['--tmpfs', path]),
     // After the writable folders, which may contain them.
     ...hidden.flatMap((path) =>

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
@@ -18,7 +19,7 @@ function placesIn(t: TestContext) {
   const [cwd, further, own, state] = [at('cwd'), at('further'), at('own'), at('state')]
   const key = join(dir, 'key')
   for (const path of [key, join(own, 'file'), join(state, 'journal')]) writeFileSync(path, 'secret')
-  const places = { cwd, writable: [further], empty: [], readable: [own] }
+  const places = { cwd, chosen: [], writable: [further], empty: [], readable: [own] }
   const run = async (script: string, network: Sandbox['network'] = 'host') => {
     const [program, ...args] = await sandboxed({ network, hidden: [state, key] }, places)
     const command = [...args, '/bin/sh', '-c', script]
@@ -93,4 +94,17 @@ test('without a sandbox, nothing is run, and the refusal names the key and a rem
   assert.deepEqual([gone.code, gone.path], ['policy', 'isolation.sandbox'])
   assert.match(gone.remedy, /Install bubblewrap/)
   assert.match((await refusal({ hidden: [state] }, state)).remedy, /another folder/)
+})
+
+test('no server leads an agent out of its sandbox by the folders that it chooses', async (t) => {
+  const { places } = placesIn(t)
+  const refused = (own: { cwd?: string; chosen?: string[] }) =>
+    assert.rejects(sandboxed({ network: 'host', hidden: [] }, { ...places, ...own }), {
+      code: 'policy',
+      message: /would open the system to the agent/,
+    })
+  for (const path of ['/', '/run', '/run/user', '/etc', '/etc/systemd', '/proc/1', '/usr/local', homedir()]) {
+    await refused({ cwd: path })
+    await refused({ chosen: [path] })
+  }
 })
