@@ -48,7 +48,7 @@ export async function sandboxed(sandbox: Sandbox, places: SandboxPlaces): Promis
   if (open !== undefined)
     throw unavailable(
       `${open} would open the system to the agent`,
-      'Start the agent in a folder of its own project.',
+      'Start the agent in the folder of its project.',
     )
   const argv = [program, ...optionsFor({ ...sandbox, hidden }, places)]
   try {
