@@ -19,7 +19,7 @@ async function policedStage(t: TestContext) {
     `version = 1
 permission_modes = ["*"]
 isolation.sandbox = "bubblewrap"
-environment.inherit = ["ANTHROPIC_*", "CLAUDE_*", "IS_SANDBOX", "OPERATORS"]
+environment.inherit = ["ANTHROPIC_*", "CLAUDE_*", "IS_SANDBOX", "OPERATORS", "TEST_*"]
 redact.variables = ["OPERATORS"]
 redact.patterns = ['key-\\d+']
 `,
