@@ -68,7 +68,7 @@ function formOf(format: 'text' | 'json'): (line: string) => string {
   return format === 'json' ? visibleJson : formatLogLine
 }
 
-/** Replaces secrets at any depth. An error stays in the form of its serializer. */
+/** Replaces secrets at any depth. An error is shown as its serializer formats it. */
 function withoutSecrets(value: unknown, depth = 0): unknown {
   if (typeof value !== 'object' || value === null || value instanceof Error) return value
   if (depth > DEPTH) return '…'

@@ -177,7 +177,7 @@ function choice(field: FormField, answer: FormAnswer): string {
   if (options.some(({ value }) => value === String(answer))) return String(answer)
   const meant = new Set(options.filter(({ title }) => title === answer).map(({ value }) => value))
   const [value, ...others] = meant
-  if (others.length > 0) throw fault(field, `has several options of that title: ${[...meant].join(', ')}`)
+  if (others.length > 0) throw fault(field, `has several options with that title: ${[...meant].join(', ')}`)
   if (value !== undefined) return value
   throw fault(field, `must be one of ${options.map(({ value }) => value).join(', ')}`)
 }

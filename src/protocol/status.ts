@@ -41,7 +41,10 @@ export const AgentProblem = z.object({
   /** `mcp_server`, `hook`, `program`, `model`, `turn` or `startup_files`; more may come. */
   kind: ReportedName,
   name: ReportedName,
-  /** In the runtime's words, such as `failed`, `needs-auth`, `pending`; of a hook `failed`, `cancelled` or `running`; of a program `deleted`; of a model `retrying`; of a turn `long`. */
+  /**
+   * For an MCP server in the runtime's words, such as `failed`, `needs-auth`, or `pending`. For a hook `failed`,
+   * `cancelled`, or `running`; for a program `deleted`; for a model `retrying`; for a turn `long`.
+   */
   status: ReportedName,
   /** Explanation by the part itself, shortened. */
   detail: z.optional(ReportedSentence),

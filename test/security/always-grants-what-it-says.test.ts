@@ -214,7 +214,7 @@ test('a terminal asks separately for each suggestion besides the rule', async (t
   assert.equal((await agent.answers(1)).length, 1)
 })
 
-test('after the answer always, Claude Code repeats the same action without asking, but only in this session', async (t) => {
+test('after the answer “always”, Claude Code repeats the same action without asking, but only in this session', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   await stage.daemon()

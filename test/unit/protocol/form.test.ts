@@ -100,7 +100,7 @@ test('a title selects an option only if it is unique', () => {
     { value: 'c', title: 'a' },
   ]
   const field = { name: 'env', type: 'string', options }
-  assert.match(fault(() => fieldValue(field, 'Live')).message, /several options of that title: a, b/)
+  assert.match(fault(() => fieldValue(field, 'Live')).message, /several options with that title: a, b/)
   assert.match(fault(() => fieldValue({ ...field, type: 'array' }, 'c, Live')).message, /several options/)
   assert.deepEqual(
     ['a', 'b', 'c'].map((value) => fieldValue(field, value)),
