@@ -161,7 +161,10 @@ test('an agent is started, answered, shown, configured, and stopped by separate 
   }
   const waits = (ask: string) => stage.agentIs('life', ({ pending }) => pending[0]?.ask === ask)
 
-  await run('machine list', /^ID +NAME +HOST +CONNECTED.*\n\S+ +\S+ +\S+ +for \d+ s .* claude [\d.]+\n$/)
+  await run(
+    'machine list',
+    /^ID +NAME +HOST +CONNECTED.*\n\S+ +\S+ +\S+ +for \d+ s .* claude [\d.]+\n {2}· Policy: none: .*\n$/,
+  )
   await run('machine check', /claude [\d.]+/)
   await run('agent list', /^No agents\. Start one: /)
   await run(
