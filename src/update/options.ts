@@ -13,6 +13,10 @@ export interface UpdateRequest {
   origin: UpdateRecord['origin']
 }
 
+/** Reports whether a server asks for an update, by a command or by its refusal of the running version. */
+export const isOrdered = ({ origin }: Pick<UpdateRequest, 'origin'>) =>
+  origin === 'server' || origin === 'refusal'
+
 /** Command line of a process (the runtime, the program, and its arguments) and its environment. */
 export interface Started {
   runner: readonly string[]

@@ -3,10 +3,10 @@ import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:f
 import { join } from 'node:path'
 import type { Agent } from '../../src/agents/agent.ts'
 import { CommandFailure } from '../../src/agents/command-failure.ts'
-import { type CommandContext, carryOut } from '../../src/daemon/command-handlers.ts'
 import { identify } from '../../src/platform/process-identity.ts'
 import { type CommandOf, Commands } from '../../src/protocol/index.ts'
 import { agentsIn, leftAgent } from './agents.ts'
+import { carryOutWith } from './command-context.ts'
 import { type Cleanup, tempDir } from './temp.ts'
 
 /** Returns a line in which Claude Code asks for permission. */
@@ -75,7 +75,7 @@ export class AskingAgent {
     const named = { type: `agent:${type}`, command_id: `c-${++this.#commands}`, agent_id: 'a', ...body }
     const command = Commands[`agent:${type}`].parse(named) as CommandOf<'agent:permission'>
     try {
-      await carryOut({ agents: this.#agents } as unknown as CommandContext, command)
+      await carryOutWith(this.#agents!, command)
     } catch (error) {
       if (!(error instanceof CommandFailure)) throw error
       return `${error.error.code} ${error.error.path}`

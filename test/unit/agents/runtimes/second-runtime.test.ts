@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Agent } from '../../../../src/agents/agent.ts'
 import type { AgentPool } from '../../../../src/agents/agent-pool.ts'
-import { type CommandContext, carryOut } from '../../../../src/daemon/command-handlers.ts'
 import { AgentSpec, type Command, type Event } from '../../../../src/protocol/index.ts'
 import { agentsIn } from '../../../support/agents.ts'
+import { carryOutWith } from '../../../support/command-context.ts'
 import { talker, talkerProgram } from '../../../support/talker.ts'
 import { tempDir } from '../../../support/temp.ts'
 import { until } from '../../../support/wait.ts'
@@ -44,13 +44,7 @@ function machine(t: TestContext) {
     },
     async orders(type: Command['type'], body: object) {
       const named = { type, agent_id: 'a', command_id: `c-${++commands}`, ...body }
-      const context = {
-        agents,
-        checkAccepts: () => {},
-        checkPolicy: async () => {},
-        redacted: (part: object) => part,
-      }
-      return (await carryOut(context as unknown as CommandContext, named as Command)).confirmed
+      return (await carryOutWith(agents, named as Command)).confirmed
     },
   }
 }
