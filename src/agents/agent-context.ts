@@ -12,7 +12,7 @@ export interface AgentRecords {
   runtime: RuntimeAdapter
 }
 
-/** The daemon around an agent (`A`), as far as the agent needs it. */
+/** The functions and data of the daemon that an agent (`A`) uses. */
 export interface AgentContext<A> {
   clock: Clock
   nextRevision(): number
@@ -21,8 +21,8 @@ export interface AgentContext<A> {
   /** Called when the agent's status has changed. */
   onChange(agent: A): void
   onEvent(agent: A, event: Event): void
-  /** Called when reading the journal fails, for example because of a disk error. The reading is retried. */
+  /** Called when reading the journal fails, for example because of a disk error. The daemon will retry. */
   onUnreadable(agent: A, error: unknown): void
-  /** Called when handling a line fails. Reading continues after the line. */
+  /** Called when handling a line of the journal fails. Reading continues after that line. */
   onFailure(agent: A, error: unknown): void
 }

@@ -49,8 +49,8 @@ export interface AgentPoolOptions
   /** Returns a place for new agents if they would otherwise end with the daemon. */
   shelter?(): Promise<Shelter | undefined>
   /**
-   * True if agents that the daemon itself has ended continue their turns even if their specifications do not
-   * request it.
+   * True if an agent that the daemon itself has ended continues its turn after a restart, even if its
+   * specification does not request this.
    */
   resumeTurns: boolean
   maxAgents: number
@@ -62,16 +62,16 @@ interface AgentPoolEvents {
   change: [agent: Agent]
   /** An event was read from a journal, for the first time or again. */
   event: [event: Event, agent: Agent]
-  /** The journal has grown, or may have. */
+  /** The journal has grown, or may have grown. */
   growth: [agent: Agent]
   removed: [agent: Agent]
-  /** Lists all agents that are not restarted for now because they have ended too often. */
+  /** Lists all agents whose restart is delayed because they have ended too often. */
   crashLoops: [agents: Agent[]]
-  /** An unreadable folder was set aside. */
+  /** An unreadable agent folder was renamed. */
   damaged: [path: string]
 }
 
-/** All agents of one state folder: found, started, resumed, watched, removed. */
+/** Finds, starts, resumes, watches and removes all agents of one state folder. */
 export class AgentPool {
   readonly events = new Emitter<AgentPoolEvents>()
   readonly #options: AgentPoolOptions
@@ -207,7 +207,10 @@ export class AgentPool {
     await deleted
   }
 
-  /** Checks for changes without notification: ends that no launcher recorded, and growth that no watcher reported. */
+  /**
+   * Checks for changes that cause no notification: agents whose end no launcher recorded, and journals whose
+   * growth no watcher reported.
+   */
   check(agent: Agent) {
     if (!existsSync(agent.folder.spec)) return this.#onVanished(agent)
     if (agent.hasEnded && agent.backlog === 0) return

@@ -35,14 +35,14 @@ export class Agent {
   acked: number
   /** Offset of the first byte still on disk. */
   begin: number
-  /** Number of bytes given to the connection. It is between `acked` and the journal's end. */
+  /** Number of journal bytes passed to the connection. It is between `acked` and the journal's end. */
   sent: number
   revision: number
-  /** Time until which an automatic restart is held back, in ms since 1970. */
+  /** Time before which the agent is not restarted automatically, in ms since 1970. */
   heldUntil: number | undefined
-  /** The wait of its run for a launch, and a flag for a slow start. */
+  /** Why the current run is queued for its launch, if it is, and whether its start is slow. */
   launching: Launching = {}
-  /** Explanation of a turn that takes long, as a sentence. */
+  /** Sentence that explains why the current turn takes long. */
   longTurn: string | undefined
   /** True if it has ended but will restart soon: prompts are kept for the next run. */
   returning = false
@@ -86,7 +86,10 @@ export class Agent {
     return hasEnded(this.#snapshot.state)
   }
 
-  /** True if the run in `run.json` is over. Until its first line, the journal still describes the run before. */
+  /**
+   * True if the run in `run.json` is over. Until the run has written a line, the journal still describes the
+   * previous run.
+   */
   get hasRunEnded() {
     return this.#snapshot.run === this.run.run && this.hasEnded
   }
@@ -107,7 +110,8 @@ export class Agent {
   }
 
   /**
-   * Returns the whole lines after `sent`, as a frame of about `budget` journal bytes, or of one longer line.
+   * Returns a frame with the whole lines after `sent`: about `budget` journal bytes, or one line that is
+   * longer.
    * @returns undefined if there is no whole line
    */
   read(budget: number): ActivityFrame | undefined {
@@ -119,7 +123,7 @@ export class Agent {
     if (to === from) return undefined
     if (to > before) this.#unsaved ??= 'grown'
     this.sent = to
-    // The record of the time without a server must be gone before the first frame is sent.
+    // Delete the record `apart`, which is for the time without a server, before the first frame is sent.
     if (this.contact.begin(to)) this.#saveNow()
     if (changed) this.touch()
     else this.#waiters.wake()
@@ -152,8 +156,9 @@ export class Agent {
   }
 
   /**
-   * Begins a new generation of the journal for a server that has the journal up to `offset`. Moves all bytes that no
-   * server has had to that offset, or the whole journal if the server has less than this daemon knew of.
+   * Begins a new generation of the journal for a server that has the journal up to `offset`. Moves all bytes
+   * that no server has received to that offset, or the whole journal if the server has fewer bytes than it
+   * had before.
    * @throws the system error
    */
   beginGeneration(offset: number) {
@@ -172,13 +177,19 @@ export class Agent {
     this.#unsaved = 'changed'
   }
 
-  /** Records that the journal of earlier daemons has been read to its end, before this daemon adds to it. */
+  /**
+   * Records that the journal left by earlier daemons has been read to its end. Called before this daemon adds
+   * to the journal.
+   */
   onCaughtUp() {
     this.contact.onCaughtUp(this.#snapshot.offset)
     this.#unsaved = 'changed'
   }
 
-  /** Answers a permission request. Later answers have no effect. @throws the file system's error, with nothing done */
+  /**
+   * Answers a permission request. Later answers to the same request have no effect.
+   * @throws the file system's error; nothing has changed then
+   */
   answer({ request_id, digest }: PermissionRequest, input: Input) {
     const marks = [answeredId(this.id, { request_id }), answeredId(this.id, { request_id, digest })]
     this.inbox.put(input, { marks })
@@ -205,7 +216,7 @@ export class Agent {
     this.#touchAndSave()
   }
 
-  /** Records that a restart by its restart policy failed for now. */
+  /** Records that a restart by the agent's restart policy failed and will be retried. */
   markNotResumed(code: string, message: string) {
     this.#snapshot.failure = { code, message }
     this.touch()
@@ -228,7 +239,7 @@ export class Agent {
     this.touch()
   }
 
-  /** Records a new run, and drops the facts about the last run's end. */
+  /** Records a new run, and deletes the data about the last run's end. */
   startRun(run: RunRecord) {
     this.run = run
     this.returning = false
@@ -267,7 +278,8 @@ export class Agent {
 
   /**
    * Writes `cursor.json` if its content has changed; with `changed`, only if more than the offsets has
-   * changed. @returns whether the file was written
+   * changed.
+   * @returns whether the file was written
    */
   save({ changed = false } = {}): boolean {
     if (!this.#unsaved || (changed && this.#unsaved !== 'changed')) return false

@@ -20,7 +20,7 @@ const KEEP = {
 
 /**
  * Checks that an agent can work in `cwd`.
- * @param again true if the agent was started there before
+ * @param again true if the agent was started in this folder before
  * @throws CommandFailure
  */
 export function checkCwd(cwd: string, { again = false } = {}) {
@@ -62,7 +62,11 @@ export function runtimeOf(runtimes: Record<string, RuntimeAdapter>, name: string
   })
 }
 
-/** Checks that a greeting has space for one more agent than `kept`. @throws CommandFailure */
+/**
+ * Checks that the number of agents may grow by one from `kept`: a greeting lists all agents, and its size is
+ * limited.
+ * @throws CommandFailure
+ */
 export function checkKept(kept: number) {
   if (kept < Limits.agents) return
   throw new CommandFailure(
@@ -72,7 +76,7 @@ export function checkKept(kept: number) {
   )
 }
 
-/** Returns the number of agents besides `agent` that run, or are about to. */
+/** Returns the number of agents other than `agent` that are running, or are about to run. */
 export const runningBeside = (agents: Iterable<{ hasEnded: boolean; returning: boolean }>, agent?: object) =>
   [...agents].filter((other) => other !== agent && (!other.hasEnded || other.returning)).length
 

@@ -11,7 +11,7 @@ export interface EndingsOptions {
   logger: Logger
   /** Starts an ended agent again, according to its restart policy. */
   resume(agent: Agent): Promise<void>
-  /** Called with all agents that are not restarted for now because they have ended too often. */
+  /** Called with all agents whose restart is delayed because they have ended too often. */
   onCrashLoops(agents: Agent[]): void
 }
 
@@ -45,7 +45,10 @@ export class Endings {
     this.#unseen.onEnded(agent)
   }
 
-  /** Ends an ended agent's leftover processes, and decides about a restart. */
+  /**
+   * Ends the leftover processes of an agent that has ended, and schedules a restart if the agent's policy
+   * requires it.
+   */
   onEnded(agent: Agent) {
     if (this.#closed || this.#sweeps.has(agent)) return
     const { logger } = this.#options
@@ -67,7 +70,10 @@ export class Endings {
     return this.#sweeps.get(agent)
   }
 
-  /** Notes that the agent may end, or has ended, for a reason that `explain` will give. */
+  /**
+   * Records that the agent may end, or has ended, for a reason that is not yet known. A later call of
+   * `explain` gives it.
+   */
   expect(agent: Agent) {
     this.#unseen.add(agent)
   }

@@ -1,17 +1,20 @@
 import type { AgentSpec } from '../protocol/index.ts'
 import type { Sandbox } from './process/sandbox.ts'
 
-/** Use of the files that run programs when an agent starts in their folder. */
+/** Rule for startup files: the files in a folder that make an agent run programs when it starts there. */
 export interface StartupRule {
-  /** Reports whether a file or folder may be used without a question. */
+  /** Reports whether a file or folder may be used without asking a person. */
   isTrusted(path: string): boolean
-  /** The agent waits until a person permits all others, or uses no startup file. */
+  /**
+   * Rule for all other startup files. `ask`: the agent waits until a person permits them; `ignore`: the agent
+   * uses no startup files.
+   */
   others: 'ask' | 'ignore'
 }
 
 /** A specification that may be launched. */
 interface Permitted {
-  /** The specification in the form to launch. */
+  /** The specification to launch, changed as the policy requires. */
   spec: AgentSpec
   /** Reports whether agents inherit a variable of the daemon's environment. */
   inherits(name: string): boolean
@@ -24,7 +27,7 @@ interface Permitted {
 interface Begun {
   /** Number of other agents that run. */
   running: number
-  /** True if a command orders it, and not a restart policy. */
+  /** True if a command requested it, false if a restart policy did. */
   isOrdered: boolean
 }
 

@@ -40,8 +40,8 @@ export interface ReadingOptions<A> {
 }
 
 /**
- * Reads an agent's journal: each line once into the snapshot, and any line again for a server. The events are the same
- * each time; the inputs that follow from a line are sent once.
+ * Reads an agent's journal. Each line updates the snapshot once, and can be read again for a server. A line
+ * always gives the same events, and the inputs that answer it are sent only once.
  */
 export class Reading<A extends Read> {
   readonly #agent: A
@@ -61,7 +61,7 @@ export class Reading<A extends Read> {
   }
 
   /**
-   * Reads the lines from `from` on for a server, and also reads the new ones among them into the snapshot.
+   * Reads the lines from `from` on for a server. Lines that are new also update the snapshot.
    * @returns their events, the offset after the last line, and whether the agent's status has changed
    */
   send(from: number, budget: number): { events: Event[]; to: number; changed: boolean } {
@@ -74,7 +74,8 @@ export class Reading<A extends Read> {
     }
     const visit = (line: Line) => {
       const heard = this.#hear(line, state)
-      // Sending always reaches the snapshot's end, so update the snapshot from the same read.
+      // The lines for the server include all lines that are not yet in the snapshot, so update the snapshot
+      // while reading them.
       if (line.start >= this.#options.snapshot.offset) changed = this.#take(line, heard) || changed
       state = heard.state
       if (isStateful) this.states.note(line.end, state)
@@ -85,14 +86,18 @@ export class Reading<A extends Read> {
     return { events, to, changed }
   }
 
-  /** Reads new lines into the snapshot. @returns as `send`, without the events, and whether there may be more lines */
+  /**
+   * Reads new lines into the snapshot.
+   * @returns the same as `send`, but without the events, and whether there may be more lines
+   */
   catchUp(): { to: number; changed: boolean; more: boolean } {
     const { snapshot } = this.#options
     const from = snapshot.offset
     let changed = false
     const to = this.#lines(from, CATCH_UP_BYTES, (line) => {
       const state = snapshot.conversation
-      // Most lines of a journal are only talk. They are decoded when they are sent, so skip them here.
+      // Most lines of a journal do not change the snapshot. Skip them here; they are decoded when they are
+      // sent.
       const heard = this.#agent.runtime.isSkippable(line.bytes)
         ? { events: [], inputs: [], state }
         : this.#hear(line, state)
@@ -102,7 +107,7 @@ export class Reading<A extends Read> {
     return { to, changed, more: to - from >= CATCH_UP_BYTES }
   }
 
-  /** Sends the inputs that follow from the lines read so far. */
+  /** Sends the inputs that answer the lines read so far. */
   sendDue() {
     sendDue(this.#options.snapshot, this.#agent)
   }
@@ -131,7 +136,7 @@ export class Reading<A extends Read> {
     }
   }
 
-  /** Takes a line into the snapshot. @returns whether the agent's status has changed */
+  /** Updates the snapshot with a line. @returns whether the agent's status has changed */
   #take(line: Line, { events, inputs, state }: HeardLine): boolean {
     const { snapshot, now, context } = this.#options
     const { inbox, run, record } = this.#agent
@@ -145,19 +150,22 @@ export class Reading<A extends Read> {
         () => context.onEvent(this.#agent, event),
       ])
     const due = () => {
-      // A leftover process may still write, but the agent can no longer receive an answer.
+      // A leftover process may still write to the journal after the agent's end, but nothing reads an answer.
       if (!hasEnded(snapshot.state)) noteDue(snapshot, inputs, place)
       if ((snapshot.due?.length ?? 0) >= DUE_KEPT) this.sendDue()
     }
     snapshot.offset = line.end
     snapshot.conversation = state
-    // A failing step must not hold back the lines that follow.
+    // If a step fails, the daemon must still handle the following lines.
     return attempt([...steps, due, () => explainEnd(snapshot, this.#agent)], (error) =>
       context.onFailure(this.#agent, error),
     )
   }
 
-  /** Adopts the session of a resumed run once the run is ready. A failed run does not change the agent's session. */
+  /**
+   * Records the session of a resumed run once the run is ready. A failed run does not change the agent's
+   * session.
+   */
   #settle(event: Event): boolean {
     const { snapshot } = this.#options
     const { run, initialize_id, session, recall } = this.#agent.run

@@ -43,7 +43,7 @@ export interface RestartsOptions {
   clock: Clock
   logger: Logger
   resume(agent: Agent): Promise<void>
-  /** Called with all agents that are not restarted for now because they have ended too often. */
+  /** Called with all agents whose restart is delayed because they have ended too often. */
   onCrashLoops(agents: Agent[]): void
 }
 
@@ -68,7 +68,7 @@ export class Restarts {
     this.#options.onCrashLoops([...this.#looping])
   }
 
-  /** Cancels a restart, because the agent is being started, or must stay ended. */
+  /** Cancels a restart, because the agent is being started, or must not be restarted. */
   cancel(agent: Agent) {
     const { clock, onCrashLoops } = this.#options
     const timer = this.#timers.get(agent)
@@ -79,7 +79,7 @@ export class Restarts {
     if (this.#looping.delete(agent)) onCrashLoops([...this.#looping])
   }
 
-  /** Decides again about a restart, because conditions have changed since the agent ended. */
+  /** Decides again whether the agent restarts, because conditions have changed since it ended. */
   again(agent: Agent) {
     this.cancel(agent)
     this.onEnded(agent)

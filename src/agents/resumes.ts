@@ -33,7 +33,7 @@ export interface ResumesOptions {
   endings: Endings
 }
 
-/** Starts ended agents again, in their sessions. */
+/** Starts agents that have ended again, in their sessions. */
 export class Resumes {
   readonly #options: ResumesOptions
   readonly #underWay = new Map<Agent, Promise<unknown>>()
@@ -59,13 +59,13 @@ export class Resumes {
    */
   async resume(agent: Agent, commandId: string | undefined, sessionId?: string): Promise<void> {
     const { sessions, endings } = this.#options
-    // The command has already started the current run or an earlier one.
+    // Return if this command has already started the current run or an earlier one.
     if (commandId !== undefined && agent.run.command_id === commandId) return
     if (commandId !== undefined && agent.inbox.hasAccepted(resumedId(agent.id, commandId))) return
     if (!agent.hasEnded || this.#underWay.has(agent))
       throw new CommandFailure('agent_running', `${agent.id} is running; send it a prompt instead.`)
     const session = nextSession(agent, sessionId)
-    // The agent's own processes do not count, since they are ended before the resume.
+    // The check ignores the agent's own processes, since they are ended before the resume.
     if (session?.mode === 'resume') sessions.check(session.id, agent)
     endings.cancelRestart(agent)
     agent.returning = true
@@ -106,7 +106,7 @@ export class Resumes {
     if (commandId !== undefined) agent.inbox.mark(resumedId(agent.id, commandId))
     agent.startRun(next)
     const launched = launches.add(agent)
-    // The answer to a command waits until the agent is ready, so do not wait for the launch here.
+    // Do not wait for the launch of a resume by command: the caller waits until the agent is ready.
     if (commandId !== undefined) return void launched.catch(() => {})
     await launched
   }

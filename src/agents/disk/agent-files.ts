@@ -14,7 +14,7 @@ export interface AgentFiles extends Partial<Pick<CursorRecord, 'acked' | 'begin'
   journal: Journal
   generations: Generations
   contact: ServerCopy
-  /** State of the agent according to the part of its journal that an earlier daemon has read. */
+  /** State of the agent according to the part of its journal that earlier daemons have read. */
   snapshot: Snapshot
 }
 

@@ -10,9 +10,10 @@ import { CursorRecord, type Snapshot } from './records.ts'
 /** Reads `cursor.json`. @returns undefined if there is none, or it does not match the journal */
 export function readCursor(path: string, journal: Journal): CursorRecord | undefined {
   const cursor = readRecord(path, CursorRecord)
-  // Do this last: a journal that was opened stays open.
+  // Do this last, because reading the size opens the journal, and it stays open.
   const size = journal.size()
-  // A cursor past the journal's end belongs to another journal, or the disk lost the end. Trust the journal.
+  // If the cursor is past the journal's end, it belongs to another journal, or the disk lost the journal's
+  // end. In both cases, ignore the cursor.
   if (!cursor.ok || cursor.value.acked > size || cursor.value.snapshot.offset > size) return undefined
   boundPending(cursor.value.snapshot)
   boundReplies(cursor.value.snapshot)
@@ -37,7 +38,7 @@ export function writeCursor(
   writeAtomic(path, JSON.stringify(record))
 }
 
-/** Completes a snapshot of an earlier version with the refusals that were due when it was written. */
+/** Adds the refusals that were due to a snapshot that an earlier version wrote. */
 export function dueOfEarlierVersion(
   snapshot: Snapshot,
   { id, runtime }: { id: string; runtime: Pick<Conversation, 'refuse'> },

@@ -31,9 +31,9 @@ export class Generations {
   constructor(path: string, journal: Journal) {
     this.#path = path
     const read = readRecord(path, GenerationsRecord)
-    // Do this last: a journal that was opened stays open.
+    // Do this last, because reading the size opens the journal, and it stays open.
     const size = journal.size()
-    // A generation past the journal's end was never written.
+    // If a generation starts past the journal's end, its bytes were never written.
     this.#all = read.ok ? read.value.generations.filter(({ at }) => at <= size) : []
     journal.holes = this.#holes
   }
@@ -45,7 +45,7 @@ export class Generations {
 
   get #holes(): Span[] {
     const holes = this.#all.map(({ from, at }) => ({ from, to: at }))
-    // A later hole may cover earlier ones.
+    // A later hole may contain earlier holes. Leave those out.
     return holes.filter(({ from }, n) => holes.slice(n + 1).every((later) => later.from > from))
   }
 
@@ -67,8 +67,8 @@ export class Generations {
     const index = this.#all.findIndex((generation) => generation.name === name)
     if (index === -1 && name !== undefined) return false
     const next = this.#all[index + 1]
-    // Compare up to the start of the next generation: the bytes before it are a hole that a server counts as
-    // received.
+    // Compare up to the start of the next generation. The bytes before that start are a hole, which a server
+    // counts as received.
     return next === undefined || offset <= next.at
   }
 

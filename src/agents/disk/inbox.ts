@@ -42,8 +42,8 @@ const list = (dir: string) =>
 /**
  * Undelivered input of an agent. Each line is a file in `in/`; the agent's feeder moves it to `fed/` and
  * writes it to the agent. A line is accepted once its id is in `inputs.jsonl`. By then, the line's file
- * exists; if it is not yet in `in/`, any later daemon moves it there. From `in/`, it is delivered without a
- * daemon.
+ * exists. If the file is not yet in `in/`, this daemon or a later one moves it there. The feeder delivers a
+ * file in `in/` even if no daemon is running.
  */
 export class Inbox {
   /** `put`: a line was accepted. */
@@ -80,8 +80,8 @@ export class Inbox {
   }
 
   /**
-   * True if the feeder has not yet given the agent all of its input. Reads the disk only if there may be such
-   * input.
+   * True if the feeder has not yet written all input to the agent. Reads the disk only if there may be
+   * unwritten input.
    */
   get waiting() {
     if (this.#allFed) return false
@@ -102,8 +102,8 @@ export class Inbox {
   /**
    * Accepts a line, unless its id was accepted before.
    * @param first deliver it before all other waiting input
-   * @param marks ids to accept atomically with it
-   * @throws the file system's error, with nothing accepted
+   * @param marks further ids that are recorded as accepted in the same write
+   * @throws the file system's error; the line is not accepted then
    */
   put(input: Input, { first = false, marks = [] }: { first?: boolean; marks?: string[] } = {}) {
     if (this.#accepted.has(input.id)) return
@@ -119,7 +119,7 @@ export class Inbox {
       try {
         const bytes = Buffer.from(`${input.line}\n`)
         for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done)
-        // A prompt is a user's work: it must survive a crash of the machine, too.
+        // A prompt is a user's work, so it must survive a crash of the machine.
         if (input.kind === 'prompt') fsyncSync(fd)
       } finally {
         closeSync(fd)
@@ -154,12 +154,17 @@ export class Inbox {
     return false
   }
 
-  /** Records that the runtime has queued this prompt, which is lost if the runtime ends before it begins the prompt. */
+  /**
+   * Records that the runtime has queued this prompt. The runtime loses the prompt if it ends before it begins
+   * the prompt.
+   */
   markQueued(id: string) {
     if (this.#unsettled.has(id)) this.#queued.add(id)
   }
 
-  /** Deletes the file of a prompt that the runtime has begun. The feeder itself deletes controls. */
+  /**
+   * Deletes the file of a prompt that the runtime has begun. The feeder itself deletes the files of controls.
+   */
   settle(id: string) {
     const entry = this.#unsettled.get(id)
     if (!entry) return
@@ -170,7 +175,7 @@ export class Inbox {
 
   /**
    * Prepares for a new run, while no feeder is alive. Prompts that the last run received but did not begin
-   * will be fed again. Controls are deleted, since they were for a process that is gone.
+   * will be fed again. Controls are deleted, since they were meant for a process that has ended.
    */
   requeue() {
     this.#handOver()
@@ -200,7 +205,10 @@ export class Inbox {
     }
   }
 
-  /** Moves accepted input into `in/`. Drops input that a daemon had not yet accepted when it was killed. */
+  /**
+   * Moves accepted input into `in/`. Deletes input that a daemon was still writing when it was killed, and
+   * therefore had not accepted.
+   */
   #handOver() {
     if (!this.#late) return
     try {

@@ -5,15 +5,15 @@ import type { Agent } from '../agent.ts'
 
 /** Block size of file systems, in bytes. They free only whole blocks. */
 const BLOCK_BYTES = 4096
-/** Minimum number of bytes to free at once, because each time a process is started. */
+/** Minimum number of bytes to free at once, because a process is started each time. */
 const LEAST_BYTES = 1024 * 1024
-/** Maximum size of `stderr.log`, in bytes. A longer file is cut to its end. */
+/** Maximum size of `stderr.log`, in bytes. If the file is longer, all but its end is deleted. */
 const STDERR_BYTES = 1024 * 1024
 const STDERR_KEPT_BYTES = 64 * 1024
 
 /**
- * Frees the disk space of journal bytes that the server has, except the newest `keep`. Offsets stay valid: freed bytes
- * read as zeros.
+ * Frees the disk space of the journal bytes that the server has, except the newest `keep` bytes. Offsets stay
+ * valid: freed bytes read as zeros.
  */
 export async function returnBytes(agent: Agent, keep: number): Promise<void> {
   if (agent.acked - keep - agent.begin < LEAST_BYTES) return
@@ -26,8 +26,8 @@ export async function returnBytes(agent: Agent, keep: number): Promise<void> {
   agent.forget(begin)
   agent.save()
   if (await punchHole(agent.folder.journal, 0, Math.floor(begin / BLOCK_BYTES) * BLOCK_BYTES)) return
-  // If the file system does not support holes, free everything after the agent's end, when no process writes
-  // to the journal.
+  // The file system does not support holes. In this case, all bytes are freed once the agent has ended,
+  // because no process writes to the journal then.
   if (agent.hasEnded && agent.backlog === 0 && agent.journal.size() === agent.acked) {
     agent.forget(agent.acked)
     agent.save()
@@ -35,7 +35,10 @@ export async function returnBytes(agent: Agent, keep: number): Promise<void> {
   } else agent.forget(before)
 }
 
-/** Cuts `stderr.log` to its end if it is too long, so that a talkative agent cannot fill the disk. */
+/**
+ * Deletes all but the end of `stderr.log` if it is too long, so that an agent with much output cannot fill
+ * the disk.
+ */
 export function boundStderr({ folder }: Agent): void {
   const found = lstatSync(folder.stderr, { throwIfNoEntry: false })
   if (!found?.isFile() || found.size <= STDERR_BYTES) return
@@ -44,7 +47,7 @@ export function boundStderr({ folder }: Agent): void {
     const { size } = fstatSync(fd)
     const end = Buffer.alloc(STDERR_KEPT_BYTES)
     const read = readSync(fd, end, 0, end.length, size - end.length)
-    // The agent opened the file for appending, so its next write goes to the new end.
+    // The agent opened the file for appending, so its next write goes to the end of the shortened file.
     ftruncateSync(fd, 0)
     writeSync(fd, end, 0, read, 0)
   } finally {

@@ -11,7 +11,7 @@ const RETRY_MS = 10_000
 export interface JournalWatcherOptions {
   clock: Clock
   logger: Logger
-  /** Called when the journal has grown, or may have. */
+  /** Called when the journal has grown, or may have grown. */
   onGrowth(agent: Agent): void
 }
 
@@ -88,7 +88,7 @@ export class JournalWatcher {
     logger.info('watching journals again')
   }
 
-  /** Swallows errors, which must not end the daemon. The periodic check of the agent reports them. */
+  /** Ignores errors, which must not end the daemon. The periodic check of the agent reports them. */
   #grown(agent: Agent) {
     const { onGrowth, logger } = this.#options
     try {

@@ -9,9 +9,10 @@ const NEWLINE = 10
 const CHUNK_BYTES = 256 * 1024
 
 /**
- * Limits of a hole in a journal. A file that exceeds them consists almost entirely of a hole, and is not read.
- * Holes of this program's own making do not count. Searching such a file for a newline could take days. File systems with
- * compression stay within these limits.
+ * Maximum size of a hole in a journal, and maximum ratio of the file's size to its size on the disk. A file
+ * that exceeds both limits consists almost entirely of a hole and is not read, since searching it for a
+ * newline could take days. Holes that this program itself made do not count. File systems with compression
+ * stay within these limits.
  */
 const HOLE_BYTES = 16 * 1024 ** 3
 const HOLE_RATIO = 256
@@ -23,7 +24,7 @@ const KEPT_OPEN = 32
 /** Open journals, the least recently used first. */
 const kept = new Set<Journal>()
 
-/** Buffer for all journals. Sharing it is safe because reading is synchronous. */
+/** Buffer for all journals. All journals can share it because reading is synchronous. */
 const shared = Buffer.allocUnsafe(CHUNK_BYTES)
 const NOTHING = Buffer.alloc(0)
 
@@ -48,7 +49,7 @@ export class Journal {
    * searched.
    */
   #open = { start: -1, searched: 0 }
-  /** Spans to skip, in order. Each reaches from the start of a line to the start of another. */
+  /** Spans to skip, in order. Each span begins and ends at the start of a line. */
   holes: readonly Span[] = []
 
   constructor(path: string) {
@@ -68,8 +69,8 @@ export class Journal {
   }
 
   /**
-   * Calls `visit` with each whole line from `offset` on, until it returns false, `budget` bytes are visited, or there
-   * is no further whole line. A hole is visited as an empty line.
+   * Calls `visit` with each whole line from `offset` on, until it returns false, `budget` bytes are visited,
+   * or there is no further whole line. A hole is visited as an empty line.
    * @returns the offset after the last visited line
    */
   lines(offset: number, budget: number, visit: (line: Line) => boolean | undefined): number {
@@ -158,7 +159,10 @@ export class Journal {
       .findLast((line) => line !== '')
   }
 
-  /** Appends lines that the launcher could not write. Only allowed while no process of the agent can write. */
+  /**
+   * Appends lines that the launcher could not write. Call it only when no process of the agent can write to
+   * the journal.
+   */
   append(text: string) {
     this.#write((fd) => writeFileSync(fd, text))
   }
@@ -225,7 +229,7 @@ export class Journal {
     return this.#openFile()
   }
 
-  /** @throws an error if nearly all of the rest of the file is a hole */
+  /** @throws an error if nearly all bytes of the file from `start` on are a hole */
   #refuseHole(fd: number, start: number) {
     const { size, blocks } = fstatSync(fd)
     const known = this.holes.reduce((sum, { from, to }) => sum + Math.max(0, to - Math.max(from, start)), 0)
@@ -235,7 +239,7 @@ export class Journal {
       throw new Error(`${this.path} is a hole of ${length} bytes from ${start} on`)
   }
 
-  /** A line longer than one read returned. Searches each byte once, no matter how often it is called. */
+  /** Reads a line that is longer than one read. Searches each byte once, no matter how often it is called. */
   #longLine(fd: number, start: number, read: number): Line | undefined {
     this.#refuseHole(fd, start)
     if (this.#open.start !== start) this.#open = { start, searched: start + read }

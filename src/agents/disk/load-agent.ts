@@ -13,11 +13,11 @@ import { RunRecord, SpecRecord } from './records.ts'
 export interface LoadOptions {
   runtimes: Record<string, RuntimeAdapter>
   context: AgentContext<Agent>
-  /** Called when an unreadable folder was set aside. */
+  /** Called when an unreadable folder was renamed. */
   onDamaged(path: string): void
 }
 
-/** Reads an agent from its folder. @returns undefined if the folder is damaged, in which case it is set aside */
+/** Reads an agent from its folder. @returns undefined if the folder is damaged; the folder is then renamed */
 export function loadAgent(dir: string, { runtimes, context, onDamaged }: LoadOptions): Agent | undefined {
   const folder = agentFolder(dir)
   const record = readRecord(folder.spec, SpecRecord)

@@ -27,8 +27,8 @@ export interface ByteMove {
 }
 
 /**
- * Moves the end of a journal, from `from` on, to offset `to` or shortly after, and leaves a hole. The agent continues
- * to append after the moved bytes.
+ * Moves the end of a journal, from `from` on, to offset `to` or shortly after, and leaves a hole. The agent
+ * continues to append after the moved bytes.
  * @returns `at`: offset of the marker; `shift`: distance by which the last byte was moved
  * @throws the system error, with nothing moved, if the disk is full or the file would be too long
  */
@@ -40,7 +40,7 @@ export function moveBytes(
   const fd = openPlain(path, constants.O_RDWR)
   const size = fstatSync(fd).size
   const parts = partsOf(from, size, holes)
-  // Leave space for bytes that the agent appends before the file is extended.
+  // Leave space, because the agent may append bytes before the file is extended.
   const at = Math.max(to, size + (running ? CHUNK_BYTES : 0))
   const end = parts.reduce((sum, part) => sum + part.to - part.from, at + line.length)
   try {
@@ -55,7 +55,8 @@ export function moveBytes(
     for (const part of [...parts, { from: size, to: size + late.length }]) erase(fd, part)
     return { at, shift: end - size }
   } catch (error) {
-    // Truncate the file again, unless the agent has appended to it, which a full disk prevents.
+    // Truncate the extended file, unless the agent has appended to it in the meantime. On a full disk, the
+    // agent cannot append.
     if (fstatSync(fd).size <= end) ftruncateSync(fd, size + appendedBefore(fd, size, at).length)
     throw error
   } finally {
@@ -80,7 +81,11 @@ function appendedBefore(fd: number, size: number, at: number): Buffer {
   return bytes.subarray(0, end === -1 ? read : end)
 }
 
-/** Writes all of `bytes`, since a disk that fills up may accept only a part at first. @throws the system error */
+/**
+ * Writes all of `bytes`. Repeats the system call, since one call may write only a part when the disk is
+ * almost full.
+ * @throws the system error
+ */
 function write(fd: number, bytes: Buffer, place: number) {
   for (let done = 0; done < bytes.length; )
     done += writeSync(fd, bytes, done, bytes.length - done, place + done)
@@ -95,7 +100,10 @@ function append(path: string, bytes: Buffer) {
   }
 }
 
-/** Copies a part to `place`, which lies after it. @returns the offset after the copy */
+/**
+ * Copies the bytes of a span to the offset `place`, which is after the span.
+ * @returns the offset after the copy
+ */
 function copy(fd: number, { from, to }: Span, place: number): number {
   const chunk = Buffer.alloc(Math.min(CHUNK_BYTES, to - from))
   for (let done = from; done < to; ) {
@@ -107,12 +115,16 @@ function copy(fd: number, { from, to }: Span, place: number): number {
   return place + to - from
 }
 
-/** Overwrites the old place with zeros, so that an older version does not read the same lines twice. */
+/**
+ * Overwrites moved bytes at their old offset with zeros, so that an older version does not read the same
+ * lines twice.
+ */
 function erase(fd: number, { from, to }: Span) {
   const zeros = Buffer.alloc(Math.min(CHUNK_BYTES, to - from))
   try {
     for (let done = from; done < to; done += zeros.length) write(fd, zeros.subarray(0, to - done), done)
   } catch {
-    // A full disk may refuse even this. This version skips the bytes as part of a hole.
+    // On a full disk, even overwriting may fail. This version of the daemon skips the bytes, since they are
+    // in a hole.
   }
 }

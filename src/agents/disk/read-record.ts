@@ -5,8 +5,9 @@ import { systemCode, UserError } from '../../platform/errors.ts'
 import { type ReadResult, readJson } from '../../platform/files.ts'
 
 /**
- * Reads a JSON file of an agent's folder. A file that claims to be from a newer version counts as damaged: the state
- * folder's format shows whether a newer version ran here, and an agent must not prevent its daemon from starting.
+ * Reads a JSON file of an agent's folder. A file with the version number of a newer daemon counts as damaged.
+ * Only the state folder's format shows whether a newer version ran here, and an agent must not be able to
+ * prevent the daemon from starting.
  * @throws UserError for another user's file that this user cannot read, or the system's error
  */
 export function readRecord<T>(path: string, schema: z.ZodMiniType<T>): ReadResult<T> {

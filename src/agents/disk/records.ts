@@ -35,17 +35,20 @@ export const RunRecord = z.object({
   stay_ended: z.optional(z.literal(true)),
   /** Set if the machine stopped the agent because it was idle: its next prompt starts it again. */
   resting: z.optional(z.literal(true)),
-  /** Set if a daemon ended the run because it would not have survived a restart. The next daemon starts it again. */
+  /**
+   * Set if a daemon ended the run because it would not have survived the daemon's restart. The next daemon
+   * starts the agent again.
+   */
   recall: z.optional(z.object({ why: z.string() })),
   /** True if the run continues the turn in which the previous run ended. */
   resume_turn: z.optional(z.boolean()),
   /** Reason for not continuing that turn, as a sentence. */
   turn_interrupted: z.optional(z.string()),
-  /** Offset of its first byte in `stderr.log`. Absent for the first run. */
+  /** Offset in `stderr.log` at which the output of this run begins. Absent for the first run. */
   stderr_from: z.optional(Offset),
-  /** Set if the run does not use the files of its folder that run programs. */
+  /** Set if the run ignores the files in its folder that make the runtime run programs. */
   ignores_startup_files: z.optional(z.literal(true)),
-  /** Name of the separate place in which the run's processes were started. */
+  /** Name of the shelter in which the run's processes were started, such as a systemd scope. */
   shelter: z.optional(z.string()),
   /**
    * Secret that the run's processes carry. Absent before the launch, and for a run that an earlier version
@@ -79,7 +82,7 @@ export type ExitRecord = z.infer<typeof ExitRecord>
 
 /** State of an agent according to its journal up to an offset. */
 export const Snapshot = z.object({
-  /** Number of journal bytes reduced into this snapshot. */
+  /** Number of journal bytes that this snapshot summarizes. */
   offset: Offset,
   state: AgentState,
   since: z.string(),
@@ -96,13 +99,13 @@ export const Snapshot = z.object({
   meter: z.optional(z.object({ now: z.number(), saved: z.number() })),
   background_tasks: z.optional(z.array(BackgroundTask)),
   pending: z.array(PermissionRequest),
-  /** Number of further requests, which were not kept. */
+  /** Number of further unanswered requests, which are not in `pending`. */
   pending_omitted: z.optional(z.int()),
   /** The newest requests of this run, answered or not. */
   asked: z.optional(z.array(z.object({ request_id: z.string(), digest: z.optional(z.string()) }))),
   /** Set if two requests of this run have had the same id. */
   ids_reused: z.optional(z.literal(true)),
-  /** Inputs for the current process that follow from its lines, and are not sent yet. */
+  /** Inputs that answer lines of the current process, and are not sent yet. */
   due: z.optional(
     z.array(
       z.object({
@@ -114,13 +117,13 @@ export const Snapshot = z.object({
     ),
   ),
   /**
-   * Ids of unknown requests that are not refused yet. They repeat the requests in `due`, for earlier
-   * versions.
+   * Ids of unknown requests that are not refused yet. The same requests are in `due`; this copy is for
+   * earlier versions.
    */
   unknown_requests: z.optional(z.array(z.string())),
   /** State of the run's conversation, if it has one. */
   conversation: z.optional(z.unknown()),
-  /** Number of inputs that followed from the lines of a run. */
+  /** Number of inputs with which the daemon answered lines of a run. */
   refused: z.optional(z.object({ run: z.int(), count: z.int() })),
   /** Running sub-agents. */
   subagents: z.optional(z.array(z.object({ id: z.string(), description: z.string() }))),
@@ -129,7 +132,7 @@ export const Snapshot = z.object({
     z.object({
       code: z.string(),
       message: z.string(),
-      /** Key of the policy, with the code `policy`. */
+      /** Key in the policy's file, if the code is `policy`. */
       path: z.optional(z.string()),
       remedy: z.optional(z.string()),
     }),
@@ -138,7 +141,7 @@ export const Snapshot = z.object({
   start_refused: z.optional(z.object({ reason: z.optional(z.string()), message: z.optional(z.string()) })),
   /** Set during a requested stop: reason to report for the agent's exit. */
   stopping: z.optional(z.enum(['stopped', 'rebooted'])),
-  /** True if its process ended, or is being ended, in a turn. */
+  /** True if the agent's process ended, or is being ended, during a turn. */
   interrupted: z.optional(z.boolean()),
   /** Reason why a restart left the agent idle instead of continuing its turn, as a sentence. */
   turn_interrupted: z.optional(z.string()),
@@ -148,7 +151,7 @@ export const Snapshot = z.object({
   hooks: z.optional(z.array(z.object({ id: z.string(), name: z.string(), since: z.string() }))),
   /** Failure of the model's service, and the time at which its report expires (ISO 8601). */
   retry: z.optional(z.object({ until: z.string(), detail: z.string() })),
-  /** The agent's newest replies, for repeated commands. */
+  /** The agent's newest replies, so that a repeated command gets the same result. */
   replies: z.array(
     z.object({
       request_id: z.string(),
@@ -171,18 +174,24 @@ export const CursorRecord = z.object({
   /** Offset of the first journal byte still on disk. */
   begin: Offset,
   snapshot: Snapshot,
-  /** States of the conversation from which its lines can be read again. Absent if it has none. */
+  /**
+   * States of the conversation at several offsets, from which later lines can be read again. Absent if the
+   * conversation has no state.
+   */
   checkpoints: z.optional(z.array(Checkpoint)),
   /**
-   * Number of journal bytes that the last server had, and number of bytes sent to it. Absent while there is a
-   * server.
+   * `known`: number of journal bytes that the last server certainly had; `told`: number of journal bytes sent
+   * to it. Absent while there is a server.
    */
   apart: z.optional(
     z.object({
       known: Offset,
       told: Offset,
       boot_id: z.string(),
-      /** Identity of the agent's files (`Contact`). Absent in records of earlier versions, and without a journal. */
+      /**
+       * Identity of the agent's files (see `server-copy.ts`). Absent in records of earlier versions, and
+       * without a journal.
+       */
       file: z.optional(z.string()),
     }),
   ),

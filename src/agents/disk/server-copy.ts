@@ -4,8 +4,8 @@ import type { Journal } from './journal.ts'
 import type { CursorRecord } from './records.ts'
 
 /**
- * Tracks the journal bytes that a server can have. If a server has more, it received them before a rollback,
- * or from a copy.
+ * Tracks how many journal bytes a server can have. If a server has more, it received them before this journal
+ * was rolled back, or from a copy of this journal.
  */
 export class ServerCopy {
   /** Number of journal bytes that the server certainly had when the connection ended. */
@@ -13,7 +13,7 @@ export class ServerCopy {
   /** Number of journal bytes ever sent, including those that an earlier daemon may have sent. */
   #told: number
   #linked = false
-  /** True if `cursor.json` has the record of a time without a server. */
+  /** True if `cursor.json` contains `apart`. */
   #written: boolean
   /** True if an earlier daemon recorded `known` and `told` when its connection ended. */
   readonly #inherited: boolean
@@ -24,15 +24,17 @@ export class ServerCopy {
 
   /**
    * @param spec path of the agent's specification
-   * @param counts true if `apart` is reliable, because no earlier version has run since it was written
+   * @param counts true if `apart` is reliable, because no earlier version of the daemon has run since `apart`
+   * was written
    */
   constructor(apart: CursorRecord['apart'], journal: Journal, spec: string, counts: boolean) {
     const end = journal.size()
     this.#identity = () => identity(journal, spec)
     this.#files = this.#identity()
     this.#written = apart !== undefined
-    // Do not trust a record that was written before the last reboot: a power failure may have lost a newer one. Nor a record about another
-    // file: if the journal is a copy, a server may have received more after the copy was made.
+    // Do not trust a record that was written before the last reboot: a power failure may have lost a newer
+    // one. Do not trust a record about another file either: if the journal is a copy, a server may have
+    // received more after the copy was made.
     const valid =
       counts &&
       apart !== undefined &&
@@ -59,7 +61,10 @@ export class ServerCopy {
     return { known: this.#known, told: this.#told, boot_id: bootId(), file: this.#files }
   }
 
-  /** Records that the journal was read up to `end`, its end, before this daemon adds to it. */
+  /**
+   * Records that the journal was read to its end, the offset `end`. Called before this daemon adds to the
+   * journal.
+   */
   onCaughtUp(end: number) {
     if (!this.#inherited) this.#known = this.#told = end
   }
@@ -77,7 +82,10 @@ export class ServerCopy {
     this.#told = offset
   }
 
-  /** Records the end of the connection. @param acked number of journal bytes that the server had by then */
+  /**
+   * Records the end of the connection.
+   * @param acked number of journal bytes that the server had acknowledged
+   */
   end(acked: number) {
     if (this.#linked) this.#known = acked
     this.#linked = false
@@ -89,9 +97,10 @@ export class ServerCopy {
 }
 
 /**
- * Returns a string that distinguishes an agent's files from copies put in their place. The inode is not enough: a copy
- * can get the inode of the deleted file, and not every file system stores creation times. The specification is written
- * only once, so its change time is that of the agent's start, or of the copy.
+ * Returns a string that distinguishes an agent's files from copies put in their place. The inode is not
+ * enough: a copy can get the inode of the deleted file, and not every file system stores creation times. The
+ * specification is written only once, so its change time is the time of the agent's start, or the time at
+ * which the copy was made.
  */
 function identity(journal: Journal, spec: string): string | undefined {
   const inode = journal.inode()

@@ -9,8 +9,8 @@ const CHARS = 2000
 const BYTES = 4 * CHARS
 
 /**
- * The same limit for an agent that was ready. It is lower because the activity of such an agent explains
- * more.
+ * Maximum length, in characters, for an agent that ended after it was ready. It is lower because the journal
+ * of such an agent explains more.
  */
 const DETAIL_CHARS = 300
 /** Exit codes of a shell for a program that cannot be run, or does not exist. */
@@ -22,7 +22,7 @@ interface Ended {
   runtime: Pick<RuntimeAdapter, 'explain'>
 }
 
-/** Adds the last stderr output of an agent that ended by itself to its snapshot. */
+/** Adds an agent's last stderr output to its snapshot, if the agent ended by itself. */
 export function explainEnd(snapshot: Snapshot, agent: Ended) {
   const { state, exit, failure } = snapshot
   if (state === 'failed' && !failure) snapshot.failure = ownWords(agent, exit?.code, snapshot.start_refused)
@@ -31,7 +31,10 @@ export function explainEnd(snapshot: Snapshot, agent: Ended) {
   if (words !== '') snapshot.exit = { ...exit, detail: `Its last output: ${words}` }
 }
 
-/** Explains why an agent ended before it was ready, from its refusal to start and its last run's stderr output. */
+/**
+ * Explains why an agent ended before it was ready, from the reason that the runtime gave and the last run's
+ * stderr output.
+ */
 function ownWords(agent: Ended, code: number | undefined, refusal: Snapshot['start_refused']) {
   const stderr = said(agent).replace(/^error: /i, '')
   const { reason, message = '' } = refusal ?? {}

@@ -1,6 +1,6 @@
 import type { Event } from '../../protocol/index.ts'
 
-/** A part of a journal for the server: bytes `[from, to)` as events. */
+/** A part of a journal for the server: the events in bytes `[from, to)`. */
 export interface ActivityFrame {
   from: number
   to: number

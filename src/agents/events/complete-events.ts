@@ -25,8 +25,8 @@ export function completed(
         ? withParent(event, before(event.tool_use_id))
         : event
   /**
-   * @param id only lines that contain this id, and the launcher's lines, are decoded, because searching is
-   * cheaper than decoding
+   * @param id decode only lines that contain this id, and the launcher's lines, because searching is faster
+   * than decoding
    */
   function* before(id = '') {
     for (const { start, bytes } of linesBefore(path, line.start))
@@ -35,7 +35,7 @@ export function completed(
   try {
     return events.map(complete)
   } catch {
-    // A repeated or incomplete event is better than none.
+    // If the earlier lines cannot be read, a repeated or incomplete event is better than none.
     return events
   }
 }

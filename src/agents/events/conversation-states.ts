@@ -1,7 +1,10 @@
 import type { Line } from '../disk/journal.ts'
 import type { Checkpoint } from '../disk/records.ts'
 
-/** Distance between checkpoints, in bytes. This is the most that is read again when a server goes back. */
+/**
+ * Distance between checkpoints, in bytes. When a server requests earlier lines again, at most this many extra
+ * bytes are read.
+ */
 const STEP_BYTES = 16 * 1024 * 1024
 
 export interface StateSource {
@@ -11,13 +14,16 @@ export interface StateSource {
   lines(from: number, budget: number, visit: (line: Line) => undefined): number
 }
 
-/** Finds the state of a conversation before any line of its journal, from checkpoints and the lines after them. */
+/**
+ * Finds the state of a conversation before a given line of its journal, from checkpoints and the lines after
+ * them.
+ */
 export class ConversationStates {
   readonly #source: StateSource
   /** In order. */
   #checkpoints: Checkpoint[]
   #begin = 0
-  /** The state found last, kept because lines are mostly read in order. */
+  /** The last state that was found, kept because lines are mostly read in order. */
   #last: Checkpoint | undefined
 
   constructor(source: StateSource, checkpoints: readonly Checkpoint[] = []) {

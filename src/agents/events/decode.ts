@@ -47,12 +47,12 @@ const LAUNCHER_PREFIX = '{"type":"launcher",'
 /** Maximum number of bytes of an unreadable line that the event contains. */
 const UNREADABLE_HEAD_BYTES = 4096
 
-/** Length up to which JSON cannot exceed the nesting limit, in bytes. */
+/** Maximum length of a line that is too short to exceed the nesting limit, in bytes. */
 const SHALLOW_BYTES = 2 * Limits.nesting
 /** Line length in bytes, and number of events, up to which the events always fit in a frame. */
 const SMALL_BYTES = 1024 * 1024
 const FEW_EVENTS = 10
-/** Part of a frame reserved for the lines before a long one, in bytes. */
+/** Bytes of a frame that are reserved for the lines before a long line. */
 const FRAME_REST_BYTES = 4 * 1024 * 1024
 /** Maximum size of a line's events per byte of the line. In a frame, at most 64 KiB of lines precede a long line. */
 const GROWTH = FRAME_REST_BYTES / (64 * 1024)
@@ -95,8 +95,8 @@ const unreadable = (reason: Unreadable, bytes: number, head: Buffer): EventBody 
 })
 
 /**
- * Returns the event for a line of which only the head was read because the line exceeds `Limits.line_bytes`,
- * or for a line whose events exceed this limit.
+ * Returns the event that replaces a line that is too long: the line exceeds `Limits.line_bytes`, so that only
+ * its head was read, or its events exceed their limit.
  */
 export const tooLong = (offset: number, bytes: number, head: Buffer): Event[] => [
   {
@@ -106,7 +106,7 @@ export const tooLong = (offset: number, bytes: number, head: Buffer): Event[] =>
   } as Event,
 ]
 
-/** Meaning of one line of the journal. */
+/** The events in one line of the journal, and the inputs that answer it. */
 export interface HeardLine {
   events: Event[]
   inputs: Reply[]
@@ -115,8 +115,9 @@ export interface HeardLine {
 }
 
 /**
- * Reads a line of a journal, without its newline, in the conversation's state before it. Pure: the same bytes at the
- * same offset after the same lines give the same events, so that resending part of a journal is harmless.
+ * Reads a line of a journal, without its newline, in the conversation's state before it. The function is
+ * pure: the same bytes at the same offset in the same state give the same events, so that resending part of a
+ * journal is harmless.
  */
 export function hearLine(
   line: Buffer,
@@ -140,7 +141,7 @@ export function hearLine(
     // A process that was killed while writing leaves an incomplete object, and the next run's launcher
     // completes the line with a newline.
     if (body.kind === 'unreadable' && text.startsWith('{') && !text.endsWith('}')) body.reason = 'torn'
-    // Mutate the object, which was created for this purpose.
+    // Change the object itself; nothing else refers to it.
     const event = body as Event
     event.offset = offset
     event.index = index
@@ -149,7 +150,7 @@ export function hearLine(
   })
   if (grown(events, line.length))
     return { events: tooLong(offset, line.length, line), inputs: [], state: after }
-  // If a line cannot be passed on, the agent gets no answer to it.
+  // If a line's events cannot be sent to the server, the agent gets no answer to the line.
   const isWhole = events.length === kinds.length && events.every(({ kind }, index) => kind === kinds[index])
   return { events, inputs: isWhole ? inputs : [], state: after }
 }
@@ -164,7 +165,10 @@ const ownLine = (event: EventBody, state: unknown): Heard => ({
   state: event.kind === 'process_started' ? undefined : state,
 })
 
-/** Replaces an event that no server would accept, such as one with an id of a megabyte: it would be resent forever. */
+/**
+ * Replaces an event that no server would accept, for example because its id is a megabyte long. The daemon
+ * would otherwise resend the event forever.
+ */
 function sendable(event: Event, line: Buffer): Event {
   const checked = check(Event, event)
   if (checked.success) return event.kind === 'permission_request' ? checked.data : event
@@ -172,7 +176,7 @@ function sendable(event: Event, line: Buffer): Event {
   return { ...unreadable('too_long', line.length, line), offset, index } as Event
 }
 
-/** Reads a line of the agent, or, if it is unreadable, the intact object at its end. */
+/** Reads a line of the agent. If the line is unreadable, reads the intact object at its end instead. */
 function saidIn(text: string, state: unknown, runtime: (line: string) => Heard): Heard {
   const heard = heardIn(text, state, runtime)
   return heard.events[0]?.kind === 'unreadable' ? (behindTear(text, state, runtime) ?? heard) : heard
@@ -189,8 +193,8 @@ function heardIn(text: string, state: unknown, runtime: (line: string) => Heard)
 }
 
 /**
- * Decodes the intact object at the end of a line. On a full disk a line is cut off, and the agent's next line follows
- * it without a newline. A wrapper may also print text without a newline before the first line.
+ * Decodes the intact object at the end of a line. On a full disk a line is cut off, and the agent's next line
+ * follows it without a newline. A wrapper may also print text without a newline before the first line.
  * @returns undefined if the line is intact, or has no intact message at its end
  */
 function behindTear(text: string, state: unknown, runtime: (line: string) => Heard): Heard | undefined {
@@ -213,13 +217,19 @@ function fromJson(text: string): unknown {
   }
 }
 
-/** Returns why the events cannot be sent: JSON can be parsed at any depth, but not stringified. */
+/**
+ * Returns why the events cannot be sent. Deeply nested JSON is one reason: it can be parsed, but not
+ * stringified.
+ */
 function unfit(bodies: EventBody[], bytes: number): Unreadable | undefined {
   if (bodies.length > Limits.line_events) return 'too_long'
   return bytes > SHALLOW_BYTES && isDeeper(bodies, Limits.nesting) ? 'too_deep' : undefined
 }
 
-/** Reports whether the events are too long: each event repeats the line's common fields, and escapes add length. */
+/**
+ * Reports whether the events are too long. They can be longer than the line, because each event repeats the
+ * line's common fields, and escapes add length.
+ */
 function grown(events: Event[], bytes: number): boolean {
   if (bytes <= SMALL_BYTES && events.length <= FEW_EVENTS) return false
   let left = Math.min(Limits.frame_bytes - FRAME_REST_BYTES, GROWTH * bytes)

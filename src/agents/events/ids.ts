@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 
 /**
- * Returns a UUID derived from its parts. The same command always creates the same input, so that repeating an
- * interrupted command completes it instead of running it twice.
+ * Returns a UUID derived from its parts. The same command always gives the same input id, so that repeating
+ * an interrupted command completes it instead of carrying it out twice.
  */
 export function uuidFrom(...parts: (string | number)[]): string {
   const hash = createHash('sha256').update(JSON.stringify(parts)).digest()
@@ -25,18 +25,18 @@ export const answeredId = (
 ) => uuidFrom('answered', agentId, request_id, ...(digest === undefined ? [] : [digest]))
 
 /**
- * Returns the id of an input that follows from a line of the journal: reading the line again gives the same id, so that
- * the input is sent once.
+ * Returns the id of an input that answers a line of the journal. Reading the line again gives the same id, so
+ * that the input is sent only once.
  */
 export const repliedId = (agentId: string, run: number, offset: number, index: number) =>
   uuidFrom('replied', agentId, run, offset, index)
 
 /**
- * Returns the id of the answer that follows from a request alone, such as a refusal. It contains the run, since another
- * run may reuse the request's id.
+ * Returns the id of an answer that depends only on the request, such as a refusal. It contains the run, since
+ * another run may reuse the request's id.
  */
 export const refusedId = (agentId: string, run: number, requestId: string) =>
   uuidFrom('refused', agentId, run, requestId)
 
-/** Returns the mark by which a command that has resumed an agent is recorded. */
+/** Returns the id under which the inbox records that a command has resumed an agent. */
 export const resumedId = (agentId: string, commandId: string) => uuidFrom('resume', agentId, commandId)

@@ -2,7 +2,10 @@ import type { Content, ContentBlock, Event } from '../../protocol/index.ts'
 
 type Prompt = Extract<Event, { kind: 'user' }>
 
-/** Maximum number of joined prompts, and of lines searched for them: the contents of the journal are untrusted. */
+/**
+ * Maximum number of joined prompts, and of lines searched for them. Limits are needed because the contents of
+ * the journal are untrusted.
+ */
 const PROMPTS = 32
 const LINES = 256
 
@@ -19,10 +22,10 @@ const OF_ANOTHER_TURN: ReadonlySet<Event['kind']> = new Set([
 ])
 
 /**
- * Removes earlier prompts from the echo of the last prompt. A runtime gives queued prompts to the model together and
- * echoes each of them, but the last echo contains all of them under the last prompt's id.
+ * Removes earlier prompts from the echo of the last prompt. A runtime gives queued prompts to the model
+ * together and echoes each of them, but the last echo contains all of them under the last prompt's id.
  * @param before events of the preceding lines, the latest line first
- * @returns the event with only the last prompt; the event unchanged if nothing is joined
+ * @returns the event with only the last prompt; the unchanged event if it contains no earlier prompts
  */
 export function withoutEarlier(event: Event, before: Iterable<Event[]>): Event {
   if (!mayJoin(event)) return event
@@ -57,8 +60,8 @@ const blocksOf = (content: Content): ContentBlock[] =>
   typeof content === 'string' ? [{ type: 'text', text: content }] : content
 
 /**
- * Returns the rest of `all` after `first`; undefined if `all` does not begin with `first`, or nothing
- * follows.
+ * Returns the blocks of `all` that follow `first`; undefined if `all` does not begin with `first`, or if
+ * nothing follows.
  */
 function behind(all: ContentBlock[], first: ContentBlock[]): Content | undefined {
   if (first.length >= all.length || !first.every((block, index) => isSame(all[index]!, block)))

@@ -7,12 +7,15 @@ import { terminate } from './terminate.ts'
 
 const STEP_MS = 50
 
-/** Reports whether an agent keeps running after its folder is gone, because its lease requires no daemon. */
+/**
+ * Reports whether an agent keeps running after its folder was deleted. It does if its lease does not require
+ * a daemon.
+ */
 export const isKept = ({ record }: Agent) => record.spec.lease?.action === 'keep'
 
 /**
- * Ends an agent whose folder is gone: its output is lost, and no daemon could find it again. Finds its processes by
- * identity and mark, without any file.
+ * Ends an agent whose folder was deleted: its output is lost, and no daemon could find it again. Finds its
+ * processes by identity and mark, without reading files of the agent.
  * @param graceS time between SIGTERM and SIGKILL, in seconds
  */
 export async function abandon(agent: Agent, graceS: number): Promise<void> {

@@ -9,8 +9,8 @@ const WHY =
 const ending = new WeakSet<Agent>()
 
 /**
- * Ends a running agent whose journal was deleted or replaced, so that its output goes elsewhere. It gets no input
- * either, and would look idle forever. Linux only.
+ * Ends a running agent whose journal was deleted or replaced. Its output goes to the old file and it gets no
+ * input, so it would look idle forever. Linux only.
  */
 export function endDetached(agent: Agent) {
   if (!agent.process || ending.has(agent) || !isDetached(agent)) return
@@ -29,7 +29,7 @@ export function endDetached(agent: Agent) {
 
 function isDetached({ process, folder }: Agent): boolean {
   const output = statOf(`/proc/${process?.agent.pid}/fd/1`)
-  // A wrapper may write to a pipe instead.
+  // If a wrapper runs the agent, the output may be a pipe.
   if (output === 'unknown' || !output?.isFile()) return false
   const journal = statOf(folder.journal)
   // If the whole folder was deleted, the agent's lease decides.

@@ -27,7 +27,7 @@ export function checkProcesses(agent: Agent) {
   const { process, folder, run } = agent
   if (isForeign(agent)) return
   if (process && isAlive(process.agent)) {
-    // Without its feeder the agent gets no input, not even the request to end.
+    // Without its feeder, the agent gets no input, not even the request to end its session.
     if (agent.inbox.waiting && !isAlive(process.feeder)) terminate(process.agent)
     else endDetached(agent)
     return
@@ -51,7 +51,7 @@ function noteEnd(agent: Agent, exit: Omit<ExitRecord, 'version'>) {
   const { code, reason } = exit
   // Makes the lines that are appended below readable even if the journal was deleted or replaced.
   agent.journal.extend(agent.snapshot.offset)
-  // The launcher may not have recorded the start either.
+  // The launcher may also have failed to record the run's start.
   if (agent.snapshot.run !== run.run) agent.journal.append(launcherLine({ subtype: 'started', run: run.run }))
   agent.journal.append(
     launcherLine({
@@ -86,9 +86,9 @@ export async function sweepProcesses(agent: Agent): Promise<number> {
 
 /** Default duration of each step of a graceful stop, in seconds. */
 export const GRACE_S = 5
-/** Interval at which a stop checks the process, in ms, besides reading the journal. */
+/** Interval at which a stop checks the agent's process, in ms. The stop also reads the journal. */
 const STEP_MS = 250
-/** Maximum duration of each step once `hurry` is aborted, in ms. */
+/** Maximum duration of each step after `hurry` was aborted, in ms. */
 const HURRIED_MS = 300
 
 export interface StopOptions {
@@ -96,17 +96,18 @@ export interface StopOptions {
   commandId: string
   /** Duration of each step, in seconds. */
   graceS?: number | undefined
-  /** Signal that shortens the remaining steps when it is aborted. */
+  /** Abort signal that shortens the remaining steps. */
   hurry?: AbortSignal | undefined
   /**
-   * `rebooted`: the machine is shutting down. `recalled`: the next daemon starts the agent again. Neither interrupts
-   * the turn, so that the agent can continue it.
+   * `rebooted`: the machine is shutting down. `recalled`: the next daemon starts the agent again. For both
+   * causes, the turn is not interrupted, so that the agent can continue it.
    */
   cause?: 'stopped' | 'rebooted' | 'recalled'
 }
 
 /**
- * Ends an agent: interrupt, end of session, SIGTERM, SIGKILL, each with a grace period, then a sweep of its leftovers.
+ * Stops an agent step by step, each with a grace period: interrupts its turn, ends its session, sends
+ * SIGTERM, sends SIGKILL. Then ends its leftover processes.
  */
 export async function stop(
   agent: Agent,
@@ -121,7 +122,8 @@ export async function stop(
   const busy = agent.snapshot.state === 'working' || agent.snapshot.state === 'waiting'
   agent.beginStop(cause === 'rebooted' ? cause : 'stopped')
   const { runtime, run } = agent
-  // Search now: while its parents live, even a process that has dropped the agent's mark can be found.
+  // Search now: even a process that has cleared its environment can be found while its parent processes are
+  // alive.
   const family = processesOf(signsOf(agent))
   const graceMs = graceS * 1000
   const tell = (input: Input) => {
@@ -129,7 +131,7 @@ export async function stop(
       agent.inbox.put(input)
       return true
     } catch {
-      // The disk is full; signals do not need it.
+      // The disk is full. The stop continues with signals, which need no disk space.
       return false
     }
   }

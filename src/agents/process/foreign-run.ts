@@ -15,10 +15,10 @@ export function ownUser(): { user?: string } {
 }
 
 /**
- * Reports whether the agent's current run is alive as another user, because the state folder has since
- * changed owners. The daemon can read the output of such an agent and send it input, but no signals. /proc
- * may hide the process (hidepid), and its pid alone proves nothing, so the proof is that its FIFOs have a
- * reader.
+ * Reports whether the agent's current run is alive under another user. This happens if the owner of the state
+ * folder was changed after the run's start. The daemon can read the output of such an agent and send it
+ * input, but no signals. /proc may hide the process (hidepid), and its pid alone proves nothing. So the agent
+ * counts as alive if a process has one of its FIFOs open for reading.
  */
 export function isForeign({ process: record, folder, run }: Agent): boolean {
   if (record === undefined) return false
@@ -26,7 +26,10 @@ export function isForeign({ process: record, folder, run }: Agent): boolean {
   return (isAnothers(pid) || isLeftTo(pid, run)) && (isRead(folder.stdin) || isRead(folder.bell))
 }
 
-/** Covers root, which can signal any process. Root's own agents that drop their privileges do not count. */
+/**
+ * Detects another user's process when this daemon runs as root, since root can signal any process. Agents
+ * that root started and that dropped their privileges do not count.
+ */
 const isLeftTo = (pid: number, { user }: RunRecord) =>
   user !== undefined && user !== ownUser().user && userOf(pid) !== ownUid()
 

@@ -7,8 +7,9 @@ type Launched = Pick<Agent, 'folder' | 'run' | 'runtime'>
 const linkOf = ({ folder, runtime }: Launched) => join(folder.dir, runtime.name)
 
 /**
- * Keeps a program that its own updates delete for as long as an agent runs: the program may start itself again for some
- * of its tools. The hard link takes no space while the original exists.
+ * Keeps the agent's program on the disk while the agent runs, even if an update deletes that version. The
+ * program needs its own file, because it starts itself again for some of its tools. The hard link takes no
+ * space while the original exists.
  * @returns the path to start: the link, or the original path if no link is needed or possible
  */
 export function keepProgram(agent: Launched): string {

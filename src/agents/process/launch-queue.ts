@@ -15,9 +15,12 @@ export const AT_ONCE = Math.max(4, 2 * availableParallelism())
 const SLOW_MS = 10_000
 /** Interval at which the memory is checked while an agent waits for it, in ms. */
 const MEMORY_MS = 2000
-/** Places in the queue that are reported at each change. Those behind them are reported at every tenth place. */
+/**
+ * Number of places at the front of the queue at which an agent's place is reported at each change. Further
+ * back, it is reported only at every tenth place.
+ */
 const REPORTED_PLACES = 10
-/** Wait in the queue from which the time of the launch is recorded as `launched_at`, in ms. */
+/** Minimum wait in the queue, in ms, after which `launched_at` is updated to the time of the launch. */
 const STALE_MS = 1000
 
 export interface LaunchQueueOptions extends Pick<LaunchOptions, 'environment' | 'umask' | 'permit'> {
@@ -56,7 +59,8 @@ export class LaunchQueue {
     try {
       // Do this before the wait, so that input sent during the wait comes after the first input.
       putFirst(agent)
-      // Without an await if there is nothing to ask, so that the caller sees whether the agent is queued.
+      // If there is nothing to ask, do not await, so that the caller sees at once whether the agent is
+      // queued.
       const asked = isLaunched(agent) ? undefined : this.#askForTrust(agent)
       if ((asked && !(await asked)) || !(await this.#turn(agent))) return
       const launching = this.#launch(agent)
@@ -113,7 +117,10 @@ export class LaunchQueue {
     await Promise.allSettled(this.#launching)
   }
 
-  /** Has a person permit the startup files of the agent's folder. @returns undefined if there is nothing to permit */
+  /**
+   * Asks a person to permit the startup files of the agent's folder.
+   * @returns undefined if there is nothing to permit
+   */
   #askForTrust(agent: Agent): Promise<boolean> | undefined {
     if (this.#closed) return undefined
     const asked = this.#options.trust.ask(agent)
@@ -175,7 +182,7 @@ export class LaunchQueue {
     this.#checkLater()
   }
 
-  /** Checks the queue again without an event, since memory can become free without one. */
+  /** Checks the queue again after a delay, since no event reports that memory has become free. */
   #checkLater() {
     this.#timer ??= this.#options.clock.setTimeout(() => {
       this.#timer = undefined
@@ -211,7 +218,7 @@ export class LaunchQueue {
 
   async #launch(agent: Agent) {
     const { environment, umask, permit, trust, shelter, logger } = this.#options
-    // If a restart was about to stop the agent before its launch, this launch already brings it back.
+    // If the agent was recalled while it was queued, this launch replaces its restart.
     forgo(agent)
     const launched_at = this.#now()
     if (Math.abs(Date.parse(launched_at) - Date.parse(agent.run.launched_at)) > STALE_MS) {

@@ -26,8 +26,8 @@ identity() {
   printf '{"pid":%s,"start":"%s","boot_id":"%s"}' "$pid" "$start" "$boot"
 }
 
-# Moves input from in/ to fed/ and writes it to the agent. The rename is the claim: each file in fed/ was given to the
-# agent once. Prompts stay there until the daemon has seen that the agent confirms them.
+# Moves input from in/ to fed/ and writes it to the agent. The rename ensures that each file is written to the
+# agent only once. Prompts stay there until the daemon has seen that the agent confirms them.
 feed() {
   exec 3<>"$d/bell" 4>"$d/stdin"
   while :; do
@@ -40,9 +40,9 @@ feed() {
   done
 }
 
-# Reports whether the newest lines about the agent's state and its background tasks say that it is idle. Without such
-# lines, the agent never had any work. The line about tasks may be far back: the last 256 MiB of the journal are
-# searched. Zeros are journal bytes whose disk space was freed.
+# Reports whether the newest lines about the agent's state and its background tasks say that it is idle. If
+# there are no such lines, the agent never had any work. The line about tasks may be far back: the last 256
+# MiB of the journal are searched. Zeros are journal bytes whose disk space was freed.
 is_idle() {
   tail -c 1048576 "$d/activity.jsonl" | grep -e "$state_pattern" -e '^{"type":"launcher"' | tail -n 1 |
     grep -q -e "$idle_pattern" -e '^{"type":"launcher"' || return 1
@@ -53,8 +53,8 @@ is_idle() {
 # Reports whether the agent is still the process that was started. Without its launcher, its pid may have been reused.
 is_there() { [ "$(identity "$agent")" = "$agent_identity" ]; }
 
-# Ends the agent when the number in the file `lease` has not changed for lease_s seconds. Time during which the machine
-# is suspended does not count: `sleep` does not include it.
+# Ends the agent when the number in the file `lease` has not changed for lease_s seconds. Time during which
+# the machine is suspended does not count, because `sleep` does not measure it.
 lease() {
   held=0 last=
   step=$((lease_s / 6))
@@ -87,8 +87,8 @@ is_marked() {
     done | grep -q marked
 }
 
-# Ends all processes with the mark of this run, if environments are readable. Only after a lease: in all other cases,
-# the daemon cleans up.
+# Ends all processes with the mark of this run, if environments are readable. Called only when a lease has
+# expired; in all other cases, the daemon ends these processes.
 clear_up() {
   [ -n "$FOMULAR_AGENT_MARK" ] || return 0
   for signal in TERM KILL; do
@@ -110,8 +110,9 @@ mkfifo "$d/stdin" "$d/bell" || exit 1
 note started || exit 1
 
 trap : HUP INT TERM
-# The agent also has its own input open for writing, so that it never sees an end of file. Its own umask applies to
-# files that it writes elsewhere. Its variables are set last, so that only its program runs with them.
+# The agent also has its own input open for writing, so that it never sees an end of file. The umask of the
+# launcher's caller applies to files that the agent creates. The agent's variables are set last, so that only
+# its program runs with them.
 { umask "$mask"; yield_memory; . "$d/env.sh"; exec "$@"; } 0<>"$d/stdin" >>"$d/activity.jsonl" 2>>"$d/stderr.log" &
 agent=$!
 agent_identity=$(identity "$agent")
@@ -135,7 +136,7 @@ while :; do
   kill -0 "$agent" 2>/dev/null || break
 done
 
-# Not SIGTERM: a shell that has just forked still has the trap above and would ignore it.
+# Do not use SIGTERM: a subshell that was just forked still has the trap above and would ignore SIGTERM.
 kill -KILL $feeder $leaser 2>/dev/null
 reason=
 [ ! -e "$d/lease.expired" ] || reason=',"reason":"lease"'

@@ -28,11 +28,11 @@ const SHELTER_STEP_MS = 10
 /** Reports whether a launcher has claimed the agent's current run. */
 export const isLaunched = (agent: Agent) => existsSync(agent.folder.claim(agent.run.run))
 
-/** A place for programs that must outlive the daemon. */
+/** A place for programs that must outlive the daemon, such as a systemd scope. */
 export interface Shelter {
   /**
-   * Returns the command and environment that run `argv` with `env` in this place.
-   * @param name unique in this place, also over time
+   * Returns a command and an environment. Together they run `argv` with `env` in this place.
+   * @param name a name that is used in this place only once
    */
   command(
     argv: readonly string[],
@@ -48,14 +48,15 @@ export interface LaunchOptions {
   umask?: string | undefined
   permit: Permit
   trust: Pick<RepositoryTrust, 'mayUse'>
-  /** Place to start the agent in. If that fails, the agent starts without it. */
+  /** Place in which to start the agent. If that fails, the agent is started outside it. */
   shelter?: Shelter | undefined
 }
 
 /**
- * Launches the run in `run.json`. It may be called again after a crash at any point: no input is delivered twice, and a
- * second launcher for one run exits at once.
- * @throws CommandFailure if the launch is not permitted, or the system error if the launcher cannot be started
+ * Launches the run in `run.json`. It may be called again after a crash at any point: no input is delivered
+ * twice, and a second launcher for one run exits at once.
+ * @throws CommandFailure if the launch is not permitted, or the system error if the launcher cannot be
+ * started
  */
 export async function launch(agent: Agent, options: LaunchOptions): Promise<void> {
   const place = openFolder(agent.record.spec.cwd)
@@ -94,7 +95,7 @@ async function launchIn(
   })
   for (const [name, text] of Object.entries(plan.files)) writeAtomic(join(folder.dir, name), text)
   writeAtomic(folder.launcher, launchScript)
-  // The agent opens the journal, too. It is created here so that it can be watched before it has content.
+  // The launcher could create the journal, but the daemon must watch it before the launcher writes to it.
   agent.journal.create()
 
   putFirst(agent)
@@ -136,7 +137,7 @@ async function launchIn(
   await start(bare)
 }
 
-/** Runs a program with the variables of a file. */
+/** Command that sets the variables in a file and then runs a program. */
 const WITH_VARIABLES = ['/bin/sh', '-c', '. "$1"; shift; exec "$@"', 'sh']
 
 function placesOf({ folder, run, runtime }: Agent, spec: AgentSpec, env: NodeJS.ProcessEnv): SandboxPlaces {
@@ -151,7 +152,7 @@ function placesOf({ folder, run, runtime }: Agent, spec: AgentSpec, env: NodeJS.
   }
 }
 
-/** Puts the inputs that begin a run. @throws the file system's error */
+/** Puts the first inputs of a run into the agent's inbox. @throws the file system's error */
 export function putFirst({ inbox, record, run, runtime }: Agent) {
   const inputs = runtime.open(runOf(record, run))
   for (const [index, input] of inputs.entries()) inbox.put(input, { first: index === 0 })
@@ -187,7 +188,10 @@ async function startsWithin(ms: number, spawned: Spawned, hasCome: () => boolean
   return false
 }
 
-/** Returns a shelter name with a hash of the folder: agents of two state folders may have the same id. */
+/**
+ * Returns the name of an agent's shelter. It contains a hash of the agent's folder, because agents of two
+ * state folders may have the same id.
+ */
 function shelterName({ id, folder, run }: Agent) {
   const hash = createHash('sha256').update(folder.dir).digest('hex').slice(0, 8)
   return `fomular-agent-${id}-${hash}-${run.run}`
@@ -213,7 +217,7 @@ function note(agent: Agent, shelter: string | undefined) {
 export const initializeId = (agentId: string, commandId: string, run: number) =>
   uuidFrom('initialize', agentId, commandId, run)
 
-/** Tells the agent's launcher that a daemon is connected. */
+/** Changes the number in the agent's lease file, so that the launcher knows that a daemon is connected. */
 export function renewLease(agent: Agent) {
   const fd = openOwnPlain(agent.folder.lease, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW)
   try {

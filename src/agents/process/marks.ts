@@ -20,7 +20,7 @@ export const AGENT_FOLDER = 'FOMULAR_AGENT'
 export const RUN_MARK = 'FOMULAR_AGENT_MARK'
 
 const MARK_BYTES = 16
-/** Maximum number of earlier runs whose marks still count. */
+/** Maximum number of earlier runs whose marks are still recorded. */
 const EARLIER = 8
 /** Maximum size of a record that is read for its marks, in bytes. */
 const RECORD_BYTES = 1024 * 1024
@@ -38,7 +38,7 @@ export interface Signs {
 }
 
 type Marks = Pick<RunRecord, 'mark' | 'earlier_marks'>
-/** The parts of an agent from which its marks are derived. */
+/** The parts of an agent that `signsOf` and `isMarked` need. */
 export interface Marked {
   folder: AgentFolder
   run: RunRecord
@@ -66,7 +66,7 @@ const MarkRecord = z.object({ mark: z.optional(z.string()), earlier_marks: z.opt
 /**
  * Reads the identifying facts that an agent's folder records.
  * @param dir any path; it comes from another program and is untrusted
- * @returns undefined if it is not a folder of this user, or others can write to it
+ * @returns undefined if `dir` is not a folder of this user, or if other users can write to it
  */
 export function readSigns(dir: string, user: number): Signs | undefined {
   try {
@@ -97,7 +97,10 @@ function recordAt<T>(path: string, schema: z.ZodMiniType<T>): T | undefined {
 export const carries = ({ marks }: Pick<Signs, 'marks'>, mark: string | undefined) =>
   mark !== undefined && marks.includes(mark)
 
-/** Reports whether a process belongs to this agent. If the run has no mark, the folder and user decide. */
+/**
+ * Reports whether a process belongs to this agent. If the run has no mark, only the agent's folder and the
+ * user are compared.
+ */
 export function isMarked(pid: number, { folder, run }: Marked): boolean {
   const variable = environmentOf(pid)
   const named = variable?.(AGENT_FOLDER)

@@ -2,12 +2,15 @@ import type { Space } from '../../platform/disk.ts'
 import type { Agent } from '../agent.ts'
 
 const MIB = 1024 * 1024
-/** Pressure from which no agent is started, in percent: programs already wait for memory a tenth of the time. */
+/**
+ * Memory pressure at which the daemon stops starting agents, in percent: the share of time in which programs
+ * wait for memory.
+ */
 const MOST_PRESSURE = 10
 /** Maximum share of the machine's memory that stays free by default. */
 const RESERVED_SHARE = 1 / 8
 
-/** Why an agent cannot be launched yet, for people. */
+/** Explains to people why an agent cannot be launched yet. */
 export interface Wait {
   reason: string
   remedy?: string
@@ -17,7 +20,10 @@ export interface MemoryRoomOptions {
   memory(): Space
   /** Share of the time in which programs wait for memory, in percent; undefined if it is unknown. */
   pressure(): number | undefined
-  /** Memory that agents leave free, in bytes, at most an eighth of the machine's unless it was chosen. */
+  /**
+   * Memory that must stay free, in bytes. If it is a default and not `chosen`, it is limited to an eighth of
+   * the machine's memory.
+   */
   reserve(): { bytes: number; chosen: boolean }
   /** Returns the memory that an agent of a runtime is expected to use, in bytes. */
   peakOf(runtime: string): number
@@ -32,9 +38,10 @@ export class MemoryRoom {
   }
 
   /**
-   * Returns why an agent must wait for memory; undefined if it may start. If no other agent runs, waiting would not
-   * help: it may start.
-   * @param others all agents that were launched and have not ended. Those that are not ready yet still take memory.
+   * Returns why an agent must wait for memory; undefined if it may start. If no other agent runs, the agent
+   * may start, since waiting would not free memory.
+   * @param others all agents that were launched and have not ended. Agents that are not ready yet are
+   * expected to need more memory.
    */
   waitOf(agent: Agent, others: readonly Agent[]): Wait | undefined {
     if (others.length === 0) return undefined

@@ -26,10 +26,10 @@ export function firstRun(record: SpecRecord, program: string, runtime: Sessions)
 }
 
 export interface NextRun {
-  /** Id of the command; undefined if the daemon itself starts the run. */
+  /** Id of the command that starts the run; undefined if the daemon itself starts it. */
   commandId: string | undefined
   program: string
-  /** Undefined if the agent chooses its id. */
+  /** Undefined for a new session whose id the runtime chooses. */
   session: RunRecord['session']
   /** Time of the start (ISO 8601). */
   at: string
@@ -72,8 +72,8 @@ const REASONS: Partial<Record<string, string>> = {
 }
 
 /**
- * Returns why the last turn was interrupted. For a run without a turn, this is the reason recorded for the
- * run before.
+ * Returns why the last turn was interrupted. If the last run had no turn, returns the reason recorded for the
+ * previous run.
  */
 function interrupted({ interrupted, turn_interrupted, exit }: Agent['snapshot']) {
   const why = interrupted ? reason(exit) : turn_interrupted

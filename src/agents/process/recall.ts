@@ -3,16 +3,17 @@ import type { Agent } from '../agent.ts'
 import { type StopOptions, stop } from './end.ts'
 
 /**
- * Ends an agent that would end with the daemon anyway. The next daemon starts it again. The agent's turn is not
- * interrupted, so that it can continue, and waiting prompts are kept.
+ * Ends an agent that would end with the daemon anyway. The next daemon starts it again. The agent's turn is
+ * not interrupted, so that it can continue, and waiting prompts are kept.
  * @param why reason, as a sentence
  */
 export async function recall(agent: Agent, why: string, options: Omit<StopOptions, 'cause'>): Promise<void> {
   if (agent.hasEnded) return
   const { stopping } = agent.snapshot
-  // An earlier stop is still in progress, so the agent must not come back.
+  // An earlier stop is still in progress, so the agent must not be restarted.
   if (stopping && !agent.run.recall) return stop(agent, { ...options, cause: stopping })
-  // Recorded first, so that the agent comes back even if this daemon is killed in the meantime.
+  // Record this first, so that the next daemon restarts the agent even if this daemon is killed in the
+  // meantime.
   if (agent.run.recall?.why !== why) haveBack(agent, why)
   agent.returning = true
   await stop(agent, { ...options, cause: 'recalled' })

@@ -1,7 +1,10 @@
 import { writeAtomic } from '../../platform/files.ts'
 import type { Agent } from '../agent.ts'
 
-/** Reports whether the machine stopped, or is stopping, an idle agent that its next prompt starts again. */
+/**
+ * Reports whether the machine stopped, or is stopping, the agent because it was idle. Its next prompt starts
+ * it again.
+ */
 export const isResting = (agent: Agent) =>
   agent.run.resting === true && (agent.hasEnded || agent.snapshot.state === 'stopping')
 

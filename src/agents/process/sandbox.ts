@@ -5,9 +5,9 @@ import { promisify } from 'node:util'
 import { realPath } from '../../platform/real-path.ts'
 import { CommandFailure } from '../command-failure.ts'
 
-/** Places of the program, which must not come from a PATH that an agent may have a say in. */
+/** Paths of bubblewrap. PATH is not searched, because an agent may be able to change it. */
 const PROGRAMS = ['/usr/bin/bwrap', '/bin/bwrap', '/usr/local/bin/bwrap', '/run/current-system/sw/bin/bwrap']
-/** Time limit for the check whether a sandbox can be made, in ms. */
+/** Time limit for checking that a sandbox can be created, in ms. */
 const CHECK_MS = 10_000
 
 /** Rules of a policy for the sandbox of agents. */
@@ -17,7 +17,7 @@ export interface Sandbox {
   hidden: readonly string[]
 }
 
-/** Places of an agent in its sandbox. */
+/** Files and folders that an agent can use in its sandbox. */
 export interface SandboxPlaces {
   /** Folder that the agent begins in, without links. */
   cwd: string
@@ -25,15 +25,15 @@ export interface SandboxPlaces {
   chosen: readonly string[]
   /** Further files and folders that it may change. */
   writable: readonly string[]
-  /** Folders that begin empty for each of its processes. */
+  /** Folders that are empty at the start of each of its processes. */
   empty: readonly string[]
-  /** Files and folders that it only reads, wherever they are. */
+  /** Files and folders that it can only read, even if they are in a folder that it may change. */
   readable: readonly string[]
 }
 
 /**
- * Returns the command that runs a program in a sandbox: the system is read-only, /tmp and the processes are its own, and
- * nothing that it starts outlives it.
+ * Returns the command that runs a program in a sandbox: the system is read-only, /tmp and the list of
+ * processes are separate, and no process that the program starts outlives it.
  * @throws CommandFailure if this machine cannot make the sandbox
  */
 export async function sandboxed(sandbox: Sandbox, places: SandboxPlaces): Promise<string[]> {
@@ -63,10 +63,10 @@ export async function sandboxed(sandbox: Sandbox, places: SandboxPlaces): Promis
   return argv
 }
 
-/** Folders whose files other programs obey, or through which they can be reached. */
+/** Folders of the system: files that control other programs, and sockets and devices that lead to them. */
 const SYSTEM = ['/run', '/proc', '/sys', '/dev', '/etc', '/usr', '/boot', '/var/run', '/var/lib/systemd']
 
-/** Reports whether an agent that may write to a folder could leave its sandbox through it. */
+/** Reports whether an agent could leave its sandbox if it may write to this folder. */
 const isOpen = (path: string) =>
   SYSTEM.some((dir) => isWithin(dir, path) || isWithin(path, dir)) || isWithin(realPath(homedir()), path)
 
@@ -76,7 +76,7 @@ const isWithin = (path: string, outer: string) =>
 function optionsFor({ network, hidden }: Sandbox, places: SandboxPlaces): string[] {
   const { cwd, chosen, writable, empty, readable } = places
   return [
-    // The launcher stands for the sandbox: they end together.
+    // The sandbox ends when the launcher ends.
     ...['--die-with-parent', '--unshare-pid', '--unshare-ipc', '--cap-drop', 'ALL'],
     ...(network === 'none' ? ['--unshare-net'] : []),
     ...['--ro-bind', '/', '/', '--dev', '/dev', '--proc', '/proc'],
@@ -85,7 +85,7 @@ function optionsFor({ network, hidden }: Sandbox, places: SandboxPlaces): string
     ...['--tmpfs', '/tmp', '--tmpfs', '/var/tmp'],
     ...[cwd, ...chosen, ...writable].flatMap((path) => ['--bind-try', path, path]),
     ...empty.flatMap((path) => ['--tmpfs', path]),
-    // After the writable folders, which may contain them.
+    // These options must follow the writable folders, because hidden paths may be inside writable folders.
     ...hidden.flatMap((path) =>
       statSync(path).isDirectory() ? ['--tmpfs', path] : ['--ro-bind', '/dev/null', path],
     ),

@@ -9,8 +9,8 @@ import { ownUser } from './foreign-run.ts'
 type Session = NonNullable<RunRecord['session']>
 
 /**
- * Returns the session for an agent's next run: the requested session, or else the agent's last session, or else
- * the session from its start command. Undefined for a new session whose id the agent chooses.
+ * Returns the session for an agent's next run: the requested session, or else the agent's last session, or
+ * else the session from its start command. Undefined for a new session whose id the runtime chooses.
  * @throws CommandFailure
  */
 export function nextSession(agent: Agent, asked: string | undefined): Session | undefined {
@@ -21,12 +21,12 @@ export function nextSession(agent: Agent, asked: string | undefined): Session | 
     checkSessionUser(agent, snapshot.session_id)
     return { id: snapshot.session_id, mode: 'resume' }
   }
-  // The runtime never saved a new session without a turn, so it cannot be resumed.
+  // A runtime does not save a new session before its first turn, so such a session cannot be resumed.
   if (isReady && run.session && run.session.mode !== 'new') return run.session
   return firstSession(record, runtime)
 }
 
-/** Returns the session that a new agent begins with; undefined if the agent chooses its id. */
+/** Returns the session that a new agent begins with; undefined if the runtime chooses its id. */
 export function firstSession({ spec }: SpecRecord, { newSessionId }: Sessions): Session | undefined {
   if (spec.session) return { id: spec.session.resume, mode: spec.session.fork ? 'fork' : 'resume' }
   const id = newSessionId?.()
@@ -48,8 +48,8 @@ function checkSessionUser({ run }: Agent, id: string) {
 }
 
 /**
- * Returns the session that a running agent's process has open or is about to open. It changes with `/clear`. A fork
- * reports its session at its first turn.
+ * Returns the session that a running agent's process has open or is about to open. `/clear` changes it. A
+ * fork reports its new session only at its first turn.
  */
 function openSession({ snapshot, run, isReady }: Agent): string | undefined {
   const begunIn = run.session?.mode === 'fork' ? undefined : run.session?.id
@@ -58,7 +58,7 @@ function openSession({ snapshot, run, isReady }: Agent): string | undefined {
 
 /**
  * Checks that none of these agents has the session open, or is about to open it.
- * @param resuming agents that are being resumed, with the sessions they will have open
+ * @param resuming agents that are being resumed, with the sessions that they are about to open
  * @throws CommandFailure naming the agent
  */
 export function checkSession(
@@ -77,7 +77,7 @@ export function checkSession(
 /**
  * Checks that no process outside this daemon has the session open, such as a terminal or another daemon's
  * agent. A runtime does not detect two processes in one session, although they would corrupt each other's
- * work. For a process without a record, the session in its arguments counts.
+ * work. If the runtime has no record of a process, the session in the process's arguments is used.
  * @param env environment of the new run
  * @param agents this daemon's agents, whose open sessions are known from their journals
  * @throws CommandFailure naming the process
@@ -106,7 +106,10 @@ export function checkSessionElsewhere(
   if (other) throw sessionInUse(`Process ${other.pid} is running in session ${sessionId}.`)
 }
 
-/** Recognizes a launcher. Its arguments include those of its agent, and it ends shortly after the agent. */
+/**
+ * Recognizes a launcher, which must be ignored: its arguments include those of its agent, and it runs a
+ * little longer than the agent.
+ */
 const isLauncher = (argv: string[]) => argv[1]?.endsWith('/launch.sh')
 
 /** Recognizes `agent start --resume SESSION` of this program, also after `sudo`, `timeout` or `npx`. */

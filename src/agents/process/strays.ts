@@ -30,9 +30,9 @@ export interface AgentProcesses {
 }
 
 /**
- * Finds the processes of all agents of a user. It does not find processes that have dropped their environment and lost
- * their parents, or have switched to another user. A process in a container belongs to another daemon, even if its
- * folder has the same path.
+ * Finds the processes of all agents of a user. It does not find processes that have cleared their environment
+ * and whose parent processes have ended, or processes that have switched to another user. A process in a
+ * container belongs to another daemon, even if its folder has the same path.
  */
 export function agentProcesses(user = ownUid()): AgentProcesses {
   const all = processesOfUser(user)
@@ -95,22 +95,25 @@ function put<K, V>(to: Map<K, V[]>, key: K, value: V) {
   else to.set(key, [value])
 }
 
-/** Finds a process's agent by the records in agents' folders. */
+/** Finds the agent of a process from the records in the agents' folders. */
 class Records {
   readonly #user: number
   readonly #signs = new Map<string, Signs | undefined>()
-  /** Folders by the processes that they record. */
+  /** Agents' folders, by the keys of the processes that they record. */
   readonly #recorded = new Map<string, string>()
-  /** Paths of folders as processes name them, with their resolved paths. */
+  /** Resolved paths of agents' folders, by the paths in the processes' variables. */
   readonly #real = new Map<string, string>()
 
-  /** @param known signs to use instead of the records in these agents' folders */
+  /** @param known facts about some agents, used instead of the records in their folders */
   constructor(user: number, known: Iterable<Signs> = []) {
     this.#user = user
     for (const signs of known) this.#learn(signs.dir, signs)
   }
 
-  /** Reads the folder that a process names, once. @returns its path with links resolved */
+  /**
+   * Reads the records in the folder that a process's variable names, unless they were read before. @returns
+   * its path with links resolved
+   */
   read({ variables: [folder] }: Listed): string | undefined {
     const dir = this.#realPath(folder)
     if (dir !== undefined && !this.#signs.has(dir)) this.#learn(dir, readSigns(dir, this.#user))
@@ -149,7 +152,7 @@ interface Look {
 const looks = new Map<number, Look>()
 let pauseMs = GATHER_MS
 
-/** Returns the processes of an agent after a short delay. One search serves all calls during the delay. */
+/** Returns the processes of an agent after a short delay. All calls during the delay share one search. */
 async function processesSoon(signs: Signs): Promise<ProcessIdentity[]> {
   const { user, dir } = signs
   const look = looks.get(user) ?? { agents: new Map(), found: sleep(pauseMs).then(() => take(user)) }
@@ -172,7 +175,7 @@ export const processesOf = (signs: Signs): ProcessIdentity[] =>
   processesOfAgents(signs.user, [signs]).get(signs.dir) ?? []
 
 export interface EndOptions {
-  /** Pids of processes that are about to end by themselves and get no SIGTERM. */
+  /** Pids of processes that get no SIGTERM because they are about to end by themselves. */
   spared?: number[]
   /** User whose processes to end. Processes that have switched to another user are left alone. */
   user?: number
@@ -188,7 +191,7 @@ export async function endProcesses(
   for (const process of processes) signal(process, 'SIGKILL', user)
 }
 
-/** Ends every process of an agent. @returns the number of processes, without the spared ones */
+/** Ends every process of an agent. @returns the number of processes, not counting the spared processes */
 export async function endStrays(signs: Signs, spared: number[] = []): Promise<number> {
   let count = 0
   for (let round = 0; round < ROUNDS; round++) {

@@ -7,8 +7,8 @@ const TIDY_AT = 256
 const asked = new Map<string, ProcessIdentity>()
 
 /**
- * Sends SIGTERM to a process, but only once: many programs abort their cleanup at a second SIGTERM, and several parts
- * of a stop can reach the same process at the same time.
+ * Sends SIGTERM to a process, but only once. Many programs abort their cleanup at a second SIGTERM, and
+ * several steps of a stop can signal the same process at the same time.
  * @param user required owner of the process
  * @returns whether the process exists and got the signal, now or earlier
  */
