@@ -5,17 +5,17 @@ import { gzipSync } from 'node:zlib'
 import { prerelease, valid } from 'semver'
 import type { AptSigner } from './openpgp.ts'
 
-/** Name of the file in a version's folder that describes its packages to apt. */
+/** Name of the file in a version's folder that describes the version's packages to apt. */
 export const STANZAS = 'Packages'
-/** Folders for apt, with a filter of the versions in each. */
+/** Folders for apt, each with a filter for its versions. */
 const SUITES = {
   apt: (version: string) => prerelease(version) === null,
   'apt-next': () => true,
 } as const
 
 /**
- * Makes the release folder an apt repository: `deb URL apt/` has all releases, `deb URL apt-next/` has
- * prereleases, too. Replaces each file atomically, the signed file last.
+ * Makes the release folder an apt repository: `deb URL apt/` has all releases, and `deb URL apt-next/` also
+ * has prereleases. Replaces each file atomically, the signed file last.
  * @param date of the newest release
  * @param expires date from which apt refuses the index. By default it never expires: web servers and hubs,
  *   which cannot sign it again, serve a release folder unchanged until the next release

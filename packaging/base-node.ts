@@ -6,14 +6,15 @@ export interface Platform {
   os: 'linux' | 'macos'
   arch: 'x64' | 'arm64'
   /**
-   * npm package with the official Node. macOS uses Node 22, the newest that npm has for both its processors.
+   * npm package with the official Node binary. The macOS executables use Node 22, the newest version that npm
+   * has for both processors of Macs.
    */
   node: { package: string; version: string }
   /** Programs that can strip this Node, in order of preference. */
   strip: string[]
 }
 
-/** Node 26 needs libatomic, which a minimal Debian lacks; 22 and 24 need glibc 2.28. */
+/** Node 26 needs libatomic, which a minimal Debian lacks. Node 22 and 24 need only glibc 2.28. */
 export const platforms: Platform[] = [
   {
     os: 'linux',
@@ -54,7 +55,8 @@ export const platforms: Platform[] = [
 ]
 
 /**
- * Node packages that prepare the data to inject: the same version as the base Node, but for this computer.
+ * Node packages that prepare the data to inject. Each has the same version as the base Node, but is for the
+ * platform of this computer.
  */
 export const generators: Record<string, Platform['node']> = {
   '24.21.0': platforms[0]!.node,
@@ -66,16 +68,16 @@ export const generators: Record<string, Platform['node']> = {
 
 /**
  * Returns the path of an official Node, and fetches it with npm on first use.
- * @throws if the registry lacks it or its hash differs
+ * @throws if the registry lacks that version of Node, or its hash differs
  */
 export const baseNode = ({ package: name, version }: Platform['node']): Promise<string> =>
   fetchNode(name, version)
 
 /**
- * Copies the base Node to `path` and strips its symbols, which saves a sixth of its size. Stripping comes
- * first: it would damage an executable with injected data.
- * @returns name and version of the tool that stripped it; undefined if this computer has none for the
- *   platform
+ * Copies the base Node to `path` and strips its symbols, which saves a sixth of its size. Symbols must be
+ * stripped before data is injected: stripping would damage injected data.
+ * @returns name and version of the tool that stripped the symbols; undefined if this computer has no such
+ * tool for the platform
  */
 export async function strippedNode({ node, strip }: Platform, path: string): Promise<string | undefined> {
   copyFileSync(await baseNode(node), path)

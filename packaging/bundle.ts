@@ -23,7 +23,7 @@ const protocol = (format: 'esm' | 'cjs', outfile: string): BuildOptions => ({
 })
 
 /**
- * Replaces a file atomically, so that the old file stays intact if the build fails, and for tests that run
+ * Replaces a file atomically, so that the old file stays intact if the build fails, and tests can use it
  * during a build.
  */
 function put(path: string, content: string | Uint8Array, mode = 0o644) {
@@ -33,7 +33,7 @@ function put(path: string, content: string | Uint8Array, mode = 0o644) {
   renameSync(temp, path)
 }
 
-/** Writes the chunks before the file that loads them, and removes the chunks of earlier builds afterwards. */
+/** Writes the chunks first, then the file that loads them. Then removes the chunks of earlier builds. */
 function putProgram(files: ProgramFiles) {
   const paths = Object.keys(files).sort((a, b) => Number(a === 'index.js') - Number(b === 'index.js'))
   for (const path of paths) {

@@ -9,7 +9,7 @@ export interface BundledPackage {
   dir: string
   name: string
   version: string
-  /** SPDX expression; packages older than SPDX have none. */
+  /** SPDX expression; undefined for packages older than SPDX. */
   license?: string
   dependencies?: Record<string, string>
   /** Its source files in the bundle, relative to `dir`. */

@@ -5,7 +5,10 @@ import { root } from './program.ts'
 export const path = join(root, 'packaging/CHANGELOG.md')
 const PENDING = 'Pending'
 
-/** Returns the changes of a version, as Markdown with the version as its title; only the title if none are listed. */
+/**
+ * Returns the changes of a version, as Markdown with the version as the title; only the title if the
+ * changelog lists no changes for that version.
+ */
 export function changelog(version: string, text = readFileSync(path, 'utf8')): string {
   return `# ${version}\n\n${sectionOf(text, version) || sectionOf(text, PENDING)}\n`
 }
@@ -16,7 +19,8 @@ export function hasChanges(changes: string): boolean {
 }
 
 /**
- * Returns the text of the changelog with the pending section named after the version, and a new, empty one.
+ * Returns the text of the changelog, in which the pending section now has the version as its title and a new,
+ * empty pending section precedes it.
  * @throws if the pending section is empty
  */
 export function cut(text: string, version: string, date: string): string {

@@ -8,8 +8,8 @@ import { rooms } from './rooms.ts'
 const readable = { minifySyntax: false, minifyWhitespace: false } as const
 
 /**
- * Names of the chunks that several rooms load, by those rooms. `main` is the last name in order: versions
- * without chunks copy the files in this order, and `index.js` looks for `main`.
+ * Names of the chunks that several rooms load, by the names of those rooms. `main` is alphabetically the last
+ * name: versions without chunks copy the files in alphabetical order, and `index.js` looks for `main`.
  */
 const SHARED: Record<string, string> = {
   'commands daemon main': 'common',
@@ -17,7 +17,7 @@ const SHARED: Record<string, string> = {
   'commands main': 'command-line',
 }
 
-/** A folder as deep as that of the chunks, for the paths in their source maps. */
+/** A folder at the same depth as the chunks' real folder, for the paths in their source maps. */
 const CHUNKS = 'dist/program/chunks'
 
 /** Files of the program, by their paths below `dist/`. */
@@ -25,8 +25,8 @@ export type ProgramFiles = Record<string, string>
 
 /**
  * Builds the program of the npm package: a small `index.js`, the chunks that it loads when it needs them, and
- * their source maps. The chunks' folder has their hash as its name: files of two versions can be in one package,
- * and `self-check` notices a damaged file.
+ * their source maps. The name of the chunks' folder is the hash of the chunks: files of two versions can be
+ * in one package, and `self-check` notices a damaged file.
  * @param different build options that tests override
  */
 export async function buildChunks(
@@ -54,7 +54,7 @@ export async function buildChunks(
     const name = names.get(basename(file.path))!
     const text = [...names].reduce((text, [from, to]) => text.replaceAll(from, to), file.text)
     const { code, map: ownMap } = await toCommonJs(text, map.text, name)
-    // Without minification, the branches that the constants remove are still there.
+    // Minify first: without that, the code still has the branches that the constants remove.
     checkAlone(metafile, (await transform(code, { minifySyntax: true })).code)
     chunks[name] = `${code.replaceAll(KEPT, '//')}//# sourceMappingURL=${name}.map\n`
     chunks[`${name}.map`] = ownMap
@@ -66,7 +66,7 @@ export async function buildChunks(
   return { files: { 'index.js': entry(folder, FOMULAR_VERSION), ...Object.fromEntries(files) }, metafile }
 }
 
-/** Returns the chunks' own names by those in esbuild's output. */
+/** Returns the final names of the chunks, by their names in esbuild's output. */
 function chunkNames({ outputs }: Metafile): Map<string, string> {
   const users = new Map<string, Set<string>>()
   const note = (path: string, user: string) => {
@@ -82,7 +82,7 @@ function chunkNames({ outputs }: Metafile): Map<string, string> {
     if (outputs[path]!.entryPoint !== undefined) return [path, nameOf(path)]
     // esbuild's own functions.
     if (Object.keys(outputs[path]!.inputs).length === 0) return [path, 'helpers']
-    // The code of a library that some modules import at once, and others when they need it.
+    // The code of a library that some modules import at their start, and others only when they need it.
     const library = [...by].find((user) => user.startsWith('library-'))
     if (library !== undefined) return [path, `${library}-code`]
     const sharers = rooms.filter((room) => by.has(room)).sort()
@@ -93,12 +93,15 @@ function chunkNames({ outputs }: Metafile): Map<string, string> {
   return new Map(named.map(([path = '', name]) => [basename(path), `${name}.js`]))
 }
 
-/** Marks a comment that esbuild keeps when it converts a chunk, as it does with license texts. */
+/** Marks a comment that esbuild keeps when it converts a chunk, as it keeps license texts. */
 const KEPT = '//! of '
 /** A comment that esbuild writes before the code of a module. */
 const MODULE = /^\/\/(?= (src|node_modules)\/)/gm
 
-/** Converts a chunk from an ES module, the only form that esbuild splits. A CommonJS program starts sooner. */
+/**
+ * Converts a chunk from an ES module to CommonJS. esbuild can split only ES modules, but a CommonJS program
+ * starts sooner.
+ */
 function toCommonJs(code: string, map: string, name: string) {
   const inline = `//# sourceMappingURL=data:application/json;base64,${Buffer.from(map).toString('base64')}`
   return transform(`${code.replace(MODULE, KEPT)}\n${inline}\n`, {
@@ -113,7 +116,7 @@ function toCommonJs(code: string, map: string, name: string) {
   })
 }
 
-/** Builds the file that runs before the others, and its source map. */
+/** Builds `compile-cache.js`, the file that runs before the others, and its source map. */
 async function compileCache() {
   const { outputFiles } = await build({
     ...common,
@@ -129,9 +132,9 @@ async function compileCache() {
 }
 
 /**
- * Returns `index.js`. It answers `--version` without the chunks. A version without chunks updates
- * its package by replacing this file first: until the chunks are in place, they are in the folder that it has
- * unpacked.
+ * Returns `index.js`. It answers `--version` without the chunks. When a version without chunks updates its
+ * package, it replaces this file first. Until it has also put the chunks in place, the chunks are only in the
+ * folder to which it has unpacked the update.
  */
 const entry = (folder: string, version: string) => `#!/usr/bin/env node
 const version = ${version}

@@ -2,9 +2,9 @@
  * Makes Node 22.8 and newer keep the compiled form of the program's chunks in a folder next to them. This is
  * the first file of the program that runs.
  *
- * V8 trusts compiled code. So the folder belongs to this user, and nobody else may enter it. Users who can replace
- * it can replace the program itself. Nothing is kept for a program that belongs to another user, who could then not
- * delete the folder.
+ * V8 trusts compiled code. For that reason the folder belongs to this user, and no other user may enter it.
+ * Users who can replace the folder can also replace the program itself. Nothing is kept for a program that
+ * belongs to another user: that user could not delete this user's folder.
  */
 import { lstatSync, mkdirSync } from 'node:fs'
 import * as nodeModule from 'node:module'
@@ -18,11 +18,14 @@ const { enableCompileCache, flushCompileCache } = nodeModule as {
 }
 
 /**
- * Long-running commands. Each has its own compiled form, which contains the functions that the command has
- * run.
+ * Long-running commands. Each of these commands has its own compiled form, which contains the functions that
+ * the command has run.
  */
 const LASTING = ['run', 'up', 'hub']
-/** Delay until the form is saved, in milliseconds: by then a daemon has run the functions that a start needs. */
+/**
+ * Delay until the compiled form is saved, in milliseconds. By then, a daemon has run the functions that it
+ * needs to start.
+ */
 const SAVE_AFTER_MS = 5000
 
 const isOwn = (path: string) => lstatSync(path).uid === process.geteuid?.()
@@ -31,13 +34,13 @@ function keepCompiled() {
   const [, , first = 'run'] = process.argv
   const command = first.startsWith('-') ? 'run' : first
   const kind = LASTING.includes(command) ? command : 'short'
-  // An update runs this command before the program is in its place.
+  // An update runs `self-check` before the program is in its final folder.
   if (command === 'self-check' || enableCompileCache === undefined || !isOwn(__dirname)) return
   const dir = join(__dirname, COMPILE_CACHE)
   try {
     mkdirSync(dir, { mode: 0o700 })
   } catch {
-    // The folder exists already, or the check below fails.
+    // Either the folder exists already, or the check below fails.
   }
   if (isOwn(dir) && lstatSync(dir).isDirectory() && (lstatSync(dir).mode & 0o077) === 0)
     enableCompileCache(join(dir, kind))
@@ -47,5 +50,5 @@ function keepCompiled() {
 try {
   keepCompiled()
 } catch {
-  // The program starts more slowly.
+  // Without the compiled form, the program only starts more slowly.
 }

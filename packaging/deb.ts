@@ -24,7 +24,7 @@ import { factsOf, sourceDate } from './manifest.ts'
 import { dist, root, version } from './program.ts'
 
 export const DEB_NAME = 'fomular-daemon'
-/** Maintainer of unpublished packages: an address that cannot exist. */
+/** Maintainer of unpublished packages, with an address that cannot exist. */
 export const NO_MAINTAINER = 'FomularOS <releases@fomular-daemon.invalid>'
 const LIB = 'usr/lib/fomular-daemon'
 const DOC = 'usr/share/doc/fomular-daemon'
@@ -34,7 +34,7 @@ const COMPLETIONS = {
   zsh: 'zsh/vendor-completions/_fomular-daemon',
   fish: 'fish/vendor_completions.d/fomular-daemon.fish',
 } as const
-/** The oldest supported systemd, which is in Debian 12. */
+/** The oldest supported version of systemd, which is in Debian 12. */
 const SYSTEMD = 252
 export const MAINTAINER_SCRIPTS = ['postinst', 'prerm', 'postrm'] as const
 const ARCHITECTURES: Partial<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' }
@@ -45,7 +45,7 @@ export function debianVersion(semver: string): string {
   return rest.length === 0 ? plain : `${plain}~${rest.join('.')}`
 }
 
-/** A package, for the index of an apt repository. */
+/** A Debian package, as an entry in the index of an apt repository. */
 export interface Deb {
   name: string
   /** Returns the package's stanza for the file Packages. @param path relative to the repository's root */
@@ -64,7 +64,7 @@ export function hasDpkg(): boolean {
 
 /**
  * Packs a Linux executable as a package for Debian and its derivatives. The same commit gives the same bytes.
- * @param folder has the executable, and receives the package
+ * @param folder folder that has the executable, and to which the package is written
  * @param maintainer in Debian's form: `NAME <ADDRESS>`
  * @returns undefined for a platform that Debian does not support
  */
@@ -131,7 +131,9 @@ function put(dir: string, path: string, { mode = 0o644, ...content }: Content & 
   chmodSync(target, mode)
 }
 
-/** Files larger than this, in bytes, are linked, not copied: the executable alone has 110 MB. */
+/**
+ * Files larger than this size, in bytes, are hard-linked instead of copied: the executable alone has 110 MB.
+ */
 const LARGE_BYTES = 1024 * 1024
 
 function copy(from: string, to: string) {

@@ -3,7 +3,7 @@ import { definitions, nameOf, pascal, type Schema } from './schema.ts'
 
 type Definitions = Record<string, Schema>
 
-/** Exported types that describe a value to send instead of a parsed one. */
+/** Exported types that describe a value to send, not a parsed value. */
 const WRITTEN = new Set(['StartRequest'])
 
 const { CloseCode, Commands, DAEMON_CAPABILITIES, FromDaemon, FromServer, Limits, PROTOCOL } = protocol

@@ -10,8 +10,8 @@ import { buildProgram } from './program.ts'
 import { sbom } from './sbom.ts'
 
 /**
- * Internal module of @yao-pkg/pkg, whose version is pinned for that reason. pkg's command line lacks some of
- * the options set below.
+ * Internal module of @yao-pkg/pkg. Its use is the reason why package.json pins the version of pkg. pkg's
+ * command line lacks some of the options set below.
  */
 const { default: sea } = createRequire(import.meta.url)('@yao-pkg/pkg/lib-es5/sea.js') as {
   default: (entry: string, options: SeaOptions) => Promise<void>
@@ -21,8 +21,8 @@ const MAIN = 'fomular-daemon.cjs'
 const nameOf = ({ os, arch }: Platform) => `fomular-daemon-${os}-${arch}`
 
 /**
- * Fills pkg's cache, so that pkg downloads nothing. Its `.ok` files mark a download as checked, which
- * `baseNode` does. Returns the tool that stripped the Node binary, if any.
+ * Fills pkg's cache, so that pkg downloads nothing. An `.ok` file marks a download as checked: here,
+ * `baseNode` has checked it. Returns the tool that stripped the Node binary; undefined if no tool did.
  */
 async function seed(home: string, { os, arch, node }: Platform): Promise<string | undefined> {
   const name = `node-v${node.version}-${os === 'macos' ? 'darwin' : os}-${arch}`
@@ -39,7 +39,7 @@ async function seed(home: string, { os, arch, node }: Platform): Promise<string 
 const platformOf = (os: string, arch: string) =>
   platforms.find((each) => each.os === os && each.arch === arch)
 
-/** Writes one executable. @returns the tool that stripped its Node, if any */
+/** Writes one executable. @returns the tool that stripped its Node binary; undefined if no tool did */
 async function make(platform: Platform, code: Uint8Array, out: string): Promise<string | undefined> {
   const { os, arch, node } = platform
   const work = mkdtempSync(join(out, '.tmp-'))
@@ -54,13 +54,14 @@ async function make(platform: Platform, code: Uint8Array, out: string): Promise<
     process.env.HOME = work
     process.env.TMPDIR = work
     const config = {
-      // Relative to the folder that pkg creates in TMPDIR: this path ends up in the executable.
+      // The path is relative to the folder that pkg creates in TMPDIR, because pkg writes it into the
+      // executable.
       main: `../${MAIN}`,
       disableExperimentalSEAWarning: true,
       useSnapshot: false,
       // A code cache saves a third of the startup time, but differs between builds, and Node warns if V8 rejects it.
       useCodeCache: false,
-      // NODE_OPTIONS is meant for the user's other programs.
+      // Ignore NODE_OPTIONS: users set it for other programs.
       execArgvExtension: 'none',
     } satisfies SeaConfig & { main: string; execArgvExtension: string }
     const output = join(work, nameOf(platform))
@@ -93,7 +94,7 @@ export function platformsNamed(names: string[]): Platform[] {
 }
 
 export interface Executable extends Platform {
-  /** The file's name; the compressed file adds `.gz`. */
+  /** Name of the file; the compressed copy has `.gz` at its end. */
   name: string
 }
 

@@ -4,7 +4,7 @@ import { keyList, keyListText, keysIn } from '../src/update/fetch/release-keys.t
 import { root } from './program.ts'
 import { publicKeyOf, type Signer } from './signature.ts'
 
-/** Folder of the key lists. A key of each list signs the next one. */
+/** Folder of the key lists. A key of each list signs the next list. */
 const KEYS = join(root, 'packaging/keys')
 
 /** Returns the files of all lists, with their names in a release. */
@@ -17,8 +17,8 @@ export function keyLists(dir = KEYS): { name: string; text: string }[] {
 }
 
 /**
- * Returns the keys that a release is verified with.
- * @throws if the last list does not name this key
+ * Returns the keys with which users verify a release.
+ * @throws if the last list does not contain the release's public key
  */
 export function releaseKeys({ publicKey }: Pick<Signer, 'publicKey'>, dir = KEYS): string[] {
   const last = keyLists(dir).at(-2)
@@ -31,7 +31,7 @@ export function releaseKeys({ publicKey }: Pick<Signer, 'publicKey'>, dir = KEYS
 /**
  * Adds the list that replaces the present keys.
  * @param present key that signs the list
- * @param pems new keys; the public part is enough
+ * @param pems new keys, PEM; only their public parts are needed
  * @returns the path of the list
  */
 export function addKeyList(present: Signer, pems: readonly string[], dir = KEYS): string {

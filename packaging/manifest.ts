@@ -14,14 +14,14 @@ export interface ReleaseFile {
   sha256: string
   os?: string
   arch?: string
-  /** Version of the Node in the executable. */
+  /** Version of Node in the executable. */
   node?: string
-  /** Tool that stripped the symbols of that Node. */
+  /** Tool that stripped the symbols of the Node binary. */
   stripped?: string
 }
 
 export interface Manifest {
-  /** Name of the package; default: the program's. */
+  /** Name of the npm package; default: `@fomular-os/daemon`. */
   name?: string
   version: string
   /** Commit of the sources, with `-modified` if they have uncommitted changes. */
@@ -33,7 +33,7 @@ export interface Manifest {
 
 /**
  * Returns the text of `manifest.json`. Each file is on its own line, with name, size, and hash first:
- * installer/install.sh parses it with sed, because a bare machine has no JSON parser.
+ * installer/install.sh parses it with sed, because a minimal system has no JSON parser.
  */
 export function manifestText({ name = PROGRAM, version, commit, date, files }: Manifest): string {
   const head = JSON.stringify({ schema: 1, name, version, commit, date })

@@ -22,7 +22,7 @@ import { commit, factsOf, manifestText, sourceDateText } from './manifest.ts'
 import { dist, root, version } from './program.ts'
 import type { Signer } from './signature.ts'
 
-/** Timeout of `npm pack`, in milliseconds; it needs 10 s to compress 100 MB. */
+/** Timeout of `npm pack`, in milliseconds. `npm pack` takes 10 s to compress 100 MB. */
 const PACK_MS = 5 * 60_000
 
 interface PackageJson {
@@ -32,7 +32,7 @@ interface PackageJson {
   [field: string]: unknown
 }
 
-/** Files that prove a package's origin, as npm's `files` patterns. */
+/** Patterns, in the form of npm's `files`, for the files that prove a package's origin. */
 const SIGNED_FILES = [MANIFEST, SIGNATURE, 'keys-*.txt', 'keys-*.txt.minisig']
 
 /** Adds the signed manifest to a package's folder. An update verifies it before it runs the package. */
@@ -57,12 +57,12 @@ const repository = () => {
 }
 
 /**
- * Fills a folder with the npm package: the program and the protocol. Its files are those of `npm
- * pack` in a clone; its package.json lacks the fields that only development needs.
+ * Fills a folder with the npm package: the program and the protocol. The folder gets the same files that `npm
+ * pack` packs in a clone. Its package.json lacks the fields that only development needs.
  */
 export function fillProgram(dir: string) {
   const { scripts, devDependencies, devEngines, ...rest } = own()
-  // Names that begin with `!` exclude files that a program that ran here has added.
+  // Names that begin with `!` exclude files that the program creates when it runs in this clone.
   const names = rest.files.filter((name) => !name.startsWith('!'))
   const filter = (path: string) => basename(path) !== COMPILE_CACHE
   for (const name of ['README.md', 'LICENSE', ...names])
@@ -71,8 +71,8 @@ export function fillProgram(dir: string) {
 }
 
 /**
- * Fills a folder with the npm package that an executable updates itself from.
- * @param folder has the executable
+ * Fills a folder with the npm package from which an executable updates itself.
+ * @param folder folder that contains the executable
  */
 export async function fillExecutable(
   dir: string,

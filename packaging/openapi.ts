@@ -4,14 +4,14 @@ import { ROUTES, type Route } from '../src/hub/http/access.ts'
 import * as protocol from '../src/protocol/index.ts'
 import { definitions, nameOf, pascal, type Schema, tidy } from './schema.ts'
 
-/** An answer: a schema of the protocol, or fields with such schemas. */
+/** An answer: a schema of the protocol, or an object whose fields have such schemas. */
 type Answer = z.ZodMiniType | Record<string, z.ZodMiniType>
 
 const { HubAgent, HubKey, HubMachine, HubToken, NewKey, Enrolment } = protocol
 const health = { ok: z.boolean(), version: z.string(), error: z.optional(z.string()) }
 const revoked = { revoked_keys: z.int() }
 
-/** Answers in JSON, by route. A route that gives a command answers with its outcome. */
+/** Answers in JSON, by route. A route that creates a command answers with the command's outcome. */
 const ANSWERS: Record<string, Answer> = {
   'GET /health': health,
   'POST /enroll': protocol.EnrollAnswer,
@@ -35,7 +35,7 @@ const ANSWERS: Record<string, Answer> = {
   'DELETE /api/enrolments/:token_id': {},
 }
 
-/** Answers that are not JSON, by route: content type and status. */
+/** Answers that are not JSON, by route and status, as content types. */
 const OTHER_ANSWERS: Record<string, Record<string, string[]>> = {
   'GET /install.sh': { '200': ['text/x-shellscript'] },
   'GET /releases/*': {
@@ -46,7 +46,7 @@ const OTHER_ANSWERS: Record<string, Record<string, string[]>> = {
   'GET /api/agents/:agent_id/stream': { '200': ['text/event-stream'] },
 }
 
-/** Bodies that `ROUTES` does not name. */
+/** Schemas of request bodies that `ROUTES` does not name, by route. */
 const BODIES: Record<string, z.ZodMiniType> = {
   'POST /enroll': protocol.EnrollRequest,
   'POST /enroll/check': protocol.EnrollCheck,
@@ -60,10 +60,10 @@ const text: Schema = { type: 'string' }
 const whole: Schema = { type: 'integer', minimum: 0 }
 const yes: Schema = { type: 'string', enum: ['true', 'false'] }
 
-/** Routes that continue after an event. */
+/** Routes that return the events after a given event. */
 const AGENT_EVENTS = /:agent_id\/(events|stream)$/
 
-/** Query parameters, by the routes that have them. */
+/** Query parameters, with a pattern for the routes that accept them. */
 const QUERIES: [routes: RegExp, parameters: Record<string, Schema>][] = [
   [/ \/api\/agents\/:agent_id/, { machine_id: text }],
   [AGENT_EVENTS, { after: text }],
@@ -77,7 +77,7 @@ const WAIT = { wait: { type: 'number', minimum: 0 } }
 const ref = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` })
 const json = (schema: Schema) => ({ 'application/json': { schema } })
 
-/** Returns the schema of a value. Schemas of the protocol become references. */
+/** Returns the JSON Schema of an answer, with references to the schemas of the protocol. */
 function schemaOf(value: Answer): Schema {
   if (!('_zod' in value)) {
     const required = Object.keys(value).filter((name) => !(value[name] instanceof z.ZodMiniOptional))
@@ -98,7 +98,7 @@ function schemaOf(value: Answer): Schema {
 const isCommand = (order: string | undefined): order is protocol.CommandType =>
   order !== undefined && Object.hasOwn(protocol.Commands, order)
 
-/** Returns the schema of a route's body; undefined if it has none. */
+/** Returns the schema of the request body of a route; undefined if the route takes no body. */
 function bodyOf(name: string, { order, body }: Route, known: Record<string, Schema>): Schema | undefined {
   const own = BODIES[name] ?? body
   if (own) return schemaOf(own)
@@ -132,7 +132,7 @@ function responsesOf(name: string, { order }: Route) {
   return { [CREATING.includes(name) ? 201 : 200]: ok(answer), ...failed }
 }
 
-/** Returns the rows of the table in `hub-api.ts`: the description of each route. */
+/** Returns the description of each route from the table in `hub-api.ts`. */
 function descriptions(): Map<string, string> {
   const source = readFileSync(new URL('../src/protocol/hub-api.ts', import.meta.url), 'utf8')
   const found = new Map<string, string>()

@@ -11,7 +11,7 @@ import { fillExecutable, fillProgram, packFolder } from './npm-packages.ts'
 import { root, version } from './program.ts'
 import type { Signer } from './signature.ts'
 
-/** The parts of a release that are made without its private key. */
+/** The parts of a release that are made without the private release key. */
 interface Parts {
   version: string
   commit: string
@@ -21,7 +21,7 @@ interface Parts {
 }
 
 const PARTS = 'parts.json'
-/** Folder of the npm packages, each with the content of one package in a folder. */
+/** Folder of the npm packages: it contains a folder for each package. */
 const PACKAGES = 'packages'
 
 export interface PartsOptions {
@@ -63,7 +63,7 @@ export async function makeParts(
  * Packs the npm packages of these parts, and deletes the files that only packing needs.
  * @param keys public keys that verify the release
  * @returns all files of the release
- * @throws for the parts of another release
+ * @throws if the parts belong to another release
  */
 export async function packParts(dir: string, keys: readonly string[], key?: Signer): Promise<ReleaseFile[]> {
   const parts = JSON.parse(readFileSync(join(dir, PARTS), 'utf8')) as Parts

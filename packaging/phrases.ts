@@ -50,7 +50,7 @@ export const phrases: Phrase[] = [
   { match: /\bis (?:asked|told) (?:of|about|for)\b/i, better: 'the active verb with its actor' },
 ]
 
-/** First words that keep a documentation comment from beginning with its subject. */
+/** First words that documentation comments avoid, so that each begins with its subject. */
 export const openings: Phrase[] = [
   { match: /^\s*Whether\b/, better: '"Reports whether…" or "True if…"' },
   {

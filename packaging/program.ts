@@ -6,13 +6,13 @@ import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
 export const dist = join(root, 'dist')
-/** Version of the program; package.json is its only source. */
+/** Version of the program, which is defined only in package.json. */
 export const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }
 
 export const common = {
   absWorkingDir: root,
   bundle: true,
-  // The oldest supported Node.
+  // The oldest supported version of Node.
   target: 'node18.19',
   // Identifiers stay unchanged, so that stack traces are readable.
   minifyWhitespace: true,
@@ -23,8 +23,8 @@ export const common = {
 } as const satisfies BuildOptions
 
 /**
- * Leaves out pino's worker-thread transport, which loads a fifth of Node. This program gives pino a stream
- * instead.
+ * Leaves out pino's worker-thread transport, which would load a fifth of Node's own modules. This program
+ * gives pino a stream instead.
  */
 const pinoAlone: Plugin = {
   name: 'pino-alone',
@@ -55,9 +55,9 @@ const options = {
   ...common,
   entryPoints: ['src/main.ts'],
   platform: 'node',
-  // Built-in modules come by require() as well: an executable has no import().
+  // Load built-in modules with require() as well: an executable has no import().
   supported: { 'dynamic-import': false },
-  // Only branches that the constants remove use import.meta; `checkAlone` checks that none is left.
+  // import.meta is used only in branches that the constants remove; `checkAlone` checks that no use is left.
   logOverride: { 'empty-import-meta': 'silent' },
 } satisfies BuildOptions
 
@@ -65,7 +65,7 @@ const constants = () => ({
   FOMULAR_VERSION: JSON.stringify(version),
   FOMULAR_LAUNCH_SCRIPT: JSON.stringify(readFileSync(join(root, 'src/agents/process/launch.sh'), 'utf8')),
   FOMULAR_KEEP_SCRIPT: JSON.stringify(readFileSync(join(root, 'src/cli/container/keep.sh'), 'utf8')),
-  // Set only by release.ts.
+  // Only release.ts sets these variables.
   FOMULAR_RELEASE_KEYS: JSON.stringify(process.env.FOMULAR_RELEASE_KEYS ?? ''),
   FOMULAR_RELEASE_DATE: JSON.stringify(process.env.FOMULAR_RELEASE_DATE ?? ''),
   // Keeps ws from loading its optional native helpers from folders around the program.
@@ -73,7 +73,7 @@ const constants = () => ({
   'process.env.WS_NO_UTF_8_VALIDATE': '"1"',
 })
 
-/** Build options that differ from the usual ones: constants and plugins. */
+/** Build options that override or extend the default ones: constants and plugins. */
 export type Different = Pick<BuildOptions, 'define' | 'plugins'>
 
 /** Returns esbuild's options for the program. @param executable true for a program with Node inside */
@@ -103,7 +103,7 @@ export async function buildProgram(
   return { code: main.contents, metafile }
 }
 
-/** Checks that CommonJS code needs nothing but Node. @throws Error */
+/** Checks that CommonJS code needs no packages or files, only Node. @throws Error */
 export function checkAlone(metafile: Metafile, text: string) {
   if (text.includes('import_meta.'))
     throw new Error('the program uses import.meta, which a CommonJS file does not have')

@@ -1,14 +1,17 @@
 import jsTokens from 'js-tokens'
 
-/** A piece of a file that people read. */
+/** A piece of text in a file, for people to read. */
 export interface Prose {
   line: number
   text: string
-  /** Present on the comment of a declaration. */
+  /** True for the documentation comment of a declaration. */
   documents?: true
 }
 
-/** A string with two blanks is a sentence; shorter strings are names, codes and flags. */
+/**
+ * Matches a string with at least two blanks, which counts as a sentence. Shorter strings are names, codes,
+ * and flags.
+ */
 const SENTENCE = /\S \S+ \S/
 /** Calls whose first argument is the title of a test. */
 const TITLED = new Set(['test', 'describe', 'it', 'suite', 'skip'])
@@ -22,7 +25,7 @@ export function* proseOfPage(text: string): Generator<Prose> {
   }
 }
 
-/** Returns the comments of a shell script and its lines that print. */
+/** Returns the comments of a shell script, and the lines that print a message. */
 export function* proseOfShell(text: string): Generator<Prose> {
   for (const [index, line] of text.split('\n').entries()) {
     const comment = /(?:^|\s)#(?!!) ?(.*)$/.exec(line)?.[1]
@@ -32,13 +35,13 @@ export function* proseOfShell(text: string): Generator<Prose> {
 }
 
 /**
- * Returns the comments of a program and its sentences.
+ * Returns the comments of a program, and its strings that are sentences.
  *
- * @param strings `all` strings with at least three words, or only the `titles` of tests
+ * @param strings `all` for the strings with at least three words, `titles` for only the titles of tests
  */
 export function* proseOfProgram(text: string, strings: 'all' | 'titles'): Generator<Prose> {
   let line = 1
-  /** The last two tokens that are neither space nor comment. */
+  /** The last two tokens, without white space and comments. */
   let last = ['', '']
   for (const { type, value } of jsTokens(text)) {
     if (type === 'MultiLineComment') {

@@ -7,7 +7,7 @@
  *     OUT/VERSION/                 executables, npm and Debian packages, manifest.json and its signature, SBOM, changelog
  *
  * Publishes the packages unless `--dry-run` is given. `--only build`, `--only sign`, and `--only publish`
- * split this into three steps, of which only the second needs the key. See packaging/README.md.
+ * split a release into three steps. Only the second step needs the key. See packaging/README.md.
  */
 import {
   chmodSync,
@@ -83,7 +83,7 @@ if (!dry && does('build') && !publicKey)
   refuse('Set FOMULAR_RELEASE_PUBLIC_KEY to the public part of the release key.')
 const keys = publicKey ? releaseKeys({ publicKey }) : []
 const date = sourceDateText()
-// The build puts the public keys, which verify updates, and the date into the program.
+// The build puts the date and the public keys into the program, which verifies updates with these keys.
 if (publicKey)
   Object.assign(process.env, { FOMULAR_RELEASE_KEYS: keys.join(' '), FOMULAR_RELEASE_DATE: date })
 
@@ -101,7 +101,7 @@ try {
 }
 if (does('publish')) await publish()
 
-/** Makes a release from the parts, unsigned without a key. */
+/** Makes a release from the parts. Without a key, the release is unsigned. */
 async function sign() {
   const files = await packParts(work, keys, key)
   const sums = files.map(({ name, sha256 }) => `${sha256}  ${name}\n`).join('')
@@ -128,7 +128,9 @@ async function sign() {
   if (key) console.log(`Public key: ${key.publicKey}`)
 }
 
-/** Returns the date of the apt index: the commit's, or the current date for an index that expires. */
+/**
+ * Returns the date of the apt index: the current date if the index expires, otherwise the date of the commit.
+ */
 function aptDates(): [made: Date, expires?: Date] {
   if (validDays === undefined) return [new Date(sourceDate() * 1000)]
   const now = Date.now()
@@ -149,8 +151,9 @@ function put(name: string, text: string) {
 }
 
 /**
- * Publishes the npm packages. Skips published ones, so that an interrupted release can be repeated. The
- * program comes last: once its new version is available, all of its packages are.
+ * Publishes the npm packages. Skips packages that are already published, so that an interrupted release can
+ * be repeated. Publishes the program's package last: once the new version of the program is available, all
+ * other packages are, too.
  */
 async function publish() {
   const program = `fomular-os-daemon-${version}.tgz`

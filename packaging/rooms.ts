@@ -2,15 +2,15 @@ import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import type { Plugin } from 'esbuild'
 
-/** An `import()` in the sources: esbuild would make a chunk of each. */
+/** Matches an `import()` in the sources. esbuild would make a separate chunk for each of them. */
 const IMPORT = /(?<!typeof )\bimport\('([^':]+)'\)/g
 const ROOM = 'room:'
 /** Modules that only a long-running process imports. */
 const LASTING = ['src/cli/start/serve.ts', 'src/cli/up/up.ts', 'src/hub/hub.ts']
 
 /**
- * Returns the room, and so the chunk, that an `import()` loads; undefined if it only delays the first use of a
- * module, which is then in a chunk that its importer loads anyway.
+ * Returns the room, which becomes one chunk, that an `import()` loads. Returns undefined if the `import()`
+ * only delays the first use of a module that is in a chunk that its importer loads anyway.
  */
 function roomOf(importer: string, target: string): string | undefined {
   if (!target.startsWith('src/')) return `library-${target.replace(/^.*\//, '')}`
@@ -22,7 +22,10 @@ function roomOf(importer: string, target: string): string | undefined {
 const targetOf = (importer: string, name: string) =>
   name.startsWith('.') ? join(dirname(importer), name) : name
 
-/** Returns the modules in each room that are loaded with `import()`. @throws Error for a module that was moved */
+/**
+ * Returns the modules that are loaded with `import()`, by room. @throws Error if a module in `LASTING` was
+ * moved
+ */
 function modulesByRoom(root: string): Map<string, Set<string>> {
   const rooms = new Map<string, Set<string>>()
   for (const importer of globSync('src/**/*.ts', { cwd: root }))
@@ -60,7 +63,8 @@ export const rooms = (root: string): Plugin => ({
     onResolve({ filter: /^room:/ }, ({ path }) => ({ path: path.slice(ROOM.length), namespace: 'room' }))
     onLoad({ filter: /./, namespace: 'room' }, async ({ path: room }) => {
       const lines = [...modules.get(room)!].sort().map(async (target) => {
-        // Otherwise require() would choose the CommonJS form of a library that has two.
+        // Resolve the path here: require() would choose the CommonJS form of a library that also has an ES
+        // module.
         const { path } = await resolve(named(target), { kind: 'dynamic-import', resolveDir: root })
         return `  '${target}': () => require(${JSON.stringify(path)}),\n`
       })

@@ -3,7 +3,7 @@
  *
  *     FOMULAR_RELEASE_KEY="$(cat present.pem)" node packaging/dev.mjs packaging/rotate.ts KEY.pem...
  *
- * Each file holds an Ed25519 key; the public part is enough. Commit the files that this writes to
+ * Each KEY.pem holds an Ed25519 key; its public part is enough. Commit the files that this script writes to
  * packaging/keys.
  */
 import { readFileSync } from 'node:fs'

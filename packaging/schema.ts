@@ -30,11 +30,14 @@ const sources = new URL('../src/protocol/', import.meta.url)
 const isSchema = (value: unknown): value is z.ZodMiniType =>
   typeof value === 'object' && value !== null && '_zod' in value
 
-/** Returns the type name of a message type: `AgentStart` for `agent:start`. */
+/** Returns the TypeScript name of a message type: `AgentStart` for `agent:start`. */
 export const pascal = (type: string) =>
   type.replace(/(?:^|[:_-])([a-z])/g, (_, letter: string) => letter.toUpperCase())
 
-/** Returns the schema of the frame that answers a command. The code has schemas for its parts only. */
+/**
+ * Returns the schema of the frame that answers a command. The sources have schemas only for the parts of that
+ * frame.
+ */
 const resultFrame = (type: protocol.CommandType) => {
   const base = { type: z.literal(`${type}:result`), command_id: CommandId }
   return z.union([
@@ -53,9 +56,9 @@ const named: Record<string, z.ZodMiniType> = {
 } as Record<string, z.ZodMiniType>
 
 /**
- * Returns the doc comments of the sources by `Name`, `Name.field`, or `Name/discriminator.field`. A formatter
- * lays out the sources, so patterns suffice: exports are not indented, each field has a line, a literal
- * precedes its fields.
+ * Returns the doc comments of the sources by `Name`, `Name.field`, or `Name/discriminator.field`. The
+ * formatter gives the sources a fixed layout, so regular expressions suffice: exports are not indented, each
+ * field is on its own line, and a discriminator precedes the other fields.
  */
 function comments(): Map<string, string> {
   const found = new Map<string, string>()
@@ -123,8 +126,7 @@ export function definitions(io: 'input' | 'output'): Record<string, Schema> {
 }
 
 /**
- * Removes zod's limits for every integer and key, which are noise, and `format: ends_with`, which is not
- * standard.
+ * Removes the limits that zod adds to every integer and key, and `format: ends_with`, which is not standard.
  */
 export function tidy(node: Schema) {
   if (node.minimum === Number.MIN_SAFE_INTEGER) delete node.minimum

@@ -1,12 +1,15 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto'
 
-/** minisign's tag for Ed25519 over the file itself, not over its hash; OpenSSL can verify that, too. */
+/**
+ * minisign's tag for an Ed25519 signature of the file itself, not of its hash. OpenSSL can also verify such a
+ * signature.
+ */
 const ALGORITHM = Buffer.from('Ed')
 
 export interface Signer {
   /** The public key in the form for `minisign -P`. */
   publicKey: string
-  /** Returns the text of a `.minisig` file. @param comment one line, which is signed too */
+  /** Returns the text of a `.minisig` file. @param comment text of one line, which is also signed */
   signature(data: Uint8Array, comment: string): string
 }
 

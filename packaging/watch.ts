@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { dist, root } from './program.ts'
 
-/** Editors write several files at once; later changes wait for the build. */
+/** Delay between a change and the build, in ms: editors write several files at once. */
 const QUIET_MS = 200
 
 let timer: NodeJS.Timeout | undefined
@@ -40,7 +40,10 @@ function onChange() {
   watchFolders()
 }
 
-/** Watches folders, not files: many editors replace a file when they save it, and its watch would end. */
+/**
+ * Watches folders, not files: many editors replace a file when they save it, which would end the watch of
+ * that file.
+ */
 function watchFolders() {
   const folders = globSync('**/', { cwd: join(root, 'src') }).map((folder) => join(root, 'src', folder))
   for (const folder of folders)

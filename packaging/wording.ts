@@ -4,7 +4,7 @@ import { openings, type Phrase, phrases, spellings } from './phrases.ts'
 import { root } from './program.ts'
 import { type Prose, proseOfPage, proseOfProgram, proseOfShell } from './prose.ts'
 
-/** A phrase to replace. */
+/** A phrase of a file that must be replaced. */
 export interface Finding {
   line: number
   phrase: string
@@ -14,10 +14,13 @@ export interface Finding {
 /** Files that contain the phrases themselves. */
 const LIST = /(?:^|\/)(?:phrases|wording\.test)\.ts$/
 
-/** Files with our own text, listed without git, which refuses to read another user's clone. */
+/**
+ * Files with the project's own text. They are found without git, because git refuses to read another user's
+ * clone.
+ */
 const FILES = ['*.md', '.github/*.md', '{src,packaging,installer,test}/**/*.{md,sh,ts,mts,cts,mjs}']
 
-/** Returns the phrases of a file to replace, by the kind of text its name tells. */
+/** Returns the phrases of a file that must be replaced. The file's name determines which text is checked. */
 export function findings(path: string, text: string): Finding[] {
   return [...prose(path, text)].flatMap((passage) =>
     listed(passage).flatMap(({ match, better }) => {

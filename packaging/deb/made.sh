@@ -1,4 +1,5 @@
-# Prints the names of the services that `fomular-daemon service install` made with this package's program.
+# Prints the names of the services that run this package's program and were made by `fomular-daemon service
+# install`.
 made() {
   for file in /etc/systemd/system/*.service; do
     if [ ! -f "$file" ] || [ -L "$file" ]; then continue; fi

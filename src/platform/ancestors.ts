@@ -2,14 +2,14 @@ import { existsSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { orUndefined } from './or-undefined.ts'
 
-/** A process, as far as every user may see it in `/proc`. */
+/** The facts about a process that every user may read in `/proc`. */
 interface Ancestor {
   pid: number
-  /** Name of its program, at most 15 characters. */
+  /** Name of the process, at most 15 characters. */
   name: string
 }
 
-/** Maximum number of ancestors. Real chains are shorter; a longer chain changed while it was read. */
+/** Maximum number of ancestors. A longer chain of parents is not real: it changed while it was read. */
 const MOST = 64
 
 /**
@@ -32,8 +32,8 @@ export function nameOf(pid: number): string {
 }
 
 /**
- * Returns the name of the program that runs a process. For a script, that is its interpreter; `nameOf` names
- * the script.
+ * Returns the name of the program that a process executes. For a script, that is the script's interpreter;
+ * `nameOf` returns the name of the script.
  */
 export function interpreterOf(pid: number): string {
   const [program = ''] = (orUndefined(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8')) ?? '').split('\0')
@@ -48,8 +48,8 @@ export function parentOf(pid: number): number | undefined {
 }
 
 /**
- * Reports whether the process that began this one's session has ended: someone started this process and left.
- * False without /proc, and for a session of an outer namespace.
+ * Reports whether a process has outlived the first process of its session, such as the shell of a user who
+ * logged out. False without /proc, and for a session of an outer namespace.
  */
 export function hasLostItsSession(pid: number): boolean {
   const stat = orUndefined(() => readFileSync(`/proc/${pid}/stat`, 'latin1')) ?? ''

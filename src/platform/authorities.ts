@@ -4,7 +4,7 @@ import * as tls from 'node:tls'
 import { reasonOf } from './errors.ts'
 import { fingerprint } from './files.ts'
 
-/** Bundles of Debian and Alpine, Red Hat, SUSE, and BSD. The first that exists is used. */
+/** Certificate bundles of Debian and Alpine, Red Hat, SUSE, and BSD. The first file that exists is used. */
 const BUNDLES = [
   '/etc/ssl/certs/ca-certificates.crt',
   '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
@@ -17,18 +17,18 @@ const FOLDERS = ['/etc/ssl/certs']
 /** Form of the names by which OpenSSL finds certificates in a folder. */
 const HASHED = /^[0-9a-f]{8}\.\d{1,3}$/
 const CERTIFICATE = /-----BEGIN (X509 )?CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END (X509 )?CERTIFICATE-----/g
-/** Maximum size of one file, in bytes. A system's bundle has 0.2 to 0.5 MB. */
+/** Maximum size of one file, in bytes. The bundle of a typical system has 0.2 to 0.5 MB. */
 const FILE_BYTES = 8 * 1024 * 1024
-/** Maximum number of files read from a folder, and of certificates used. */
+/** Maximum number of files read from a folder, and maximum number of certificates used. */
 const MOST_FILES = 1000
 const MOST_CERTIFICATES = 2000
 
 interface AuthoritySource {
-  /** File or folder; `system` for a store that is no file. */
+  /** Path of a file or folder; `system` for the keychain of macOS. */
   path: string
   /** Number of certificates found there. */
   certificates: number
-  /** Reason why it is not used, or only in part. */
+  /** Reason why the source is not used, or is used only in part. */
   problem?: string
 }
 
@@ -38,14 +38,14 @@ export interface Authorities {
   sources: AuthoritySource[]
 }
 
-/** Returns the authorities that Node itself trusts, PEM. */
+/** Returns the authorities that Node itself trusts, as PEM. */
 export const nodeAuthorities = (): readonly string[] =>
   getCACertificates()?.('default') ?? tls.rootCertificates
 
 /**
- * Returns the authorities of this system, read from its files as OpenSSL and curl find them, on macOS from
- * its keychain, and those that `NODE_EXTRA_CA_CERTS` names. Node can do the same since 22.19 and 24.5, but
- * only once per process: it would miss later changes of the files.
+ * Returns the authorities of this system, and the authorities that `NODE_EXTRA_CA_CERTS` names. Reads the
+ * same files as OpenSSL and curl, and on macOS also the keychain. Node itself can do this since 22.19 and
+ * 24.5, but only once per process, so it would miss later changes of the files.
  */
 export function systemAuthorities(env: NodeJS.ProcessEnv): Authorities {
   const places = placesOf(env)
@@ -131,7 +131,7 @@ function readKeychain(): (Read & { path: string }) | undefined {
   }
 }
 
-/** Older versions of Node lack it. */
+/** Returns undefined in older versions of Node, which lack `getCACertificates`. */
 const getCACertificates = () =>
   (tls as { getCACertificates?: (type: 'default' | 'system') => string[] }).getCACertificates
 
@@ -139,7 +139,7 @@ function fingerprintOf(path: string): string {
   try {
     return fingerprint(path)
   } catch {
-    // This user may not look into the folder.
+    // This user may not access the folder of the file.
     return ''
   }
 }

@@ -6,7 +6,7 @@ export interface BackoffOptions {
 
 /**
  * Exponential backoff with full jitter: a random time between 0 and base × 2^(attempt − 1), limited by the
- * cap. Spreads clients that lost the same server over the whole interval.
+ * cap. For that reason, clients that lost the same server at the same time reconnect at different times.
  * @param attempt 1 for the first
  * @returns milliseconds
  * @see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/

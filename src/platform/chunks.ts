@@ -5,8 +5,8 @@ import { join } from 'node:path'
 declare const FOMULAR_CHUNKS: string | undefined
 
 /**
- * Folder of this program's chunks, which contains nothing else; undefined if this program is a single file, or
- * the source runs directly.
+ * Folder that contains only this program's chunks; undefined if this program is a single file, or the source
+ * runs directly.
  */
 export const CHUNKS: string | undefined = typeof FOMULAR_CHUNKS === 'string' ? FOMULAR_CHUNKS : undefined
 
@@ -14,7 +14,8 @@ export const CHUNKS: string | undefined = typeof FOMULAR_CHUNKS === 'string' ? F
 export const COMPILE_CACHE = 'compile-cache'
 
 /**
- * Loads every chunk of this program: an update or npm may replace the folder while this process runs.
+ * Loads every chunk of this program now, because an update or npm may replace the folder while this process
+ * runs.
  * @throws the error of Node for a chunk that is missing or damaged
  */
 export function loadChunks() {

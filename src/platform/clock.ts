@@ -4,7 +4,10 @@ export type Timer = NodeJS.Timeout
 export interface Clock {
   /** Wall clock, in ms since 1970. May jump. */
   now(): number
-  /** Milliseconds since an arbitrary start. Never jumps; stands still while the machine sleeps. */
+  /**
+   * Milliseconds since an arbitrary start. This time never jumps, and does not advance while the machine
+   * sleeps.
+   */
   monotonic(): number
   setTimeout(run: () => void, ms: number): Timer
   clearTimeout(timer: Timer): void
@@ -12,7 +15,7 @@ export interface Clock {
 
 export const systemClock: Clock = {
   now: Date.now,
-  // Not performance.now(): loading it would slow down a daemon's start.
+  // Do not use performance.now(): loading it would slow down a daemon's start.
   monotonic: () => process.uptime() * 1000,
   setTimeout: (run, ms) => setTimeout(run, ms),
   clearTimeout: (timer) => clearTimeout(timer),
@@ -34,7 +37,7 @@ export const sleep = (ms: number, signal?: AbortSignal): Promise<void> =>
 let shownMs = Number.NaN
 let shown = ''
 
-/** Returns a time of `Clock.now` as ISO 8601. Cheap even for many calls within a millisecond. */
+/** Returns a time of `Clock.now` as ISO 8601. Fast even for many calls within the same millisecond. */
 export function isoTime(ms: number): string {
   if (ms !== shownMs) {
     shown = new Date(ms).toISOString()
@@ -43,7 +46,10 @@ export function isoTime(ms: number): string {
   return shown
 }
 
-/** Returns a time from an outside source, in ms since 1970, as ISO 8601; undefined if it is out of range. */
+/**
+ * Returns a time from an outside source, in ms since 1970, as ISO 8601; undefined if the time is out of
+ * range.
+ */
 export function foreignTime(ms: number): string | undefined {
   const date = new Date(ms)
   return Number.isNaN(date.getTime()) ? undefined : date.toISOString()

@@ -1,13 +1,15 @@
 import { userInfo } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 
-/** Standard folders of programs. */
+/** Folders in which systems install programs. */
 const SYSTEM = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']
 
 /**
- * Adds HOME and the usual program folders to an environment, as a login would; cron, rc.local, an init or a
- * container runtime may omit them. A PATH that contains any other folder is custom, and is not changed.
- * @param executable true if this program is a single executable with Node inside, which scripts cannot use
+ * Adds HOME and the usual program folders to an environment, as a login would. cron, rc.local, an init, or a
+ * container runtime may omit them. Does not change a PATH that contains any other folder, because such a PATH
+ * is custom.
+ * @param executable true if this program is a single executable that includes Node: scripts cannot use this
+ * Node
  */
 export function completeEnvironment(env: NodeJS.ProcessEnv, { executable }: { executable: boolean }) {
   const home = env.HOME || ownHome()
@@ -15,7 +17,8 @@ export function completeEnvironment(env: NodeJS.ProcessEnv, { executable }: { ex
   const path = (env.PATH ?? '').split(delimiter).filter(Boolean)
   const minimal = path.every((dir) => SYSTEM.includes(dir)) && !path.includes('/usr/local/bin')
   if (!minimal) return
-  // An installer of agent programs may use the first; scripts such as npm find this Node in the second.
+  // Installers of agent programs may use ~/.local/bin. Scripts such as npm find this Node in the folder of
+  // process.execPath.
   const further = [...SYSTEM, join(home, '.local/bin'), ...(executable ? [] : [dirname(process.execPath)])]
   env.PATH = [...new Set([...path, ...further])].join(delimiter)
 }

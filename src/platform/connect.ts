@@ -3,12 +3,15 @@ import { connect, type NetConnectOpts, type Socket } from 'node:net'
 import { basename, dirname } from 'node:path'
 import { addressOfForeign, isForeign } from './sockets.ts'
 
-/** Maximum time to connect, in ms. Within this machine, only a server that accepts nothing takes longer. */
+/**
+ * Maximum time to connect, in ms. Within this machine, only a connection to a server that accepts no
+ * connections takes longer.
+ */
 const CONNECT_MS = 10_000
 
 /**
- * Connects to a server. `localhost` is 127.0.0.1, or [::1] if nothing listens on that, regardless of the
- * order in which the system resolves the name.
+ * Connects to a server. For `localhost`, tries 127.0.0.1 first and then [::1], regardless of the order in
+ * which the system resolves the name.
  * @param hostname in the form of `URL`
  * @throws the system's error for the first address
  */
@@ -22,7 +25,7 @@ export async function connectTo(hostname: string, port: number, signal?: AbortSi
       try {
         return await connected({ host: other, port }, signal)
       } catch {
-        // The error of the first address says more.
+        // The error of the first address is more informative.
       }
     throw error
   }
@@ -30,7 +33,8 @@ export async function connectTo(hostname: string, port: number, signal?: AbortSi
 
 /**
  * Connects to a Unix socket. A socket in another user's folder must belong to that user.
- * @param address returns a shorter path to a socket with a long path, in a folder of this user
+ * @param address function that returns a shorter path to a socket in a folder of this user, if the socket's
+ * path is too long
  * @throws the system's error
  */
 export async function connectSocket(
@@ -67,7 +71,7 @@ function connected(options: NetConnectOpts, signal: AbortSignal | undefined): Pr
     socket.once('error', fail)
     socket.once('connect', () => {
       settle()
-      // Ignore errors until the socket has an owner.
+      // Ignore errors until the caller has added its own listener.
       socket.on('error', () => {})
       resolve(socket)
     })

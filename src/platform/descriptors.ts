@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-/** Limit to assume if the system does not report it: Node raises the limit as far as it may. */
+/** The limit to assume if the system does not report one. Node raises its limit as far as permitted. */
 const USUAL = 4096
 
 /** Returns the number of files and connections that this process may have open. */

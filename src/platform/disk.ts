@@ -14,8 +14,8 @@ export function diskSpace(path: string): Space {
 }
 
 /**
- * Returns a function like `diskSpace`. While the path is gone, or its disk fails, it returns the last known
- * value.
+ * Returns a function like `diskSpace`. While the path is missing or its disk fails, that function returns the
+ * last known value.
  */
 export function diskSpaceOf(path: string): () => Space {
   let last: Space = { total_bytes: 0, available_bytes: 0 }
@@ -23,7 +23,7 @@ export function diskSpaceOf(path: string): () => Space {
     try {
       last = diskSpace(path)
     } catch {
-      // Other checks report it.
+      // Other checks report the missing path or the disk's failure.
     }
     return last
   }
@@ -31,7 +31,7 @@ export function diskSpaceOf(path: string): () => Space {
 
 /** Returns the memory of the machine, or of the control group that limits this process. */
 export function memory(): Space {
-  // On Linux, this counts caches that can be dropped as free (MemAvailable), in every supported Node.
+  // On Linux, freemem() counts reclaimable caches as free (MemAvailable), in every supported version of Node.
   const machine = { total_bytes: totalmem(), available_bytes: freemem() }
   const limit = process.constrainedMemory?.() ?? 0
   if (limit === 0 || limit >= machine.total_bytes) return machine
@@ -40,7 +40,7 @@ export function memory(): Space {
   return { total_bytes: limit, available_bytes: Math.min(machine.available_bytes, available) }
 }
 
-/** Returns the group's memory that counts against its limit and cannot be reclaimed. */
+/** Returns the part of the control group's memory that counts against its limit and cannot be reclaimed. */
 function cgroupBytes(): number | undefined {
   try {
     const [, group] = /^0::(.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8')) ?? []

@@ -11,13 +11,14 @@ const START_MS = 5000
 let kept: NodeJS.Signals | undefined
 
 /**
- * Keeps a signal that asks this process to end until it can act on it: by default, the signal would kill it or,
- * if it is the first process of a container, be ignored. A second signal ends the process at once.
+ * Keeps a signal that asks this process to end, until the process can act on it. Otherwise, the signal would
+ * kill this process or, in the first process of a container, have no effect. A second signal ends the process
+ * at once.
  */
 export function keepSignals() {
   for (const signal of SIGNALS) process.on(signal, keep)
-  // Shows in /proc that signals are handled. SIGTERM cannot show it: every Node process handles it from the
-  // start.
+  // A handler of SIGCONT shows in /proc that this process handles signals. A handler of SIGTERM would not
+  // show it: every Node process has such a handler from its start.
   process.on('SIGCONT', () => {})
 }
 
@@ -28,8 +29,8 @@ export async function signalSoFar(): Promise<NodeJS.Signals | undefined> {
 }
 
 /**
- * Stops keeping signals; the caller must have installed its own handlers.
- * @returns the signal that arrived, if any
+ * Stops keeping signals. Call this only after installing other handlers.
+ * @returns the signal that arrived; undefined if none did
  */
 export function keptSignal(): NodeJS.Signals | undefined {
   for (const signal of SIGNALS) process.off(signal, keep)
@@ -42,8 +43,8 @@ function keep(signal: NodeJS.Signals, number: number) {
 }
 
 /**
- * Returns a function that passes signals on to a new child, once it handles them: earlier, they would kill
- * it.
+ * Returns a function that passes signals on to a new child, but only once the child handles signals: an
+ * earlier signal would kill it.
  */
 export function signalsTo(child: ChildProcess): (signal: NodeJS.Signals) => void {
   const started = performance.now()
@@ -53,7 +54,10 @@ export function signalsTo(child: ChildProcess): (signal: NodeJS.Signals) => void
   }
 }
 
-/** Also returns true if the system does not say, or the process has ended. */
+/**
+ * Reports whether a process handles signals; also true if the system does not reveal this, or the process has
+ * ended.
+ */
 function hears(pid: number | undefined): boolean {
   try {
     const [, caught] = /^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? []

@@ -6,7 +6,10 @@
 export class Emitter<E extends { [name in keyof E]: unknown[] }> {
   readonly #listeners: { [name in keyof E]?: Set<(...args: E[name]) => void> } = {}
 
-  /** Adds a listener, called after those added before. @returns a function that removes it */
+  /**
+   * Adds a listener. It is called after the listeners that were added earlier. @returns a function that
+   * removes it
+   */
   on<N extends keyof E>(name: N, listener: (...args: E[N]) => void): () => void {
     const listeners = this.#listeners[name] ?? new Set()
     this.#listeners[name] = listeners
@@ -14,7 +17,7 @@ export class Emitter<E extends { [name in keyof E]: unknown[] }> {
     return () => listeners.delete(listener)
   }
 
-  /** Calls the listeners of an event. Throws what a listener throws. */
+  /** Calls the listeners of an event. @throws the error of a listener */
   emit<N extends keyof E>(name: N, ...args: E[N]) {
     for (const listener of [...(this.#listeners[name] ?? [])]) listener(...args)
   }

@@ -3,14 +3,14 @@ import { EXIT } from './exit-codes.ts'
 export interface FailureDetails {
   /** Advice on how to fix it, as one sentence in the imperative. */
   remedy?: string | undefined
-  /** Exit code of a process that the failure ends; see `EXIT`. */
+  /** Exit code of the process if this failure ends it; see `EXIT`. */
   exitCode?: number
   cause?: unknown
 }
 
 /**
- * A foreseen error: people read its message and remedy, programs its code. All other errors are bugs, which are
- * reported with their stack.
+ * A foreseen error. Its message and remedy are for people, its code is for programs. All other errors are
+ * bugs, which are reported with their stack.
  */
 export class Failure extends Error {
   /** Identifies the failure to programs. Never changes. */
@@ -32,7 +32,7 @@ export class Failure extends Error {
 }
 
 export interface UserErrorDetails extends FailureDetails {
-  /** Further facts for programs, as fields next to code and message. */
+  /** Further facts for programs. In JSON, they are fields next to code and message. */
   facts?: Record<string, unknown>
 }
 
@@ -73,14 +73,14 @@ const SHORTAGES: Record<string, { message: string; remedy: string }> = {
 }
 
 /**
- * Returns the shortage that an error is about, if any. Such an error says nothing about the file or program
- * involved.
+ * Returns the shortage of resources that caused an error; undefined for other errors. Such an error says
+ * nothing about the file or program involved.
  */
 export const shortageIn = (error: unknown) => SHORTAGES[systemCode(error) ?? '']
 
 /**
- * Returns the reason why the system refused a file, such as `no such file or directory`, without code, call
- * and path.
+ * Returns the reason why the system refused a file, such as `no such file or directory`, without the code,
+ * system call, and path.
  */
 export function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error)

@@ -30,11 +30,14 @@ export { setAside } from './plain-files.ts'
 
 export interface WriteOptions {
   mode?: number
-  /** Makes the file survive a power failure, not only the end of this process. */
+  /** True to make the file survive not only the end of this process, but also a power failure. */
   durable?: boolean
 }
 
-/** Replaces a whole file: a reader, or a crash, sees the old content or the new, never a part. */
+/**
+ * Replaces a whole file atomically: a reader sees the old content or the new content, never a part, even
+ * after a crash.
+ */
 export function writeAtomic(path: string, data: string, options: WriteOptions = {}) {
   stage(path, data, options).commit()
 }
@@ -83,8 +86,8 @@ export function stage(
 }
 
 /**
- * Removes temporary files of killed processes from this folder. This process must not have written there yet:
- * files with its pid are from an earlier process.
+ * Removes temporary files of killed processes from a folder. Call this before this process writes to the
+ * folder: files with its pid count as files of an earlier process.
  * @param sole true if no other process writes there
  */
 export function clearTemporary(dir: string, { sole = false } = {}) {
@@ -97,7 +100,7 @@ export function clearTemporary(dir: string, { sole = false } = {}) {
   }
 }
 
-// From node:fs: loading node:fs/promises takes a few percent of a start.
+// These functions are from node:fs, because loading node:fs/promises would take a few percent of a start.
 const promised = {
   open: promisify(open),
   write: promisify(writeFile),
@@ -173,7 +176,8 @@ export function readJson<T>(path: string, schema: z.ZodMiniType<T>): ReadResult<
 }
 
 /**
- * Maximum size of a JSON file that is read, in bytes: several times that of an agent's largest `cursor.json`.
+ * Maximum size of a JSON file that is read, in bytes: several times the size of the largest `cursor.json` of
+ * an agent.
  */
 const JSON_BYTES = 256 * 1024 * 1024
 
@@ -186,7 +190,10 @@ function readPlain(path: string): string {
   }
 }
 
-/** Version of every file format here. Files of newer versions are neither read nor changed. */
+/**
+ * Version of the format of every JSON file that this program writes. Files of newer versions are neither read
+ * nor changed.
+ */
 const FORMAT = 1
 
 function refuseNewer(path: string, json: unknown) {
@@ -196,14 +203,14 @@ function refuseNewer(path: string, json: unknown) {
     'state_newer',
     `${path} was written by a newer version (format ${version}; this one knows ${FORMAT}).`,
     {
-      remedy: 'Install that version again, or use another state folder. The file was not changed.',
+      remedy: 'Install the newer version again, or use another state folder. The file was not changed.',
     },
   )
 }
 
 /**
- * Returns a value that differs between files at `path`, after links, at different times; empty if there is no
- * file.
+ * Returns a value that changes when the file at `path` changes or is replaced. Follows links. Empty if there
+ * is no file.
  */
 export function fingerprint(path: string): string {
   const stat = statSync(path, { throwIfNoEntry: false })
@@ -238,7 +245,10 @@ export function makeFolder(path: string) {
   chmodSync(path, 0o755)
 }
 
-/** Reports whether the nearest existing folder is on a read-only disk, which mkdir reports as ENOENT. */
+/**
+ * Reports whether the nearest existing folder of a path is on a read-only disk. mkdir reports ENOENT in this
+ * case.
+ */
 function isReadOnly(path: string): boolean {
   try {
     accessSync(path, constants.W_OK)
@@ -254,7 +264,8 @@ export function ensurePrivateDir(path: string) {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 })
     const { mode, uid } = statSync(path)
-    // A volume of root, as Kubernetes mounts it, keeps the mode of its owner.
+    // Only root and the folder's owner can change its mode. For example, Kubernetes mounts volumes that root
+    // owns.
     if ((mode & 0o077) !== 0 && [0, uid].includes(process.geteuid?.() ?? 0)) chmodSync(path, 0o700)
     accessSync(path, constants.W_OK)
   } catch (error) {
@@ -263,7 +274,7 @@ export function ensurePrivateDir(path: string) {
     throw new UserError('folder_unusable', `The folder ${path} cannot be used: ${why}`, {
       remedy: readOnly
         ? 'Mount the disk writable (mount -o remount,rw), or name another folder.'
-        : 'Make it writable for this user, or name another.',
+        : 'Make the folder writable for this user, or name another folder.',
       cause: error,
     })
   }

@@ -1,7 +1,10 @@
 import { statSync } from 'node:fs'
 import { systemCode } from './errors.ts'
 
-/** Returns a value that differs between folders that have the same path at different times. */
+/**
+ * Returns a value that identifies the folder at a path: it changes if another folder takes its place.
+ * Undefined if there is no folder.
+ */
 export function folderIdentity(dir: string): string | undefined {
   try {
     const { dev, ino } = statSync(dir)

@@ -3,17 +3,23 @@ import * as z from 'zod/mini'
 import { UserError } from './errors.ts'
 import { readJson, writeAtomic } from './files.ts'
 
-/** `format.json`: the format of a whole folder. Read before, and written after, everything else in it. */
+/**
+ * Content of `format.json`: the format of a whole folder. This file is read before all other files of the
+ * folder, and written after them.
+ */
 export const FormatRecord = z.object({
   version: z.literal(1),
   format: z.int().check(z.nonnegative()),
-  /** True if a version that checks for access by others has run here. Older versions do not set it, but keep it. */
+  /**
+   * True if a version of this program that checks for access by other users has used the folder. Older
+   * versions do not set this field, but keep it.
+   */
   judged: z.optional(z.boolean()),
 })
 
 /**
- * Steps that bring a folder from each format to the next; the first is from format 0. After a crash, a step
- * runs again from its beginning.
+ * Steps that upgrade a folder from each format to the next. The first step upgrades from format 0. After a
+ * crash, a step runs again from its beginning.
  */
 export type Upgrades = readonly ((dir: string) => void)[]
 
@@ -30,7 +36,7 @@ export function readFormat(dir: string, upgrades: Upgrades): number {
   throw new UserError(
     'state_newer',
     `The folder ${dir} was written by a newer version (format ${format}; this one knows ${upgrades.length}).`,
-    { remedy: 'Install that version again, or use another folder. Nothing was changed.' },
+    { remedy: 'Install the newer version again, or use another folder. Nothing was changed.' },
   )
 }
 
@@ -46,7 +52,10 @@ export function upgradeFolder(dir: string, upgrades: Upgrades): void {
   }
 }
 
-/** Records in a folder of an older version that this version has checked it for access by others. */
+/**
+ * Records in a folder that an older version created that this version has checked it for access by other
+ * users.
+ */
 export function noteJudged(dir: string): void {
   const read = readJson(formatFile(dir), FormatRecord)
   if (!read.ok || read.value.judged) return

@@ -5,7 +5,7 @@ import { constants, readFileSync, type Stats } from 'node:fs'
 const ANSWER_MS = 3000
 /** Groups of macOS whose members can become root anyway: wheel and admin. */
 const ADMINISTRATORS = [0, 80]
-/** Shells of accounts without a login: RHEL and Alpine have some of these in root's group. */
+/** Shells of accounts that cannot log in. RHEL and Alpine have some of these accounts in root's group. */
 const NO_SHELL = /\/(nologin|false|true|sync|halt|shutdown)$/
 
 /**
@@ -16,7 +16,7 @@ const NO_SHELL = /\/(nologin|false|true|sync|halt|shutdown)$/
  */
 export function hasStrangers(gid: number, user = process.geteuid?.()): boolean {
   if (process.platform === 'darwin') return !ADMINISTRATORS.includes(gid)
-  // OpenShift runs containers as any user, in root's group.
+  // OpenShift runs containers as an arbitrary user in root's group.
   if (gid === 0 && process.getegid?.() === 0 && process.geteuid?.() !== 0) return false
   const accounts = table('/etc/passwd').map(([name, , uid, group, , , shell = '']) => ({
     name,

@@ -1,12 +1,15 @@
 import { type IncomingMessage, request as requestPlain } from 'node:http'
 import { type RequestOptions, request as requestTls } from 'node:https'
 
-/** A request, and the route to its target: an agent, a connection, or a socket. */
+/** Options of a request, including the route to its target: a connection agent, a connection, or a socket. */
 export interface Call extends RequestOptions {
   body?: string | undefined
 }
 
-/** A request that was answered, or has failed. Its query, headers, and body are omitted, because they may contain secrets. */
+/**
+ * A request that was answered or has failed. The query, headers, and body are omitted, because they may
+ * contain secrets.
+ */
 export interface SeenRequest {
   method: string
   path: string
@@ -23,7 +26,7 @@ export function watchRequests(watch: (request: SeenRequest) => void) {
   seen = watch
 }
 
-/** The other side sent nothing for the `timeout` of a call. */
+/** Error of a call: the other side sent nothing during the call's `timeout`. */
 export class Silence extends Error {
   constructor(ms: number) {
     super(`no data for ${ms / 1000} s`)
@@ -31,7 +34,7 @@ export class Silence extends Error {
   }
 }
 
-/** An answer is longer than the caller accepts. */
+/** Error of a call: the answer is longer than the caller accepts. */
 export class TooLong extends Error {
   constructor(bytes: number) {
     super(`its answer is longer than ${bytes} bytes`)
@@ -40,9 +43,9 @@ export class TooLong extends Error {
 }
 
 /**
- * Sends one HTTP request and returns the answer with its body unread. Does not follow redirects.
- * Does not use `fetch`: on Node 20 and 22 its signal no longer aborts the body once the request
- * has been garbage-collected.
+ * Sends one HTTP request and returns the answer with its body unread. Does not follow redirects. Does not use
+ * `fetch`: on Node 20 and 22, the signal of `fetch` no longer aborts the body after the request was
+ * garbage-collected.
  * @throws Silence, or the system's error
  */
 export function send(url: string | URL, { body, ...options }: Call): Promise<IncomingMessage> {
@@ -62,7 +65,7 @@ export function send(url: string | URL, { body, ...options }: Call): Promise<Inc
     })
     request.on('timeout', () => request.destroy(new Silence(options.timeout ?? 0)))
     request.on('error', (error) => {
-      // The reader of the body learns why it is incomplete.
+      // The reader of the body gets this error as the reason why the body is incomplete.
       answer?.destroy(error)
       if (!answer) tell()
       reject(error)

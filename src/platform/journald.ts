@@ -1,6 +1,6 @@
 import { fstatSync } from 'node:fs'
 
-/** The priorities of syslog for the levels of the log. */
+/** Priorities of syslog, by log level. */
 const PRIORITIES: Record<string, number> = { fatal: 2, error: 3, warn: 4, info: 6, debug: 7, trace: 7 }
 
 /** Reports whether journald reads this process's standard error, rather than a file or a terminal. */
@@ -14,6 +14,6 @@ export function isReadByJournald({ JOURNAL_STREAM }: NodeJS.ProcessEnv): boolean
   }
 }
 
-/** Puts the priority of a level, in the form of sd-daemon(3), before each line of a text. */
+/** Prefixes each line of a text with the priority of a log level, in the form of sd-daemon(3). */
 export const withPriority = (text: string, level: string): string =>
   text.replace(/^(?=.)/gm, `<${PRIORITIES[level] ?? PRIORITIES.info}>`)

@@ -3,25 +3,26 @@ import { sleep } from './clock.ts'
 import { systemCode } from './errors.ts'
 import { openPlain } from './plain-files.ts'
 
-/** Interval at which a holder checks for a question, in ms. */
+/** Interval at which the holder of a lock checks for a question, in ms. */
 const LOOK_MS = 1000
 /**
- * Number of times that the asking process checks for the answer, at the same interval: enough for a slow
- * holder.
+ * Number of times that the asking process checks for the answer, at the same interval. This is enough for a
+ * slow holder.
  */
 const LOOKS = 10
-/** Time for an answer, in seconds. */
+/** Maximum wait for an answer, in seconds. */
 export const ANSWER_S = (LOOKS * LOOK_MS) / 1000
 
 /**
- * Added to a lock's file as a question. JSON allows it at its end, so every version can still read the file.
+ * The question: this text is appended to a lock's file. JSON allows it at the end, so every version can still
+ * read the file.
  */
 const QUESTION = ' '
 const NEITHER_LINK_NOR_NEW = constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW
 
 /**
  * Answers other processes that ask whether the holder of this lock lives, by removing the question from the
- * file. Writes to the disk, perhaps a network disk, only when asked.
+ * file. Writes to the disk, which may be a network disk, only to answer.
  * @param text content of the lock's file
  * @returns a function that stops answering
  */
@@ -30,7 +31,7 @@ export function keepAnswering(path: string, text: string): () => void {
     try {
       answer(path, text)
     } catch {
-      // The disk has problems: try again.
+      // The disk has problems: the next interval tries again.
     }
   }, LOOK_MS).unref()
   return () => clearInterval(timer)
@@ -40,7 +41,7 @@ function answer(path: string, text: string) {
   const fd = openPlain(path, constants.O_RDWR)
   const bytes = Buffer.byteLength(text)
   try {
-    // Do not truncate the file of another holder, which may have replaced this one.
+    // Do not truncate the lock's file if another holder has replaced it.
     if (fstatSync(fd).size > bytes && readFileSync(fd, 'utf8').startsWith(text)) ftruncateSync(fd, bytes)
   } finally {
     closeSync(fd)
@@ -49,7 +50,7 @@ function answer(path: string, text: string) {
 
 /**
  * Asks the holder of a lock, wherever it runs, whether it lives.
- * @returns false if it has not answered, or the lock is free by now
+ * @returns false if the holder has not answered, or the lock is free by now
  * @throws the system's error
  */
 export async function holderAnswers(path: string): Promise<boolean> {
@@ -74,7 +75,10 @@ function ask(path: string): number {
   }
 }
 
-/** Returns the size of a file. Opens it, because a network disk is up to date about open files. */
+/**
+ * Returns the size of a file. Opens the file, because a network disk reports the current size only for an
+ * open file.
+ */
 function sizeOf(path: string): number | undefined {
   let fd: number
   try {

@@ -6,9 +6,12 @@ import { identify, ProcessIdentity, startedAt } from './process-identity.ts'
 
 /** Content of a lock's file: the holder, and the namespace of its pid. */
 export const Holder = z.extend(ProcessIdentity, {
-  /** PID namespace, as Linux names it; empty if there is none. Absent in older versions. */
+  /**
+   * PID namespace of the holder, as Linux names it; empty if there is none. Older versions do not write this
+   * field.
+   */
   pid_ns: z.optional(z.string()),
-  /** Name of its machine or container. Absent in older versions. */
+  /** Name of the holder's machine or container. Older versions do not write this field. */
   host: z.optional(z.string()),
 })
 export type Holder = z.infer<typeof Holder>
@@ -34,7 +37,7 @@ export const isSame = (one: Holder, other: Holder | undefined) =>
 
 /**
  * Reports whether a process cannot be looked up from here, because its pid belongs to another container or
- * machine. A process of this machine may be from an earlier boot, with another boot id.
+ * machine. A process on this machine may have another boot id because it ran during an earlier boot.
  */
 export function isElsewhere({ pid_ns, host, boot_id }: Holder): boolean {
   if (pid_ns === undefined) return false
@@ -44,7 +47,7 @@ export function isElsewhere({ pid_ns, host, boot_id }: Holder): boolean {
 
 /**
  * Returns the holder of a lock, unless it is known to have ended.
- * @param silent a holder elsewhere that has not answered, and counts as ended
+ * @param silent holder on another machine or in another container that has not answered: it counts as ended
  */
 export function livingHolder(path: string, silent?: Holder): Holder | undefined {
   const read = readJson(path, Holder)
@@ -60,13 +63,13 @@ export function livingWriter(writer: ProcessIdentity, path: string): ProcessIden
   return now.boot_id === writer.boot_id || isOlder(now, path) ? now : undefined
 }
 
-/** Tolerance for start times, in ms: they are known to the second. */
+/** Tolerance for start times, in ms, because they are only known to the second. */
 const CLOCK_MS = 2000
 
 /**
  * Reports whether a process already ran when a file was written. Within a container, one boot can have two
- * ids, the container's and the machine's, and a service with a separate /proc sees the other id. A file from
- * an earlier boot is older than any running process, regardless of pid and start ticks.
+ * ids: the container's and the machine's. A service with a separate /proc sees a different one of these ids.
+ * A file from an earlier boot is older than any running process, regardless of pid and start ticks.
  */
 function isOlder({ pid }: ProcessIdentity, path: string): boolean {
   const started = startedAt(pid)

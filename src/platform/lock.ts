@@ -19,32 +19,36 @@ export class LockHeldError extends Error {
   }
 }
 
-/** Returns a noun phrase for a holder. */
+/** Returns a noun phrase that names the holder of a lock. */
 export const nameOf = (holder: Holder) =>
   isElsewhere(holder)
     ? `process ${holder.pid} in another container or on another machine${holder.host ? ` (${holder.host})` : ''}`
     : `process ${holder.pid}`
 
-/** Maximum number of attempts: other processes may be replacing a dead lock at the same time. */
+/**
+ * Maximum number of attempts: other processes may be replacing the lock of a dead process at the same time.
+ */
 const ATTEMPTS = 100
 
 /**
  * Takes a lock, which is a file with the identity of its holder. If the holder has ended, for any reason, the
- * lock is free. A pid alone could not show that the holder has ended, and flock(2) needs a native addon.
- * @param silent a holder elsewhere that has not answered, whose lock is free
+ * lock is free. The lock is not just a pid, which could not show that the holder has ended, and does not use
+ * flock(2), which needs a native addon.
+ * @param silent holder on another machine or in another container that has not answered: its lock counts as
+ * free
  * @returns a function that releases the lock
  * @throws LockHeldError if the holder lives, or may live elsewhere
  */
 export function acquireLock(path: string, silent?: Holder): () => void {
   const own = ownIdentity()
   const text = JSON.stringify(own)
-  // Processes in two containers can have the same pid.
+  // A random part is necessary: processes in two containers can have the same pid.
   const temp = `${path}.${randomBytes(4).toString('hex')}.${own.pid}.tmp`
   try {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       writeFileSync(temp, text, { mode: 0o600 })
       try {
-        // Fails if the lock exists. The file never exists without its content.
+        // linkSync() fails if the lock exists. The lock's file never exists without its content.
         linkSync(temp, path)
         const leave = keepAnswering(path, text)
         return () => {
@@ -64,9 +68,9 @@ export function acquireLock(path: string, silent?: Holder): () => void {
 }
 
 /**
- * Takes a lock like `acquireLock`. If the holder runs elsewhere and cannot be looked up, it asks the holder
- * first whether it lives: the lock of a killed container is free after some seconds.
- * @param waiting receives a sentence that explains the delay
+ * Takes a lock like `acquireLock`. If the holder runs elsewhere and cannot be looked up, first asks the
+ * holder whether it lives. The lock of a killed container is therefore free after some seconds.
+ * @param waiting function that gets a sentence that explains the delay
  * @throws LockHeldError
  */
 export async function awaitLock(path: string, waiting: (text: string) => void): Promise<() => void> {
@@ -82,7 +86,7 @@ export async function awaitLock(path: string, waiting: (text: string) => void): 
 
 /**
  * Takes a lock like `awaitLock`.
- * @param refusal returns the error for the user if another process holds the lock
+ * @param refusal function that returns the error for the user if another process holds the lock
  */
 export async function takeLock(
   path: string,
@@ -96,7 +100,7 @@ export async function takeLock(
   }
 }
 
-/** Returns another process that now holds a lock that this process had taken. */
+/** Returns the other process that now holds a lock of this process; undefined if there is none. */
 export function otherHolder(path: string): Holder | undefined {
   const read = readJson(path, Holder)
   return read.ok && isSame(read.value, ownIdentity()) ? undefined : livingHolder(path)
@@ -113,7 +117,7 @@ function clearDead(path: string, aside: string, silent?: Holder) {
   } catch (error) {
     if (!['ENOENT', 'EEXIST'].includes(systemCode(error) ?? '')) throw error
   } finally {
-    // Another process may have made it a folder.
+    // Another process may have replaced the file with a folder.
     rmSync(aside, { recursive: true, force: true })
   }
 }

@@ -4,7 +4,10 @@ import { isInTheWay, putInPlace, setAside } from './plain-files.ts'
 /** The size, in bytes, at which a log file is renamed to `<file>.1`, replacing the previous `<file>.1`. */
 const ROTATE_BYTES = 8 * 1024 * 1024
 
-/** Opens a log file. It may link to a device or be a pipe: output that it does not accept at once is lost. */
+/**
+ * Opens a log file. The path may be a pipe, or a link to a device: output that the pipe or device does not
+ * accept at once is lost.
+ */
 function openLog(path: string): number {
   const open = () =>
     openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK, 0o600)
@@ -18,8 +21,8 @@ function openLog(path: string): number {
 }
 
 /**
- * Opens a log file that is moved aside when it is full. If it cannot be moved, it keeps growing; if it was
- * deleted, the next line goes to a new file.
+ * Opens a log file that is moved aside when it is full. If the file cannot be moved, it keeps growing. If the
+ * file was deleted, the next line goes to a new file.
  * @throws the system's error
  */
 export function rotatingFile(path: string) {
@@ -40,11 +43,11 @@ export function rotatingFile(path: string) {
   }
 }
 
-/** Ignores a full disk or a closed terminal, which must not end the program that logs. */
+/** Ignores errors such as a full disk or a closed terminal, which must not end the program that logs. */
 export function quietly(write: () => void) {
   try {
     write()
   } catch {
-    // There is nowhere to report it.
+    // There is no place to report this error.
   }
 }

@@ -1,13 +1,13 @@
 import { withPriority } from './journald.ts'
 import { visible, visibleJson } from './visible-text.ts'
 
-/** Maximum number of lines of a stack to show: an error may have many causes. */
+/** Maximum number of lines of a stack to show. The stack of an error with many causes can be long. */
 const STACK_LINES = 50
 
 /**
- * Formats a log entry for people: one line, and an indented line for each line of a bug's stack; other text
- * stays. Escapes characters that a terminal would obey.
- * @param timed false if the reader of the log adds the time
+ * Formats a log entry for people: one line for the entry, and an indented line for each line of a bug's
+ * stack. Text that is not a log entry stays unchanged. Escapes characters that a terminal would obey.
+ * @param timed false to omit the time, for example because journald adds it
  */
 export function formatLogLine(line: string, { timed = true } = {}): string {
   const entry = entryOf(line)
@@ -24,23 +24,28 @@ export function formatLogLine(line: string, { timed = true } = {}): string {
 }
 
 /**
- * Reports whether an error comes from the system or is a failure, so that its stack would tell nothing. The codes
- * of Node's own errors begin with `ERR_`: these are bugs.
+ * Reports whether an error comes from the system or is a failure. The stack of such an error would not help.
+ * An error whose code begins with `ERR_` comes from Node, and is a bug.
  */
 const isForeseen = (code: unknown) => typeof code === 'string' && !code.startsWith('ERR_')
 
-/** Returns the lines of a stack below its message, indented, so that none looks like an entry. */
+/**
+ * Returns the lines of a stack below its message. They are indented, so that no line looks like a log entry.
+ */
 function callsIn(stack: unknown): string[] {
   if (typeof stack !== 'string') return []
   const lines = stack.split('\n')
   return lines.slice(1, STACK_LINES + 1).map((line) => `    ${line.trim()}`)
 }
 
-/** Formats a log entry as JSON for programs. Other text becomes the message of an entry. */
+/** Formats a log entry as JSON for programs. Text that is not a log entry becomes the message of an entry. */
 export const jsonLogLine = (line: string): string =>
   `${visibleJson(JSON.stringify(entryOf(line) ?? { msg: line.trimEnd() }))}\n`
 
-/** Formats a log entry for journald, which gets the priority of each line and adds the time of text itself. */
+/**
+ * Formats a log entry for journald, with a priority on each line. Text entries have no time, because journald
+ * adds it.
+ */
 export function journaldLogLine(line: string, format: 'text' | 'json'): string {
   const text = format === 'json' ? visibleJson(line) : formatLogLine(line, { timed: false })
   return withPriority(text, String(entryOf(line)?.level))
@@ -51,7 +56,7 @@ function entryOf(line: string): Record<string, unknown> | undefined {
     const entry: unknown = JSON.parse(line)
     return typeof entry === 'object' && entry !== null ? (entry as Record<string, unknown>) : undefined
   } catch {
-    // The line is torn, or from another program.
+    // The line is incomplete, or comes from another program.
     return undefined
   }
 }

@@ -16,7 +16,7 @@ export type LogFormat = (typeof LOG_FORMATS)[number]
 
 export interface LogOptions {
   level: LogLevel
-  /** Additional log file, as JSON lines, readable only by its owner. */
+  /** Additional log file with JSON lines, which only its owner can read. */
   file?: string
   stderr?: LogFormat
 }
@@ -33,7 +33,7 @@ const SECRETS = new Set([
   'payload',
 ])
 
-/** Maximum depth of an entry. Deeper values are omitted. */
+/** Maximum nesting depth of a log entry. Deeper values are omitted. */
 const DEPTH = 8
 
 export function createLogger({ level, file, stderr = 'text' }: LogOptions): Logger {
@@ -57,18 +57,18 @@ export function createLogger({ level, file, stderr = 'text' }: LogOptions): Logg
       },
       serializers: { err: (error) => withoutSecrets({ ...stdSerializers.err(error) }) },
     },
-    // Levels are already filtered.
+    // The logger itself filters by level, so each stream accepts all levels.
     multistream(streams.map((entry) => ({ ...entry, level: 'trace' as const }))),
   )
 }
 
-/** Returns how entries are formatted on standard error. */
+/** Returns the function that formats entries for standard error. */
 function formOf(format: 'text' | 'json'): (line: string) => string {
   if (isReadByJournald(process.env)) return (line) => journaldLogLine(line, format)
   return format === 'json' ? visibleJson : formatLogLine
 }
 
-/** Replaces secrets at any depth. An error is shown as its serializer formats it. */
+/** Replaces secrets at any depth. Errors stay unchanged here: their serializer removes the secrets. */
 function withoutSecrets(value: unknown, depth = 0): unknown {
   if (typeof value !== 'object' || value === null || value instanceof Error) return value
   if (depth > DEPTH) return '…'

@@ -6,9 +6,10 @@ interface Seen {
 }
 
 /**
- * Returns the resident memory of each process with all its descendants, and the members of their sessions, in bytes.
- * Memory that several of them share counts several times. Empty on systems without /proc.
- * @param roots pids
+ * Returns the resident memory, in bytes, of each process together with its descendants and the members of
+ * their sessions. Memory that several of these processes share counts several times. Empty on systems without
+ * /proc.
+ * @param roots pids of the processes
  */
 export function memoryOfTrees(roots: readonly number[], proc = '/proc'): Map<number, number> {
   const below = new Map<number, number[]>()
@@ -48,7 +49,7 @@ function names(proc: string): string[] {
   }
 }
 
-/** Returns undefined for a process that is gone. */
+/** Returns the content of a file in /proc; undefined if the process is gone. */
 function read(path: string): string | undefined {
   try {
     return readFileSync(path, 'latin1')

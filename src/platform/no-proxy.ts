@@ -9,8 +9,8 @@ export const bareHost = (host: string) =>
 
 /**
  * Reports whether `NO_PROXY` exempts a host. Its entries are separated by commas or spaces: `host`, `.host`
- * and `*.host` (all including their subdomains), an address, a network (`10.0.0.0/8`, `fd00::/8`), and any of
- * these with `*` for a part; each with or without `:port`.
+ * and `*.host` (each including subdomains), an address, or a network (`10.0.0.0/8`, `fd00::/8`). In each, `*`
+ * can stand for a part, and `:port` can follow.
  */
 export function isExempt(noProxy: string, host: string, port: string): boolean {
   const bare = bareHost(host)
@@ -32,7 +32,8 @@ function matches(entry: string, host: string, port: string): boolean {
 }
 
 /**
- * Reports whether the host is this address, in any spelling, or is in this network. Names are not looked up.
+ * Reports whether a host is an address, in any spelling, or is in a network. Does not look up the addresses
+ * of host names.
  */
 function contains(address: string, kind: number, bits: string | undefined, host: string): boolean {
   const of = isIP(host)
@@ -44,7 +45,9 @@ function contains(address: string, kind: number, bits: string | undefined, host:
   return network.check(host, of === 6 ? 'ipv6' : 'ipv4')
 }
 
-/** Reports whether text consists of these parts in order, with anything between them. Takes one pass. */
+/**
+ * Reports whether a text consists of these parts in order, with any text between two parts. Takes one pass.
+ */
 function fits(text: string, [first = '', ...parts]: string[]): boolean {
   const last = parts.pop() ?? ''
   const end = text.length - last.length

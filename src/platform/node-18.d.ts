@@ -1,6 +1,7 @@
 /**
- * Types that the oldest supported Node adds to ES2022, and types that only newer versions of Node have.
- * Without an entry here, `npm run check` refuses code in src/ that Node 18.19 could not run.
+ * Types of features that are missing in ES2022: either Node 18.19, the oldest supported version, has them, or
+ * only newer versions of Node do. `npm run check` refuses code in src/ that uses any other feature beyond
+ * ES2022.
  */
 
 interface Array<T> extends FindsLast<T> {}

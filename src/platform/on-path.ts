@@ -3,7 +3,7 @@ import { delimiter, isAbsolute, join, resolve } from 'node:path'
 
 /**
  * Returns the programs of this name in the folders of PATH, in their order.
- * @param cwd folder that relative entries of PATH start from; without it, they are left out
+ * @param cwd folder to which relative entries of PATH refer; without `cwd`, relative entries are skipped
  */
 export function programsOnPath(name: string, { PATH = '' }: NodeJS.ProcessEnv, cwd?: string): string[] {
   const folders = PATH.split(delimiter)
@@ -11,7 +11,10 @@ export function programsOnPath(name: string, { PATH = '' }: NodeJS.ProcessEnv, c
   return searched.map((dir) => join(dir, name)).filter(isProgram)
 }
 
-/** Reports whether a path leads to a file that this user may run. A folder passes the system's check, too. */
+/**
+ * Reports whether a path leads to a file that this user may run. Also checks that the path is a file, because
+ * the system's check accepts folders, too.
+ */
 export function isProgram(path: string): boolean {
   try {
     accessSync(path, constants.X_OK)

@@ -7,11 +7,11 @@ import { NotPlainError, openPlain } from './plain-files.ts'
 import { shellWord } from './shell-word.ts'
 
 /**
- * Opens a plain file for reading, never a device or a pipe that may deliver nothing. In another user's folder
- * the file must belong to that user; in a folder that others can write to, it must be this user's own. It
- * must not be a link to a file that only this user may read.
+ * Opens a plain file for reading. Refuses devices and pipes, which may deliver nothing. In another user's
+ * folder, the file must belong to that user. In a folder that others can write to, the file must belong to
+ * this user. The path must not be a link to a file that only this user may read.
  * @param most maximum size, in bytes
- * @throws NotPlainError if it is not such a file, UserError if it belongs to another user or this user may
+ * @throws NotPlainError if it is not a plain file, UserError if it belongs to another user or this user may
  * not read it, or the system's error
  */
 export function openOwned(path: string, most?: number): number {
@@ -22,7 +22,7 @@ export function openOwned(path: string, most?: number): number {
     if (code !== 'EACCES' && code !== 'EPERM') throw error
     if (isOwnLink(path)) throw new NotPlainError(path)
     throw new UserError('unreadable', `This user may not read ${path}.`, {
-      remedy: 'Run this as the user it belongs to, or with sudo.',
+      remedy: 'Run this as the user who owns the file, or with sudo.',
       exitCode: EXIT.refused,
       cause: error,
     })
@@ -35,7 +35,7 @@ function isOwnLink(path: string): boolean {
     const found = lstatSync(path)
     return found.isSymbolicLink() && found.uid === process.getuid?.()
   } catch {
-    // The folder cannot be searched either.
+    // This user may not access the folder of the path either.
     return false
   }
 }
@@ -49,7 +49,7 @@ function open(path: string, most?: number): number {
   try {
     const fd = openPlain(path, constants.O_RDONLY | constants.O_NOFOLLOW, most)
     const found = fstatSync(fd)
-    // This user's own file is accepted, but not under a second name that another user gave it.
+    // Accept this user's own file, but not a hard link to it that another user may have made.
     if ((found.uid === folder.uid && !shared) || (found.uid === own && found.nlink === 1)) return fd
     closeSync(fd)
   } catch (error) {
@@ -63,7 +63,7 @@ function open(path: string, most?: number): number {
 }
 
 /**
- * Reads a small file like `openOwned`.
+ * Reads a small file, with the same checks as `openOwned`.
  * @returns undefined if it is missing, unreadable, or longer than `max` bytes
  */
 export function readOwned(path: string, max: number): string | undefined {

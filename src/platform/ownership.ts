@@ -18,12 +18,12 @@ import { shellWord } from './shell-word.ts'
 
 /** A reason why another user can change the file or folder at a path. */
 export interface OwnershipFault {
-  /** The file, folder or link itself, or a folder above. */
+  /** Path of the file, folder, or link itself, or of a folder above it. */
   path: string
   kind: 'owner' | 'mode'
   /** True if it is in the state folder. */
   within?: true
-  /** Sentence with the path as its subject, without a full stop. */
+  /** Sentence that begins with the path, without a period at its end. */
   message: string
   /** Command that fixes it. */
   remedy: string
@@ -36,10 +36,10 @@ const MOST_LINKS = 40
 
 /**
  * Returns the reasons why users other than root and `user` can change or replace a file or folder: its owner
- * and mode, and those of all folders above and of links on the way. Folders that do not exist yet will be
- * created by this user. In a sticky folder, such as /tmp, users can replace only their own files. Does not
- * check access lists.
- * @param user uid of the only permitted user, by default this process's
+ * and mode, and the owners and modes of all folders above it and of links on its path. Folders that do not
+ * exist yet are no reason, because this user will create them. In a sticky folder, such as /tmp, users can
+ * replace only their own files. Does not check access lists.
+ * @param user uid of the only permitted user besides root; default: the user of this process
  */
 export function faultsOf(path: string, user = process.geteuid?.()): OwnershipFault[] {
   if (user === undefined) return []
@@ -58,7 +58,10 @@ interface Place {
   last: boolean
 }
 
-/** Yields everything that determines the target of a path, in the order in which the system looks at it. */
+/**
+ * Yields all folders, links, and files that determine the target of a path, in the order in which the system
+ * resolves them.
+ */
 function* placesOn(path: string): Generator<Place> {
   const names = path.split('/').filter(Boolean)
   let at = '/'
@@ -84,14 +87,14 @@ function* placesOn(path: string): Generator<Place> {
   }
 }
 
-/** Maximum number of faults reported for one folder, which another user may have filled. */
+/** Maximum number of faults reported for one folder: another user may have filled the folder with files. */
 const MOST_FAULTS = 8
-/** The hub's folder, which may belong to another user than the daemon's. It is checked when a hub starts. */
+/** The hub's folder. Its owner may differ from the daemon's user. It is checked when a hub starts. */
 const HUB = 'hub'
 
 /**
- * Returns files of other users in a state folder and among the folders of its agents: their owners can change
- * them at any time.
+ * Returns the files and folders of other users in a state folder and in its folder `agents`. Their owners can
+ * change them at any time.
  */
 export function foreignIn(dir: string, user = process.geteuid?.()): OwnershipFault[] {
   if (user === undefined) return []
@@ -111,14 +114,15 @@ export function foreignIn(dir: string, user = process.geteuid?.()): OwnershipFau
 }
 
 /**
- * Reports whether a file in a checked folder needs no further check. False for a link, which leads elsewhere.
+ * Reports whether a file in a checked folder needs no further check. False for a link, because its target may
+ * be anywhere.
  */
 function isPlainlyTrusted(path: string, user: number): boolean {
   try {
     const stat = lstatSync(path)
     return !stat.isSymbolicLink() && isTrusted(stat, user)
   } catch {
-    // It is gone, or this user may not look at it.
+    // The file is gone, or this user may not inspect it.
     return true
   }
 }
@@ -168,7 +172,10 @@ function modeFault({ path, stat, last }: Place, user: number): OwnershipFault | 
   }
 }
 
-/** Reports whether a path is on a disk that is read-only here, as Kubernetes mounts secrets and settings. */
+/**
+ * Reports whether a path is on a disk that is mounted read-only here. Kubernetes mounts secrets and settings
+ * read-only.
+ */
 function isReadOnly(path: string): boolean {
   try {
     accessSync(path, constants.W_OK)

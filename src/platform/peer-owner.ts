@@ -4,16 +4,17 @@ import { endianness, networkInterfaces } from 'node:os'
 import { sleep } from './clock.ts'
 
 /**
- * Time for a server on this machine to accept a connection, in ms; after that, the owner of the port counts.
+ * Time for a server on this machine to accept a connection, in ms. After this time, the owner of the
+ * listening port counts as the owner of the connection.
  */
 const TAKEN_MS = 3000
-/** Shortest and longest interval between checks, in ms. */
+/** Shortest and longest interval between checks of the table, in ms. */
 const FIRST_LOOK_MS = 5
 const LOOK_MS = 200
 
 /**
- * Number of times that a connection must be missing from the table: it is read in parts, and a row can move
- * between them.
+ * Number of times that a connection must be missing from the table before it counts as ended. The table is
+ * read in parts, and a row can move from one part to another during a read.
  */
 const MISSES = 2
 
@@ -27,19 +28,20 @@ interface Row {
   inode: string
 }
 
-/** States in the table of a listening port, and of a connection that waits for its first data. */
+/** States in the table: of a listening port, and of a connection that waits for its first data. */
 const LISTEN = '0A'
 const SYN_RECV = '03'
 
 /**
  * Returns the uid of the program at the other end of a connection within this machine. Undefined if the
- * system does not reveal it: on systems other than Linux, and for a connection out of this network namespace.
+ * system does not reveal the owner: on systems other than Linux, and for a connection that leaves this
+ * network namespace.
  * @throws Error if the connection ends in the meantime
  */
 export async function ownerOfPeer(socket: Socket): Promise<number | undefined> {
   if (process.platform !== 'linux') return undefined
   const { localAddress, localPort, remoteAddress, remotePort } = socket
-  // After a reset, only the local address is left.
+  // After a reset, the socket only has its local address.
   if (localAddress === undefined || remoteAddress === undefined) throw new Error('the connection was closed')
   const here = place(localAddress, localPort!)
   const there = place(remoteAddress, remotePort!)
@@ -59,8 +61,8 @@ export async function ownerOfPeer(socket: Socket): Promise<number | undefined> {
 }
 
 /**
- * Reports whether a connection ends on this machine. For another machine's port, this machine may have a
- * server on the port of the same number.
+ * Reports whether a connection ends on this machine. A connection to another machine must not count, even if
+ * a server of this machine listens on a port with the same number.
  */
 function isHere({ localAddress, remoteAddress = '' }: Socket): boolean {
   const address = remoteAddress.replace(/^::ffff:/i, '')
@@ -68,12 +70,14 @@ function isHere({ localAddress, remoteAddress = '' }: Socket): boolean {
   try {
     return Object.values(networkInterfaces()).some((all) => all?.some((own) => own.address === address))
   } catch {
-    // A sandbox may forbid this.
+    // A sandbox may forbid listing the network interfaces.
     return false
   }
 }
 
-/** Returns the most specific listener: others on the same port have other addresses. */
+/**
+ * Returns the listener with the most specific address: other listeners on the same port have other addresses.
+ */
 const listener = (rows: Row[], there: string) => {
   const port = there.slice(there.indexOf(' '))
   return [there, `${V4}00000000${port}`, `${'0'.repeat(32)}${port}`]
@@ -84,7 +88,7 @@ const listener = (rows: Row[], there: string) => {
 /** Prefix of an IPv4 address in IPv6. */
 const V4 = '00000000000000000000ffff'
 
-/** Returns an address as 16 bytes in hexadecimal, and a port. */
+/** Returns a key for an address and a port: the address as 16 bytes in hexadecimal, then the port. */
 function place(address: string, port: number): string {
   const v4 = address.replace(/^::ffff:/i, '')
   return `${isIPv4(v4) ? V4 + v4.split('.').map(hex).join('') : bytesOf(address)} ${port}`
@@ -92,7 +96,7 @@ function place(address: string, port: number): string {
 
 const hex = (byte: string) => Number(byte).toString(16).padStart(2, '0')
 
-/** Returns the bytes of an IPv6 address, which may end in a zone. */
+/** Returns the bytes of an IPv6 address. The address may end with a zone. */
 function bytesOf(address: string): string {
   const [front = '', back = ''] = address.toLowerCase().replace(/%.*$/, '').split('::')
   const [before, after] = [front, back].map((groups) =>
@@ -104,7 +108,7 @@ function bytesOf(address: string): string {
   return before!.padEnd(32 - after!.length, '0') + after!
 }
 
-/** Returns the rows of both tables that have the port on their side. */
+/** Returns the rows of both tables whose local port is this port. */
 function table(port: number): Row[] {
   const mark = `:${port.toString(16).toUpperCase().padStart(4, '0')} `
   return ['/proc/self/net/tcp', '/proc/self/net/tcp6'].flatMap((path) =>

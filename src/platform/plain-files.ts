@@ -1,22 +1,23 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, renameSync, unlinkSync } from 'node:fs'
 import { isDiskFull, shortageIn, systemCode, UserError } from './errors.ts'
 
-/** A path leads to something other than a plain file, or to a file that is too long. */
+/** Error: a path leads to something other than a plain file, or to a file that is too long. */
 export class NotPlainError extends UserError {
   constructor(path: string, what = 'is not a plain file') {
-    super('not_plain', `${path} ${what}.`, { remedy: 'Look at it, then move it away.' })
+    super('not_plain', `${path} ${what}.`, { remedy: 'Inspect it, then move it away.' })
     this.name = 'NotPlainError'
   }
 }
 
 /**
- * Errors for opening a folder for writing, a socket, a pipe without a reader, or a link that leads nowhere.
+ * Codes of the errors from opening a folder for writing, a socket, a pipe without a reader, or a dangling
+ * link.
  */
 const REFUSALS = ['EISDIR', 'ENXIO', 'EOPNOTSUPP', 'ENOTSUP', 'ELOOP', 'ENOTDIR', 'ENAMETOOLONG']
 
 /**
- * Opens a plain file. Refuses anything else, which an agent may have put there: opening a pipe would block
- * until its other end is opened.
+ * Opens a plain file. Refuses anything else that an agent may have put at this path: opening a pipe, for
+ * example, would block until its other end is opened.
  * @param flags flags of open(2)
  * @param most maximum size, in bytes
  * @throws NotPlainError, or the system's error
@@ -40,7 +41,7 @@ export function openPlain(path: string, flags: number, most = Number.POSITIVE_IN
 }
 
 /**
- * Opens a plain file that only this program writes. Sets anything else at its path aside.
+ * Opens a plain file that only this program writes. Moves anything else at its path aside.
  * @throws the system's error
  */
 export function openOwnPlain(path: string, flags: number, most?: number): number {
@@ -53,7 +54,10 @@ export function openOwnPlain(path: string, flags: number, most?: number): number
   }
 }
 
-/** Reports whether an error concerns the entry at the path, rather than the disk or another user's file. */
+/**
+ * Reports whether an error is about the file or folder at the path, and not about the disk or another user's
+ * file.
+ */
 export function isInTheWay(path: string, error: unknown): boolean {
   if (error instanceof NotPlainError || REFUSALS.includes(systemCode(error) ?? '')) return true
   if (shortageIn(error) || isDiskFull(error)) return false
@@ -61,7 +65,7 @@ export function isInTheWay(path: string, error: unknown): boolean {
     const found = lstatSync(path)
     return found.isSymbolicLink() || (systemCode(error) === 'EACCES' && found.uid === process.geteuid?.())
   } catch {
-    // Missing, or in a folder that cannot be searched.
+    // The entry is missing, or in a folder that this user may not access.
     return false
   }
 }

@@ -7,8 +7,8 @@ import { shortageIn, systemCode } from './errors.ts'
 export const ProcessIdentity = z.object({
   pid: z.int().check(z.minimum(1)),
   /**
-   * On Linux, clock ticks from boot to its start (field 22 of its stat). Elsewhere, its start as `ps` prints
-   * it.
+   * Start of the process: on Linux, in clock ticks since boot (field 22 of its stat); on other systems, as
+   * `ps` prints it.
    */
   start: z.string(),
   boot_id: z.string(),
@@ -18,7 +18,7 @@ export type ProcessIdentity = z.infer<typeof ProcessIdentity>
 const linux = process.platform === 'linux'
 let boot: string | undefined
 
-/** Returns an id that differs between any two boots of any machine. */
+/** Returns the id of the current boot. Any two boots have different ids, also on different machines. */
 export function bootId(): string {
   boot ??= linux
     ? readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
@@ -29,14 +29,14 @@ export function bootId(): string {
 /**
  * Returns the identity of a running process.
  * @returns undefined if there is no such process, or it has ended and waits to be reaped
- * @throws the system's error if it lacks the resources to look
+ * @throws the system's error if it lacks the resources to look up the process
  */
 export function identify(pid: number): ProcessIdentity | undefined {
   const start = linux ? linuxStart(pid) : psStart(pid)
   return start === undefined ? undefined : { pid, start, boot_id: bootId() }
 }
 
-/** Linux clock ticks per second, as programs see them. */
+/** Number of clock ticks per second that Linux shows to programs. */
 const TICKS = 100
 
 /** Returns the start of a process in ms since 1970, to the second. Undefined if the system does not reveal it. */

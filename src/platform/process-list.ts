@@ -3,15 +3,15 @@ import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { shortageIn } from './errors.ts'
 import { bootId, type ProcessIdentity } from './process-identity.ts'
 
-/** A process of this machine that this user may look into. */
+/** A process of this machine that this user may inspect. */
 export interface Listed extends ProcessIdentity {
   parent: number
   /**
-   * The process that began its session (Linux) or process group (elsewhere): the other members descend from
-   * it.
+   * Pid of the first process of its session (on Linux) or process group (on other systems). The other members
+   * descend from that process.
    */
   leader: number
-  /** Its real user, who started it; a setuid program runs with the rights of another user. */
+  /** The process's real user, who started it. A setuid program runs with the rights of another user. */
   user: number
   /** Values of the requested environment variables, as the process was started with them. */
   variables: (string | undefined)[]
@@ -32,8 +32,9 @@ export const findByEnvironment = (name: string, value: string): ProcessIdentity[
     .map(({ pid, start, boot_id }) => ({ pid, start, boot_id }))
 
 /**
- * Reports whether a path leads a process to a different folder than it leads this process to, for example in a
- * container. False if the path is hidden from it, for example in a sandbox.
+ * Reports whether a path leads to one folder for another process, for example in a container, and to a
+ * different folder for this process. False if the path is hidden from the other process, for example in a
+ * sandbox.
  */
 export function seesAnother(pid: number, path: string): boolean {
   if (!linux || mountsOf(pid) === mountsOf('self')) return false
@@ -50,8 +51,8 @@ const fileAt = (path: string) =>
   })
 
 /**
- * Returns the variables that a process was started with. Undefined if it is gone, or belongs to another user.
- * Linux only.
+ * Returns the environment variables with which a process was started. Undefined if the process is gone, or
+ * belongs to another user. Linux only.
  */
 export function environmentOf(pid: number): ((name: string) => string | undefined) | undefined {
   const environment = linux ? read(`/proc/${pid}/environ`) : undefined
@@ -59,8 +60,8 @@ export function environmentOf(pid: number): ((name: string) => string | undefine
 }
 
 /**
- * Returns the real user of a process, who started it. Its folder in /proc can have another owner, if the
- * process is protected from inspection. Undefined for a process that is gone.
+ * Returns the real user of a process, who started it. The owner of the process's folder in /proc can be a
+ * different user, if the process is protected from inspection. Undefined for a process that is gone.
  */
 export function userOf(pid: number): number | undefined {
   const user = linux ? userIn(read(`/proc/${pid}/status`)) : Number(ps('-o', 'ruid=', '-p', String(pid))[0])
@@ -100,7 +101,7 @@ function quietly<T>(look: () => T): T | undefined {
   try {
     return look()
   } catch (error) {
-    // An incomplete list would pass for a complete one.
+    // Do not return an incomplete list, which would look like a complete one.
     if (shortageIn(error)) throw error
     return undefined
   }
@@ -128,7 +129,7 @@ function valueIn(environment: string, variable: string): string | undefined {
   if (from === -1) return undefined
   const start = from + variable.length + 1
   const end = environment.indexOf('\0', start)
-  // Paths are bytes: decode the text that was read as latin1.
+  // The text was read as latin1, but paths are bytes, usually UTF-8: decode it again.
   return Buffer.from(environment.slice(start, end === -1 ? undefined : end), 'latin1').toString('utf8')
 }
 

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { sleep } from './clock.ts'
 
-/** Delay after a program was killed until the next try, in ms. */
+/** Delay between the end of a killed program and the next try, in ms. */
 const AGAIN_MS = 50
 
 export interface ProgramOutput {
@@ -11,8 +11,8 @@ export interface ProgramOutput {
 }
 
 /**
- * Returns what a program prints. While systemd stops a unit, it sends SIGTERM to new processes as well, so a program
- * that SIGTERM ends is run again. Never throws.
+ * Runs a program and returns its output. While systemd stops a unit, it also sends SIGTERM to new processes
+ * of the unit. For that reason, a program that SIGTERM has ended is run again. Never throws.
  * @param timeout milliseconds for all tries together; a program that is still running then gets SIGKILL
  */
 export async function programOutput(

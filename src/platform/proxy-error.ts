@@ -1,8 +1,11 @@
-/** A failure to reach the server through a proxy. The proxy's response is not the server's. */
+/**
+ * A failure to reach the server through a proxy. The response in it comes from the proxy, not from the
+ * server.
+ */
 export class ProxyError extends Error {
-  /** Code of the system or of TLS, if the proxy itself could not be reached. */
+  /** Error code of the system or of TLS if the proxy itself could not be reached. */
   readonly code?: string
-  /** Status of the response to CONNECT. */
+  /** HTTP status of the proxy's response to CONNECT. */
   readonly status: number | undefined
   /** The message without the proxy's name. */
   readonly why: string

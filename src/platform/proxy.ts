@@ -4,7 +4,7 @@ import { EXIT } from './exit-codes.ts'
 import { bareHost, isExempt } from './no-proxy.ts'
 import { trust } from './trust.ts'
 
-/** Maps the name of each variable to the name of the setting in a file that provides its value. */
+/** Names of the settings in a file that provide the values of variables, by variable name. */
 export type Named = Readonly<Record<string, string>>
 
 /**
@@ -17,7 +17,7 @@ export function proxyFor(url: string, env: NodeJS.ProcessEnv): string | undefine
   const proxy = env[variableFor(url, env)]
   if (!proxy) return undefined
   const host = bareHost(hostname)
-  // No proxy leads back to this machine, so the environment does not matter.
+  // Never use a proxy for an address of this machine: it would not lead back here.
   if (LOOPBACK.test(host)) return undefined
   if (isExempt(env[spelled('NO_PROXY', env)] ?? '', host, port || (isSecure(url) ? '443' : '80')))
     return undefined
@@ -26,7 +26,10 @@ export function proxyFor(url: string, env: NodeJS.ProcessEnv): string | undefine
 
 const isSecure = (url: string) => /^(wss|https):/i.test(url)
 
-/** Returns the spelling that is set; lower case takes precedence, unless only upper case has a value. */
+/**
+ * Returns the spelling of a variable to read: lower case if it has a value, or if only lower case is set;
+ * otherwise upper case.
+ */
 function spelled(name: string, env: NodeJS.ProcessEnv): string {
   const lower = name.toLowerCase()
   return env[lower] || (env[lower] !== undefined && env[name] === undefined) ? lower : name
@@ -40,7 +43,10 @@ function variableFor(url: string, env: NodeJS.ProcessEnv): string {
   return env[own] === undefined ? spelled('ALL_PROXY', env) : own
 }
 
-/** Returns the setting with the highest precedence for a URL's proxy. */
+/**
+ * Returns the variable for the proxy of a URL that has the highest precedence, or the setting that provides
+ * its value.
+ */
 export function proxySetting(url: string, env: NodeJS.ProcessEnv, named: Named = {}): string {
   const own = ownVariable(url, env)
   return named[own] ?? own
@@ -49,7 +55,7 @@ export function proxySetting(url: string, env: NodeJS.ProcessEnv, named: Named =
 const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d+){3}|::1)$/
 
 /**
- * Returns the connection agent for that proxy; its code is loaded only if there is a proxy.
+ * Returns the connection agent for the proxy of a URL. Loads the agent's code only if there is a proxy.
  * @throws UserError for an unknown kind of proxy
  */
 export async function proxyAgent(
@@ -88,8 +94,8 @@ export function usableProxy(url: string, env: NodeJS.ProcessEnv, named: Named = 
 }
 
 /**
- * Reports whether text can be decoded. The library decodes it only once it has a socket, and an error at
- * that point would be unhandled.
+ * Reports whether percent-encoded text can be decoded. The library decodes the text only when it has a
+ * socket. An error at that time would be unhandled.
  */
 function isDecodable(text: string): boolean {
   try {

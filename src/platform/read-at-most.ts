@@ -9,13 +9,13 @@ const PAUSE_MS = 20
 const PEM_BYTES = 8 * 1024 * 1024
 
 /**
- * Reads a file named by a user, which may be a device or a pipe, up to a limit of `bytes`. Reads nothing from
- * a pipe without a writer.
+ * Reads at most `bytes` bytes of a file that a user has named. The file may be a device or a pipe. A pipe
+ * without a writer counts as empty.
  * @param pipeMs maximum time until a pipe ends, in ms
  * @throws the system's error, or an Error if the file is longer, or a pipe does not end
  */
 export function readAtMost(path: string, bytes: number, pipeMs = PIPE_MS): { text: string; mode: number } {
-  // Otherwise, opening a pipe would block until it has a writer.
+  // Without O_NONBLOCK, opening a pipe would block until it has a writer.
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   const until = Date.now() + pipeMs
   try {

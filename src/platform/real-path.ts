@@ -2,16 +2,17 @@ import { readlinkSync, realpathSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import { orUndefined } from './or-undefined.ts'
 
-/** Maximum number of links that lead nowhere in one path, as in Linux. */
+/** Maximum number of dangling links in one path, as in Linux. */
 const MOST_LINKS = 40
 
 /**
- * Resolves the links in an absolute path as far as it exists, so that all names of a file give the same path. A link
- * to something that does not exist gives the path at which it would be created.
+ * Resolves the links in an absolute path, as far as the path exists. Returns the same path for all names of
+ * the same file. A link to something that does not exist gives the path at which it would be created.
  */
 export function realPath(path: string, links = MOST_LINKS): string {
   try {
-    // Unlike the other variant, this one follows a link before it goes up from it, as the system does.
+    // Use realpathSync.native(): like the system, it resolves a link before it applies a `..` that follows
+    // the link.
     return realpathSync.native(path)
   } catch {
     const parent = dirname(path)

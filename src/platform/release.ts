@@ -3,7 +3,10 @@ declare const FOMULAR_RELEASE_DATE: string | undefined
 
 const baked = (text: string | undefined) => (text ?? '').split(' ').filter(Boolean)
 
-/** Public keys that sign releases, in minisign's form: built into a release, none in any other build. */
+/**
+ * Public keys that verify releases, in minisign's form. They are built into a release; any other build has
+ * none.
+ */
 export const RELEASE_KEYS: readonly string[] = baked(
   typeof FOMULAR_RELEASE_KEYS === 'string' ? FOMULAR_RELEASE_KEYS : undefined,
 )

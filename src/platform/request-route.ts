@@ -7,9 +7,9 @@ import { trust } from './trust.ts'
 type Route = Omit<RequestOptions, 'headers'> & { headers?: Record<string, string> }
 
 /**
- * Returns options for a request to `target`, directly or through its proxy. For a target without TLS, the
- * request goes to the proxy itself, because many proxies allow CONNECT only to TLS ports. Connections are not
- * kept alive.
+ * Returns options for a request to `target`, directly or through its proxy. For a target without TLS, sends
+ * the request to the proxy without CONNECT, because many proxies allow CONNECT only to TLS ports. Connections
+ * are not kept alive.
  * @throws UserError for an unknown kind of proxy
  */
 export async function requestRoute(target: URL, env: NodeJS.ProcessEnv, named?: Named): Promise<Route> {
@@ -31,7 +31,7 @@ export async function requestRoute(target: URL, env: NodeJS.ProcessEnv, named?: 
       host: target.host,
       ...(auth && { 'proxy-authorization': `Basic ${Buffer.from(auth).toString('base64')}` }),
     },
-    // Node would take the server name from the header.
+    // Set the server name, because Node would otherwise take it from the header.
     servername: isIP(proxy.hostname.replace(/^\[|\]$/g, '')) ? '' : proxy.hostname,
     ...trust(proxy.href, '', env),
   }

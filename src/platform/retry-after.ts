@@ -6,12 +6,12 @@ export function retryAfterS(header: string | undefined, now: number): number | u
   return Number.isNaN(at) ? undefined : (at - now) / 1000
 }
 
-/** Limits of a pause before a repeated request, in ms. */
+/** Minimum and maximum pause before a repeated request, in ms. */
 export interface PauseLimits {
   least: number
   most: number
 }
 
-/** Returns the pause that an answer with this `Retry-After` asks for, within limits, in ms. */
+/** Returns the pause that a `Retry-After` header requests, within the limits above, in ms. */
 export const pauseMs = (header: string | undefined, { least, most }: PauseLimits, now: number): number =>
   Math.min(Math.max((retryAfterS(header, now) ?? 0) * 1000, least), most)

@@ -2,12 +2,17 @@ import { accessSync, constants, fstatSync, openSync, readFileSync, statSync } fr
 import { dirname } from 'node:path'
 import { isOpen } from './group-members.ts'
 
-/** Flags in `/proc/net/unix` of a socket that accepts connections. */
+/** The value of `Flags` in `/proc/net/unix` for a socket that accepts connections. */
 const LISTENS = '00010000'
-/** Opens a path only for its identity, for any type of file. Node has no constant for it. */
+/**
+ * The flag O_PATH of open(2), for which Node has no constant. It opens any type of file, only to identify it.
+ */
 const O_PATH = 0o10000000
 
-/** Returns the paths of all listening Unix sockets of any user. Empty if the system does not reveal them. */
+/**
+ * Returns the paths of all listening Unix sockets of any user. Empty if the system does not reveal these
+ * paths.
+ */
 export function listeningPaths(): string[] {
   let table: string
   try {
@@ -30,8 +35,8 @@ export function isForeign(dir: string): boolean {
 }
 
 /**
- * Reports whether a folder is open to other users. It is closed if it is this user's alone, or a volume of
- * root that only this user and root can write to.
+ * Reports whether a folder is open to other users. The folder is closed if it belongs only to this user, or
+ * is a volume of root that only this user and root can write to.
  */
 export function isOpenToOthers(dir: string): boolean {
   const found = statSync(dir, { throwIfNoEntry: false })
@@ -48,9 +53,9 @@ function isWritable(dir: string): boolean {
 }
 
 /**
- * Returns an address for a socket in another user's folder. It leads to the same socket that was checked,
- * which belongs to the folder's owner, to root (as in a container's volume that root owns) or to this user; a
- * link placed there later has no effect.
+ * Returns an address for a socket in another user's folder. The socket must belong to the folder's owner, to
+ * root (as in a container's volume that root owns), or to this user. The address leads to the socket that was
+ * checked, even if someone later puts a link in its place.
  * @throws the system's error
  */
 export function addressOfForeign(path: string): string {

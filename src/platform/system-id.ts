@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 
-/** Files in which Linux keeps the id that each installed system generates. */
+/** Files in which Linux keeps the machine id, which each installed system generates. */
 const FILES = ['/etc/machine-id', '/var/lib/dbus/machine-id']
 
 /**
- * Returns an id of this installed system, hashed so that it cannot be traced back. It is not copied along
- * with a folder, and may change when a container is recreated. Undefined if the system has none.
+ * Returns an id of this installed system. The id is a hash, from which the original id cannot be derived. A
+ * copy of a state folder does not contain this id. The id may change when a container is recreated. Undefined
+ * if the system has no such id.
  */
 export function systemId(): string | undefined {
   for (const file of FILES) {
@@ -23,8 +24,8 @@ export function systemId(): string | undefined {
 }
 
 /**
- * Returns a value that differs between a folder and its copies, and survives reboots. Undefined if there is
- * no folder.
+ * Returns a value that differs between a folder and its copies, and stays the same after a reboot. Undefined
+ * if there is no folder.
  */
 export function lastingIdentity(dir: string): string | undefined {
   const stat = statSync(dir, { throwIfNoEntry: false })

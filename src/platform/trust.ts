@@ -13,17 +13,18 @@ export interface Client {
 }
 
 /**
- * Maximum number of cached contexts: the contexts of the link, the registry and a hub may be in use at the
- * same time.
+ * Maximum number of cached TLS contexts: the contexts of the link, the registry, and a hub may be in use at
+ * the same time.
  */
 const MOST_CONTEXTS = 4
 const contexts = new Map<string, SecureContext>()
 
 /**
- * Returns options for a connection to `url`. For TLS, they trust the authorities of Node, of this system, of
- * `NODE_EXTRA_CA_CERTS` and of `ca`. Without TLS, no file is read. Unusable system files are skipped.
+ * Returns options for a connection to `url`. With TLS, the connection trusts the authorities of Node, of this
+ * system, of `NODE_EXTRA_CA_CERTS`, and of `ca`. Without TLS, no file is read. Unusable system files are
+ * skipped.
  * @param ca PEM of further authorities
- * @param client certificate that this side presents, and its key, PEM
+ * @param client certificate that this side presents, and the certificate's key, as PEM
  */
 export function trust(
   url: string,
@@ -47,7 +48,7 @@ function contextFor(ca: string, env: NodeJS.ProcessEnv, client: Client | undefin
 }
 
 /**
- * Creates a context, without authorities that Node cannot read.
+ * Creates a TLS context. Omits authorities that Node cannot read.
  * @throws the error of TLS if `ca` is not a certificate
  */
 function makeContext(known: string[], ca: string, client: Client | undefined): SecureContext {
@@ -59,7 +60,7 @@ function makeContext(known: string[], ca: string, client: Client | undefined): S
   }
 }
 
-/** Reports whether Node can read a certificate, PEM. */
+/** Reports whether Node can read a certificate in PEM. */
 export function isCertificate(pem: string): boolean {
   try {
     return new X509Certificate(pem).raw.length > 0

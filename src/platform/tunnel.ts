@@ -9,8 +9,8 @@ import { unreachable } from './unreachable.ts'
 type Target = Parameters<HttpsProxyAgent<string>['connect']>[1]
 
 /**
- * Maximum time for a proxy to answer, in ms. Until then a request has no socket, so its own timeout has no
- * effect.
+ * Maximum time for a proxy to answer, in ms. Until the proxy answers, a request has no socket, so the
+ * request's own timeout has no effect.
  */
 const ANSWER_MS = 15_000
 
@@ -34,7 +34,7 @@ export class Tunnel extends HttpsProxyAgent<string> {
     })
     const patience = new AbortController()
     const timer = setTimeout(() => patience.abort(), this.#answerMs)
-    // Applies to the socket that is created below, before anything is awaited.
+    // This setting applies to the socket that is created below, before the first `await`.
     Object.assign(this.connectOpts, { signal: patience.signal })
     let socket: Socket
     try {

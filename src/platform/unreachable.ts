@@ -18,10 +18,13 @@ const CAUSES: Record<string, string> = {
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
 }
 
-/** Codes of OpenSSL for a certificate whose issuer this machine does not know. */
+/** OpenSSL's error codes for a certificate whose issuer is unknown to this machine. */
 const UNKNOWN_ISSUER = /^(SELF_SIGNED_CERT|DEPTH_ZERO_SELF|UNABLE_TO_(GET_ISSUER|VERIFY)|CERT_UNTRUSTED)/
 
-/** Reports whether a connection failed because an unknown authority signed the other side's certificate. */
+/**
+ * Reports whether a connection failed because the other side's certificate was signed by an unknown
+ * authority.
+ */
 export const isUntrusted = (error: unknown): boolean => isUntrustedCode(systemCode(error) ?? '')
 export const isUntrustedCode = (code: string): boolean => UNKNOWN_ISSUER.test(code)
 
@@ -29,9 +32,9 @@ export const isUntrustedCode = (code: string): boolean => UNKNOWN_ISSUER.test(co
 export const causeOf = (code: string): string | undefined =>
   Object.hasOwn(CAUSES, code) ? CAUSES[code] : undefined
 
-/** Returns the reason why a connection failed, in words, followed by the system's own words. */
+/** Returns a sentence for the reason why a connection failed, followed by the system's own message. */
 export function unreachable(error: Error): string {
-  // A name with several addresses gives an error for each, and no common message.
+  // For a name with several addresses, there is an error for each address, and no common message.
   const first = error instanceof AggregateError && error.errors[0] instanceof Error ? error.errors[0] : error
   if (first instanceof ProxyError) return first.message
   const code = systemCode(first)

@@ -14,9 +14,10 @@ export const visible = (text: string): string =>
   })
 
 /**
- * UTF-16 units that JSON allows unescaped in strings, but that are unsafe, invisible, or for private use:
- * first and last unit of each range, in order. For a character of two units, the first unit decides, for 1024
- * characters at once: tags, selectors and private use (U+DB40 and above), music, shorthand and old scripts.
+ * Ranges of UTF-16 units that are unsafe, invisible, or for private use, although JSON allows them unescaped
+ * in strings. Each pair has the first and last unit of a range, in order. For a character of two units, the
+ * first unit decides for 1024 characters at once: tags, selectors, and private use (U+DB40 and above), music,
+ * shorthand, and old scripts.
  */
 const UNSAFE_IN_JSON = [
   0x7f, 0x9f, 0xad, 0xad, 0x34f, 0x34f, 0x61c, 0x61c, 0x115f, 0x1160, 0x17b4, 0x17b5, 0x180b, 0x180f, 0x2000,
@@ -24,7 +25,7 @@ const UNSAFE_IN_JSON = [
   0xd82f, 0xd82f, 0xd834, 0xd834, 0xdb40, 0xdbff, 0xe000, 0xf8ff, 0xfdd0, 0xfdef, 0xfe00, 0xfe0f, 0xfeff,
   0xfeff, 0xffa0, 0xffa0, 0xfff0, 0xfffc, 0xfffe, 0xffff,
 ]
-/** Matches all text that can contain such units. */
+/** Matches every text that can contain units to escape. */
 const NOT_ASCII = /[\x7f-\uffff]/
 
 /** Length of an escape such as `\u202e`, in units. */
@@ -37,7 +38,7 @@ const HEX = Buffer.from('0123456789abcdef')
 const isHead = (unit: number) => unit >= 0xd800 && unit < 0xdc00
 const isTail = (unit: number) => unit >= 0xdc00 && unit < 0xe000
 
-/** Yields pieces of about `units`, without splitting a character. */
+/** Yields pieces of a text with about `units` units each, without splitting a character. */
 export function* piecesOf(text: string, units: number): Generator<string> {
   for (let at = 0, end = 0; at < text.length; at = end) {
     end = isHead(text.charCodeAt(at + units - 1)) ? at + units + 1 : at + units
@@ -46,8 +47,8 @@ export function* piecesOf(text: string, units: number): Generator<string> {
 }
 
 /**
- * Returns the same JSON with every unsafe unit escaped. If all of it is unsafe, `replace` with a function
- * would take seven to eleven times as long, and create several strings per unit.
+ * Returns the same JSON with every unsafe unit escaped. For a text that consists only of unsafe units,
+ * `replace` with a function would take seven to eleven times as long, and create several strings per unit.
  */
 export function visibleJson(json: string): string {
   if (unsafeUnits(json) === 0) return json
@@ -57,12 +58,12 @@ export function visibleJson(json: string): string {
   return text
 }
 
-/** Returns the length of `visibleJson`, in UTF-16 units. */
+/** Returns the length of the result of `visibleJson`, in UTF-16 units. */
 export const visibleLength = (json: string): number => json.length + unsafeUnits(json) * (ESCAPE_UNITS - 1)
 
 let made: { isUnsafe: Uint8Array; units: Uint16Array; bytes: Buffer } | undefined
 
-/** Creates the tables on first use: most programs never need them. */
+/** Creates the tables on first use: most processes never need them. */
 function tables() {
   if (made) return made
   const isUnsafe = new Uint8Array(0x10000)

@@ -5,7 +5,7 @@ interface Waiter {
   resolve(held: boolean): void
 }
 
-/** Waits for conditions on an object that changes. */
+/** Lets callers wait for conditions on an object that changes. */
 export class Waiters {
   readonly #clock: Clock
   readonly #waiters = new Set<Waiter>()

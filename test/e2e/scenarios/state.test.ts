@@ -59,7 +59,7 @@ test('folders from a newer version are refused with a clear message, and left un
         const running = stage.run(runs[command]!(stage))
         assert.notEqual(await running.ended, 0)
         assert.match(running.log(), /written by a newer version/)
-        assert.match(running.log(), /Install that version again/)
+        assert.match(running.log(), /Install the newer version again/)
         assert.deepEqual(contents(stage.state), before)
       }
       writeFileSync(file, current)
