@@ -1,5 +1,5 @@
 #!/bin/sh
-# Commands in messages are between backticks; a tilde in them is for the shell of the reader.
+# Messages show commands in backticks. The reader's shell, not this script, expands a tilde in such a command.
 # shellcheck disable=SC2016,SC2088
 trap 'echo "error: The download of the installer is incomplete. Run it again." >&2; exit 1' 0
 # Installs, upgrades or removes fomular-daemon. Needs no Node.
@@ -7,8 +7,9 @@ trap 'echo "error: The download of the installer is incomplete. Run it again." >
 #   curl -fsSL https://…/install.sh | sh
 #   curl -fsSL https://…/install.sh | sh -s -- --help
 #
-# POSIX sh, without `local`. Everything is in functions, and the last line calls one: an incomplete script
-# does nothing, and fails. No program that it starts reads from standard input, which may be the script.
+# POSIX sh, without `local`. All code is in functions, and only the last line calls one. An incomplete script
+# therefore does nothing, and fails. No program that this script starts reads from standard input, because the
+# script itself may come from there.
 
 usage() {
   cat <<'EOF'
@@ -20,14 +21,14 @@ Installs fomular-daemon, which runs coding agents on this machine, as one execut
   --prefix DIR         folder to install into (default: ~/.fomular; for root /opt/fomular, with a link in /usr/local/bin)
   --server-url URL     server to connect this machine to
   --key-file FILE      this machine's key for that server
-  --token-file FILE    or a token from `fomular-daemon machine add`; also FOMULAR_ENROLL_TOKEN
+  --token-file FILE    instead of --key-file: token from `fomular-daemon machine add`; also FOMULAR_ENROLL_TOKEN
   --ca-file FILE       certificate authority of the server and of downloads, PEM; the installer keeps a copy
   --allow-insecure     allow a server on another machine without TLS
-  --force              enroll with a new key, even if this machine is already enrolled, here or elsewhere
+  --force              enroll with a new key, even if this machine is already enrolled at this server or at another one
   --service WHAT       service manager: systemd, pm2, launchd, none (default: auto if a server is given)
-  --no-restart         do not restart a running daemon, which then keeps its version
+  --no-restart         do not restart a running daemon; it keeps running its present version
   --base-url URL       address of releases (also FOMULAR_INSTALL_BASE_URL; default: releases/ at the hub)
-  --public-key KEY     minisign public key for their signatures
+  --public-key KEY     minisign public key for the signatures of releases
   --skip-signature     install without checking the signature
   --dry-run            show the steps without taking them
   --uninstall          remove the installation; keep state and settings
@@ -39,7 +40,7 @@ EOF
 }
 
 defaults() {
-  # The release process, or the hub that serves this script, fills these in.
+  # The release process, or the hub that serves this script, fills in these values.
   DEFAULT_BASE_URL=''
   DEFAULT_SERVER_URL=''
   DEFAULT_PUBLIC_KEY=''
@@ -51,7 +52,7 @@ defaults() {
   prefix=''
   key_file=''
   token=${FOMULAR_ENROLL_TOKEN:-}
-  # Programs started from here do not need the token.
+  # Programs that this script starts do not need the token.
   unset FOMULAR_ENROLL_TOKEN
   token_file=''
   ca_file=''
@@ -142,13 +143,14 @@ check_flags() {
     [ -z "$file" ] || [ -r "$file" ] || fail "$file cannot be read." 'Name a readable file.' 2
   done
   if [ -n "$token_file" ]; then token=$(cat "$token_file"); fi
-  # The default server is only for users with a token of its hub.
+  # The default server is only for users who have a token of this server.
   if [ -n "$token" ] && [ -z "$server_url" ]; then server_url=$DEFAULT_SERVER_URL; fi
   if [ -n "$token$key_file" ] && [ -z "$server_url" ]; then usage_error 'A key or token needs --server-url.'; fi
   if [ -n "$server_url" ] && [ -z "$token$key_file" ]; then
     usage_error '--server-url needs --key-file, --token-file or FOMULAR_ENROLL_TOKEN.'
   fi
-  # Only the given address has the path that a proxy may serve the hub under.
+  # The user's address is complete: if a proxy serves the hub under a path, only this address contains the
+  # path.
   if [ -z "$base_url" ] && [ -n "$server_url" ] && { [ -n "$DEFAULT_SERVER_URL" ] || [ -z "$DEFAULT_BASE_URL" ]; }; then
     base_url=$(web "$server_url")/releases
   fi
@@ -188,7 +190,8 @@ places() {
   entry=$prefix/bin/fomular-daemon
   # Lists the files outside of the prefix, and the service manager.
   receipt=$prefix/.installed
-  # Folders that shells search. man searches next to the folders on PATH.
+  # Folders where shells search for completions, and where man searches for manuals: next to the folders on
+  # PATH.
   case $prefix in
     /opt/fomular) share=/usr/local/share manual=/usr/local/share ;;
     "$home/.fomular") share=$home/.local/share manual=$prefix/share ;;
@@ -277,11 +280,11 @@ tools() {
   for tool in mktemp sed gzip; do has "$tool" || fail "This machine has no $tool." "Install $tool."; done
 }
 
-# check_ground [install]: refuses a place in which another user, besides root, could change the program. For an existing
-# installation, files that others may write to only cause a warning, so that it can be upgraded.
+# check_ground [install]: refuses a place in which another user, besides root, could change the program. In an
+# existing installation, files that others can write to cause only a warning, so that it can be upgraded.
 check_ground() {
   trusted=" 0 $user "
-  # The caller of sudo can be root anyway.
+  # The user who called sudo can become root anyway.
   if [ "$user" = 0 ]; then trusted="$trusted${SUDO_UID:-0} "; fi
   # In a user namespace, all unmapped users share one id, including the machine's root.
   if [ -r /proc/self/uid_map ] && ! grep '^ *0  *0  *4294967295$' /proc/self/uid_map >/dev/null; then
@@ -305,8 +308,9 @@ check_ground() {
   done
 }
 
-# fault_on KIND PATH: prints the entry that lets another user change a path: the path itself, a folder above it, or the
-# target of a link on the way. KIND is `owner` (another user owns the entry) or `mode` (others can write to it).
+# fault_on KIND PATH: prints the file or folder through which another user could change PATH: PATH itself, a
+# folder above it, or the target of a link in it. KIND is `owner` (another user owns this file or folder) or
+# `mode` (others can write to it).
 fault_on() {
   case ${FOMULAR_STRICT_MODES:-} in
     false | 0) ;;
@@ -379,7 +383,7 @@ has_strangers() {
     while IFS=: read -r name _ uid gid _ _ shell; do
       case "$trusted:$1:$shell" in
         *" $uid "*:*) harmless="$harmless$name " ;;
-        # Some systems have services in root's group, which nobody can log in as.
+        # On some systems, root's group contains accounts of services. Nobody can log in to these accounts.
         *:0:*/nologin | *:0:*/false | *:0:*/sync | *:0:*/halt | *:0:*/shutdown) harmless="$harmless$name " ;;
         *) [ "$gid" != "$1" ] || return 0 ;;
       esac
@@ -399,7 +403,8 @@ has_strangers() {
     done </etc/group
   fi
   [ -z "$known" ] || return 1
-  # For example, the group of a container's volume, which no directory service knows either.
+  # The group is not in /etc/group. It may belong to a container's volume: then no directory service knows it
+  # either.
   case " $(id -G) " in
     *" $1 "*) has getent && getent group "$1" >/dev/null 2>&1 ;;
     *) return 0 ;;
@@ -420,7 +425,7 @@ begin() {
   fi
 }
 
-# Makes a folder and those above, and remembers them: the cleanup removes them if the installation fails.
+# Creates a folder and its missing parent folders. The cleanup removes them if the installation fails.
 make_dir() {
   [ -d "$1" ] && return 0
   case $1 in
@@ -436,8 +441,9 @@ cleanup() {
   printf '%s' "$made" | while IFS= read -r dir; do rmdir "$dir" 2>/dev/null || :; done
 }
 
-# bounded BYTES COMMAND…: runs a program with a limit on the size of the files that it writes, since a
-# download may never end. The limit is a little higher, because it also applies to the file of its messages.
+# bounded BYTES COMMAND…: runs a program with a limit on the size of the files that it writes, because a
+# download may never end. The limit is a little higher than BYTES, because it also applies to the program's
+# log file.
 bounded() {
   (
     ulimit -f "$(($1 / 512 + 128))" 2>/dev/null || :
@@ -527,7 +533,8 @@ fetch_curl() {
 fetch_wget() {
   most=$3
   set -- "$1" "$2" -c -O "$2"
-  # By default, GNU wget tries twenty times. That of busybox has no -t, and some versions of it crash on -T.
+  # By default, GNU wget tries twenty times. The wget of busybox has no -t, and some of its versions crash on
+  # -T.
   if [ -n "$gnu_wget" ]; then set -- "$@" -T 30 -t 1; fi
   if [ -n "$ca_file" ]; then set -- "$@" "--ca-certificate=$ca_file"; fi
   url=$1
@@ -535,8 +542,8 @@ fetch_wget() {
   bounded "$most" wget "$@" "$url" </dev/null 2>"$work/wget.log"
 }
 
-# ask URL JSON: posts JSON, and sets status to the HTTP status; empty if no tool here can post
-# without exposing the JSON.
+# ask URL JSON: posts JSON, and sets `status` to the HTTP status. Leaves `status` empty if no tool on this
+# machine can post JSON without exposing it to other users.
 ask() {
   status=''
   code=0
@@ -570,7 +577,8 @@ ask() {
   fail "$url cannot be reached ($downloader: $code)." "$NO_WAY"
 }
 
-# Checks the token at the hub before any download. If this is not possible here, the program checks it later.
+# Checks the token at the hub before any download. If this script cannot check the token, the program checks
+# it later.
 check_token() {
   [ -n "$token" ] || return 0
   case $token in
@@ -589,8 +597,8 @@ check_token() {
   esac
 }
 
-# A machine that is already enrolled at this hub needs no token. A machine of another hub
-# only leaves it with --force.
+# A machine that is already enrolled at this hub needs no token. A machine that is enrolled at another hub can
+# only change hubs with --force.
 add_present_key() {
   present=$(web "$(setting server_url)")
   key=$(setting key_file)
@@ -612,7 +620,7 @@ no_space() { fail "${1%/*} cannot be written; the disk may be full." 'Free space
 
 hash_of() { $hasher <"$1" | sed 's/[^0-9a-f].*//'; }
 
-# facts NAME: sets size and sha256 of a file, from the manifest.
+# facts NAME: sets `size` and `sha256` to the values of this file in the manifest.
 facts() {
   line=$(sed -n "s/^{\"name\":\"$1\",\"size\":\([0-9]*\),\"sha256\":\"\([0-9a-f]*\)\".*/\1 \2/p" "$work/manifest.json")
   size=${line% *}
@@ -623,7 +631,7 @@ facts() {
 check_file() {
   facts "$2"
   if [ "$(hash_of "$1")" = "$sha256" ]; then return 0; fi
-  # A full disk leaves a shorter file.
+  # If the disk was full, the file is too short.
   if [ "$(wc -c <"$1")" -lt "$size" ]; then no_space "$1"; fi
   fail "$2 does not match the manifest: its sha256 is $(hash_of "$1"), not $sha256." \
     'It was damaged or changed in transit, and nothing was installed. Try again; if this persists, tell the operator of that server.'
@@ -705,7 +713,7 @@ is_signed_by() {
     -sigfile "$work/signature" >/dev/null 2>&1 </dev/null
 }
 
-# Replaces the keys with those in lists that the present keys have signed.
+# Reads the release's key lists in order. A list replaces the keys if one of the present keys has signed it.
 follow_keys() {
   list=$work/keys.txt
   number=1
@@ -813,14 +821,14 @@ unpack() {
       macos) npm=darwin-$arch ;;
       *) npm=$os-$arch ;;
     esac
-    # The updater reads the version from this file, which the npm package of this executable has, too.
+    # The updater reads the version from this file. The npm package of this executable contains the same file.
     printf '{"name":"@fomular-os/daemon-%s","version":"%s"}\n' "$npm" "$version" >"$staged/package.json"
   fi
   chmod 755 "$staged/$program"
   rm -f "$work/$file"
   said=$("$staged/$program" --version 2>&1 </dev/null) || :
   if [ "$program" = dist/index.js ]; then
-    # It prints its version without the rest of its files.
+    # The program prints its version even if its other files are missing, so self-check must succeed, too.
     checked=$("$staged/$program" self-check --state-dir "$versions" 2>&1 </dev/null) || said=$checked
   fi
   [ "$said" = "$version" ] || fail "The program does not run here. Its output: $said" \
@@ -846,7 +854,7 @@ activate() {
   make_dir "$prefix/bin"
   relink "versions/$version" "$prefix/current"
   relink "../current/$program" "$entry"
-  # Installed: from here on, the cleanup keeps its folders.
+  # The program is installed now, so the cleanup must keep its folders.
   made=''
   if [ -n "$link" ]; then
     found=$(fault_on owner "${link%/*}")
@@ -876,8 +884,9 @@ furnish() {
   esac
 }
 
-# put FILE ARGUMENTS: writes what the program prints for these arguments. A file from elsewhere is left alone, and so is
-# a place that others can change: a link of theirs could lead elsewhere.
+# put FILE ARGUMENTS: writes the program's output for these arguments to FILE. Does not replace a file that
+# another program created. Does not write to a place that other users can change, because they could put a
+# link there.
 put() {
   path=$1
   shift
@@ -900,7 +909,7 @@ put() {
 
 remember() { grep -Fx "$1" "$receipt" >/dev/null 2>&1 || printf '%s\n' "$1" >>"$receipt"; }
 
-# Removes versions older than the previous one, which stays for a downgrade.
+# Removes all versions except this one and the previous one, which stays for a downgrade.
 drop_older() {
   for dir in "$versions"/[0-9]*; do
     case ${dir##*/} in
@@ -952,7 +961,7 @@ start() {
     none) ;;
     background)
       is_running && return 0
-      # The daemon has no parent process, and restarts itself if necessary.
+      # No supervisor runs this daemon. If necessary, the daemon restarts itself.
       if has setsid; then
         (setsid "$entry" >/dev/null 2>&1 </dev/null &)
       else
@@ -977,7 +986,7 @@ start() {
   esac
 }
 
-# The command for services mentions the policy itself.
+# Mentions the policy. For a service, `service install` does so.
 mention_policy() {
   case $server_url in *://localhost* | *://127.* | *://\[::1\]*) return 0 ;; esac
   if [ -e /etc/fomular-daemon/policy.toml ] || [ -e "$home/.fomular/policy.toml" ]; then return 0; fi
@@ -987,8 +996,8 @@ mention_policy() {
   fi
 }
 
-# service COMMAND…: runs a command for the service that this installer created. There may be
-# others, such as a hub's.
+# service COMMAND…: runs a command for the service that this installer created. Other services may exist, such
+# as a hub's.
 service() {
   what=$1
   shift
@@ -1006,7 +1015,7 @@ is_running() {
   fi
 }
 
-# Code 1 means that the daemon runs, but its server does not answer.
+# Exit code 1 means that the daemon runs, but its server does not answer.
 own_runs() { own status >/dev/null 2>&1 || [ $? = 1 ]; }
 
 restart_running() {
@@ -1027,7 +1036,7 @@ explain_path() {
       fi
       ;;
     *)
-      say 'Its folder is not on PATH. Add it for this shell and new ones:'
+      say "$dir is not on PATH. To add it for this shell and new shells, run:"
       add_to_path
       ;;
   esac
@@ -1045,7 +1054,8 @@ add_to_path() {
     say "  fish_add_path \"$folder\""
     return 0
   fi
-  # A login shell reads the first existing file of several; a shell in a terminal window reads another one.
+  # A login shell reads only the first of these files that exists. A shell in a terminal window reads a
+  # different file.
   login='~/.profile'
   case ${shell##*/} in
     bash)
@@ -1118,14 +1128,14 @@ would() {
     say "Would download $base_url/$version/$file, $(megabytes "$size"), to $versions/$version."
   fi
   say "Would point $prefix/current to versions/$version${previous:+ (now $previous)}, and $entry to the program in it."
-  if [ -n "$link" ]; then say "Would link $link to it."; fi
+  if [ -n "$link" ]; then say "Would link $link to $entry."; fi
   say "Would put completion for bash, zsh and fish into $share, and the manual into $manual/man."
   if [ -n "$token" ]; then say "Would enroll this machine at $server_url."; fi
   if [ -n "$key_file" ]; then say "Would write $server_url and $key_file to the configuration file."; fi
   case $service in
     none) ;;
-    background) say 'Would start it in the background: there is no service manager here.' ;;
-    *) say "Would install it as a service with $service." ;;
+    background) say 'Would start the daemon in the background: there is no service manager here.' ;;
+    *) say "Would install the daemon as a service with $service." ;;
   esac
 }
 
@@ -1159,7 +1169,7 @@ remove() {
   for dir in "$versions" "$prefix/bin" "$prefix/share" "$prefix"; do rmdir "$dir" 2>/dev/null || :; done
   say 'fomular-daemon is removed.'
   [ -z "$purge" ] || return 0
-  [ ! -d "$home/.fomular" ] || say "State and settings are still there, in $home/.fomular; --uninstall --purge removes them, too."
+  [ ! -d "$home/.fomular" ] || say "State and settings remain in $home/.fomular; --uninstall --purge also removes them."
 }
 
 forget() {
@@ -1177,13 +1187,13 @@ stop_all() {
   set -- service uninstall --all
   if [ -n "$purge" ]; then set -- "$@" --purge; fi
   if [ -n "$dry_run" ]; then set -- "$@" --dry-run; fi
-  # Versions older than this installer know only one service, and no --all.
+  # Older versions of the program support only one service, and have no --all.
   if "$entry" service uninstall --help 2>/dev/null </dev/null | grep -e --all >/dev/null; then
-    "$entry" "$@" </dev/null || note '! Some of its services could not be removed.'
+    "$entry" "$@" </dev/null || note '! Some services of the program could not be removed.'
   elif [ -n "$used" ] && [ -n "$dry_run" ]; then
-    say "Would remove its service from $used."
+    say "Would remove the daemon's service from $used."
   elif [ -n "$used" ]; then
-    service uninstall || note "! Its service could not be removed from $used."
+    service uninstall || note "! The daemon's service could not be removed from $used."
   fi
   [ -d "$state" ] || return 0
   own_runs || return 0
@@ -1205,7 +1215,7 @@ purge_state() {
     elif [ "$user" = 0 ] && { [ ! -O "$home" ] || [ ! -O "${state%/*}" ]; }; then
       # Root would follow links that the other user creates meanwhile.
       say "Left $state: it is in another user's folder. Run this as that user."
-    # Only a folder that this program has written.
+    # Removes the folder only if this program has written it.
     elif [ -e "$state/machine.json" ] || [ -e "$state/daemon.log" ] || [ -d "$state/hub" ]; then
       purge_folder "$state"
     else

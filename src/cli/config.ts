@@ -9,8 +9,8 @@ import { withDaemonFlags } from './start/daemon-flags.ts'
 import { note, print, printJson, stdoutColors, stdoutWidth } from './terminal.ts'
 
 const HELP = `
-Shows the settings of a daemon started here with these flags, and the source of each. The flags and variables
-of a service are in its unit.
+The command shows the settings that a daemon started here with these flags would use, and the source of each
+setting. It ignores the flags and variables of services, which are in their units.
 
 Examples:
   $ fomular-daemon config show --max-agents 50
@@ -18,8 +18,8 @@ Examples:
   $ fomular-daemon config check /etc/fomular-daemon/config.toml`
 
 const CHECK_HELP = `
-The exit code is 0 if the file is valid, and 2 if not. The check ignores flags and environment variables, but
-still replaces $NAME in the file with the value of that variable.
+The exit code is 0 if the file is valid, and 2 if not. The check ignores settings from flags and environment
+variables. It still replaces $NAME in the file with the value of the variable NAME.
 
 Examples:
   $ fomular-daemon config check

@@ -31,7 +31,7 @@ test('state and settings stay unless a purge is requested', async (t) => {
   for (const name of ['state/machine.json', 'config.toml', 'key'])
     writeFileSync(join(machine.prefix, name), '')
   const { out } = await machine.run(['--uninstall'])
-  assert.match(out, /State and settings are still there/)
+  assert.match(out, /State and settings remain/)
   assert.deepEqual(machine.files(), [
     '.fomular',
     '.fomular/config.toml',

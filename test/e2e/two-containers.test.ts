@@ -38,7 +38,7 @@ test('two hubs or two daemons refuse one folder from two containers, or from a c
   assert.ok(existsSync(join(stage.state, 'lock')))
   const doctor = stage.run(['doctor'])
   await doctor.ended
-  assert.match(doctor.log(), /held by process \d+ in another container .*\s+.*start the daemon here/)
+  assert.match(doctor.log(), /in use by process \d+ in another container .*\s+.*start the daemon here/)
   const next = stage.run(stage.daemonArgs())
   await until(() => next.log().includes('daemon started'), { what: 'the next daemon', seen: next.log })
   assert.match(next.log(), /if it does not answer within 10 seconds/)

@@ -36,7 +36,7 @@ test('a user without a service manager installs, runs, and uninstalls the daemon
   await until(async () => (await connected())[0]?.since > since, { what: 'the next daemon' })
 
   const curl = 'curl -fsSL http://127.0.0.1:3001/install.sh'
-  assert.match(await bob(`${curl} | sh -s -- --uninstall`), /State and settings are still there/)
+  assert.match(await bob(`${curl} | sh -s -- --uninstall`), /State and settings remain/)
   assert.deepEqual(await connected(), [])
   assert.equal(await bob('ls -A ~/.fomular'), 'config.toml\nkey\nkey.machine\nservers.json\nstate\n')
   await bob(`${curl} | sh -s -- --uninstall --purge`)

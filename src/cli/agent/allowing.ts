@@ -2,8 +2,8 @@ import type { HubClient } from '../../client/hub-client.ts'
 import type { PermissionRequest } from '../../protocol/index.ts'
 
 /**
- * Returns the decision to allow a request. A signed decision names the input that the person has seen, so that a server
- * cannot show another one.
+ * Returns the decision to allow a request. A signed decision contains the input that the person has seen. A
+ * server therefore cannot get a different input allowed.
  */
 export const allowing = ({ signs }: Pick<HubClient, 'signs'>, { input }: PermissionRequest) => ({
   decision: 'allow',

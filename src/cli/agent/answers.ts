@@ -16,13 +16,13 @@ const QUOTED = /^(["'])(.*)\1$/
 export function answerTo(question: Question, typed: string): string[] {
   const { options, multi_select } = question
   const text = typed.trim()
-  // East Asian keyboards type other digits and commas.
+  // East Asian keyboards can type full-width digits and commas.
   const plain = text.normalize('NFKC').replaceAll('、', ',')
   if (text === '') throw unanswerable(question, 'The answer is empty.')
   const quoted = QUOTED.exec(plain)?.[2]
   if (quoted !== undefined && NUMBERS.test(quoted)) return [quoted]
   const numbers = NUMBERS.test(plain)
-  // A number that selects an option never means another option with that number as its label.
+  // A number selects an option by its position, even if the label of another option is the same number.
   const label = options.find((option) => option.label === text && !options[Number(plain) - 1])?.label
   if (label !== undefined || options.length === 0) return [text]
   if (!numbers && !(multi_select && isList(question, plain))) return [text]

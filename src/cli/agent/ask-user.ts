@@ -19,7 +19,7 @@ import { type Ask, screenRows, showPages } from './show-pages.ts'
 /** Maximum time for the agent to take an answer, in seconds. */
 const ANSWER_WAIT_S = 30
 
-/** Maximum length of a message, in characters: it may quote a foreign form. */
+/** Maximum length of a message, in characters: the message may quote the form of an MCP server. */
 const FAULT_CHARS = 400
 
 /** Reason to abort a question: another person has answered, or the agent has withdrawn it. */
@@ -33,7 +33,7 @@ const WHY = new Map<unknown, string>([
 ])
 
 interface Asking {
-  /** Aborted when the question must disappear: with ANSWERED or CHANGED, or because the program ends. */
+  /** Aborted when the question must end: with the reason ANSWERED or CHANGED, or because the program ends. */
   signal: AbortSignal
   /** Aborted at Ctrl-C, to end all waiting. */
   over: AbortController
@@ -65,7 +65,7 @@ export async function askUser(
       client.agentCommand(agentId, command, { request_id, digest, ...body }, ANSWER_WAIT_S),
       over.signal,
     )
-  // Earlier input cannot answer this question.
+  // Input that was typed before the question does not answer it.
   const question: Ask = (text) =>
     dropTyped(readline).then(() => readline.question(promptText(text), { signal: gone.signal }))
   try {

@@ -43,7 +43,7 @@ export async function showForConfirmation(
       'request_unnamed',
       `${agentId} has made this request. The command must name the request that it answers.`,
       {
-        remedy: `Read it, then type: ${sameLineFor(whole)}`,
+        remedy: `Read the request, then type: ${sameLineFor(whole)}`,
         exitCode: EXIT.refused,
         facts: { request: whole },
       },

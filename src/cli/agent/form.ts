@@ -17,8 +17,8 @@ export const fillable = ({ form }: PermissionRequest): Form | undefined =>
   form && form.fields.length > 0 ? form : undefined
 
 /**
- * Returns the answer for one field from typed text: the number of an option, or a value; empty text omits the field. An
- * option is answered by its value.
+ * Returns the answer for one field from typed text: the number of an option, or a value; empty text omits the
+ * field. For an option, returns the option's value.
  * @throws UserError if the field does not accept the value
  */
 export function fieldAnswer(

@@ -14,8 +14,8 @@ import { stopCommand } from './stop.ts'
 import { watchCommand } from './watch.ts'
 
 const HELP = `
-Any unique prefix of an agent's id will do. If several machines have an agent with the same id, choose one
-with --machine.
+You can abbreviate an agent's id to any unique prefix. If several machines have an agent with the same id,
+name the machine with --machine.
 
 Examples:
   $ fomular-daemon agent start --cwd ~/project --prompt "Fix the tests" --wait

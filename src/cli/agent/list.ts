@@ -16,7 +16,7 @@ export function listCommand(): Command {
     new Command('list')
       .alias('ls')
       .description('list all agents and their states')
-      .option('--machine <machine>', 'list only agents of this machine: name, host name, or id')
+      .option('--machine <machine>', 'list only the agents of this machine (name, host name, or id)')
       .addHelpText('after', HELP)
       .action(list),
   )

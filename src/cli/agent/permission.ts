@@ -23,15 +23,19 @@ interface Options extends HubOptions {
 const ANSWER_WAIT_S = 30
 
 const SEEN = `
-Shows the request before you answer it. Without a terminal, pass the digest of the request that you have
-read; \`agent show\` and \`agent watch\` print it. If the agent has a different request by then, the command
-changes nothing.
+The command shows the request before you answer it. Without a terminal, use --request to pass the
+digest of the request that you have read. \`agent show\` and \`agent watch\` print the digest. If the agent's
+request has changed in the meantime, the command does not answer it.
 `
 
 const ALWAYS = `
---always remembers, for this session, the rules that the request suggests for the tool. --also remembers its
-other suggestions: save (keep the rules beyond the session, in a file that \`agent show\` names), mode (switch
-to another permission mode), directories (allow more directories), other.
+--always remembers the rules that the request suggests for the tool until the session ends.
+--also remembers other suggestions of the request:
+
+  save         save the rules in a file that \`agent show\` names, so that they outlast the session
+  mode         switch to another permission mode
+  directories  allow more directories
+  other        all other suggestions
 `
 
 const base = (name: string) =>
@@ -83,9 +87,12 @@ export const answerCommand = (): Command =>
     .description("answer an agent's questions")
     .argument(
       '[answers...]',
-      'one answer per question: the number of an option, several numbers joined by commas, or free text; for a field of a form also NAME=VALUE',
+      'one answer per question: the number of an option, several numbers joined by commas, or free text; for a field of a form, also NAME=VALUE',
     )
-    .option('--cancel', "close an MCP server's form without an answer; `agent deny` declines it")
+    .option(
+      '--cancel',
+      'close the form of an MCP server without an answer; to decline the form, use `agent deny`',
+    )
     .addHelpText(
       'after',
       `${SEEN}
@@ -150,7 +157,7 @@ async function answer(given: string, typed: string[], { json, ...flags }: Option
   const { client, id, request, named } = await requestOf(given, flags)
   if (request.ask !== 'question')
     throw new UserError('not_a_question', `${id} asks for permission, not a question.`, {
-      remedy: `Run fomular-daemon agent approve ${id}, or deny.`,
+      remedy: `Run fomular-daemon agent approve ${id}, or fomular-daemon agent deny ${id}.`,
       exitCode: EXIT.refused,
     })
   const facts = { request: identityOf(request) }

@@ -10,7 +10,7 @@ const NAME_CHARS = 100
 
 interface Picked {
   request: PermissionRequest
-  /** True if the user gave the exact name of this request, which no other request can have. */
+  /** True if the user gave the request's complete name (see `nameOf`), which no other request has. */
   named: boolean
 }
 
@@ -21,8 +21,8 @@ const refused = (code: string, message: string, remedy: string) =>
 export const nameOf = ({ digest, request_id }: PermissionRequest) => digest ?? request_id
 
 /**
- * Returns the request with this digest or id, or with this prefix of either; without a name, the
- * only pending request.
+ * Returns the request whose digest or id is `given`, or begins with `given`. If `given` is undefined, returns
+ * the only pending request.
  * @throws UserError
  */
 export function pickRequest({ agent_id, pending }: HubAgent, given: string | undefined): Picked {

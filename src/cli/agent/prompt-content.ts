@@ -5,7 +5,7 @@ import type { Content } from '../../protocol/index.ts'
 
 type MediaType = 'image/png' | 'image/jpeg' | 'image/gif' | 'image/webp'
 
-/** Media types by the beginning of a file. Its name may be wrong. */
+/** Media types by the first bytes of a file. The file's name may be wrong. */
 const SIGNATURES: [MediaType, RegExp][] = [
   ['image/png', /^\x89PNG\r\n\x1a\n/],
   ['image/jpeg', /^\xff\xd8\xff/],

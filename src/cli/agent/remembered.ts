@@ -15,7 +15,7 @@ interface Chosen {
 
 /** Permission updates to remember with an answer. */
 export interface Remembered {
-  /** Entries for the daemon. */
+  /** Entries to send to the daemon. */
   remember: unknown[]
   /** Descriptions of the entries, and of the other offers, safe for a terminal. */
   remembered: string[]
@@ -25,8 +25,8 @@ export interface Remembered {
 const OFFER_CHARS = 200
 
 /**
- * Returns the offers that the flags choose: `always` chooses rules for the tool, `also` anything
- * else by name.
+ * Returns the offers that the flags choose: `always` chooses rules for the tool, and `also` chooses other
+ * offers by name.
  * @throws UserError if the request does not offer something that the flags name
  */
 export function rememberedBy(
@@ -105,7 +105,10 @@ function where({ kind, saved }: Offer, save: boolean): string {
   return kind === 'other' ? 'as specified' : 'for this session'
 }
 
-/** Returns lines on offers remembered and not remembered; none without offers. */
+/**
+ * Returns lines that list the offers to remember and the other offers. Returns no lines if there are no
+ * offers.
+ */
 export const rememberedText = ({ remembered, left }: Remembered): string[] => [
   ...remembered.map((text) => `Remembered: ${text}`),
   ...(left.length > 0 ? [`Not remembered: ${left.join('; ')}`] : []),

@@ -5,7 +5,7 @@ import { Reveal } from '../render/reveal-hidden.ts'
 /** Answer to one question, or to one field of a form. */
 export interface Reply {
   of: 'question' | 'field'
-  /** Text of the question, or name of the field: the answer is sent under it. */
+  /** Key of the answer: the text of the question, or the name of the field. */
   name: string
   /** Number of the question or field, from 1. */
   number: number

@@ -20,7 +20,7 @@ export function resumeCommand(): Command {
   return withSigning(
     withHub(
       new Command('resume')
-        .description('start an ended agent again in its own conversation')
+        .description('start an ended agent again, in the same conversation')
         .argument('<id>', 'id of the agent, or a unique prefix')
         .option('--prompt <text>', 'prompt to continue with; - reads it from standard input')
         .option('--prompt-file <file>', 'file with the prompt')

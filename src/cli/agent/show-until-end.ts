@@ -7,15 +7,15 @@ export interface ShowOptions {
   /** Id of the last event that is not shown. Default: all are. */
   after?: string | undefined
   json?: boolean | undefined
-  /** Returns a sentence about the end of an agent with this status; undefined while it lives. */
+  /** Returns a sentence about the end of an agent with this status, or undefined while the agent lives. */
   endingOf(agent: HubAgent): string | undefined
   /** Called with each event after it is shown. @returns true to end at once */
   onEvent?(event: Event): boolean
 }
 
 /**
- * Shows an agent's activity, and asks the user to answer its requests, until the agent ends or is removed, an
- * event ends it, or Ctrl-C.
+ * Shows an agent's activity, and asks the user to answer its requests. Returns when the agent ends or is
+ * removed, when `onEvent` returns true, or at Ctrl-C.
  */
 export async function showUntilEnd(
   client: HubClient,
@@ -37,7 +37,7 @@ export async function showUntilEnd(
         ending = endingOf(item.agent)
       } else {
         view.activity(item.event)
-        // An agent that has ended has little left to show.
+        // If the agent has ended, show its last events, too: they are few.
         if (onEvent(item.event) && ending === undefined) break
       }
     }

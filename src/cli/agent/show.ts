@@ -4,7 +4,7 @@ import { connectHub, type HubOptions, withHub } from '../options.ts'
 import { print, printJson, stdoutColors, stdoutWidth } from '../terminal.ts'
 
 const HELP = `
-Run this on the agent's own machine to also see its settings, restarts, and files. The output
+On the agent's own machine, the command also shows the agent's settings, restarts, and files. The output
 contains only the names of environment variables, not their values.
 
 Examples:
@@ -21,7 +21,7 @@ export function showCommand(): Command {
   )
 }
 
-/** Maximum number of requests whose omitted input is fetched. An agent may have a thousand. */
+/** Maximum number of requests whose omitted input is fetched. An agent may have a thousand requests. */
 const WHOLE = 10
 
 async function show(given: string, { json, ...flags }: HubOptions) {
@@ -47,7 +47,8 @@ async function show(given: string, { json, ...flags }: HubOptions) {
 }
 
 /**
- * Returns details from the daemon on this machine, if the agent is its own and this user may connect to it.
+ * Returns details from this machine's daemon, if the agent runs on this machine and this user may connect to
+ * the daemon.
  */
 async function detailHere(agentId: string, machineId: string): Promise<AgentDetail | undefined> {
   const [{ findDaemons, findDaemon }, { ControlClient }, { stateDir, statePaths }, { isNamed }] =

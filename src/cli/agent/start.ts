@@ -19,8 +19,8 @@ import type { SpecFlags } from './spec.ts'
 const START_WAIT_S = 60
 
 const HELP = `
-With --wait, prints the agent's activity until its turn ends, and exits with code 0, or 3 if the turn failed.
-On a terminal, the command asks you to answer the agent's requests.
+With --wait, the command prints the agent's activity until the turn ends. The exit code is then 0, or 3 if the
+turn failed. On a terminal, the command asks you to answer the agent's requests.
 
 --permission-mode takes the modes of Claude Code:
 
@@ -32,17 +32,18 @@ On a terminal, the command asks you to answer the agent's requests.
   bypassPermissions  never asks, and allows everything; use it only on machines
                      without anything of value
 
---lease SECONDS:ACTION limits the time, at least 10 seconds, that the agent
-runs without a daemon or without a server. Time that the machine sleeps does
-not count. The actions are:
+--lease SECONDS:ACTION sets what happens to the agent after SECONDS (at least 10)
+without a daemon, or without a server. Time that the machine sleeps does not
+count. The actions are:
 
   keep               keep the agent running
   stop-when-idle     stop the agent once it is not working, has no background
                      task, and does not wait for an answer
   stop               stop the agent at once, even during a turn
 
---restart on-loss restarts the agent after a reboot, or if something else killed its process; on-failure also
-restarts it after an exit code other than 0. An agent is restarted at most five times an hour.
+--restart on-loss restarts the agent after a reboot, and after a kill that did not come from the daemon.
+--restart on-failure also restarts the agent after an exit code other than 0. An agent is restarted at most
+five times an hour.
 
 Examples:
   $ fomular-daemon agent start --cwd ~/project --prompt "Fix the failing tests" --wait
@@ -93,7 +94,7 @@ export function startCommand(): Command {
     .option('--mcp-config <file>', "file with MCP servers, in Claude Code's format")
     .option(
       '--strict-mcp-config',
-      'use only the servers in that file, and none that are configured on the machine',
+      'use only the servers of --mcp-config, not the servers that are configured on the machine',
     )
     .addOption(repeatable('--add-dir <dir>', 'additional directory for the agent to work in; repeatable'))
     .addOption(
@@ -132,7 +133,7 @@ async function start({ id, machine, wait, json, ...flags }: Options) {
   const prompt = promptContent(flags)
   const spec = specFrom(flags, prompt)
   const client = await connectSigning(flags)
-  // Without a list, the hub gives the reason with its answer.
+  // If the hub cannot list the machines, its answer to the start gives the reason.
   const machines = await client.machines().catch((error) => {
     if (machine !== undefined || client.signs) throw error
     return []
@@ -158,7 +159,7 @@ async function start({ id, machine, wait, json, ...flags }: Options) {
   process.exitCode = await waitForTurn(client, agentId, { promptId, json })
 }
 
-/** Returns the machine for the agent; undefined if the hub is to choose it. @throws UserError */
+/** Returns the machine for the agent; undefined if the hub must choose the machine. @throws UserError */
 function machineFor(machines: HubMachine[], given: string | undefined, signs: boolean) {
   if (given !== undefined) return pickMachine(machines, given)
   const connected = machines.filter((machine) => machine.connected)

@@ -1,12 +1,12 @@
 import { Command } from 'commander'
 import { connectHub, type HubOptions, numeric, withHub } from '../options.ts'
 
-/** Maximum time for a stop, in seconds, plus the grace periods: a graceful stop has four steps. */
+/** Maximum time for a stop, in seconds, without the grace periods of its four steps. */
 const STOP_WAIT_S = 120
 
 const HELP = `
-Interrupts the agent, ends its session, sends SIGTERM, and finally sends SIGKILL, with --grace seconds between
-the steps. Continue the conversation later with \`agent resume\`.
+The command interrupts the agent, ends its session, sends SIGTERM, and finally sends SIGKILL. It waits --grace
+seconds between the steps. To continue the conversation later, use \`agent resume\`.
 
 Examples:
   $ fomular-daemon agent stop a-1f2e
@@ -17,7 +17,11 @@ export function stopCommand(): Command {
     new Command('stop')
       .description('stop an agent')
       .argument('<id>', 'id of the agent, or a unique prefix')
-      .option('--grace <seconds>', "seconds for each step (default: the daemon's setting, else 5)", numeric)
+      .option(
+        '--grace <seconds>',
+        "seconds to wait after each step (default: the daemon's setting, or 5)",
+        numeric,
+      )
       .addHelpText('after', HELP)
       .action(stop),
   )

@@ -11,10 +11,11 @@ import { ANSWERED, askUser, CHANGED } from './ask-user.ts'
 import { nameOf } from './pick-request.ts'
 import { whyUnanswerable } from './why-unanswerable.ts'
 
-/** Maximum time between the status that announces a request and its event, in ms. */
+/** Maximum time between the status that announces a request and the request's event, in ms. */
 const NEW_MS = 5000
 /**
- * The same time for requests that were already open when watching began: their events usually do not arrive.
+ * This maximum, in ms, for requests that were already open when watching began. Their events usually do not
+ * arrive.
  */
 const KNOWN_MS = 1000
 
@@ -107,7 +108,7 @@ export class View {
     if (!request || this.#asking || this.#mayStillCome(request)) return
     this.#asked.add(request)
     if (!this.#interactive) {
-      // The event showed the request with its input, even if the status omits it.
+      // The event showed the request with its input, even if the status omits the input.
       const hint = this.#seen.has(request)
         ? answerHint(this.#agentId, { ...request, input_omitted: false })
         : `fomular-daemon agent show ${this.#agentId}`

@@ -52,7 +52,8 @@ export async function waitForTurn(
 }
 
 /**
- * Returns a function that takes an agent's events in order and returns the exit code at the deciding event.
+ * Returns a function that takes an agent's events in order and returns the exit code at the event that
+ * decides the outcome.
  */
 export function verdict(promptId: string | undefined) {
   let current: string | undefined
@@ -69,7 +70,7 @@ function verdictOf(event: Event, promptId: string | undefined): number | undefin
   if (event.kind === 'prompt_state' && event.state === 'cancelled' && event.prompt_id === promptId)
     return EXIT.agent
   if (event.kind !== 'turn_result' || event.parent_tool_use_id !== undefined) return undefined
-  // The end of a turn for other prompts does not decide. A turn that names no prompts does.
+  // Ignore the end of a turn that was only for other prompts. The end of a turn that names no prompts counts.
   if (promptId !== undefined && event.prompt_ids?.length && !event.prompt_ids.includes(promptId))
     return undefined
   return event.is_error ? EXIT.agent : EXIT.ok

@@ -20,7 +20,7 @@ export function watchCommand(): Command {
         .argument('<id>', 'id of the agent, or a unique prefix')
         .option(
           '--from <place>',
-          'position to begin at: start, now, or after the event OFFSET.INDEX',
+          'position to begin at: start, now, or OFFSET.INDEX, to begin after this event',
           'start',
         )
         .addHelpText('after', HELP)

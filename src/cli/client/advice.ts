@@ -7,14 +7,15 @@ import { isUntrusted } from '../../platform/unreachable.ts'
 /** Remedies by the kind of failure. A refusal has the hub's remedy. */
 const REMEDIES = {
   unauthorized:
-    "Give its user key (user.key in the hub's folder) with --hub-key-file FILE or FOMULAR_HUB_KEY_FILE; the machine key will not work here.",
-  failed: 'Run `fomular-daemon doctor` to check what listens there.',
+    "Give the hub's user key (user.key in the hub's folder) with --hub-key-file FILE or FOMULAR_HUB_KEY_FILE. A machine key does not work here.",
+  failed: 'Run `fomular-daemon doctor` to check which program listens there.',
   too_old: 'Update the hub, then try again.',
-  incompatible: 'Check that it is a FomularOS hub of the same version. Restart it after an update.',
-  unreachable: 'Start one with `fomular-daemon up`, or name another with --hub URL.',
+  incompatible:
+    'Check that this address is a FomularOS hub of the same version. Restart the hub after an update.',
+  unreachable: 'Start a hub with `fomular-daemon up`, or name another hub with --hub URL.',
 }
 const UNTRUSTED =
-  "Add the certificate authority that signed its certificate to this system's, or set NODE_EXTRA_CA_CERTS to its file."
+  "Add the certificate authority that signed the hub's certificate to this system's authorities, or set NODE_EXTRA_CA_CERTS to the authority's file."
 
 /** Returns the error of a command whose request to the hub at `url` failed, with a remedy and an exit code. */
 export function withAdvice(url: string, { kind, code, message, remedy, path, cause }: HubFailure): UserError {

@@ -21,7 +21,7 @@ export async function checkPolicy(machine: HubMachine | undefined, intended: Int
   if (policy.signed && !signs && SIGNED.includes(intended.type))
     throw new UserError('policy', 'The machine carries out only commands that a person has signed.', {
       remedy:
-        "Sign it with --sign-key FILE. `fomular-daemon key new` makes a key, which the machine's operator adds to signed_by in its policy.",
+        "Sign it with --sign-key FILE. `fomular-daemon key new` makes a key, which the machine's operator adds to signed_by in the machine's policy.",
       exitCode: EXIT.refused,
       facts: { path: 'signed_by' },
     })

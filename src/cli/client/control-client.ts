@@ -24,7 +24,7 @@ const LOOK_MS = 30_000
 /** Maximum time for an update check, in ms: the daemon asks the registry through npm. */
 const REGISTRY_MS = 2 * 60_000
 
-/** Status of a daemon, as its control socket returns it. */
+/** Status of a daemon, as the daemon's control socket returns it. */
 export const DaemonStatus = z.object({
   version: z.string(),
   pid: z.int(),
@@ -53,14 +53,14 @@ export const DaemonStatus = z.object({
       by: z.string(),
       message: z.string(),
       remedy: z.string(),
-      /** Place in which the daemon starts new agents so that they do not end with it. */
+      /** Place where the daemon starts new agents, so that they survive the daemon. */
       shelter: z.optional(z.string()),
       agents: z.array(z.string()),
     }),
   ),
   /**
-   * Variables that decide which programs, logins, and certificate authorities the daemon finds; secrets by
-   * name only.
+   * Variables that determine which programs, logins, and certificate authorities the daemon finds. Secrets
+   * are listed by name only.
    */
   environment: z.optional(
     z.object({ variables: z.record(z.string(), z.string()), logins: z.array(z.string()) }),
@@ -183,8 +183,8 @@ export class ControlClient {
   }
 
   /**
-   * Returns the address to connect to. In another user's folder only a socket owned by that
-   * user is accepted.
+   * Returns the address to connect to. In another user's folder, only a socket owned by that user is
+   * accepted.
    */
   #address(): string {
     const foreign = isForeign(dirname(this.#socket))

@@ -15,7 +15,7 @@ export interface HubCall extends Pick<Call, 'method' | 'headers' | 'body' | 'tim
   fingerprint256?: string | undefined
 }
 
-/** Sends a command's request to a hub. The signal also ends the reading of the answer. */
+/** Sends a command's request to a hub. Aborting the signal also stops reading the answer. */
 export async function send(
   url: string,
   { ca, fingerprint256, socket, owner, enrolling, signal, ...call }: HubCall,

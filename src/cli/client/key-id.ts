@@ -37,6 +37,6 @@ function ambiguous(found: HubKey[], given: string): UserError {
   return new UserError(
     'key_ambiguous',
     `"${cleanLine(given, 100)}" matches several keys: ${listed.join(', ')}.`,
-    { remedy: 'Give the id of one.', exitCode: EXIT.refused },
+    { remedy: 'Give the id of one key.', exitCode: EXIT.refused },
   )
 }

@@ -68,7 +68,7 @@ function ambiguous(found: HubMachine[], given: string | undefined): UserError {
     remedy:
       given === undefined
         ? 'Name one.'
-        : 'Give the id or a prefix of it, or give them names with `fomular-daemon machine rename`.',
+        : 'Give an id or a prefix of an id, or give the machines names with `fomular-daemon machine rename`.',
     exitCode: EXIT.refused,
   })
 }

@@ -11,12 +11,15 @@ export interface Reached {
   /** uid of the hub's user, if the key comes from the hub's own folder: only that user may run the hub. */
   owner?: number | undefined
   signal?: AbortSignal | undefined
-  /** Set while enrolling: the token is valid once, so the owner of the server is not recorded. */
+  /**
+   * Set while enrolling. The owner of the server is then checked but not recorded, because the token is valid
+   * only once.
+   */
   enrolling?: Pick<OwnerRules, 'enrolled' | 'shown'> | undefined
 }
 
 /**
- * Returns the transport for a command's requests to a hub, which carry a key or a token.
+ * Returns the transport for a command's requests to a hub. The requests carry a key or a token.
  * @throws UserError
  */
 export const routeOfCommand = (url: string, { socket, owner, signal, enrolling }: Reached): Promise<Route> =>

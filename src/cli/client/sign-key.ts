@@ -38,7 +38,7 @@ export function signerFrom({ signKey, signMinutes = SIGN_MINUTES }: SignOptions)
   }
 }
 
-/** Reads a private key that only its user can read. @throws UserError */
+/** Reads a private key. Refuses a file that other users can read. @throws UserError */
 export function readSignKey(file: string): KeyObject {
   const { text, mode } = read(file)
   if ((mode & 0o077) !== 0 && !isContainerSecret(file))
@@ -47,11 +47,11 @@ export function readSignKey(file: string): KeyObject {
   try {
     key = createPrivateKey(text)
   } catch {
-    // The error would describe the key.
+    // The error may reveal parts of the key.
   }
   if (key?.asymmetricKeyType === 'ed25519') return key
   throw unusable(
-    `${file} has no private Ed25519 key without a passphrase.`,
+    `${file} does not contain an unencrypted private Ed25519 key.`,
     'Make a key with `fomular-daemon key new`.',
   )
 }

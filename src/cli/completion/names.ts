@@ -20,7 +20,9 @@ const SUITED: Record<string, (agent: HubAgent) => boolean> = {
 
 const hasEnded = ({ state }: HubAgent) => state === 'exited' || state === 'failed'
 
-/** Returns the names that the hub or this machine has; none on an error or a late answer. */
+/**
+ * Returns names from the hub or from this machine. Returns no names on an error, or if the answer is late.
+ */
 export async function namesOf({ what, command, flags }: NonNullable<Candidates['ask']>): Promise<Word[]> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<Word[]>((resolve) => {

@@ -1,6 +1,6 @@
 /**
- * Completion script of each shell. It runs the program for completions, so it stays correct after updates.
- * It passes each typed word as a separate argument and evaluates none of them.
+ * Completion scripts by shell. A script runs the program to get completions, so it stays correct after
+ * updates. It passes each typed word as a separate argument and evaluates none of them.
  */
 export const SCRIPTS = {
   bash: String.raw`# Completion of fomular-daemon for bash.

@@ -7,21 +7,25 @@ import { clean } from '../render/clean.ts'
 import { note, print, printJson, stdoutColors } from '../terminal.ts'
 
 const HELP = `
-Connects to a server as a daemon, and checks the server against each rule of the protocol. Levels of rules:
-  core       required: daemons fail or lose activity if one is broken
-  optional   part of the protocol, but daemons work if one is broken
-Exit code 0 if every core rule holds, 1 if one fails; with --level optional, every rule counts. Rules that
-were not tested do not count. A run takes under 1 minute if the server answers, and under 6 minutes otherwise.
+The command connects to a server as a daemon, and checks the server against each rule of the protocol.
+A rule has one of two levels:
 
-The machine and agents of a run have ids that begin with "conformance-". A run does not touch other machines
-or agents. It deletes nothing: the data of the run stays on the server, including one agent with 32 MiB of
+  core       required: if a server breaks this rule, daemons fail or lose activity
+  optional   part of the protocol, but daemons work even if a server breaks this rule
+
+The exit code is 0 if every core rule holds, and 1 if a core rule fails. With --level optional, the optional
+rules count, too. Untested rules do not count. The check takes less than 1 minute if the server answers, and
+less than 6 minutes if it does not.
+
+The check uses a machine and agents with ids that begin with "conformance-". It does not touch other machines
+or agents. The check deletes nothing: its data stays on the server, including one agent with 32 MiB of
 activity. Use a test server and a key created for this purpose.
 
-With --listen, the command acts as a server on 127.0.0.1 and checks the daemon that connects with the key. It
-does not start, change, or remove agents. It disconnects the daemon several times.
+With --listen, the command acts as a server on 127.0.0.1 and checks the daemon that connects with the key. The
+check does not start, change, or remove agents. It disconnects the daemon several times.
 
-One core rule needs a command from the server: add --wait-for-command, and send machine:check when the machine
-appears.
+To test one of the core rules, the server must send a command: add --wait-for-command, and send machine:check
+to the check's machine when this machine appears on the server.
 
 Examples:
   $ fomular-daemon conformance --url ws://localhost:3001 --key-file key
@@ -53,7 +57,7 @@ export function conformanceCommand(): Command {
     .option('--ca-file <file>', "certificate authority of the server's certificate, PEM")
     .option('--allow-insecure', 'allow a remote server without TLS')
     .addOption(
-      new Option('--level <level>', 'rules that must hold for exit code 0')
+      new Option('--level <level>', 'level of the rules that must hold for exit code 0')
         .choices(['core', 'optional'])
         .default('core'),
     )

@@ -1,14 +1,15 @@
 # Keeps the daemon running for the life of its container, and reaps orphans of agents through `wait`.
 # usage: sh -c SCRIPT sh PROGRAM [ARGUMENT...]
-# All variables have the prefix keep_, so that they replace no variable of the container that agents inherit.
+# All variables have the prefix keep_, so that they replace no variable of the container. Agents inherit the
+# container's variables.
 keep_stop=""
-# Must come first: process 1 receives only signals that it traps.
+# This trap must come first: process 1 receives only signals that it traps.
 trap 'keep_stop=1' 2 3 15 30 37
 export FOMULAR_DAEMON_NO_SELF_RELAUNCH=1 FOMULAR_DAEMON_KEEPER=$$
 keep_child="" keep_own=""
 [ ! -r /proc/$$/comm ] || read -r keep_own </proc/$$/comm
-# Succeeds if the daemon handles signals: it then catches SIGCONT, bit 17 of SigCgt. Without
-# /proc, it succeeds.
+# Succeeds if the daemon handles signals, or without /proc. A daemon that handles signals catches SIGCONT, bit
+# 17 of SigCgt.
 hears() {
   { read -r keep_name <"/proc/$keep_child/comm"; } 2>/dev/null || return 0
   # The forked shell, before it executes the daemon, still has the handlers below.
@@ -18,21 +19,22 @@ hears() {
   done 2>/dev/null <"/proc/$keep_child/status"
   return 1
 }
-# Passes a signal to the daemon once it handles signals. Earlier, the signal would kill it before it could
-# stop agents.
+# Passes a signal to the daemon once the daemon handles signals. An earlier signal would kill the daemon
+# before it could stop agents.
 tell() {
   [ -n "$keep_child" ] || return 0
   until hears || [ $(($(date +%s) - keep_since)) -gt 5 ]; do sleep 0.05; done
   kill -s "$1" "$keep_child" 2>/dev/null
 }
-# Numbers of QUIT, PWR (lxc-stop), and RTMIN+3 (podman, if it takes the container for systemd).
+# Traps QUIT, TERM, PWR (from lxc-stop), and RTMIN+3 (from podman, for a container that it believes to run
+# systemd).
 trap 'keep_stop=1; tell TERM' 3 15 30 37
 trap 'keep_stop=1; tell INT' 2
 trap 'tell HUP' 1
 # Shows that this shell handles signals.
 trap : 18
-# A separate session. Otherwise Ctrl-C reaches the daemon twice, from the terminal and from here, which means
-# a fast stop.
+# The daemon runs in a separate session. Without one, Ctrl-C would reach the daemon twice, from the terminal
+# and from this shell. Two signals mean a fast stop.
 keep_session=$(command -v setsid)
 # Number of consecutive failed starts.
 keep_failed=0 keep_first=1
@@ -54,7 +56,8 @@ while :; do
   0 | 2 | 4) break ;;
   75)
     keep_failed=0
-    # Limit the rate: a daemon that always asks for a restart at once would use a whole CPU.
+    # Limit the rate of restarts: a daemon that always exits at once to be restarted would use a whole CPU
+    # core.
     [ -n "$keep_stop" ] || [ $(($(date +%s) - keep_since)) -gt 1 ] || sleep 1
     ;;
   *)

@@ -18,8 +18,9 @@ export const unreaped = (env: NodeJS.ProcessEnv) =>
     : undefined
 
 /**
- * Programs that end with their child, or stay until it ends, and never restart it. If all ancestors of the
- * daemon, up to the container's first process, are among them, the container ends with the daemon.
+ * Programs that replace themselves with their child or end when it ends, and never restart it. If all
+ * ancestors of the daemon, up to the container's first process, are among them, the container ends with the
+ * daemon.
  */
 const PASSES_ON =
   /^(sh|dash|ash|bash|busybox|tini|tini-static|docker-init|podman-init|dumb-init|catatonit|su|sudo|runuser|gosu|su-exec|timeout|(npm|npx)( .*)?)$/
@@ -42,8 +43,8 @@ export function endsContainer(pid: number = process.pid): boolean {
   const above = ancestors(pid)
   if (!above.every(({ pid, name }) => PASSES_ON.test(name) || PASSES_ON.test(interpreterOf(pid))))
     return false
-  // Without an ancestor in this namespace, it is the container's first process, or was started
-  // by `docker exec`.
+  // A process without an ancestor in this namespace is the container's first process, or was started by
+  // `docker exec`.
   return above.at(-1)?.pid === 1 || PAUSE.test(nameOf(1))
 }
 

@@ -12,21 +12,21 @@ import { endsContainer, isKept, reapsOrphans, UNREAPED } from './main-process.ts
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const
 
 /**
- * As the main process of a container, or of a systemd unit that does not restart it, replaces this program
- * with a shell (`keep.sh`) that starts it again, keeps it running, passes on signals, and reaps orphans of
- * agents. So the container and its agents survive restarts and updates of the daemon. Otherwise, or under
- * that shell, does nothing.
+ * Replaces this program with the shell script `keep.sh` if it is the main process of a container, or of a
+ * systemd unit that does not restart it. The script starts the program again, keeps it running, passes on
+ * signals, and reaps orphans of agents. The container and its agents then survive restarts and updates of the
+ * daemon. Does nothing for other processes, and nothing if `keep.sh` already runs this program.
  * @returns the exit code of the shell, if it could only run as a child of this process
  */
 export async function stayInContainer(started: Invocation): Promise<number | undefined> {
   if (isKept(process.env) || !existsSync('/bin/sh')) return undefined
   if (!endsContainer() && !(await endsUnit(process.env))) return undefined
-  // A signal has arrived before anything has started, so the program can simply end.
+  // A signal arrived before the daemon started, so the program can end at once.
   if (await signalSoFar()) return EXIT.ok
   const { runner, argv, env, cwd } = withoutKey(started)
   const script: [string, ...string[]] = ['/bin/sh', '-c', keepScript, 'sh', ...runner, ...argv]
-  // Orphans are reaped by the shell, if it is process 1, or by a process 1 that reaps, unless this process
-  // stays above the shell.
+  // The shell needs no prefix if it becomes process 1, or if process 1 reaps orphans. Without `execve`, this
+  // process stays above the shell, which then needs the prefix.
   const reaping = process.execve && (process.pid === 1 || reapsOrphans()) ? [] : reaper()
   const [file, ...args] = reaping ? ([...reaping, ...script] as typeof script) : script
   const variables = reaping ? env : { ...env, [UNREAPED]: '1' }
@@ -56,8 +56,9 @@ const REAP = 36
 const PERL = '/usr/bin/perl'
 
 /**
- * Returns a command prefix that makes the program it runs adopt orphans. A Node without `execve` stays the
- * first process and reaps only its own children. Undefined without Perl, which every Debian has.
+ * Returns a command prefix. A program that is run with this prefix adopts orphans. It is needed if Node has
+ * no `execve`: Node then stays the first process, and reaps only its own children. Returns undefined without
+ * Perl, which every Debian system has.
  */
 function reaper(): [string, ...string[]] | undefined {
   const call = PRCTL[process.arch]

@@ -6,8 +6,8 @@ const REMEDY =
   'Correct the file, or the variable that names it: SSL_CERT_FILE, SSL_CERT_DIR or NODE_EXTRA_CA_CERTS. Until then, only the other authorities are used.'
 
 /**
- * Reports the certificate authorities that servers are verified against.
- * @param env environment of the daemon, or of one started here
+ * Reports the certificate authorities that are used to verify servers.
+ * @param env environment of the running daemon, or of a daemon that would be started here
  * @param caFile file with a further authority
  */
 export function checkAuthorities(env: NodeJS.ProcessEnv, caFile: string | undefined): Finding[] {

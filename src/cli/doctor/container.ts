@@ -28,7 +28,7 @@ export async function checkContainer(stateDir: string, pid: number | undefined):
     findings.push(
       warning(
         `The state folder ${stateDir} is part of the container, and is deleted with it: agents, their sessions and this machine's identity.`,
-        `Keep it on a volume: docker run --volume fomular:${stateDir}`,
+        `Keep the state folder on a volume: docker run --volume fomular:${stateDir}`,
       ),
     )
   const zombies = unreaped(env)
@@ -37,7 +37,7 @@ export async function checkContainer(stateDir: string, pid: number | undefined):
     findings.push(
       warning(
         `Process 1 of the container is ${nameOf(1)}, which forwards no signals: when the container stops, the daemon and its agents are killed.`,
-        'Start the daemon with exec in the last line of the script, or with a list as the command: CMD ["fomular-daemon"]',
+        'Start the daemon with exec in the last line of the script, or write the command of the container as a list: CMD ["fomular-daemon"]',
       ),
     )
   if (findings.length > 0) return findings

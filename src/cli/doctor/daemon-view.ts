@@ -2,7 +2,7 @@ import type { HealthProblem } from '../../protocol/index.ts'
 import type { DaemonStatus } from '../client/control-client.ts'
 import type { Finding } from '../render/finding.ts'
 
-/** Maximum number of agents that are named. */
+/** Maximum number of agents that a message names. */
 const MOST_AGENTS = 5
 
 /** States of agents without a process. */
@@ -19,8 +19,8 @@ const seen = (check: string, level: Level, message: string, remedy?: string): Fi
 })
 
 /**
- * Returns problems that the running daemon reports about its machine and agents. Other checks cover its link
- * and runtimes.
+ * Returns problems that the running daemon reports about its machine and agents. Other checks cover the
+ * daemon's link and runtimes.
  */
 export const daemonView = (daemon: DaemonStatus): Finding[] => [
   ...daemon.machine.problems.map(ofProblem),
@@ -38,8 +38,8 @@ function ofProblem({ code, severity, message, remedy, since, until }: HealthProb
 }
 
 /**
- * Reports agents that end with the daemon while new ones survive it; the machine's problems do not list
- * these.
+ * Reports agents that end with the daemon although new agents survive it. The machine's problems do not list
+ * these agents.
  */
 function ofEnd({ agents_end }: DaemonStatus): Finding[] {
   if (agents_end?.shelter === undefined) return []
@@ -62,7 +62,7 @@ function ofAgents({ agents }: DaemonStatus): Finding[] {
             'agents',
             'warning',
             `${message}: ${ids(list)}`,
-            `See why: fomular-daemon agent show ${list[0]!.agent_id}`,
+            `For the reason: fomular-daemon agent show ${list[0]!.agent_id}`,
           ),
         ]
   return [

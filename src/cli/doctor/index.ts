@@ -7,15 +7,15 @@ import { withDaemonFlags } from '../start/daemon-flags.ts'
 import { isInteractive, print, printJson, stdoutColors } from '../terminal.ts'
 
 const HELP = `
-Checks everything a daemon needs, using the configuration that it would have if you started it here. If a
-daemon is running, \`doctor\` reports what that daemon sees, and how this shell differs. The exit code is 1
-if something must be fixed.
+The command checks everything that a daemon needs, with the configuration of a daemon that you would start
+here. If a daemon is running, \`doctor\` reports what that daemon finds, and how this shell's environment
+differs. The exit code is 1 if something must be fixed.
 ${WHICH}
 
-With --fix, the command ends orphaned processes that agents left behind. Without --fix, it offers to end them
-on a terminal. It identifies these processes by their ancestors and by a secret in their environment, which is
-recorded in the agent's folder. It lists processes without that secret, and processes of other users, but does
-not end them.
+With --fix, the command ends orphaned processes that agents left behind. Without --fix, it asks you on a
+terminal whether to end them. The command recognizes such a process by its ancestors, and by a secret in its
+environment that is also in the agent's folder. It lists processes without that secret, and processes of other
+users, but does not end them.
 
 Examples:
   $ fomular-daemon doctor

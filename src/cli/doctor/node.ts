@@ -3,7 +3,7 @@ import type { Finding } from '../render/finding.ts'
 
 /** Oldest version of Node that runs this program. */
 const NODE = { major: 18, minor: 19 }
-/** Maximum time for npm to answer, in ms: it is a Node program itself, and the machine may be busy. */
+/** Maximum time for npm to answer, in ms: npm is a Node program itself, and the machine may be busy. */
 export const NPM_MS = 20_000
 
 export function checkNode(): Finding {

@@ -14,10 +14,13 @@ import { inForceOf } from '../policy/in-force.ts'
 import type { Finding } from '../render/finding.ts'
 
 const check = 'policy'
-/** Maximum number of agents that are named. */
+/** Maximum number of agents that a message names. */
 const MOST_AGENTS = 10
 
-/** Reports mistakes in the policy, or else which agents of an open machine a careful policy would refuse. */
+/**
+ * Reports mistakes in the policy. On a machine without a policy, reports the agents that a careful policy
+ * would refuse.
+ */
 export function checkPolicy(
   config: DaemonConfig | undefined,
   env: NodeJS.ProcessEnv,
@@ -27,7 +30,7 @@ export function checkPolicy(
   // An older daemon has no policy, and another check reports settings that cannot be read.
   if (running ? !running.machine.policy : !config) return []
   const { file, otherwise, user } = inForceOf(running, paths, config && { ...config, env })
-  // A running daemon reports the mistakes itself.
+  // A running daemon reports mistakes in the policy itself.
   if (file !== undefined && !running)
     return examineFile(file, user).problems.map(({ message, remedy }) => ({
       check,
@@ -50,7 +53,7 @@ export function checkPolicy(
     {
       check,
       level: 'info',
-      message: `This machine has no policy. A careful one would refuse these agents: ${named}${more}`,
+      message: `This machine has no policy. A careful policy would refuse these agents: ${named}${more}`,
       remedy: 'To limit what the server may do, run fomular-daemon policy init.',
     },
   ]

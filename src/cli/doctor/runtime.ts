@@ -69,14 +69,14 @@ function judge({ name, title, loginRemedy }: RuntimeAdapter, runtime: Runtime): 
   const text = runtimeText(runtime)
   if (login === 'logged_out' || login === 'expired') return finding('error', text, loginRemedy)
   if (login === 'unknown')
-    return finding('warning', text, `It does not report whether it is logged in. ${loginRemedy}`)
+    return finding('warning', text, `The program does not report whether it is logged in. ${loginRemedy}`)
   return [
     ...finding('ok', text),
     ...passed_over.flatMap((other) =>
       finding(
         'warning',
-        `${other.path} comes first, but cannot be used: ${other.problem}`,
-        'Repair or remove it. Until then, agents use the one above.',
+        `${other.path} comes first on PATH, but cannot be used: ${other.problem}`,
+        'Repair or remove this program. Until then, agents use the program above.',
       ),
     ),
   ]
@@ -97,7 +97,7 @@ function checkConversations(
       check: name,
       level: 'warning',
       message: `${folder} cannot be written to: conversations are not kept, and ended agents cannot be resumed.`,
-      remedy: `Make it writable for the user of the daemon, or set ${variables.folder} to a writable folder.`,
+      remedy: `Make this folder writable for the user of the daemon, or set ${variables.folder} to a writable folder.`,
     },
   ]
 }

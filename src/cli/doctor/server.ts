@@ -34,9 +34,9 @@ export function checkLink(daemon: DaemonStatus): Finding[] {
       message: `${who} is not connected to ${server_url}${link.last_error === undefined ? '' : `: ${link.last_error}`}`,
       remedy:
         link.refused === 'key_bound'
-          ? "Follow the server's instructions. To give this machine its own key, run `fomular-daemon machine add` on the hub's machine, then run the line that it prints here, with --force after `enroll`."
+          ? "Follow the server's instructions. To give this machine its own key, run `fomular-daemon machine add` on the hub's machine. Then run the printed line on this machine, with --force after `enroll`."
           : link.state === 'closed'
-            ? 'Give the copy its own identity (`fomular-daemon status` explains how), then run `fomular-daemon restart` here.'
+            ? 'Give the copy of this machine its own identity (`fomular-daemon status` explains how), then run `fomular-daemon restart` here.'
             : 'Check that the server is running and accepts this key. See `fomular-daemon logs` for details.',
     },
   ]
@@ -91,8 +91,8 @@ export async function checkServer(config: DaemonConfig): Promise<Finding[]> {
     outcome instanceof ProxyError
       ? proxyRemedy(outcome)
       : isUntrusted(outcome)
-        ? 'Pass the authority that signed its certificate, as PEM, with --ca-file.'
-        : 'Start that server, or correct --server-url; behind a proxy, set HTTPS_PROXY. To run a hub on this machine: fomular-daemon up',
+        ? "Pass the authority that signed the server's certificate, as PEM, with --ca-file."
+        : 'Start the server, or correct --server-url. Behind a proxy, set HTTPS_PROXY. To run a hub on this machine: fomular-daemon up',
   )
 }
 

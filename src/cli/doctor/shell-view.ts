@@ -7,8 +7,8 @@ const REMEDY =
   "Agents inherit the daemon's environment. If they need a value from this shell, set it for the daemon, and restart the daemon."
 
 /**
- * Reports if this shell would find another runtime or login than the daemon, and the variables that may be
- * the cause.
+ * Reports a difference between the runtimes or logins that this shell and the daemon find, and the variables
+ * that may be the cause.
  * @param told the daemon's environment; undefined for an older daemon
  * @param env environment that an agent would inherit from this shell
  */
@@ -21,7 +21,8 @@ export function compareRuntimes(
 ): Finding[] {
   const differences =
     told === undefined ? [] : compare(told, comparedEnvironment(env), there.path !== here.path)
-  const because = differences.length === 0 ? '' : ` Its environment differs: ${differences.join('; ')}.`
+  const because =
+    differences.length === 0 ? '' : ` Its environment differs from the daemon's: ${differences.join('; ')}.`
   if (runtimeText(there) !== runtimeText(here))
     return [
       {
@@ -38,19 +39,22 @@ export function compareRuntimes(
 
 /**
  * Returns the differences between two environments.
- * @param paths compare PATH, too, which nearly always differs
+ * @param paths true to compare PATH, which nearly always differs, too
  */
 function compare(daemon: ComparedEnvironment, shell: ComparedEnvironment, paths: boolean): string[] {
   const names = [...new Set([...Object.keys(daemon.variables), ...Object.keys(shell.variables)])]
   const value = (text: string | undefined) => text ?? 'not set'
   const differing = names
     .filter((name) => (name !== 'PATH' || paths) && daemon.variables[name] !== shell.variables[name])
-    .map((name) => `${name} is ${value(daemon.variables[name])} there, ${value(shell.variables[name])} here`)
+    .map(
+      (name) =>
+        `${name} is ${value(daemon.variables[name])} in the daemon, ${value(shell.variables[name])} in this shell`,
+    )
   const only = (logins: string[], others: string[], where: string) =>
     logins.filter((name) => !others.includes(name)).map((name) => `${name} is set only ${where}`)
   return [
     ...differing,
-    ...only(daemon.logins, shell.logins, 'there'),
-    ...only(shell.logins, daemon.logins, 'here'),
+    ...only(daemon.logins, shell.logins, 'in the daemon'),
+    ...only(shell.logins, daemon.logins, 'in this shell'),
   ]
 }

@@ -53,13 +53,13 @@ export function checkModes(
 
 /**
  * Reports how other users could change programs and certificates elsewhere.
- * @param env environment of the daemon, or of one started here
+ * @param env environment of the running daemon, or of a daemon that would be started here
  */
 export const checkSurroundings = (env: NodeJS.ProcessEnv, user?: number): Finding[] =>
   environmentFaults(env, user).map(({ message, remedy }) => warning('modes', `${message}.`, remedy))
 
 const later = ({ remedy }: OwnershipFault, strict: boolean) =>
-  `Run ${remedy}${strict ? ' before the next update: the next version refuses that.' : ''}`
+  `Run ${remedy}${strict ? ' before the next update: the next version refuses to start otherwise.' : ''}`
 
 /** Returns nothing for another user's folder that this user may not read. */
 function handover(dir: string, user?: number): Finding[] {
@@ -117,7 +117,7 @@ export async function checkFolder({ dir, agents }: StatePaths): Promise<Finding[
   return findings.length > 0 ? findings : [ok('state', `State folder ${dir}`)]
 }
 
-/** Reports which daemon holds the state folder, and whether it answers. */
+/** Reports which daemon uses the state folder, and whether this daemon answers. */
 export async function checkLock(paths: StatePaths, daemon: DaemonStatus | undefined): Promise<Finding[]> {
   if (daemon) return [ok('daemon', `The daemon runs: process ${daemon.pid}, version ${daemon.version}`)]
   const holder = holderOf(paths)
@@ -134,11 +134,11 @@ export async function checkLock(paths: StatePaths, daemon: DaemonStatus | undefi
     return [
       warning(
         'daemon',
-        `The state folder is held by ${nameOf(elsewhere)}, which does not answer here.`,
-        'Look for it there. If it is gone, start the daemon here: it waits some seconds for an answer, then takes the folder over.',
+        `The state folder is in use by ${nameOf(elsewhere)}, which does not answer here.`,
+        'Look for that daemon on its own machine or in its own container. If it no longer runs, start the daemon here: it waits some seconds for an answer, and then takes over the state folder.',
       ),
     ]
-  return [ok('daemon', 'No daemon runs on this state folder')]
+  return [ok('daemon', 'No daemon uses this state folder')]
 }
 
 /** Returns nothing for another user's folder that this user may not read. */

@@ -149,7 +149,10 @@ test('doctor shows no values of secrets, and a shell needs no login if the daemo
     of('claude').map(({ level, seen_by }) => [level, seen_by]),
     [['ok', 'daemon']],
   )
-  assert.match(of('environment')[0]?.message ?? '', /not logged in\. .*ANTHROPIC_API_KEY is set only there/)
+  assert.match(
+    of('environment')[0]?.message ?? '',
+    /not logged in\. .*ANTHROPIC_API_KEY is set only in the daemon/,
+  )
   assert.ok(!JSON.stringify(findings).includes('sk-secret'))
   assert.ok(findings.every(({ level }) => level !== 'error'))
 })
