@@ -12,7 +12,7 @@ export interface SessionGuardOptions {
 /** Prevents two processes from having the same session open. */
 export class SessionGuard {
   readonly #options: SessionGuardOptions
-  /** Sessions that agents will have open, by the agents that are being resumed. */
+  /** Sessions that are reserved for agents that are being resumed, by agent. */
   readonly #resuming = new Map<Agent, { sessionId: string }>()
 
   constructor(options: SessionGuardOptions) {
@@ -29,7 +29,11 @@ export class SessionGuard {
     }
   }
 
-  /** Checks that no agent has the session open. @param except agent that does not count @throws CommandFailure */
+  /**
+   * Checks that no agent has the session open.
+   * @param except agent that is not checked
+   * @throws CommandFailure
+   */
   check(sessionId: string, except?: Agent) {
     checkSession(this.#options.agents, this.#resuming, sessionId, except)
   }

@@ -45,8 +45,8 @@ export class Starts {
   }
 
   /**
-   * Creates an agent and launches it, or queues it for launch; the agent's state then shows the result of the launch. A
-   * repeated command returns the agent that the first command created.
+   * Creates an agent and launches it, or queues it for launch. If it is queued, the agent's state shows the
+   * result of the launch later. A repeated command returns the agent that the first command created.
    * @throws CommandFailure
    */
   async start(command: CommandOf<'agent:start'>): Promise<Agent> {
@@ -65,7 +65,8 @@ export class Starts {
     checkCwd(spec.cwd)
     checkKept(agents.size)
     checkAgentLimit(agents, maxAgents)
-    // No other code runs from here until the agent is in the list, so a second start in this session sees it.
+    // The following code has no `await` until the agent is in the list, so a second start in the same session
+    // finds the agent.
     if (spec.session && !spec.session.fork) {
       sessions.check(spec.session.resume)
       sessions.checkElsewhere(runtime, spec.session.resume, spec)
@@ -77,7 +78,10 @@ export class Starts {
     return agents.get(agent_id)
   }
 
-  /** Resolves when the new agent is launched. On a failure, deletes it, since the server learns that it failed. */
+  /**
+   * Resolves when the new agent is launched. If the launch fails, deletes the agent, since the command's
+   * result reports the failure.
+   */
   async #create(
     { agent_id, command_id, spec }: CommandOf<'agent:start'>,
     runtime: RuntimeAdapter,
@@ -91,7 +95,7 @@ export class Starts {
     try {
       await launches.add(open({ folder, record, run, runtime }))
     } catch (error) {
-      // Otherwise, the next daemon would launch the agent.
+      // Delete the agent, or the next daemon would launch it.
       if (!existsSync(folder.claim(run.run))) await this.#withdraw(folder.dir, agent_id)
       throw error
     }

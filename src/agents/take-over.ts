@@ -15,7 +15,10 @@ export interface TakeOverOptions {
   stop(agent: Agent, options: StopOptions): Promise<void>
 }
 
-/** Takes over an agent of an earlier daemon, running or ended, and finishes what that daemon began. */
+/**
+ * Takes over an agent of an earlier daemon, whether it is running or has ended, and finishes an interrupted
+ * launch or stop.
+ */
 export function takeOver(agent: Agent, { logger, launches, endings, now, stop }: TakeOverOptions): void {
   const { hasRunEnded } = agent
   // Do this first: the greeting contains the journal's end, and a server discards bytes after that offset.
@@ -35,7 +38,7 @@ export function takeOver(agent: Agent, { logger, launches, endings, now, stop }:
   logger.info({ agent_id: agent.id, pid: agent.process?.agent.pid }, 'agent taken over')
   endings.expect(agent)
   if (!agent.isReady) void launches.watch(agent)
-  // The daemon that was stopping the agent died before the agent ended.
+  // If an earlier daemon died while it was stopping the agent, stop it now.
   const { stopping } = agent.snapshot
   const commandId = `taken-over-${now()}`
   const stopped = agent.run.recall

@@ -5,8 +5,8 @@ import { haveBack, isUnexplained } from './process/recall.ts'
 import type { Restarts } from './restart.ts'
 
 /**
- * Period after this daemon's start in which the event that ended the previous daemon may still end agents, in
- * ms.
+ * Time after this daemon's start, in ms, during which agents may still end for the same reason as the
+ * previous daemon.
  */
 const LATE_MS = 15_000
 
@@ -16,7 +16,10 @@ export interface UnseenEndsOptions {
   restarts: Pick<Restarts, 'again'>
 }
 
-/** Agents of an earlier daemon that were killed or lost while no daemon was running, or just after this one started. */
+/**
+ * Agents of an earlier daemon that were killed or lost while no daemon was running, or just after this daemon
+ * started.
+ */
 export class UnseenEnds {
   readonly #options: UnseenEndsOptions
   readonly #agents = new Set<Agent>()
@@ -35,9 +38,9 @@ export class UnseenEnds {
   }
 
   /**
-   * Explains what ended the agents while no daemon was running. Agents that end soon afterward get the same
+   * Records why the agents ended while no daemon was running. Agents that end soon afterward get the same
    * explanation: systemd may restart a unit before all of its processes are gone (cgroups v1 in a container).
-   * @param back true if the agents restart regardless of their restart policies
+   * @param back true to restart the agents regardless of their restart policies
    */
   explain(why: (agent: Agent) => string | undefined, back: boolean) {
     this.#known = { why, back }
@@ -45,7 +48,7 @@ export class UnseenEnds {
     this.#options.clock.setTimeout(() => this.#agents.clear(), LATE_MS).unref()
   }
 
-  /** Explains the agent's end, if it has ended. */
+  /** Records why the agent ended, if it has ended and the reason is known. */
   onEnded(agent: Agent) {
     const { logger, restarts } = this.#options
     if (!this.#known || !agent.hasEnded || !this.#agents.delete(agent) || !isUnexplained(agent)) return

@@ -4,13 +4,15 @@ import { idOf, lastActivity } from './history.ts'
 import type { HubClient } from './hub-client.ts'
 
 export interface AttachOptions extends FollowOptions {
-  /** Reports whether an agent with this status has ended: only its last activity follows. */
+  /**
+   * Reports whether an agent with this status has ended, so that no status follows, only its last activity.
+   */
   hasEnded(agent: HubAgent): boolean
 }
 
 /**
- * Yields the items of `follow` until a status reports that the agent has ended, and then the rest of its
- * activity. Ends at once when the agent is removed or `signal` aborts.
+ * Yields the items of `follow` until a status reports that the agent has ended, and then the agent's
+ * remaining activity. Ends at once when the agent is removed or `signal` aborts.
  */
 export async function* attach(
   client: HubClient,

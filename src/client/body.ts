@@ -4,7 +4,8 @@ import type { TransportResponse } from './transport.ts'
  * Reads a whole body as text.
  * @param most maximum length, in bytes
  * @param signal the signal of the request
- * @throws RangeError for a longer body, the signal's reason, or the error of an incomplete body
+ * @throws RangeError if the body is longer; the signal's reason after an abort; or an error if the body is
+ * incomplete
  */
 export async function textOf(
   { body }: TransportResponse,
@@ -20,7 +21,8 @@ export async function textOf(
       text += decoder.decode(chunk, { stream: true })
     }
   } catch (error) {
-    // After an abort, Node reports that the peer has reset the connection.
+    // After an abort, Node's error says that the peer reset the connection, so throw the signal's reason
+    // instead.
     throw signal.aborted ? signal.reason : error
   }
   return text + decoder.decode()
@@ -31,6 +33,7 @@ export async function* untilBroken({ body }: TransportResponse): AsyncGenerator<
   try {
     yield* body
   } catch {
-    // The caller reconnects in the same way after a broken connection as after a closed one.
+    // Ignore the error: the caller reconnects after a broken connection in the same way as after a closed
+    // one.
   }
 }

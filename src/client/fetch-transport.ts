@@ -1,9 +1,9 @@
 import type { Transport } from './transport.ts'
 
 /**
- * Returns a transport over `fetch`, as in a web page.
+ * Returns a transport that uses `fetch`, for example in a web page.
  * @param url address of the hub, without a trailing slash
- * @param headers headers of every request, such as the user's key
+ * @param headers headers for every request, for example with the user's key
  */
 export const fetchTransport = (url: string, headers: Record<string, string>): Transport => ({
   url,
@@ -17,7 +17,10 @@ export const fetchTransport = (url: string, headers: Record<string, string>): Tr
   },
 })
 
-/** Yields a stream as it arrives. Some browsers cannot iterate over streams. */
+/**
+ * Yields the chunks of a stream as they arrive. This function is needed because some browsers cannot iterate
+ * over streams.
+ */
 async function* chunksOf(stream: ReadableStream<Uint8Array> | null): AsyncGenerator<Uint8Array> {
   if (!stream) return
   const reader = stream.getReader()

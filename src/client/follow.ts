@@ -3,26 +3,31 @@ import { eventOf } from './history.ts'
 import type { HubClient } from './hub-client.ts'
 import { pause, untilAborted } from './until-aborted.ts'
 
-/** Interval between attempts to reconnect, in ms. A lost hub is usually restarting. */
+/**
+ * Interval between attempts to reconnect, in ms. The first is short, because a hub is usually only
+ * restarting.
+ */
 const RETRY_MS = { first: 250, most: 5000 }
 
 export type Followed = { type: 'activity'; event: Event } | { type: 'status'; agent: HubAgent }
 
 export interface FollowOptions {
-  /** Id of the event to continue after. Default: from the start. */
+  /** Id of the last event that the caller already has. By default, the first event is yielded, too. */
   after?: string | undefined
   signal: AbortSignal
-  /** Called with the problem when the connection to the hub is lost, and with no argument when it is back. */
+  /**
+   * Called with the problem when the connection to the hub is lost, and with `undefined` when it is restored.
+   */
   connection(problem: Error | undefined): void
 }
 
-/** Returns an event id that is at least as high as that of any event recorded so far. */
+/** Returns an event id that is not lower than the id of any event recorded so far. */
 export const placeNow = (agent: HubAgent): string | undefined =>
   agent.offset === 0 ? undefined : `${agent.offset - 1}.999999999`
 
 /**
- * Yields an agent's activity and status changes after `after`, each event once. Reconnects when the hub is
- * lost. Ends when the agent is removed or `signal` aborts.
+ * Yields an agent's activity and status changes after `after`, each event once. Reconnects when the
+ * connection to the hub is lost. Ends when the agent is removed or `signal` aborts.
  */
 export const follow = (
   client: HubClient,
@@ -67,6 +72,6 @@ async function* followed(
   }
 }
 
-/** Returns the code of a HubFailure, or of the error that the client throws instead. */
+/** Returns the code of a HubFailure, or of the error that `errorFor` returned for it. */
 const codeOf = (error: unknown) =>
   error instanceof Error ? (error as Error & { code?: unknown }).code : undefined

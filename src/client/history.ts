@@ -3,11 +3,14 @@ import { check } from '../protocol/schema-check.ts'
 import type { HubClient } from './hub-client.ts'
 import { pause, untilAborted } from './until-aborted.ts'
 
-/** Maximum time for an ended agent's last activity to reach the hub, in ms. */
+/** Maximum time to wait until the hub has the last activity of an agent that has ended, in ms. */
 const LAST_ACTIVITY_MS = 10_000
 const POLL_MS = 100
 
-/** Turns an event from a newer daemon or hub that this version does not know into an event `unknown`. */
+/**
+ * Checks an event. An event of a newer daemon or hub that this version does not know becomes an `unknown`
+ * event.
+ */
 export function eventOf(raw: AnyEvent): Event {
   const event = check(Event, raw)
   if (event.success) return event.data
@@ -15,7 +18,9 @@ export function eventOf(raw: AnyEvent): Event {
   return { kind: 'unknown', offset, index, raw }
 }
 
-/** Waits until the hub has all activity of an ended agent, then yields the activity after `place`. */
+/**
+ * Waits until the hub has all activity of an agent that has ended, then yields the activity after `place`.
+ */
 export const lastActivity = (
   client: HubClient,
   agentId: string,
@@ -38,7 +43,7 @@ async function* settledActivity(
   yield* history(client, agentId, place)
 }
 
-/** Yields the activity of an agent that the hub has stored, after `place`. */
+/** Yields the stored activity of an agent after the event with id `place`. */
 export async function* history(
   client: Pick<HubClient, 'events'>,
   agentId: string,

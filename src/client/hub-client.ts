@@ -32,18 +32,24 @@ const machinePath = (machineId: string, rest = '') =>
 export interface HubClientOptions {
   /** Returns a new id for a command. */
   newId(): string
-  /** Signs the commands for machines whose policy demands it. Default: commands are not signed. */
+  /** Signs commands, as the policies of some machines require. By default, commands are not signed. */
   signer?: Signer | undefined
-  /** Turns a failure into the error that methods throw. Default: the failure itself. */
+  /** Converts a failure into the error that methods throw. By default, they throw the failure itself. */
   errorFor?: ErrorFor
 }
 
-/** The hub's HTTP API, as `protocol/hub-api.ts` describes it. Methods throw what `errorFor` returns. */
+/**
+ * The hub's HTTP API, as `protocol/hub-api.ts` describes it. Its methods throw the errors that `errorFor`
+ * returns.
+ */
 export class HubClient {
   readonly #hub: HubRequests
   readonly #newId: () => string
   readonly #signer: Signer | undefined
-  /** Machine of each agent id that a command has resolved. Agents on two machines may have the same id. */
+  /**
+   * Ids of machines, by agent id, for agents that were looked up. They are needed because two machines may
+   * have agents with the same id.
+   */
   readonly #machines = new Map<string, string>()
 
   constructor(transport: Transport, { newId, signer, errorFor = (failure) => failure }: HubClientOptions) {
@@ -71,7 +77,10 @@ export class HubClient {
     return this.#hub.json(machinePath(machineId), HubMachine, request)
   }
 
-  /** @returns the number of keys revoked, and of keys kept because other machines use them */
+  /**
+   * @returns the number of revoked keys, and the number of keys that were kept because other machines use
+   * them
+   */
   removeMachine(machineId: string, { force }: { force: boolean }): Promise<z.infer<typeof Removed>> {
     return this.#hub.json(machinePath(machineId, force ? '?force=true' : ''), Removed, { method: 'DELETE' })
   }
@@ -110,7 +119,10 @@ export class HubClient {
     await this.#hub.json(path, z.object({}), { method: 'DELETE' })
   }
 
-  /** Returns the entries of the audit log that match `filter`: the newest, or those after `after`. */
+  /**
+   * Returns entries of the audit log that match `filter`: the newest entries, or the entries after number
+   * `after`.
+   */
   audit(filter: AuditFilter, { after, limit }: { after?: number; limit: number }): Promise<AuditPage> {
     const query = new URLSearchParams({
       limit: String(limit),
@@ -120,7 +132,7 @@ export class HubClient {
     return this.#hub.json(`/api/audit?${query}`, AuditPage, { lacking: 'an audit log' })
   }
 
-  /** Returns the script that installs from the hub's releases; undefined if the hub has none. */
+  /** Returns the script that installs a release from the hub; undefined if the hub has no releases. */
   installer(): Promise<string | undefined> {
     return this.#hub.text('/install.sh', INSTALLER_BYTES)
   }
@@ -130,8 +142,8 @@ export class HubClient {
   }
 
   /**
-   * Returns an agent, and binds later calls with this id to its machine: another machine may later use the
-   * same id.
+   * Returns an agent. Later calls with this agent id refer to the same machine, even if another machine
+   * starts an agent with the same id.
    */
   async agent(agentId: string): Promise<HubAgent> {
     const agent = await this.#hub.json(this.#agentPath(agentId), HubAgent)
@@ -139,7 +151,7 @@ export class HubClient {
     return agent
   }
 
-  /** Binds later calls with this agent id to a machine. */
+  /** Makes later calls with this agent id refer to the agent on this machine. */
   means(agentId: string, machineId: string) {
     this.#machines.set(agentId, machineId)
   }
@@ -170,7 +182,7 @@ export class HubClient {
   }
 
   /**
-   * Starts an agent. A client that signs needs the id of the machine.
+   * Starts an agent. The command is signed only if the request contains the id of the machine.
    * @param waitS seconds to wait for the outcome; after that the result is `pending`
    */
   async start(request: StartRequest, waitS: number): Promise<Outcome> {

@@ -5,7 +5,7 @@ import { check } from '../protocol/schema-check.ts'
 const Refusal = z.object({ error: CommandError })
 
 export type FailureKind =
-  /** There was no answer, or only a part of one. */
+  /** There was no answer, or it was incomplete. */
   | 'unreachable'
   /** The hub does not accept the key. */
   | 'unauthorized'
@@ -26,15 +26,15 @@ interface Details {
 }
 
 /**
- * A failed request to a hub. The remedy comes from the hub, because any other advice depends on the program
- * that sent the request.
+ * A failed request to a hub. It has a remedy only if the hub sent one, because other remedies depend on the
+ * program that sent the request.
  */
 export class HubFailure extends Error {
   readonly kind: FailureKind
-  /** Identifies the failure to programs. Never changes. */
+  /** Code by which programs identify the failure. It is the same in all versions. */
   readonly code: string
   readonly remedy: string | undefined
-  /** Part of the command at fault, or key of the policy that refuses it. */
+  /** Path of the faulty part of the command, or of the policy's key that refuses the command. */
   readonly path: string | undefined
 
   constructor(
@@ -59,7 +59,7 @@ export const refused = (error: CommandError | undefined) =>
     path: error?.path,
   })
 
-/** Returns the failure for an answer with a status that means failure. @param json its body */
+/** Returns the failure for an answer with an HTTP status of 400 or higher. @param json body of the answer */
 export function failureOf(url: string, status: number, json: unknown): HubFailure {
   const parsed = check(Refusal, json)
   if (status === 401 || (status === 403 && !parsed.success))
@@ -72,11 +72,11 @@ export function failureOf(url: string, status: number, json: unknown): HubFailur
 export const tooOld = (url: string, lacking: string) =>
   new HubFailure('too_old', `The hub at ${url} is too old: it lacks ${lacking}.`)
 
-/** Returns the failure for an answer that does not fit its schema. */
+/** Returns the failure for an answer that does not match its schema. */
 export const notUnderstood = (url: string, why: string) =>
   new HubFailure('incompatible', `Cannot read the answer of the hub at ${url}: ${why}.`)
 
-/** Returns the failure for a request that got no answer, or only a part of one. */
+/** Returns the failure for a request without an answer, or with an incomplete answer. */
 export function unreachable(url: string, error: unknown): HubFailure {
   const cause = innerError(error)
   const {
@@ -94,6 +94,6 @@ export function unreachable(url: string, error: unknown): HubFailure {
   )
 }
 
-/** Returns the error with the reason, which `fetch` wraps in another error. */
+/** Returns the error that contains the reason. `fetch` wraps it in another error. */
 export const innerError = (error: unknown): unknown =>
   error instanceof Error && error.cause instanceof Error ? error.cause : error

@@ -7,24 +7,27 @@ import { jsonOf } from './json-of.ts'
 import { type SseMessage, SseParser } from './sse.ts'
 import type { Transport, TransportRequest, TransportResponse } from './transport.ts'
 
-/** Maximum time for an answer, in ms, added to the time that the request tells the hub to wait. */
+/** Maximum time until an answer, in ms, in addition to the time for which the hub was asked to wait. */
 const ANSWER_MS = 15_000
-/** Maximum size of a JSON answer, in bytes. The longest is a page of events of up to 32 MiB each. */
+/** Maximum size of a JSON answer, in bytes. The longest answer is a page of events, each of up to 32 MiB. */
 const ANSWER_BYTES = 256 * 1024 * 1024
 
 export interface HubRequest {
   method?: TransportRequest['method']
   body?: object
-  /** Time that the request tells the hub to wait, in seconds. */
+  /** Time for which the request asks the hub to wait, in seconds. */
   waitS?: number
-  /** Name of the feature that a hub lacks if it does not know the request. */
+  /** Name of the requested feature, for the error if the hub is too old to have it. */
   lacking?: string
 }
 
-/** Turns a failure into the error that a client throws. */
+/** Converts a failure into the error that a client throws. */
 export type ErrorFor = (failure: HubFailure) => Error
 
-/** Sends requests to a hub and reads the answers, both within limits. Methods throw what `errorFor` returns. */
+/**
+ * Sends requests to a hub and reads the answers, with limits on time and size. Methods throw what `errorFor`
+ * returns.
+ */
 export class HubRequests {
   readonly #transport: Transport
   readonly #errorFor: ErrorFor
@@ -40,7 +43,7 @@ export class HubRequests {
     const signal = AbortSignal.timeout(waitS * 1000 + ANSWER_MS)
     const response = await this.#send(path, request, {}, signal)
     const text = await this.#text(response, ANSWER_BYTES, signal)
-    // An answer with 422 contains the outcome of a failed command, with the reason.
+    // If a command failed, the answer has status 422, and contains the command's outcome with the reason.
     if (isOk(response) || response.status === 422) return this.read(schema, text)
     const failure = failureOf(this.#url, response.status, jsonOf(text))
     const isTooOld = lacking !== undefined && failure.code === 'not_found'

@@ -1,7 +1,7 @@
 import { boundedJson } from '../protocol/bounded-json.ts'
 import { Limits } from '../protocol/index.ts'
 
-/** Levels of nesting that an answer adds around an agent's own JSON. */
+/** Number of nesting levels that an answer can have around the JSON of an agent. */
 const OUTER = 16
 /**
  * Limits of an answer: levels of nesting, and twice the number of values that a line of an agent can have.
@@ -10,7 +10,6 @@ const BOUNDS = { nesting: Limits.nesting + OUTER, values: Limits.line_bytes }
 
 /**
  * Parses an answer of a hub or a daemon.
- * @returns undefined for invalid JSON, and for JSON with too much nesting or too many values to be checked
- *   or shown
+ * @returns undefined if the text is invalid JSON, is nested too deeply, or has too many values
  */
 export const jsonOf = (text: string): unknown => boundedJson(text, BOUNDS)

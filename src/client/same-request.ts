@@ -3,8 +3,8 @@ import type { PermissionRequest } from '../protocol/index.ts'
 type Named = Pick<PermissionRequest, 'request_id' | 'digest'>
 
 /**
- * Reports whether two requests are the same. An agent may reuse an id for another request, so the digests
- * must agree; older daemons and hubs send none.
+ * Reports whether two requests are the same. An agent may use one id for several requests, so the digests
+ * must be equal, too. Older daemons and hubs send no digests.
  */
 export const isSame = (one: Named, other: Named): boolean =>
   one.request_id === other.request_id &&

@@ -10,7 +10,7 @@ export interface Signer {
   sign(bytes: Uint8Array, machineId: string): Promise<Uint8Array>
 }
 
-/** A command as a client writes it: fields with defaults may be absent. */
+/** A command before the defaults of absent fields are added. */
 export type Written = Pick<Command, 'type' | 'command_id'> & { agent_id?: string }
 
 /** Signs a command for one machine. */

@@ -4,24 +4,27 @@ import { Limits } from '../protocol/index.ts'
 export interface SseMessage {
   event: string
   data: string
-  /** The last id that the stream has set; the point to resume from. */
+  /** The last id in the stream so far. A new stream can continue after this id. */
   id: string
 }
 
 /**
- * Maximum length of a message, in characters: an event as long as a frame, with each byte escaped,
- * as in `\u007f`.
+ * Maximum length of a message, in characters. This is enough for an event as long as a frame in which each
+ * byte is escaped (`\u007f`).
  */
 const MESSAGE_CHARS = 6 * Limits.frame_bytes
-/** Maximum number of lines in a message. Even a short line takes memory in the parser. */
+/**
+ * Maximum number of lines in a message. The limit is needed because even a short line takes memory in the
+ * parser.
+ */
 const MESSAGE_LINES = 1_000_000
 /**
- * Number of characters below which an unfinished line is kept here. It is not given to the parser in small
- * pieces, because the parser keeps every piece.
+ * Minimum number of characters of an unfinished line that are passed to the parser. Shorter pieces are
+ * collected first, because the parser keeps every piece.
  */
 const PIECE_CHARS = 64 * 1024
 
-/** Parses a stream of server-sent events, split into chunks at any point, with limits on each message. */
+/** Parses a stream of server-sent events from chunks of any size. The length of a message is limited. */
 export class SseParser {
   readonly #most: number
   readonly #parser: EventSourceParser
@@ -34,8 +37,8 @@ export class SseParser {
   #messages: SseMessage[] = []
   #id = ''
   /**
-   * True if the last chunk ended with a carriage return: a line feed that follows belongs to the
-   * same line ending.
+   * True if the last chunk ended with a carriage return. If the next chunk begins with a line feed, it
+   * belongs to the same line ending.
    */
   #carriageReturn = false
 
@@ -65,7 +68,7 @@ export class SseParser {
     const lines = text.split('\n').length - 1
     this.#held += text
     if (lines === 0 && this.#held.length < Math.min(PIECE_CHARS, this.#most)) return []
-    // An empty line ends a message, even one without data.
+    // An empty line ends a message, even if the message has no data.
     this.#lines = this.#held.includes('\n\n') ? 0 : this.#lines + lines
     if (this.#lines > MESSAGE_LINES) throw new RangeError(`a message of more than ${MESSAGE_LINES} lines`)
     this.#parser.feed(this.#held)

@@ -5,13 +5,13 @@ export interface TransportRequest {
   path: string
   headers: Record<string, string>
   body?: string | undefined
-  /** Ends the request, and the reading of its answer. */
+  /** Aborts the request and the reading of its answer. */
   signal: AbortSignal
 }
 
 export interface TransportResponse {
   status: number
-  /** The body as it arrives, to be read once. Throws if the connection breaks. */
+  /** The chunks of the body as they arrive. They can be read only once. Throws if the connection breaks. */
   body: AsyncIterable<Uint8Array>
   /** Closes an answer whose body is not read. */
   discard(): void
@@ -19,11 +19,11 @@ export interface TransportResponse {
 
 /** The connection to one hub. Adds the user's credentials, such as a key, to each request. */
 export interface Transport {
-  /** Address of the hub in messages. */
+  /** Address of the hub, for messages. */
   readonly url: string
   /**
    * Sends a request, and returns the answer with its body unread. Does not follow redirects.
-   * @throws any error if there is no answer
+   * @throws an error if there is no answer
    */
   send(request: TransportRequest): Promise<TransportResponse>
 }

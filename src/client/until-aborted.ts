@@ -1,5 +1,6 @@
 /**
- * Yields the values of `items` until `signal` aborts, and then ends at once, even while `items` is waiting.
+ * Yields the values of `items` until `signal` aborts. Ends at once then, even if `items` has not yielded its
+ * next value.
  */
 export async function* untilAborted<T>(items: AsyncGenerator<T>, signal: AbortSignal): AsyncGenerator<T> {
   try {
@@ -9,7 +10,7 @@ export async function* untilAborted<T>(items: AsyncGenerator<T>, signal: AbortSi
       yield next.value
     }
   } finally {
-    // Not awaited: it resolves only when `items` stops waiting.
+    // Do not await this promise, because it resolves only when `items` has yielded its next value.
     items.return(undefined).catch(() => {})
   }
 }

@@ -4,10 +4,13 @@ import type { HubClient } from './hub-client.ts'
 import { isSame } from './same-request.ts'
 import { pause } from './until-aborted.ts'
 
-/** Bytes of the history to search first, from its end. Each further search covers `WIDER` times as many. */
+/**
+ * Number of bytes at the end of the history that are searched first. Each further search covers `WIDER` times
+ * as many.
+ */
 const FIRST_BYTES = 1024 * 1024
 const WIDER = 8
-/** Maximum time between a status and the event that it reports, in ms. */
+/** Maximum time to wait for the event of a request after a status reported the request, in ms. */
 const ARRIVAL_MS = 10_000
 const POLL_MS = 250
 
@@ -29,7 +32,7 @@ export async function wholeRequest(
   for (;;) {
     const { found, last } = await search(client, agentId, request, searched)
     searched = last ?? searched
-    // Take digest and subagent from the status: an older daemon may have recorded the event without them.
+    // Take the digest and the sub-agent from the status, because the event of an older daemon may lack them.
     if (found) return { ...found, digest: request.digest, subagent: request.subagent }
     if (signal?.aborted || Date.now() >= deadline) return request
     await pause(POLL_MS, signal)
@@ -37,7 +40,7 @@ export async function wholeRequest(
 }
 
 /**
- * Searches the history for a request's event, from its end back to `since`.
+ * Searches the history backward for a request's event, from the end of the history to the event `since`.
  * @returns the event, and the id of the last event
  */
 async function search(
@@ -47,8 +50,8 @@ async function search(
   since: string | undefined,
 ) {
   const { offset, end } = await client.agent(agentId)
-  // An event without a digest may belong to an earlier request with the same id, unless no later
-  // events are expected.
+  // An event without a digest may belong to an earlier request with the same id. Accept it only if the hub
+  // has all events.
   const isIt = (event: Asked) =>
     isSame(event, request) &&
     (event.digest === request.digest || request.digest === undefined || offset >= end)

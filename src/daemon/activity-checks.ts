@@ -4,7 +4,9 @@ import { type Event, Limits } from '../protocol/index.ts'
 import { cut } from '../protocol/shorten.ts'
 import type { Problems } from './problems.ts'
 
-/** Reports problems with the machine's account that an agent's event reveals. */
+/**
+ * Reports an exceeded usage limit or a refused login of the machine's account, as seen in an agent's event.
+ */
 export function checkAccount(
   event: Event,
   { loginRemedy: remedy }: Pick<RuntimeAdapter, 'loginRemedy'>,
@@ -31,7 +33,7 @@ export function checkAccount(
   }
 }
 
-/** Reports agents that failed again after every restart and are no longer restarted. */
+/** Reports agents whose restart is delayed because they ended again after every restart. */
 export function checkCrashLoops(agents: { id: string; heldUntil: number | undefined }[], problems: Problems) {
   if (agents.length === 0) return problems.clear('crash_loop')
   const until = Math.min(...agents.map(({ heldUntil = 0 }) => heldUntil))

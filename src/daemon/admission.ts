@@ -6,7 +6,10 @@ import type { Health } from './health.ts'
 const isUsable = (runtime: Runtime | undefined): runtime is Runtime & { path: string } =>
   runtime?.path !== undefined && runtime.problem === undefined && existsSync(runtime.path)
 
-/** Checks the requirements for starting an agent on this machine: its program, and disk space. */
+/**
+ * Checks that an agent can be started on this machine: that its program is usable, and that there is disk
+ * space.
+ */
 export class Admission {
   readonly #health: Health
   #probed: Promise<void> | undefined
@@ -16,8 +19,8 @@ export class Admission {
   }
 
   /**
-   * Probes the runtimes once per daemon, after the daemon has connected: probing takes a few hundred
-   * milliseconds of work.
+   * Probes the runtimes once. Called after the daemon has connected, because probing takes a few hundred
+   * milliseconds.
    */
   runtimesKnown(): Promise<void> {
     this.#probed ??= this.#health.probe()

@@ -8,7 +8,10 @@ import type { Health } from './health.ts'
 
 /** Delay before the first check, in ms: the check starts programs, which would delay the connection. */
 const LOOK_MS = 500
-/** Maximum time from a supervisor's signal to agents until the daemon knows why it was stopped, in ms. */
+/**
+ * Maximum time, in ms, between the signal with which a supervisor ends agents and the moment at which the
+ * daemon knows why it is being stopped.
+ */
 const ASKED_MS = 5000
 
 export interface AgentsFateOptions {
@@ -31,7 +34,9 @@ export class AgentsFate {
     this.#options = options
   }
 
-  /** Checks the fate of agents, reports problems to the server, and logs changes. */
+  /**
+   * Checks what happens to agents when this daemon ends, reports problems to the server, and logs changes.
+   */
   look(): Promise<Fate | undefined> {
     this.#looking ??= this.#look().finally(() => {
       this.#looking = undefined
@@ -40,15 +45,15 @@ export class AgentsFate {
     return this.#looking
   }
 
-  /** Returns a place for new agents in which they survive the daemon; undefined if they survive it anyway. */
+  /** Returns a place in which new agents survive the daemon; undefined if they survive it anyway. */
   async shelter(): Promise<Shelter | undefined> {
     await (this.#first ?? this.look())
     return this.#fate?.shelter
   }
 
   /**
-   * Returns the agents that end with the daemon. For an agent that is being launched, its planned place
-   * decides.
+   * Returns the agents that end with the daemon. An agent that is being launched ends with the daemon unless
+   * it is launched in a shelter.
    */
   doomed(agents: Iterable<Agent>): Agent[] {
     const fate = this.#fate
@@ -64,7 +69,7 @@ export class AgentsFate {
 
   /**
    * Runs the first check, after a delay, and records why agents ended together with an earlier daemon.
-   * @param back restart those agents regardless of their restart policies
+   * @param back true to restart these agents regardless of their restart policies
    */
   start(agents: AgentPool, back: boolean) {
     const look = async () => {
@@ -77,8 +82,8 @@ export class AgentsFate {
   }
 
   /**
-   * Records the cause for agents that ended before the daemon could stop them: its supervisor sends agents
-   * the stop signal at the same time as the daemon.
+   * Records the cause for agents that ended before the daemon could stop them. This happens because the
+   * supervisor sends the stop signal to the agents and the daemon at the same time.
    */
   async attribute(agents: AgentPool, cause: 'stopped' | 'rebooted') {
     const fate = this.#fate ?? (await this.#looking)
@@ -93,7 +98,10 @@ export class AgentsFate {
     })
   }
 
-  /** Returns the fate for `status`; undefined if agents outlive the daemon. */
+  /**
+   * Returns data for `status` about agents that end with the daemon; undefined if all agents outlive the
+   * daemon.
+   */
   told(agents: Iterable<Agent>) {
     if (!this.#fate) return undefined
     const { by, message, remedy, shelter } = this.#fate

@@ -19,7 +19,7 @@ export function answerRequest(
   const id = uuidFrom('answer', agent.id, command.command_id)
   if (agent.inbox.hasAccepted(id)) return
   const request = requestFor(agent, command)
-  // An agent that is being stopped would receive the answer after the end of its session.
+  // An agent that is being stopped would receive the answer only after the request to end its session.
   checkRunning(agent)
   agent.answer(
     request,
@@ -42,7 +42,8 @@ export function requestFor(agent: Agent, command: Answer): PermissionRequest {
         remedy: 'It was answered, withdrawn, or never made.',
       },
     )
-  // A request kept by an older daemon has no digest; its replacement has one.
+  // A request that an older daemon recorded has no digest. If the agent makes the request again, it has a
+  // digest.
   if (digest !== undefined && request.digest !== undefined && digest !== request.digest)
     throw new CommandFailure(
       'request_changed',

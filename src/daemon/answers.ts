@@ -9,7 +9,7 @@ export interface AnswersOptions {
   logger: Logger
 }
 
-/** Answers to commands: recorded, then sent. */
+/** Records the answers to commands, and then sends them. */
 export class Answers {
   readonly #options: AnswersOptions
 
@@ -19,7 +19,7 @@ export class Answers {
 
   /**
    * Records and sends the final answer to a command.
-   * @param until time until which it must be kept, in ms since 1970
+   * @param until time until which the answer must be kept, in ms since 1970
    */
   async give(result: CommandResult, until?: number): Promise<void> {
     const { commandLog, logger } = this.#options
@@ -28,8 +28,8 @@ export class Answers {
       await commandLog.record(result, until)
       logger.debug({ type, command_id, ok }, 'result recorded')
     } catch (error) {
-      // Answer although the result is not on disk: if the command arrives again, its handler finds the work
-      // done.
+      // Send the answer although the result is not on disk. If the command arrives again, its handler notices
+      // that it was already carried out.
       logger.warn({ err: error }, 'result not recorded')
     }
     this.send(result)
@@ -43,7 +43,7 @@ export class Answers {
   }
 
   /**
-   * Sends an answer that is not recorded. If the connection is down, the server resends the command later.
+   * Sends an answer without recording it. If the connection is down, the server resends the command later.
    */
   send(result: CommandResult) {
     this.#options.link.send(result)

@@ -64,7 +64,7 @@ export interface DaemonOptions {
 
 export type Parts = ReturnType<typeof assemble>
 
-/** Creates the parts of a daemon, each from the parts before it, and connects them. */
+/** Creates the parts of a daemon and connects them. Each part is created from earlier parts. */
 export function assemble(options: DaemonOptions) {
   const base = machineParts(options)
   const withAgents = { ...base, ...agentParts(options, base) }
@@ -76,7 +76,7 @@ export function assemble(options: DaemonOptions) {
 type MachineParts = ReturnType<typeof machineParts>
 type AgentParts = MachineParts & ReturnType<typeof agentParts>
 
-/** The machine: its identity, its connection to the server, and its condition. */
+/** Creates the parts for the machine: its identity, its connection to the server, and its condition. */
 function machineParts({ config, paths, clock, logger }: DaemonOptions) {
   const startedAt = isoTime(clock.now())
   const machine = openIdentity(config, paths, startedAt)
@@ -117,7 +117,7 @@ function machineParts({ config, paths, clock, logger }: DaemonOptions) {
   }
 }
 
-/** The agents, and the parts that send their journals to the server. */
+/** Creates the agents, and the parts that send their journals to the server. */
 function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: MachineParts) {
   const { machine, current, environment, link, health, outbox, fates, admission } = parts
   const starts = new StartLimit({ path: paths.starts, clock })
@@ -199,7 +199,7 @@ function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: Mach
   }
 }
 
-/** The parts that carry out commands and updates, and handle the messages that contain them. */
+/** Creates the parts that carry out commands and updates, and that handle the server's messages. */
 function commandParts(
   { config, paths, clock, logger, invocation, supervised, restart }: DaemonOptions,
   parts: AgentParts,

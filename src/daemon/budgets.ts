@@ -14,8 +14,8 @@ export interface BudgetsOptions {
 }
 
 /**
- * Keeps agents within the costs that the policy permits. A runtime reports costs at the end of a turn, so the turn that
- * exceeds a budget is the last one.
+ * Enforces the policy's limits on costs. A runtime reports costs only at the end of a turn, so one turn can
+ * exceed a budget, and no turn starts after it.
  */
 export class Budgets {
   readonly #options: BudgetsOptions
@@ -24,12 +24,12 @@ export class Budgets {
     this.#options = options
   }
 
-  /** Begins to count, once all agents are known. */
+  /** Starts counting costs. Called when all agents are known. */
   start() {
     this.#options.costs.open()
   }
 
-  /** Checks a command that would cost something. @throws CommandFailure if the budget is spent */
+  /** Checks a command that causes costs. @throws CommandFailure if the budget is spent */
   check(command: Command, { budgets }: Policy) {
     if (!['agent:start', 'agent:prompt', 'agent:resume'].includes(command.type)) return
     const { agents, costs } = this.#options
@@ -58,12 +58,12 @@ export class Budgets {
     try {
       this.#interrupt(agent, key)
     } catch (err) {
-      // The disk may be full. The next change tries again.
+      // The disk may be full. The next change of an agent retries.
       this.#options.logger.error({ agent_id: agent.id, err }, 'cannot interrupt the turn')
     }
   }
 
-  /** Interrupts the current turn, once, with the prompts that wait behind it. */
+  /** Interrupts the current turn once, and cancels the queued prompts. */
   #interrupt(agent: Agent, key: string) {
     const { id, snapshot, inbox, runtime, hasEnded } = agent
     if (hasEnded || snapshot.state !== 'working') return

@@ -26,20 +26,20 @@ export interface CommandContext {
   checkAccepts(): void
   /** @throws CommandFailure if the machine's policy refuses the command */
   checkPolicy(command: Command): Promise<void>
-  /** Returns a part of a message as the server has seen it. */
+  /** Returns a part of a message in the form in which the server has received it, without secrets. */
   redacted<T extends object>(part: T): T
   checkMachine(): Promise<void>
   restart(): ResultOf<'daemon:restart'>
   updates: Updates
 }
 
-/** Thrown if this process must leave the answer to the next one. */
+/** Thrown if the next daemon, and not this one, will answer the command. */
 export class AnsweredLater extends Error {}
 
 /**
- * Carries out one command. The handler runs in the order in which the agent's commands arrived; the promise
- * in its result waits for the agent's confirmation, while further commands are carried out. A handler may run
- * again for the same command; it then finishes the earlier work.
+ * Carries out one command. Handlers of an agent's commands run in the order in which the commands arrived.
+ * The promise in the result resolves when the agent has confirmed the command; other commands are carried out
+ * in the meantime. If a handler runs again for the same command, it finishes the interrupted work.
  */
 type Handler<T extends CommandType> = (
   context: CommandContext,
@@ -71,7 +71,7 @@ const handlers: { [T in CommandType]: Handler<T> } = {
     const agent = agents.get(agent_id)
     const id = uuidFrom('interrupt', agent_id, command_id)
     const { conversation } = agent.snapshot
-    // For a repeated command, the agent's state at the time of the first attempt is unknown.
+    // If the command is repeated, it is unknown whether the agent was idle when the command first arrived.
     const idle =
       !agent.inbox.hasAccepted(id) && agent.snapshot.state === 'idle' && agent.inbox.unsettledCount === 0
     return {
@@ -86,7 +86,8 @@ const handlers: { [T in CommandType]: Handler<T> } = {
     if (agent.launching.trust?.request_id === command.request_id) answerTrust(trust, agent, command)
     else
       answerRequest(agent, command, (request) => {
-        // A person who confirms the input with its blanks means the input without them.
+        // A person saw the input with blanks instead of secrets. If the person confirms it unchanged, use the
+        // original input.
         const isAsShown = isDeepStrictEqual(command.input, redacted(request.input))
         const { input } = isAsShown ? request : command
         return decisionOn(agent.runtime, request, { ...command, ...(input && { input }) })
@@ -191,7 +192,7 @@ export async function carryOut(
   return handler(context, command as never)
 }
 
-/** Starts an agent again that the machine stopped because it was idle. @throws CommandFailure */
+/** Restarts an agent that the machine stopped because it was idle. @throws CommandFailure */
 async function wake(agents: AgentPool, agent: Agent, commandId: string) {
   await agent.until(() => agent.hasEnded)
   await agents.resume(agent, commandId)
@@ -208,8 +209,8 @@ async function updated(updates: Updates, request: UpdateRequest): Promise<Update
 }
 
 /**
- * Stops an agent. If an earlier daemon began this stop, and a later command has since started another run,
- * the stop counts as done, because it was not meant for the new run.
+ * Stops an agent. If an earlier daemon began this stop and a later command has started another run, the stop
+ * is not repeated, because it was not meant for the new run.
  */
 async function stopOnce(agents: AgentPool, agent: Agent, commandId: string, graceS: number | undefined) {
   const { run, command_id } = agent.run
@@ -229,7 +230,7 @@ async function started(agents: AgentPool, agent: Agent): Promise<ResultOf<'agent
   const refused = () => agent.reply(initialize_id)?.ok === false
   const settled = () => agent.isReady || agent.hasRunEnded || refused() || agent.run.run !== run
   if (!(await agent.until(settled))) throw new AnsweredLater()
-  // Otherwise the agent would keep running without ever accepting a prompt.
+  // Stop the agent, because it would keep running without ever accepting a prompt.
   if (refused()) {
     const message = agent.reply(initialize_id)?.error ?? 'The agent refused to start without giving a reason.'
     await agents.stop(agent, { commandId: `refused-${initialize_id}` })

@@ -5,24 +5,31 @@ import { parseJsonLine, writeAtomic } from '../platform/files.ts'
 import { openOwnPlain } from '../platform/plain-files.ts'
 import { CommandResult } from '../protocol/index.ts'
 
-/** Number of results kept to answer repeated commands, besides those of signed commands that could be repeated. */
+/**
+ * Number of results that are kept to answer repeated commands. Results of signed commands are kept longer,
+ * until the signature expires.
+ */
 const KEPT = 10_000
 
-/** Maximum size of a readable command log, in bytes: the maximum length of a string. */
+/** Maximum size of a command log that can be read, in bytes. It is the maximum length of a string. */
 const MOST_BYTES = 512 * 1024 * 1024 - 32
 const FLAGS = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT
 
 const Entry = z.object({
   version: z.literal(1),
   result: CommandResult,
-  /** Time until which the result must be kept, in ms since 1970: a server could repeat the signed command until then. */
+  /**
+   * Time until which the result must be kept, in ms since 1970. Until then, a server could repeat the signed
+   * command.
+   */
   until: z.optional(z.number()),
 })
 type Entry = Pick<z.infer<typeof Entry>, 'result' | 'until'>
 
 /**
- * Results of commands, on disk. Repeated commands are answered from this log. A command without a result may
- * have begun; carrying it out again is harmless, because its effects have ids derived from the command.
+ * Results of commands, on disk. Repeated commands are answered from this log. If a command has no result, it
+ * may have been carried out in part. Carrying it out again is harmless, because the ids of its effects are
+ * derived from the command's id.
  */
 export class CommandLog {
   readonly #path: string
@@ -33,9 +40,9 @@ export class CommandLog {
    * result.
    */
   readonly #owed: string[] = []
-  /** Number of lines in the file, of which only the newest `KEPT` matter. */
+  /** Number of lines in the file. Only the newest `KEPT` lines, and those of signed commands, are needed. */
   #lines: number
-  /** Number of results after the last rewrite. */
+  /** Number of results in the file after it was last rewritten. */
   #kept = KEPT
 
   /** @throws UserError if a newer version wrote the command log */
@@ -74,7 +81,7 @@ export class CommandLog {
     closeSync(this.#fd)
   }
 
-  /** Rewrites the file after `KEPT` results. */
+  /** Rewrites the file whenever `KEPT` results were added. */
   #trim() {
     if (this.#lines <= this.#kept + KEPT) return
     const now = Date.now()
@@ -91,10 +98,13 @@ export class CommandLog {
       this.#fd = fd
       this.#lines = lines.length
     } catch {
-      // The disk is full: the file stays too long until the next attempt.
+      // The disk is full. The file is not shortened until the next attempt.
     }
   }
 }
 
-/** Returns a line. Its leading newline protects it from a previous line that a kill or a full disk tore. */
+/**
+ * Returns a line. It starts with a newline, because the previous line may be incomplete after a kill or on a
+ * full disk.
+ */
 const lineOf = (entry: Entry) => `\n${JSON.stringify({ version: 1, ...entry })}`

@@ -11,8 +11,8 @@ export type ControlRoutes = Record<string, (body: unknown) => Promise<object>>
 const BODY_BYTES = 64 * 1024
 
 /**
- * Serves the daemon's local control: HTTP on a Unix socket that only its user can open. `routes` maps `"GET
- * /status"` to a handler.
+ * Serves requests of local programs to the daemon: HTTP on a Unix socket that only the daemon's user can
+ * open. `routes` maps `"GET /status"` to a handler.
  * @returns a function that closes the server
  */
 export async function listenControl(

@@ -9,7 +9,10 @@ import { warnOfCopy } from './warn-of-copy.ts'
 import { warnOfForeignAgents } from './warn-of-foreign-agents.ts'
 import { warnOfNewMachine } from './warn-of-new-machine.ts'
 
-/** A daemon: starts, reports its status, and ends. The caller handles signals and processes. */
+/**
+ * A running daemon, with functions to start it, to query its status, and to end it. The caller handles
+ * signals and processes.
+ */
 export class Daemon {
   readonly #options: DaemonOptions
   readonly #parts: Parts
@@ -52,8 +55,8 @@ export class Daemon {
   }
 
   /**
-   * Returns the content of `fomular-daemon status`. Pings the server to find out whether it receives messages
-   * from this daemon.
+   * Returns the content of `fomular-daemon status`. Pings the server to find out whether messages from this
+   * daemon reach it.
    */
   async status() {
     const { config, paths } = this.#options
@@ -68,10 +71,10 @@ export class Daemon {
       state_dir: paths.dir,
       server_url: config.server_url,
       link: link.info(),
-      /** Round trip in milliseconds; null if the server does not answer. */
+      /** Round-trip time to the server, in ms; null if the server does not answer. */
       server_hears_ms: pong ?? null,
       ...(policy.file !== undefined && { policy_file: policy.file }),
-      /** Number of refusals since the start, by key of the policy. */
+      /** Number of commands that the policy has refused since the daemon's start, by the policy's key. */
       policy_refused: policy.refused,
       machine: health.status(),
       agents: [...agents].map((agent) => agent.status()),
@@ -93,7 +96,9 @@ export class Daemon {
     return this.#parts.health.probe()
   }
 
-  /** Waits until due results have been sent, but not for replies of agents. */
+  /**
+   * Waits until the results that are already known have been sent, but does not wait for replies of agents.
+   */
   drainResults(): Promise<void> {
     return this.#shutdown.drainResults()
   }
@@ -104,15 +109,16 @@ export class Daemon {
   }
 
   /**
-   * Stops all agents, sends the server their last activity, and releases everything.
+   * Stops all agents, sends their last activity to the server, and releases all resources.
    * @param hurry shortens the grace periods
-   * @param cause `rebooted` if the machine goes down: agents come back if their restart policy says so
+   * @param cause `rebooted` if the machine is shutting down; agents then restart after the boot, according to
+   * their restart policies
    */
   shutDown(hurry: AbortSignal, cause: 'stopped' | 'rebooted'): Promise<void> {
     return this.#shutdown.shutDown(hurry, cause)
   }
 
-  /** Releases everything without touching an agent. The next daemon finishes the commands in progress. */
+  /** Releases all resources without affecting agents. The next daemon finishes the commands in progress. */
   release() {
     this.#shutdown.release()
   }

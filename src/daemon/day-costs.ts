@@ -3,7 +3,10 @@ import type { Clock } from '../platform/clock.ts'
 import { readJson, writeAtomic } from '../platform/files.ts'
 import { Limits } from '../protocol/index.ts'
 
-/** `costs.json` in the state folder: the cost of the day, and the total of each agent that is part of it. */
+/**
+ * `costs.json` in the state folder: the costs of the day in US dollars, and for each agent the part of its
+ * total cost that has already been counted.
+ */
 const CostsRecord = z.object({
   version: z.literal(1),
   /** Local date, such as `2026-01-31`. */
@@ -27,7 +30,9 @@ export interface DayCostsOptions {
   agents: Iterable<Counted>
 }
 
-/** Adds up what all agents of this machine cost within a day. Each dollar counts once, also after a crash. */
+/**
+ * Adds up the costs of all agents of this machine within a day. No cost is counted twice, even after a crash.
+ */
 export class DayCosts {
   readonly #options: DayCostsOptions
   #record: CostsRecord = { version: 1, day: '', usd: 0, counted: {} }
@@ -38,7 +43,8 @@ export class DayCosts {
   }
 
   /**
-   * Reads the record, once all agents are known. What they cost before the first record belongs to no day.
+   * Reads the record. Called when all agents are known. Costs from before the first record are not counted
+   * for any day.
    */
   open() {
     const { path, agents } = this.#options
@@ -55,7 +61,7 @@ export class DayCosts {
     return this.#today().usd
   }
 
-  /** Counts what an agent has cost since it was last counted. */
+  /** Adds the costs of an agent since its costs were last counted. */
   onChange({ id, snapshot }: Counted) {
     if (!this.#isOpen) return
     const { total_cost_usd: total = 0 } = snapshot
@@ -78,7 +84,7 @@ export class DayCosts {
     try {
       writeAtomic(this.#options.path, JSON.stringify(this.#record))
     } catch {
-      // The disk is full. The next cost of the agent includes the rest.
+      // The disk is full. The costs are added when the agent's next costs are counted.
     }
   }
 }

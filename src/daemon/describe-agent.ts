@@ -6,7 +6,8 @@ import { AgentId, AgentSpec, withoutSecrets } from '../protocol/index.ts'
 const Asked = z.object({ agent_id: AgentId })
 
 /**
- * Returns facts about an agent beyond its status: its setup, its restarts, and its files.
+ * Returns data about an agent that its status does not contain: its specification, its restarts, and its
+ * files.
  * @throws UserError
  */
 export function describeAgent(find: (agentId: string) => Agent | undefined, body: unknown) {

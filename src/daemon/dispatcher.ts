@@ -9,17 +9,23 @@ import type { Admitted } from './signature-guard.ts'
 
 export interface DispatcherOptions {
   context: CommandContext
-  /** Returns the command to carry out. @throws CommandFailure if it lacks a signature that it needs */
+  /**
+   * Returns the command to carry out.
+   * @throws CommandFailure if the command needs a signature and has no valid one
+   */
   admit(command: Command): Admitted
   answers: Answers
   logger: Logger
 }
 
-/** Accepts commands. Carries out each once, and answers it every time the server sends it. */
+/** Accepts commands. Carries out each command only once, and answers it every time the server sends it. */
 export class Dispatcher {
   readonly #options: DispatcherOptions
   readonly #running = new Map<string, Promise<void>>()
-  /** The last command per agent: commands for one agent start in the order of their arrival. */
+  /**
+   * The last command of each agent. The next command for the agent starts after it, so that commands start in
+   * the order of their arrival.
+   */
   readonly #order = new Map<string, Promise<unknown>>()
   #draining = false
 
@@ -45,7 +51,7 @@ export class Dispatcher {
     try {
       admitted = this.#options.admit(command)
     } catch (error) {
-      // It is not recorded: the id may be that of a signed command that is still to come.
+      // Do not record this answer, because a signed command with the same id may arrive later.
       return answers.send(failed(command, error))
     }
     const running = this.#carryOut(admitted).finally(() => this.#running.delete(command.command_id))

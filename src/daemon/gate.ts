@@ -10,16 +10,19 @@ import type { Command } from '../protocol/index.ts'
 
 /** Maximum number of gate programs that run at once. */
 const AT_ONCE = 4
-/** Maximum wait for the rest of the output of a program that has ended, in ms. */
+/** Maximum wait for the remaining output of a program that has ended, in ms. */
 const CLOSE_MS = 500
-/** Maximum output that is read for the reason, in bytes; the rest is discarded. */
+/**
+ * Maximum number of bytes of the program's output in which the reason is searched. Further output is
+ * discarded.
+ */
 const REASON_BYTES = 4096
 /** Maximum length of the reason, in characters. */
 const REASON_CHARS = 300
 
 type GateSettings = NonNullable<Policy['gate']>
 
-/** Lets a program of this machine refuse commands. */
+/** Runs the machine's gate: a program that can refuse commands. */
 export class Gate {
   readonly #logger: Logger
   readonly #waiting: (() => void)[] = []
@@ -29,7 +32,10 @@ export class Gate {
     this.#logger = logger
   }
 
-  /** Resolves if the policy has no gate, or its program permits the command. @throws CommandFailure */
+  /**
+   * Resolves if the policy has no gate, or if the gate's program permits the command.
+   * @throws CommandFailure
+   */
   async check(command: Command, { gate }: Policy) {
     if (!gate || !ACTING.includes(command.type)) return
     await this.#turn()
@@ -50,7 +56,7 @@ export class Gate {
   }
 }
 
-/** Returns why a program must not decide about commands, or cannot. */
+/** Returns why a program cannot, or must not, decide about commands; undefined if it can. */
 function problemOf(program: string): string | undefined {
   const [fault] = faultsOf(program)
   if (fault) return `Others could have changed it: ${fault.message}.`
@@ -65,7 +71,7 @@ function problemOf(program: string): string | undefined {
 /** Runs the program with the command as JSON on its standard input. @returns why it refuses, if it does */
 function refusalOf({ program, timeout_s }: GateSettings, command: Command): Promise<string | undefined> {
   const { PATH = '/usr/bin:/bin', HOME = '/', LANG = 'C.UTF-8' } = process.env
-  // A separate process group, so that a time limit also ends what the program has started.
+  // Use a separate process group, so that all processes that the program started can be ended with it.
   const child = spawn(program, [], {
     cwd: '/',
     env: { PATH, HOME, LANG },
@@ -75,13 +81,13 @@ function refusalOf({ program, timeout_s }: GateSettings, command: Command): Prom
   const failed = new Promise<string>((resolve) =>
     child.once('error', (error) => resolve(`It cannot be run: ${error.message}.`)),
   )
-  // Without free descriptors, the child has no pipes.
+  // If no file descriptors are free, the child has no pipes.
   if (!child.stdin || !child.stderr) return failed
   let said = Buffer.alloc(0)
   child.stderr.on('data', (chunk: Buffer) => {
     if (said.length < REASON_BYTES) said = Buffer.concat([said, chunk]).subarray(0, REASON_BYTES)
   })
-  // The program need not read the command.
+  // Ignore errors, because the program need not read the command.
   child.stdin.on('error', () => {})
   child.stdin.end(`${JSON.stringify(command)}\n`)
   return new Promise((resolve) => {
@@ -96,7 +102,8 @@ function refusalOf({ program, timeout_s }: GateSettings, command: Command): Prom
     child.once('exit', (code, signal) => {
       if (code === 0) return end(undefined)
       const refuse = () => end(firstLine(said) ?? `It has ended with ${signal ?? `code ${code}`}.`)
-      // The reason may still be in the pipe, which nothing that the program has started may hold open.
+      // The reason may still be in the pipe. End all processes that the program started, because they could
+      // keep the pipe open.
       endGroup(child)
       child.once('close', refuse)
       setTimeout(refuse, CLOSE_MS).unref()
@@ -108,7 +115,7 @@ function endGroup({ pid }: ChildProcess) {
   try {
     if (pid !== undefined) process.kill(-pid, 'SIGKILL')
   } catch {
-    // No process of the group is left.
+    // All processes of the group have ended.
   }
 }
 

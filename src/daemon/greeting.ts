@@ -10,7 +10,7 @@ const CWD_BYTES = 1024
 
 type Own = Pick<Hello, 'machine_id' | 'started_at' | 'machine' | 'agents'>
 
-/** A greeting, and the ids of agents whose statuses it shortens. */
+/** A greeting, and the ids of the agents whose statuses are shortened in it. */
 export interface Greeting {
   hello: Hello
   shortened: string[]
@@ -18,8 +18,8 @@ export interface Greeting {
 
 /**
  * Returns a greeting that a server accepts, regardless of the size of its statuses. The greeting lists every
- * agent, because a server treats a missing agent as gone. If the statuses are too long, `pending` is cut
- * first, then the optional fields of the longest statuses.
+ * agent, because a server treats a missing agent as removed. If the statuses are too long, requests are left
+ * out of `pending` first, then the optional fields of the longest statuses.
  */
 export function greet({ agents: statuses, ...own }: Own): Greeting {
   const rest = { ...presentation(own.started_at), ...own }
@@ -33,7 +33,7 @@ export function greet({ agents: statuses, ...own }: Own): Greeting {
     room += entry.weight - least.weight
     Object.assign(entry, least, { short: true })
   }
-  // Smallest requests first, so that the space they leave goes to larger ones.
+  // Add the smallest requests first, so that larger requests can use the space that these leave.
   const asking = entries
     .map((entry) => ({ entry, asks: weightOf(entry.status.pending) }))
     .filter(({ entry }) => entry.status.pending.length > 0)
@@ -53,7 +53,7 @@ export function greet({ agents: statuses, ...own }: Own): Greeting {
   }
 }
 
-/** Returns facts about this process and its machine. */
+/** Returns the greeting's fields about this process and its machine. */
 const presentation = (startedAt: string) => ({
   type: 'machine:hello' as const,
   protocol: PROTOCOL,
@@ -70,20 +70,20 @@ const presentation = (startedAt: string) => ({
 
 interface Entry {
   status: AgentStatus
-  /** Status in the form that the greeting contains. */
+  /** The status as the greeting contains it, shortened if necessary. */
   shown: AgentStatus
   weight: number
   /** True if the greeting shortens the status. */
   short: boolean
 }
 
-/** Replaces the requests with their number. */
+/** Replaces a status's requests with the number of requests. */
 const counted = ({ pending, pending_omitted = 0 }: AgentStatus) => ({
   pending: [],
   ...(pending.length + pending_omitted > 0 && { pending_omitted: pending.length + pending_omitted }),
 })
 
-/** Counts the comma after the status, too. */
+/** The weight includes the comma after the status. */
 const entryOf = (status: AgentStatus, shown: AgentStatus): Entry => ({
   status,
   shown,
@@ -114,7 +114,7 @@ function required(status: AgentStatus): AgentStatus {
 
 function headOf(text: string): string {
   let head = text.slice(0, CWD_BYTES)
-  // An escape takes at most six bytes.
+  // Remove an eighth of the limit each time, because escaped characters can take up to six bytes each.
   while (Buffer.byteLength(JSON.stringify(head)) > CWD_BYTES) head = head.slice(0, -CWD_BYTES / 8)
   return head
 }

@@ -26,13 +26,13 @@ export interface HealthOptions
 
 interface HealthEvents {
   change: [status: MachineStatus]
-  /** Duration of the machine's sleep. */
+  /** The machine has slept for this time, in ms. */
   awake: [asleepMs: number]
   /** Emitted at each regular check. */
   check: []
 }
 
-/** The machine's condition, which its status reports to the server. */
+/** Collects the machine's condition, which its status reports to the server. */
 export class Health {
   readonly events = new Emitter<HealthEvents>()
   readonly #options: HealthOptions
@@ -88,7 +88,7 @@ export class Health {
     })
   }
 
-  /** Checks everything now: runtimes with their versions and logins, disk, and memory. */
+  /** Checks the runtimes with their versions and logins, the disk, and the memory at once. */
   probe(): Promise<void> {
     this.#probing ??= this.#probe().finally(() => {
       this.#probing = undefined
@@ -110,13 +110,13 @@ export class Health {
     this.#problems.damaged(path)
   }
 
-  /** Sets the outcome of the last update, for the server. */
+  /** Sets the outcome of the last update, which the machine's status contains. */
   setUpdate(update: object) {
     this.#update = update
     this.#onChange()
   }
 
-  /** Sets what the policy permits, for the server. */
+  /** Sets the summary of the policy, which the machine's status contains. */
   setPolicy(policy: MachinePolicy) {
     this.#policy = policy
     this.#onChange()

@@ -5,7 +5,10 @@ import type { Logger } from '../platform/log.ts'
 import type { Policy } from '../policy/schema.ts'
 
 const MINUTE_MS = 60_000
-/** Minimum time that an agent stays idle before it is stopped, in ms: a person may be about to answer. */
+/**
+ * Minimum time that an agent stays idle before it is stopped, in ms. Until then, a person may be about to
+ * write to it.
+ */
 const LEAST_MS = MINUTE_MS
 
 export interface IdleAgentsOptions {
@@ -15,7 +18,10 @@ export interface IdleAgentsOptions {
   logger: Logger
 }
 
-/** Stops agents that have been idle for too long, and the longest idle ones if there are too many. */
+/**
+ * Stops agents that have been idle for too long. If too many agents are idle, stops those that have been idle
+ * longest.
+ */
 export class IdleAgents {
   readonly #options: IdleAgentsOptions
 
@@ -49,7 +55,7 @@ export class IdleAgents {
   }
 }
 
-/** Reports whether the agent has nothing to do, and nobody has anything to do for it. */
+/** Reports whether the agent has no work, no request for a person, and no undelivered prompt. */
 const isIdle = ({ snapshot, isReady, inbox }: Agent) =>
   isReady &&
   snapshot.state === 'idle' &&

@@ -2,7 +2,10 @@ import type { Agent } from '../agents/agent.ts'
 import type { Outbox, Source } from '../link/outbox.ts'
 import type { Logger } from '../platform/log.ts'
 
-/** Follows the journals: offers new lines to the outbox, or reads them here while nothing is sent. */
+/**
+ * Follows the journals. Offers new lines to the outbox; if the outbox cannot send them now, reads them only
+ * into the snapshot.
+ */
 export class JournalFeed {
   readonly #outbox: Outbox
   readonly #logger: Logger
@@ -15,8 +18,8 @@ export class JournalFeed {
 
   onGrowth(agent: Agent) {
     if (this.#outbox.offer(agent satisfies Source)) return
-    // Follow the journal even without a connection: it shows the agent's state and the prompts that the agent
-    // accepted.
+    // Read the journal even without a connection, because it shows the agent's state and the prompts that the
+    // agent has accepted.
     const from = agent.snapshot.offset
     const isMore = agent.catchUp()
     const to = agent.snapshot.offset
@@ -24,7 +27,7 @@ export class JournalFeed {
     if (isMore) this.#later(agent)
   }
 
-  /** A long journal must not delay everything else. */
+  /** Reads more of a long journal later, so that other work is not delayed. */
   #later(agent: Agent) {
     if (this.#waiting.has(agent)) return
     this.#waiting.add(agent)

@@ -6,7 +6,7 @@ import type { Policy } from '../policy/schema.ts'
 import type { Event } from '../protocol/index.ts'
 
 const MINUTE_MS = 60_000
-/** Maximum number of running tools that are noted for each agent. */
+/** Maximum number of running tools that are remembered for each agent. */
 const TOOLS = 100
 
 export interface LongTurnsOptions {
@@ -16,7 +16,10 @@ export interface LongTurnsOptions {
   logger: Logger
 }
 
-/** Reports turns that take long, and interrupts those that take too long. Waiting for a person does not count. */
+/**
+ * Reports turns that take longer than the policy's first limit, and interrupts turns that take longer than
+ * its second limit. Time in which an agent waits for a person does not count.
+ */
 export class LongTurns {
   readonly #options: LongTurnsOptions
   /** Names of the tools that each agent is using, by the ids of their uses. */
@@ -69,7 +72,7 @@ export class LongTurns {
     }
   }
 
-  /** Interrupts a turn once, also across restarts of the daemon. */
+  /** Interrupts a turn only once, even if the daemon restarts in the meantime. */
   #interrupt(agent: Agent, minutes: number) {
     const { id, snapshot, inbox, runtime } = agent
     const input = uuidFrom('long-turn', id, agent.run.run, snapshot.since)

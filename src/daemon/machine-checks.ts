@@ -10,9 +10,11 @@ const DISK_LOW_BYTES = 1024 * MIB
  * journals.
  */
 const DISK_FULL_BYTES = 200 * MIB
-/** Available memory below which one more agent would leave too little for the others, in bytes. */
+/**
+ * Available memory, in bytes, below which one more agent would leave too little memory for running agents.
+ */
 const MEMORY_LOW_BYTES = 400 * MIB
-/** Jump of the clock from which the daemon concludes that the machine slept, in ms. */
+/** Minimum jump of the clock, in ms, from which the daemon concludes that the machine slept. */
 const ASLEEP_MS = 30_000
 
 export interface MachineChecksOptions {

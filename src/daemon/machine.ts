@@ -8,7 +8,7 @@ export const MachineRecord = z.object({
   version: z.literal(1),
   machine_id: z.string(),
   created_at: z.string(),
-  /** Number of daemon starts on this folder: the leading part of every revision. */
+  /** Number of times that a daemon was started on this folder. It is the high part of every revision. */
   starts: z.int(),
 })
 
@@ -19,25 +19,28 @@ export interface Machine {
   machine_id: string
   /** True if the identity was just created. */
   isNew: boolean
-  /** True if the folder was lost or damaged, and the identity comes from the copy next to the key. */
+  /**
+   * True if the state folder was lost or damaged, so that the identity was restored from the copy next to the
+   * key.
+   */
   restored: boolean
   /** Path to which a damaged file was moved, if any. */
   damaged?: string
   /** Returns a revision that is higher than any this machine has used before. */
   nextRevision(): number
   /**
-   * Resolves once the changes of this start would survive a power failure. Until then, no id or revision is
-   * sent.
+   * Resolves when this start is recorded so that the record survives a power failure. Before that, the daemon
+   * sends no id or revision.
    * @throws the system's error; the next call tries again
    */
   saved(): Promise<void>
-  /** Restores the file if it is gone. @throws the system's error */
+  /** Writes `machine.json` again if it was deleted. @throws the system's error */
   keep(): void
 }
 
 /**
  * Opens this machine's identity for its server; creates it on the first start.
- * @param kept id from the copy next to the key
+ * @param kept machine id from the copy next to the key, if there is a copy
  */
 export function openMachine(path: string, now: string, kept?: string): Machine {
   const read = readJson(path, MachineRecord)
@@ -48,8 +51,8 @@ export function openMachine(path: string, now: string, kept?: string): Machine {
         version: 1 as const,
         machine_id: kept ?? randomUUID(),
         created_at: now,
-        // After a loss, the minutes since 2024 exceed any number of starts, so that revisions still grow;
-        // seconds would exceed the range of JSON numbers.
+        // If the number of starts was lost, use the minutes since 2024 instead. They exceed any real number
+        // of starts, so that revisions still grow. Seconds would exceed the range of JSON numbers.
         starts: damaged || kept !== undefined ? Math.floor(Date.now() / 60_000) - 28_400_000 : 0,
       }
   const record = { ...known, starts: known.starts + 1 }
@@ -64,7 +67,7 @@ export function openMachine(path: string, now: string, kept?: string): Machine {
   const keep = () => {
     if (!existsSync(path)) writeAtomic(path, JSON.stringify(record), { durable: true })
   }
-  // The disk takes some time; connect in the meantime.
+  // Do not wait for the disk: the daemon can connect in the meantime.
   saved().catch(() => {})
   let revision = record.starts * REVISIONS_PER_START
   return {

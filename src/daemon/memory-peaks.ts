@@ -3,17 +3,26 @@ import type { Agent } from '../agents/agent.ts'
 import { readJson, writeAtomic } from '../platform/files.ts'
 
 const MIB = 1024 * 1024
-/** Expected use of an agent before any was observed, in bytes: a runtime takes 200 to 300 MB. */
+/**
+ * Expected memory use of an agent if too few agents were observed, in bytes. A runtime usually takes 200 to
+ * 300 MB.
+ */
 const PRIOR_BYTES = 300 * MIB
-/** Number of observed agents from which the prior no longer counts. */
+/** Number of observed agents from which `PRIOR_BYTES` is no longer used. */
 const ENOUGH = 3
-/** Number of newest agents that count for each runtime. */
+/** Number of newest agents that are used for each runtime. */
 const KEPT = 50
-/** Share of the observed agents that stay below the expected use: a single giant must not hold up all starts. */
+/**
+ * Share of the observed agents that use no more than the expected memory. It is below 1, so that a single
+ * agent with a very high use does not delay all starts.
+ */
 const SHARE = 0.9
 /** Maximum share of the machine's memory that one agent is expected to use. */
 const MOST_SHARE = 1 / 4
-/** Minimum time between two observations, in ms: each reads all processes of the machine. */
+/**
+ * Minimum time between two observations, in ms. It is long because each observation reads all processes of
+ * the machine.
+ */
 const INTERVAL_MS = 60_000
 /** Maximum number of runtimes in the record. */
 const RUNTIMES = 100
@@ -40,7 +49,7 @@ export class MemoryPeaks {
   readonly #options: MemoryPeaksOptions
   /** Peaks of agents that an earlier daemon observed. */
   readonly #earlier: Record<string, number[]>
-  /** Peaks by run, the oldest first. */
+  /** Highest memory use of each observed run, the oldest run first. */
   readonly #runs = new Map<string, { runtime: string; bytes: number }>()
   #observed = Number.NEGATIVE_INFINITY
 
@@ -58,11 +67,11 @@ export class MemoryPeaks {
     return Math.min(expected, this.#options.totalBytes * MOST_SHARE)
   }
 
-  /** Measures the running agents, unless that was done a moment ago. */
+  /** Measures the memory of the running agents, unless it was measured within `INTERVAL_MS`. */
   observe(agents: Iterable<Agent>) {
     const { memoryOf, monotonic } = this.#options
     if (monotonic() - this.#observed < INTERVAL_MS) return
-    // An agent that is still starting has not taken its memory yet.
+    // Leave out agents that are still starting, because they do not use all their memory yet.
     const running = [...agents].flatMap((agent) => {
       const pid = agent.hasEnded || !agent.isReady ? undefined : agent.process?.agent.pid
       return pid === undefined ? [] : [{ agent, pid }]
@@ -102,7 +111,7 @@ export class MemoryPeaks {
     try {
       writeAtomic(this.#options.path, JSON.stringify({ version: 1, peaks }))
     } catch {
-      // The disk is full. The next daemon learns it again.
+      // The disk is full. The next daemon observes the agents again.
     }
   }
 }

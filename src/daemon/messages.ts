@@ -52,7 +52,7 @@ export class Messages implements LinkHandlers {
       machine: redaction.redactPart(health.status()),
       agents: [...agents].map((agent) => redaction.redactPart(agent.status())),
     })
-    // After the welcome, the server receives the full statuses.
+    // Send the full statuses of these agents after the welcome.
     for (const agentId of shortened) agents.find(agentId)?.touch()
     return hello
   }

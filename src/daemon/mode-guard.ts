@@ -5,7 +5,10 @@ import type { Logger } from '../platform/log.ts'
 import { isModePermitted } from '../policy/rules/modes.ts'
 import type { Policy } from '../policy/schema.ts'
 
-/** Number of times that a run is set back before it is stopped: its own settings keep choosing the mode. */
+/**
+ * Number of times that the mode of a run is set back before the agent is stopped, because the agent's
+ * settings select the forbidden mode again each time.
+ */
 const MOST = 3
 /** Maximum wait for the agent's reply, in ms. */
 const REPLY_MS = 30_000
@@ -17,12 +20,13 @@ export interface ModeGuardOptions {
 }
 
 /**
- * Keeps running agents out of permission modes that the policy does not permit: their own settings, a plan's approval,
- * or a person at their terminal may choose one, and the policy may change.
+ * Ensures that running agents use only permission modes that the policy permits. An agent can get into
+ * another mode through its settings, through the approval of a plan, or through a person at its terminal, and
+ * the policy can change.
  */
 export class ModeGuard {
   readonly #options: ModeGuardOptions
-  /** Agents that are being set back, and the number of times for their current run. */
+  /** For each agent, how often the mode of its current run was set back, and whether this is in progress. */
   readonly #setBack = new WeakMap<Agent, { run: number; count: number; isBusy: boolean }>()
 
   constructor(options: ModeGuardOptions) {
@@ -59,7 +63,10 @@ export class ModeGuard {
     for (const agent of this.#options.agents) this.check(agent)
   }
 
-  /** Sets the agent back to a permitted mode, or stops it if there is none or it does not obey. */
+  /**
+   * Sets the agent's mode back to a permitted mode. Stops the agent if no mode is permitted or if it does not
+   * change its mode.
+   */
   async #correct(agent: Agent, mode: string, permitted: string | undefined, count: number) {
     const { agents, logger } = this.#options
     const about = { agent_id: agent.id, mode }

@@ -9,12 +9,13 @@ import type { Logger } from '../platform/log.ts'
 import { CurrentPolicy } from '../policy/current.ts'
 import type { Machine } from './machine.ts'
 
-/** `policy.json` in the state folder: the default that the machine has without a policy. */
+/** `policy.json` in the state folder: the default policy that applies if the machine has no policy file. */
 const DefaultRecord = z.object({ version: z.literal(1), default: z.enum(['careful', 'open']) })
 
 /**
- * Opens the machine's policy. Without a file, a machine that first ran a version without policies keeps permitting
- * everything, as does a server on this machine, whose users count as its operators.
+ * Opens the machine's policy. Without a policy file, everything is permitted in two cases: the machine first
+ * ran a version without policies, or the server is on this machine, so that the server's users count as the
+ * machine's operators.
  */
 export function openPolicy(
   config: DaemonConfig,
@@ -32,7 +33,7 @@ export function openPolicy(
   })
 }
 
-/** Returns the policy without a file of a daemon that would start on this state folder. */
+/** Returns the default policy that a daemon on this state folder would use if there is no policy file. */
 export const defaultOf = (server: string, paths: StatePaths): 'careful' | 'open' =>
   isOwn(server) ? 'open' : keptDefault(paths, !existsSync(paths.machine))
 
@@ -44,11 +45,11 @@ function keptDefault(paths: StatePaths, isNew: boolean): 'careful' | 'open' {
   const path = recordIn(paths)
   const read = readJson(path, DefaultRecord)
   if (read.ok) return read.value.default
-  // A damaged record says that a version with policies has run here.
+  // Even a damaged record shows that a version with policies has run here.
   return isNew || existsSync(path) ? 'careful' : 'open'
 }
 
-/** Records the default of this state folder, if this is the first version with policies here. */
+/** Records the default policy of this state folder, unless an earlier start recorded it. */
 function keep(paths: StatePaths, kept: 'careful' | 'open') {
   const path = recordIn(paths)
   if (readJson(path, DefaultRecord).ok) return

@@ -13,7 +13,7 @@ export async function orderUpdate(updates: Updates, body: unknown): Promise<{ co
   const { version: requested, allow_downgrade } = read(body)
   const command_id = `local-${randomUUID()}`
   const begun = updates.run({ command_id, requested, allow_downgrade, origin: 'local' })
-  // An update that is refused at once has no record.
+  // Report a refusal here, because an update that is refused at once is not recorded in update.json.
   const refused = await Promise.race([begun.then(() => undefined, asIs), tick()])
   if (refused instanceof UpdateFailure && refused.code === 'update_running') throw refused
   return { command_id }

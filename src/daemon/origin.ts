@@ -11,13 +11,13 @@ import type { HealthProblem } from '../protocol/index.ts'
 const TOLD_DAYS = 7
 const DAY_MS = 24 * 3_600_000
 
-/** Identifies the place of a state folder by facts that differ for a copy of the folder. */
+/** Identifies the place of a state folder. The data of a folder and of its copy differ. */
 const Place = z.object({
   dir: z.string(),
   hostname: z.string(),
   /** Identity of the folder itself. */
   folder: z.string(),
-  /** Id of the installed system; absent if it has none. */
+  /** Id of the installed operating system; absent if the system has no id. */
   system: z.optional(z.string()),
 })
 export type Place = z.infer<typeof Place>
@@ -25,7 +25,9 @@ export type Place = z.infer<typeof Place>
 /** `place.json` in the state folder. */
 const PlaceRecord = z.object({
   version: z.literal(1),
-  /** Machine that this place belongs to. A new identity starts without previous places. */
+  /**
+   * Id of the machine that this place belongs to. If the machine gets a new id, previous places are ignored.
+   */
   machine_id: z.string(),
   here: Place,
   /** Previous place of the folder. */
@@ -38,7 +40,7 @@ export interface Origin {
   machineId: string
   here: Place
   now: string
-  /** Reports whether a folder still exists at its place and belongs to the same machine. */
+  /** Reports whether a state folder still exists at this place and belongs to the same machine. */
   isThere(place: Place): boolean
 }
 

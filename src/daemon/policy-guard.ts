@@ -27,7 +27,10 @@ export interface PolicyGuardOptions {
   logger: Logger
 }
 
-/** Refuses what the machine's policy does not permit, and reports the policy to the server. */
+/**
+ * Refuses commands and launches that the machine's policy does not permit, and reports the policy to the
+ * server.
+ */
 export class PolicyGuard {
   readonly #options: PolicyGuardOptions
   readonly #gate: Gate
@@ -47,7 +50,7 @@ export class PolicyGuard {
   /** Checks a command before it is carried out. @throws CommandFailure */
   async check(command: Command): Promise<void> {
     const policy = this.inForce
-    // A machine without a valid policy can still be looked at, and its agents can be stopped.
+    // If the machine has no valid policy, permit only commands that read its state or stop agents.
     if (!policy) {
       if (ACTING.includes(command.type)) throw this.counted(this.#unreadable())
       return
@@ -59,7 +62,7 @@ export class PolicyGuard {
     } catch (error) {
       throw error instanceof CommandFailure ? this.counted(error) : error
     }
-    // The policy may have changed while its gate decided.
+    // Check again, because the policy may have changed while the gate's program decided.
     if (ACTING.includes(command.type)) this.#refuse(refusalsOfCommand(this.#policy(), command), command.type)
   }
 
@@ -105,7 +108,7 @@ export class PolicyGuard {
     this.#options.current.events.on('change', run)
   }
 
-  /** Tells the server and this machine's user about the policy. */
+  /** Reports the policy, and a problem with it, in the machine's status. */
   report() {
     const { current, health } = this.#options
     const { state } = current

@@ -2,10 +2,10 @@ import type { Clock } from '../platform/clock.ts'
 import { Emitter } from '../platform/emitter.ts'
 import type { HealthProblem, HealthProblemCode } from '../protocol/index.ts'
 
-/** Time that informational problems stay in the status, in ms. */
+/** Time for which informational problems stay in the status, in ms. */
 const INFO_MS = 3_600_000
 
-/** The machine's current problems, with their times and remedies; one problem per code. */
+/** The machine's current problems, with their times and remedies. There is at most one problem per code. */
 export class Problems {
   readonly events = new Emitter<{ change: [] }>()
   readonly #clock: Clock

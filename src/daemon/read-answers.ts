@@ -19,7 +19,7 @@ export function decisionOn(
   { decision, input, message, interrupt, remember }: CommandOf<'agent:permission'>,
 ): PermissionAnswer {
   if (decision === 'deny') return { deny: { message, interrupt } }
-  // If a question were merely allowed, the agent would get no answer to it.
+  // Do not accept a mere permission for a question, because the agent would get no answer to it.
   if (request.ask === 'question')
     throw new CommandFailure('answers_incomplete', 'This request asks a question, not for permission.', {
       path: 'decision',

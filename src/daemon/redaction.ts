@@ -4,18 +4,21 @@ import type { Policy } from '../policy/schema.ts'
 import { Event, type FromDaemon, Limits } from '../protocol/index.ts'
 import { check } from '../protocol/schema-check.ts'
 
-/** Names of fields whose values the protocol defines, or that identify something. They stay unchanged. */
+/** Names of fields with values that the protocol defines, or with ids. Their values stay unchanged. */
 const KEPT = new Set([
   ...['type', 'kind', 'code', 'state', 'phase', 'severity', 'ask', 'stage', 'media_type', 'capabilities'],
   ...['machine_id', 'instance_id', 'boot_id', 'agent_id', 'command_id', 'digest', 'journal', 'protocol'],
   ...['request_id', 'prompt_id', 'prompt_ids', 'message_id', 'tool_use_id', 'parent_tool_use_id', 'task_id'],
   ...['session_id', 'previous_session_id', 'conversation_id', 'hook_id', 'subagent_id'],
 ])
-/** Names of fields with values of an agent: every text in them may be a secret. */
+/** Names of fields with data from an agent. Every text in them may be a secret. */
 const FOREIGN = new Set(['input', 'raw', 'response', 'info'])
 const DELTAS = new Set(['text_delta', 'thinking_delta', 'tool_input_delta'])
 
-/** Maximum size of a frame's events, in bytes. The rest of the frame takes much less than the difference. */
+/**
+ * Maximum size of a frame's events, in bytes. The other fields of the frame need much less than the 64 KiB
+ * that are left.
+ */
 const EVENTS_BYTES = Limits.frame_bytes - 64 * 1024
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -30,8 +33,8 @@ export interface RedactionOptions {
 }
 
 /**
- * Removes secrets from what leaves the machine. Journals keep them: the same line gives the same event each time, as long
- * as the policy is the same.
+ * Removes secrets from messages to the server. Journals still contain the secrets. The same line always gives
+ * the same event, unless the policy changes.
  */
 export class Redaction {
   readonly #options: RedactionOptions
@@ -59,7 +62,7 @@ export class Redaction {
     if (message.type !== 'agent:activity') return without(message, blank) as M
     const before = message.events as Event[]
     const events = before.map((event) => redactedEvent(event, blank))
-    // Blanks may be longer than what they replace.
+    // The events may be longer than before, because a blank may be longer than the secret that it replaces.
     if (Buffer.byteLength(JSON.stringify(events)) <= EVENTS_BYTES) return { ...message, events }
     return {
       ...message,
@@ -75,7 +78,7 @@ export class Redaction {
 
   #current(): Blank | undefined {
     const policy = this.#options.inForce()?.redact
-    // While the policy cannot be read, the last one counts.
+    // While the policy cannot be read, use the last policy that could be read.
     if (policy && policy !== this.#policy) {
       this.#policy = policy
       this.#values = new Set()
@@ -90,21 +93,22 @@ export class Redaction {
 }
 
 function redactedEvent(event: Event, blank: Blank): Event {
-  // A secret may be spread over several of them. The whole text follows.
+  // Remove the text of deltas, because a secret may be split between several deltas. The whole text follows
+  // in a later event.
   if (DELTAS.has(event.kind)) return { ...event, text: '' } as Event
   if (event.kind === 'unreadable') return { ...event, text: REDACTED }
   const redacted = without(event, blank) as Event
   return redacted === event || check(Event, redacted).success ? redacted : unsendable(event)
 }
 
-/** Returns the replacement of an event that no server would accept without its secrets. */
+/** Returns an event that replaces an event which would be too long or invalid without its secrets. */
 const unsendable = ({ offset, index }: Event): Event => ({
   ...{ offset, index, bytes: 0, text: REDACTED },
   kind: 'unreadable',
   reason: 'too_long',
 })
 
-/** Returns a value without secrets: the same object if it has none. */
+/** Returns a value without secrets. Returns the same object if it contains no secrets. */
 function without(value: unknown, blank: Blank, foreign = false): unknown {
   if (typeof value === 'string') return blank(value)
   if (typeof value !== 'object' || value === null) return value

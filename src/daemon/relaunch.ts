@@ -14,8 +14,8 @@ export interface Invocation {
   /** Node with its own arguments; empty if the program is an executable. */
   runner: string[]
   /**
-   * Path by which the program was started, since a symbolic link may lead to a newer version later; then the
-   * program's arguments.
+   * The path by which the program was started, and the program's arguments. Links in the path are not
+   * resolved, since a link may point to a newer version later.
    */
   argv: [program: string, ...args: string[]]
   env: NodeJS.ProcessEnv
@@ -25,10 +25,10 @@ export interface Invocation {
 export function captureInvocation(): Invocation {
   const { execPath, execArgv, argv, env } = process
   const [, named = execPath, ...args] = argv
-  // pm2 runs the program from its own script.
+  // If pm2 starts the program, pm2's own script is the main module.
   const program = (isPm2(env) && env.pm_exec_path !== PM2_LAUNCHER && env.pm_exec_path) || named
   const cwd = process.cwd()
-  // These variables apply to one start only.
+  // Leave out these variables, which apply only to one start.
   const { [ON_TRIAL]: _trial, [STARTED_AS]: startedAs, ...lasting } = env
   return {
     runner: EXECUTABLE ? [] : [execPath, ...execArgv],
@@ -39,8 +39,8 @@ export function captureInvocation(): Invocation {
 }
 
 /**
- * Returns the path of a program that was started by this name. The operating system reports only the path
- * with symbolic links resolved.
+ * Returns the path of a program that was started by this name. The operating system cannot be asked, because
+ * it reports the path with symbolic links resolved.
  */
 function pathOf(name: string, env: NodeJS.ProcessEnv, cwd: string): string {
   const found = name.includes('/') ? [resolve(cwd, name)].filter(isProgram) : programsOnPath(name, env, cwd)
@@ -48,13 +48,13 @@ function pathOf(name: string, env: NodeJS.ProcessEnv, cwd: string): string {
 }
 
 /**
- * Reports whether a supervisor restarts this daemon when it exits, so that the daemon must not do so itself.
+ * Reports whether a supervisor restarts this daemon when it exits. If so, the daemon must not restart itself.
  */
 export function isSupervised(env: NodeJS.ProcessEnv, pid: number): boolean {
   if (env[SUPERVISED] === '1') return true
-  // systemd reports its main process; INVOCATION_ID alone is not enough, because every shell below a unit
-  // inherits it. If the main process is a shell that only waits for this daemon, the unit still ends, and
-  // restarts, with the daemon.
+  // systemd sets SYSTEMD_EXEC_PID to the unit's main process. INVOCATION_ID alone is not enough, because
+  // every process of a unit inherits it. If the main process is a shell that only waits for this daemon,
+  // systemd still restarts the unit when the daemon ends.
   if (endsWith(Number(env.SYSTEMD_EXEC_PID), pid)) return true
   return isPm2(env)
 }
@@ -62,8 +62,8 @@ export function isSupervised(env: NodeJS.ProcessEnv, pid: number): boolean {
 const isPm2 = (env: NodeJS.ProcessEnv) => env.pm_id !== undefined && env.PM2_HOME !== undefined
 
 /**
- * Flags whose values may be paths relative to the folder in which the program was started. The variables
- * below are of the same kind.
+ * Flags whose values may be paths relative to the folder in which the program was started. `PATH_VARIABLES`
+ * are variables with such values.
  */
 const PATH_FLAG = /^--(?:state-dir|data-dir|config|key-file|ca-file)(?:=|$)/
 const PATH_VARIABLES = [
@@ -76,8 +76,9 @@ const PATH_VARIABLES = [
 ]
 
 /**
- * Returns the command that restarts this program now. If the folder that it was started in has been deleted, relative
- * paths become absolute ones. If its Node is gone, replaced by another version, the one on PATH is used.
+ * Returns the command that restarts this program now. If the folder in which it was started was deleted,
+ * relative paths are made absolute. If its Node was deleted, for example by an update of Node, the Node on
+ * PATH is used.
  */
 export function startNow({ runner, argv, env, cwd }: Invocation) {
   const [node, ...nodeArgs] = runner
@@ -95,13 +96,15 @@ export function startNow({ runner, argv, env, cwd }: Invocation) {
 }
 
 /**
- * Starts this program again once this process is gone, detached and without a parent (double fork).
+ * Starts this program again as soon as this process has ended. The new process is detached and has no parent
+ * (double fork).
  * @throws the system's error if it cannot be started
  */
 export async function relaunch(invocation: Invocation): Promise<void> {
   const { command, env, cwd } = startNow(invocation)
-  // The new daemon must not start before lock and socket are free. Descriptor 3 is a pipe whose other end
-  // only this process holds, so it reaches its end of file when this process ends for any reason.
+  // The new daemon must not start before the lock and the socket are free. Descriptor 3 is a pipe to this
+  // process. No other process has the other end open, so the shell reads end of file when this process ends
+  // for any reason.
   const script = 'read -r _ <&3; exec 3<&-; exec "$@"'
   const child = spawn('/bin/sh', ['-c', '(sh -c "$0" sh "$@" &)', script, ...command], {
     cwd,

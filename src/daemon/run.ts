@@ -26,16 +26,18 @@ import { captureInvocation, type Invocation, isSupervised, relaunch } from './re
 
 type Ending = 'stop' | 'restart' | 'lost'
 
-/** Exit code for a second daemon on one state folder. */
+/** Exit code if another daemon is already running on the state folder. */
 const EXIT_ALREADY_RUNNING = 4
 
 export interface RunOptions {
   logger: Logger
-  /** Command that restarts this program; needed if argv or the environment was changed before the call. */
+  /**
+   * Command that restarts this program. It is needed if argv or the environment was changed before the call.
+   */
   invocation?: Invocation
   /**
-   * Resolves if something that this daemon needs is gone. The daemon then ends, and leaves its agents to
-   * their leases.
+   * Resolves if something that this daemon needs no longer exists. The daemon then ends, and its agents keep
+   * running for as long as their leases allow.
    */
   lost?: Promise<UserError>
 }
@@ -52,7 +54,8 @@ export async function runDaemon(
   const supervised = isSupervised(process.env, process.pid)
   const paths = statePaths(config.state_dir)
   ensurePrivateDir(paths.dir)
-  // Leave the folder of a newer version unchanged, including the lock.
+  // Check this first: if a newer version wrote the state folder, nothing in it may be changed, not even the
+  // lock.
   readFormat(paths.dir, STATE_UPGRADES)
   let unlock = await takeLock(paths.lock, (text) => logger.warn(text), alreadyRunning)
   let leaveGround = () => {}
@@ -73,7 +76,7 @@ export async function runDaemon(
     }
     const daemon = new Daemon({ config, paths, clock: systemClock, logger, invocation, supervised, restart })
     daemon.start()
-    // Start the connection first: the server can answer while this process continues below.
+    // Let the connection start here, so that the server can answer while this function continues.
     await new Promise(setImmediate)
     const stop = () => ending.ask('stop')
     const source = () => updateSource(config.update, invocation.env)
@@ -151,14 +154,14 @@ async function startNext(next: Invocation, daemon: Daemon, logger: Logger): Prom
     await relaunch(next)
     return 0
   } catch (error) {
-    // Leave the restart to the program that starts this daemon, such as a supervisor.
+    // The exit code asks the program that started this daemon, such as a supervisor, to restart it.
     logger.error({ err: error }, 'the daemon could not be restarted')
     daemon.updates.onRelaunchFailed()
     return EXIT.restart
   }
 }
 
-/** Returns the requests that users of this machine may send to a daemon. */
+/** Returns the handlers of the requests that local programs may send to the daemon. */
 const controls = (
   daemon: Daemon,
   { restart, stop, source }: { restart: () => object; stop: () => void; source: () => Promise<object> },
@@ -177,7 +180,8 @@ const controls = (
 })
 
 /**
- * Refuses a restart if the program is missing, because nothing could be started after this process ends.
+ * Refuses a restart if the program's file is missing, because it could not be started again after this
+ * process ends.
  * @throws UserError
  */
 function checkThere({ argv: [program] }: Invocation) {
@@ -195,12 +199,15 @@ const alreadyRunning = ({ holder, elsewhere }: LockHeldError) =>
     exitCode: EXIT_ALREADY_RUNNING,
   })
 
-/** Maximum duration of the hurried part of a stop if the server does not answer, in seconds. */
+/**
+ * Maximum duration of the last part of a stop, in which the daemon hurries and the server may not answer, in
+ * seconds.
+ */
 const HURRIED_S = 6
 
 /**
- * Decides how the daemon ends. The first request counts, except that a stop overrides a restart. A second
- * signal shortens the stop. A signal from systemd may be the first half of a restart.
+ * Decides how the daemon ends. The first request decides, but a later request to stop overrides a restart. A
+ * second signal shortens the stop. A signal from systemd may mean that systemd is restarting the unit.
  * @param withinS maximum duration of a stop, in seconds
  */
 function endings(logger: Logger, withinS: number | undefined) {
@@ -235,7 +242,7 @@ function endings(logger: Logger, withinS: number | undefined) {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, onSignal)
   const kept = keptSignal()
   if (kept) onSignal(kept)
-  // A closing terminal must not end the daemon, since the agents would lose their connection.
+  // Ignore SIGHUP, because the daemon and its connection must survive when its terminal is closed.
   process.on('SIGHUP', () => logger.info('SIGHUP ignored'))
   return {
     asked,

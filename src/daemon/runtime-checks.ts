@@ -6,7 +6,10 @@ import { leaveDeletedFolder } from '../platform/working-folder.ts'
 import { type HealthProblemCode, Runtime } from '../protocol/index.ts'
 import type { Problems } from './problems.ts'
 
-/** Interval between checks of runtimes, in ms: users log in and out while the daemon is running. */
+/**
+ * Interval between checks of runtimes, in ms. Checks are repeated because users may log in and out while the
+ * daemon is running.
+ */
 const PROBE_MS = 10 * 60_000
 /**
  * Interval between checks while a runtime has a problem, in ms. It is shorter because a user may be fixing
@@ -18,7 +21,10 @@ const RuntimesRecord = z.object({ version: z.literal(1), runtimes: z.array(Runti
 
 export interface RuntimeChecksOptions {
   runtimes: RuntimeAdapter[]
-  /** File with the runtimes found by the last probe, so that a start need not wait for a new one. */
+  /**
+   * File with the runtimes that the last probe found, so that a daemon need not wait for a new probe when it
+   * starts.
+   */
   cachePath: string
   environment: NodeJS.ProcessEnv
   clock: Clock
@@ -29,7 +35,7 @@ export interface RuntimeChecksOptions {
 export class RuntimeChecks {
   readonly #options: RuntimeChecksOptions
   found: Runtime[]
-  /** The last probe: its monotonic time, and the programs at that time. */
+  /** Monotonic time of the last probe, and the fingerprints of the programs at that time. */
   #last: { at: number; programs: string }
 
   constructor(options: RuntimeChecksOptions) {
@@ -43,7 +49,8 @@ export class RuntimeChecks {
   async probe(): Promise<boolean> {
     const { runtimes, environment, cachePath } = this.#options
     const before = this.found
-    // In a deleted folder, a program may not report its login.
+    // If this daemon's working folder was deleted, leave it, because a program in a deleted folder may not
+    // report its login.
     leaveDeletedFolder()
     this.found = await Promise.all(runtimes.map((runtime) => runtime.probe({ env: environment })))
     this.#last = this.#present()
@@ -62,8 +69,8 @@ export class RuntimeChecks {
   }
 
   /**
-   * Probing a program takes a tenth of a second of work; checking whether it was replaced costs almost
-   * nothing.
+   * True if the runtimes should be probed again. Most checks only compare fingerprints of the programs,
+   * because a probe takes a tenth of a second.
    */
   get isProbeDue(): boolean {
     const { at, programs } = this.#present()
@@ -113,7 +120,7 @@ export class RuntimeChecks {
 function codeOf({ problem, found, version }: Runtime): HealthProblemCode | undefined {
   if (!problem) return undefined
   if (!found) return 'runtime_missing'
-  // A program that reports its version works, even if the version is unsuitable.
+  // A program that reports its version is not broken, even if the version is too old.
   return version ? 'runtime_too_old' : 'runtime_broken'
 }
 

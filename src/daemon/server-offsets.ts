@@ -7,7 +7,7 @@ import type { Ack, ProtocolError, Resend, Welcome } from '../protocol/index.ts'
 /** Maximum distance of a plausible server offset beyond a journal's end, in bytes. */
 const MOST_AHEAD_BYTES = 2 ** 36
 
-/** Time for a server to request a valid offset after an invalid one, in ms. */
+/** Time in which a server can request a valid offset after it sent an invalid offset, in ms. */
 const PATIENCE_MS = 30_000
 
 export interface ServerOffsetsOptions {
@@ -17,12 +17,18 @@ export interface ServerOffsetsOptions {
   logger: Logger
 }
 
-/** Checks the server's statements about its copies of the journals, and passes them to the outbox. */
+/**
+ * Checks the offsets that the server sends for its copies of the journals, and passes valid offsets to the
+ * outbox.
+ */
 export class ServerOffsets {
   readonly #options: ServerOffsetsOptions
-  /** Agents removed since the last connection ended: the server may still mention them. */
+  /** Ids of agents removed since the last connection ended. The server may still send offsets for them. */
   readonly #removed = new Set<string>()
-  /** Agents whose activity is held back, each with the timer that ends the wait. */
+  /**
+   * Agents whose activity is not sent, because their offset was invalid. The timer of each agent ends the
+   * wait.
+   */
   readonly #held = new Map<Agent, Timer>()
 
   constructor(options: ServerOffsetsOptions) {
@@ -30,9 +36,9 @@ export class ServerOffsets {
   }
 
   /**
-   * Resumes each journal from its offset in the welcome. A journal that is longer on the server than on this
-   * machine continues in a new generation.
-   * @returns the faults of the welcome
+   * Resumes each journal from its offset in the welcome. If the server has more of a journal than this
+   * machine, the journal continues in a new generation.
+   * @returns errors for the invalid offsets of the welcome
    */
   onWelcome({ offsets, journals }: Welcome): ProtocolError[] {
     const { agents, outbox, clock } = this.#options
@@ -53,7 +59,7 @@ export class ServerOffsets {
     return faults('server:welcome', problems)
   }
 
-  /** Applies the valid offsets. @returns the faults of the invalid offsets */
+  /** Handles the valid offsets. @returns errors for the invalid offsets */
   onAck({ type, offsets }: Ack): ProtocolError[] {
     const { agents, outbox, logger } = this.#options
     const problems = new Map<string, string>()
@@ -70,7 +76,7 @@ export class ServerOffsets {
     return faults(type, problems)
   }
 
-  /** Resends the activity that the server requests. @returns the fault of the request, if any */
+  /** Resends the activity that the server requests. @returns an error if the request is invalid */
   onResend({ type, agent_id, from }: Resend): ProtocolError[] {
     const { agents, outbox } = this.#options
     const agent = agents.find(agent_id)
@@ -109,14 +115,14 @@ export class ServerOffsets {
     if (this.#begin(agent, offset) === undefined) this.#options.outbox.resend(agent, offset)
   }
 
-  /** @param known generation of the server's copy, if the server reports generations */
+  /** @param known name of the server's generation; undefined if the server does not report generations */
   #meet(agent: Agent, offset: number, known: { name: string | undefined } | undefined): string | undefined {
     const { told } = agent.contact
     const foreign = known !== undefined && offset > 0 && !agent.generations.includes(known.name, offset)
     return offset > told || foreign ? this.#begin(agent, offset) : misplaced(agent, offset)
   }
 
-  /** @returns the reason why the journal cannot continue there, if it cannot */
+  /** @returns the reason why the journal cannot continue at `offset`; undefined if it can */
   #begin(agent: Agent, offset: number): string | undefined {
     const { told } = agent.contact
     if (offset - told > MOST_AHEAD_BYTES) return `${offset} is too far beyond its end`
@@ -133,10 +139,13 @@ export class ServerOffsets {
   }
 }
 
-// An agent may be called `constructor`.
+// Read only own properties, because an agent's id may be `constructor`.
 const own = <T>(table: Record<string, T>, key: string) => (Object.hasOwn(table, key) ? table[key] : undefined)
 
-/** Returns a clause that says why no server can have an agent's journal up to `offset`; undefined if one can. */
+/**
+ * Explains in a clause why no server can have an agent's journal up to `offset`; undefined if a server can
+ * have it.
+ */
 function misplaced({ contact, begin, journal }: Agent, offset: number): string | undefined {
   if (offset > contact.told) return `${offset} is beyond the ${contact.told} bytes that were ever sent`
   if (offset > begin && !journal.isLineStart(offset)) return `${offset} is within a line`
@@ -145,7 +154,7 @@ function misplaced({ contact, begin, journal }: Agent, offset: number): string |
 
 const unknown = (agentId: string) => `this machine has no agent ${agentId}`
 
-/** Maximum number of faults of one frame that are reported. */
+/** Maximum number of errors that are reported about one frame. */
 const MOST_FAULTS = 1000
 
 const faults = (type: string, problems: ReadonlyMap<string, string>): ProtocolError[] =>

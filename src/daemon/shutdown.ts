@@ -2,7 +2,7 @@ import { withdraw } from '../agents/process/recall.ts'
 import type { DaemonOptions, Parts } from './assemble.ts'
 import { standDown, stopAll } from './stand-down.ts'
 
-/** Maximum wait for the last activity to be acknowledged when the daemon stops, in ms. */
+/** Maximum wait until the server has acknowledged the last activity when the daemon stops, in ms. */
 const FLUSH_MS = 10_000
 const HURRIED_FLUSH_MS = 2000
 const FLUSH_STEP_MS = 20
@@ -11,7 +11,7 @@ export interface ShutdownOptions extends Pick<DaemonOptions, 'config' | 'clock' 
   parts: Parts
 }
 
-/** Ends a daemon, either permanently or for a restart after which the next daemon continues. */
+/** Ends a daemon, either permanently or for a restart. */
 export class Shutdown {
   readonly #options: ShutdownOptions
 
@@ -34,7 +34,7 @@ export class Shutdown {
     })
   }
 
-  /** Stops all agents, sends the server their last activity, and releases everything. */
+  /** Stops all agents, sends their last activity to the server, and releases all resources. */
   async shutDown(hurry: AbortSignal, cause: 'stopped' | 'rebooted'): Promise<void> {
     const { config, clock, logger, parts } = this.#options
     const { agents, fates, updates, dispatcher, startedAt } = parts
@@ -52,7 +52,7 @@ export class Shutdown {
     this.release()
   }
 
-  /** Releases everything without touching an agent. The next daemon finishes the commands in progress. */
+  /** Releases all resources without affecting agents. The next daemon finishes the commands in progress. */
   release() {
     const { dispatcher, updates, schedule, upkeep, health } = this.#options.parts
     const { statuses, link, outbox, agents, commandLog } = this.#options.parts
@@ -68,7 +68,9 @@ export class Shutdown {
     commandLog.close()
   }
 
-  /** Waits until due results have been sent, but not for replies of agents. */
+  /**
+   * Waits until the results that are already known have been sent, but does not wait for replies of agents.
+   */
   async drainResults(): Promise<void> {
     const { dispatcher, link } = this.#options.parts
     await dispatcher.whenIdle(HURRIED_FLUSH_MS)
@@ -76,8 +78,8 @@ export class Shutdown {
   }
 
   /**
-   * Waits until the server has all activity. Since a connection keeps the order, the server then also has all
-   * earlier statuses.
+   * Waits until the server has all activity. The server then also has all earlier statuses, since a
+   * connection delivers messages in order.
    */
   async #flush(hurry: AbortSignal) {
     const { clock, parts } = this.#options

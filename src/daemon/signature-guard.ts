@@ -15,11 +15,14 @@ export interface SignatureGuardOptions {
 /** A command to carry out. */
 export interface Admitted {
   command: Command
-  /** Time until which a signed command could arrive again, in ms since 1970. */
+  /** For a signed command: time until which the server could send it again, in ms since 1970. */
   untilMs?: number
 }
 
-/** Lets a server give commands only as people have signed them, if the machine's policy names their keys. */
+/**
+ * If the machine's policy lists the keys of people, accepts only commands that one of these people has
+ * signed.
+ */
 export class SignatureGuard {
   readonly #options: SignatureGuardOptions
 
@@ -27,7 +30,11 @@ export class SignatureGuard {
     this.#options = options
   }
 
-  /** Returns a command as its author signed it, or as the server sent it if no signature is needed. @throws CommandFailure */
+  /**
+   * Returns the command to carry out: in the form that its author signed, or, if no signature is needed, as
+   * the server sent it.
+   * @throws CommandFailure
+   */
   admit(command: Command): Admitted {
     const { current, machineId, clock } = this.#options
     const { state } = current
@@ -43,7 +50,10 @@ export class SignatureGuard {
     return { command: unsigned(opened.command), untilMs: opened.untilMs }
   }
 
-  /** Returns a refusal as the daemon heeds it: it cannot order an update where orders must be signed. */
+  /**
+   * Returns a server's refusal of the connection. If commands must be signed, removes the update that the
+   * refusal orders.
+   */
   heeded(refusal: Refuse): Refuse {
     const { state } = this.#options.current
     const isTrusted = state.from !== 'unreadable' && state.policy.signed_by.length === 0
@@ -55,7 +65,7 @@ export class SignatureGuard {
   }
 }
 
-/** Returns a command without its signature, which is not needed any longer. */
+/** Returns a command without its signature, which is no longer needed. */
 function unsigned({ signed: _, ...command }: Command): Command {
   return command as Command
 }

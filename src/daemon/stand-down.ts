@@ -8,9 +8,9 @@ import type { AgentsFate } from './agents-fate.ts'
 export interface StandDown {
   agents: AgentPool
   fates: AgentsFate
-  /** True if the supervisor that ends agents with the daemon has already signaled them. */
+  /** True if the supervisor has already sent its stop signal to the agents that end with the daemon. */
   signaled: boolean
-  /** Leaves further commands to the next daemon. */
+  /** Stops accepting commands, so that the next daemon receives them. */
   takeNoCommands(): void
   /** Resolves when no command is in progress, or after a timeout. */
   whenCommandsIdle(): Promise<void>
@@ -27,8 +27,8 @@ export async function standDown(options: StandDown): Promise<void> {
   // The supervisor's settings may have changed since the last check.
   const fate = await fates.look()
   if (fate) {
-    // Include agents that are still waiting to be started after the previous restart: otherwise they would be
-    // started, and killed at once.
+    // Include agents that still wait to be resumed after the previous restart, because they would otherwise
+    // be started and killed at once.
     takeNoCommands()
     await whenCommandsIdle()
     await agents.settle()
@@ -54,7 +54,10 @@ export async function standDown(options: StandDown): Promise<void> {
   await stopAll(doomed, (agent) => recall(agent, why, stop), logger)
 }
 
-/** Stops agents. An agent that cannot be stopped, for example on a faulty disk, does not delay the others. */
+/**
+ * Stops agents. If an agent cannot be stopped, for example because of a faulty disk, the other agents are
+ * still stopped.
+ */
 export async function stopAll(
   agents: Iterable<Agent>,
   stop: (agent: Agent) => Promise<void>,

@@ -8,7 +8,10 @@ const HOUR_MS = 3_600_000
 /** Maximum number of starts in the record, which is the maximum of `limits.starts_per_hour`. */
 const MOST = 10_000
 
-/** `starts.json` in the state folder: times of starts by command within the last hour, in ms since 1970. */
+/**
+ * `starts.json` in the state folder: times at which commands started agents within the last hour, in ms since
+ * 1970.
+ */
 const StartsRecord = z.object({ version: z.literal(1), at: z.array(z.number()).check(z.maxLength(MOST)) })
 
 export interface StartLimitOptions {
@@ -25,13 +28,16 @@ export class StartLimit {
     this.#options = options
   }
 
-  /** Counts a start or resume, unless it is beyond the limit of the policy. @returns why it is refused, if it is */
+  /**
+   * Counts a start or resume, unless it exceeds the policy's limit.
+   * @returns the refusal if it exceeds the limit
+   */
   count({ limits }: Policy): PolicyRefusal[] {
     const most = limits.starts_per_hour
     if (most === undefined) return []
     const { clock, path } = this.#options
     const now = clock.now()
-    // If the clock was set back, a start must still not count for more than an hour.
+    // Limit the times to now, so that a start counts for only an hour even if the clock was set back.
     this.#starts = (this.#starts ?? this.#read())
       .map((at) => Math.min(at, now))
       .filter((at) => now - at < HOUR_MS)

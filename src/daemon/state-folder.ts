@@ -26,8 +26,8 @@ export interface StateFolderOptions {
 }
 
 /**
- * The state folder of a running daemon, which other programs may delete, move, replace, unmount, or make
- * read-only.
+ * Watches the state folder of a running daemon, because other programs may delete, move, replace, or unmount
+ * it, or make it read-only.
  */
 export class StateFolder {
   readonly #options: StateFolderOptions
@@ -39,7 +39,7 @@ export class StateFolder {
   }
 
   /**
-   * @param relock takes the lock again if someone has deleted it
+   * @param relock called to take the lock again if its file was deleted
    * @param lost called when the folder no longer belongs to this daemon
    */
   watch(relock: () => void, lost: (reason: UserError) => void) {
@@ -63,7 +63,10 @@ export class StateFolder {
     return lost === undefined ? undefined : gone(dir, lost)
   }
 
-  /** Ends all agents whose folders are gone with the state folder, except those that their leases keep. */
+  /**
+   * Ends all running agents after the state folder was deleted, except agents whose leases let them run
+   * without a daemon.
+   */
   async abandon(): Promise<void> {
     const { agents, graceS, logger } = this.#options
     const running = [...agents].filter(({ hasEnded }) => !hasEnded)
@@ -93,7 +96,7 @@ export class StateFolder {
       identity.keep()
       ensurePrivateDir(agents)
     } catch {
-      // The disk has problems, which the failing operations report. The next check retries.
+      // The disk has problems, which other operations report. The next check retries.
     }
     return undefined
   }

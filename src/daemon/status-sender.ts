@@ -1,17 +1,17 @@
 import type { Agent } from '../agents/agent.ts'
 import type { FromDaemon, MachineStatus } from '../protocol/index.ts'
 
-/** Connection that sends statuses. */
+/** The part of the connection that is needed to send statuses. */
 export interface StatusConnection {
   readonly isUp: boolean
-  /** True while the send buffer is full, and further messages must wait. */
+  /** True while the send buffer is full, so that further messages must wait. */
   readonly isBusy: boolean
   send(message: FromDaemon): boolean
 }
 
 /**
- * Sends changed statuses to the server, at most once per turn of the event loop. A greeting includes all
- * statuses; changes between the greeting and the server's welcome are sent after the welcome.
+ * Sends changed statuses to the server, at most once per turn of the event loop. A greeting contains all
+ * statuses. Changes between the greeting and the server's welcome are sent after the welcome.
  */
 export class StatusSender {
   readonly #link: StatusConnection
@@ -40,7 +40,7 @@ export class StatusSender {
     this.flush()
   }
 
-  /** Forgets the changes: the server has them all, or a greeting includes them. */
+  /** Discards the pending changes, because the greeting that is about to be sent contains them. */
   told() {
     this.#machine = undefined
     this.#changed.clear()
@@ -48,19 +48,21 @@ export class StatusSender {
   }
 
   /**
-   * Sends as many statuses as the connection accepts; the rest follows when the connection is no longer busy.
+   * Sends as many statuses as the connection accepts. The other statuses are sent when the connection is no
+   * longer busy.
    */
   flush() {
     if (!this.#link.isUp) return
-    // Removals first: the id may already belong to another agent.
+    // Send removals first, because a new agent may already have the id of a removed agent.
     for (const agent_id of this.#removed) this.#link.send({ type: 'agent:removed', agent_id })
     this.#removed.clear()
     const machine = this.#machine
-    // Not after sending: that reads the policy, which may have changed once more.
+    // Do this before sending, because sending reads the policy again, which may set a new status.
     this.#machine = undefined
     if (machine) this.#link.send({ type: 'machine:status', ...machine() })
     for (const agent of this.#changed) {
-      // A thousand statuses of a MiB each would break this connection and every later one.
+      // Stop when the connection is busy: a thousand statuses of a MiB each would break this connection and
+      // every later connection.
       if (this.#link.isBusy) return
       this.#changed.delete(agent)
       this.#link.send({ type: 'agent:status', ...agent.status() })

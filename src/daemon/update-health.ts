@@ -5,7 +5,7 @@ import type { Health } from './health.ts'
 /** Reports problems with updates as part of the machine's condition. */
 export class UpdateHealth {
   readonly #health: Pick<Health, 'setUpdate' | 'report' | 'clear'>
-  /** Error of the last search for a newer version. A failed update takes precedence. */
+  /** Error of the last search for a newer version. If an update has failed, that is reported instead. */
   #blind: CommandError | undefined
   #failed: { to: string; error: CommandError } | undefined
 
@@ -13,19 +13,22 @@ export class UpdateHealth {
     this.#health = health
   }
 
-  /** Records a change in the record of the last update. */
+  /** Handles a change in the record of the last update. */
   onUpdate(record: UpdateRecord) {
     const { outcome, origin, error, to = record.requested } = record
     this.#health.setUpdate(publicRecord(record))
     if (outcome === 'succeeded') this.#failed = undefined
-    // The user who orders an update hears of its failure. The machine reports what no user ordered, and
-    // faulty versions.
+    // A user who orders an update sees its failure. The machine's status reports failures of updates that no
+    // user ordered, and failures that the version itself caused.
     const unheard = origin === 'schedule' || origin === 'refusal'
     if (outcome === 'failed' && error && (unheard || isItsFault(error))) this.#failed = { to, error }
     this.#tell()
   }
 
-  /** Records a search by the schedule. @param error reason if the registry did not answer */
+  /**
+   * Handles the end of a scheduled search for a newer version.
+   * @param error why the search failed, if it did
+   */
   onLooked(error?: CommandError) {
     this.#blind = error
     this.#tell()

@@ -9,7 +9,10 @@ const UNSEEN = {
   message: 'The gate of this machine decides about updates, but cannot see this one.',
 }
 
-/** Returns the machine's policy for updates that a server orders. An unreadable policy permits none. */
+/**
+ * Returns the machine's rules for updates that a server orders. If the policy cannot be read, no such update
+ * is permitted.
+ */
 export const updateOrders = (inForce: () => Policy | undefined): OrderPolicy => ({
   isSignatureRequired: () => inForce()?.update.signature ?? true,
   check(version, origin) {
@@ -17,7 +20,8 @@ export const updateOrders = (inForce: () => Policy | undefined): OrderPolicy => 
     const [refusal] = policy
       ? [
           ...refusedByName(policy, 'daemon:update'),
-          // The gate has seen a command, but not the refusal of a version.
+          // The gate has checked a command that orders an update, but it cannot check an update that a
+          // refusal of the connection orders.
           ...(origin === 'refusal' && policy.gate ? [UNSEEN] : []),
           ...refusedUpdate(policy, version, new Date()),
         ]

@@ -8,30 +8,30 @@ import { checkHooks } from '../agents/state/slow-hooks.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 
-/** Interval between saves of cursors with state that no journal contains, in ms. */
+/** Interval at which cursors are saved that contain changes which are not in the journal, in ms. */
 const SAVE_MS = 2000
-/** Interval between checks of processes and journals, and saves of the other cursors, in ms. */
+/** Interval at which processes and journals are checked, and all other changed cursors are saved, in ms. */
 const CHECK_MS = 6000
-/** Interval between cleanups of disk space and old agents, in ms. */
+/** Interval at which disk space is freed and old agents are removed, in ms. */
 const CLEAN_MS = 30_000
 /**
- * Delay of the first cleanup, in ms. The cleanup finishes an earlier daemon's work, and must not delay the
- * start.
+ * Delay of the first cleanup, in ms. It is short because an earlier daemon may have left work, but long
+ * enough not to delay the start.
  */
 const FIRST_CLEAN_MS = 3000
 /**
  * Maximum time between renewals of a lease, in ms. A short lease is renewed after a quarter of its duration.
  */
 const RENEW_MS = 30_000
-/** Maximum time before yielding to the event loop, in ms. */
+/** Maximum time for which the work on agents may block the event loop, in ms. */
 const SLICE_MS = 4
 const DAY_MS = 24 * 3_600_000
 
 export interface UpkeepOptions {
   agents: AgentPool
-  /** Reports whether the server is connected: only then are agents' leases renewed. */
+  /** Reports whether the server is connected. Agents' leases are renewed only during a connection. */
   isConnected(): boolean
-  /** Maximum acknowledged activity that stays on this machine, per agent, in bytes. */
+  /** Maximum number of acknowledged journal bytes that are kept on this machine for each agent. */
   journalCapBytes: number
   retainEndedDays: number
   clock: Clock
@@ -86,7 +86,7 @@ export class Upkeep {
     let since = clock.monotonic()
     for (const agent of [...agents]) {
       if (this.#stopped) return
-      // The agent was removed in the meantime.
+      // Skip an agent that was removed in the meantime.
       if (agents.find(agent.id) !== agent) continue
       try {
         await lookAfter(agent)
@@ -113,7 +113,8 @@ export class Upkeep {
     await returnBytes(agent, journalCapBytes)
     boundStderr(agent)
     const { since } = agent.snapshot
-    // The next prompt of a resting agent starts it again, however long that takes.
+    // Keep an agent that was stopped because it was idle, because its next prompt must be able to start it at
+    // any time.
     if (isResting(agent)) return
     if (!agent.hasEnded || agent.backlog > 0 || clock.now() - Date.parse(since) < retainEndedDays * DAY_MS)
       return

@@ -35,7 +35,10 @@ export function warnOfCopy(
   health.report('state_copied', problem)
 }
 
-/** Reports that another machine with the same identity has replaced this machine at the server. */
+/**
+ * Reports that the server has closed this connection because another machine with the same identity
+ * connected.
+ */
 export function warnOfReplacement(message: string, { dir }: StatePaths, health: Health) {
   health.report('state_copied', {
     severity: 'error',

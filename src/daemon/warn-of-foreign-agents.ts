@@ -4,8 +4,8 @@ import type { Logger } from '../platform/log.ts'
 import type { Health } from './health.ts'
 
 /**
- * Reports agents of another user. The state folder was given to another user without `service install`, which
- * would have ended the agents first.
+ * Reports agents that run as another user. There are such agents if the owner of the state folder was changed
+ * without `service install`, which ends the agents first.
  */
 export function warnOfForeignAgents(agents: Iterable<Agent>, health: Health, logger: Logger) {
   const ids = [...agents]

@@ -1,6 +1,9 @@
 import { runtimeVariables } from './index.ts'
 
-/** Variables that decide which programs, logins and authorities a process finds. None of them is secret. */
+/**
+ * Variables that determine which programs, logins and certificate authorities a process uses. None of them is
+ * secret.
+ */
 const TELLING = [
   'HOME',
   'PATH',
@@ -29,6 +32,6 @@ export function comparedEnvironment(env: NodeJS.ProcessEnv): ComparedEnvironment
   }
 }
 
-/** Returns an address without its login, which ends at the last "@" before the path, and without its query. */
+/** Returns an address without its query and its login. The login ends at the last "@" before the path. */
 const withoutSecrets = (text: string) =>
   text.replace(/\/\/[^/?#]*@/, '//').replace(/^(\w+:\/\/[^?#]*)[?#].*$/s, '$1')

@@ -9,9 +9,12 @@ export interface Input {
   line: string
 }
 
-/** An input that follows from a line of the agent, for example the answer to a request. It is sent once. */
+/**
+ * An input with which the daemon answers a line of the agent, such as the answer to a request. It is sent
+ * only once.
+ */
 export interface Reply extends Omit<Input, 'id'> {
-  /** Defaults to an id derived from the line's place in the journal. */
+  /** Defaults to an id derived from the line's offset in the journal. */
   id?: string
   /**
    * Request of the agent that this input answers. Each request of a run is answered at most once. A request
@@ -29,17 +32,17 @@ export interface Run {
   spec: AgentSpec
   /** Id of the input whose reply means that the agent is ready. */
   initialize_id: string
-  /** Session to begin or continue; absent if the agent chooses the id of a new one. */
+  /** Session to begin or continue; absent for a new session whose id the program chooses. */
   session?: { id: string; mode: 'new' | 'resume' | 'fork' } | undefined
   /** First prompt of a new agent. */
   prompt?: { id: string; content: Content } | undefined
 }
 
-/** Meaning of one line of the agent. */
+/** The result of reading one line of the agent. */
 export interface Heard {
   events: EventBody[]
   inputs?: Reply[]
-  /** State of the conversation after the line. JSON; never changed in place. */
+  /** State of the conversation after the line. It must be JSON, and is never changed in place. */
   state?: unknown
 }
 
@@ -50,35 +53,45 @@ export type PermissionAnswer =
   | { form: FormResult }
 
 /**
- * The language of an agent program: translates its lines into events, and the daemon's orders into lines. All
- * functions are pure. Each run is a separate conversation, which begins without a state.
+ * Translates between an agent program and the daemon: the program's lines into events, and the server's
+ * commands into lines for the program. All functions are pure. Each run is a separate conversation, which
+ * begins without a state.
  */
 export interface Conversation {
   /**
-   * True if the meaning of a line depends on earlier lines of its run. When the server goes back, such a
-   * conversation is read again from a checkpoint, so its state must be small.
+   * True if the meaning of a line depends on earlier lines of its run. When the server requests earlier lines
+   * again, the daemon reads such a conversation again from a checkpoint. Checkpoints contain the state, so
+   * the state must be small.
    */
   isStateful: boolean
-  /** Returns the inputs that begin a run. The first one comes before all input that waits. */
+  /** Returns the inputs that begin a run. The first of them is delivered before all other waiting input. */
   open(run: Run): Input[]
   /**
    * Reads a line of the journal. An unknown line becomes an `unknown` event.
    *
-   * Events and state must depend only on the line and the state before it, not on the run: a server may go
-   * back to any line, and must get the same events. Inputs may depend on the run.
+   * The events and the new state must depend only on the line and the previous state, and not on the run,
+   * because a server that requests any line again must get the same events. Inputs may depend on the run.
    * @param state state after the run's previous line; undefined before its first line
    */
   onLine(line: string, state: unknown, run: Run): Heard
-  /** Reports whether a line is only talk: not about state, prompts, requests, account, or the conversation's state. */
+  /**
+   * Reports whether a line contains only text of the model, so that it cannot change the agent's status or
+   * the conversation's state.
+   */
   isSkippable(line: Buffer): boolean
   prompt(id: string, content: Content, state: unknown): Input
   interrupt(id: string, options: { cancelQueued: boolean }, state: unknown): Input
   setModel(id: string, model: string, state: unknown): Input
   setPermissionMode(id: string, mode: string, state: unknown): Input
   endSession(id: string, state: unknown): Input
-  /** Returns a function that reports whether a request offers to remember an entry. */
+  /**
+   * Returns a function that reports whether an entry is one of the rules that a request offers to remember.
+   */
   offered(request: PermissionRequest): (entry: unknown) => boolean
   answerPermission(id: string, request: PermissionRequest, answer: PermissionAnswer, state: unknown): Input
-  /** Returns the refusal of a request that a daemon of an earlier version has noted, if there can be such requests. */
+  /**
+   * Returns the refusal of an unknown request that a daemon of an earlier version recorded. Absent if this
+   * runtime has no such requests.
+   */
   refuse?(requestId: string): Reply
 }

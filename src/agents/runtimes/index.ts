@@ -1,8 +1,8 @@
 import { claude } from './claude/index.ts'
 import type { RuntimeAdapter } from './runtime.ts'
 
-/** All runtimes, by name. A new runtime is a folder here, and a line in this list. */
+/** All runtimes, by name. To add a runtime, add a folder here and a line to this list. */
 export const runtimes: Record<string, RuntimeAdapter> = { claude }
 
-/** Variables of all runtimes. */
+/** Environment variables of all runtimes. */
 export const runtimeVariables = Object.values(runtimes).map(({ variables }) => variables)

@@ -16,7 +16,7 @@ export interface LaunchSession {
   resumeTurn: boolean
 }
 
-/** The session that, according to the program's records, a process has open. */
+/** The session that a process has open, according to the program's records. */
 export interface OpenSession {
   sessionId: string
   /** Start time of the process, as in a `ProcessIdentity`; absent if the program does not record it. */
@@ -30,8 +30,8 @@ export interface Explained {
 }
 
 /**
- * Basic regular expressions with which the launcher finds out from the journal, without a daemon, whether an
- * agent is idle. The newest line of each kind counts.
+ * Basic regular expressions for lines of the journal. With them, the launcher determines without a daemon
+ * whether an agent is idle. Only the newest matching lines are used.
  */
 interface IdlePatterns {
   /** Lines about the agent's state. */
@@ -48,7 +48,7 @@ export interface ProbeOptions {
   env: NodeJS.ProcessEnv
   /** Maximum run time of each query, in ms. */
   timeoutMs?: number
-  /** Reports whether a program may be run. By default, all may. */
+  /** Reports whether a program may be run. By default, all programs may be run. */
   allowed?: (path: string) => boolean
 }
 
@@ -58,7 +58,9 @@ export interface RuntimeVariables {
   program: `FOMULAR_${string}_PATH`
   /** Variable with the path of the folder in which the program keeps its settings and sessions. */
   folder: string
-  /** Further variables that decide what the program finds. Their values are not secret. */
+  /**
+   * Further variables that determine which files and servers the program uses. Their values are not secret.
+   */
   others: readonly string[]
   /** Variables that log the program in. Their values are secret. */
   logins: RegExp
@@ -66,7 +68,7 @@ export interface RuntimeVariables {
   all: RegExp
 }
 
-/** An agent program: its location, its launch, and the records that it leaves on the disk. */
+/** An agent program: how it is found and launched, and which files it has on the disk. */
 export interface Program {
   /** Name for people. */
   title: string
@@ -75,13 +77,19 @@ export interface Program {
   loginRemedy: string
   /** Returns the folder in which the program keeps its settings and sessions. */
   folder(env: NodeJS.ProcessEnv): string
-  /** Returns the files and folders that the program changes for its user, and those that are about its processes. */
+  /**
+   * Returns the files and folders that the program's processes share, and those with records about single
+   * processes.
+   */
   places(env: NodeJS.ProcessEnv): { shared: string[]; ofProcesses: string[] }
   /** Returns the candidate programs of this environment, the preferred one first. */
   find(env: NodeJS.ProcessEnv): string[]
   /** Searches this machine for the program, and queries its version and login. Never throws. */
   probe(options: ProbeOptions): Promise<RuntimeFound>
-  /** Settings of an agent, in addition to those of every agent (`COMMON_FIELDS`), that this program knows. */
+  /**
+   * Fields of an agent's specification that this program supports, in addition to the fields of every agent
+   * (`COMMON_FIELDS`).
+   */
   settings: readonly (keyof AgentSpec)[]
   launch(
     spec: AgentSpec,
@@ -94,15 +102,19 @@ export interface Program {
     },
   ): LaunchPlan
   /**
-   * Returns the paths of all files and folders, existing or not, that can make the program run other programs in the
-   * folders of the specification, other than the user's own.
+   * Returns the paths of all files and folders in the specification's folders that can make the program run
+   * other programs. Includes paths that do not exist. Leaves out the user's own configuration.
    */
   startupPaths(spec: AgentSpec, env: NodeJS.ProcessEnv): string[]
-  /** Returns the part of such a file that a person must see before permitting it; undefined if its name is enough. */
+  /**
+   * Returns the part of a startup file that a person must see before permitting the file; undefined if it is
+   * enough to see its name.
+   */
   startupPart(path: string, text: string): string | undefined
   idle: IdlePatterns
   /**
-   * Reports whether updates delete the program at this real path while it runs. Such a program must need no other file.
+   * Reports whether an update deletes the program at this real path, even while it runs. The daemon keeps a
+   * link to such a program, so it must not need other files.
    */
   isPruned(path: string): boolean
   /**
@@ -114,12 +126,16 @@ export interface Program {
 
 /** The sessions of an agent program. */
 export interface Sessions {
-  /** Returns an id for a new session. Absent if the agent chooses the id, and reports it in an event `session`. */
+  /**
+   * Returns an id for a new session. Absent if the program chooses the id and reports it in a `session`
+   * event.
+   */
   newSessionId?(): string
   /** Reports whether a process with these arguments was started in this session. */
   isInSession(argv: string[], sessionId: string): boolean
   /**
-   * Returns the open sessions of these processes by process id. Processes without a record are absent.
+   * Returns the open sessions of these processes by process id. A process for which the program has no record
+   * is left out.
    * @param env environment of the new run, which determines where the program keeps its sessions
    */
   openSessions(env: NodeJS.ProcessEnv, pids: number[]): Map<number, OpenSession>

@@ -1,7 +1,7 @@
 import type { Conversation } from './conversation.ts'
 import type { Program, Sessions } from './program.ts'
 
-/** The parts of this program that are specific to one agent program. */
+/** The parts of this daemon that are specific to one agent program. */
 export interface RuntimeAdapter extends Program, Sessions, Conversation {
   /** Name in an agent's specification. */
   name: string

@@ -2,7 +2,7 @@ import type { AgentSpec } from '../../protocol/index.ts'
 import { CommandFailure } from '../command-failure.ts'
 import type { RuntimeAdapter } from './runtime.ts'
 
-/** Settings of every agent. All others belong to the runtimes that know them. */
+/** Settings of every agent. All other settings are supported only by some runtimes. */
 export const COMMON_FIELDS = [
   'runtime',
   'cwd',
@@ -15,7 +15,8 @@ export const COMMON_FIELDS = [
 ] as const satisfies readonly (keyof AgentSpec)[]
 
 /**
- * Checks that the runtime knows every setting: an agent must not run without a limit that was requested.
+ * Checks that the runtime supports every setting in the specification. Otherwise, an agent might run without
+ * a limit that was requested.
  * @throws CommandFailure
  */
 export function checkSettings(

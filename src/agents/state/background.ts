@@ -7,7 +7,10 @@ type Task = NonNullable<AgentStatus['background_tasks']>[number]
 const TASKS = 32
 const CHARS = 200
 
-/** Reads an agent's background tasks from the runtime's own list. @returns undefined if there are none */
+/**
+ * Returns an agent's background tasks, read from the list that the runtime reports.
+ * @returns undefined if there are none
+ */
 export function backgroundTasks(listed: unknown[]): Task[] | undefined {
   const tasks = listed.slice(0, TASKS).flatMap((entry): Task[] => {
     const { task_id, task_type, description } = (entry ?? {}) as Record<string, unknown>

@@ -3,14 +3,15 @@ import { isInTurn } from './lifecycle.ts'
 import { clearPending } from './pending.ts'
 import { move } from './reduce.ts'
 
-/** Changes of a snapshot that no line of the journal reports. Times are ISO 8601. */
+/** Changes of a snapshot for which the journal has no line. Times are ISO 8601. */
 
-/** Records a new run, and drops the facts about the last run's end. */
+/** Records a new run, and deletes the data about the last run's end. */
 export function beginRun(snapshot: Snapshot, run: RunRecord, now: string) {
   snapshot.exit = undefined
   snapshot.failure = undefined
   snapshot.turn_interrupted = run.turn_interrupted
-  // Reset here, not on a journal line: the agent itself could write such a line.
+  // Reset these fields here, and not when a journal line reports the start, because the agent itself could
+  // write such a line.
   snapshot.asked = undefined
   snapshot.ids_reused = undefined
   move(snapshot, 'launch', now)
@@ -29,15 +30,16 @@ export function requestStop(snapshot: Snapshot, cause: 'stopped' | 'rebooted', n
   move(snapshot, 'stop', now)
 }
 
-/** Records that the end was requested, by a signal that this daemon did not send. */
+/** Records that the agent's end was requested by a signal that this daemon did not send. */
 export function endBy(snapshot: Snapshot, reason: 'stopped' | 'rebooted') {
   const { detail: _, ...exit } = snapshot.exit ?? {}
   if (snapshot.exit) snapshot.exit = { ...exit, reason }
 }
 
 /**
- * Records the cause of the agent's end. @param detail explanation, as a sentence @returns whether there was
- * no explanation yet
+ * Records the cause of the agent's end.
+ * @param detail explanation, as a sentence
+ * @returns whether the detail was recorded: true if there was no explanation yet
  */
 export function explainExit(snapshot: Snapshot, detail: string): boolean {
   const { exit } = snapshot

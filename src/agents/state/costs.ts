@@ -3,12 +3,16 @@ import type { Snapshot } from '../disk/records.ts'
 
 type TurnResult = Event & { kind: 'turn_result' }
 
-/** Signals on which a runtime still saves its session's cost, from which the session's next process continues. */
+/**
+ * Signals after which a runtime saves the cost of its session. The session's next process continues counting
+ * from the saved cost.
+ */
 const ORDERLY_SIGNALS: unknown[] = [undefined, 'SIGTERM', 'SIGINT', 'SIGHUP']
 
 /**
- * Returns the agent's total cost in US dollars, which never falls. A runtime counts per process and session: its count
- * restarts at 0 after a cleared conversation or a kill, and continues from the last saved count after a resume.
+ * Returns the agent's total cost in US dollars, which never falls. A runtime counts per process and session.
+ * Its count restarts at 0 after the conversation was cleared or the process was killed; after a resume, it
+ * continues from the last saved count.
  */
 export function costAfter(snapshot: Snapshot, event: TurnResult): number | undefined {
   const { total_cost_usd: shown } = event
@@ -19,7 +23,7 @@ export function costAfter(snapshot: Snapshot, event: TurnResult): number | undef
   snapshot.meter = { now: shown, saved }
   const sum =
     (total ?? 0) === counted ? Math.max(total ?? 0, shown) : (total ?? 0) + Math.max(0, shown - counted)
-  // JSON has no infinity.
+  // JSON cannot represent infinity.
   return Math.min(sum, Number.MAX_VALUE)
 }
 
@@ -31,7 +35,7 @@ export function settleCosts(snapshot: Snapshot, { code, signal }: Pick<Exit, 'co
   snapshot.meter = { now: counted, saved: counted }
 }
 
-/** Reports whether the runtime's whole count belongs to this turn. */
+/** Reports whether this turn caused the runtime's whole count. */
 function isFirst({ usage, model_usage }: TurnResult): boolean {
   const models = Object.values(model_usage ?? {}) as (Record<string, unknown> | null)[]
   const sum = (field: string) => models.reduce((tokens, model) => tokens + count(model?.[field]), 0)

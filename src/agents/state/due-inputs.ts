@@ -6,14 +6,14 @@ import type { Reply } from '../runtimes/conversation.ts'
 /** Maximum number of inputs that wait to be sent. Inputs wait only while the disk is full. */
 export const DUE_KEPT = 64
 /**
- * Maximum number of replies in a run. Each reply is remembered, so that it is sent only once. Further
- * requests of an agent get no reply.
+ * Maximum number of answers that an agent gets in one run. The id of each answer is recorded, so that the
+ * answer is sent only once. Further requests of the agent get no answer.
  */
 const MOST = 100_000
 
 /**
- * Notes the inputs that follow from a line. They are sent with `sendDue`, so that a request that a later line withdraws
- * gets no answer.
+ * Records the inputs that answer a line. `sendDue` sends them later, so that a request gets no answer if one
+ * of the next lines withdraws it.
  * @param place the agent, and the offset of the line, from which the ids of the inputs are derived
  */
 export function noteDue(snapshot: Snapshot, inputs: Reply[], place: { agentId: string; offset: number }) {
@@ -28,17 +28,17 @@ export function noteDue(snapshot: Snapshot, inputs: Reply[], place: { agentId: s
   }
 }
 
-/** Drops the answer to a request that the agent has withdrawn. */
+/** Removes the answer to a request that the agent has withdrawn. */
 export function withdrawDue(snapshot: Snapshot, requestId: string) {
   snapshot.due = snapshot.due?.filter(({ request_id }) => request_id !== requestId)
 }
 
 /**
- * Sends the inputs that are due, each only once even across daemons. On a full disk, the remaining inputs
- * wait for the next call.
+ * Sends the inputs that are due. Each is sent only once, even if the daemon restarts. On a full disk, the
+ * remaining inputs wait for the next call.
  */
 export function sendDue(snapshot: Snapshot, { run, inbox }: { run: { run: number }; inbox: Inbox }) {
-  // An earlier run no longer waits for answers.
+  // The inputs are for an earlier run, which no longer waits for answers.
   if (!snapshot.due?.length || snapshot.run !== run.run) return
   try {
     let count = snapshot.refused?.run === run.run ? snapshot.refused.count : 0

@@ -1,9 +1,15 @@
 import { Limits } from '../../protocol/index.ts'
 
-/** Minimum weight of a value, in bytes, so that a greeting within its size limit is also within its limit on values. */
+/**
+ * Minimum weight of a JSON value, in bytes. With it, a greeting within its limit of bytes is also within its
+ * limit on the number of values.
+ */
 const BYTES_PER_VALUE = Math.ceil(Limits.frame_bytes / Limits.greeting_values)
 
-/** Returns a value's share of a greeting or status, in bytes of JSON. Many small values in it count for more. */
+/**
+ * Returns the weight of a value in a greeting or status, in bytes: the size of its JSON, or more if it
+ * contains many small values.
+ */
 export function weightOf(value: unknown): number {
   return Math.max(Buffer.byteLength(JSON.stringify(value)), valuesIn(value) * BYTES_PER_VALUE)
 }

@@ -1,17 +1,21 @@
 import type { AgentState } from '../../protocol/index.ts'
 
 /**
- * starting its process is being launched, or is not ready yet idle waiting for a prompt working in a turn
- * waiting in a turn that continues when its request is answered stopping asked to end, but still running
- * exited its process has ended; it may be resumed failed its process ended before it was ready, or could not
- * be launched
+ * Stimuli that change an agent's state. The states are:
+ * - `starting`: its process is being launched, or is not ready yet
+ * - `idle`: it waits for a prompt
+ * - `working`: it is in a turn
+ * - `waiting`: it is in a turn, which continues when a person has answered its request
+ * - `stopping`: it was asked to end, but is still running
+ * - `exited`: its process has ended; the agent may be resumed
+ * - `failed`: its process ended before it was ready, or could not be launched
  */
 export type Stimulus = 'launch' | 'ready' | 'running' | 'waiting' | 'idle' | 'stop' | 'ended'
 
 /**
- * Transitions for every state and stimulus. Most combinations can occur, because a journal can contain lines
- * of a turn after a requested stop, and a stop can coincide with the agent's own end. All others do not
- * change the state.
+ * The next state for every state and stimulus. Most combinations can occur: a journal can contain lines of a
+ * turn after a stop was requested, and an agent can end by itself while it is being stopped. A combination
+ * that cannot occur leaves the state unchanged.
  */
 const next: Record<AgentState, Record<Stimulus, AgentState>> = {
   starting: {

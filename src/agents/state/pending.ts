@@ -3,25 +3,28 @@ import { type AgentStatus, Limits, type PermissionRequest } from '../../protocol
 import type { Snapshot } from '../disk/records.ts'
 import { weightOf } from './json-weight.ts'
 
-/** Maximum total weight of an agent's pending requests: two of the longest lines. */
+/** Maximum total weight of an agent's pending requests: the weight of two lines of maximum length. */
 const MOST = 2 * Limits.line_bytes
 
 const weights = new WeakMap<PermissionRequest, number>()
 
-/** Returns a request's weight. The length of its JSON is not enough: empty lists take ten times as much memory. */
+/**
+ * Returns a request's weight. The length of its JSON alone would be misleading, because empty lists take ten
+ * times as much memory.
+ */
 function weighed(request: PermissionRequest): number {
   const weight = weights.get(request) ?? weightOf(request)
   weights.set(request, weight)
   return weight
 }
 
-/** Adds a pending request. Beyond the limits, only the number of further requests is kept. */
+/** Adds a pending request. If the limits are exceeded, only the number of further requests is recorded. */
 export function ask(snapshot: Snapshot, request: PermissionRequest) {
   const others = snapshot.pending.filter(({ request_id }) => request_id !== request.request_id)
   keep(snapshot, [...others, request])
 }
 
-/** Applies the limits to requests that an earlier daemon has kept. */
+/** Applies the limits to requests that an earlier daemon has recorded. */
 export const boundPending = (snapshot: Snapshot) => keep(snapshot, snapshot.pending)
 
 function keep(snapshot: Snapshot, requests: PermissionRequest[]) {
@@ -42,8 +45,8 @@ export function clearPending(snapshot: Snapshot) {
 }
 
 /**
- * Returns the status with as much of `pending` as fits: first the requests without their inputs, then the inputs.
- * Omitted requests are counted.
+ * Returns the status with as much of `pending` as fits: first the requests without their inputs, then the
+ * inputs. The number of omitted requests is in `pending_omitted`.
  * @param room maximum weight of `pending`
  */
 export function fitPending(status: AgentStatus, room: number): AgentStatus {

@@ -6,7 +6,7 @@ const MESSAGE_CHARS = 500
 const NAME_CHARS = 100
 /** Maximum number of problems of each kind, and of running hooks. */
 const KEPT = 20
-/** Run time from which the status reports a hook as a problem, in ms. */
+/** Run time, in ms, after which the status reports a hook as a problem. */
 export const HOOK_IS_SLOW_MS = 10_000
 
 type Of<K extends Event['kind']> = Extract<Event, { kind: K }>
@@ -26,7 +26,7 @@ export function turnFailureOf(event: Of<'turn_result'>): TurnFailure | undefined
 
 const REFUSAL_CHARS = 2000
 
-/** Returns why a process refuses to start, from the result that it sends instead of a turn. */
+/** Returns why a process refuses to start. It reports this in a `turn_result`, although there was no turn. */
 export function startRefusal(event: Of<'turn_result'>): Snapshot['start_refused'] {
   const message = event.errors?.length ? event.errors.join('; ') : event.text
   const reason = event.startup_failure_reason
@@ -36,7 +36,7 @@ export function startRefusal(event: Of<'turn_result'>): Snapshot['start_refused'
   }
 }
 
-/** States of an MCP server without a problem. */
+/** States in which an MCP server has no problem. */
 const AT_WORK = ['connected', 'disabled']
 
 /** Processes the list of MCP servers that the runtime sends at each turn. @returns whether the problems have changed */
@@ -80,9 +80,12 @@ function detailOf({ exit_code, output }: Of<'hook'>) {
   return detail !== '' && { detail: shorten(detail, MESSAGE_CHARS) }
 }
 
-/** Number of failed attempts at one request after which the model's service is reported as a problem. */
+/** Number of failed attempts to send one request after which the model's service is reported as a problem. */
 const MANY_TRIES = 3
-/** Time for which the report stays after an attempt's delay without a further attempt, in ms. */
+/**
+ * Time after which the report expires if there is no further attempt, in ms. It begins when the delay before
+ * the next attempt is over.
+ */
 const TRY_MS = 60_000
 
 /** Records a failed attempt to reach the model's service. @returns whether the problems have changed */
@@ -104,11 +107,11 @@ export function retrySeen(snapshot: Snapshot, event: Of<'retry'>, now: string): 
 /** The latest time that a Date can have. */
 const LAST_MS = 8.64e15
 
-/** Kinds of events that also occur while the model does not answer. */
+/** Kinds of events that do not show that the model answers. */
 const BESIDE: Event['kind'][] = ['retry', 'hook', 'prompt_state', 'user', 'reply', 'background_tasks', 'task']
 
 /**
- * Ends the report at the first event that shows an answer from the model.
+ * Removes the report about the model's service at the first event that shows that the model answers.
  * @returns whether the problems have changed
  */
 export function retryOver(snapshot: Snapshot, { kind }: Event): boolean {
@@ -117,7 +120,9 @@ export function retryOver(snapshot: Snapshot, { kind }: Event): boolean {
   return true
 }
 
-/** Returns the problems for a status, including hooks that run too long and a failing service. */
+/**
+ * Returns the problems for a status, including hooks that run too long, and failures of the model's service.
+ */
 export function problemsOf(
   { problems = [], hooks = [], retry, model }: Snapshot,
   now: number,

@@ -31,7 +31,7 @@ export const emptySnapshot = (since: string): Snapshot => ({
   replies: [],
 })
 
-/** Moves a snapshot to the state that follows `stimulus`. @returns whether it changed */
+/** Changes the state of a snapshot as `stimulus` requires. @returns whether the state changed */
 export function move(snapshot: Snapshot, stimulus: Stimulus, now: string): boolean {
   const state = step(snapshot.state, stimulus)
   if (state === snapshot.state) return false
@@ -78,13 +78,14 @@ function takeIn(snapshot: Snapshot, event: Event, initializeId: string | undefin
       return onExited(snapshot, event, now)
     case 'session': {
       const begins = event.model !== undefined
-      // A queued prompt's turn begins without another `running`.
+      // The turn of a queued prompt begins without another `running` state.
       const recovered = begins && snapshot.turn_failed !== undefined
       if (recovered) snapshot.turn_failed = undefined
       const other = serversSeen(snapshot, event)
       return (
         assign(snapshot, {
-          // Without a model, the event reports only a changed mode. Before the first turn, no session can be resumed.
+          // An event without a model reports only a changed mode. It may come before the first turn, when the
+          // session cannot be resumed yet.
           session_id: begins ? event.session_id : undefined,
           model: event.model,
           permission_mode: event.permission_mode,
@@ -132,7 +133,7 @@ function takeIn(snapshot: Snapshot, event: Event, initializeId: string | undefin
     case 'reply':
       return reply(snapshot, event, initializeId, now)
     case 'turn_result':
-      // A process that fails to start may report on a session that it never had.
+      // If a process fails to start, its result may contain data about a session that it never had.
       if (!snapshot.ready && !isInTurn(snapshot.state)) {
         if (event.is_error) snapshot.start_refused = startRefusal(event)
         return false
@@ -148,7 +149,7 @@ function takeIn(snapshot: Snapshot, event: Event, initializeId: string | undefin
   }
 }
 
-/** A new run has begun, so facts about the previous run no longer apply. */
+/** Resets the facts about the previous run, because a new run has begun. */
 function onStarted(
   snapshot: Snapshot,
   event: Extract<Event, { kind: 'process_started' }>,
@@ -162,7 +163,7 @@ function onStarted(
     exit: undefined,
     failure: undefined,
     start_refused: undefined,
-    // A stop may have been requested before the process existed.
+    // Keep a stop that was requested before the process existed.
     stopping: snapshot.state === 'stopping' ? snapshot.stopping : undefined,
     interrupted: undefined,
     subagents: undefined,
@@ -183,7 +184,7 @@ function onExited(
   if (event.run !== snapshot.run || hasEnded(snapshot.state)) return false
   const cause = snapshot.stopping ?? event.reason
   if (isInTurn(snapshot.state)) snapshot.interrupted = true
-  // An agent that was stopped before it was ready has not failed.
+  // An agent that was stopped before it was ready has `exited`, not `failed`.
   if (cause) move(snapshot, 'stop', now)
   snapshot.exit = exitOf(event.code, event.signal, cause)
   clearPending(snapshot)

@@ -5,13 +5,13 @@ import type { RunRecord, Snapshot } from '../disk/records.ts'
 
 type Reply = Snapshot['replies'][number]
 
-/** Maximum number of replies kept for repeated commands. */
+/** Maximum number of replies that are kept to answer repeated commands. */
 const KEPT = 32
 /** Maximum length of an error, such as in the result of a command. */
 const ERROR_CHARS = 4096
 const CODE_CHARS = 200
 
-/** Returns a filter for events that drops replies to requests that were never sent. */
+/** Returns a filter for events that removes replies to requests that the daemon never sent. */
 export const isWanted =
   ({ inbox, run }: { inbox: Inbox; run: RunRecord }) =>
   (event: Event): boolean =>
@@ -23,7 +23,7 @@ export function keepReply(snapshot: Snapshot, reply: Reply) {
   snapshot.replies = [...snapshot.replies.slice(1 - KEPT), short(reply)]
 }
 
-/** Applies the limits to replies that an earlier daemon has kept. */
+/** Applies the limits to replies that an earlier daemon has recorded. */
 export function boundReplies(snapshot: Snapshot) {
   snapshot.replies = snapshot.replies.slice(-KEPT).map(short)
 }

@@ -1,15 +1,17 @@
 import type { PermissionRequest } from '../../protocol/index.ts'
 import type { Snapshot } from '../disk/records.ts'
 
-/** Number of a run's requests that are compared with later ones. */
+/** Number of recent requests of a run with which a new request is compared. */
 const ASKED_KEPT = 64
 
 /**
- * Remembers a request, and whether another request had the same id: such an id does not identify an answered request.
+ * Records a request, and whether another request had the same id. If so, the id alone does not identify the
+ * request that a person answers.
  */
 export function noteAsked(snapshot: Snapshot, { request_id, digest }: PermissionRequest): void {
   const others = (snapshot.asked ?? []).filter((one) => one.request_id !== request_id)
-  // A pending request may be from an earlier daemon, or older than the last `ASKED_KEPT` requests.
+  // Compare pending requests, too, because `asked` does not contain requests that an older daemon recorded,
+  // or that are older than the last `ASKED_KEPT` requests.
   const before = [...(snapshot.asked ?? []), ...snapshot.pending].find((one) => one.request_id === request_id)
   if (before && before.digest !== digest) snapshot.ids_reused = true
   snapshot.asked = [...others.slice(1 - ASKED_KEPT), { request_id, digest }]

@@ -11,7 +11,10 @@ import { problemsOf } from './problems.ts'
 /** Maximum length of a tool's input in a status, in characters of JSON. */
 const STATUS_INPUT_CHARS = 16 * 1024
 
-/** The wait of a run for its launch, a flag for a slow start, and a request to use the files of its folder. */
+/**
+ * Why a run is queued for its launch, whether its start is slow, and the request for permission to use its
+ * folder's startup files.
+ */
 export interface Launching {
   queued?: AgentStatus['queued']
   slow?: true
@@ -108,14 +111,17 @@ const slowness = (pid: number | undefined) =>
     ? 'Its launcher was started, but its process does not exist yet.'
     : `Process ${pid} is running but not ready yet; session start hooks and MCP servers can delay it.`
 
-/** Returns the session that an agent was started with, until it reports one. Only a fork knows its new session. */
+/**
+ * Returns the session with which an agent was started. The status has it until the agent reports a session;
+ * only the agent knows the new session of a fork.
+ */
 function launchedIn({ run, record, isReady, hasEnded }: Described): string | undefined {
   if (isReady || !hasEnded) return run.session?.mode === 'fork' ? undefined : run.session?.id
   const { session } = record.spec
   return session?.fork ? undefined : session?.resume
 }
 
-/** Omits a long input, such as the contents of a file: a status is sent often. */
+/** Omits a long input, such as the contents of a file, because a status is sent often. */
 function forStatus(request: PermissionRequest): PermissionRequest {
   if (JSON.stringify(request.input).length <= STATUS_INPUT_CHARS) return request
   return { ...request, input: {}, input_omitted: true }

@@ -20,7 +20,7 @@ interface StartupFile {
 
 export interface StartupFiles {
   files: StartupFile[]
-  /** True if there are more files than are read, or a file cannot be read as a whole. */
+  /** True if not all files were read, or if a file could not be read as a whole. */
   cut: boolean
 }
 

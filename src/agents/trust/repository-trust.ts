@@ -7,7 +7,7 @@ import { hashOf, readStartupFiles, type StartupFiles } from './read-startup-file
 import { trustRequest } from './trust-request.ts'
 import type { TrustedFiles } from './trusted-files.ts'
 
-/** The parts of an agent that a decision about its startup files needs. */
+/** The parts of an agent that are needed to decide about its startup files. */
 export interface Trusting {
   record: { spec: AgentSpec }
   run: { program: string }
@@ -30,8 +30,8 @@ interface Untrusted {
 }
 
 /**
- * Decides whether an agent uses the files that run programs when it starts in its folder, and has a person decide about
- * new and changed ones.
+ * Decides whether an agent uses the startup files of its folder, which make it run programs. Asks a person to
+ * decide about new and changed files.
  */
 export class RepositoryTrust {
   readonly #options: RepositoryTrustOptions
@@ -43,8 +43,8 @@ export class RepositoryTrust {
 
   /**
    * Asks a person about the agent's startup files, in its status.
-   * @returns undefined if there is nothing to ask; else whether it may be launched: false if it no longer waits. Rejects
-   * with a CommandFailure if the person refuses
+   * @returns undefined if there is nothing to ask; else a promise of whether the agent may be launched, which
+   * is false if the request was withdrawn. Rejects with a CommandFailure if the person refuses
    * @throws CommandFailure if the policy refuses the agent
    */
   ask(agent: Trusting): Promise<boolean> | undefined {
@@ -62,7 +62,7 @@ export class RepositoryTrust {
     })
   }
 
-  /** Takes a person's answer. @throws CommandFailure if the files have changed since they were shown */
+  /** Handles a person's answer. @throws CommandFailure if the files have changed since they were shown */
   answer(agent: Trusting, { allow, message }: { allow: boolean; message?: string | undefined }) {
     const asking = this.#asking.get(agent)
     if (!asking) return
@@ -81,7 +81,7 @@ export class RepositoryTrust {
       })
     }
     this.#options.trusted.add(asking.hash)
-    // Agents that wait for the same files need no other answer.
+    // This answer is also valid for other agents that wait for permission to use the same files.
     for (const { hash, decide } of [...this.#asking.values()]) if (hash === asking.hash) decide(true)
   }
 
@@ -98,8 +98,8 @@ export class RepositoryTrust {
   }
 
   /**
-   * Decides right before a launch.
-   * @returns whether the agent uses its startup files
+   * Decides right before a launch whether the agent uses its startup files.
+   * @returns true if it uses them
    * @throws CommandFailure if they have changed since a person has permitted them
    */
   mayUse(agent: Pick<Trusting, 'runtime'>, spec: AgentSpec, startup: StartupRule): boolean {
@@ -123,7 +123,7 @@ export class RepositoryTrust {
     return others === 'ask' && !found.cut && trusted.has(hash) ? undefined : { hash, folder, found }
   }
 
-  /** Returns what a person must decide about now. */
+  /** Returns the startup files about which a person must decide now. */
   #now(agent: Trusting): Untrusted | undefined {
     const { spec, startup } = this.#options.permit(agent.record.spec, agent.run.program)
     return startup.others === 'ask' ? this.#untrusted(agent, spec, startup) : undefined

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { PermissionRequest } from '../../protocol/index.ts'
 import type { StartupFiles } from './read-startup-files.ts'
 
-/** Maximum length of the request's input, in characters of JSON: a status omits a longer one. */
+/** Maximum length of the request's input, in characters of JSON. A status would omit a longer input. */
 const INPUT_CHARS = 15_000
 
 export interface Asked {
@@ -14,7 +14,10 @@ export interface Asked {
   partOf(path: string, text: string): string | undefined
 }
 
-/** Returns the request for permission to use a folder's startup files. If it does not show all of them, it is cut. */
+/**
+ * Returns the request for permission to use a folder's startup files. If not all files fit, the request has
+ * the field `cut`.
+ */
 export function trustRequest({ folder, hash, found, partOf }: Asked): PermissionRequest {
   const files: object[] = []
   let room = INPUT_CHARS - JSON.stringify({ folder }).length

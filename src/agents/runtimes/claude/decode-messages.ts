@@ -3,11 +3,14 @@ import type { EventBody } from '../conversation.ts'
 import { compact, type Fields, fields, flag, integer, known, list, text } from './fields.ts'
 import { sayer } from './user-line.ts'
 
-/** Returns the origin and time, which every message of a conversation may have. */
+/** Returns a message's origin and time, if it has them. */
 const origin = (line: Fields) =>
   compact({ parent_tool_use_id: text(line.parent_tool_use_id), time: text(line.timestamp) })
 
-/** Number of events after which decoding of a line stops, because it exceeds the limit. */
+/**
+ * Number of events after which the decoding of a line stops, because the line has more events than the limit
+ * permits.
+ */
 const ENOUGH_EVENTS = Limits.line_events + 1
 
 /** Decodes finished blocks of the model's output. */
@@ -16,7 +19,7 @@ export function assistant(line: Fields): EventBody[] | undefined {
   const blocks = list(message?.content)
   if (!message || !blocks) return undefined
   const base = { ...origin(line), ...compact({ message_id: text(message.id) }) }
-  // Set if Claude Code itself wrote the message, because the model failed.
+  // Set if the model failed, so that Claude Code itself wrote the message.
   const error = compact({ error: text(line.error) })
   return blocks.slice(0, ENOUGH_EVENTS).map((entry): EventBody => {
     const block = fields(entry)
@@ -48,7 +51,10 @@ function toolUse(block: Fields | undefined, base: object): EventBody | undefined
   }
 }
 
-/** Decodes tool results, prompts as the model gets them, and messages that Claude Code adds in the user's place. */
+/**
+ * Decodes tool results, prompts in the form in which the model gets them, and messages that Claude Code adds
+ * in the user's place.
+ */
 export function user(line: Fields): EventBody[] | undefined {
   const base = origin(line)
   const { content, ...of } = sayer(line)
@@ -105,7 +111,10 @@ function toolResult(entry: unknown, base: object): EventBody | undefined {
   }
 }
 
-/** Events around the deltas, which add nothing to the finished blocks and the result. */
+/**
+ * Types of stream events around the deltas. They contain nothing that is not in the finished blocks and the
+ * result.
+ */
 const FRAMING = new Set([
   'message_start',
   'message_delta',
@@ -130,7 +139,7 @@ export function streamEvent(line: Fields): EventBody[] | undefined {
   const delta = fields(event.delta)
   const block = integer(event.index)
   if (type !== 'content_block_delta' || !delta || block === undefined) return undefined
-  // The finished block contains both.
+  // The finished block contains the signature and the citations.
   if (delta.type === 'signature_delta' || delta.type === 'citations_delta') return []
   const found = known(DELTAS, delta.type)
   const words = found && text(delta[found.field])

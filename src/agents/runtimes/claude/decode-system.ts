@@ -39,7 +39,7 @@ const decoders: Record<string, (line: Fields) => EventBody[] | undefined> = {
     return state && [{ kind: 'state', state }]
   },
   status(line) {
-    // A request was sent to the model. The state and the answer already show that.
+    // Reports that a request was sent to the model. The state and the model's answer show this, too.
     if (line.status === 'requesting') return []
     if (line.status === 'compacting') return [{ kind: 'compaction_started' }]
     const failed: EventBody[] =
@@ -51,7 +51,7 @@ const decoders: Record<string, (line: Fields) => EventBody[] | undefined> = {
     const mode = text(line.permissionMode)
     if (line.status === null && id !== undefined && mode !== undefined)
       return [...failed, { kind: 'session', session_id: id, permission_mode: mode }]
-    // The compact boundary has already reported success.
+    // The line `compact_boundary` has already reported the success.
     return failed.length > 0 || line.compact_result === 'success' ? failed : undefined
   },
   // An estimate of tokens; the result has the exact count.
@@ -108,7 +108,10 @@ const decoders: Record<string, (line: Fields) => EventBody[] | undefined> = {
 const REFUSALS = ['UserPromptSubmit operation blocked by hook:', 'Operation stopped by hook:']
 const REFUSED_PROMPT = '\n\nOriginal prompt: '
 
-/** Decodes a prompt's refusal by a hook. Older versions, such as 2.1.260, report it only as text for people. */
+/**
+ * Decodes a line that reports that a hook refused a prompt. Older versions, such as 2.1.260, report it only
+ * as text for people.
+ */
 function refusal(line: Fields): EventBody[] | undefined {
   if (line.prevent_continuation !== true) return undefined
   const outcome = fields(line.prompt_submit_outcome)

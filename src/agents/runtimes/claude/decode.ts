@@ -8,7 +8,7 @@ import { notice } from './notice.ts'
 
 /** Maximum number of characters in the event for a line that is not JSON. */
 const UNREADABLE_HEAD_CHARS = 4096
-/** Maximum nesting of a refused request in its notice. */
+/** Maximum nesting of a refused request that is quoted in a notice. */
 const INFO_DEPTH = 100
 
 /**
@@ -100,7 +100,7 @@ function promptState(line: Fields): EventBody[] | undefined {
   return id === undefined || !state ? undefined : [{ kind: 'prompt_state', prompt_id: id, state }]
 }
 
-/** Decodes a request whose answer the program waits for. Unknown and incomplete requests are refused. */
+/** Decodes a request for whose answer Claude Code waits. Unknown and incomplete requests are refused. */
 function controlRequest(line: Fields): EventBody[] | undefined {
   const id = text(line.request_id)
   const request = fields(line.request)
@@ -120,7 +120,7 @@ const refused = (id: string, subtype: string | undefined, { request: info }: Fie
     text: `The daemon refused a request of the agent that it does not support: "${subtype ?? 'unnamed'}".`,
     level: 'warning',
     request_id: id,
-    // The refusal needs only the id.
+    // Leave out a deeply nested request, since only the request's id is needed to refuse it.
     info: isDeeper(info, INFO_DEPTH) ? null : info,
   },
 ]
@@ -218,7 +218,7 @@ function conversationReset(line: Fields): EventBody[] | undefined {
 
 function toolProgress(line: Fields): EventBody[] {
   const parent = text(line.parent_tool_use_id)
-  // A heartbeat has a separate id, and its parent is the tool use.
+  // A heartbeat has a separate id; its parent is the id of the tool use.
   const isHeartbeat = line.heartbeat === true
   return [
     compact({

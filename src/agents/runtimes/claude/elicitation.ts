@@ -4,12 +4,18 @@ import { isDeeper } from '../../../protocol/nesting.ts'
 import type { EventBody } from '../conversation.ts'
 import { compact, type Fields, fields, list, number, text, textList } from './fields.ts'
 
-/** Maximum number of fields, length in characters, and nesting of a form. Every status contains the form. */
+/**
+ * Limits of a form: number of fields, length in characters, and nesting. They are low because every status
+ * contains the form.
+ */
 const FIELDS = 100
 const FORM_CHARS = 64 * 1024
 const DEPTH = 100
 
-/** Decodes an MCP server's form, or the address that it asks a person to open. @returns undefined beyond the limits */
+/**
+ * Decodes a form of an MCP server, or the address that the server asks a person to open.
+ * @returns undefined if the form exceeds the limits
+ */
 export function elicitation(id: string, request: Fields): EventBody[] | undefined {
   const { subtype: _, ...input } = request
   // JSON can be parsed at any depth, but not stringified.
@@ -70,7 +76,7 @@ function field(name: string, schema: Fields, required: boolean): FormField {
   })
 }
 
-/** Returns the choices of a field, from any of MCP's notations. */
+/** Returns the choices of a field, which MCP can express in several notations. */
 function options(schema: Fields): FormField['options'] {
   const titles = textList(schema.enumNames)
   const plain = textList(schema.enum)?.map((value, index) => compact({ value, title: titles?.[index] }))

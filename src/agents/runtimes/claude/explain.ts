@@ -7,7 +7,9 @@ const AS_ROOT: Explained = {
     'Choose another permission mode, or run the daemon as another user. In a disposable container, set IS_SANDBOX=1 for the agent (--env IS_SANDBOX=1).',
 }
 
-/** Messages of Claude Code that mention a flag the user did not set, or that lack a remedy. */
+/**
+ * Better texts for messages of Claude Code that mention a flag the user did not set, or that lack a remedy.
+ */
 const EXPLAINED: [RegExp, Explained][] = [
   [/dangerously-skip-permissions.*\b(?:root|sudo)\b/i, AS_ROOT],
   [
@@ -20,13 +22,16 @@ const EXPLAINED: [RegExp, Explained][] = [
   ],
 ]
 
-/** Number of characters that are matched, from the start of a message. A refusal is one sentence. */
+/**
+ * Number of characters at the start of a message that are searched. This is enough, because the messages are
+ * one sentence long.
+ */
 const MESSAGE_CHARS = 2000
 
 const SIGN_IN = 'Sign in with an account that the organization allows (`claude auth login`).'
 const NETWORK = 'Check the connection to Anthropic, then start the agent again.'
 
-/** Remedies for refusals to start, by Claude Code's name for the reason. */
+/** Remedies for cases in which Claude Code refuses to start, by its name for the reason. */
 const REMEDIES: Record<string, string> = {
   cli_version_too_old: 'Update Claude Code.',
   config_file_invalid: 'Correct the configuration file that the message names.',

@@ -1,5 +1,6 @@
 /**
- * A JSON object with unchecked fields. Reading each field separately keeps one bad field from invalidating the others.
+ * A JSON object with unchecked fields. Each field is read separately, so that an invalid field does not
+ * invalidate the others.
  */
 export type Fields = Record<string, unknown>
 
@@ -26,7 +27,7 @@ export const textList = (value: unknown): string[] | undefined =>
 export const known = <T>(table: Record<string, T>, name: unknown): T | undefined =>
   typeof name === 'string' && Object.hasOwn(table, name) ? table[name] : undefined
 
-/** Removes undefined fields, so that absent and undefined are the same in memory, as on the wire. */
+/** Removes undefined fields, because JSON makes no difference between an absent and an undefined field. */
 export function compact<T extends object>(value: T): T {
   for (const key in value) if (value[key] === undefined) return copyOf(value)
   return value

@@ -3,7 +3,10 @@ import { join } from 'node:path'
 import { isProgram, programsOnPath } from '../../../platform/on-path.ts'
 import { realPath } from '../../../platform/real-path.ts'
 
-/** Returns the paths where Claude Code's installers put it, for daemons with the short PATH of a service. */
+/**
+ * Returns the paths at which installers put Claude Code. A daemon that runs as a service needs them, because
+ * its PATH is short.
+ */
 const usualPlaces = (home: string) => [
   join(home, '.local/bin/claude'),
   join(home, '.claude/local/claude'),
@@ -32,6 +35,7 @@ export function findClaude(env: NodeJS.ProcessEnv): string[] {
 }
 
 /**
- * Recognizes a program of Claude Code's installer, which puts each version in a separate file and deletes older ones.
+ * Recognizes a program that Claude Code's own installer installed. It puts each version into a separate file
+ * and deletes older versions.
  */
 export const isPruned = (path: string) => /\/claude\/versions\/\d+\.\d+\.\d+[^/]*$/.test(path)

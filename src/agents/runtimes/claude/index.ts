@@ -27,8 +27,8 @@ const STATE_LINE = '^{"type":"system","subtype":"session_state_changed","state":
 const TASKS_LINE = '^{"type":"system","subtype":"background_tasks_changed","tasks":'
 
 /**
- * Runtime for Claude Code, through its stream-json input and output. Each of its lines can be read without
- * the lines before it.
+ * Runtime for Claude Code with stream-json input and output. Each line can be read without the previous
+ * lines.
  */
 export const claude = {
   name: 'claude',

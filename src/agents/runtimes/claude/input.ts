@@ -9,7 +9,9 @@ const control = (id: string, request: { subtype: string; [field: string]: unknow
 
 export const initialize = (id: string): Input => control(id, { subtype: 'initialize' })
 
-/** Claude Code takes a prompt before it has answered `initialize`. */
+/**
+ * The first prompt follows at once, because Claude Code accepts prompts before it has answered `initialize`.
+ */
 export const open = ({ initialize_id, prompt: first }: Run): Input[] => [
   initialize(initialize_id),
   ...(first ? [prompt(first.id, first.content)] : []),

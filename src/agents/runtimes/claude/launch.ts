@@ -3,8 +3,8 @@ import type { AgentSpec } from '../../../protocol/index.ts'
 import type { LaunchPlan, LaunchSession } from '../program.ts'
 
 /**
- * Time for which Claude Code collects token deltas in one line, in ms. The output still looks live, but needs
- * only a tenth of the lines.
+ * Time for which Claude Code collects token deltas before it writes them in one line, in ms. The output still
+ * looks live, but has only a tenth of the lines.
  */
 const DELTA_HOLD_MS = 100
 
@@ -13,9 +13,9 @@ const ENVIRONMENT = {
   CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS: '1',
   CLAUDE_CODE_STARTUP_FAILURE_RESULTS: '1',
   CLAUDE_CODE_STREAM_EVENT_HOLD_MS: String(DELTA_HOLD_MS),
-  // Only the operator may update the program of a running agent.
+  // Only the machine's operator may update the program while an agent runs.
   DISABLE_AUTOUPDATER: '1',
-  // These variables are inherited if this daemon was started from within Claude Code.
+  // Remove these variables, which this daemon inherits if it was started from within Claude Code.
   CLAUDECODE: undefined,
   CLAUDE_CODE_ENTRYPOINT: undefined,
   CLAUDE_CODE_SESSION_ID: undefined,
@@ -28,14 +28,14 @@ const ALWAYS = [
   '--output-format=stream-json',
   '--verbose',
   '--include-partial-messages',
-  // Makes prompts part of the journal. Older versions confirm prompts only this way.
+  // Claude Code repeats each prompt in its output. Older versions confirm prompts only in this way.
   '--replay-user-messages',
   '--forward-subagent-text',
   '--include-hook-events',
   '--permission-prompt-tool=stdio',
 ]
 
-/** Settings that are flags or files of Claude Code. */
+/** Settings that are passed to Claude Code as flags or files. */
 export const SETTINGS = [
   'model',
   'fallback_model',
@@ -50,7 +50,10 @@ export const SETTINGS = [
   'limits',
 ] as const satisfies readonly (keyof AgentSpec)[]
 
-/** Returns the launch plan. Flags are `--flag=value`, so that a value cannot act as a flag; private values go in files. */
+/**
+ * Returns the launch plan. Flags have the form `--flag=value`, so that a value cannot be read as a flag.
+ * Private values are written to files.
+ */
 export function launch(
   spec: AgentSpec,
   {
@@ -102,7 +105,10 @@ export function launch(
 
 const SESSION_FLAGS = ['--session-id', '--resume', '-r']
 
-/** Reports whether the arguments name the session. A fork starts from the session but has a new one. */
+/**
+ * Reports whether the arguments name the session. A fork continues the session's conversation in a new
+ * session, so it does not count.
+ */
 export function isInSession(argv: string[], sessionId: string): boolean {
   if (argv.includes('--fork-session')) return false
   return argv.some(

@@ -1,7 +1,10 @@
 import type { EventBody } from '../conversation.ts'
 import { compact, type Fields, fields, list, text } from './fields.ts'
 
-/** Returns a notice for people, with all fields of the line. @returns undefined if the text is empty */
+/**
+ * Returns a `notice` event with a text for people and all fields of the line.
+ * @returns undefined if the text is empty
+ */
 export function notice(about: string, said: string | undefined, line: Fields): EventBody[] | undefined {
   if (said === undefined || said === '') return undefined
   const { type: _type, subtype: _subtype, session_id: _session, uuid: _uuid, ...info } = line
@@ -14,7 +17,7 @@ const of = (about: string, said: (line: Fields) => string | undefined) => (line:
 
 const content = (line: Fields) => text(line.content)
 
-/** Decoders for lines of `type: system` with a text for people, by `subtype`. */
+/** Decoders for lines of `type: system` that contain a text for people, by `subtype`. */
 export const notices: Record<string, (line: Fields) => EventBody[] | undefined> = {
   notification: of('notification', (line) => text(line.text)),
   local_command_output: of('local_command_output', content),

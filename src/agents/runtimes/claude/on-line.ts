@@ -1,7 +1,10 @@
 import type { EventBody, Heard, Reply } from '../conversation.ts'
 import { decode } from './decode.ts'
 
-/** Reads a line. Requests that this program does not know are refused, so that Claude Code does not wait forever. */
+/**
+ * Reads a line. Refuses requests that this program does not know, because Claude Code would otherwise wait
+ * forever.
+ */
 export function onLine(line: string): Heard {
   const events = decode(line)
   const inputs = events.flatMap(refusals)

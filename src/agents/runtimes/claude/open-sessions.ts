@@ -7,7 +7,7 @@ import { fields, text } from './fields.ts'
 
 /** Maximum size of a record, in bytes; Claude Code writes less than 2 KiB. */
 const RECORD_BYTES = 64 * 1024
-/** True on Linux, the only system where Claude Code and this program see a process's start time in the same form. */
+/** True on Linux. Only there, Claude Code and this program read a process's start time in the same format. */
 const startsCompare = process.platform === 'linux'
 
 /** Returns Claude Code's configuration folder. */
@@ -16,7 +16,8 @@ export const folder = (env: NodeJS.ProcessEnv): string =>
 
 /**
  * Returns the open sessions of these processes, from the records in Claude Code's configuration folder:
- * `sessions/<pid>.json`. Unlike a process's arguments, they follow `/clear`, forks and `/resume`.
+ * `sessions/<pid>.json`. Unlike a process's arguments, the records are up to date after `/clear`, forks and
+ * `/resume`.
  */
 export function openSessions(env: NodeJS.ProcessEnv, pids: number[]): Map<number, OpenSession> {
   const records = join(folder(env), 'sessions')

@@ -3,14 +3,18 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { folder } from './open-sessions.ts'
 
-/** Returns the files and folders that Claude Code changes for its user, and the folder of its records of processes. */
+/**
+ * Returns the files and folders that Claude Code shares between the processes of its user, and the folder
+ * with records about single processes.
+ */
 export function places(env: NodeJS.ProcessEnv) {
   const settings = folder(env)
-  // In a sandbox, Claude Code could not create it.
+  // Create the folder now, because Claude Code could not create it in a sandbox.
   mkdirSync(settings, { recursive: true, mode: 0o700 })
   return {
     shared: [settings, join(env.HOME || homedir(), '.claude.json')],
-    // In a sandbox, their names would be the process ids of other processes outside.
+    // The records have process ids as names. A process id in a sandbox is the id of another process outside
+    // it.
     ofProcesses: [join(settings, 'sessions')],
   }
 }

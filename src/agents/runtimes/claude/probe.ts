@@ -23,8 +23,8 @@ const RAISE_LIMITS =
   'Check the limits on processes and memory (`ulimit -a`, or TasksMax= and MemoryMax= of the unit) and raise them'
 
 /**
- * Finds Claude Code and asks for its version and login. Returns the first usable program; if none is usable, the first
- * one with its problem.
+ * Finds Claude Code and queries its version and login. Returns the first usable program; if none is usable,
+ * the first one with its problem.
  */
 export async function probe({
   env,
@@ -47,7 +47,7 @@ export async function probe({
     }
   const preferred = await examine(first, env, timeoutMs)
   if (!preferred.wrong) return preferred.runtime
-  // A shortage would affect the other programs, too, and is no reason to use another version.
+  // Do not try other programs after a shortage of resources: it would affect them, too.
   if (!preferred.shortage)
     for (const path of others) {
       const { runtime, wrong } = await examine(path, env, timeoutMs)
@@ -86,7 +86,10 @@ async function examine(path: string, env: NodeJS.ProcessEnv, timeoutMs: number):
   return { runtime: { name: NAME, found: true, path, version, login }, wrong: false, shortage: false }
 }
 
-/** Finds the version in a program's output. A wrapper, such as a version manager, may print text before it. */
+/**
+ * Finds the version in a program's output. A wrapper, such as a version manager, may print text before the
+ * version.
+ */
 const versionIn = (text: string): string | undefined =>
   [...stripVTControlCharacters(text).matchAll(/(?:^|\s)(\d+\.\d+\.\d+\S*) \(Claude Code\)\s*$/gm)].at(-1)?.[1]
 
@@ -95,7 +98,8 @@ const versionIn = (text: string): string | undefined =>
  * providers. It exits with 1 if no account is logged in.
  */
 function loginIn(status: string): Runtime['login'] {
-  // A wrapper may print text here, too. A single regular expression would take quadratic time.
+  // A wrapper may print text before the JSON. Searching the output with a single regular expression would
+  // take quadratic time.
   const said = boundedJson(status.slice(Math.max(0, status.search(/\{\s*"/)), status.lastIndexOf('}') + 1)) as
     | { loggedIn?: unknown; loginExpiresAt?: unknown }
     | null
@@ -109,9 +113,9 @@ function loginIn(status: string): Runtime['login'] {
 
 interface Answer {
   out: string
-  /** Reason why there is no answer, or no reliable answer. */
+  /** Reason why the program gave no answer, or no reliable answer. */
   problem?: string
-  /** True if a limit of the machine or the user is the likely cause, and not the program. */
+  /** True if the cause is probably not the program, but a limit of the machine or of the user. */
   shortage?: boolean
 }
 
@@ -137,7 +141,7 @@ function run(path: string, args: string[], env: NodeJS.ProcessEnv, timeoutMs: nu
         resolve({ out, problem: `exited with code ${error.code}${lastLine(err)}` })
       else resolve(cannotRun(String(error.signal ?? error.code ?? error.message)))
     })
-    // The program may exit before this, which is not an error.
+    // The program may exit before its input is closed. This is not an error.
     child.stdin?.end()
     child.stdin?.on('error', () => {})
   }).catch((error) => cannotRun(String(error.code ?? error.message)))

@@ -6,7 +6,7 @@ import { folder } from './open-sessions.ts'
 
 /** Settings: hooks, permissions, variables, and helper programs. */
 const SETTINGS = ['.claude/settings.json', '.claude/settings.local.json']
-/** Folders whose files may have hooks, MCP servers, shell commands, and permissions. */
+/** Folders with files that can define hooks, MCP servers, shell commands, and permissions. */
 const FOLDERS = ['agents', 'commands', 'hooks', 'plugins', 'skills', 'workflows'].map(
   (name) => `.claude/${name}`,
 )
@@ -15,10 +15,11 @@ const MCP = '.mcp.json'
 const GIT_BYTES = 8192
 
 /**
- * Returns the paths of all files and folders that can make Claude Code run a program in these folders, whether they exist
- * or not. Claude Code 2.1.260 and 2.1.332 read `.mcp.json` of every folder above, even above the repository, and settings
- * of the folder, the repository, and a worktree's main checkout. Here, all of these count everywhere, since a later version
- * may read more. The user's own folder does not count.
+ * Returns the paths of all files and folders that can make Claude Code run a program in these folders,
+ * whether they exist or not. Claude Code 2.1.260 and 2.1.332 read `.mcp.json` in every parent folder, even
+ * above the repository. They read settings in the folder itself, in the repository, and in the main checkout
+ * of a worktree. This function returns the paths of all these files for each of these folders, since a later
+ * version may read more. It leaves out the user's own configuration folder.
  */
 export function startupPaths({ cwd, add_dirs = [] }: AgentSpec, env: NodeJS.ProcessEnv): string[] {
   const own = realPath(folder(env))
@@ -47,13 +48,14 @@ function mainCheckout(dir: string): string[] {
     const common = readAtMost(join(own, 'commondir'), GIT_BYTES, 0).text.trim()
     return [dirname(realPath(resolve(own, common)))]
   } catch {
-    // It is a folder or missing, or not a worktree's.
+    // `.git` is a folder, does not exist, or does not belong to a worktree.
     return []
   }
 }
 
 /**
- * Returns the part of a startup file that can run a program or permit one; undefined if it has none by itself.
+ * Returns the part of a startup file that can run a program or permit one; undefined if the file has no such
+ * part.
  */
 export function startupPart(path: string, text: string): string | undefined {
   if (path.endsWith('.json')) return text

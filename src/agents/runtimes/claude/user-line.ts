@@ -4,7 +4,7 @@ import { compact, type Fields, fields, list, text } from './fields.ts'
 interface Said {
   content: unknown
   prompt_id?: string
-  /** Absent for a prompt that the agent was given. */
+  /** Absent for a prompt from a person or a command. */
   origin?: string
 }
 
@@ -40,7 +40,7 @@ const OUTPUT = /^<(local-command-(?:stdout|stderr))>([\s\S]*)<\/\1>$/
 
 function commandOutput(content: unknown): string | undefined {
   const [, , output] = OUTPUT.exec(onlyText(content) ?? '') ?? []
-  // Empty content would not become an event.
+  // Replace empty output, because a line with empty content gives no event.
   return output === undefined ? undefined : output.trim() || '(no output)'
 }
 

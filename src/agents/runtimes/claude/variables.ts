@@ -1,6 +1,9 @@
 import type { RuntimeVariables } from '../program.ts'
 
-/** Environment variables of Claude Code, and the variable with which a user sets the path of its program. */
+/**
+ * Environment variables of Claude Code, and the variable with which a user of this daemon sets the path of
+ * Claude Code.
+ */
 export const variables: RuntimeVariables = {
   folder: 'CLAUDE_CONFIG_DIR',
   program: 'FOMULAR_CLAUDE_PATH',
