@@ -16,7 +16,8 @@ const LINE_BYTES = 300
  */
 export const agents: Benchmark = {
   name: 'agents',
-  about: 'memory for each agent, idle CPU with 100, heartbeats with 200, recovery with 500',
+  about:
+    'memory for each agent, CPU with 100 idle agents, heartbeats with 200 agents, recovery with 500 agents',
   async run(t, { quick, say }) {
     const rig = await Rig.open(t)
     const daemon = await rig.daemon()
@@ -68,7 +69,7 @@ export const agents: Benchmark = {
         goal: { at: 'most', limit: 0.2 },
       },
       {
-        name: `longest delay of a pong, ${more} agents writing`,
+        name: `longest delay of a pong while ${more} agents write`,
         value: longest,
         unit: 'ms',
         goal: { at: 'most', limit: Limits.heartbeat_ms },

@@ -17,9 +17,9 @@ const AWAY_MS = 10_000
 const PATIENCE_MS = 180_000
 
 /**
- * Many daemons lose their hub, which is killed, and reconnect to the next one: the time from its start until
- * all are back, and the dials in the worst second. The daemons consist only of this project's link with its
- * backoff, so that 2 000 fit on a machine that also runs their hub.
+ * Kills the hub of many daemons, and starts it again. Measures the time from that start until all daemons are
+ * connected again, and the number of dials in the worst second. The daemons consist only of this project's
+ * link with its backoff, so that 2 000 fit on a machine that also runs their hub.
  */
 export const fleet: Benchmark = {
   name: 'fleet',
@@ -60,7 +60,7 @@ export const fleet: Benchmark = {
         unit: 's',
       },
       {
-        name: 'dials in the worst second meanwhile',
+        name: 'dials in the worst second',
         value: worstSecond(dials.filter((at) => at >= started)),
         unit: 'per s',
       },
@@ -101,7 +101,7 @@ async function ask(clients: ChildProcess[]): Promise<FleetReport> {
   }
 }
 
-/** Waits until all are live. @returns the times of the dials since the last report */
+/** Waits until all daemons are live. @returns the times of the dials since the last report */
 async function allLive(clients: ChildProcess[], count: number): Promise<number[]> {
   const dials: number[] = []
   for (const deadline = monotonic() + PATIENCE_MS; ; await sleep(POLL_MS)) {

@@ -19,14 +19,14 @@ const BATCH_BYTES = 60_000
 
 /**
  * Time from an agent's write(2) until the receiver has the line. The daemon's agents have real launchers. The
- * benchmark appends to their journals in their place, with O_APPEND like them. The floor reads an equal
- * number of pipes, written to in the same way, and sends each line as it comes. The receiver does the same
- * for both, except that it acknowledges the daemon's frames.
+ * benchmark itself appends lines to their journals, with O_APPEND like an agent. The floor reads an equal
+ * number of pipes, written to in the same way, and sends each line immediately. The receiver handles both in
+ * the same way, but acknowledges only the daemon's frames.
  */
 export const flow: Benchmark = {
   name: 'flow',
   about:
-    'latency and throughput from agent to server, against a pipe -> ws.send forwarder without durability',
+    'latency and throughput from agent to server, compared with a forwarder from pipes to ws.send without files',
   async run(t, options) {
     const figures: Figure[] = []
     for (const agents of options.quick ? [1, 5] : [1, 50, 500])
@@ -138,7 +138,7 @@ async function withAgents(t: Cleanup, { quick, say }: Options, agents: number): 
   ]
 }
 
-/** Writes lines at a steady rate, by all agents in turn. @returns the latency of each line */
+/** Writes lines at a steady rate, to all sinks in turn. @returns the latency of each line */
 export async function pace(rig: Rig, sinks: Sink[], perSecond: number, seconds: number): Promise<number[]> {
   const total = Math.ceil(perSecond * seconds)
   const received = await rig.expect(total, true)
@@ -152,7 +152,7 @@ export async function pace(rig: Rig, sinks: Sink[], perSecond: number, seconds: 
 }
 
 /**
- * Writes as fast as possible.
+ * Writes lines as fast as possible.
  * @returns MB of lines a second, from the first write until the last line is received
  */
 export async function flood(rig: Rig, sinks: Sink[], megabytes: number): Promise<number> {

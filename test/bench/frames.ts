@@ -13,15 +13,15 @@ interface Cost {
 
 const program = fileURLToPath(new URL('programs/frame.ts', import.meta.url))
 
-/** Measures a frame in a separate process, so that the peak memory is the frame's own. */
+/** Measures a frame in a separate process, so that the peak memory is that of this frame alone. */
 async function cost(name: string, way: 'read' | 'parse' | 'scan', rounds: number): Promise<Cost> {
   const { stdout } = await execa(process.execPath, ['--expose-gc', program, name, way, String(rounds)])
   return JSON.parse(stdout)
 }
 
 /**
- * The cost of a frame to its receiver: rejected frames against a scan and their size, accepted ones against
- * JSON.parse.
+ * The cost of a frame to its receiver. Rejected frames are compared with a scan and with their size, accepted
+ * frames with JSON.parse.
  */
 export const frames: Benchmark = {
   name: 'frames',

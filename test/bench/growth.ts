@@ -13,11 +13,11 @@ const STEP_MB = 64
 
 /**
  * An agent writes a journal of 1 GB. The cost of a line at the beginning is the floor for the cost at the
- * end, which includes freeing the disk space of acknowledged bytes.
+ * end. The cost at the end includes freeing the disk space of acknowledged bytes.
  */
 export const growth: Benchmark = {
   name: 'growth',
-  about: 'latency, throughput, and restart of a daemon whose agent has written 1 GB, against those at 1 MB',
+  about: 'latency, throughput, and restart of a daemon whose agent has written 1 GB, compared with 1 MB',
   async run(t, { quick, say }) {
     const rig = await Rig.open(t)
     let daemon = await rig.daemon()

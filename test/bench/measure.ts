@@ -15,7 +15,7 @@ export const percentile = (values: number[], share: number): number => {
 
 export const median = (values: number[]) => percentile(values, 0.5)
 
-/** Runs every contender once a round, so that other load of the machine affects all of them. */
+/** Runs every contender once in each round, so that other load of the machine affects all of them. */
 export async function interleaved<N extends string, R>(
   rounds: number,
   contenders: Record<N, () => Promise<R>>,

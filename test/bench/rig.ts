@@ -20,9 +20,9 @@ const program = (name: string) => fileURLToPath(new URL(`programs/${name}`, impo
 
 export interface Connected {
   pid: number
-  /** Time from its start until it was connected. */
+  /** Time from the start of the process until it was connected. */
   tookMs: number
-  /** Number of running agents that it reported. */
+  /** Number of running agents that the process reported. */
   running: number
   end(signal?: NodeJS.Signals): Promise<void>
 }
@@ -127,7 +127,7 @@ export class Rig {
   /** Makes the daemon start agents. @returns their folders */
   async agents(count: number, from = 0): Promise<string[]> {
     const agents = Array.from({ length: count }, (_, n) => `a-${from + n}`)
-    // In groups: a start that takes longer than a minute counts as failed.
+    // Starts agents in groups, because a start that takes longer than a minute counts as failed.
     for (let at = 0; at < count; at += 25) {
       const some = agents.slice(at, at + 25)
       this.ask({ do: 'start', agents: some, cwd: join(this.dir, 'work') })

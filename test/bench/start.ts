@@ -6,12 +6,12 @@ import { type Connected, Rig } from './rig.ts'
 const SETTLED_MS = 8_000
 
 /**
- * Time from the start of the process until the receiver has its first frame (a daemon's greeting), and its
- * idle memory. The floor is a Node process that loads `ws` from node_modules and connects.
+ * Time from the start of the process until the receiver has its first frame (a daemon's greeting), and the
+ * idle memory of the process. The floor is a Node process that loads `ws` from node_modules and connects.
  */
 export const start: Benchmark = {
   name: 'start',
-  about: 'start to connected, and idle memory, against a bare Node process with ws',
+  about: 'time from start to connection, and idle memory, compared with a bare Node process with ws',
   async run(t, { quick }) {
     const rig = await Rig.open(t)
     const once = (begin: () => Promise<Connected>) => async () => {
@@ -19,7 +19,7 @@ export const start: Benchmark = {
       await process.end()
       return process.tookMs
     }
-    // The first start makes the state folder, and the end of the process the compile cache.
+    // The first process creates the state folder at its start, and writes the compile cache at its end.
     const first = await rig.daemon()
     await sleepUntilSettled(quick)
     await first.end('SIGTERM')

@@ -28,9 +28,9 @@ export interface Task {
   delay_ms: number
   /** Asks for permission before the last line. */
   ask?: boolean
-  /** Ends the process there, with this code. */
+  /** Ends the process before the last line, with this exit code. */
   exit?: number
-  /** Kills the process in the middle of that line. */
+  /** Kills the process in the middle of the last line. */
   tear?: boolean
   /** Leaves a process behind. */
   stray?: boolean
@@ -52,7 +52,7 @@ const startOf = (pid: number) => {
   return state === 'Z' ? undefined : fields[18]
 }
 
-/** Records another process of this session: the daemon must prevent that. */
+/** Records a violation if another process of this session is running. */
 function lookForOther() {
   const lock = join(process.env.CHAOS_LOGS!, `${basename(folder)}.pid`)
   if (existsSync(lock)) {
@@ -71,7 +71,7 @@ record('S', JSON.stringify({ run, pid: process.pid, session: session_id, began: 
 const FULL_MS = 20
 const wait = new Int32Array(new SharedArrayBuffer(4))
 
-/** Writes a line. On a full disk it waits: such an agent never gives up after half a line. */
+/** Writes a line. On a full disk, it waits until the whole line is written. */
 function out(line: object) {
   const text = JSON.stringify({ ...line, session_id, uuid: randomUUID() })
   record('O', text)
@@ -105,7 +105,7 @@ function tear(id: string) {
   process.kill(process.pid, 'SIGKILL')
 }
 
-/** Waits while the machine is slow. A signal ends the process all the same. */
+/** Waits while the machine is slow. A signal still ends the process. */
 function beSlow() {
   try {
     const { until, ms } = JSON.parse(readFileSync(join(process.cwd(), '../slow'), 'utf8'))

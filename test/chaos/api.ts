@@ -10,7 +10,10 @@ export interface Answer {
   body: unknown
 }
 
-/** The hub's HTTP API, with a connection for each request: connections that stay open are the hub's fault. */
+/**
+ * The hub's HTTP API. Each request has its own connection, so a connection that stays open is the hub's
+ * fault.
+ */
 export class Api {
   readonly #port: number
   readonly #key: () => string

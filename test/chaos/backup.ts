@@ -50,7 +50,7 @@ export class Backup {
 
   /**
    * Copies the state folder while all processes of the machine are stopped, like a snapshot.
-   * @returns true if it could be copied
+   * @returns true if the folder could be copied
    */
   async take(state: string): Promise<boolean> {
     const stopped = await standStill(this.#folder)

@@ -37,7 +37,7 @@ export class Disk {
 
   unmount() {
     this.free()
-    // Lazily: processes that still use it keep it until they end.
+    // Unmounts lazily: processes that still use the disk keep it until they end.
     execFileSync('umount', ['--lazy', this.path])
   }
 

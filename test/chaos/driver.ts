@@ -14,7 +14,7 @@ type Asked = Pick<PermissionRequest, 'request_id' | 'digest'>
 export interface Known {
   id: string
   machine: Machine
-  /** True after a remove: the history may disappear at any time. */
+  /** True after a remove command was sent: the history may disappear at any time. */
   removing: boolean
   /** True if the client follows the stream; otherwise it sometimes reads the history page by page. */
   watched: boolean
@@ -26,7 +26,7 @@ const TICK_MS = 30
 const LOOK_MS = 300
 const FOLLOW_MS = 60
 const ASK_MS = 300
-/** Number of agents for each watched one. */
+/** The driver watches one of this many agents. */
 const WATCHED_EVERY = 4
 const MOST_IN_FLIGHT = 48
 /** Number of recent commands to remember; the driver sometimes sends one of them again. */
@@ -82,7 +82,7 @@ export class Driver {
   }
 
   /**
-   * Makes every machine run an agent once: a process keeps the resources that it opens for its first agent.
+   * Makes every machine run an agent once: a daemon keeps the resources that it opens for its first agent.
    */
   async warmUp() {
     for (const machine of this.#world.machines) this.#start(machine)
@@ -105,7 +105,7 @@ export class Driver {
     )
   }
 
-  /** Stops sending new commands, but still repeats those without an answer. */
+  /** Stops sending new commands, but still repeats unanswered commands. */
   async stop() {
     this.#running = false
     await Promise.all(this.#loops)
@@ -168,12 +168,12 @@ export class Driver {
     })
   }
 
-  /** Reads an agent's history from the end of the last reading. */
+  /** Reads the events of an agent that are newer than the events already read. */
   async #follow({ id, seen }: Known) {
     try {
       seen.push(...(await this.#world.api.events(id, lastOf(seen))))
     } catch {
-      // The hub is away, or does not know the agent yet.
+      // The hub is not running, or does not know the agent yet.
     }
   }
 
@@ -207,7 +207,7 @@ export class Driver {
 
   #act() {
     const random = this.#random
-    // Choose before any observation, because the state depends on the machine's speed.
+    // Draws the random values before it reads any state, because the state depends on the machine's speed.
     const action = random.weighted(ACTIONS)
     const machine = random.pick(this.#world.machines)
     const pick = random.next()

@@ -18,7 +18,7 @@ const SLOWEST_BYTES_S = 4000
 const FASTEST_BYTES_S = 200_000
 /** Maximum duration of a start, in milliseconds; longer than any timeout of a sped-up daemon. */
 const SLOWEST_START_MS = 8000
-/** Files that a process may still open during a shortage of descriptors. */
+/** Number of files that a process may still open during a shortage of descriptors. */
 const FEW_FILES = 6
 
 /** A part of an agent that was killed, for judging the agent's end. */
@@ -96,7 +96,7 @@ const injectors: Record<FaultKind, Injector> = {
   reorder_commands: link(({ proxy }, { for_ms }) => proxy.reorder(for_ms)),
   fill_disk: ({ world }, machine, { for_ms }) => world.fill(machine, for_ms * FULL_SHARE),
   fill_hub_disk: ({ world }, _, { for_ms }) => world.fill(world.hub, for_ms * FULL_SHARE),
-  // At most two hours either way: after weeks, a daemon forgets agents by design.
+  // Steps by at most two hours in either direction, because a daemon forgets agents after weeks, by design.
   step_clock: ({ world }, machine, { degree, for_ms }) => {
     const place = for_ms % 3 === 0 ? world.hub : machine
     place.edge.step(Math.round((degree - 0.5) * 4 * HOUR_MS))
@@ -106,7 +106,7 @@ const injectors: Record<FaultKind, Injector> = {
     world.replaceVersion(machine, degree)
     return machine.process.kill('SIGKILL')
   },
-  // Stops all its agents, which return only when a client resumes them.
+  // The daemon stops all its agents, which run again only when a client resumes them.
   stop_daemon: (_, { process }) => process.kill('SIGTERM'),
   restart_daemon: async ({ world }, machine) => {
     const answer = await world.api
@@ -155,12 +155,12 @@ const injectors: Record<FaultKind, Injector> = {
     const limited = await world.limit(`watches of ${machine.name}`, for_ms, () =>
       useUpWatches(uid, { [RUN_MARK]: world.dir }),
     )
-    // A running daemon already has its inotify instance, so it must restart.
+    // A running daemon already has its inotify instance, so only a new daemon meets the limit.
     return limited && machine.process.kill('SIGKILL')
   },
 }
 
-/** Injects a fault. @returns true if it had a target */
+/** Injects a fault. @returns true if the fault had a target */
 export async function inject(context: FaultContext, fault: Fault): Promise<boolean> {
   const { machines } = context.world
   const machine = machines[Math.floor(fault.target * machines.length)]!

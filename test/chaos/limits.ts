@@ -69,11 +69,11 @@ export function limitDescriptors(subject: Subject, more: number): Limit | undefi
   return limited(subject, 'nofile', 'Max open files', most - 1)
 }
 
-/** Prevents an ordinary user's process from starting others. */
+/** Prevents a process of an ordinary user from starting other processes. */
 export const limitProcesses = (subject: Subject): Limit | undefined =>
   limited(subject, 'nproc', 'Max processes', 1)
 
-/** Uses up a user's inotify instances. Resolves when none is left. */
+/** Uses up a user's inotify instances. Resolves when no instance is left. */
 export async function useUpWatches(uid: number, env: Record<string, string>): Promise<Limit | undefined> {
   const child: ChildProcess = spawn('python3', ['-c', HOARDER], {
     uid,

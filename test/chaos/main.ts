@@ -56,8 +56,8 @@ function kinds(): FaultKind[] | undefined {
 }
 
 /**
- * Reruns this program in its own mount namespace: other processes do not see its disks, which vanish when it
- * ends.
+ * Reruns this program in its own mount namespace. Other processes do not see its disks, and the disks vanish
+ * when the program ends.
  */
 async function inOwnNamespace(): Promise<number> {
   const asRoot = process.getuid?.() === 0 ? [] : ['--map-root-user']

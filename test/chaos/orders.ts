@@ -5,24 +5,24 @@ import type { Api } from './api.ts'
 
 type Kind = 'start' | 'prompt' | 'interrupt' | 'permission' | 'configure' | 'stop' | 'resume' | 'remove'
 
-/** A command with an id of the driver, which sends it until it is answered. */
+/** A command with an id that the driver chose. The driver sends it until it is answered. */
 export interface Issued {
   id: string
   kind: Kind
   agent: string
   body: Record<string, unknown>
-  /** Digest of the prompt that it carries. */
+  /** Digest of the prompt in this command. */
   digest?: string
-  /** Request that a permission's answer is for. */
+  /** Id of the request that a permission command answers. */
   request?: string
-  /** `open`: it is unknown whether the hub has it. */
+  /** `open`: it is unknown whether the hub has accepted the command. */
   state: 'open' | 'accepted' | 'refused'
   /** Time of the first attempt, and time when the outcome arrived, in ms since 1970. */
   given: number
   heard?: number
   refusal?: string
   outcome?: Outcome
-  /** True if the hub had it and no longer knows it: its outcome is lost. */
+  /** True if the hub accepted the command but no longer knows it: the outcome is lost. */
   forgotten?: boolean
 }
 
@@ -30,7 +30,10 @@ export interface Issued {
 const ASKED = 20
 const RETRY_MS = 300
 
-/** Commands. Each is sent until the hub has it, and queried until it has its outcome. */
+/**
+ * Commands. Each command is sent until the hub has accepted or refused it. An accepted command is queried
+ * until the hub returns its outcome.
+ */
 export class Orders {
   readonly issued: Issued[] = []
   readonly #api: Api
@@ -48,7 +51,7 @@ export class Orders {
     return `c${this.#count + 1}`
   }
 
-  /** Number of commands that the hub may or may not have. */
+  /** Number of commands that the hub has neither accepted nor refused so far. */
   get inFlight() {
     return this.#sending.size
   }
@@ -58,7 +61,7 @@ export class Orders {
     for (const issued of [...this.#unanswered].slice(0, ASKED)) await this.#ask(issued)
   }
 
-  /** Waits until every command has its outcome, or its refusal. */
+  /** Waits until every command has an outcome or was refused. */
   async settled(patienceMs: number) {
     await Promise.all(this.#sending)
     for (const issued of [...this.#unanswered])
@@ -113,10 +116,10 @@ export class Orders {
         else this.#unanswered.delete(issued)
         return
       }
-      // The hub is busy, away, or its disk is full: send the same command again.
+      // The hub is busy or not running, or its disk is full: send the same command again.
       const soon = !answer || answer.status === 429 || answer.status >= 500
       if (!soon) {
-        // The hub may have accepted it earlier, and its agent may be gone by now.
+        // The hub may have accepted the command earlier, and the command's agent may be gone by now.
         if (issued.state === 'open') issued.state = 'refused'
         issued.refusal = JSON.stringify(answer.body)
         return

@@ -62,7 +62,7 @@ class Edge {
 export interface Place {
   name: string
   folder: string
-  /** User that it runs as and nothing else does; undefined for this process's own. */
+  /** User that runs this place and nothing else; undefined if it runs as the user of this process. */
   uid: number | undefined
   state: string
   disk: Disk
@@ -75,7 +75,7 @@ export interface Place {
   limited: { until: number }
 }
 
-/** Log messages of a daemon and a hub that have started. */
+/** Messages that a daemon or a hub logs when it has started. */
 const STARTED = /daemon started|hub listening/
 
 export interface PlaceOptions {

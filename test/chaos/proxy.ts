@@ -26,7 +26,7 @@ const NONE: Trouble = {
   bytesPerTick: 0,
 }
 
-/** A direction of a connection. */
+/** Bytes in one direction of a connection. */
 class Lane {
   readonly #from: Socket
   readonly #to: Socket
@@ -35,7 +35,7 @@ class Lane {
   #timer: NodeJS.Timeout | undefined
   #frozen = false
 
-  /** @param cut splits the bytes to pass on into pieces that stay whole */
+  /** @param cut splits the bytes into pieces, each of which is passed on as a whole */
   constructor(from: Socket, to: Socket, trouble: Trouble, cut: (chunk: Buffer) => Buffer[]) {
     this.#from = from
     this.#to = to
@@ -88,7 +88,7 @@ interface Connection {
   toDaemon?: Lane
   /** True once the hub has welcomed the daemon. */
   welcomed: boolean
-  /** True if neither side hears of the other again, not even of its end. */
+  /** True if neither side receives anything from the other again, not even the end of the connection. */
   frozen: boolean
 }
 

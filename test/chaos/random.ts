@@ -38,7 +38,7 @@ export class Random {
     return items[Math.floor(this.next() * items.length)]!
   }
 
-  /** Returns one of the keys with the probability of its weight. */
+  /** Returns a random key. The probability of a key is proportional to its weight. */
   weighted<K extends string>(weights: Readonly<Record<K, number>>): K {
     const entries = Object.entries(weights) as [K, number][]
     let left = this.next() * entries.reduce((sum, [, weight]) => sum + weight, 0)

@@ -23,7 +23,7 @@ const JUDGES = { history, exits, prompts, answers, controls, processesOnce, outc
 const LISTED = 10
 /** Timeout of further steps after one has failed, in milliseconds. */
 const HOPELESS_MS = 5000
-/** The same for a sabotaged program, which may never do what the step waits for. */
+/** The same timeout for a sabotaged program, which may never complete the step. */
 const SABOTAGED_MS = 15_000
 /** Time before the first fault, in milliseconds, in which agents start. */
 const WARM_UP_MS = 1500
@@ -46,9 +46,9 @@ export interface Verdict {
   faults: number
   sabotage?: Sabotage
   seconds: number
-  /** Number of injections of each fault, and of those that had a target. */
+  /** Number of injections of each fault, and number of injections that had a target. */
   injected: Record<FaultKind, { times: number; hit: number }>
-  /** Effects of the faults: a fault without an effect proves nothing. */
+  /** Effects of the faults. A fault without an effect proves nothing. */
   observed: Record<string, number>
   commands: Record<string, Record<string, number>>
   violations: Violation[]

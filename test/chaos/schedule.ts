@@ -50,7 +50,7 @@ const PACE_MS = 600
 const SHORT_MS = 200
 const LONG_MS = 2800
 
-/** Returns the faults with their times, of some kinds or of all. The seed determines everything. */
+/** Returns faults of these kinds, with their times. The seed determines all of them. */
 export function schedule(
   random: Random,
   count: number,

@@ -4,7 +4,7 @@ import { EXIT } from '../../src/platform/exit-codes.ts'
 
 export interface SupervisedOptions {
   name: string
-  /** Undefined for this process's own. */
+  /** Undefined if the process runs as the user of this process. */
   uid: number | undefined
   command: string[]
   env: Record<string, string>
@@ -19,7 +19,7 @@ export interface SupervisedOptions {
 /** Maximum time until a process ends after a signal, in milliseconds. */
 const PATIENCE_MS = 20_000
 
-/** A process that is restarted whenever it ends, like by a service manager. */
+/** A process that is restarted whenever it ends, as a service manager would do. */
 export class Supervised {
   readonly #options: SupervisedOptions
   #child: ChildProcess | undefined
@@ -27,9 +27,9 @@ export class Supervised {
   #thaw: NodeJS.Timeout | undefined
   #asked = false
   #stopping = false
-  /** True if it is not restarted automatically. */
+  /** True if the process is not restarted automatically. */
   #held = false
-  /** Start of its last run in the log, in bytes. */
+  /** Offset in the log at which the output of its last run begins, in bytes. */
   #from = 0
   #ended: Promise<number | string> = Promise.resolve(0)
   starts = 0
@@ -73,7 +73,7 @@ export class Supervised {
     )
   }
 
-  /** Returns its output since its last start. */
+  /** Returns the output of the process since its last start. */
   words() {
     return readFileSync(this.#options.log).subarray(this.#from).toString()
   }
@@ -83,7 +83,7 @@ export class Supervised {
     return this.#child?.kill(signal) ?? false
   }
 
-  /** Kills it, and does not restart it before `start`. Resolves when it has ended. */
+  /** Kills the process, and does not restart it before `start` is called. Resolves when it has ended. */
   async hold(): Promise<void> {
     this.#held = true
     clearTimeout(this.#timer)
@@ -108,7 +108,10 @@ export class Supervised {
     return readdirSync(`/proc/${this.pid}/fd`).length
   }
 
-  /** Ends it permanently, with SIGKILL if it takes too long. @returns exit code, or the signal's name */
+  /**
+   * Ends the process permanently, with SIGKILL if it takes too long.
+   * @returns the exit code, or the signal's name
+   */
   async stop(signal: NodeJS.Signals): Promise<number | string> {
     this.#stopping = true
     clearTimeout(this.#timer)

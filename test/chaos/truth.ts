@@ -3,7 +3,7 @@ import { join } from 'node:path'
 
 export interface Written {
   line: string
-  /** True if the agent survived the write. Otherwise the line may be there, in part, or missing. */
+  /** True if the agent survived the write. If not, the line may be complete, incomplete, or missing. */
   whole: boolean
 }
 

@@ -31,9 +31,9 @@ export interface Machine extends Place {
   proxy: FaultProxy
   cwd: string
   backup: Backup
-  /** Times at which it was rolled back to its backup, in ms since 1970. */
+  /** Times at which the machine was rolled back to its backup, in ms since 1970. */
   setBacks: number[]
-  /** True if it runs the previous release, which lacks later fixes. */
+  /** True if the machine runs the previous release, which lacks later fixes. */
   earlier: boolean
   id(): string
 }
@@ -47,7 +47,7 @@ export interface WorldOptions {
   violated(what: string, detail: string): void
 }
 
-/** Hub, machines, and the proxies between them. */
+/** The hub, the machines, and the proxies between the hub and each machine. */
 export class World {
   readonly dir: string
   readonly hub: Place
@@ -238,7 +238,7 @@ export class World {
     for (const { folder } of this.machines) rmSync(join(folder, 'slow'), { force: true })
   }
 
-  /** Fills a disk for a while. @returns false if it was already full */
+  /** Fills a disk for a while. @returns false if the disk was already full */
   fill(place: Place, ms: number): boolean {
     if (place.disk.full) return false
     place.disk.fill()
@@ -261,7 +261,7 @@ export class World {
     return ends
   }
 
-  /** Unmounts the disks. Their content stays as `state` in the place's folder. */
+  /** Unmounts the disks. The content of each disk stays as `state` in the place's folder. */
   unmount() {
     for (const { name, disk } of this.places) {
       disk.free()

@@ -80,7 +80,7 @@ const reached = (agent: Claude, id: string, state: string) =>
 
 const said = ({ events }: Claude) => events.flatMap((event) => (event.kind === 'text' ? [event.text] : []))
 
-/** Returns the model requests of conversations that contain this text. */
+/** Returns the number of model requests whose conversation contains this text. */
 const asked = ({ requests }: MessagesApi, text: string) =>
   requests.filter(({ path, body }) => path === '/v1/messages' && JSON.stringify(body.messages).includes(text))
     .length
@@ -94,7 +94,7 @@ test('a prompt is queued, started, and completed once, however often it is sent'
   const id = randomUUID()
   const prompt = claude.prompt(id, mock([{ text: 'once' }]))
   const agent = start(session)
-  // Before the agent reports that it is ready.
+  // Sends the prompt before the agent reports that it is ready.
   agent.send(initialize('ready'))
   agent.send(prompt)
   agent.send(prompt)
@@ -116,7 +116,7 @@ test('a prompt is queued, started, and completed once, however often it is sent'
   assert.equal(asked(api, 'once'), 1)
 })
 
-test('a prompt that was only queued when the agent was killed is lost, and runs once when sent again', async (t) => {
+test('a killed agent loses its queued prompt, and runs the prompt once when it is sent again', async (t) => {
   const { api, start, isWritten } = await bench(t)
   const session = newSession()
   const [first, second] = [randomUUID(), randomUUID()]
@@ -173,7 +173,7 @@ test('a failed start reports its reason on stderr', async (t) => {
   assert.match(mode.stderr(), /permission-mode/)
 })
 
-test('the record of open sessions follows an agent through /clear and into a fork', async (t) => {
+test('the record of open sessions names the current session of an agent after /clear and in a fork', async (t) => {
   const { start, dir } = await bench(t)
   const session = newSession()
   const agent = start(session)

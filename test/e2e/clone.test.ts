@@ -42,8 +42,10 @@ test('a clone explains what it needs when the registry does not answer', async (
   const started = newcomer.start('npm', ['start'])
   let text = ''
   started.all.on('data', (data) => (text += data))
-  await until(() => text.includes('Waiting for another npm ci'), { what: 'the message that it waits' })
-  // As after a crash: no process has this pid.
+  await until(() => text.includes('Waiting for another npm ci'), {
+    what: 'the message about waiting for another npm ci',
+  })
+  // Simulates a lock file that is left after a crash: no process has this pid.
   writeFileSync(lock, String(2 ** 30))
   const { exitCode, all } = await started
   assert.equal(exitCode, 1)

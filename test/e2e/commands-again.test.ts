@@ -7,8 +7,8 @@ import { fakeStage } from '../support/fake-agent.ts'
 import { type Caller, LightServer } from '../support/light-server.ts'
 import { until } from '../support/wait.ts'
 
-// A server repeats a command that was not answered. The daemon may have carried it out and ended before it
-// recorded the answer, which these tests simulate by deleting the ledger.
+// A server repeats an unanswered command. The daemon may have carried out the command, but ended before it
+// recorded the answer. These tests simulate that by deleting the ledger.
 
 const agent_id = 'again'
 
@@ -43,14 +43,14 @@ test('repeated stops and resumes do not affect later runs', async (t) => {
     assert.equal((await give(again, `agent:${id.slice(0, -2)}`, id)).ok, true, id)
   await again.settled()
   assert.deepEqual([status().run, status().state, status().pid], [3, 'idle', agents[0]?.pid])
-  // New commands are carried out.
+  // The daemon still carries out new commands.
   await give(again, 'agent:stop', 'stop-3')
   assert.equal((await give(again, 'agent:resume', 'resume-1')).ok, true)
   await again.settled()
   assert.equal(status().state, 'exited')
 })
 
-test('an answer to an agent that is being stopped is refused, as its session ends first', async (t) => {
+test('an agent that is being stopped accepts no answer to its request, because its session has ended', async (t) => {
   const stage = await fakeStage(t)
   const server = await LightServer.open(t)
   server.daemon(stage)

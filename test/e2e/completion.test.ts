@@ -34,7 +34,7 @@ async function desk(t: TestContext) {
   return { hub, stage, scripts: { bash, zsh, fish } }
 }
 
-/** Typed text, and the line after Tab. */
+/** Typed text, and the command line after Tab is pressed. */
 const COMPLETED = [
   ['fomular-daemon ag', 'fomular-daemon agent '],
   ['fomular-daemon agent sta', 'fomular-daemon agent start '],
@@ -103,7 +103,7 @@ test('fish completes commands, flags, values, files, and agents, with descriptio
   assert.equal(existsSync(join(stage.cwd, 'ran')), false)
 })
 
-test('completion does not hang or print anything without a hub, or if the hub is silent', async (t) => {
+test('completion neither hangs nor prints anything if the hub is missing or silent', async (t) => {
   const { stage } = await desk(t)
   const complete = (url: string) =>
     run(RUN[0], [...RUN.slice(1), 'complete', '--', 'agent', 'watch', ''], {

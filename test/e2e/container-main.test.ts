@@ -39,7 +39,7 @@ const CHAINS: [string, string[], boolean][] = [
 for (const [what, names, ends] of CHAINS)
   test(`below ${what}, the daemon is ${ends ? '' : 'not '}a container's main process`, async (t) => {
     const dir = tempDir(t)
-    // Shells under these names; each starts the next one and waits for it.
+    // Copies of the shell with these names. Each shell starts the next shell and waits for it.
     const shells = names.flatMap((name) => {
       const path = join(dir, name.replace('/', '_'))
       copyFileSync('/bin/sh', path)
@@ -49,7 +49,7 @@ for (const [what, names, ends] of CHAINS)
     assert.equal(await answer([...AS_CONTAINER, ...shells, ...PROBE]), String(ends))
   })
 
-test('below a script that a container starts by name, the daemon is its main process', async (t) => {
+test('a daemon below a script that is started by name as process 1 is the main process of the container', async (t) => {
   const script = join(tempDir(t), 'docker-entrypoint.sh')
   writeFileSync(script, `#!/bin/sh\n${RUN_REST}\n`, { mode: 0o755 })
   assert.equal(await answer([...AS_CONTAINER, script, ...PROBE]), 'true')
@@ -63,7 +63,7 @@ test('a daemon that outlived its parent is not the main process if process 1 is 
   assert.equal(await answer([...AS_CONTAINER, 'sh', '-c', first, said, ...PROBE]), 'false')
 })
 
-test('a daemon started into a container from outside is its main process only below a pod', async (t) => {
+test('a daemon that is started in a running container from outside is its main process only if process 1 is `pause`', async (t) => {
   for (const [name, ends] of [
     ['pause', true],
     ['sleep', false],

@@ -12,7 +12,7 @@ import { until } from '../support/wait.ts'
 /** Variables of the container that agents must receive unchanged. */
 const THEIRS = { stop: '1', session: 'mine', status: 'mine' }
 
-/** Opens a stage that runs its daemon in a container, by a command. */
+/** Opens a stage that runs its daemon in a container, below the given command. */
 async function contained(t: TestContext, command: string[]): Promise<Stage> {
   const stage = await Stage.open(t, { FOMULAR_CLAUDE_PATH: fakeAgent(t), ...THEIRS })
   stage.daemonCommand = [...AS_CONTAINER, ...command]
@@ -36,7 +36,7 @@ for (const [where, commandOf] of MAINS)
     await stage.hub()
     const running = await stage.daemon()
     const init = await initOf(running)
-    // Processes that outlive their parent, and end by themselves.
+    // These processes outlive their parent, and end by themselves.
     const ended = join(stage.dir, 'ended')
     const orphan = `setsid sh -c 'sleep 0.5; echo >>${ended}' &`
     const agent = await stage.start({ prompt: `run ${orphan.repeat(5)}` })

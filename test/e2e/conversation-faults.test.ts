@@ -70,7 +70,7 @@ test('failures of hooks, MCP servers, prompts, and turns appear in the status of
   )
 })
 
-test('an agent continues to run a version of Claude Code that is deleted meanwhile', async (t) => {
+test('an agent keeps running after its version of Claude Code is deleted', async (t) => {
   const { stage } = await claudeStage(t)
   const versions = join(stage.dir, 'home/.local/share/claude/versions')
   const link = join(stage.dir, 'claude')
@@ -100,7 +100,7 @@ test('an agent continues to run a version of Claude Code that is deleted meanwhi
   assert.match(again.error?.message ?? '', /not a program|not on this machine/)
 })
 
-test('after /clear a resume continues the new session, and the old session is free', async (t) => {
+test('after /clear, a resume continues the new session, and another agent can use the old session', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -108,7 +108,7 @@ test('after /clear a resume continues the new session, and the old session is fr
   await stage.eventually(agent, 'turn_result')
   const left = (await stage.agentIs(agent, 'idle')).session_id!
   const clear = await prompt(stage, agent, '/clear')
-  // Older versions name no prompts in the result of a command.
+  // Older versions do not name the prompts in the result of a command.
   await stage.eventually(
     agent,
     'prompt_state',

@@ -155,7 +155,7 @@ test('an interrupt during a turn ends the turn but not the agent, and withdraws 
   assert.equal((await turnOf(stage, agent, after)).text, 'still here')
 })
 
-test('a prompt sent to a working agent is picked up, and queued prompts can be canceled', async (t) => {
+test('a working agent picks up a new prompt, and queued prompts can be canceled', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -213,7 +213,8 @@ test('an image reaches the model whole, even a large one', async (t) => {
   const id = await prompt(stage, agent, [{ type: 'text', text: mock([{ text: 'seen' }]) }, image(PIXEL)])
   assert.equal((await turnOf(stage, agent, id)).text, 'seen')
   assert.match(JSON.stringify(api.requests.at(-1)), new RegExp(PIXEL.slice(0, 40).replace(/\+/g, '\\+')))
-  // Too long for the model, and the agent says so; the test is that the agent received all of it.
+  // The result is too long for the model, and the agent reports that. The test checks that the agent received
+  // the whole result.
   const text = 'x'.repeat(5 * 1024 * 1024)
   const large = await prompt(stage, agent, text)
   const echo = await stage.eventually(agent, 'user', ({ prompt_id }) => prompt_id === large)

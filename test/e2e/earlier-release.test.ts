@@ -42,7 +42,7 @@ const jsonLines = (text: string) =>
 
 // The tests mostly wait, so together they take about as long as one.
 describe('the previous release', { concurrency: true }, () => {
-  test('the hub takes, keeps, and shows everything a daemon sends, even if its version changes back and forth', async (t) => {
+  test('a hub accepts, keeps, and shows everything that a daemon sends, even if the hub’s version changes back and forth', async (t) => {
     const stage = await fakeStage(t)
     const earlier = await earlierCommand(stage.dir)
     const id = 'in-idle'
@@ -50,7 +50,7 @@ describe('the previous release', { concurrency: true }, () => {
     let known: string[] = []
     let asked: string | undefined
 
-    /** Checks that either program shows these agents. */
+    /** Checks that a program shows these agents. */
     const isShown = async (program: string[], ids: string[]) => {
       const cli = cliOf(stage, t, program)
       const [list, log] = await Promise.all(
@@ -73,7 +73,7 @@ describe('the previous release', { concurrency: true }, () => {
       assert.deepEqual(kinds, kept)
     }
 
-    /** Gives the hub folder to a program, sends everything from a daemon, checks what both programs show. */
+    /** Runs a program as the hub, sends everything from a daemon, and checks that both programs show it. */
     const isHub = async (
       program: string[],
       hello: ReturnType<typeof fullHello>,
@@ -86,7 +86,7 @@ describe('the previous release', { concurrency: true }, () => {
       t.after(() => daemon.light.socket.terminate())
       if (asked !== undefined) {
         const again = await daemon.light.command('agent:configure')
-        assert.equal(again.command_id, asked, 'the unanswered command of the hub before is sent again')
+        assert.equal(again.command_id, asked, 'a hub sends the unanswered command of its predecessor again')
         daemon.light.answer(again)
       }
       await daemon.did(id, events)
@@ -136,7 +136,7 @@ describe('the previous release', { concurrency: true }, () => {
       'succeeded',
     )
     await stage.agentIs('one', 'waiting')
-    // A field unknown to it, as a newer server might send.
+    // The previous release does not know this field. A newer server might send such a field.
     await stage.command('one', 'configure', { model: 'sonnet', of_tomorrow: 1 })
     for (const what of ['show', 'log']) await cli(['agent', what, 'one'])
     for (const what of [['agent', 'list'], ['machine', 'list'], ['status']]) await cli(what)
@@ -222,7 +222,7 @@ describe('the previous release', { concurrency: true }, () => {
     const judgment = judged(t, ['--listen', String(port)])
     const args = ['run', '--server-url', `ws://127.0.0.1:${port}`]
     const daemon = stage.run(args, { FOMULAR_KEY: 'a-key' }, await earlierCommand(stage.dir))
-    // It ignores commands of unknown types, as the protocol page says of daemons up to 0.1.0.
+    // The daemon ignores commands of unknown types. The protocol page says that of daemons up to 0.1.0.
     assert.deepEqual(await judgment, ['optional unknown-command fails'])
     daemon.kill('SIGTERM')
     assert.equal(await daemon.ended, 0)
@@ -235,7 +235,7 @@ describe('the previous release', { concurrency: true }, () => {
     assert.deepEqual(await judged(t, ['--url', `ws://127.0.0.1:${stage.port}`, '--key-file', key]), [
       // This test gives the simulated machine no commands.
       'core commands untested',
-      // It does not know about restored machines, which matters only if there are any.
+      // The hub does not know about restored machines. That matters only if a machine was restored.
       'optional generations fails',
       'optional other-journal fails',
     ])

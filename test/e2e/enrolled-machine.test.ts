@@ -12,7 +12,7 @@ import { LightDaemon } from '../support/light-daemon.ts'
 import { Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
-test('a machine keeps its name, given or changed, over restarts and a run of an older hub', async (t) => {
+test('a machine keeps its original or changed name after restarts of the hub and a run of an older hub', async (t) => {
   const hub = await TestHub.open(t)
   const machines = async () => (await hub.api<{ machines: HubMachine[] }>('GET', '/api/machines')).machines
   const named = async () =>
@@ -33,7 +33,7 @@ test('a machine keeps its name, given or changed, over restarts and a run of an 
   }
   const first = await machine('m-1', 'd13')
   await machine('m-2')
-  // The name of the hub's own key.
+  // The hub's own key has this name, too.
   await machine('m-3', 'local')
   await hub.daemon({ machine_id: 'm-4', hostname: 'debian' })
   assert.deepEqual(await named(), { 'm-1': 'd13', 'm-2': 'debian', 'm-3': 'local', 'm-4': 'debian' })
@@ -41,14 +41,14 @@ test('a machine keeps its name, given or changed, over restarts and a run of an 
 
   const taken = await rename('m-2', 'd13')
   assert.deepEqual([taken.status, (await errorOf(taken)).code], [409, 'name_taken'])
-  assert.equal((await rename('m-2', 'm-1')).status, 409, 'the id of another machine is taken, too')
+  assert.equal((await rename('m-2', 'm-1')).status, 409, 'the id of another machine is refused as a name')
   for (const name of ['', ' d14', 'd14 ', '-rf', 'a\nb', 'a\u202eb', '\x1b[2J', 'x'.repeat(65)]) {
     const refused = await rename('m-2', name)
     assert.deepEqual([refused.status, (await errorOf(refused)).path], [400, 'name'], JSON.stringify(name))
     assert.equal((await hub.request('POST', '/api/enrolments', { name })).status, 400, JSON.stringify(name))
   }
   assert.equal((await rename('m-9', 'x')).status, 404)
-  // The same name in two Unicode forms.
+  // These two names are the same name in two Unicode forms.
   assert.equal((await rename('m-1', 'caf\u00e9')).status, 200)
   assert.equal((await rename('m-2', 'cafe\u0301')).status, 409)
   assert.equal((await rename('m-1', 'd13')).status, 200)
@@ -76,7 +76,7 @@ test('a machine keeps its name, given or changed, over restarts and a run of an 
   await hub.start()
   assert.deepEqual(await named(), { ...renamed, 'm-4': 'debian' })
 
-  // Added again under another name.
+  // The machine is added again under another name.
   await machine('m-1', 'd14', first)
   assert.equal((await named())['m-1'], 'd14')
 })
@@ -139,7 +139,7 @@ test('a machine is added and enrolled by one line, and runs without flags from t
   assert.match(warned, new RegExp(`already has that name.*machine remove ${machine_id}`))
   assert.match(await run(['machine', 'remove', 'build-7', '--force']), /no longer accepted/)
   assert.equal(await stage.machine(), undefined)
-  await until(() => /removed from the hub/.test(daemon.log()), { what: 'the daemon saying why' })
+  await until(() => /removed from the hub/.test(daemon.log()), { what: 'the reason in the daemon’s log' })
   // Its key no longer works; a new token gives it another key.
   const { token } = JSON.parse(await run(['machine', 'add', '--json']))
   const back = await run(['enroll', '--server-url', stage.hubUrl], { FOMULAR_ENROLL_TOKEN: token })

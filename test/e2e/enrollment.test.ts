@@ -10,7 +10,7 @@ import { LightDaemon } from '../support/light-daemon.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { until } from '../support/wait.ts'
 
-test('a token admits one machine, with its own key, over restarts of the hub', async (t) => {
+test('a token admits one machine, with its own key, even after restarts of the hub', async (t) => {
   const hub = await TestHub.open(t)
   const { token, name } = await openEnrollment(hub, { name: 'build-7' })
   assert.equal(name, 'build-7')
@@ -34,7 +34,7 @@ test('a token admits one machine, with its own key, over restarts of the hub', a
 test('a token can be checked without being used, and the check reveals no more than using it', async (t) => {
   const hub = await TestHub.open(t)
   const check = async (body: object, path = '/enroll/check') => {
-    // The content type that curl sends by default.
+    // Curl sends this content type by default.
     const headers = { 'content-type': 'application/x-www-form-urlencoded' }
     const response = await fetch(hub.url + path, { method: 'POST', body: JSON.stringify(body), headers })
     return [response.status, await response.json()]
@@ -51,7 +51,7 @@ test('a token can be checked without being used, and the check reveals no more t
   assert.deepEqual(
     await check({ token, key_sha256: 'f'.repeat(64), hostname: 'box' }, '/enroll'),
     refused,
-    'the same as using it',
+    'a check is refused like an enrollment',
   )
   const user = createHash('sha256').update(hub.key('user')).digest('hex')
   assert.deepEqual(
@@ -98,7 +98,7 @@ test('a removed machine is locked out, and its token no longer works', async (t)
   assert.deepEqual([refused.status, (await errorOf(refused)).code], [409, 'machine_connected'])
   const revoked = { revoked_keys: 1, shared_keys: 0 }
   assert.deepEqual(await hub.api('DELETE', '/api/machines/m-1?force=true'), revoked)
-  // If the hub is killed now, it does not list the machine again.
+  // If the hub is killed now, it does not list the machine after its restart.
   assert.doesNotMatch(readFileSync(join(hub.dir, 'machines.json'), 'utf8'), /m-1/)
   assert.equal((await daemon.received('server:refuse')).code, 'removed')
   await until(() => daemon.closed?.code === 4003, { what: 'the end of the connection' })
@@ -134,7 +134,7 @@ test('a token admits one machine, even if a write to the disk fails', async (t) 
   }
 })
 
-test('a hub killed during an enrollment lets the same machine enroll again, and no other', async (t) => {
+test('after a hub was killed during an enrollment, only the same machine can enroll again', async (t) => {
   const hub = await TestHub.open(t)
   const path = join(hub.dir, 'enrolments.json')
   /** Leaves the hub's files as a kill would. */

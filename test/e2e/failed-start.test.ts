@@ -20,7 +20,7 @@ async function open(t: Parameters<typeof fakeStage>[0]) {
 const said = (stage: Stage, agent: string, text: string) =>
   stage.eventually(agent, 'text', (event) => event.text === text)
 
-test('an agent keeps its session after a failed resume, whose reason applies to that run only', async (t) => {
+test('an agent keeps its session after a failed resume, and the reason of the failure is shown only for that run', async (t) => {
   const { stage, breakIt, mend } = await open(t)
   const agent = await stage.start({ prompt: 'first' })
   await stage.eventually(agent, 'turn_result')
@@ -51,7 +51,7 @@ test('an agent whose first start failed can be resumed once the cause is gone, a
   const agent = failed.agent_id
   assert.equal(failed.error?.message, 'Root may not.')
   assert.equal((await stage.agentIs(agent, 'failed')).session_id, undefined)
-  // A missing session is not tried forever.
+  // The daemon does not try forever to resume a missing session.
   mend()
   const lost = '00000000-0000-4000-8000-000000000001'
   assert.equal((await stage.command(agent, 'resume', { session_id: lost })).error?.code, 'start_failed')

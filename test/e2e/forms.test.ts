@@ -35,7 +35,7 @@ const ADDRESS = {
   elicitationId: 'e-1',
 }
 
-/** Versions of Claude Code without URLs in elicitations; 2.1.330 has them. */
+/** True for versions of Claude Code without URLs in elicitations, which 2.1.330 introduced. */
 const OLDER = lt(process.env.TEST_CLAUDE_VERSION ?? '2.1.332', '2.1.330')
 
 const asking = (params: object) => mock([{ tool: 'mcp__asks__ask', input: { params } }], [{ text: 'end' }])
@@ -88,7 +88,7 @@ test('an MCP server’s form is shown, checked, filled in, declined, and cancele
     const { error } = await answer(request_id, { answers })
     assert.deepEqual([error?.code, error?.path], [code, path])
   }
-  // From the command line, with another daemon.
+  // The command line answers the request after a restart of the daemon.
   await stage.renew()
   const typed = stage.run(['agent', 'answer', agent, '2', 'sure=yes', ...(await stage.asked(agent))])
   assert.equal(await typed.ended, 0, typed.log())
@@ -108,7 +108,7 @@ test('an MCP server’s form is shown, checked, filled in, declined, and cancele
   assert.deepEqual(await cancelled.told(), { action: 'cancel' })
 })
 
-test('an MCP server’s URL is shown and accepted, and Claude Code versions without URLs tell the server', async (t) => {
+test('an MCP server’s URL is shown and accepted, or refused by versions of Claude Code that do not support URLs', async (t) => {
   const staged = await claudeStage(t)
   const { stage } = staged
   await stage.hub()
@@ -134,7 +134,7 @@ test('an MCP server’s URL is shown and accepted, and Claude Code versions with
   assert.deepEqual(await address.told(), { action: 'accept' })
 })
 
-test('a server that does not know forms can answer one as questions, and an interrupt withdraws it', async (t) => {
+test('a server without support for forms can answer a form as questions, and an interrupt withdraws a form', async (t) => {
   const staged = await claudeStage(t)
   const { stage } = staged
   await stage.hub()
@@ -163,7 +163,7 @@ test('a request of an unknown type is refused and reported, and the agent contin
   assert.deepEqual([notice.about, typeof notice.request_id], ['control_request', 'string'])
   assert.match(notice.text, /"of_tomorrow"/)
 
-  // While no daemon is running.
+  // The next request arrives while no daemon is running.
   await stage.command(agent, 'prompt', { content: 'request of_the_day_after 1500' })
   await stage.agentIs(agent, 'working')
   daemon.kill('SIGKILL')

@@ -46,7 +46,7 @@ test('one pasted line sets up a machine without Node, and an uninstall leaves no
   const releases = await realRelease(platform)
   const machine = await Booted.boot(t, {
     '/srv/releases': releases,
-    // Only for the stand-in for Claude Code; it is not on PATH.
+    // This Node only runs the stand-in for Claude Code, and is not on PATH.
     '/opt/test/node': process.execPath,
     '/opt/test/support': fileURLToPath(new URL('../support', import.meta.url)),
   })

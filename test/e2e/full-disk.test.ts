@@ -33,13 +33,13 @@ async function problem(stage: Stage, code: string) {
   return (await stage.machine())?.status.problems.find((found) => found.code === code)
 }
 
-test('a disk that fills up stops new agents, and data that could be lost is refused', async (t) => {
+test('a nearly full disk prevents new agents, and the daemon refuses a prompt that it could not store', async (t) => {
   const { stage, disk } = await smallMachine(t)
   const agent = await stage.start({ prompt: 'one' })
   await stage.eventually(agent, 'turn_result')
   await stage.agentIs(agent, 'idle')
   disk.fill(100)
-  const told = await until(() => problem(stage, 'disk_full'), { what: 'the report of the disk' })
+  const told = await until(() => problem(stage, 'disk_full'), { what: 'the report of the full disk' })
   // The daemon may have written its compile cache to the disk in the meantime.
   assert.match(told.message, /^Only (9\d|100) MiB left/)
   assert.equal((await stage.machine())?.status.accepts_agents, false)

@@ -36,7 +36,7 @@ test('unfinished files of a killed hub are gone after the next start', async (t)
   daemon.send(frameOf('a', 0, 10))
   await daemon.acknowledged('a', 10)
   await hub.stop()
-  // Higher than any process id.
+  // This number is higher than any process id.
   const half = ['commands.jsonl', 'agents/a/agent.json'].map((name) => `${hub.dir}/${name}.4194305.tmp`)
   for (const path of half) writeFileSync(path, '{"ver')
   await hub.start()
@@ -91,7 +91,7 @@ test('the hub does not wait for data that a machine no longer has', async (t) =>
   assert.equal(daemon.ofType('agent:resend').length, 0)
 })
 
-test('a restored machine whose daemon does not notice keeps its old history and its new one', async (t) => {
+test('the hub keeps the old and the new history of a restored machine, even if the daemon does not notice the restore', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   for (let at = 0; at < 500; at += 100) daemon.send(frameOf('a', at, at + 100))
@@ -135,7 +135,7 @@ test('the hub reports the generation of each journal, and never truncates one', 
   assert.deepEqual(after.frames[0], { ...after.frames[0], offsets: { a: 500 }, journals: {} })
   after.send({ ...frameOf('a', 500, 600), journal: 'second' })
   await after.acknowledged('a', 600)
-  // An older daemon replaced it, and sends no generations.
+  // An older daemon, which sends no generations, has replaced the daemon.
   after.send(frameOf('a', 600, 700))
   await after.acknowledged('a', 700)
   await hub.restart()
@@ -166,7 +166,7 @@ test('the hub requests the whole journal from a daemon that cannot continue from
 test('history is read in pages, from any event', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
-  // Several thousand lines, more than one read searches.
+  // These are several thousand lines, more than the hub searches in one read.
   for (let at = 0; at < 60_000; at += 30) daemon.send(frameOf('a', at, at + 30))
   await daemon.acknowledged('a', 60_000)
   assert.deepEqual(offsets(await hub.events('a', 777)), steps(60_000))

@@ -45,7 +45,7 @@ test('a command reaches its machine, and its result reaches the caller', async (
   assert.equal(daemon.ofType('agent:prompt').length, 1)
 })
 
-test('a failed command says why, and a command that the daemon cannot read fails, too', async (t) => {
+test('a failed command returns the reason, and a command that the daemon cannot read also fails', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   const refused = post(hub, '/api/agents/a/stop')
@@ -179,7 +179,7 @@ test('an agent that reuses the id of an agent just removed starts with an empty 
   const busy = Promise.all(
     Array.from({ length: 4 }, () => promisify(pbkdf2)('x', 'y', 500_000, 64, 'sha512')),
   )
-  // Both messages in one packet, as from a daemon that got both commands.
+  // Sends both messages in one packet, like a daemon that received both commands.
   const network = (daemon.socket as unknown as { _socket: Socket })._socket
   network.cork()
   daemon.answer(remove)

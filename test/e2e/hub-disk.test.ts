@@ -64,7 +64,7 @@ test('data that waits for a slow disk takes a bounded amount of memory, and refu
   await daemon.settled()
   const before = tries
   await until(() => tries > before + 1, { what: 'tries that fail' })
-  assert.deepEqual(daemon.ofType('agent:resend'), [], 'there is no room yet')
+  assert.deepEqual(daemon.ofType('agent:resend'), [], 'the hub requests nothing again while its disk is full')
   rmSync(path)
   const { from } = await daemon.received('agent:resend')
   assert.equal(from, 3)

@@ -33,9 +33,9 @@ test('a bad request is answered with the error and the path of the bad field', a
     ['GET', '/api/agents/a/events?limit=0', undefined, 400, { path: 'limit' }],
     ['GET', '/api/agents/a/stream?after=1', undefined, 400, { path: 'after' }],
     ['POST', '/api/agents/a/prompt', 'x'.repeat(Limits.frame_bytes + 1), 413, { code: 'too_large' }],
-    // Longer as a message than as a request.
+    // This body is longer as a message than as a request.
     ['POST', '/api/agents', specWith(`[${'1e20,'.repeat(90_000)}1]`, LONG), 413, { code: 'too_large' }],
-    // Larger than a message may be, and too deeply nested.
+    // The first body is larger than a message may be, the second is too deeply nested.
     ['POST', '/api/agents', specWith(`[${'1,'.repeat(2_000_000)}1]`), 400, { code: 'invalid_command' }],
     [
       'POST',
@@ -167,7 +167,7 @@ test('when thousands of agents change at once, each is shown in its current stat
   }
   await until(() => shown(true) === agents.length, { what: 'all agents' })
   await daemon.close()
-  await until(() => shown(false) === agents.length, { what: 'all agents, not connected' })
+  await until(() => shown(false) === agents.length, { what: 'all agents shown as not connected' })
 })
 
 test('machines and agents are shown in their current state, then as they change', async (t) => {

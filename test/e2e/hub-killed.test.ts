@@ -12,7 +12,7 @@ const offsets = (events: Event[]) => events.map(({ offset }) => offset)
 
 const steps = (to: number, step = 10) => Array.from({ length: to / step }, (_, n) => n * step)
 
-/** Journal bytes in one frame, and in all unacknowledged frames. */
+/** Number of journal bytes in one frame, and the maximum in all unacknowledged frames. */
 const FRAME = 1000
 
 const WINDOW = 200 * FRAME

@@ -73,7 +73,7 @@ test('the welcome contains the end of each journal', async (t) => {
   assert.deepEqual(second.offsets, { a: 100, b: 0 })
 })
 
-test('a greeting is always applied, but a status only if it is not older', async (t) => {
+test('the hub applies every greeting, but a status only if it is not older than the last one', async (t) => {
   const hub = await TestHub.open(t)
   const status = (revision: number, title: string) => statusOf('a', { revision, title })
   const title = async () => (await hub.api<HubAgent>('GET', '/api/agents/a')).title
@@ -105,7 +105,7 @@ test('a daemon with another protocol version is refused for that reason, even if
 test('a newer daemon of the same machine replaces the older daemon', async (t) => {
   const hub = await TestHub.open(t)
   const older = await hub.daemon({ instance_id: 'older' })
-  // A reason that is too long for a close frame, and whose cut falls inside a two-byte character.
+  // This reason is too long for a close frame, and would be cut inside a two-byte character.
   const newer = await hub.daemon({ instance_id: 'newer', hostname: 'é'.repeat(100) })
   assert.equal((await older.received('server:refuse')).code, 'superseded')
   assert.equal((await older.ended()).code, CloseCode.superseded)
@@ -200,7 +200,7 @@ test('a peer that sends no greeting, or becomes silent, is disconnected', async 
   assert.equal(daemon.closed, undefined)
 })
 
-test('an event nested too deeply becomes unreadable, and such a status is refused, without effect on other machines', async (t) => {
+test('a deeply nested event becomes unreadable, a deeply nested status is refused, and other machines are not affected', async (t) => {
   const hub = await TestHub.open(t)
   const other = await hub.daemon()
   const daemon = await hub.daemon({ machine_id: 'machine-2', agents: [statusOf('a')] })
@@ -253,7 +253,7 @@ test('a rejected client cannot keep its connection open', async (t) => {
   const hub = await TestHub.open(t)
   const socket = connect({ port: hub.port, host: '127.0.0.1', allowHalfOpen: true })
   t.after(() => void socket.destroy())
-  // The hub resets the connection on the next write; a half-open connection would accept it.
+  // The hub resets the connection on the next write. A half-open connection would accept the write.
   const reset = new Promise((resolve) => socket.once('error', resolve))
   const upgrade = ['Host: localhost', 'Connection: Upgrade', 'Upgrade: websocket']
   socket.write(`GET /ws HTTP/1.1\r\n${upgrade.join('\r\n')}\r\n\r\n`)

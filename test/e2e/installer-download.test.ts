@@ -17,7 +17,7 @@ const damage = (path: string) =>
 const makeKey = () =>
   signer(generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString())
 
-/** The setup function can return arguments for `run`. */
+/** A fault. Its setup function can return arguments for `run`. */
 type Fault = [name: string, error: RegExp, (server: ReleaseServer, box: Box) => unknown, tools?: string[]]
 
 /** Returns a command that runs with another file system mounted at the prefix. */
@@ -58,7 +58,7 @@ const FAULTS: Fault[] = [
     /cannot be downloaded/,
     (server) => server.fail({ cut: { path: /latest/, bytes: 0 } }),
   ],
-  ['neither curl nor wget', /neither curl nor wget/, () => {}, TOOLS],
+  ['no curl and no wget', /neither curl nor wget/, () => {}, TOOLS],
   [
     'no program for hashing',
     /no program to check a sha256 with/,
@@ -122,7 +122,7 @@ test('curl, wget, and busybox wget give up on an endless download', async (t) =>
   ] as const)
     for (const tools of [['curl'], ['wget'], ['busybox']]) {
       const server = await ReleaseServer.open(t)
-      // Signed with a key other than the known one.
+      // This release is signed with another key than the known key.
       await server.release('1.0.0', path === 'keys-1.txt' ? makeKey() : key)
       writeFileSync(join(server.dir, '1.0.0/keys-1.txt'), 'fomular-daemon release keys\n')
       server.fail({ endless: new RegExp(`${path}$`) })
@@ -140,7 +140,8 @@ test('curl, wget, and busybox wget resume a broken download', async (t) => {
     for (const withoutRanges of [false, true]) {
       const server = await ReleaseServer.open(t)
       await server.release('1.0.0')
-      // Each attempt gets a part. Without ranges that would never end, so only the first attempt is cut.
+      // Each attempt downloads one part. Without range requests, the download would never end, so only the
+      // first attempt is cut.
       const bytes = Math.ceil(statSync(gz(server)).size / 3)
       server.fail({ cut: { path: /gz$/, bytes }, withoutRanges })
       const machine = box(t, server, [...TOOLS, ...tools])
@@ -163,7 +164,7 @@ test('curl, wget, and busybox wget resume a broken download', async (t) => {
     }
 })
 
-test('a release must be signed with the known key, if there is one', async (t) => {
+test('if a key is known, a release must be signed with it', async (t) => {
   const [key, other] = [makeKey(), makeKey()]
   const server = await ReleaseServer.open(t)
   await server.release('1.0.0', key)

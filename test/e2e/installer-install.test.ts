@@ -21,10 +21,10 @@ test('a truncated script does nothing, wherever it is cut', async (t) => {
   await server.release('1.0.0')
   const machine = box(t, server)
   const lines = script.split('\n').length - 1
-  // Includes every length of the last line.
+  // Cuts the script after each line, and after each character of the last line.
   const cuts = `
     part() { dash -s -- --prefix "$HOME/.fomular" && echo "$1 succeeds"; }
-    # Of the line that lets it fail, there is nothing before the fourth.
+    # The fourth line makes a cut script fail, so the cuts begin after it.
     count=4
     while [ $count -lt ${lines} ]; do head -n $count "$0" | part $count; count=$((count + 1)); done
     for left in ${[...script.trimEnd().split('\n').at(-1)!].map((_, index) => index + 2).join(' ')}; do
@@ -60,7 +60,7 @@ test('new shells of each kind read the PATH line, in a window and after a login'
     const here = await execa(shell, ['-c', `${line}\ncommand -v fomular-daemon`], { env, extendEnv: false })
     assert.match(here.stdout, /fomular\/bin\/fomular-daemon$/, line)
     for (const start of starts) {
-      // A separate terminal, like a new window.
+      // Runs the shell in a separate terminal, like a new window.
       const command = `${start.join(' ')} -i -c "command -v fomular-daemon"`
       const { stdout } = await execa('script', ['-qec', command, '/dev/null'], {
         env,

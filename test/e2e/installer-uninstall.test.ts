@@ -46,7 +46,7 @@ test('state and settings stay unless a purge is requested', async (t) => {
     writeFileSync(join(machine.prefix, 'state', name), '')
   const dry = await machine.run(['--uninstall', '--purge', '--dry-run'])
   assert.match(dry.out, /Would remove .*machine\.json/)
-  // A folder of the same disk, mounted inside.
+  // A folder on the same disk, mounted inside the state folder.
   const agents = join(machine.prefix, 'state/agents/one')
   mkdirSync(agents, { recursive: true })
   const bind = `${whereIs('mount')} --bind '${agents}' '${agents}' && exec "$0" "$@"`

@@ -139,7 +139,7 @@ test('an agent that cannot be started is refused with the reason', async (t) => 
   const lost = '00000000-0000-4000-8000-000000000000'
   const failed = await start({ cwd: stage.cwd, session: { resume: lost } })
   assert.equal(failed.error?.code, 'start_failed')
-  // The message is the agent's own.
+  // The message comes from the agent.
   assert.match(failed.error?.message ?? '', new RegExp(lost))
   const status = await stage.agentIs(failed.agent_id!, 'failed')
   assert.match(status.failure?.message ?? '', new RegExp(lost))

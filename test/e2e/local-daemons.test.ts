@@ -18,7 +18,7 @@ test('on a machine with a service, everyday commands use the service', async (t)
   const service = { manager: 'systemd', name: 'fomular-daemon' }
   assert.equal((await daemon(INSTALL)).code, 0)
 
-  await t.test('root is shown the service, with or without its own HOME', async () => {
+  await t.test('root sees the service, with or without the HOME of root', async () => {
     const environments: Record<string, string>[] = [
       {},
       { FOMULAR_STATE_DIR: '' },
@@ -56,11 +56,11 @@ test('on a machine with a service, everyday commands use the service', async (t)
     }
     const { error } = await json(['status'], { user: 'alice' })
     assert.deepEqual([error.code, error.daemon.service], ['daemon_forbidden', service])
-    // The user that it runs as needs no sudo.
+    // The user that runs the service needs no sudo.
     assert.equal((await daemon(['status'], { user: 'bob' })).code, 0)
   })
 
-  await t.test('the hub of a service is found, like the daemon', async () => {
+  await t.test('commands find the hub of a service, as they find its daemon', async () => {
     const listed = await daemon(['agent', 'list'])
     assert.equal(listed.code, 0, listed.stderr)
     assert.match(
@@ -69,26 +69,29 @@ test('on a machine with a service, everyday commands use the service', async (t)
     )
   })
 
-  await t.test('with several daemons, commands list them, choose none, and exit with code 2', async () => {
-    const key = ['--key-file', MACHINE_KEY]
-    await daemon(['service', 'install', '--name', 'second', '--user', 'alice', ...SERVER, ...key])
-    for (const command of ['status', 'stop', 'update', 'restart', 'logs', 'doctor']) {
-      const several = await daemon([command])
-      assert.equal(several.code, 2, command)
-      assert.match(
-        several.stderr,
-        /2 daemons are running on this machine:\n.*\n +fomular-daemon \w+ --state-dir/,
+  await t.test(
+    'if several daemons are running, commands list them, use none of them, and exit with code 2',
+    async () => {
+      const key = ['--key-file', MACHINE_KEY]
+      await daemon(['service', 'install', '--name', 'second', '--user', 'alice', ...SERVER, ...key])
+      for (const command of ['status', 'stop', 'update', 'restart', 'logs', 'doctor']) {
+        const several = await daemon([command])
+        assert.equal(several.code, 2, command)
+        assert.match(
+          several.stderr,
+          /2 daemons are running on this machine:\n.*\n +fomular-daemon \w+ --state-dir/,
+        )
+        assert.match(several.stderr, /service second of systemd, user alice, in \/var\/lib\/second\n/)
+      }
+      const { code, error } = await json(['status'])
+      assert.deepEqual(
+        [code, error.code, error.daemons.map(({ state_dir }: { state_dir: string }) => state_dir).sort()],
+        [2, 'daemon_ambiguous', [STATE, '/var/lib/second']],
       )
-      assert.match(several.stderr, /service second of systemd, user alice, in \/var\/lib\/second\n/)
-    }
-    const { code, error } = await json(['status'])
-    assert.deepEqual(
-      [code, error.code, error.daemons.map(({ state_dir }: { state_dir: string }) => state_dir).sort()],
-      [2, 'daemon_ambiguous', [STATE, '/var/lib/second']],
-    )
-    assert.equal((await daemon(['status', '--state-dir', STATE])).code, 0)
-    await daemon(['service', 'uninstall', '--name', 'second'])
-  })
+      assert.equal((await daemon(['status', '--state-dir', STATE])).code, 0)
+      await daemon(['service', 'uninstall', '--name', 'second'])
+    },
+  )
 
   await t.test('a daemon started by hand elsewhere is found by its user and by root', async () => {
     await daemon(['service', 'stop'])
@@ -123,7 +126,7 @@ test('on a machine with a service, everyday commands use the service', async (t)
     await machine.out(['sh', '-c', `mv ${socket} ${socket}.old && ln -s ${socket}.old ${socket}`], options)
     assert.equal((await daemon(['status', '--state-dir', '/home/alice/elsewhere'])).code, 4)
     await machine.out(['mv', `${socket}.old`, socket], options)
-    // Root does not follow one in place of the log either.
+    // Root does not follow a symbolic link in place of the log either.
     const log = '/home/alice/elsewhere/daemon.log'
     await machine.out(['sh', '-c', `mv ${log} ${log}.old && ln -s /etc/shadow ${log}`], options)
     const closed = await daemon(['logs', '--state-dir', '/home/alice/elsewhere'])

@@ -18,7 +18,7 @@ const line = (beginning: string) => {
   return found
 }
 
-test('a home folder restored with the documented commands has its machine, agents, and conversations', async (t) => {
+test('a home folder that is restored with the documented commands keeps its machine, agents, and conversations', async (t) => {
   const { stage, api } = await claudeStage(t)
   const home = stage.env.HOME!
   const bin = join(stage.dir, 'bin')

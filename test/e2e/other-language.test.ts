@@ -48,7 +48,7 @@ test('a server in another language, written from the protocol page, gets every e
   assert.ok(request)
   server.order({ type: 'agent:permission', agent_id, request_id: request.request_id, decision: 'allow' })
   await server.hears('agent:permission:result', ({ ok }) => ok === true)
-  // A stop would interrupt the agent before it has written this.
+  // An earlier stop would interrupt the agent before it has written this text.
   await server.hears('agent:activity', (message) =>
     (message as unknown as Activity).events.some(
       (event) => event.kind === 'text' && String(event.text).startsWith('allowed'),

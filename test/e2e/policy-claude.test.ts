@@ -6,7 +6,7 @@ import { claudeStage } from '../support/claude-stage.ts'
 import { mock } from '../support/messages-script.ts'
 import { tempDir } from '../support/temp.ts'
 
-/** A machine whose own Claude Code permits everything unasked, as far as its settings can. */
+/** Opens a machine whose Claude Code settings permit everything that settings can permit. */
 async function lax(t: TestContext, policy: string) {
   const { stage, api } = await claudeStage(t)
   const file = join(tempDir(t), 'policy.toml')
@@ -34,7 +34,7 @@ const APPROVES = {
   },
 }
 
-test('Claude Code has a permitted mode and no denied tool, even if its settings permit everything', async (t) => {
+test('Claude Code starts in a permitted mode and without denied tools, even if its own settings permit everything', async (t) => {
   const { stage } = await lax(t, 'repository_trust = "any"\n[tools]\ndeny = ["Bash", "WebFetch"]')
   const made = join(stage.cwd, 'made')
   const agent = await stage.start({

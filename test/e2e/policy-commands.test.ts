@@ -16,7 +16,7 @@ import { tempDir } from '../support/temp.ts'
 import { Terminal } from '../support/terminal.ts'
 import { until } from '../support/wait.ts'
 
-// Every stage names its own policy, because root's usual file is the machine's.
+// Every stage has its own policy file, because the default file of root is the policy of the real machine.
 
 /** Runs a command without a terminal. */
 async function cli(stage: Stage, args: string[], input = '') {
@@ -136,7 +136,7 @@ test('on a terminal, `policy init` asks questions, and repeats a question after 
   assert.equal(readFileSync(file, 'utf8'), written)
 })
 
-test('`status`, `machine list`, and `agent start` know the policy of the daemon while it changes', async (t) => {
+test('`status`, `machine list`, and `agent start` follow changes of the daemon’s policy', async (t) => {
   const { stage, file } = await policyStage(t)
   assert.equal((await cli(stage, ['policy', 'init', '--mode', 'default'])).code, 0)
   await stage.hub()
@@ -181,7 +181,7 @@ test('`status`, `machine list`, and `agent start` know the policy of the daemon 
   assert.match(checked.stdout, /must begin with version = 1/)
 })
 
-test('a command that the machine would refuse is not sent; older machines get every command', async (t) => {
+test('the client does not send a command that the machine would refuse, but sends every command for an older machine', async (t) => {
   const hub = await TestHub.open(t)
   const stage = await Stage.open(t, {
     FOMULAR_HUB_URL: hub.url,

@@ -39,7 +39,7 @@ const status = async (stage: Stage) => {
   return policy_refused
 }
 
-test('a server cannot start an agent with what the policy does not permit, and each refusal names its key', async (t) => {
+test('a start that the policy does not permit is refused, and each refusal names the key of the policy', async (t) => {
   const { stage, start } = await ruled(
     t,
     `permission_modes = ["default", "plan"]
@@ -94,7 +94,7 @@ test('a server cannot start an agent with what the policy does not permit, and e
   })
 })
 
-test('the policy applies to running agents, to their permissions, and to agents that come back', async (t) => {
+test('the policy applies to running agents, to their permissions, and to resumed agents', async (t) => {
   const { stage, write, start, order } = await ruled(t, '')
   assert.deepEqual(await start({ permission_mode: 'bypassPermissions' }), by('permission_modes'))
   const agent = await stage.start({ prompt: 'ask' })
@@ -118,7 +118,7 @@ test('the policy applies to running agents, to their permissions, and to agents 
   assert.deepEqual(await order(agent, 'resume'), DONE)
 })
 
-test('an agent that leaves the permitted modes by itself is set back, and stopped if it does not obey', async (t) => {
+test('an agent that leaves the permitted modes by itself is set back, and is stopped if it leaves them again and again', async (t) => {
   const { stage } = await ruled(t, '')
   const agent = await stage.start({ prompt: 'hello' })
   await stage.agentIs(
@@ -146,7 +146,7 @@ test('an agent that leaves the permitted modes by itself is set back, and stoppe
   assert.match(exit?.detail ?? '', /policy does not permit its permission mode bypassPermissions/)
 })
 
-test('a policy that cannot be read starts nothing, and says so; agents can still be stopped', async (t) => {
+test('with an unreadable policy, the daemon starts nothing and reports the problem, but still stops agents', async (t) => {
   const { stage, file, write, start, order } = await ruled(t, '')
   const agent = await stage.start()
   for (const breakIt of [
@@ -172,7 +172,7 @@ test('a policy that cannot be read starts nothing, and says so; agents can still
   assert.deepEqual(await order(agent, 'stop'), DONE)
 })
 
-test('agents inherit only the variables that the policy names, and get denied tools and a permitted mode', async (t) => {
+test('agents inherit only the variables that the policy names, and get a permitted mode and the list of denied tools', async (t) => {
   const { stage } = await ruled(
     t,
     `permission_modes = ["plan", "default"]
@@ -199,7 +199,7 @@ test('agents inherit only the variables that the policy names, and get denied to
   )
 })
 
-test('starts are limited in number and by the hour, also across restarts of the daemon', async (t) => {
+test('the policy limits the number of agents, and the starts per hour even if the daemon restarts', async (t) => {
   const { stage, start, order, write } = await ruled(t, '[limits]\nagents = 1\nstarts_per_hour = 3')
   const agent = await stage.start()
   assert.deepEqual(await start(), by('limits.agents'))
@@ -254,7 +254,7 @@ test('a program of this machine sees each command, and refuses it with a reason'
   assert.deepEqual(await start(), DONE)
 })
 
-test('commands that the policy names are refused, and a server may not update beyond it', async (t) => {
+test('the daemon refuses commands that the policy denies, and updates that it does not permit', async (t) => {
   const { stage, write } = await ruled(t, '[commands]\ndeny = ["daemon:restart", "agent:prompt"]')
   const machine = (await stage.machine())!.machine_id
   const order = async (name: string, body: object = {}) => {
@@ -268,13 +268,13 @@ test('commands that the policy names are refused, and a server may not update be
   assert.deepEqual(await order('update', { version: '9.9.9' }), by('update.versions'))
 })
 
-test('a link that changes between the command and the launch leads nowhere', async (t) => {
+test('an agent is not started in a denied folder through a link that changes between the command and the launch', async (t) => {
   const { stage, start } = await ruled(t, '[folders]\ndeny = ["/etc"]')
   const real = join(stage.dir, 'real')
   mkdirSync(real)
   const link = join(stage.dir, 'link')
   symlinkSync(real, link)
-  // The machine starts a limited number of agents at once, so the others wait.
+  // The machine starts a limited number of agents at once, so the other starts wait.
   mkdirSync(join(stage.env.HOME!, '.fake-agent'), { recursive: true })
   writeFileSync(join(stage.env.HOME!, '.fake-agent/slow'), '')
   const waiting = Array.from({ length: 12 }, () => start({ cwd: link }))

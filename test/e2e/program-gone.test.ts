@@ -8,11 +8,11 @@ import { fakeStage } from '../support/fake-agent.ts'
 import { programCopy } from '../support/program-copy.ts'
 import { freePort, PROGRAM } from '../support/stage.ts'
 
-test('a hub and a daemon keep working, to their last function, after their program is gone', async (t) => {
+test('every function of a hub and a daemon keeps working after their program was deleted', async (t) => {
   const stage = await fakeStage(t, { FOMULAR_UPDATE_REGISTRY: `http://127.0.0.1:${await freePort()}` })
   writeFileSync(join(stage.env.HOME!, '.npmrc'), 'fetch-retries=0\n')
   const { dir, program } = programCopy(t)
-  // Versions before this one kept their compiled form there.
+  // Versions before this one kept their compiled code in these files.
   mkdirSync(stage.state, { mode: 0o700 })
   for (const command of ['run', 'up', 'hub']) writeFileSync(join(stage.state, `compiled-${command}.bin`), '')
   await stage.hub([process.execPath, program])

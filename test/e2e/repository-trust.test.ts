@@ -12,7 +12,7 @@ import { until } from '../support/wait.ts'
 
 type Ended = Outcome & { error?: CommandError }
 
-/** Files of a stage's folder whose programs make a file when they run. */
+/** Writes startup files into a stage's folder. Each program in them creates a file when it runs. */
 function repository(stage: Stage) {
   const mark = (name: string) => join(stage.dir, `ran-${name}`)
   const names = ['hook', 'local', 'mcp', 'above']
@@ -56,7 +56,7 @@ async function ruled(t: TestContext, policy: string, open: typeof fakeStage) {
   return { stage, files }
 }
 
-/** Orders a start. Returns its outcome, and the agent when it asks. */
+/** Orders a start. Returns the outcome of the start, and the agent once it asks for permission. */
 async function starting(stage: Stage, agentId: string, spec: object = {}) {
   const outcome = stage.api<Ended>('POST', '/api/agents?wait=120', {
     agent_id: agentId,
@@ -91,7 +91,7 @@ const outcomeOf = async (stage: Stage, outcome: Promise<Ended>) => {
 const DONE = ['succeeded', undefined, undefined]
 const REFUSED = ['failed', 'policy', 'repository_trust']
 
-test('a start waits for permission to use startup files, also through a restart, and asks again when they change', async (t) => {
+test('a start waits for permission to use startup files, even after a restart, and asks again when they change', async (t) => {
   const { stage, files } = await ruled(t, '', fakeStage)
   const first = await starting(stage, 'one')
   const [request] = first.agent.pending
@@ -149,7 +149,7 @@ test('a start that waits for permission can be refused, stopped, and removed', a
 /** Opens a stage with the real Claude Code. */
 const realStage: typeof fakeStage = async (t, env = {}) => (await claudeStage(t, undefined, env)).stage
 
-test('Claude Code runs a folder’s programs after the permission, and not before or after a refusal', async (t) => {
+test('Claude Code runs a folder’s programs only after the permission, and never after a refusal', async (t) => {
   const { stage, files } = await ruled(t, '', realStage)
   const refused = await starting(stage, 'refused', { prompt: mock([{ text: 'never' }]) })
   await decide(stage, refused.agent, 'deny')

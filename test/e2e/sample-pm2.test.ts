@@ -28,7 +28,10 @@ const sample = (script: string, url: string) => `module.exports = {
 /** Reads a file. Returns an empty string if it does not exist. */
 const read = (path: string) => (existsSync(path) ? readFileSync(path, 'utf8') : '')
 
-/** Matches both ends of an agent: pm2 signals it too, so it can finish before the daemon stops it. */
+/**
+ * Both reasons for which an agent can end. pm2 also signals the agent, which can then finish before the
+ * daemon stops it.
+ */
 const ENDED = /^(stopped|finished)$/
 
 interface Pm2Entry {
@@ -36,14 +39,14 @@ interface Pm2Entry {
   pm2_env: { restart_time: number }
 }
 
-for (const program of ['as npm installs it', 'a program by itself'])
+for (const program of ['a symbolic link of npm', 'an executable'])
   test(`the pm2 sample takes the key from the variable that it names, with ${program}`, async (t) => {
     const stage = await Stage.open(t, { FOMULAR_CLAUDE_PATH: fakeAgent(t) })
     await stage.hub()
     const home = stage.env.HOME!
     const script = join(home, '.fomular/bin/fomular-daemon')
     mkdirSync(join(home, '.fomular/bin'), { recursive: true })
-    if (program === 'as npm installs it') symlinkSync(PROGRAM, script)
+    if (program === 'a symbolic link of npm') symlinkSync(PROGRAM, script)
     else {
       // pm2 runs a file without Node if it does not look like text.
       writeFileSync(script, `#!/bin/sh\n# \0\0\0\0\nexec ${RUN.map((word) => `'${word}'`).join(' ')} "$@"\n`)
@@ -77,7 +80,8 @@ for (const program of ['as npm installs it', 'a program by itself'])
     )
     assert.equal(await stage.machine(), undefined)
 
-    // Kills pm2, which could otherwise restart the old program and take it for the next one.
+    // Kills pm2, because it could still restart the old program, and the test would take that for the next
+    // one.
     await pm2(['kill'])
     await pm2(['start', file], { MACHINE_KEY: key })
     await until(async () => (await stage.machine())?.connected, {
@@ -89,11 +93,11 @@ for (const program of ['as npm installs it', 'a program by itself'])
     const { pid } = await stage.agentIs(agent, 'idle')
     assert.ok(!readFileSync(`/proc/${pid}/environ`, 'utf8').includes(key))
 
-    // The daemon restarts itself, as for an update, so pm2 ends nothing.
+    // The daemon restarts itself, as it does for an update, so pm2 does not end any process.
     await stage.renew()
     assert.equal((await stage.agentIs(agent, 'idle')).pid, pid)
 
-    // pm2 restarts it: it signals the daemon and everything below it, and leaves 1.6 s.
+    // pm2 restarts the daemon: it signals the daemon and its child processes, and waits up to 1.6 s.
     await stage.renew(() => pm2(['restart', 'fomular-daemon']))
     assert.match((await stage.agentIs(agent, 'exited')).exit?.reason ?? '', ENDED)
     assert.deepEqual(stage.agentProcesses(agent), [])

@@ -31,7 +31,7 @@ redact.patterns = ['key-\\d+']
   return stage
 }
 
-/** Has an agent run a command. @returns the tool's result as the server has it */
+/** Makes an agent run a command. @returns the tool's result at the server */
 async function ran(stage: Stage, agent: string, command: string): Promise<string> {
   const before = (await stage.events(agent)).filter(({ kind }) => kind === 'tool_result').length
   const content = mock([{ tool: 'Bash', input: { command, description: 'test' } }])
@@ -44,7 +44,7 @@ async function ran(stage: Stage, agent: string, command: string): Promise<string
   return JSON.stringify('content' in result && result.content)
 }
 
-test('the real Claude Code works in a sandbox, out of reach of the daemon and of other agents', async (t) => {
+test('the real Claude Code works in a sandbox, and cannot reach the daemon or other agents', async (t) => {
   const stage = await policedStage(t)
   const agent = await stage.start({ permission_mode: 'bypassPermissions' })
   const other = await stage.start()
@@ -68,7 +68,7 @@ test('the real Claude Code works in a sandbox, out of reach of the daemon and of
   assert.match(await ran(stage, agent, 'cat made'), /made/)
 })
 
-test('secrets do not leave the machine, whose journal keeps them', async (t) => {
+test('secrets stay in the journal on the machine, and are not sent to the server', async (t) => {
   const stage = await policedStage(t)
   const agent = await stage.start({ permission_mode: 'bypassPermissions' })
   const result = await ran(stage, agent, 'echo $OPERATORS key-1234 other')

@@ -25,7 +25,7 @@ import { until } from '../support/wait.ts'
 
 const INSTALLER = fileURLToPath(new URL('../../installer/install.sh', import.meta.url))
 const SCRIPT = readFileSync(INSTALLER, 'utf8')
-/** Shells that people paste the line into. */
+/** Shells into which users paste the line. */
 const SHELLS = [['bash'], ['dash'], ['zsh'], ['fish'], ['ksh93'], ['busybox', 'sh']]
 
 /** Home folder of a user on an empty machine. */
@@ -52,7 +52,7 @@ class Home {
     return { code: exitCode, out: stdout, err: stderr }
   }
 
-  /** Returns the files in it, apart from those that fish creates itself. */
+  /** Returns the files in the home folder, except files that fish creates itself. */
   files() {
     return readdirSync(this.dir)
       .filter((name) => !['.config', '.local', '.cache'].includes(name))
@@ -124,7 +124,7 @@ test('the install line passes a private certificate authority of the hub to the 
       assert.deepEqual(home.files(), ['calls', 'leaked', 'program'], 'no temporary file')
       assert.ok(!readFileSync(join(home.dir, 'leaked'), 'utf8').includes(token))
     }
-  // Without the authority nothing is installed, and the line fails.
+  // Without the certificate authority, the line fails and installs nothing.
   const without = linesFor({ url: stage.hubUrl, token, installer: SCRIPT })
   for (const shell of SHELLS) {
     const home = new Home(t)
@@ -133,7 +133,7 @@ test('the install line passes a private certificate authority of the hub to the 
     assert.match(err, /curl: \(60\)/)
     assert.deepEqual(home.files(), [])
   }
-  // As requested, even if the address leads elsewhere from here.
+  // The line contains the requested authority, even if this machine cannot check the address.
   const told = await add('--ca-file', authority, '--address', 'https://hub.invalid')
   assert.ok(told.install.includes(readFileSync(authority, 'utf8').split('\n')[1]!))
   assert.deepEqual(told.warnings, [])
@@ -185,7 +185,7 @@ test('the install line includes a self-signed certificate of the hub', async (t)
   assert.equal(readFileSync(join(home.prefix, 'ca.pem'), 'utf8'), readFileSync(certificate, 'utf8'))
 })
 
-test('with an older installer, the authority stays where the configuration finds it', async (t) => {
+test('with an older installer, the certificate authority stays in the file that the configuration names', async (t) => {
   const { authority, certificate, key } = certificates(tempDir(t), ['127.0.0.1'])
   const env = { NODE_EXTRA_CA_CERTS: authority }
   const { server, add } = await hub(
@@ -208,7 +208,7 @@ test('with an older installer, the authority stays where the configuration finds
   assert.equal(readFileSync(file, 'utf8'), readFileSync(authority, 'utf8'))
 })
 
-test('an install line whose download fails exits with an error in any shell, and leaves nothing behind', async (t) => {
+test('if the download fails, an install line exits with an error in any shell and leaves nothing behind', async (t) => {
   const server = await release(t)
   const whole = readFileSync(INSTALLER)
   const script = join(server.dir, 'install.sh')
@@ -261,7 +261,8 @@ test('an unusable token is detected before any download', async (t) => {
     assert.match(err, /does not accept this token.*\n {2}→ Get a new line: run `fomular-daemon machine add`/)
     assert.deepEqual(home.files(), [])
   }
-  // The machine that used the token is told that it is enrolled, and gets the newer version.
+  // On the machine that used the token, the line reports that the machine is enrolled, and installs the newer
+  // version.
   const home = new Home(t)
   symlinkSync(join(stage.env.HOME!, '.fomular'), join(home.dir, '.fomular'))
   await server.release('1.1.0')

@@ -10,7 +10,7 @@ import { type Caller, type Frame, LightServer } from '../support/light-server.ts
 import { RUN, type Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
-// Reactions of a daemon to a server that breaks the protocol or is gone.
+// Reactions of a daemon to a server that breaks the protocol or has ended.
 
 async function connected(t: TestContext) {
   const stage = await fakeStage(t)
@@ -68,7 +68,7 @@ test('an invalid frame is answered with its error, and the link stays up', async
     ['unexpected', undefined],
     ...wrong.map(([, code, path]) => [code, path]),
   ])
-  // The command id, so that the caller can be told.
+  // The error has the command's id, so that the server can inform the sender of the command.
   assert.equal(caller.ofType('protocol:error').find(({ path }) => path === 'spec.cwd')?.command_id, 'no-cwd')
 
   for (const frame of [
@@ -112,7 +112,7 @@ test('20 faults in a row, an oversized frame, or invalid UTF-8 ends the link, an
   await second.ended()
   const third = await server.caller(3)
   await third.welcome()
-  // A text frame that is not UTF-8.
+  // Sends a text frame that is not UTF-8.
   ;(third.socket as unknown as { _socket: Socket })._socket.write(Buffer.from([0x81, 0x02, 0xc3, 0x28]))
   await third.ended()
   const fourth = await server.caller(4)
@@ -120,7 +120,7 @@ test('20 faults in a row, an oversized frame, or invalid UTF-8 ends the link, an
   await fourth.settled()
 })
 
-test('wrong acknowledgments and resend requests lose nothing, and repeat nothing forever', async (t) => {
+test('wrong acknowledgments and resend requests lose no events, and cause no endless repetition', async (t) => {
   const { stage, caller } = await connected(t)
   await caller.command('agent:start', { agent_id: 'a', spec: { cwd: stage.cwd, prompt: 'one' } })
   const activity = () => caller.ofType('agent:activity') as (Frame & { from: number; to: number })[]
@@ -129,7 +129,7 @@ test('wrong acknowledgments and resend requests lose nothing, and repeat nothing
       what: text,
     })
   const first = await said('one')
-  // First beyond the end, then below an earlier acknowledgment.
+  // The first offset is beyond the end, the second is below an earlier acknowledgment.
   caller.send({ type: 'agent:ack', offsets: { a: 2 ** 50 } })
   caller.send({ type: 'agent:ack', offsets: { a: 1 } })
   caller.send({ type: 'agent:resend', agent_id: 'a', from: 2 ** 50 })
@@ -137,11 +137,11 @@ test('wrong acknowledgments and resend requests lose nothing, and repeat nothing
   await caller.command('agent:prompt', { agent_id: 'a', content: 'two' })
   const second = await said('two')
   assert.ok(second.from >= first.to)
-  // A request from the middle of a line gets nothing; a request from the start gets the journal.
+  // A resend request from the middle of a line returns nothing. A request from the start returns the journal.
   const before = activity().length
   caller.send({ type: 'agent:resend', agent_id: 'a', from: second.to - 1 })
   await caller.settled()
-  // The agent may continue in the meantime.
+  // The agent may write more lines in the meantime.
   assert.ok(
     activity()
       .slice(before)
@@ -238,7 +238,7 @@ test('a removed agent frees its part of the window, and late acknowledgments for
   await until(heard, { what: 'another agent' })
   const agents = async () =>
     ((await link(stage)) as unknown as { agents: { agent_id: string; acked: number }[] }).agents
-  // Another agent has its id now.
+  // Another agent now has the id of the removed agent.
   const before = caller.frames.length
   await caller.command('agent:start', { agent_id: 'a', spec: { cwd: stage.cwd } })
   const begun = await until(() =>
@@ -251,7 +251,7 @@ test('a removed agent frees its part of the window, and late acknowledgments for
   await caller.command('agent:remove', { agent_id: 'a', force: true })
   assert.deepEqual(faults(caller), [])
 
-  // Between a greeting that lists the agent and the welcome.
+  // The daemon forgets the agent between a greeting that lists it and the welcome.
   await caller.command('agent:stop', { agent_id: 'b' })
   caller.socket.terminate()
   const next = await server.caller(2)

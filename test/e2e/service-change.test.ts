@@ -7,7 +7,7 @@ const STATE = '/var/lib/fomular-daemon'
 const ROOT_AGENTS =
   "for p in /proc/[0-9]*; do tr '\\0' '\\n' <$p/environ; done 2>/dev/null | grep -c ^FOMULAR_AGENT="
 
-test('a service that changes its user or its folder ends its agents, and announces it', async (t) => {
+test('a service that changes its user or its folder ends its agents, and announces their end', async (t) => {
   const on = await serviceMachine(t)
   const { machine, daemon, at } = on
   const as = (user: string, ...more: string[]) =>
@@ -43,18 +43,21 @@ test('a service that changes its user or its folder ends its agents, and announc
     assert.match(resumed.stdout, /belongs to root, but this daemon runs as bob/)
   })
 
-  await t.test('after a service changes to root, no file that the user wrote decides what runs', async () => {
-    const second = await on.startAgent()
-    await on.agentIs(second, 'idle')
-    const changed = await as('root')
-    assert.equal(changed.code, 0, changed.stderr)
-    assert.match(changed.stderr, /The state folder of bob is moved to \/var\/lib\/fomular-daemon\.of-bob/)
-    assert.equal(await marked(), '0')
-    assert.equal(await machine.out(['find', STATE, '!', '-user', 'root']), '')
-    assert.equal(identity(), machineId)
-    assert.ok(existsSync(at(`${STATE}.of-bob/agents/${second}/exit.json`)))
-    assert.deepEqual((await on.agent(second)).exit, { code: 0, reason: 'stopped' })
-  })
+  await t.test(
+    'after a service changes to root, no file of the former user decides which program runs',
+    async () => {
+      const second = await on.startAgent()
+      await on.agentIs(second, 'idle')
+      const changed = await as('root')
+      assert.equal(changed.code, 0, changed.stderr)
+      assert.match(changed.stderr, /The state folder of bob is moved to \/var\/lib\/fomular-daemon\.of-bob/)
+      assert.equal(await marked(), '0')
+      assert.equal(await machine.out(['find', STATE, '!', '-user', 'root']), '')
+      assert.equal(identity(), machineId)
+      assert.ok(existsSync(at(`${STATE}.of-bob/agents/${second}/exit.json`)))
+      assert.deepEqual((await on.agent(second)).exit, { code: 0, reason: 'stopped' })
+    },
+  )
 
   await t.test('the service changes to another state folder', async () => {
     const third = await on.startAgent()
@@ -67,7 +70,7 @@ test('a service that changes its user or its folder ends its agents, and announc
     const refused = await as('bob', '--state-dir', '/srv/state')
     assert.equal(refused.code, 4)
     assert.match(refused.stderr, /\/srv\/state belongs to root, not to bob/)
-    // The state after a change of bob's user id.
+    // Simulates a state folder after a change of bob's user id.
     await machine.out(['install', '-d', '-o', '4242', '/srv/old'])
     const orphaned = await as('bob', '--state-dir', '/srv/old')
     assert.match(orphaned.stderr, /belongs to user 4242.*\n.*chown -R -h bob: '\/srv\/old'/)
@@ -91,13 +94,13 @@ test('a service that changes its user or its folder ends its agents, and announc
       assert.deepEqual([found.pid, found.run], [before.pid, 1])
       const { stdout } = await daemon(['status', '--state-dir', STATE, '--json'])
       assert.match(stdout, /agents_of_another_user/)
-      // The agent can still be stopped.
+      // The daemon can still stop the agent.
       await on.stopAgent(fourth)
       assert.equal((await on.agentIs(fourth, 'exited')).run, 1)
     },
   )
 
-  await t.test('a purge does what it announced', async () => {
+  await t.test('a purge removes everything that its dry run announced', async () => {
     on.write('/etc/fomular-daemon/environment', 'ANTHROPIC_API_KEY=secret\n')
     const kept = await daemon(['service', 'uninstall', '--dry-run'])
     assert.match(kept.stdout, /left \/etc\/fomular-daemon\/environment: --purge removes it/)
@@ -106,7 +109,7 @@ test('a service that changes its user or its folder ends its agents, and announc
     for (const path of ['/etc/fomular-daemon/environment', STATE, `${STATE}.of-bob`])
       assert.ok(dry.stdout.split('\n').includes(`remove ${path}`), dry.stdout)
     assert.ok(existsSync(at(`${STATE}/machine.json`)))
-    // A folder of the same disk, mounted inside.
+    // A folder on the same disk, mounted inside the state folder.
     await machine.out(['mkdir', '-p', `${STATE}/agents/disk`])
     await machine.out(['mount', '--bind', '/srv', `${STATE}/agents/disk`])
     const withDisk = await daemon(['service', 'uninstall', '--purge', '--dry-run'])

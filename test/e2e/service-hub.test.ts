@@ -7,7 +7,7 @@ import { until } from '../support/wait.ts'
 const UNIT = '/etc/systemd/system/fomular-hub.service'
 const HUB = '/var/lib/fomular-hub'
 
-test('a hub can be a service, alone or together with the daemon', async (t) => {
+test('a hub can be installed as a service, alone or together with the daemon', async (t) => {
   const on = await serviceMachine(t)
   const { machine, daemon, at } = on
   const service = async (...args: string[]) => {
@@ -17,7 +17,7 @@ test('a hub can be a service, alone or together with the daemon', async (t) => {
   }
 
   await t.test(
-    'a port in use and an open address without TLS are refused before anything is written',
+    '`service install` refuses a port in use and an open address without TLS before it writes anything',
     async () => {
       const taken = await daemon(['service', 'install', 'hub', '--json'])
       assert.equal(JSON.parse(taken.stdout).error.code, 'port_in_use')
@@ -39,7 +39,7 @@ test('a hub can be a service, alone or together with the daemon', async (t) => {
     },
   )
 
-  await t.test('an installed hub is ready once it listens, with its own user and a low port', async () => {
+  await t.test('an installed hub with its own user and a low port is ready once it listens', async () => {
     await machine.out([
       'sh',
       '-c',
@@ -60,7 +60,7 @@ test('a hub can be a service, alone or together with the daemon', async (t) => {
     const env = { NODE_EXTRA_CA_CERTS: '/root/cert.pem' }
     const added = await daemon(['machine', 'add', '--name', 'x', '--json'], { env })
     assert.equal(added.code, 0, added.stdout + added.stderr)
-    // Another user is shown the command to type.
+    // Another user gets an error with the command to type.
     const refused = await daemon(['machine', 'list'], { user: 'bob' })
     assert.match(refused.stderr, /sudo .*machine list/)
   })
@@ -105,7 +105,7 @@ test('a hub can be a service, alone or together with the daemon', async (t) => {
     await service('stop')
     const bobs = "for p in /proc/[0-9]*; do stat -c '%U %n' $p; done 2>/dev/null | grep ^bob || true"
     assert.equal(await machine.out(['sh', '-c', bobs]), '')
-    // Files that the user cannot read cause an error in plain words.
+    // Files that the user cannot read cause a clear error.
     await machine.out(['sh', '-c', 'mkdir -m 700 /srv/closed && touch /srv/closed/daemon.log'])
     const log = await daemon(['logs', '--state-dir', '/srv/closed'], { user: 'bob' })
     assert.deepEqual([log.code, log.stdout], [4, ''])

@@ -27,7 +27,7 @@ test('`--take-over` takes over a handwritten pm2 entry', async (t) => {
     autorestart: true,
     max_restarts: 50,
   }
-  // The path contains the program's name, like an installed one.
+  // The path contains the program's name, like the path of an installed program.
   writeFileSync(file, `module.exports = ${JSON.stringify({ apps: [{ ...app, script: link }] })}`)
   await pm2('start', file)
   await until(async () => (await stage.machine())?.connected, { what: 'the daemon' })

@@ -10,7 +10,7 @@ import { Stage } from '../support/stage.ts'
 import { testTool } from '../support/tool.ts'
 import { until } from '../support/wait.ts'
 
-test('pm2 keeps the daemon running, and leaves its agents alive', async (t) => {
+test('pm2 keeps the daemon running, and does not end the agents', async (t) => {
   const stage = await Stage.open(t, { FOMULAR_CLAUDE_PATH: fakeAgent(t) })
   await stage.hub()
   const home = stage.env.HOME!
@@ -50,7 +50,7 @@ test('pm2 keeps the daemon running, and leaves its agents alive', async (t) => {
     join(home, path),
   )
   const hidden = new RegExp(`${secret}|${readFileSync(key, 'utf8').trim()}`)
-  // The environment of the pm2 daemon itself does not contain the secrets of its starter either.
+  // The environment of the pm2 daemon does not contain the secrets of the shell that started it either.
   const lasting = Number(readFileSync(join(home, '.pm2/pm2.pid'), 'utf8'))
   for (const path of [...files, `/proc/${lasting}/environ`])
     assert.doesNotMatch(readFileSync(path, 'utf8'), hidden, path)
@@ -84,7 +84,7 @@ test('pm2 keeps the daemon running, and leaves its agents alive', async (t) => {
   daemon = await renewed(daemon)
   await adopted()
 
-  // A refused configuration is not retried endlessly, and the agents stay.
+  // pm2 does not retry a refused configuration endlessly, and the agents keep running.
   const config = join(home, '.fomular/config.toml')
   mkdirSync(join(home, '.fomular'))
   writeFileSync(config, 'max_agents = "many"\n')
@@ -124,7 +124,7 @@ test('a hub under pm2 can be installed, changed, restarted, and removed', async 
   assert.deepEqual([installed.name, installed.running, installed.runs], ['fomular-hub', true, 'hub'])
   const listed = () => run('machine', 'list').then(({ machines }) => machines)
   await until(() => listed().catch(() => false), { what: 'the hub' })
-  // A file from another version differs only in its text, so the pm2 entry and its process stay.
+  // The file of another version differs only in its text, so the pm2 entry and its process stay.
   const entry = async () =>
     JSON.parse((await pm2('jlist')).stdout).find(({ name }: { name: string }) => name === 'fomular-hub').pm_id
   const id = await entry()

@@ -41,7 +41,7 @@ test('a handwritten unit is taken over on request with all its settings', async 
   const agent = await on.startAgent()
   const { pid } = await on.agentIs(agent, 'idle')
 
-  await t.test('without --take-over the unit is left alone, and the error names the flag', async () => {
+  await t.test('without `--take-over`, the unit stays unchanged, and the error names the flag', async () => {
     const refused = await daemon(['service', 'install', '--json'])
     assert.equal(refused.code, 4, refused.stdout)
     const { error } = JSON.parse(refused.stdout)
@@ -61,7 +61,7 @@ test('a handwritten unit is taken over on request with all its settings', async 
     assert.equal(readFileSync(at(UNIT), 'utf8'), byHand(key))
   })
 
-  await t.test('after the takeover the agents are still alive, and the key is not in the unit', async () => {
+  await t.test('after the takeover, the agents are still alive, and the key is not in the unit', async () => {
     const taken = await daemon(['service', 'install', '--take-over', '--json'])
     assert.equal(taken.code, 0, taken.stdout + taken.stderr)
     const status = JSON.parse(taken.stdout)
@@ -83,7 +83,7 @@ test('a handwritten unit is taken over on request with all its settings', async 
     assert.ok(!environment.some((each) => each.includes(key)))
   })
 
-  await t.test('a repeated takeover changes nothing, and omitted settings stay', async () => {
+  await t.test('a repeated takeover changes nothing, and keeps omitted settings', async () => {
     const again = await daemon([
       'service',
       'install',

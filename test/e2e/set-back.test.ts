@@ -12,7 +12,7 @@ import { PythonServer } from '../support/python-server.ts'
 import { freePort, RUN, type Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
-// A machine's state folder is restored from a backup, while its server has more data than the backup.
+// These tests restore a machine's state folder from a backup, while the server has more data than the backup.
 
 /** Returns functions that save and restore a state folder without its hub folder. */
 function machineFolder(stage: Stage) {
@@ -61,7 +61,7 @@ test('after a restored backup, the server keeps the old history and gets all new
   const before = await stage.events(id)
   folder.restore()
 
-  // The restart and the end are recorded before any server is there.
+  // The daemon records its restart and the agent's end before it is connected to a server.
   daemon = await stage.daemon()
   assert.equal((await stage.command(id, 'resume', { prompt: 'second' })).state, 'succeeded')
   await stage.eventually(id, 'turn_result', () => true, before.length)
@@ -80,7 +80,7 @@ test('after a restored backup, the server keeps the old history and gets all new
 
   const { stdout: log } = await execa(RUN[0], [...RUN.slice(1), 'agent', 'log', id], { env: stage.env })
   assert.match(log, /\n39 [\s\S]*! The machine lost its part of this history from byte \d+ on[\s\S]*\nsecond/)
-  // Reads from the old end, as a follower that reconnects would.
+  // Reads from the old end of the history, as a reconnecting client would.
   const last = places[before.length - 1]!
   const { events } = await stage.api<{ events: Event[] }>('GET', `/api/agents/${id}/events?after=${last}`)
   assert.equal(events[0]?.kind, 'set_back')
@@ -140,20 +140,20 @@ test('a server in another language keeps both histories, even if its own folder 
   for (const [n, { from }] of frames().entries()) assert.equal(from, frames()[n - 1]?.to ?? 0)
   assert.ok(frames().at(-1)?.journal)
 
-  // Its file now ends in the middle of a line.
+  // The server's file now ends in the middle of a line.
   await server.end()
   const all = frames()
   const spoilt = { ...all[0]!, to: all[0]!.to - 1 }
   writeFileSync(path, `${JSON.stringify(spoilt)}\n`)
   server = new PythonServer(port, 'a-key', disk)
   await server.hears('protocol:error', ({ path }) => path === `offsets.${agent_id}`)
-  await until(() => texts().includes('second'), { what: 'all of it anew' })
+  await until(() => texts().includes('second'), { what: 'the whole history again' })
   assert.deepEqual(texts(), ['first', '(set back)', 'second'])
   assert.equal(readdirSync(disk).length, 2)
   await stop(daemon)
 })
 
-test('the daemon or the hub may be an older version, before and after a restored backup', async (t) => {
+test('the daemon or the hub may be an older version before and after a backup is restored', async (t) => {
   const stage = await fakeStage(t)
   const later = stage.daemonCommand
   const folder = machineFolder(stage)
@@ -205,7 +205,7 @@ test('the daemon or the hub may be an older version, before and after a restored
   assert.equal(new Set(places).size, places.length)
 })
 
-test('two daemons with copies of one state folder both report it, each with a remedy', async (t) => {
+test('two daemons with copies of one state folder both report the copy, with a remedy', async (t) => {
   const stage = await fakeStage(t)
   const server = await LightServer.open(t)
   server.daemon(stage)

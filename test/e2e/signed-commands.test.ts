@@ -35,7 +35,7 @@ async function signedStage(t: TestContext) {
   return { stage, file, key, policy }
 }
 
-test('a person makes a key, and signs every command that a machine demands to be signed', async (t) => {
+test('a person creates a key, and signs every command for which a machine requires a signature', async (t) => {
   const { stage, file, key } = await signedStage(t)
   assert.equal(statSync(file).mode & 0o777, 0o600)
   assert.equal((await cli(stage, ['key', 'show', file])).stdout, key)
@@ -87,7 +87,7 @@ test('a person makes a key, and signs every command that a machine demands to be
   assert.doesNotMatch(readFileSync(join(stage.state, 'hub/commands.jsonl'), 'utf8'), /sk-top/)
 })
 
-test('the machine refuses what its own hub sends without a valid signature, and says why', async (t) => {
+test('the machine refuses unsigned commands from its hub, and gives the reason', async (t) => {
   const { stage, file } = await signedStage(t)
   const spec = { cwd: stage.cwd }
   const plain = await stage.api<Outcome>('POST', '/api/agents', { spec })
@@ -119,7 +119,7 @@ test('the machine refuses what its own hub sends without a valid signature, and 
   assert.match(again.stderr, /already exists/)
 })
 
-test('the machine follows a policy that changes, and its own commands need no signature', async (t) => {
+test('the machine follows changes of its policy, and commands on the machine itself need no signature', async (t) => {
   const { stage, policy } = await signedStage(t)
   const restarted = await cli(stage, ['restart'])
   assert.equal(restarted.exitCode, 0, restarted.stderr)

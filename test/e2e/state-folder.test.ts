@@ -10,7 +10,10 @@ import { fakeStage } from '../support/fake-agent.ts'
 import type { Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
-/** Starts a daemon with a state folder apart from its hub's, one agent that may be ended, and one to keep. */
+/**
+ * Starts a daemon with its own state folder, an agent that the daemon may end, and an agent that it must
+ * keep.
+ */
 async function working(t: TestContext) {
   const stage = await fakeStage(t)
   await stage.hub()
@@ -58,7 +61,7 @@ const deeds: [string, (stage: Stage, state: string) => void, RegExp][] = [
 ]
 
 for (const [what, deed, words] of deeds)
-  test(`a daemon whose state folder is ${what} reports it, and ends all agents except those to keep`, async (t) => {
+  test(`a daemon whose state folder is ${what} reports that, and ends all agents except agents with a lease to keep them`, async (t) => {
     const { stage, daemon, state, plainPid, keptPid } = await working(t)
     t.after(() => lives(keptPid) && process.kill(keptPid, 'SIGKILL'))
     deed(stage, state)
@@ -88,7 +91,7 @@ test('a daemon on a new state folder shows in `status` that earlier agents still
   assert.equal(machineIn(same), machineIn(before))
   next.kill('SIGKILL')
   await next.ended
-  // Without the identity file next to the key, nothing identifies the machine.
+  // Without the identity file next to the key file, nothing identifies the machine.
   rmSync(state, { recursive: true })
   rmSync(besideKey(join(stage.state, 'hub/machine.key')))
   stage.run(stage.daemonArgs(), { FOMULAR_STATE_DIR: state })
@@ -132,13 +135,13 @@ test('a daemon whose agents’ folders are deleted keeps its lock and its identi
   for (const agent of [plain, kept]) await stage.agentIs(agent, ({ gone }) => gone === true)
   await until(() => !lives(plainPid))
   assert.ok(lives(keptPid))
-  // New agents can start.
+  // The daemon can start new agents.
   const next = await stage.start({ prompt: 'hello' })
   await stage.eventually(next, 'turn_result')
 
   for (const name of ['lock', 'machine.json']) {
     rmSync(join(state, name))
-    await until(() => existsSync(join(state, name)), { what: `${name} to be written again` })
+    await until(() => existsSync(join(state, name)), { what: `the new file ${name}` })
   }
   const second = stage.run(stage.daemonArgs(), { FOMULAR_STATE_DIR: state })
   assert.equal(await second.ended, 4)
@@ -165,11 +168,11 @@ test('a read-only disk is reported while it lasts, keeps agents alive, and preve
   const { pid } = await stage.agent(agent)
   const told = async () =>
     (await stage.machine())?.status.problems.find(({ code }) => code === 'state_read_only')
-  // A second, read-only mount is put on top, because the disk itself has files open for writing and would
-  // refuse to be remounted.
+  // Puts a second, read-only mount on top of the disk. The disk itself cannot be remounted, because it has
+  // files open for writing.
   execFileSync('mount', ['--bind', disk, disk])
   execFileSync('mount', ['-o', 'remount,bind,ro', disk])
-  const problem = await until(told, { what: 'a word about it' })
+  const problem = await until(told, { what: 'the report of the read-only disk' })
   assert.match(problem.message, /cannot be written to/)
   const refused = await stage.command(agent, 'prompt', { content: 'more' })
   assert.match(refused.error?.message ?? '', /read-only/)

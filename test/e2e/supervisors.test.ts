@@ -12,9 +12,9 @@ const PAGE = 'src/service/supervisors.md'
 
 interface Supervisor {
   heading: string
-  /** Samples of the page, in order, by file name. */
+  /** File names of the page's samples, in their order on the page. */
   files: string[]
-  /** Command that runs the supervisor in the folder of those files. */
+  /** Command that runs the supervisor in the folder with these files. */
   run: [string, ...string[]]
   /** Shell arguments that start, restart, and stop the daemon through the supervisor. */
   verbs: Record<'start' | 'restart' | 'stop', string>
@@ -103,7 +103,7 @@ interface Rig {
   stage: Stage
   /** Runs a command of the supervisor. @returns its output */
   tell(command: string): Promise<string>
-  /** Makes the daemon refuse its configuration from the next start. */
+  /** Breaks the configuration, so that the daemon refuses it at the next start. */
   spoil(): void
 }
 
@@ -165,7 +165,7 @@ async function supervised(t: TestContext, { heading, files, run }: Supervisor): 
 
 for (const supervisor of SUPERVISORS) {
   const { heading, verbs, status, leftDown } = supervisor
-  test(`with the documented ${heading} files, agents survive restarts and stop with the daemon, and a bad configuration is not retried`, async (t) => {
+  test(`with the documented ${heading} files, agents survive restarts, agents stop with the daemon, and the supervisor does not retry a bad configuration`, async (t) => {
     const { stage, tell, spoil } = await supervised(t, supervisor)
     const agent = await stage.start()
     const { pid } = await stage.agentIs(agent, 'idle')
@@ -183,10 +183,14 @@ for (const supervisor of SUPERVISORS) {
     await until(async () => !(await stage.machine())?.connected, { what: 'the end of the daemon' })
 
     await tell(verbs.start)
-    await until(async () => (await stage.machine())?.connected, { what: 'the daemon, started again' })
+    await until(async () => (await stage.machine())?.connected, {
+      what: 'the connection of the restarted daemon',
+    })
     spoil()
     await stage.restart()
-    await until(async () => leftDown.test(await tell(status)), { what: 'a daemon that is left down' })
+    await until(async () => leftDown.test(await tell(status)), {
+      what: 'the supervisor leaving the daemon down',
+    })
     assert.equal((await stage.machine())?.connected, false)
   })
 }

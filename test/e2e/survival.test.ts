@@ -9,7 +9,7 @@ import { mock } from '../support/messages-script.ts'
 import { RUN, type Running, type Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
-/** Checks that the hub has everything the agent wrote, once and in order. */
+/** Checks that the hub has everything that the agent wrote, once and in order. */
 async function complete(stage: Stage, agent: string) {
   const written = journalEvents(stage.state, agent)
   const last = written.at(-1)!
@@ -31,7 +31,7 @@ test('an agent finishes its turn while its daemon is killed, and every event arr
   await stage.eventually(agent, 'text_delta')
   await kill(first)
   await until(() => journalEvents(stage.state, agent).some(({ kind }) => kind === 'turn_result'), {
-    what: 'the end of the turn, with no daemon there',
+    what: 'the end of the turn while no daemon is running',
   })
   await stage.daemon()
   const idle = await stage.agentIs(agent, 'idle')
@@ -79,7 +79,7 @@ test('a permission request outlives the daemon and the hub, and the late answer 
   await complete(stage, agent)
 })
 
-test('commands given while the daemon is away are carried out once when it returns', async (t) => {
+test('commands sent while no daemon is running are carried out once by the next daemon', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()
@@ -99,7 +99,7 @@ test('commands given while the daemon is away are carried out once when it retur
   assert.equal(prompts.length, 1)
 })
 
-test('an agent that ended while no daemon ran is reported with its real exit', async (t) => {
+test('an agent that ended while no daemon ran is reported with its real exit code', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()
@@ -169,11 +169,11 @@ test('a daemon whose working directory was deleted restarts itself, and can be s
   assert.equal(await daemon.ended, 0)
 })
 
-test('`up` whose working directory was deleted restarts again and again with the same state folder', async (t) => {
+test('`up` keeps its state folder over several restarts after its working directory was deleted', async (t) => {
   const { stage } = await claudeStage(t)
   const folder = join(stage.dir, 'gone/deep')
   mkdirSync(folder, { recursive: true })
-  // One path relative to the deleted folder, and one through it.
+  // The relative path of the state folder leads through the deleted folder.
   const args = ['up', '--port', String(stage.port), '--state-dir', '../../gone/../state']
   const from = ['/bin/sh', '-c', 'cd "$0" && exec "$@"', folder]
   const machineId = async () => (await stage.machine().catch(() => undefined))?.machine_id
@@ -190,7 +190,7 @@ test('`up` whose working directory was deleted restarts again and again with the
   assert.equal(await up.ended, 0, up.log())
 })
 
-test('a daemon stopped while it waits to restart itself stops, together with its agents', async (t) => {
+test('a daemon that gets a stop signal while it waits to restart itself stops together with its agents', async (t) => {
   const { stage } = await claudeStage(t)
   const hub = await stage.hub()
   const daemon = await stage.daemon()

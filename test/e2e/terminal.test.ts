@@ -8,7 +8,7 @@ import { freePort } from '../support/stage.ts'
 import { Terminal } from '../support/terminal.ts'
 import { until } from '../support/wait.ts'
 
-// Commands as people type them, on a real terminal.
+// These tests type commands on a real terminal, as a person would.
 
 /** Opens a hub and a daemon in one terminal, and a second terminal for commands. */
 async function desk(t: TestContext) {
@@ -17,7 +17,7 @@ async function desk(t: TestContext) {
   await server.begin('fd up')
   const welcome = await server.shows(/Ctrl-C stops everything/)
   const terminal = await Terminal.open(t, stage)
-  /** Writes a prompt to a file, as the model's script is too long to type. */
+  /** Writes a prompt to a file, because the model's script is too long to type. */
   const prompt = (name: string, ...script: Parameters<typeof mock>) => {
     writeFileSync(join(stage.cwd, name), `${name} ${mock(...script)}`)
     return `--prompt-file ${name}`
@@ -70,7 +70,7 @@ test('a first conversation works from `up` and `start` to answers and Ctrl-C', a
   assert.ok(existsSync(join(stage.cwd, 'yes')) && !existsSync(join(stage.cwd, 'no')))
   assert.match(await terminal.screen(true), /\x1b\[32m✓ done/)
 
-  // A planning agent writes its plan to a file that it is given.
+  // A planning agent writes its plan to a file that Claude Code names.
   await terminal.run('fd agent configure tour --permission-mode plan')
   await terminal.run('fd agent send tour --wait "Plan it"')
   const file_path = /[^"\s]+\/\.claude\/plans\/[\w-]+\.md/.exec(JSON.stringify(api.requests.at(-1)))?.[0]
@@ -103,7 +103,7 @@ test('a first conversation works from `up` and `start` to answers and Ctrl-C', a
   await until(() => stage.agentProcesses('tour').length === 0)
 })
 
-test('`watch` shows a conversation and takes answers, and Ctrl-C leaves the agent alone', async (t) => {
+test('`watch` shows a conversation and accepts answers, and Ctrl-C does not stop the agent', async (t) => {
   const { stage, terminal, prompt } = await desk(t)
   const start = await terminal.run(
     `fd agent start --id watched ${prompt(
@@ -119,7 +119,7 @@ test('`watch` shows a conversation and takes answers, and Ctrl-C leaves the agen
     /> w MOCK[\s\S]*\* Let me see\.\n• Bash touch seen\n\? asks to use Bash[\s\S]*y yes, n no.*> $/,
   )
   assert.match(await terminal.screen(true), /\x1b\[1m.*\? asks to use Bash/)
-  // A mistyped key decides nothing.
+  // A mistyped key does not answer the question.
   await terminal.type('x')
   await terminal.shows(/> x\n +Type y, n.* or a sentence\.\n.*> $/)
   await terminal.type('yes')
@@ -152,7 +152,7 @@ test('`watch` removes a question that was answered elsewhere', async (t) => {
   assert.equal((await stage.agent('shared')).pending.length, 1)
 })
 
-test('an agent is started, answered, shown, configured, and stopped by separate commands', async (t) => {
+test('separate commands start, answer, show, configure, and stop an agent', async (t) => {
   const { stage, terminal, prompt } = await desk(t)
   const run = async (command: string, expected: RegExp, code = 0) => {
     const shown = await terminal.run(`fd ${command}`)
@@ -185,7 +185,7 @@ test('an agent is started, answered, shown, configured, and stopped by separate 
   await waits('tool')
   await run('agent deny life --message "Not now"', /^Denied: Bash/)
   await stage.agentIs('life', 'idle')
-  // Too long for the agent's status.
+  // This content is too long for the agent's status.
   const content = `${`${'x'.repeat(249)}\n`.repeat(100)}and the last`
   await run(
     `agent send life ${prompt('long', [{ tool: 'Write', input: { file_path: 'long.txt', content } }])}`,
@@ -225,7 +225,7 @@ test('an agent is started, answered, shown, configured, and stopped by separate 
   await run('agent list --json', /^\{"agents":\[\]\}\n$/)
 })
 
-test('status, doctor, logs, restart, and stop work for a daemon from a terminal', async (t) => {
+test('`status`, `doctor`, `logs`, `restart`, and `stop` work for a daemon that runs in a terminal', async (t) => {
   const { server, terminal } = await desk(t)
   const status = await terminal.run('fd status')
   assert.equal(status.code, 0)
@@ -233,7 +233,7 @@ test('status, doctor, logs, restart, and stop work for a daemon from a terminal'
     status.text,
     /^Daemon +[\d.]+, process \d+, running for .*\n[\s\S]*Server +ws:\S+ connected for .*, answers in \d+ ms/,
   )
-  // doctor could ask about processes left by others on this machine.
+  // On a terminal, `doctor` could ask about leftover processes of other tests on this machine.
   const doctor = await terminal.run('fd doctor </dev/null')
   assert.equal(doctor.code, 0)
   assert.match(

@@ -8,7 +8,7 @@ import { COLUMNS, record } from '../tour/record.ts'
 const root = new URL('../../', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
 
-/** Returns the text of a picture without facts that depend on the version of Claude Code. */
+/** Returns the text of a picture without the details that depend on the version of Claude Code. */
 const lines = (svg: string) =>
   textOf(svg).map((line) => line.replace(/\$\d[\d.]*/g, 'COST').replace(/claude-[^,]+/, 'MODEL'))
 

@@ -12,7 +12,7 @@ import { until } from '../support/wait.ts'
 const CONTAINED: [string, ...string[]] = [AS_CONTAINER[0]!, ...AS_CONTAINER.slice(1), ...RUN]
 const ELSEWHERE = /is already running on th.* folder: process \d+ in another container/
 
-/** Checks that a program refuses a folder whose other user runs where it cannot be seen. */
+/** Checks that a program refuses a folder because an invisible process in another container uses it. */
 async function refused({ ended, log }: Running) {
   assert.equal(await ended, 4, log())
   assert.match(log(), ELSEWHERE)
@@ -34,7 +34,7 @@ test('two hubs or two daemons refuse one folder from two containers, or from a c
   assert.equal((await stage.machine())!.since, since)
   daemon.kill('SIGKILL')
   await until(async () => !(await stage.machine())!.connected, { what: 'the end of the container' })
-  // The program killed with its container left its lock, which nobody has to remove.
+  // The program was killed with its container, and left its lock. Nobody has to remove the lock.
   assert.ok(existsSync(join(stage.state, 'lock')))
   const doctor = stage.run(['doctor'])
   await doctor.ended
@@ -42,7 +42,7 @@ test('two hubs or two daemons refuse one folder from two containers, or from a c
   const next = stage.run(stage.daemonArgs())
   await until(() => next.log().includes('daemon started'), { what: 'the next daemon', seen: next.log })
   assert.match(next.log(), /if it does not answer within 10 seconds/)
-  // The other way round: the program on the host holds the lock.
+  // Checks the reverse case: the program on the host holds the lock.
   await refused(stage.run(stage.daemonArgs(), {}, CONTAINED))
   next.kill('SIGTERM')
   assert.equal(await next.ended, 0)
@@ -63,7 +63,7 @@ function holder(t: Cleanup, stage: Stage, path: string) {
   return running
 }
 
-test('of several programs that find the lock of a killed container, one gets it', async (t) => {
+test('if several programs find the lock of a killed container, one of them gets the lock', async (t) => {
   const stage = await Stage.open(t)
   const path = join(tempDir(t), 'lock')
   const first = holder(t, stage, path)
@@ -82,13 +82,13 @@ test('of several programs that find the lock of a killed container, one gets it'
   if (typeof own === 'function') own()
 })
 
-test('a program paused for long notices that another has its lock, and takes nothing from it', async (t) => {
+test('a program that was paused for a long time notices that another program has its lock, and leaves the lock alone', async (t) => {
   const stage = await Stage.open(t)
   const path = join(tempDir(t), 'lock')
   const release = acquireLock(path)
   assert.equal(otherHolder(path), undefined)
   const mine = readFileSync(path, 'utf8')
-  // The state after a long pause: the lock names another place, where nobody answers.
+  // Simulates a long pause: the lock names another container, in which no program answers.
   rmSync(path)
   writeFileSync(path, mine.replace(/pid:\[\d+\]/, 'pid:[1]'))
   const next = holder(t, stage, path)

@@ -9,7 +9,7 @@ import { type Frame, LightServer } from '../support/light-server.ts'
 const errorOf = (result: Frame) =>
   result.error as { code: string; path?: string; message: string; remedy?: string }
 
-test('commands that are early, unknown, empty, too deep, too long, or for an ended agent are answered', async (t) => {
+test('the daemon answers commands that are early, unknown, empty, too deep, too long, or for an ended agent', async (t) => {
   const stage = await fakeStage(t)
   const server = await LightServer.open(t)
   server.daemon(stage)
@@ -25,7 +25,7 @@ test('commands that are early, unknown, empty, too deep, too long, or for an end
     ],
   )
   await caller.welcome()
-  // A command refused as too early can be repeated with its id.
+  // A command that was refused as too early can be repeated with the same id.
   caller.send({ type: 'machine:check', command_id: 'machine:check' })
   assert.equal((await caller.received('machine:check:result')).ok, true)
 
@@ -72,7 +72,7 @@ test('commands that are early, unknown, empty, too deep, too long, or for an end
   assert.equal(tooLong.code, 'start_failed')
   assert.match(tooLong.remedy ?? '', /Shorten/)
 
-  // A failed start leaves its id free.
+  // After a failed start, the agent's id can be used again.
   for (const agent_id of ['b', 'long'])
     assert.equal(
       (await caller.command('agent:start', { agent_id, spec: { cwd: stage.cwd } })).ok,
@@ -87,7 +87,7 @@ test('commands that are early, unknown, empty, too deep, too long, or for an end
   assert.equal(errorOf(prompt).code, 'agent_not_running')
 })
 
-test('a burst of pings and a second welcome leave the link up, and each of 20 faults in a row is answered', async (t) => {
+test('a burst of pings and a second welcome do not end the link, and the daemon answers each of 20 faults in a row', async (t) => {
   const stage = await fakeStage(t)
   const server = await LightServer.open(t)
   server.daemon(stage)

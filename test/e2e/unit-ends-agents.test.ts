@@ -5,7 +5,7 @@ import { handwrittenUnit } from '../support/handwritten-unit.ts'
 import { HUB, MACHINE_KEY, serviceMachine } from '../support/service-machine.ts'
 import { until } from '../support/wait.ts'
 
-/** A unit like those that users write, with the address and the key of the test's machine. */
+/** A unit as a user would write it, with the address and the key of the test's machine. */
 const sample = (key: string, user = 'fomular', home = '/home/fomular') => `[Unit]
 Description=FomularOS daemon
 
@@ -22,7 +22,7 @@ RestartSec=2
 WantedBy=multi-user.target
 `
 
-test('under a unit that ends agents with the daemon, agents are resumed or live in scopes, and messages say so', async (t) => {
+test('under a unit that ends agents with the daemon, agents are resumed or run in scopes, and messages report that', async (t) => {
   const on = await serviceMachine(t)
   const key = readFileSync(on.at(MACHINE_KEY), 'utf8').trim()
   const unit = await handwrittenUnit(on, { user: 'fomular', text: sample(key) })
@@ -61,7 +61,7 @@ test('under a unit that ends agents with the daemon, agents are resumed or live 
   const before = await Promise.all(all.map((agent) => on.agent(agent)))
 
   await t.test(
-    'a restart stops agents and resumes their sessions, and repeats a turn only if the agent asks for it',
+    'a restart stops agents and resumes their sessions, and repeats a turn only if the agent’s spec requests that',
     async () => {
       const { stdout } = await unit.restarted()
       assert.match(
@@ -93,7 +93,7 @@ test('under a unit that ends agents with the daemon, agents are resumed or live 
       const log = await unit.log()
       assert.match(log, /the unit fomular would end agents: they are stopped/)
       assert.doesNotMatch(log, /the agents keep running/)
-      // Each prompt was given once, in all cases.
+      // In all cases, each prompt was sent once.
       assert.deepEqual(await unit.prompts(forgetful), ['hello', 'hang'])
       await unit.prompt(forgetful, 'on')
       await unit.says(forgetful, 'on')
@@ -102,7 +102,7 @@ test('under a unit that ends agents with the daemon, agents are resumed or live 
   )
 
   await t.test(
-    'two restarts in a row lose nothing of agents that are still starting or resuming',
+    'agents that are still starting or resuming lose nothing in two restarts in a row',
     async () => {
       const young = await on.startAgent('--prompt', 'early')
       await unit.restarted()
@@ -115,26 +115,29 @@ test('under a unit that ends agents with the daemon, agents are resumed or live 
     },
   )
 
-  await t.test('`systemctl restart` ends agents with the daemon, and they are resumed', async () => {
-    const { pid } = await unit.status()
-    const runs = await Promise.all(all.map(async (id) => (await on.agent(id)).run))
-    await unit.prompt(eager, 'hang')
-    await on.agentIs(eager, 'working')
-    await machine.out(['systemctl', 'restart', 'fomular'])
-    await unit.renewed(pid)
-    for (const [nth, id] of all.entries()) {
-      const now = await until(async () => {
-        const found = await on.agent(id)
-        return found.run > runs[nth]! && found.state !== 'starting' && found
-      })
-      assert.equal(now.session_id, before[nth]?.session_id)
-      await on.agentIs(id, 'idle')
-    }
-    assert.deepEqual(await unit.prompts(eager), ['hello', 'hang', 'hang'])
-    assert.match(await unit.log(), /systemd restarts the unit/)
-  })
+  await t.test(
+    '`systemctl restart` ends agents with the daemon, and the next daemon resumes them',
+    async () => {
+      const { pid } = await unit.status()
+      const runs = await Promise.all(all.map(async (id) => (await on.agent(id)).run))
+      await unit.prompt(eager, 'hang')
+      await on.agentIs(eager, 'working')
+      await machine.out(['systemctl', 'restart', 'fomular'])
+      await unit.renewed(pid)
+      for (const [nth, id] of all.entries()) {
+        const now = await until(async () => {
+          const found = await on.agent(id)
+          return found.run > runs[nth]! && found.state !== 'starting' && found
+        })
+        assert.equal(now.session_id, before[nth]?.session_id)
+        await on.agentIs(id, 'idle')
+      }
+      assert.deepEqual(await unit.prompts(eager), ['hello', 'hang', 'hang'])
+      assert.match(await unit.log(), /systemd restarts the unit/)
+    },
+  )
 
-  await t.test('after a crash the restart policy applies, and the reason names the unit', async () => {
+  await t.test('after a crash, the restart policy applies, and the exit detail names the unit', async () => {
     const asked = await unit.agent('--restart', 'on-loss')
     const { pid } = await unit.status()
     await on.kill('KILL', pid)
@@ -150,7 +153,7 @@ test('under a unit that ends agents with the daemon, agents are resumed or live 
   })
 
   await t.test(
-    '`systemctl stop` ends agents as requested, no matter how fast, and the next start does not resume them',
+    'agents that `systemctl stop` ends count as stopped, and the next start does not resume them',
     async () => {
       const asked = await unit.agent('--restart', 'on-loss')
       await machine.out(['systemctl', 'stop', 'fomular'])
@@ -162,7 +165,7 @@ test('under a unit that ends agents with the daemon, agents are resumed or live 
   )
 
   await t.test(
-    'a unit that ends agents is detected through a shell around the daemon, and without systemctl',
+    'the daemon detects a unit that ends agents even below a shell and without systemctl',
     async () => {
       on.write('/opt/no-bus/systemctl', '#!/bin/sh\necho Failed to connect to bus >&2\nexit 1\n')
       await machine.out(['chmod', '755', '/opt/no-bus', '/opt/no-bus/systemctl'])
@@ -194,7 +197,7 @@ ExecStart=/bin/sh -c '/home/fomular/.fomular/bin/fomular-daemon --server-url ws:
   )
 
   await t.test(
-    'agents run in systemd scopes if the daemon’s user can have them, and earlier agents are resumed',
+    'agents run in systemd scopes if the daemon’s user may create scopes, and earlier agents are resumed',
     async () => {
       const older = await unit.agent()
       await machine.out(['loginctl', 'enable-linger', 'fomular'])
@@ -220,11 +223,11 @@ ExecStart=/bin/sh -c '/home/fomular/.fomular/bin/fomular-daemon --server-url ws:
       const list = ['systemctl', '--user', 'list-units', '--all', '--no-legend', 'fomular-agent*']
       const user = { user: 'fomular', env: { XDG_RUNTIME_DIR: '/run/user/1001' } }
       const gone = async () => !(await machine.out(list, user)).includes(sheltered)
-      await until(gone, { what: 'its scope to be gone' })
+      await until(gone, { what: 'the end of the agent’s scope' })
     },
   )
 
-  await t.test('once the two lines are in the unit, agents survive restarts', async () => {
+  await t.test('after the two lines were added to the unit, agents survive restarts', async () => {
     await machine.out(['loginctl', 'disable-linger', 'fomular'])
     const agent = await unit.agent()
     on.write('/etc/systemd/system/fomular.service.d/override.conf', '[Service]\nKillMode=process\n')

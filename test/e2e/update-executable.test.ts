@@ -23,7 +23,7 @@ for (const npm of ['with npm', 'without npm'])
     const machine = await Installation.open(t, registry, { asExecutable: true })
     const { stage } = machine
     if (npm === 'without npm') stage.env.PATH = join(stage.dir, 'no-such-folder')
-    // The system's programs stay on PATH for the agents.
+    // PATH keeps the system's programs for the agents.
     stage.env.PATH += ':/bin'
     await machine.start()
     const agent = await stage.start()
@@ -72,7 +72,7 @@ test('an executable under a supervisor updates itself', async (t) => {
   await supervisor.stop()
 })
 
-test('root’s executable, run by an unprivileged user, hands over to the new version on later starts', async (t) => {
+test('an executable of root that an unprivileged user runs hands over to the new version on later starts', async (t) => {
   const machine = await Installation.open(t, registry, { asExecutable: true, withoutRights: true })
   await machine.hub()
   const supervisor = machine.supervise()

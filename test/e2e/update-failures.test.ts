@@ -18,7 +18,7 @@ await registry.release({ version: '0.9.0', tag: 'older' })
 for (const [name, before] of Object.entries(FAULT))
   await registry.release({ version: `2.0.0-${name}`, before, tag: name })
 
-/** Checks that only the old version runs, with its agent, and that the hub got the reason. */
+/** Checks that only the old version runs, that its agent still runs, and that the hub got the reason. */
 async function undone(
   machine: Installation,
   agent: { id: string; pid: number | undefined },
@@ -80,7 +80,7 @@ test('a release that crashes at its start under a supervisor costs one extra res
   await machine.runs('1.0.0')
   const running = await agent()
   await undone(machine, running, await machine.order('crash'), 'update_crashed')
-  // The release exits once, and at most once more before the guard notices.
+  // The release exits once, and at most once more before the guard undoes the update.
   assert.match(supervisor.exits.join(), /^75,1(,1)?$/)
   await supervisor.stop()
 })
@@ -92,7 +92,7 @@ test('a release that hangs is ended and undone', async (t) => {
   await undone(machine, running, await machine.order('hang'), 'update_hung')
 })
 
-test('a release that connects but is refused rolls itself back', async (t) => {
+test('a release that the server refuses rolls itself back', async (t) => {
   const { machine, agent } = await withAgent(t)
   const supervisor = machine.supervise()
   await machine.runs('1.0.0')
@@ -259,7 +259,7 @@ process.exit(1)`
   await undone(machine, running, await machine.order('filling'), 'update_crashed')
 })
 
-test('a daemon refused as too old updates itself to the version that the server names', async (t) => {
+test('a daemon that the server refuses as too old updates itself to the version that the server names', async (t) => {
   await registry.release({ version: '0.5.0', before: FAULT.old, tag: 'ancient' })
   const machine = await Installation.open(t, registry, { version: '0.5.0' })
   await machine.hub(built('1.1.0'))
@@ -270,7 +270,7 @@ test('a daemon refused as too old updates itself to the version that the server 
   assert.match(readFileSync(join(machine.stage.state, 'daemon.log'), 'utf8'), /needs 1 or newer/)
 })
 
-test('with updates turned off on the machine, its user can still update, but a server cannot', async (t) => {
+test('if updates are turned off on a machine, its user can still update the daemon, but a server cannot', async (t) => {
   const { machine, agent } = await withAgent(t, { FOMULAR_UPDATE_ENABLED: 'false' })
   await machine.stage.daemon()
   await undone(machine, await agent(), await machine.order('1.1.0'), 'update_refused')

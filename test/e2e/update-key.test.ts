@@ -25,7 +25,10 @@ async function filesWith(secret: string, dir: string): Promise<string[]> {
   return stdout.split('\n').filter((path) => path !== '')
 }
 
-/** Sets up a machine whose daemon gets the key as `given`, and restarts only by itself. */
+/**
+ * Sets up a machine whose daemon gets the key by the arguments or variables of `given`, and has no
+ * supervisor.
+ */
 async function machineWithKey(
   t: TestContext,
   given: (key: string) => { args?: string[]; env?: Record<string, string> },
@@ -59,7 +62,7 @@ const forms = {
 }
 for (const [layout, options] of Object.entries({ package: {}, executable: { asExecutable: true } }))
   for (const [form, given] of Object.entries(forms))
-    test(`a key given ${form} is in no other file during and after updates, and the previous version starts with it (${layout})`, async (t) => {
+    test(`a key that the daemon gets ${form} is in no other file during and after updates, and the previous version starts with it (${layout})`, async (t) => {
       const { machine, secretsAreWhereTheyBelong } = await machineWithKey(t, given, options)
       const { stage } = machine
       // A guard takes ten seconds to end a hung release, so one case is enough.
@@ -72,7 +75,7 @@ for (const [layout, options] of Object.entries({ package: {}, executable: { asEx
       }
       assert.equal((await machine.order('crash')).error?.code, 'update_crashed')
       await machine.runs('1.0.0')
-      await secretsAreWhereTheyBelong('after versions that were given up')
+      await secretsAreWhereTheyBelong('after undone updates')
       assert.equal((await machine.order('1.1.0')).state, 'succeeded')
       await machine.runs('1.1.0')
       await secretsAreWhereTheyBelong('after an update')

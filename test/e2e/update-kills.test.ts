@@ -18,7 +18,7 @@ async function killed(t: TestContext, layout: LayoutName, kills: number) {
   const told = (kill: Kill) => void all.push(kill)
   const cleanups: (() => void | Promise<void>)[] = []
   t.after(async () => {
-    // In reverse order, so that supervisors stop before their folder is deleted.
+    // Cleans up in reverse order, so that supervisors stop before their folder is deleted.
     for (const cleanup of cleanups.reverse()) await cleanup()
   })
   const own = { after: (cleanup: () => void | Promise<void>) => void cleanups.push(cleanup) }

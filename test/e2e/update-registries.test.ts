@@ -63,7 +63,7 @@ const endless: RequestListener = (_request, response) => {
 }
 
 for (const npm of [true, false])
-  test(`a faulty registry is reported in a sentence with a remedy, ${npm ? 'with' : 'without'} npm`, async (t) => {
+  test(`the error about a faulty registry is one sentence with a remedy, ${npm ? 'with' : 'without'} npm`, async (t) => {
     const http = async (listener: RequestListener) =>
       `http://127.0.0.1:${await listening(t, createServer(listener))}`
     const { certificate, key } = certificates(tempDir(t), ['127.0.0.1'])
@@ -142,7 +142,7 @@ test('updates and restarts of an uninstalled program are refused with an explana
   assert.equal((await machine.order('1.1.0')).state, 'succeeded')
 })
 
-test('an update request with another registry, package, or signature setting is refused, naming both values', async (t) => {
+test('an update request with another registry, package, or signature setting is refused, and the error names both values', async (t) => {
   const machine = await Installation.open(t, registry)
   const { stage } = machine
   await machine.start()
@@ -180,7 +180,7 @@ test('an update request with another registry, package, or signature setting is 
   writeFileSync(join(home, '.npmrc'), `@fomular-os:registry=${other}\n`)
   await refusedWith({ HOME: home }, /npm's registry setting is http:\/\/127/, own)
   assert.equal(machine.daemon?.pid, daemon)
-  // The same setting in another notation.
+  // This is the same setting in another notation.
   stage.env.FOMULAR_UPDATE_REGISTRY = `${registry.url}/`
   const { code, stderr } = await machine.run(['update'])
   assert.equal(code, 0, stderr)
@@ -210,7 +210,7 @@ test('Ctrl-C ends an update at once with any downloader, and keeps the old versi
   assert.equal(await machine.version(), '1.0.0')
 })
 
-test('for programs that cannot be updated in place, `--check` says what to do instead', async (t) => {
+test('for a program that cannot be updated in place, `--check` names the alternative', async (t) => {
   const HOME = tempDir(t)
   const env = {
     PATH: process.env.PATH,

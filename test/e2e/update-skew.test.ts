@@ -10,7 +10,7 @@ import { FAULT, TestRegistry } from '../support/registry.ts'
 import { RUN, type Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
-/** Agents in each state that an update of their daemon can find them in. */
+/** Agents in each state that an agent can have during an update of its daemon. */
 class Company {
   readonly #stage: Stage
   readonly #pids = new Map<string, number | undefined>()
@@ -86,7 +86,7 @@ class Company {
   }
 }
 
-test('updates from the previous release and back keep agents working, in a trial and by an order', async (t) => {
+test('agents keep working during updates from and to the previous release, after a failed trial and after an ordered update', async (t) => {
   const registry = await TestRegistry.open(t)
   const earlier = await earlierRelease()
   await registry.release({ version: EARLIER, code: earlier })
@@ -115,7 +115,7 @@ test('updates from the previous release and back keep agents working, in a trial
   const { stdout } = await execa('grep', ['-rlF', '--devices=skip', '-e', key, stage.dir], { reject: false })
   assert.equal(stdout, keyFile, 'the key is in no other file')
   const newcomers = await Company.start(stage)
-  // Data about agents that only the later version knows and stores.
+  // Produces data about agents that only the later version knows and stores.
   const system = { type: 'system', hook_id: 'h', hook_name: 'Stop', tasks: [{ task_id: 't1' }] }
   for (const subtype of ['hook_started', 'hook_response', 'background_tasks_changed']) {
     const line = JSON.stringify({

@@ -34,7 +34,7 @@ async function streaming(t: TestContext, { stage }: Installation) {
   return async () => {
     await stage.eventually(agent, 'turn_result')
     clearInterval(watch)
-    t.diagnostic(`longest time without news of the agent: ${Math.round(gap)} ms`)
+    t.diagnostic(`longest time without new events of the agent: ${Math.round(gap)} ms`)
     const now = await stage.agent(agent)
     assert.deepEqual([now.pid, now.run], [pid, 1])
     const written = merged(journalEvents(stage.state, agent))
@@ -43,7 +43,7 @@ async function streaming(t: TestContext, { stage }: Installation) {
   }
 }
 
-test('a bare global daemon updates while its agent and its stream continue, and the command runs the new version', async (t) => {
+test('during an update of a global installation without a supervisor, the agent and its stream continue, and then the command runs the new version', async (t) => {
   const machine = await Installation.open(t, registry)
   const first = await machine.start()
   const whole = await streaming(t, machine)
@@ -66,7 +66,7 @@ test('a bare global daemon updates while its agent and its stream continue, and 
   await whole()
 })
 
-test('an unprivileged daemon moves to a prefix in the home folder, and later updates stay there', async (t) => {
+test('the first update of an unprivileged daemon installs into a prefix in the home folder, and so do later updates', async (t) => {
   const machine = await Installation.open(t, registry, { withoutRights: true })
   await machine.start()
   const whole = await streaming(t, machine)
@@ -100,7 +100,7 @@ test('a daemon that is process 1 of a container updates while the container and 
   assert.equal(await dockerStop(container, init), 0, container.log())
 })
 
-test('under a supervisor the daemon exits with the restart code, and the new version starts', async (t) => {
+test('under a supervisor, the daemon exits with the restart code, and the new version starts', async (t) => {
   const machine = await Installation.open(t, registry)
   await machine.hub()
   const supervisor = machine.supervise()
@@ -132,7 +132,7 @@ test('under a supervisor, an unprivileged installation hands over to the new ver
   await supervisor.stop()
 })
 
-test('under pm2 the process continues as the new version', async (t) => {
+test('under pm2, the process continues as the new version', async (t) => {
   const machine = await Installation.open(t, registry)
   const { stage } = machine
   await machine.hub()
@@ -157,7 +157,7 @@ test('under pm2 the process continues as the new version', async (t) => {
   await machine.run(['kill'], pm2)
 })
 
-test('`update` on the machine asks, follows the daemon over its restart, and reports the outcome', async (t) => {
+test('`update` on the machine orders the update, follows the daemon over its restart, and reports the outcome', async (t) => {
   const machine = await Installation.open(t, registry)
   await machine.start()
   const check = await machine.run(['update', '--check', '--json'])
@@ -171,7 +171,7 @@ test('`update` on the machine asks, follows the daemon over its restart, and rep
   const { code, stdout, stderr } = await machine.run(['update'])
   assert.equal(code, 0, stderr)
   assert.match(stdout, /^Updated from 1\.0\.0 to 1\.1\.0, in \d/)
-  // Stages that take no time are not shown.
+  // The command does not show stages that take no time.
   for (const stage of ['resolve', 'prove']) assert.match(stderr, new RegExp(`^${stage}`, 'm'))
   await machine.runs('1.1.0')
   const again = await machine.run(['update'])
@@ -210,15 +210,15 @@ test('an npm installation in ~/.fomular counts as the user’s prefix', async (t
   assert.equal(await machine.version(), '1.1.0')
 })
 
-test('root’s update under a strict umask is usable by others, and ignores another user’s .npmrc in a parent folder', async (t) => {
+test('other users can run a version that root installed with a strict umask, and root’s update ignores another user’s .npmrc', async (t) => {
   const machine = await Installation.open(t, registry, { withoutRights: true })
   const { stage } = machine
-  // Like /tmp: a folder where npm would look for the project.
+  // A folder like /tmp, in which npm would look for a project.
   const shared = join(stage.dir, 'tmp')
   mkdirSync(shared)
   writeFileSync(join(shared, 'package.json'), '{}')
   writeFileSync(join(shared, '.npmrc'), 'registry=http://127.0.0.1:1\n')
-  // Root's own home folder; npm settings of other users are ignored as well.
+  // Root has its own home folder, because the update also ignores npm settings of other users.
   const HOME = tempDir(t)
   writeFileSync(join(HOME, '.npmrc'), readFileSync(join(stage.env.HOME!, '.npmrc')))
   const env = { ...stage.env, HOME, TMPDIR: shared, FOMULAR_STATE_DIR: join(tempDir(t), 'state') }
@@ -239,7 +239,7 @@ test('`machine update` from the hub shows each stage', async (t) => {
   await machine.runs('1.2.0')
 })
 
-test('without npm the daemon downloads from the configured registry', async (t) => {
+test('without npm, the daemon downloads from the configured registry', async (t) => {
   const machine = await Installation.open(t, registry)
   const { stage, node } = machine
   stage.env.PATH = join(stage.dir, 'no-such-folder')
@@ -262,7 +262,7 @@ test('`up` with its hub in the same process is replaced by the new version in th
   assert.equal(await up.ended, 0)
 })
 
-test('a daemon that still runs the old version is named, with the command that updates it', async (t) => {
+test('`update` names each daemon that still runs the old version, and the command that restarts it', async (t) => {
   const machine = await Installation.open(t, registry)
   await machine.start()
   const { stage } = machine

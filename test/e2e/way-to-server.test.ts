@@ -11,7 +11,7 @@ import { oldestNode } from '../support/nodes.ts'
 import { RUN, type Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
-// TLS with a private certificate authority, and proxies.
+// Tests of TLS with a private certificate authority, and of proxies.
 
 /** Opens a machine, and a hub with a certificate for 127.0.0.1 and `os.example.test`. */
 async function secured(t: TestContext) {
@@ -54,7 +54,7 @@ test('a TLS certificate from an unknown authority is refused until the authority
   assert.equal(list.code, 0, list.out)
   assert.match(list.out, /for \d+ s/)
 
-  // The authority in the settings is for the daemon's own server.
+  // The certificate authority in the settings applies only to the daemon's own server.
   copyFileSync(tls.authority, join(stage.env.HOME!, 'ca.pem'))
   const settings = (name: string, server: string, mode = 0o600) => {
     const config = join(stage.dir, name)
@@ -84,7 +84,7 @@ test('daemon and commands trust the system’s certificate authorities on any No
   const hub = { FOMULAR_HUB_URL: `https://127.0.0.1:${stage.port}` }
   const list = await cli(stage, ['machine', 'list'], { ...hub, ...env })
   assert.equal(list.code, 0, list.out)
-  // This shell has no such authority, but only the daemon's settings count.
+  // This shell does not name the authority, but only the daemon's settings matter.
   const doctor = await cli(stage, ['doctor'])
   assert.ok(doctor.out.includes(`1 in ${tls.authority}`), doctor.out)
   trusting.kill('SIGTERM')
@@ -125,7 +125,7 @@ async function proxy(t: TestContext, to: number, authorization?: string) {
   return { asked, host: `127.0.0.1:${(server.address() as AddressInfo).port}` }
 }
 
-test('connections go through the proxy with its password, and bypass it for hosts in NO_PROXY', async (t) => {
+test('connections use the proxy with its password, and bypass the proxy for hosts in NO_PROXY', async (t) => {
   const { stage, tls, key } = await secured(t)
   const secret = 'pass-of-the-proxy'
   const way = await proxy(t, stage.port, `Basic ${Buffer.from(`user:${secret}`).toString('base64')}`)
@@ -137,7 +137,8 @@ test('connections go through the proxy with its password, and bypass it for host
   await until(() => daemon.log().includes('info  connected'), { what: 'the connection' })
   assert.deepEqual(new Set(way.asked), new Set([`os.example.test:${stage.port}`]))
   assert.doesNotMatch(daemon.log(), new RegExp(secret))
-  // Commands for the hub use the same proxy. The hub listens on loopback and answers to no other name.
+  // Commands for the hub use the same proxy. The hub listens on loopback and does not answer requests to
+  // another name.
   const list = await cli(stage, ['machine', 'list'], {
     FOMULAR_HUB_URL: `https://os.example.test:${stage.port}`,
     FOMULAR_HUB_KEY: stage.userKey(),

@@ -20,7 +20,7 @@ const cli = async (stage: Stage, args: string[], env: Record<string, string> = {
   return { code: exitCode, stdout, stderr }
 }
 
-test('with several daemons, a person chooses one on the terminal', async (t) => {
+test('if several daemons are running, a person selects one of them on the terminal', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   const states = ['one', 'two'].map((name) => join(stage.dir, name))
@@ -62,7 +62,7 @@ test('`status` says when the missing daemon of a state folder was last seen', as
   const daemon = await stage.daemon()
   daemon.kill('SIGKILL')
   await daemon.ended
-  // Its lock and its socket still exist.
+  // The lock and the socket of the killed daemon still exist.
   const { code, stderr } = await cli(stage, ['status'])
   assert.equal(code, 4)
   assert.match(stderr, /No daemon is running on \S+\. It was last seen at \d{4}-\d\d-\d\dT/)
@@ -121,13 +121,15 @@ test('`up` reports when an agent program is installed', async (t) => {
   assert.doesNotMatch(up.log(), /Runtime +Claude Code [\d.]+ at/)
   renameSync(`${program}.later`, program)
   await stage.api('POST', `/api/machines/${(await stage.machine())!.machine_id}/check`)
-  await until(() => up.log().includes(`at ${program}`), { what: 'the line about the program' })
+  await until(() => up.log().includes(`at ${program}`), {
+    what: 'the line about the installed agent program',
+  })
   assert.match(up.log(), /Ctrl-C stops everything[\s\S]*\nRuntime +Claude Code [\d.]+ at \S+, logged in\n/)
   up.kill('SIGTERM')
   assert.equal(await up.ended, 0)
 })
 
-test('on a machine with a server elsewhere, no text suggests starting agents here', async (t) => {
+test('if the machine’s server is elsewhere, no text suggests starting agents on the machine', async (t) => {
   const stage = await Stage.open(t)
   const server = 'wss://os.example.invalid'
   const key = join(stage.dir, 'key')

@@ -7,7 +7,7 @@ const defs = definitions('input')
 const DEPTH = 6
 const NOW = '2026-05-04T08:00:00.000Z'
 
-/** Values of fields that refer to each other by name. */
+/** Values of fields that refer to other objects by id or name. */
 const NAMED: Record<string, readonly string[]> = {
   agent_id: ['a1', 'a2', 'a3', 'a4'],
   machine_id: ['m1', 'm2'],
@@ -18,7 +18,7 @@ const NAMED: Record<string, readonly string[]> = {
   version: ['0.1.0', 'latest'],
 }
 
-/** Returns a value of a definition of the protocol, such as `AgentStart`. */
+/** Returns a random value that fits a definition of the protocol, such as `AgentStart`. */
 export const generated = (name: string, random: Random): Record<string, unknown> =>
   from(defs[name]!, '', random, 0) as Record<string, unknown>
 

@@ -34,7 +34,7 @@ const STRINGS = [
 
 const NUMBERS = [0, -0, -1, 1, 0.1, 2 ** 31, -(2 ** 31), 2 ** 53, 2 ** 53 + 2, 2 ** 63, 1e300, -1e300, 1e-320]
 
-/** Number of changed values for each large one. */
+/** Average number of changed values of which one is large. */
 const LARGE = 400
 
 function deep(random: Random): unknown {
@@ -114,7 +114,7 @@ export function mutated(value: unknown, random: Random, other: unknown = value):
         set(holder, key, random.chance(0.5) ? [at] : { [key]: at })
         break
       case 'repeat':
-        // Only once: nested repetitions would make the text too large.
+        // Repeats only one value, because nested repetitions would make the text too large.
         if (!repeated) set(holder, key, Array(random.pick([2, 3, 20])).fill(at))
         repeated = true
         break
@@ -158,7 +158,7 @@ const BYTES = [
   '\xc3',
 ]
 
-/** Changes bytes, like a torn write or a broken or malicious peer. */
+/** Changes bytes, as a torn write or a malicious peer would do. */
 export function damaged(bytes: Buffer, random: Random): Buffer {
   let now = bytes
   for (let n = random.pick([1, 1, 2, 5]); n > 0; n--) {
@@ -199,7 +199,7 @@ export function written(value: unknown, random: Random): Buffer {
   return random.chance(0.15) ? damaged(bytes, random) : bytes
 }
 
-/** Returns an input from `make`, in most cases damaged. */
+/** Returns an input from `make`, which is damaged in most cases. */
 export function spoilt(make: (random: Random) => unknown, random: Random): Buffer {
   const value = make(random)
   return written(random.chance(0.15) ? value : mutated(value, random, make(random)), random)

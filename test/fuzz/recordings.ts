@@ -19,7 +19,7 @@ export const recordedLines: readonly Record<string, unknown>[] = globSync('*.jso
     }
   })
 
-/** The daemon's events of these lines. */
+/** The events that the daemon reads from these lines. */
 export const recordedEvents: readonly Event[] = recordedLines.flatMap((line) =>
   decodeLine(Buffer.from(JSON.stringify(line)), 0, decode),
 )

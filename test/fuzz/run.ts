@@ -7,10 +7,10 @@ export interface FuzzOptions {
   name: string
   open: OpenTarget
   seed: string
-  /** Number of the first input, and number of inputs. */
+  /** Number of the first input, and count of inputs. */
   from: number
   count: number
-  /** Inputs to use instead of the seed's. */
+  /** Inputs to use instead of inputs from the seed. */
   inputs?: readonly Buffer[]
   /** File for the batch that causes a fault. */
   savePath: string
@@ -32,7 +32,7 @@ export interface Verdict {
 /** Timeout of a batch and the check after it, in milliseconds. */
 const BATCH_MS = 120_000
 
-/** Feeds a target its inputs until the last one or the first fault. */
+/** Feeds a target its inputs, up to the last input or the first fault. */
 export async function fuzz(options: FuzzOptions): Promise<Verdict> {
   const { name, seed, from, count, open } = options
   const closing: (() => void | Promise<void>)[] = []
@@ -64,7 +64,7 @@ export async function fuzz(options: FuzzOptions): Promise<Verdict> {
   }
 }
 
-/** Feeds a batch. @returns the fault that it causes, if any */
+/** Feeds a batch. @returns the fault that the batch causes, or undefined if there is none */
 async function taken(target: Target, inputs: Buffer[]): Promise<string | undefined> {
   let timer: NodeJS.Timeout | undefined
   let crashed: ((error: Error) => void) | undefined

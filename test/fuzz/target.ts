@@ -3,21 +3,21 @@ import { join } from 'node:path'
 import type { Random } from '../chaos/random.ts'
 import type { Cleanup } from '../support/temp.ts'
 
-/** A part of the program that reads input from others. */
+/** A part of the program that reads input from other programs. */
 export interface Target {
   /** Number of inputs between two checks. */
   batch: number
   /** Returns an input that depends only on the random numbers. */
   input(random: Random): Buffer
-  /** Feeds inputs. @throws if the target handles one wrongly */
+  /** Feeds inputs. @throws if the target handles an input wrongly */
   feed(inputs: Buffer[]): Promise<void>
-  /** Checks that it still works. @throws if it has ended or does not answer */
+  /** Checks that the target still works. @throws if the target has ended or does not answer */
   check(): Promise<void>
-  /** Returns the memory of its process, in bytes. */
+  /** Returns the memory of the target's process, in bytes. */
   memory(): number
   /** Maximum memory, in bytes. */
   memoryLimit: number
-  /** Returns its bytes on disk. */
+  /** Returns the target's disk usage, in bytes. */
   disk(): number
 }
 

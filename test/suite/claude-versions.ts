@@ -6,7 +6,7 @@ import { withImports } from './needs.ts'
 
 const support = fileURLToPath(new URL('../support/claude.ts', import.meta.url))
 
-/** Reports whether a file of tests starts the real Claude Code. */
+/** Reports whether a test file starts the real Claude Code. */
 export const startsClaude = (file: string) => withImports(file).has(support)
 
 /**

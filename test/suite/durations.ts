@@ -15,7 +15,10 @@ function table(done: readonly Done[]): string {
   return `\n${rows.join('')}${sum.toFixed(1).padStart(8)} s        all of it\n`
 }
 
-/** Reporter for node:test that prints a table of durations; after Ctrl-C, of only the tests that have ended. */
+/**
+ * Reporter for node:test that prints a table of durations. After Ctrl-C, the table has only the tests that
+ * have ended.
+ */
 export default async function* durations(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   const done: Done[] = []
   for await (const { type, data } of source) {

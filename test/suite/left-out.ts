@@ -17,7 +17,7 @@ export function remedy(programs: readonly string[]): string {
   )
 }
 
-/** Returns the list of the files left out, by missing need, with remedies. */
+/** Returns the list of the files that were left out, grouped by the missing need, with remedies. */
 export function leftOutText(leftOut: readonly LeftOut[], of: number, asRoot: boolean): string {
   const reasons = new Map<string, string[]>()
   for (const { file, lacking } of leftOut) {
@@ -34,8 +34,8 @@ export function leftOutText(leftOut: readonly LeftOut[], of: number, asRoot: boo
     ...(reasons.has('root')
       ? [
           asRoot
-            ? 'Run it where root may mount, in a virtual machine or a privileged container.'
-            : 'Run it as root to include them.',
+            ? 'To include them, run the suite where root may mount file systems: in a virtual machine or a privileged container.'
+            : 'To include them, run the suite as root.',
         ]
       : []),
   ]

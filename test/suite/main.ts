@@ -22,8 +22,8 @@ import { withoutServices } from './without-services.ts'
 
 const NOT_ALL_COVERED = 77
 /**
- * Number of files that run at once. Tests mostly wait, so use every core, at least two; Node would leave one
- * free.
+ * Number of files that run at once. Tests mostly wait, so the suite uses every core, and at least two. Node's
+ * default would leave one core free.
  */
 const AT_ONCE = Math.max(2, availableParallelism())
 const root = fileURLToPath(new URL('../..', import.meta.url))

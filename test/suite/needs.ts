@@ -1,7 +1,7 @@
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 
-/** PATH with the folders of programs that only root has on it. */
+/** PATH, with the folders that are usually only on root's PATH. */
 export const PATH = [
   process.env.PATH ?? '',
   '/usr/local/sbin',
@@ -11,7 +11,7 @@ export const PATH = [
   '/bin',
 ].join(':')
 
-/** Returns a file of tests and the files of test/ that it imports, directly or indirectly. */
+/** Returns a test file and the files of test/ that it imports, directly or indirectly. */
 export function withImports(file: string, seen = new Set<string>()): Set<string> {
   if (seen.has(file) || !existsSync(file)) return seen
   seen.add(file)
@@ -25,8 +25,8 @@ export function withImports(file: string, seen = new Set<string>()): Set<string>
 }
 
 /**
- * Returns the needs of a file of tests besides Node: `root`, a program, or a file of a package. The file, and
- * the files of test/ that it imports, declare them in comments:
+ * Returns the needs of a test file besides Node: `root`, a program, or a file of a package. The test file,
+ * and the files of test/ that it imports, declare these needs in comments:
  *
  *     // Needs: root, tmux
  */

@@ -3,8 +3,8 @@ import { execa } from 'execa'
 
 /** Debian runs this program to ask whether a package may start a service during its installation. */
 const POLICY = '/usr/sbin/policy-rc.d'
-const MARK = '# Of a test suite, while it installs packages.'
-/** Denies that while this process runs. A leftover file has no effect. */
+const MARK = '# Written by a test suite while it installs packages.'
+/** A program that denies such starts while this process runs. A leftover file has no effect. */
 const denial = `#!/bin/sh
 ${MARK}
 if kill -0 ${process.pid} 2>/dev/null; then exit 101; fi
@@ -25,7 +25,7 @@ export async function withoutServices(install: () => Promise<void>) {
   }
 }
 
-/** Returns the services that systemd starts at boot; none if systemd is not installed yet. */
+/** Returns the services that systemd starts at boot, or an empty list if systemd is not installed yet. */
 async function enabled(): Promise<string[]> {
   const list = ['list-unit-files', '--type=service', '--state=enabled', '--no-legend', '--plain']
   const { stdout = '' } = await execa('systemctl', list, { reject: false })

@@ -30,7 +30,7 @@ export async function start(
   await daemon.settled()
 }
 
-/** A hub, and a machine with an agent that the hub ordered and that has some history. */
+/** Opens a hub, and a machine with an agent that has some history and was started through the hub. */
 export async function withHistory(t: TestContext, agent_id: string) {
   const hub = await TestHub.open(t)
   const owner = await hub.daemon({ machine_id: A })

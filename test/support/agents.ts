@@ -15,7 +15,7 @@ interface Listeners {
   onDamaged(path: string): void
 }
 
-/** Returns the agents in folder `dir`, of a daemon without a link. */
+/** Returns the agents in folder `dir`, as a daemon without a link would see them. */
 export function agentsIn(dir: string, options: Partial<AgentPoolOptions & Listeners> = {}) {
   const { onChange, onEvent, onGrowth = (agent) => void agent.catchUp(), onDamaged, ...rest } = options
   const agents = new AgentPool({
@@ -47,7 +47,8 @@ export function agentsIn(dir: string, options: Partial<AgentPoolOptions & Listen
 const TIME = '2026-01-01T00:00:00.000Z'
 
 /**
- * Makes the folder of an agent whose first run an earlier daemon launched. The caller writes the journal.
+ * Makes the folder of an agent that an earlier daemon launched for its first run. The caller writes the
+ * journal.
  * @param run fields of `run.json`
  */
 export function leftAgent(dir: string, agent_id: string, run: object = {}) {

@@ -3,8 +3,9 @@ import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 /**
- * Runs a module's text as another user, who may be unable to read this program. Imports begin with `SRC/`.
- * @param within a command that wraps this one
+ * Runs the text of a module as another user, even if that user cannot read this program. Its imports begin
+ * with `SRC/`.
+ * @param within a command that runs this command
  * @returns the output
  */
 export function asUser(
@@ -13,7 +14,7 @@ export function asUser(
   within: string[] = [],
 ): string {
   const src = fileURLToPath(new URL('../../src', import.meta.url))
-  // After the imports, even if they come later in the text.
+  // Runs after the imports, even if the imports come later in the text.
   const become = `process.setgroups([]); process.setgid(${gid}); process.setuid(${uid});`
   const text = become + module.replaceAll('SRC/', `${src}/`)
   const [program, ...args] = [...within, process.execPath, '--input-type=module', '-e', text]

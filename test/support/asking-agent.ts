@@ -21,8 +21,8 @@ export const withdraws = (request_id: string) =>
   `${JSON.stringify({ type: 'control_cancel_request', request_id })}\n`
 
 /**
- * An agent of a daemon in this process. The test writes its output, and its input is recorded. Its process
- * exists and does nothing.
+ * An agent of a daemon in this process. The test writes the agent's output and can read its input. The
+ * agent's process does nothing.
  */
 export class AskingAgent {
   readonly #at: (name: string) => string
@@ -53,7 +53,7 @@ export class AskingAgent {
     return this.agent.status().pending
   }
 
-  /** Starts another daemon. @param saved true if the previous one saved what it had read */
+  /** Starts another daemon. @param saved true if the previous daemon saved its place in the journal */
   restart({ saved = true } = {}) {
     if (saved) this.#agents?.close()
     const agents = agentsIn(this.#dir)
@@ -69,7 +69,7 @@ export class AskingAgent {
 
   /**
    * Carries out a command as the daemon does.
-   * @returns code and path of the refusal, if the agent refuses it
+   * @returns code and path of the refusal, or undefined if the agent accepts the command
    */
   async told(type: 'permission' | 'answer', body: object): Promise<string | undefined> {
     const named = { type: `agent:${type}`, command_id: `c-${++this.#commands}`, agent_id: 'a', ...body }

@@ -1,6 +1,6 @@
 /**
- * The text of an MCP server on standard input and output. Its tool `ask` asks the user the elicitation in its
- * argument `params`, and returns the outcome as its result.
+ * The text of an MCP server on standard input and output. Its tool `ask` sends the elicitation in its
+ * argument `params` to the user, and returns the user's answer.
  */
 export const ASKING_MCP_SERVER = `
 let rest = ''

@@ -4,11 +4,11 @@ import type { AuditEntry, AuditPage } from '../../src/protocol/index.ts'
 import type { TestHub } from './hub.ts'
 import { until } from './wait.ts'
 
-/** Returns entries of the audit log, up to 1000. */
+/** Returns up to 1000 entries of the audit log. */
 export const auditPage = (hub: TestHub, query = '') =>
   hub.api<AuditPage>('GET', `/api/audit?limit=1000${query}`)
 
-/** Waits for entries after number `after`. */
+/** Waits for `count` entries of the audit log after the entry with number `after`. */
 export const auditEntries = (hub: TestHub, after: number, count: number): Promise<AuditEntry[]> =>
   until(
     async () => {

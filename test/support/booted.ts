@@ -11,7 +11,7 @@ import { until } from './wait.ts'
 /** Timeout of a boot, in milliseconds; on an idle machine it takes a second. */
 const BOOT_MS = 60_000
 const COMMAND_MS = 120_000
-/** systemd as on a server, the packages that user services need, and the tools that people download with. */
+/** Packages for systemd as on a server, for user services, and for downloads. */
 export const PACKAGES = [
   'systemd',
   'systemd-sysv',
@@ -28,9 +28,9 @@ export interface Ran {
   stderr: string
 }
 
-/** A Debian booted with its own systemd, processes, network, and files, deleted after the test. */
+/** A booted Debian with its own systemd, processes, network, and files, which is deleted after the test. */
 export class Booted {
-  /** Path of its files on the host. */
+  /** Path of the machine's files on the host. */
   readonly root: string
   readonly #log: string
   readonly #nspawn: ChildProcess
@@ -42,7 +42,7 @@ export class Booted {
     this.#log = log
     const fd = openSync(this.#log, 'w')
     const args = ['--quiet', '--boot', `--directory=${this.root}`, '--register=no', '--keep-unit']
-    // Names folders of the system, which several machines at the same time would share.
+    // The name must be unique, because system folders of the machine are named after it.
     args.push(`--machine=fomular-test-${randomUUID()}`, '--hostname=root')
     for (const [inside, outside] of Object.entries(binds)) args.push(`--bind-ro=${outside}:${inside}`)
     args.push('--private-network', '--console=pipe', '--', 'systemd.show_status=false')
@@ -54,7 +54,7 @@ export class Booted {
   }
 
   /**
-   * @param binds files and folders of the host, by their paths inside
+   * @param binds files and folders of the host, by their paths in the machine
    * @param debian the release, and packages besides systemd and curl
    */
   static async boot(t: Cleanup, binds: Record<string, string>, debian: DebianOptions = {}): Promise<Booted> {
@@ -85,7 +85,7 @@ export class Booted {
     return readFileSync(this.#log, 'utf8')
   }
 
-  /** Runs a command inside, as root or as another user. */
+  /** Runs a command in the machine, as root or as another user. */
   run(argv: string[], { user, env = {}, input = '' }: RunOptions = {}): Promise<Ran> {
     const home = user === undefined ? '/root' : `/home/${user}`
     const clean = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: home, ...env }
@@ -113,7 +113,7 @@ export class Booted {
     })
   }
 
-  /** Returns the output of a command. @throws if it fails */
+  /** Returns the output of a command. @throws if the command fails */
   async out(argv: string[], options: RunOptions = {}): Promise<string> {
     const { code, stdout, stderr } = await this.run(argv, options)
     if (code !== 0) throw new Error(`${argv.join(' ')}: code ${code}\n${stdout}${stderr}`)
@@ -128,7 +128,7 @@ export class Booted {
 
   async #close() {
     this.#init ||= initBelow(this.#nspawn.pid!) ?? 0
-    // All its processes end with its process 1.
+    // All processes of the machine end with its process 1.
     if (this.#nspawn.exitCode === null && this.#init > 0) process.kill(this.#init, 'SIGKILL')
     else this.#nspawn.kill('SIGTERM')
     await this.#ended
@@ -141,7 +141,7 @@ interface RunOptions {
   input?: string
 }
 
-/** Returns a file's content; empty if the process has ended. */
+/** Returns the content of a file in /proc, or an empty string if the process has ended. */
 function procFile(path: string): string {
   try {
     return readFileSync(`/proc/${path}`, 'utf8')
@@ -150,7 +150,7 @@ function procFile(path: string): string {
   }
 }
 
-/** Returns the process that has id 1 inside. */
+/** Returns the process that has id 1 in the machine. */
 function initBelow(pid: number): number | undefined {
   const children = procFile(`${pid}/task/${pid}/children`).trim().split(' ').filter(Boolean)
   for (const child of children) {

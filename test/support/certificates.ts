@@ -11,7 +11,7 @@ export interface Certificates {
   key: string
 }
 
-/** Makes a certificate authority that no system trusts, and its certificate for a server with these names. */
+/** Makes a certificate authority that no system trusts, and a server certificate of it for these names. */
 export function certificates(dir: string, names: string[]): Certificates {
   const at = (name: string) => join(dir, name)
   const openssl = (...args: string[]) =>

@@ -1,12 +1,13 @@
 /**
- * Returns the command line that runs a program in a Debian in a folder, with its own processes, which end
- * with it, this machine's devices and network, and no service manager. Its first process is a shell, which
- * reaps orphans like an init, and leaves Ctrl-C to the program. Needs root.
+ * Returns the command line that runs a program in the Debian of a folder. The program uses this machine's
+ * devices and network, but has no service manager. It has its own process namespace, whose processes end with
+ * it. The first process is a shell that reaps orphans like an init, and that ignores Ctrl-C, so that the
+ * program gets it. Needs root.
  */
 // Needs: root, mount
 export function chrooted(root: string, argv: readonly string[]): [string, ...string[]] {
-  // The root of the mount namespace, as in a container: a process that enters the namespace has the same
-  // root.
+  // Changes the root of the mount namespace, as in a container, so that a process that enters the namespace
+  // has the same root.
   const mounts = `
 mount --rbind "$0" "$0"
 cd "$0"

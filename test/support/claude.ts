@@ -6,10 +6,10 @@ import { promisify } from 'node:util'
 import { acquireLock, LockHeldError } from '../../src/platform/lock.ts'
 import { until } from './wait.ts'
 
-/** Version of Claude Code that the tests are written for: its output differs between versions. */
+/** Version of Claude Code for which the tests are written. The output differs between versions. */
 const CLAUDE_VERSION = process.env.TEST_CLAUDE_VERSION ?? '2.1.332'
 /**
- * Timeout of an installation, in milliseconds: a download of 80 MB, unpacked to 245 MB, on a slow connection.
+ * Timeout of an installation, in milliseconds. It downloads 80 MB on a slow connection, and unpacks 245 MB.
  */
 const INSTALL_MS = 10 * 60_000
 
@@ -17,11 +17,15 @@ const cache = fileURLToPath(new URL('../../node_modules/.cache/claude-code', imp
 
 const arch = () => (process.arch === 'arm64' ? 'arm64' : 'x64')
 
-/** Name of the package for this platform. The main package only selects it, and needs a script for that. */
+/**
+ * Name of the package for this platform. The main package only selects this package, and needs a script for
+ * that.
+ */
 export const claudePackage = () => `@anthropic-ai/claude-code-linux-${arch()}`
 
 /**
- * Returns the path of the real Claude Code, installed on first use. Concurrent tests share one installation.
+ * Returns the path of the real Claude Code, which is installed on first use. Concurrent tests share one
+ * installation.
  */
 export async function claudeProgram(): Promise<string> {
   const installed = join(cache, `${CLAUDE_VERSION}-${arch()}`)

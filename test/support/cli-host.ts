@@ -20,7 +20,7 @@ const before = { ...process.env }
 
 process.on('message', async (args: string[]) => {
   Object.assign(said, { stdout: '', stderr: '' })
-  // Restores the key, which a command removes from the environment.
+  // Restores the key in the environment, because a command removes it.
   Object.assign(process.env, before)
   process.exitCode = undefined
   process.argv = [process.execPath, 'fomular-daemon', ...args]

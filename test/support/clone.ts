@@ -27,7 +27,7 @@ export class Newcomer {
   /** The prefix of `npm install --global`. */
   readonly prefix: string
   readonly env: Record<string, string>
-  /** Leaders of the running process groups. */
+  /** Process ids of the leaders of running process groups. */
   readonly #running: Set<number>
 
   private constructor(dir: string, bin: string, running: Set<number>) {
@@ -77,7 +77,7 @@ export class Newcomer {
     return started
   }
 
-  /** Returns the output of a command, stderr included. @throws if it fails */
+  /** Returns the output of a command, including stderr. @throws if the command fails */
   async out(
     command: string,
     args: readonly string[],

@@ -5,7 +5,7 @@ const absent = (part: string) => (): never => {
   throw new Error(`This context has no ${part}.`)
 }
 
-/** Decisions of a daemon without a policy. It has no machine, no updates, and no folders to trust. */
+/** The context of a daemon without a policy, a machine, updates, and repository trust. */
 const others: Omit<CommandContext, 'agents'> = {
   trust: { answer: absent('repository trust') },
   checkAccepts: () => undefined,
@@ -16,6 +16,6 @@ const others: Omit<CommandContext, 'agents'> = {
   updates: undefined as never,
 }
 
-/** Carries out a command as a daemon with these agents does. */
+/** Carries out a command as a daemon with these agents would do. */
 export const carryOutWith = (agents: CommandContext['agents'], command: Command) =>
   carryOut({ ...others, agents }, command)

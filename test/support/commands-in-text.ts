@@ -3,12 +3,13 @@ import { program } from '../../src/cli/program.ts'
 
 export interface Written {
   line: string
-  /** True in a sentence, which may leave out arguments. */
+  /** True if the command is mentioned in a sentence, which may leave out arguments. */
   mentioned: boolean
 }
 
 /**
- * Returns the command lines of this program in a text: after a prompt, in a block of `sh`, or in backquotes.
+ * Returns the command lines of this program in a text. They are after a shell prompt, in a block of `sh`, or
+ * in backquotes.
  */
 export function commandLines(text: string): Written[] {
   const joined = text.replace(/ \\\n\s+/g, ' ')
@@ -32,7 +33,7 @@ export function commandLines(text: string): Written[] {
 const WORD = /(?:"[^"]*"|'[^']*'|[^\s"'])+/g
 
 /**
- * Returns the program's own error for a command line: an unknown command, flag, value, or argument.
+ * Returns the program's error for a command line with an unknown command, flag, value, or argument.
  * @returns undefined for a valid command line
  */
 export async function faultOf({ line, mentioned }: Written): Promise<string | undefined> {
@@ -58,7 +59,7 @@ async function faultOfWords(words: string[]): Promise<string | undefined> {
     await root.parseAsync(words, { from: 'user' })
     return undefined
   } catch (error) {
-    // Printing help or the version is no error.
+    // Printing the help or the version is not an error.
     if (error instanceof CommanderError && error.exitCode === 0) return undefined
     return (error as Error).message
   }

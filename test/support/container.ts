@@ -3,17 +3,20 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { RUN, type Running } from './stage.ts'
 import { until } from './wait.ts'
 
-/** Command that runs another one as process 1 of a process namespace, whose processes end with it. */
+/**
+ * Command that runs another command as process 1 of a process namespace. All processes of the namespace end
+ * with process 1.
+ */
 export const AS_CONTAINER = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child']
 
 /**
- * Returns the command that runs this program within a container, like `docker exec`. It also changes the
- * root: entering only the mount namespace would leave the chroot that the test may run in.
+ * Returns the command that runs this program within a container, like `docker exec`. The command also changes
+ * the root, because a test may run in a chroot, and entering only the mount namespace would leave the chroot.
  * @param init process 1 of the container
  */
 export const inside = (init: number) => ['nsenter', `--target=${init}`, '--pid', '--mount', '--root', ...RUN]
 
-/** Returns process 1 of a container, by its id outside. */
+/** Returns process 1 of a container, by its process id outside the container. */
 export const initOf = ({ pid }: Running): Promise<number> => childOf(pid)
 
 /** Waits until a process has a child, and returns its id. */
@@ -31,7 +34,7 @@ const DOCKER_STOP_MS = 10_000
 
 /**
  * Ends a container like `docker stop`.
- * @param told process that gets the signals: the container's process 1
+ * @param told process that gets the signals, usually the container's process 1
  */
 export async function dockerStop(running: Running, told: number): Promise<number | string> {
   process.kill(told, 'SIGTERM')
@@ -52,7 +55,7 @@ export function zombies(init: number): number[] {
     .map(Number)
 }
 
-/** Returns a process's namespace; undefined if the process has ended. */
+/** Returns the namespace of a process, or undefined if the process has ended. */
 function namespaceOf(pid: string): string | undefined {
   try {
     return readlinkSync(`/proc/${pid}/ns/pid`)

@@ -14,19 +14,23 @@ export type DebianRelease = 'bookworm' | 'trixie'
 export interface DebianOptions {
   /** Debian 12 or 13. */
   release?: DebianRelease
-  /** Packages besides the minimum, without their recommendations. */
+  /** Additional packages, without the packages that they recommend. */
   packages?: readonly string[]
 }
 
-/** Timeout of making a Debian, in milliseconds: 240 MB to download and unpack on a slow connection. */
+/** Timeout for making a Debian, in milliseconds. That downloads and unpacks 240 MB on a slow connection. */
 const INSTALL_MS = 10 * 60_000
 
-/** Outside the checkout, because all checkouts can share it, and making it takes half a minute. */
+/**
+ * The cache is outside the checkout, because all checkouts can share it, and making a Debian takes half a
+ * minute.
+ */
 const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'fomular-daemon-test')
 
 /**
- * Returns a folder with a Debian, made on first use. It is read-only: use `overlay` to write.
- * @throws Error if this machine cannot make one
+ * Returns a folder with a Debian, which is made on first use. The folder is read-only: use `overlay` to
+ * write.
+ * @throws Error if this machine cannot make a Debian
  */
 export async function debianRoot({ release = 'bookworm', packages = [] }: DebianOptions): Promise<string> {
   const hash = createHash('sha256')
@@ -39,7 +43,7 @@ export async function debianRoot({ release = 'bookworm', packages = [] }: Debian
   mkdirSync(cache, { recursive: true })
   const unlock = await until(() => existsSync(root) || tryLock(join(cache, 'lock')), {
     timeoutMs: INSTALL_MS,
-    what: 'a Debian being made by another test',
+    what: 'the Debian that another test makes',
   })
   if (unlock === true) return root
   const temp = mkdtempSync(join(cache, 'debian-'))

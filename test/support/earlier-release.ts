@@ -18,7 +18,7 @@ import type { buildProgram } from '../../packaging/program.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Commit of the previous release: machines run it, update from it, and go back to it. */
+/** Commit of the previous release. Test machines run that release, update from it, and return to it. */
 const COMMIT = 'cc3fa4690bd78b5930578bb03025aa2552713177'
 /** Version that the previous release reports. */
 export const EARLIER = '1.0.0'
@@ -33,12 +33,12 @@ export function hasCommit(): boolean {
   }
 }
 
-/** Returns the program of the previous release, with the packages of this checkout. It is built once. */
+/** Returns the program of the previous release, which is built once, with the packages of this checkout. */
 export const earlierRelease = async (): Promise<string> =>
   readFileSync(await builtOnce('plain', build), 'utf8')
 
 /**
- * Runs `make`, which builds from the previous release, once, and keeps the result.
+ * Runs `make` once to build from the previous release, and keeps the result.
  * @returns the file's path
  */
 export async function builtOnce(name: string, make: () => Promise<Uint8Array>): Promise<string> {
@@ -55,7 +55,7 @@ export async function builtOnce(name: string, make: () => Promise<Uint8Array>): 
   return path
 }
 
-/** Puts the program of the previous release into `dir`. @returns the command that runs it */
+/** Puts the program of the previous release into `dir`. @returns the command that runs the program */
 export async function earlierCommand(dir: string): Promise<[string, string]> {
   const path = join(dir, 'earlier.cjs')
   writeFileSync(path, await earlierRelease())
@@ -69,7 +69,7 @@ export function unpack(dir: string) {
   symlinkSync(join(root, 'node_modules'), join(dir, 'node_modules'))
 }
 
-/** The part of the previous release's `packaging/program.ts` that builds its program, which is a single file. */
+/** The functions in the previous release's `packaging/program.ts` that build its program as a single file. */
 interface EarlierPackaging {
   buildProgram: typeof buildProgram
   wrapProgram(code: Uint8Array): Promise<Uint8Array>

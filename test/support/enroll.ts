@@ -5,13 +5,13 @@ export interface Enroll {
   url: string
   userKey: string
   name?: string | undefined
-  /** Fields of the request that replace a new machine's. */
+  /** Fields of the request, instead of the fields of a new machine. */
   rest?: Partial<EnrollRequest>
-  /** Key that the machine already has. */
+  /** Key that the machine already has, and shows to the hub. */
   shown?: string | undefined
 }
 
-/** Enrolls a machine at a hub. @returns its key */
+/** Enrolls a machine at a hub. @returns the machine's key */
 export async function enroll({ url, userKey, name, rest = {}, shown }: Enroll): Promise<string> {
   const post = async <T>(path: string, key: string | undefined, body: object): Promise<T> => {
     const answer = await fetch(url + path, {

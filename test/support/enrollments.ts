@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto'
 import type { Enrolment } from '../../src/protocol/index.ts'
 import type { TestHub } from './hub.ts'
 
-/** Key of the machine that enrolls. */
+/** Key of the enrolling machine. */
 export const KEY = 'fmk_of-a-test'
 
-/** Hash of `KEY`, which the machine sends instead of it. */
+/** Hash of `KEY`. The machine sends this hash instead of the key. */
 export const key_sha256 = createHash('sha256').update(KEY).digest('hex')
 
 /** Sends an enrollment, as a machine does. */

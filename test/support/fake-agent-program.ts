@@ -13,10 +13,11 @@
  *     deaf                      runs a turn forever, and ignores everything but SIGKILL
  *     /clear                    continues in a new session
  *
- * If its memory has a file `broken`, it does not start, and prints that file's text as the reason. While its
- * memory has a file `slow`, its start does not finish. Like the real one, it remembers in its HOME the answered
- * prompts of a session and does not answer them again after a resume, refuses to resume an unknown session,
- * names the new session if it fails to start, records its open session, and ends on a line that is not JSON.
+ * Its memory is a folder in its HOME. If the memory has a file `broken`, the agent does not start, and prints
+ * the file's text as the reason. While the memory has a file `slow`, the start does not finish. Like the real
+ * Claude Code, the agent remembers the answered prompts of a session, and does not answer them again after a
+ * resume. It refuses to resume an unknown session, names the new session if it fails to start, records its
+ * open session, and ends on a line that is not JSON.
  */
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
@@ -196,7 +197,7 @@ async function answer(text: string, signal: AbortSignal): Promise<string> {
     const bytes = Number(second)
     for (let i = 0; i < Number(first) && !signal.aborted; i++) {
       say(`${i} `.padEnd(bytes, 'x'))
-      // Lets the program read interrupts.
+      // Waits, so that the program can read interrupts.
       if (third !== undefined || i % 100 === 99) await sleep(Number(third ?? 0))
     }
     return `emitted ${first}`
@@ -205,7 +206,7 @@ async function answer(text: string, signal: AbortSignal): Promise<string> {
   return text
 }
 
-/** Response to each control request, by the request's id. */
+/** Number of refusals of each control request, by the request's id. */
 const refused = new Map<string, number>()
 
 async function refusals(subtype: string): Promise<number> {
@@ -213,7 +214,7 @@ async function refusals(subtype: string): Promise<number> {
   refused.set(request_id, 0)
   out({ type: 'control_request', request_id, request: { subtype } })
   while (refused.get(request_id) === 0) await sleep(20)
-  // Allow time for a second, unwanted response.
+  // Leaves time for a second, unwanted response.
   await sleep(300)
   return refused.get(request_id)!
 }

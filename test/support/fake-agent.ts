@@ -5,8 +5,8 @@ import { Stage } from './stage.ts'
 import { type Cleanup, tempDir } from './temp.ts'
 
 /**
- * Returns the path of a program that behaves like Claude Code as far as the daemon can tell, at a tenth of
- * its weight: for load and for faults. fake-agent-program.ts lists its prompts.
+ * Returns the path of a program that behaves like Claude Code to the daemon, but needs only a tenth of the
+ * resources. Tests of load and faults use it. fake-agent-program.ts lists its prompts.
  * @param node a Node that the agent's user can run
  */
 export function fakeAgent(t: Cleanup, dir = tempDir(t), node = process.execPath): string {
@@ -18,6 +18,6 @@ export function fakeAgent(t: Cleanup, dir = tempDir(t), node = process.execPath)
   return path
 }
 
-/** Makes a stage whose agents are that program. */
+/** Makes a stage with this program in place of Claude Code. */
 export const fakeStage = (t: Cleanup, env: Record<string, string> = {}): Promise<Stage> =>
   Stage.open(t, { FOMULAR_CLAUDE_PATH: fakeAgent(t), ...env })

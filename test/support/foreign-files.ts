@@ -9,10 +9,10 @@ import { until } from './wait.ts'
 /** uid and gid of a user other than root and the user of the tests. */
 export const NOBODY = 65534
 
-/** Gives a file or folder to that user. */
+/** Makes that user the owner of a file or folder. */
 export const toOther = (path: string) => chownSync(path, NOBODY, NOBODY)
 
-/** A home with a configuration and a key, for a server that does not run. */
+/** Makes a home folder with a configuration and a key for a server that is not running. */
 export async function machine(t: Cleanup) {
   const stage = await Stage.open(t)
   const home = join(stage.dir, 'home')
@@ -47,7 +47,7 @@ export async function machine(t: Cleanup) {
   return { ...at, state: join(home, '.fomular/state'), dir: stage.dir, stage, refused, accepted }
 }
 
-/** Makes a state folder look like one of a version that does not check for other writers. */
+/** Makes a state folder look like the folder of a version that does not check for other writers. */
 export function asLeftBefore(state: string) {
   rmSync(join(state, 'modes.json'), { force: true })
   writeFileSync(join(state, 'format.json'), '{"version":1,"format":1}')

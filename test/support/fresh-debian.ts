@@ -9,9 +9,9 @@ import { overlay } from './overlay.ts'
 import type { Cleanup } from './temp.ts'
 import { until } from './wait.ts'
 
-/** Path at which most programs look for certificates; each has its own variable for it. */
+/** Path at which most programs look for certificates. Each program has a separate variable to change it. */
 const CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt'
-/** Variables of this machine that say how to reach the network, and which certificates to trust. */
+/** Variables of this machine that determine its proxies. */
 const PASSED_ON = ['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY']
 export const USER = 'ada'
 
@@ -22,7 +22,7 @@ interface Options {
   env?: Record<string, string>
 }
 
-/** A command in a fresh Debian, with its output so far, stdout and stderr together. */
+/** A running command in a fresh Debian. `text` returns its output so far, with stdout and stderr together. */
 export interface Inside {
   text(): string
   /** Exit code, or the signal's name. */
@@ -33,10 +33,10 @@ export interface Inside {
 
 /**
  * An unused Debian with only a few packages and this machine's network. It has an ordinary user, `USER`,
- * without a password. It has no systemd; use `Booted` for that.
+ * without a password. It has no systemd; use `Booted` for tests with systemd.
  */
 export class FreshDebian {
-  /** Path of its files on the host. */
+  /** Path of the Debian's files on the host. */
   readonly root: string
   readonly #running = new Set<ChildProcess>()
 
@@ -51,7 +51,7 @@ export class FreshDebian {
   ): Promise<FreshDebian> {
     const machine = new FreshDebian(t, await debianRoot({ release, packages }))
     copyFileSync('/etc/resolv.conf', join(machine.root, 'etc/resolv.conf'))
-    // Debian's installer writes this file; debootstrap does not.
+    // Debian's installer writes this file, but debootstrap does not.
     writeFileSync(join(machine.root, 'etc/hosts'), '127.0.0.1 localhost\n')
     if (existsSync(CERTIFICATES)) {
       mkdirSync(join(machine.root, 'etc/ssl/certs'), { recursive: true })
@@ -62,17 +62,17 @@ export class FreshDebian {
     return machine
   }
 
-  /** Makes npm inside reach the registry as npm does on this machine. */
+  /** Makes npm in the Debian use the same registry settings as on this machine. */
   #npmSettings() {
     const settings = npmSettings(existsSync(CERTIFICATES) ? { cafile: CERTIFICATES } : {})
-    // For Debian's npm, and for another one installed alongside it.
+    // These are the folders of Debian's npm, and of another npm that is installed next to it.
     for (const path of ['etc', 'usr/etc', 'usr/local/etc']) {
       mkdirSync(join(this.root, path), { recursive: true })
       writeFileSync(join(this.root, path, 'npmrc'), settings)
     }
   }
 
-  /** Makes a clone of this checkout, owned by root or by the user. @returns its path inside */
+  /** Makes a clone of this checkout, owned by root or by the user. @returns the clone's path in the Debian */
   async clone(path: string, user = 'root'): Promise<string> {
     await cloneInto(join(this.root, path))
     await this.out(['chown', '-R', user, path])
@@ -118,7 +118,7 @@ export class FreshDebian {
     return { code, text: text() }
   }
 
-  /** Returns the output of a command. @throws if it fails */
+  /** Returns the output of a command. @throws if the command fails */
   async out(argv: readonly string[], options: Options = {}): Promise<string> {
     const { code, text } = await this.run(argv, options)
     if (code !== 0) throw new Error(`${argv.join(' ')}: code ${code}\n${text}`)

@@ -36,7 +36,7 @@ export function fullHello() {
   return { ...helloOf(), machine, agents: [...agents, statusOf('plain')] }
 }
 
-/** Returns the same greeting with an unknown value in each closed set. */
+/** Returns a greeting like `fullHello`, but with an unknown value in each closed set. */
 export function helloOfTomorrow() {
   const hello = fullHello()
   const [problem] = hello.machine.problems
@@ -52,7 +52,7 @@ export function helloOfTomorrow() {
   return { ...hello, machine, agents } as unknown as ReturnType<typeof fullHello>
 }
 
-/** A daemon's connection that sends these greetings and events, one frame for each event. */
+/** A simulated daemon that sends such a greeting and events, one frame for each event. */
 export class FullDaemon {
   readonly light: LightDaemon
   readonly #hello: ReturnType<typeof fullHello>
@@ -66,7 +66,10 @@ export class FullDaemon {
     return new FullDaemon(await LightDaemon.greet({ url, key, hello }), hello)
   }
 
-  /** Sends events from the offset that the hub has. @throws if the hub does not acknowledge one */
+  /**
+   * Sends events, beginning at the offset that the hub has.
+   * @throws if the hub does not acknowledge an event
+   */
   async did(agent_id: string, events: Said[]) {
     let from = this.light.offsets[agent_id] ?? 0
     for (const event of events) {
@@ -80,7 +83,7 @@ export class FullDaemon {
     }
   }
 
-  /** Sends its statuses again, and an unknown message. */
+  /** Sends the statuses of the greeting again, and an unknown message. */
   async says() {
     for (const status of this.#hello.agents)
       this.light.send({ type: 'agent:status', ...status, revision: status.revision + 1 })

@@ -2,7 +2,7 @@ import { definitions, type Schema } from '../../packaging/schema.ts'
 
 const defs = definitions('input')
 
-/** Samples of the strings that a pattern restricts. */
+/** Samples of strings that a pattern restricts, by the name of the definition. */
 const SAMPLES: Record<string, string> = {
   AgentId: 'an-agent',
   CommandId: 'a-command',
@@ -19,11 +19,11 @@ const NOW = '2026-05-04T08:00:00.000Z'
  */
 export const fullSample = (name: string): object => sampleOf(defs[name]!, name) as object
 
-/** Returns such a value for each kind of event. */
+/** Returns a full sample for each kind of event. */
 export const fullEvents = (): { kind: string }[] =>
   defs.Event!.oneOf!.map((event) => sampleOf(event, '') as { kind: string })
 
-/** Returns every value of a set in the definitions. */
+/** Returns every value of an enum in the definitions. */
 export const valuesOf = (name: string): string[] =>
   (defs[name]!.enum ?? defs[name]!.anyOf?.[0]?.enum) as string[]
 

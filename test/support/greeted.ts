@@ -8,7 +8,7 @@ import { createLogger } from '../../src/platform/log.ts'
 import { helloOf } from './light-daemon.ts'
 import type { Cleanup } from './temp.ts'
 
-/** Starts a server that, after the greeting of each connection, does what the test defines. */
+/** Starts a server that calls `greeted` after the greeting of each connection. */
 export async function serveGreeted(t: Cleanup, greeted: (socket: WebSocket) => void) {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
   await once(server, 'listening')
@@ -26,7 +26,7 @@ export async function serveGreeted(t: Cleanup, greeted: (socket: WebSocket) => v
   return said
 }
 
-/** Connects a daemon's link, without the daemon. */
+/** Connects the link of a daemon, without starting a daemon. */
 export function connectLink(
   t: Cleanup,
   url: string,

@@ -5,13 +5,13 @@ import { HUB, type ServiceMachine } from './service-machine.ts'
 import { until } from './wait.ts'
 
 export interface HandwrittenUnit {
-  /** Runs this program as the unit's user, for the unit's daemon. */
+  /** Runs a command of this program as the unit's user, for the unit's daemon. */
   daemon(argv: string[]): Promise<Ran>
   status(): Promise<DaemonStatus>
   log(): Promise<string>
   /** Waits until another process is the daemon, and is connected. */
   renewed(before: number): Promise<number>
-  /** Runs `restart` of the daemon. */
+  /** Runs the command `restart` for the daemon. */
   restarted(): Promise<Ran>
   /** Starts an agent and waits for an answer. @returns its id */
   agent(...flags: string[]): Promise<string>

@@ -22,8 +22,8 @@ const routes = [...page.matchAll(/^ \* \| `(\w+) ([^`]+)` \| (.*) \|$/gm)].map((
 const schemas = protocol as unknown as Record<string, z.ZodMiniType>
 
 /**
- * Returns a sample of a type that the page names: `HubAgent`, `HubAgent[]`, or `{agents: HubAgent[], next?:
- * ID}`.
+ * Returns a sample of a type in the notation of the page: `HubAgent`, `HubAgent[]`, or `{agents: HubAgent[],
+ * next?: ID}`.
  */
 function answerOf(type: string, variant: number): unknown {
   const fields = /^\{(.*)\}$/.exec(type)?.[1]
@@ -57,7 +57,7 @@ export class HostileHub {
   readonly url: string
   /** Outcome of commands. */
   mood: Mood = 'succeeds'
-  /** Requests that the API does not define. */
+  /** Requests received so far that the API does not define. */
   readonly unknown: string[] = []
 
   private constructor(port: number) {
@@ -93,7 +93,7 @@ export class HostileHub {
     const answer = Object.assign({}, ...route.answer.map((type) => answerOf(type, variant)))
     if (route.answer[0] !== 'Outcome') return send(200, answer)
     const { progress, error: _error, result: _result, ...outcome } = answer
-    // Pending at first, and finished at the next request.
+    // The update is pending at first, and finished at the next request.
     if (path.endsWith('/update')) return send(202, { ...outcome, progress, state: 'pending' })
     const result = Object.fromEntries(
       Object.values(protocol.Results).flatMap((schema) =>
@@ -105,7 +105,7 @@ export class HostileHub {
   }
 }
 
-/** Sends every event of an agent, and its end. */
+/** Sends every event of an agent, and the end of the stream. */
 function follow(response: ServerResponse, variant: number) {
   response.writeHead(200, { 'content-type': 'text/event-stream' })
   const tell = (event: string, data: unknown) =>

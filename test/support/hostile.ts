@@ -6,12 +6,12 @@ import type * as z from 'zod/mini'
 const SEQUENCES =
   '\x1b]0;OWNED\x07\x1b]52;c;aA==\x07\x1b[2J\x1bc\x9b31m\x9d0;t\x9c\r\b\x7f\u202e\u2066\u200f\u2028'
 
-/** Begins a line if line feeds are not removed. */
+/** This text begins a line if line feeds are not removed. */
 export const FORGED = 'forged line'
 
 export const hostile = (variant = 0) => `w${variant}${SEQUENCES}\n${FORGED}`
 
-/** Values of strings with a narrow form. Agents of different variants have different ids. */
+/** Values of strings that must have a special form. Agents of different variants have different ids. */
 const narrow = (variant: number) => [
   hostile(variant),
   `/${hostile(variant)}`,
@@ -24,15 +24,15 @@ const narrow = (variant: number) => [
 
 const NUMBERS = [1, 1000, 0]
 
-/** Variant without optional fields. */
+/** Number of the variant without optional fields. */
 export const BARE = 7
 export const VARIANTS = [...Array(BARE + 1).keys()]
 
 const LISTED = { string: 1, record: 1, object: 2, union: 2 } as Record<string, number>
 
 /**
- * Returns a value of a schema, with hostile text in every text field. The variants go through the values of
- * enums, the options of unions, and both booleans; a list has one item of each option.
+ * Returns a value of a schema, with hostile text in every text field. The variants together contain every
+ * value of an enum, every option of a union, and both booleans. A list has one item of each option.
  */
 export function sampleOf(schema: z.core.$ZodType, variant = 0): unknown {
   const { def } = (schema as z.core.$ZodTypes)._zod
@@ -76,7 +76,7 @@ export function sampleOf(schema: z.core.$ZodType, variant = 0): unknown {
       return Array.from({ length: count }, (_, n) => sampleOf(def.element, variant + n * VARIANTS.length))
     }
     case 'pipe':
-      // An enum that also accepts unknown values.
+      // This is an enum that also accepts unknown values.
       return kindOf(def.out) === 'enum' && variant !== BARE
         ? sampleOf(def.out, variant)
         : sampleOf(def.in, variant)
@@ -99,7 +99,7 @@ function optionsOf(schema: z.core.$ZodType): z.core.$ZodType[] {
   return def.type === 'union' ? def.options.flatMap(optionsOf) : [schema]
 }
 
-/** Returns an object with the field names that renderers look for. */
+/** Returns an object with the field names that renderers of tool input look for. */
 const anything = (variant: number) => {
   const text = hostile(variant)
   const names = ['type', 'text', 'content', 'command', 'description', 'file_path', 'message', 'plan', text]

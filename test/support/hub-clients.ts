@@ -12,6 +12,6 @@ export const requestUnread = (hub: TestHub, key: string, path: string, options: 
       .end(),
   )
 
-/** Returns a new key of a viewer. */
+/** Returns a new key with the role of a viewer. */
 export const viewerKey = async (hub: TestHub, name: string) =>
   (await hub.api<{ key: string }>('POST', '/api/keys', { name, role: 'viewer' })).key

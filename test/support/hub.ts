@@ -40,7 +40,8 @@ export class TestHub {
 
   static async open(t: Cleanup, options: TestHubOptions = {}) {
     let hub: TestHub | undefined
-    // Hooks run in the order of their registration: the folder is deleted after all writing has ended.
+    // Hooks run in the order of their registration, so the folder is deleted after the hub has stopped
+    // writing.
     t.after(() => hub?.stop())
     hub = new TestHub(options.dir ?? tempDir(t), options)
     await hub.start()
@@ -90,13 +91,15 @@ export class TestHub {
     return this.#keep(await LightDaemon.dial(this.url, this.key('machine')))
   }
 
-  /** Connects a machine: the first with the hub's own key, every other one with a key from enrolling. */
+  /**
+   * Connects a machine. The first machine uses the hub's own key, every other machine enrolls and gets a key.
+   */
   async daemon(hello: LightDaemonOptions['hello'] = {}): Promise<LightDaemon> {
     const key = await this.#keyOf(hello.machine_id ?? helloOf().machine_id)
     return this.#keep(await LightDaemon.greet({ url: this.url, key, hello }))
   }
 
-  /** @param shown key that the machine already has @returns a new key */
+  /** @param shown key that the machine already has, and shows to the hub @returns a new key */
   enroll(name?: string, rest: Partial<EnrollRequest> = {}, shown?: string): Promise<string> {
     return enroll({ url: this.url, userKey: this.key('user'), name, rest, shown })
   }

@@ -9,18 +9,19 @@ import { debianRoot } from './debian.ts'
 import type { Cleanup } from './temp.ts'
 import { testTool } from './tool.ts'
 
-/** Timeout of a build, in milliseconds; it writes Debian's files and unpacks npm packages. */
+/** Timeout of a build, in milliseconds. A build writes Debian's files and unpacks npm packages. */
 const BUILD_MS = 5 * 60_000
 const NPM = '10.9.9'
 /** Limits of a container. The defaults of Debian 13 may exceed the limits of this process. */
 export const LIMITS = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=1024:1024']
 
-/** Images and containers of one test, in a separate store, which buildah makes without a registry. */
+/** Images and containers of one test, which buildah makes without a registry, in a separate store. */
 export class Images {
   readonly #dir = mkdtempSync(join(tmpdir(), 'fomular-images-'))
 
   constructor(t: Cleanup) {
-    // If this machine's own root is an overlay, an overlay store cannot be on it.
+    // Mounts a separate disk, because the store of overlays cannot be on this machine's root if the root is
+    // an overlay itself.
     execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', this.#dir])
     t.after(async () => {
       await this.buildah('rm', '--all')
@@ -51,7 +52,7 @@ export class Images {
     return (await execa(file, rest, { timeout: BUILD_MS })).stdout.trim()
   }
 
-  /** Makes an image of Debian with this Node, an npm, and further files, by their paths inside. */
+  /** Makes an image of Debian with this Node, an npm, and further files, by their paths in the image. */
   async debian(name: string, files: Record<string, string>) {
     const container = await this.buildah('from', 'scratch')
     const root = await this.buildah('mount', container)

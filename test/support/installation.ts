@@ -22,16 +22,17 @@ export interface InstallationOptions {
   env?: Record<string, string>
   /** Size of a separate disk for the prefix. */
   diskMiB?: number
-  /** True to install an executable that needs no Node, like the installer. */
+  /** True to install an executable that needs no Node, as the installer does. */
   asExecutable?: boolean
   /**
-   * The executable; default: the program with a `#!` line for Node, which needs no build of an executable.
+   * The executable. By default, the program with a `#!` line for Node, which is quicker than building an
+   * executable.
    */
   program?: string | Uint8Array
 }
 
 interface Supervisor {
-  /** Exit codes, or signals, of the daemons so far. */
+  /** Exit codes or signals of the daemons that have ended so far. */
   exits: (number | string)[]
   stop(): Promise<void>
 }
@@ -79,7 +80,8 @@ export class Installation {
     }: InstallationOptions = {},
   ): Promise<Installation> {
     let disk: string | undefined
-    // Before the stage's folder is deleted. Lazily, because a process from that disk may still be ending.
+    // Unmounts the disk before the stage's folder is deleted. Unmounts lazily, because a process from that
+    // disk may still be ending.
     t.after(() => void (disk !== undefined && execaSync('umount', ['--lazy', disk])))
     const stage = await Stage.open(t, { FOMULAR_UPDATE_CONFIRM_S: '10', ...env })
     const own = withoutRights ? reachable(node, stage.dir) : node
@@ -124,13 +126,13 @@ export class Installation {
     stage.daemonCommand = [...this.#asUser, this.command]
   }
 
-  /** Gives the user everything except the installation. */
+  /** Makes the user the owner of everything except the installation. */
   #giveToUser() {
     const { dir, cwd, env } = this.stage
     for (const path of [dir, cwd, env.HOME!, join(env.HOME!, '.npmrc')]) chownSync(path, NOBODY, NOBODY)
   }
 
-  /** Returns the command that npm, or the installer, put on PATH. */
+  /** Returns the path of the command that npm or the installer installed. */
   get command() {
     return join(this.prefix, 'bin/fomular-daemon')
   }
@@ -167,7 +169,8 @@ export class Installation {
   }
 
   /**
-   * Starts the hub as the daemon's user: only that user can read the file with the key.
+   * Starts the hub as the daemon's user, because only the hub's user can read the key file that the daemon
+   * needs.
    * @param code the hub's program
    */
   async hub(code: string | Promise<string> = built('1.0.0')) {
@@ -188,7 +191,7 @@ export class Installation {
   }
 
   /**
-   * Starts the daemon like a supervisor: again after each failure, and whenever it asks for a restart.
+   * Starts the daemon like a supervisor, and starts it again after each failure and each requested restart.
    * @param env variables by which the daemon recognizes that supervisor
    */
   supervise(env: Record<string, string> = { FOMULAR_DAEMON_NO_SELF_RELAUNCH: '1' }): Supervisor {
@@ -246,7 +249,7 @@ export class Installation {
     )
   }
 
-  /** Returns the processes of this stage whose command line runs the daemon. */
+  /** Returns the process ids of the daemons of this stage. */
   daemons(): number[] {
     return this.stage
       .processes()

@@ -53,10 +53,10 @@ export const TOOLS = [
 export interface Box {
   home: string
   prefix: string
-  /** Folder of the only programs on PATH. */
+  /** The only folder on PATH. */
   bin: string
   env: Record<string, string>
-  /** Runs the installer like a pipe into a shell. */
+  /** Runs the installer by piping it into a shell. */
   run(
     args?: string[],
     options?: { shell?: string[]; env?: Record<string, string>; wrap?: string[]; input?: string },
@@ -71,14 +71,14 @@ interface Ran {
   err: string
 }
 
-/** Makes an empty home folder, and a separate PATH. */
+/** Makes an empty home folder, and a PATH with only these tools. */
 export function box(t: Cleanup, server?: ReleaseServer, tools = [...TOOLS, 'curl']): Box {
   const dir = tempDir(t)
   const home = join(dir, 'home')
   const bin = join(dir, 'bin')
   for (const path of [home, bin]) mkdirSync(path)
   for (const tool of tools) symlinkSync(whereIs(tool), join(bin, tool))
-  // The installer sleeps between attempts.
+  // Makes `sleep` return at once, because the installer sleeps between attempts.
   symlinkSync(whereIs('true'), join(bin, 'sleep'))
   const env = { PATH: bin, HOME: home, TMPDIR: dir, ...(server && { FOMULAR_INSTALL_BASE_URL: server.url }) }
   const prefix = join(home, '.fomular')

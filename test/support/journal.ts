@@ -7,7 +7,7 @@ import { decode } from '../../src/agents/runtimes/claude/decode.ts'
 import { claude } from '../../src/agents/runtimes/claude/index.ts'
 import { AgentSpec, type Event } from '../../src/protocol/index.ts'
 
-/** Returns the events of an agent from its journal, bypassing the parts that bring them to a server. */
+/** Returns the events of an agent from its journal, without the code that sends them to a server. */
 export function journalEvents(stateDir: string, agentId: string): Event[] {
   const bytes = readFileSync(join(stateDir, 'agents', agentId, 'activity.jsonl'))
   const events: Event[] = []
@@ -20,7 +20,10 @@ export function journalEvents(stateDir: string, agentId: string): Event[] {
   return events
 }
 
-/** Returns the events of one line of the journal at `path`, which may depend on earlier lines. */
+/**
+ * Returns the events of one line of the journal at `path`. The events may depend on earlier lines of the
+ * journal.
+ */
 export const eventsOf = (line: Line, path: string): Event[] =>
   hear(line, undefined, {
     path,
@@ -28,7 +31,7 @@ export const eventsOf = (line: Line, path: string): Event[] =>
     run: { spec: AgentSpec.parse({ cwd: '/' }), initialize_id: 'i' },
   }).events
 
-/** Merges consecutive deltas: a lagging link may have sent them merged. */
+/** Merges consecutive deltas, because a slow link may have merged them before it sent them. */
 export function merged(events: Event[]): Event[] {
   const out: Event[] = []
   for (const event of events) {

@@ -1,8 +1,8 @@
 import type { Schema } from '../../packaging/schema.ts'
 
 /**
- * Returns every set of strings in the definitions of a JSON Schema, by its place: `Definition.field`, and
- * `Definition/kind.field` for a kind of event or block.
+ * Returns every enum of strings in the definitions of a JSON Schema, by its place. A place is
+ * `Definition.field`, or `Definition/kind.field` for a kind of event or block.
  */
 export function knownValues(definitions: Record<string, Schema>): Record<string, string[]> {
   const found: Record<string, string[]> = {}

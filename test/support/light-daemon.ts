@@ -20,7 +20,7 @@ export interface LightDaemonOptions {
   hello?: Partial<Hello>
 }
 
-/** Plays a daemon over a real WebSocket, as scripted by a test. Keeps every frame that it receives. */
+/** A simulated daemon on a real WebSocket, which a test controls. It keeps every frame that it receives. */
 export class LightDaemon {
   readonly frames: Frame[] = []
   readonly socket: WebSocket
@@ -35,7 +35,7 @@ export class LightDaemon {
     socket.on('error', () => {})
   }
 
-  /** Connects without a greeting. @throws an error with the HTTP status if rejected */
+  /** Connects without a greeting. @throws an error with the HTTP status if the hub rejects the connection */
   static async dial(url: string, key: string): Promise<LightDaemon> {
     const socket = new WebSocket(url.replace(/^http/, 'ws'), { headers: { authorization: `Bearer ${key}` } })
     const daemon = new LightDaemon(socket)
@@ -157,7 +157,7 @@ export const statusOf = (agentId: string, rest: Partial<AgentStatus> = {}): Agen
   ...rest,
 })
 
-/** Returns a frame with one event per `step` bytes of a journal that starts at `from`. */
+/** Returns a frame for a part of a journal that starts at `from`, with one event for each `step` bytes. */
 export function frameOf(agentId: string, from: number, to: number, step = 10): Activity {
   const events: Event[] = []
   for (let offset = from; offset < to; offset += step)

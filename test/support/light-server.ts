@@ -10,7 +10,7 @@ import { until } from './wait.ts'
 /** A frame from a daemon. */
 export type Frame = { type: string } & Record<string, unknown>
 
-/** The server's end of a daemon's connection. Keeps every frame that it receives. */
+/** The server's end of a daemon's connection. It keeps every frame that it receives. */
 export class Caller {
   readonly frames: Frame[] = []
   readonly socket: WebSocket

@@ -1,7 +1,7 @@
 /**
- * The floor of latency and throughput: reads pipes and sends the data, without files or acknowledgments.
- * `lines`: each line in a separate frame with the agent's name, the least that a server can work with.
- * `chunks`: bytes as they come, in arbitrary pieces.
+ * The floor for latency and throughput: a program that reads pipes and sends the data, without files or
+ * acknowledgments. `lines`: each line in a separate frame with the agent's name, the least that a server can
+ * work with. `chunks`: bytes as they come, in arbitrary pieces.
  */
 import { constants, openSync } from 'node:fs'
 import { Socket } from 'node:net'
@@ -12,7 +12,7 @@ const [url, form, ...pipes] = process.argv.slice(2)
 const socket = new WebSocket(url!, { perMessageDeflate: false })
 socket.on('open', () => {
   for (const [n, path] of pipes.entries()) {
-    // Also open for writing: otherwise the pipe ends while there is no writer.
+    // Opens the pipe for writing, too. Otherwise, reading would end whenever the pipe has no other writer.
     const pipe = new Socket({ fd: openSync(path, constants.O_RDWR | constants.O_NONBLOCK), writable: false })
     if (form === 'chunks') pipe.on('data', (chunk) => socket.send(chunk))
     else

@@ -22,7 +22,7 @@ const ways: Record<string, () => unknown> = {
 const run = ways[way]!
 global.gc?.()
 const before = process.memoryUsage().rss
-// More than once, because V8 moves surviving objects in its first collection.
+// Runs more than once, because V8 moves surviving objects in its first garbage collection.
 for (let n = 0; n < 3; n++) run()
 const peak = process.resourceUsage().maxRSS / 1024 - before / 1024 / 1024
 const times: number[] = []

@@ -24,7 +24,7 @@ export type Reply =
   /** Longest delay of a pong. */
   | { said: 'heartbeat'; longestMs: number; pings: number }
 
-/** Received end of each journal. */
+/** Offset of each journal up to which its bytes were received. */
 const held: Record<string, number> = {}
 
 const say = (reply: Reply) => process.send?.(reply)

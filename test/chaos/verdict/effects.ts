@@ -96,15 +96,15 @@ export const answers: Judge = (agent) => {
 }
 
 /**
- * Reports whether the asking process ended before it had read all its input, whose last line ends the
- * session.
+ * Reports whether the process that sent the request ended before it had read all its input. The last line of
+ * the input ends the session.
  */
 function ended(processes: ProcessTruth[], request: string): boolean {
   const asking = processes.findLast(({ acted }) => acted.some((id) => `${id}:ask` === request))
   return !asking?.inputs.some((input) => input.request?.subtype === 'end_session')
 }
 
-/** Each control arrives once; each stop ends at most one run. */
+/** Each control request arrives once, and each stop ends at most one run. */
 export const controls: Judge = (agent) => {
   const { known, processes, commands } = agent
   const came = processes.flatMap(({ run, life, inputs }) =>
@@ -120,7 +120,7 @@ export const controls: Judge = (agent) => {
     if (kind === 'stop')
       for (const { run } of processes)
         for (const step of ['stop-interrupt', 'stop-end']) names.set(uuidFrom(step, id, run), id)
-  // A stop also ends runs that a restart policy has started since, and so does a remove.
+  // A stop or a remove also ends runs that a restart policy started after the command was sent.
   const policy = restartPolicy(commands)
   for (const command of commands)
     if (setBackSince(agent, command)) continue
@@ -135,7 +135,7 @@ export const controls: Judge = (agent) => {
   return problems
 }
 
-/** Each run has one process, each command or restart leads to at most one run, and no two run at once. */
+/** Each run has one process, each command or restart leads to at most one run, and no two runs overlap. */
 export const processesOnce: Judge = ({ processes, commands }: Case) => {
   const problems = processes.flatMap(({ violations }) => violations)
   const runs = processes.map(({ run }) => run)
@@ -152,7 +152,7 @@ export const processesOnce: Judge = ({ processes, commands }: Case) => {
   return problems
 }
 
-/** Every accepted command has an outcome, and none failed because of a fault of the daemon. */
+/** Every accepted command has an outcome, and no command failed because of a bug in the daemon. */
 export const outcomes: Judge = ({ commands, limited }) =>
   commands.flatMap(({ id, kind, state, outcome, forgotten }) => {
     if (state === 'open') return [`${kind} ${id} was never accepted`]
@@ -163,7 +163,7 @@ export const outcomes: Judge = ({ commands, limited }) =>
     return code === 'internal' ? [`${kind} ${id} failed: ${message}`] : []
   })
 
-/** A start is not reported as failed while its process lives, no matter how long it takes. */
+/** A start is not reported as failed while its process lives, no matter how long the start takes. */
 export const starts: Judge = ({ processes, commands }) =>
   commands.flatMap((command) => {
     const { id, kind, heard = Number.POSITIVE_INFINITY } = command

@@ -99,7 +99,7 @@ function byRun({ diskWasFull }: Case, events: Event[], problems: string[]): Map<
   return runs
 }
 
-/** Reports whether an event is a note of the launcher that a full disk has cut off. */
+/** Reports whether an event is a note of the launcher that was cut off because of a full disk. */
 export const isLaunchersOwn = (body: Body) =>
   body.kind === 'unreadable' && '{"type":"launcher"'.startsWith(String(body.text).slice(0, 18))
 
@@ -114,7 +114,7 @@ function compare({ run, written }: ProcessTruth, bodies: Body[], ended: boolean)
     }
     if (at >= there.length && !ended) return []
     const next = there[at]
-    // The line was cut off in the middle, and reported as such.
+    // The line was cut off in the middle, and the daemon reported that.
     if (!whole && next?.kind === 'unreadable' && line.startsWith(String(next.text))) at++
     else if (whole)
       return [

@@ -37,7 +37,7 @@ export async function idle(world: World, looks = 5): Promise<Idle> {
   return least
 }
 
-/** Compares the resources of processes with those before the run. */
+/** Returns a text for each process that has more resources open than before the run. */
 export async function held(world: World, before: Idle): Promise<string[]> {
   const deadline = performance.now() + PATIENCE_MS
   for (;;) {
@@ -54,7 +54,10 @@ export async function held(world: World, before: Idle): Promise<string[]> {
   }
 }
 
-/** Files in the state folder after all agents were removed and the process has stopped. */
+/**
+ * Names of files that may remain in the state folder after all agents were removed and the process has
+ * stopped.
+ */
 const ALLOWED = new Set([
   ...[
     'agents',

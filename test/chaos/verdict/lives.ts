@@ -26,9 +26,9 @@ interface Place {
 }
 
 /**
- * The history of an agent whose machine was rolled back, which ended several of its lives early. The hub keeps
- * the events that it had by then. It has a beginning of each life but the last, and all of the last,
- * everything once and in order.
+ * Checks the history of an agent whose machine was rolled back. Each rollback ended a life of the agent
+ * early. The hub keeps the events that it had received before a rollback. It has the beginning of each
+ * earlier life and all of the last life, with every event once and in order.
  */
 export const lives: Judge = (agent) => {
   const { history, kept } = agent
@@ -57,7 +57,7 @@ function follow(agent: Case, history: Event[]): string[] {
     if (next.size === 0) {
       const wanted = places.map(({ life, at }) => `${life}: ${describe(all[life]![at])}`)
       return [
-        `step ${n} of ${steps.length} is ${describe(step)}, but the next one is of life ${wanted.join(', or ')}`,
+        `step ${n} of ${steps.length} is ${describe(step)}, but the agent continues with life ${wanted.join(', or ')}`,
       ]
     }
     places = [...next.values()]
@@ -68,7 +68,7 @@ function follow(agent: Case, history: Event[]): string[] {
     )
   if (places.some(isEnd)) return []
   const missing = places.map(({ life, at }) => `${life}: ${describe(all[life]![at])}`)
-  return [`the end is missing, which continues with life ${missing.join(', or ')}`]
+  return [`the end of the history is missing; the agent continues with life ${missing.join(', or ')}`]
 }
 
 /** Yields the places to which a step may lead from a place. */
@@ -79,7 +79,7 @@ function* advance(agent: Case, all: Token[][], place: Place, step: Step): Genera
   for (let n = at; n < tokens.length; n++) {
     const token = tokens[n]!
     if (matches(agent, token, step, isLast)) yield { life, at: n + 1, fresh: false }
-    // The line was cut off in the middle, and reported as such.
+    // The line was cut off in the middle, and the daemon reported that.
     const isTorn = token.kind === 'body' && step.kind === 'body' && isPart(token.line, step.body)
     if (isTorn && !token.whole) yield { life, at: n + 1, fresh: false }
     // An unfinished piece may be missing.

@@ -42,7 +42,7 @@ function checkFiles(dir: string) {
 }
 
 describe('disk space', { concurrency: true }, () => {
-  test('a machine with a nearly full disk accepts no new agents until there is room', async (t) => {
+  test('a machine with a nearly full disk accepts no new agents until there is free space', async (t) => {
     const stage = await fakeStage(t)
     smallDisk(t, stage)
     await stage.hub()
@@ -70,7 +70,7 @@ describe('disk space', { concurrency: true }, () => {
     await stage.start()
   })
 
-  test('a full disk for agent, daemon, and hub corrupts nothing, and all three continue once there is room', async (t) => {
+  test('a full disk corrupts nothing, and agent, daemon, and hub continue once there is free space', async (t) => {
     const { stage } = await claudeStage(t)
     const disk = smallDisk(t, stage)
     await stage.hub()
@@ -87,7 +87,7 @@ describe('disk space', { concurrency: true }, () => {
     await until(() => daemon.log().includes('ENOSPC'), { what: 'the daemon to hit the full disk' })
     const refused = await stage.command(quiet, 'prompt', { content: 'no room for this' })
     assert.notEqual(refused.state, 'succeeded')
-    // A daemon cannot start on a full disk, and says why.
+    // A daemon cannot start on a full disk, and reports the reason.
     daemon.kill('SIGKILL')
     await daemon.ended
     const second = stage.run([

@@ -9,7 +9,10 @@ import { until } from '../../support/wait.ts'
 
 const LAST_PID = '/proc/sys/kernel/ns_last_pid'
 
-/** Starts a foreign process with this pid. Returns undefined if the system does not assign the pid. */
+/**
+ * Starts a process that is not an agent and has this pid. Returns undefined if the system does not assign the
+ * pid.
+ */
 function strangerAt(t: TestContext, pid: number): ChildProcess | undefined {
   for (let attempt = 0; attempt < 50; attempt++) {
     try {
@@ -33,7 +36,7 @@ function stranger(t: TestContext): ChildProcess {
   return child
 }
 
-test('a process that merely has the pid of an agent is never touched', async (t) => {
+test('the daemon never signals a process that only has the pid of an ended agent', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()
@@ -50,7 +53,8 @@ test('a process that merely has the pid of an agent is never touched', async (t)
   const identity = identify(other.pid!)!
   const path = join(stage.state, 'agents', agent, 'process.json')
   const record = JSON.parse(readFileSync(path, 'utf8'))
-  // The recorded start time stays. If the pid could not be reused, the record gets the stranger's pid.
+  // The record keeps its start time. If the system did not reuse the pid, the record gets the pid of the new
+  // process.
   for (const role of ['launcher', 'agent', 'feeder']) record[role].pid = other.pid
   writeFileSync(path, JSON.stringify(record))
 

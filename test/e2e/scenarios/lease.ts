@@ -11,7 +11,7 @@ import { until } from '../../support/wait.ts'
 
 /** The shortest lease, in seconds. */
 const LEASE_S = 10
-/** A time longer than a lease with all its rounding, in milliseconds. */
+/** A time that is longer than a lease in spite of rounding, in milliseconds. */
 const LONG_MS = (LEASE_S + 8) * 1000
 const MINUTE = { timeoutMs: 60_000 }
 
@@ -31,7 +31,7 @@ const idleAfter = async (stage: Stage, agent: string) => {
 
 export const leases = () =>
   describe('a lease', { concurrency: true }, () => {
-    test('a lease ends an agent and all its processes if no daemon returns, and others keep running', async (t) => {
+    test('if no daemon returns, a lease ends its agent and all its processes, and other agents keep running', async (t) => {
       const stage = await fakeStage(t)
       await stage.hub()
       const daemon = await stage.daemon()
@@ -64,7 +64,7 @@ export const leases = () =>
       assert.equal((await stage.agentIs(agent, 'exited')).exit?.reason, 'lease')
     })
 
-    test('a lease runs out while the daemon is running but its server is away', async (t) => {
+    test('a lease runs out if the daemon is running but its server is not', async (t) => {
       const stage = await fakeStage(t)
       const hub = await stage.hub()
       const daemon = await stage.daemon()

@@ -46,7 +46,7 @@ async function steppedClock(stage: Stage) {
 
 export const links = () =>
   describe('the link', { concurrency: true }, () => {
-    test('a frozen link is given up, and the next link catches up', async (t) => {
+    test('the daemon closes a frozen link, and the next link delivers the missed events', async (t) => {
       const stage = await fakeStage(t)
       const hub = await stage.hub()
       const daemon = await stage.daemon()
@@ -90,7 +90,7 @@ export const links = () =>
       await stage.eventually(agent, 'text', ({ text }) => text === 'after')
     })
 
-    test('a link that is down for half an hour during a turn loses nothing', async (t) => {
+    test('no event is lost if the link is down for half an hour during a turn', async (t) => {
       const stage = await fakeStage(t)
       const hub = await stage.hub()
       const set = await steppedClock(stage)
@@ -110,7 +110,7 @@ export const links = () =>
       await complete(stage, agent)
     })
 
-    test('the link and the agents survive a clock that jumps by two hours, forward and back', async (t) => {
+    test('the link and the agents survive if the clock jumps forward and back by two hours', async (t) => {
       const stage = await fakeStage(t)
       await stage.hub()
       const set = await steppedClock(stage)
@@ -125,7 +125,7 @@ export const links = () =>
       const { pid } = await stage.agent(agent)
       set(-2 * HOUR)
       await complete(stage, agent)
-      // A current status counts, even if its time looks old.
+      // A current status is accepted, even if its time looks old.
       await stage.command(agent, 'prompt', { content: 'still here?' })
       await stage.eventually(agent, 'text', ({ text }) => text === 'still here?')
       assert.equal((await stage.agentIs(agent, 'idle')).pid, pid)

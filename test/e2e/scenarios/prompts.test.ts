@@ -18,10 +18,10 @@ const texts = (events: Event[]) => events.flatMap((event) => (event.kind === 'te
 const texted = (stage: Stage, agent: string, text: string) =>
   stage.eventually(agent, 'text', (event) => event.text === text)
 
-/** As long as a picture of 5 MB in Base64. */
+/** This prompt is as long as a picture of 5 MB in Base64. */
 const LARGE = `large ${'x'.repeat(7 * 1024 * 1024)}`
 
-test('prompts for an agent that does not read block nothing else, stay whole, and arrive once', async (t) => {
+test('prompts for an agent that does not read its input block no other agent, stay whole, and arrive once', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   let daemon = await stage.daemon()
@@ -40,13 +40,13 @@ test('prompts for an agent that does not read block nothing else, stay whole, an
   await kill(daemon)
   daemon = await stage.daemon()
   assert.equal((await give('third', 'p3')).state, 'succeeded')
-  // The server repeats it because it did not receive the answer.
+  // The server repeats a prompt because it did not receive the answer.
   assert.equal((await give(LARGE, 'p1')).state, 'succeeded')
   await stage.agentIs(stopped, ({ undelivered_prompts }) => undelivered_prompts === 3)
   await kill(daemon)
   process.kill(pid!, 'SIGCONT')
   await until(() => texts(journalEvents(stage.state, stopped)).includes('third'), {
-    what: 'the last prompt, with no daemon there',
+    what: 'the last prompt in the journal while no daemon is running',
   })
   await stage.daemon()
   await texted(stage, stopped, 'third')
@@ -80,7 +80,7 @@ test('prompts that an agent did not read before it died go to its next run', asy
   assert.deepEqual(said, ['hello', 'large ', 'small', 'last'])
 })
 
-test('commands that are given while the link is down, even twice, are carried out once and in order', async (t) => {
+test('commands that the server receives while the link is down, even twice, are carried out once and in order', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()
@@ -101,7 +101,7 @@ test('commands that are given while the link is down, even twice, are carried ou
   assert.equal((await stage.api<{ agents: object[] }>('GET', '/api/agents')).agents.length, 1)
 })
 
-test('a line torn by the end of an agent is reported as torn, and does not spoil the next run', async (t) => {
+test('a line that is incomplete at the end of an agent is reported as torn, and does not affect the next run', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()
@@ -125,7 +125,7 @@ test('a line torn by the end of an agent is reported as torn, and does not spoil
   assert.deepEqual(merged(events), merged(journalEvents(stage.state, agent)))
 })
 
-test('an agent that no longer accepts input is ended, and comes back with the prompts sent to it', async (t) => {
+test('an agent that no longer accepts input is ended, and restarts with the prompts that were sent to it', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   await stage.daemon()

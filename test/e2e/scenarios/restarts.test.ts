@@ -58,11 +58,11 @@ test('after a reboot, agents that restart on loss continue the interrupted turn,
   assert.equal((await stage.agent(gone)).run, 1)
 })
 
-test('after an orderly shutdown, agents return in the middle of their turn with their waiting prompts', async (t) => {
+test('after an orderly shutdown, agents resume their interrupted turn and keep their waiting prompts', async (t) => {
   const { stage, api } = await claudeStage(t)
   const bin = join(stage.dir, 'bin')
   mkdirSync(bin)
-  // What systemd answers while the machine shuts down.
+  // This is the answer of systemd while the machine shuts down.
   writeFileSync(join(bin, 'systemctl'), '#!/bin/sh\necho stopping\nexit 1\n')
   chmodSync(join(bin, 'systemctl'), 0o755)
   await stage.hub()
@@ -90,7 +90,7 @@ test('after an orderly shutdown, agents return in the middle of their turn with 
   assert.equal((await stage.agent(gone)).run, 1)
 })
 
-test('a stop whose daemon was killed is finished by the next daemon, and the agent does not come back', async (t) => {
+test('if a daemon is killed during a stop, the next daemon finishes the stop, and the agent does not restart', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()
@@ -105,13 +105,13 @@ test('a stop whose daemon was killed is finished by the next daemon, and the age
   await stage.daemon()
   const { exit } = await stage.agentIs(agent, 'exited')
   assert.equal(exit?.reason, 'stopped')
-  // Enough time for a restart, if there were one.
+  // This turn takes long enough for an unwanted restart to happen.
   const other = await stage.start({ prompt: 'emit 1 10 3000' })
   await stage.eventually(other, 'turn_result')
   assert.deepEqual([(await stage.agent(agent)).state, (await stage.agent(agent)).run], ['exited', 1])
 })
 
-test('a crash loop is slowed down, reported, remembered by the next daemon, and ended by a resume or a stop', async (t) => {
+test('a crash loop is slowed down and reported, continues under the next daemon, and ends after a resume or a stop', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   let daemon = await stage.daemon()

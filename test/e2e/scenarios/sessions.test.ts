@@ -76,7 +76,7 @@ test('a session open in a terminal or under another daemon is in use', async (t)
   assert.equal((await stage.command(agent, 'resume')).state, 'succeeded')
 })
 
-test('after /clear the old session is free, and the new session is in use', async (t) => {
+test('after /clear, another agent can use the old session, but not the new session', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -124,7 +124,7 @@ test('a session that a process opened without naming it in its arguments is in u
   record(session_id, identify(terminal.pid!)!.start)
   const refused = await startOn(stage, session_id)
   assert.match(refused.error?.message ?? '', new RegExp(`Process ${terminal.pid} `))
-  // A record left by an earlier process with that pid.
+  // Simulates a record that an earlier process with the same pid left behind.
   record(session_id, '1')
   assert.equal((await startOn(stage, session_id)).state, 'succeeded')
 })
@@ -144,7 +144,7 @@ test('the command that starts an agent in a session does not count as using that
   }
 })
 
-test('a missing session is named, with a remedy', async (t) => {
+test('the error about a missing session names the session and a remedy', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -159,7 +159,7 @@ test('a missing session is named, with a remedy', async (t) => {
   assert.doesNotMatch(show.log(), /agent resume/)
 })
 
-test('an agent keeps its session with or without a turn, and a fork leaves the session to others', async (t) => {
+test('an agent keeps its session with or without a turn, and a fork leaves the original session unused', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   await stage.daemon()

@@ -66,7 +66,7 @@ test('folders from a newer version are refused with a clear message, and left un
     }
 })
 
-test('folders without a format file are taken over with all their contents', async (t) => {
+test('a new version uses folders without a format file, with all their contents', async (t) => {
   const { stage, agent, machine } = await used(t)
   const marks = [join(stage.state, 'format.json'), join(stage.state, 'hub/format.json')]
   for (const mark of marks) rmSync(mark)
@@ -88,6 +88,6 @@ test('a machine forgets an agent that ended long ago, but the hub does not', asy
   assert.equal(gone.state, 'exited')
   assert.ok((await stage.events(agent)).some(({ kind }) => kind === 'turn_result'))
   await until(() => stage.agentFolders().length === 0, {
-    what: 'its folder to be deleted',
+    what: 'the end of the agent’s folder',
   })
 })

@@ -20,7 +20,7 @@ interface Doctor {
 
 type Stray = { pid: number; why: string }
 
-/** Secret of a run, which marks its processes. */
+/** Secret that marks the processes of a run. */
 const MARK = '0123456789abcdef0123456789abcdef'
 
 /** Returns `doctor`'s findings about strays. Other strays may exist on this machine. */
@@ -33,7 +33,7 @@ async function doctor(stage: Pick<Stage, 'env'>, ...args: string[]) {
   return (JSON.parse(stdout) as Doctor).findings.filter(({ check }) => check === 'strays')
 }
 
-/** Starts a process with an agent's mark, and a child process that has dropped it. */
+/** Starts a process with an agent's mark, and a child process without the mark. */
 function marked(t: TestContext, agentDir: string, mark = MARK) {
   const child = spawn('/bin/sh', ['-c', 'env -i sleep 600 & exec sleep 600'], {
     env: { ...process.env, FOMULAR_AGENT: agentDir, FOMULAR_AGENT_MARK: mark },
@@ -44,7 +44,7 @@ function marked(t: TestContext, agentDir: string, mark = MARK) {
     try {
       process.kill(-child.pid!, 'SIGKILL')
     } catch {
-      // It has already ended.
+      // The process has already ended.
     }
   })
   return child
@@ -68,7 +68,7 @@ const pidsOf = (session: number) =>
       return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3]) === session
     })
 
-test('a container’s processes are not this machine’s, even if its folder has the same path', async (t) => {
+test('processes of a container do not count as leftovers of this machine, even if their state folder has the same path', async (t) => {
   const stage = await fakeStage(t)
   const agents = join(stage.state, 'agents')
   // The container has the folder of an agent that this machine does not have.
@@ -99,11 +99,11 @@ test('doctor identifies processes that agents left behind, and ends them on requ
   assert.match(found!.message, /left over from agents/)
   assert.deepEqual(found!.strays!.map(({ pid }) => pid).sort(), pidsOf(left.pid!).sort())
   assert.ok(found!.strays!.every(({ why }) => why === 'ended'))
-  // The secret of its run is no longer known.
+  // The secret of the removed agent's run is no longer known.
   const unproven = findings.flatMap((finding) => finding.unproven ?? [])
   assert.equal(unproven.find(({ pid }) => pid === removed.pid)?.why, 'removed')
   assert.ok(!unproven.some(({ pid }) => pid === bystander.pid))
-  // A check changes nothing.
+  // `doctor` without `--fix` changes nothing.
   assert.equal(pidsOf(left.pid!).length, 2)
 
   const fixed = (await doctor(stage, '--fix')).find(({ message }) => /^Ended 2 processes/.test(message))
@@ -136,7 +136,7 @@ test('on a terminal, doctor offers to end leftover processes, and does nothing u
   assert.deepEqual(pidsOf(left.pid!), [])
 })
 
-test('agents without a daemon are reported, but not as leftover processes', async (t) => {
+test('`doctor` reports agents without a daemon, but not as leftover processes', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()
@@ -197,7 +197,9 @@ test('the next daemon cleans up after an agent that was killed while no daemon r
   assert.ok(stage.agentProcesses(agent).length > 0)
   await stage.daemon()
   assert.equal((await stage.agentIs(agent, 'exited')).exit?.reason, 'killed')
-  await until(() => stage.agentProcesses(agent).length === 0, { what: 'the end of its leftover processes' })
+  await until(() => stage.agentProcesses(agent).length === 0, {
+    what: 'the end of the agent’s leftover processes',
+  })
 })
 
 test('leftover processes are found under any path of the state folder', async (t) => {
@@ -213,7 +215,7 @@ test('leftover processes are found under any path of the state folder', async (t
     left.some(({ pid }) => commandLines().some((line) => line.pid === pid && line.argv[0] === 'sleep')),
   )
   const { mark } = JSON.parse(readFileSync(join(stage.state, 'agents', agent, 'run.json'), 'utf8'))
-  // One process with the folder name that earlier versions used, and one of a removed agent.
+  // Starts one process with the folder name that earlier versions used, and one process of a removed agent.
   const old = marked(t, join(link, 'agents', agent), mark)
   const removed = marked(t, join(link, 'agents/removed'))
   daemon.kill('SIGKILL')

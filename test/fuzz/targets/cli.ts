@@ -21,7 +21,9 @@ import { memoryOf, mib, type Target } from '../target.ts'
 const END_MS = 30_000
 /** Number of requests of one command that the hub answers. */
 const REQUESTS = 20
-/** Characters that control a terminal; these commands use no styles. */
+/**
+ * Characters that control a terminal. These commands print no styles, so their output must not contain any.
+ */
 const OBEYED = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029]/
 
 const STATUS = 'status'
@@ -50,7 +52,7 @@ const COMMANDS: readonly string[][] = [
   ['hub', 'key', 'list'],
 ]
 
-/** Answers of the hub and the daemon, by request; in base64, because the bytes are arbitrary. */
+/** Answers of the hub and the daemon, by request. They are in base64, because the bytes are arbitrary. */
 interface Scene {
   argv: string[]
   code: number
@@ -73,7 +75,7 @@ function needs([command, action]: string[]): Answer[] {
   ]
 }
 
-/** Returns answers that mostly fit each other: the list has the agent that other requests name. */
+/** Returns answers that are mostly consistent: the list has the agent that other requests name. */
 function values(random: Random): Record<Answer, () => unknown> {
   const agent = { ...generated('HubAgent', random), agent_id: 'a1', machine_id: 'm1' }
   const machine = () => ({ ...generated('HubMachine', random), machine_id: 'm1', name: 'first' })

@@ -3,7 +3,7 @@ import { socketServer } from '../../support/light-server.ts'
 import type { Cleanup } from '../../support/temp.ts'
 import { until } from '../../support/wait.ts'
 
-/** Timeout of a reconnection, in milliseconds; the daemon's delay grows each time. */
+/** Timeout of a reconnection, in milliseconds. The daemon's delay grows with each attempt. */
 const BACK_MS = 100_000
 const ANSWER_MS = 60_000
 
@@ -52,7 +52,10 @@ export class DaemonLink {
     if (this.#isOpen()) this.#socket!.send(input, { binary })
   }
 
-  /** Waits until the daemon has read all frames, on a new connection if they ended the present one. */
+  /**
+   * Waits until the daemon has read all frames, and for a new connection if the frames ended the present
+   * connection.
+   */
   async live(): Promise<void> {
     this.#results.clear()
     await until(() => this.#isOpen() && this.#greeted, { timeoutMs: BACK_MS, what: 'a greeting' })

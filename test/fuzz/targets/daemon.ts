@@ -12,7 +12,7 @@ import { mib, sizeOf, type Target } from '../target.ts'
 import { DaemonLink } from './daemon-link.ts'
 import { served } from './served.ts'
 
-/** Number of frames between two valid ones: a link with too many faults in a row is closed. */
+/** Number of frames between two valid frames. The daemon closes a link with too many faults in a row. */
 const WRONG = 8
 /** Number of batches after which agents are removed and the daemon must reconnect. */
 const TIDY = 50
@@ -30,7 +30,7 @@ const FRAMES = [
   ...['Welcome', 'Refuse', 'Ack', 'Resend', 'ProtocolError', 'Ping', 'Pong'],
 ]
 
-/** Answers the required requests, and ends on request. */
+/** The stand-in for Claude Code. It answers the required requests, and ends on request. */
 const PROGRAM = `#!/bin/sh
 case $* in *--version*) echo '2.1.330 (Claude Code)'; exit ;; auth*) echo '{"loggedIn":true}'; exit ;; esac
 while read -r line; do
@@ -56,7 +56,7 @@ function isObeyed(input: Buffer): boolean {
   )
 }
 
-/** A daemon with its server. A script stands in for Claude Code. */
+/** A daemon with its server. The agents run a stand-in for Claude Code. */
 export async function daemon(t: Cleanup): Promise<Target> {
   const server = await DaemonLink.open(t)
   const stage = await Stage.open(t)

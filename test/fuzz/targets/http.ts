@@ -11,7 +11,7 @@ import { type Served, servedHub } from './served.ts'
 /** Number of simultaneous requests. */
 const AT_ONCE = 32
 /**
- * Time after which the client closes the connection, in milliseconds: some requests wait, and some never end.
+ * Time after which the client closes the connection, in milliseconds. Some requests wait, and some never end.
  */
 const PATIENCE_MS = 150
 /** Placeholder for the hub's user key. */
@@ -129,7 +129,7 @@ function upgrade(random: Random): Buffer {
   return random.chance(0.3) ? damaged(whole, random) : whole
 }
 
-/** A hub's HTTP API, with a machine that carries out its commands. */
+/** A hub's HTTP API, with a machine that carries out the hub's commands. */
 export async function http(t: Cleanup): Promise<Target> {
   let hub = await open(t)
   return {

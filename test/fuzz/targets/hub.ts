@@ -10,7 +10,7 @@ import { mib, sizeOf, type Target } from '../target.ts'
 import { AGENTS, BEHIND, hello, MachineLink, NEXT } from './machine-link.ts'
 import { servedHub } from './served.ts'
 
-/** Number of frames between two valid ones: a link with too many faults in a row is closed. */
+/** Number of frames between two valid frames. The hub closes a link with too many faults in a row. */
 const WRONG = 8
 const PATHS = ['/health', '/api/machines', '/api/agents', '/api/agents/a1/events?limit=50']
 const FRAMES = [
@@ -44,7 +44,7 @@ function frame(random: Random): unknown {
   }
 }
 
-/** A hub that a machine with an accepted key connects to. */
+/** A hub, to which a machine with a valid key connects. */
 export async function hub(t: Cleanup): Promise<Target> {
   const { stage, alive, memory } = await servedHub(t)
   const key = readFileSync(hubFiles(`${stage.state}/hub`).machineKey, 'utf8').trim()
@@ -59,7 +59,7 @@ export async function hub(t: Cleanup): Promise<Target> {
       link.close()
       link = await MachineLink.open(stage.hubUrl, key)
       for (const [n, input] of inputs.entries()) {
-        // The first frame takes the place of a greeting.
+        // The first frame of a batch is sent instead of a greeting.
         if (n % WRONG === 1) link = await link.live()
         link.send(input, { binary: n === WRONG })
       }

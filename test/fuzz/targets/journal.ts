@@ -11,7 +11,7 @@ import { mutated, written } from '../mutate.ts'
 import { recordedLines } from '../recordings.ts'
 import { memoryOf, mib, sizeOf, type Target } from '../target.ts'
 
-/** Size at which the next agent's journal begins, in bytes. */
+/** Size of a journal after which the target continues with the next agent, in bytes. */
 const JOURNAL_BYTES = 64 * 1024 * 1024
 const FRAME_BYTES = 256 * 1024
 const IDLE = '{"type":"system","subtype":"session_state_changed","state":"idle"}'
@@ -86,8 +86,8 @@ export async function journal(t: Cleanup): Promise<Target> {
 }
 
 /**
- * Reports whether lines determine the agent's state: not during the start, after the end, or with pending
- * requests.
+ * Reports whether lines determine the agent's state. They do not during the start, after the end, or with
+ * pending requests.
  */
 const isRunning = ({ hasEnded, snapshot }: Agent) =>
   !hasEnded && snapshot.pending.length === 0 && snapshot.state !== 'starting'

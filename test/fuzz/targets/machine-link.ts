@@ -13,7 +13,7 @@ const THEIRS = new RegExp(String(BEHIND), 'g')
 
 export const hello = () => helloOf({ agents: AGENTS.map((id) => statusOf(id)) })
 
-/** A machine's connection to a hub, which sends anything. */
+/** A machine's connection to a hub. The machine can send any frame. */
 export class MachineLink {
   readonly #url: string
   readonly #key: string
@@ -61,7 +61,7 @@ export class MachineLink {
     if (type === 'agent:resend') this.#offsets.set(String(agent_id), Number(from))
   }
 
-  /** Sends a frame; as text if it is valid UTF-8. */
+  /** Sends a frame, as text unless `binary` is true. */
   send(input: Buffer, { binary = false } = {}) {
     if (this.#socket.readyState !== WebSocket.OPEN) return
     let frame = input
@@ -75,7 +75,10 @@ export class MachineLink {
     this.#socket.send(frame, { binary })
   }
 
-  /** Waits until the hub has read all frames. @returns a welcomed link: a new one if this one was closed */
+  /**
+   * Waits until the hub has read all frames.
+   * @returns this link, or a new welcomed link if this link was closed
+   */
   async live(): Promise<MachineLink> {
     const socket = this.#socket
     const nonce = `fuzz ${++this.#pings}`

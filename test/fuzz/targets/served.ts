@@ -6,15 +6,16 @@ import { memoryOf } from '../target.ts'
 /** A process of the built program. */
 export interface Served {
   running: Running
-  /** Memory that it has in use, in bytes. */
+  /** Memory that the process uses, in bytes. */
   memory(): number
-  /** @throws Error with the end of its log if it has ended, or has too many open files */
+  /** @throws Error with the end of the log if the process has ended or has too many open files */
   alive(): void
 }
 
 const LOG_CHARS = 4000
 /**
- * Maximum number of its open files and connections: those of all simultaneous requests, and a large reserve.
+ * Maximum number of open files and connections of the process: enough for all simultaneous requests, with a
+ * large reserve.
  */
 const DESCRIPTORS = 500
 

@@ -39,7 +39,7 @@ test('skipped tests are listed by their missing needs, with a remedy', () => {
   assert.match(text, /Left out 3 of 9 test files:/)
   assert.match(text, /Missing root:\n {4}test\/e2e\/a\.test\.ts\n {4}test\/e2e\/c\.test\.ts\n/)
   assert.match(text, /Missing tmux:\n {4}test\/e2e\/b\.test\.ts\n/)
-  assert.match(text, /Run it as root to include them\.$/)
+  assert.match(text, /To include them, run the suite as root\.$/)
   assert.match(leftOutText(leftOut, 9, true), /Missing the right to mount[\s\S]*privileged container\.$/)
 })
 
