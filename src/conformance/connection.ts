@@ -4,7 +4,7 @@ import { Unmet } from './point.ts'
 
 export type Frame = { type: string } & Record<string, unknown>
 
-/** Maximum number of stored frames of a connection, and of characters in all its frames. */
+/** Limits on the stored frames of a connection: their number, and the number of characters in all of them. */
 const FRAMES = 20_000
 const CHARS = 2 * Limits.frame_bytes
 

@@ -60,7 +60,7 @@ export async function judge<Context>(
   return verdicts
 }
 
-/** Points without which no other point can be checked. */
+/** If one of these points fails, no other point can be checked. */
 const BASIC = ['upgrade', 'welcome', 'connects', 'hello']
 
 const untested = (detail: string) => ({ result: 'untested' as const, detail })

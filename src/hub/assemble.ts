@@ -38,7 +38,7 @@ export interface AssembleOptions {
 
 export type Parts = ReturnType<typeof build>
 
-/** Builds the parts of the hub, connects them, and loads what the store has. @throws UserError */
+/** Builds the parts of the hub, connects them, and loads the records from the store. @throws UserError */
 export async function assemble(options: AssembleOptions): Promise<Parts> {
   const parts = build(options)
   connect(parts)
@@ -46,7 +46,7 @@ export async function assemble(options: AssembleOptions): Promise<Parts> {
   return parts
 }
 
-/** Builds each part from the parts above it. */
+/** Builds each part from the parts that were built before it. */
 function build({ store, gate, limits, clock, logger }: AssembleOptions) {
   const { journals } = store
   const notices = new Notices({ clock, logger, lines: Infinity, same: SAME_OF_MACHINE })
@@ -130,7 +130,7 @@ async function load({ machines, commands, agents, keys, enrollments }: Parts): P
 }
 
 /**
- * Closes the parts and the store, in an order in which none of their remaining work is lost.
+ * Closes the parts and the store, in an order that loses none of their remaining work.
  * @param drained waits until the requests that the hub no longer accepts have ended
  */
 export async function closeParts(parts: Parts, drained: () => Promise<void>): Promise<void> {

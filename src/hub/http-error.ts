@@ -2,8 +2,8 @@ import { Failure, isDiskFull } from '../platform/errors.ts'
 import type { CommandError } from '../protocol/index.ts'
 
 /**
- * Default `Retry-After` by status, in seconds. A shortage of room for requests (503) ends by itself; a limit
- * or a full disk (429, 507) usually needs an operator.
+ * Default `Retry-After` by status, in seconds. If the hub has no room for a request (503), room becomes free
+ * without an operator. A limit or a full disk (429, 507) usually needs an operator.
  */
 const RETRY_AFTER_S: Partial<Record<number, number>> = { 429: 30, 503: 5, 507: 30 }
 
@@ -11,10 +11,13 @@ const RETRY_AFTER_S: Partial<Record<number, number>> = { 429: 30, 503: 5, 507: 3
 export class HttpError extends Failure {
   readonly status: 400 | 401 | 403 | 404 | 409 | 413 | 415 | 429 | 500 | 503 | 507
   readonly error: CommandError
-  /** Headers of the answer besides the usual ones. */
+  /** Additional headers of the answer. */
   readonly headers: Record<string, string>
 
-  /** @param retryAfterS time after which the request may succeed, in seconds; undefined if it never will */
+  /**
+   * @param retryAfterS time after which the request may succeed, in seconds; undefined if it can never
+   * succeed
+   */
   constructor(
     status: HttpError['status'],
     code: string,

@@ -69,7 +69,7 @@ test('an address may have few connections without a key, and any number with a k
   const told = lines.filter(({ address }) => address !== undefined)
   assert.deepEqual(
     told.map(({ address, msg }) => [address, msg]),
-    [['127.0.0.1', 'connection ended: too many without a key from this address']],
+    [['127.0.0.1', 'connection ended: too many connections without a key from this address']],
   )
 })
 

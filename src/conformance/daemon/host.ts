@@ -5,7 +5,7 @@ import { Connection, type Frame } from '../connection.ts'
 import { Unmet } from '../point.ts'
 import { unknownValue } from './unknown-value.ts'
 
-/** Maximum time from the end of a connection to the next one, in ms. */
+/** Maximum time from the end of a connection to the start of the next connection, in ms. */
 const BACK_MS = 45_000
 const ANSWER_MS = 10_000
 
@@ -63,7 +63,7 @@ export class Host {
     return `ws://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
   }
 
-  /** Waits for a connection after the first `behind` ones, and returns the newest. @throws Unmet */
+  /** Waits until there are more than `behind` connections, and returns the newest. @throws Unmet */
   async connection(behind = 0, ms = BACK_MS): Promise<Connection> {
     const end = performance.now() + ms
     while (this.connections.length <= behind) {
@@ -95,7 +95,7 @@ export class Host {
   welcome(connection: Connection) {
     this.#welcomed.add(connection)
     const { agents } = helloOf(connection)
-    // Claims only what the daemon's real server has.
+    // This offset is the newest that the daemon's real server has acknowledged, so no activity is lost.
     const offsets = Object.fromEntries(agents.map(({ agent_id, acked }) => [agent_id, acked]))
     connection.send({ type: 'server:welcome', protocol: { version: PROTOCOL.version }, offsets })
   }

@@ -14,7 +14,7 @@ export const daemonPoints: Point<Host>[] = [
   {
     name: 'hello',
     level: 'core',
-    rule: 'The daemon sends the first message: machine:hello, within 15 seconds.',
+    rule: 'The daemon sends machine:hello as the first message, within 15 seconds.',
     section: 'Greeting',
     async check(host) {
       const connection = await host.connection()
@@ -119,7 +119,8 @@ export const daemonPoints: Point<Host>[] = [
     section: 'Connection',
     async check(host) {
       const faults = host.connections.flatMap((connection) => connection.faults)
-      if (faults.length > 0) throw new Unmet(`${faults.length} do not; the first: ${faults[0]}`)
+      if (faults.length > 0)
+        throw new Unmet(`${faults.length} frames do not match; the first fault: ${faults[0]}`)
     },
   },
 ]

@@ -22,7 +22,7 @@ export const activityPoints: Point<Caller>[] = [
   ofOneAgent({
     name: 'repeats',
     level: 'core',
-    rule: 'The server acknowledges repeated activity again, even with other frame boundaries.',
+    rule: 'The server acknowledges repeated activity again, even if it is divided into different frames.',
     section: SECTION,
     async check(connection, agent) {
       connection.send(activity(agent, 0, 10))
@@ -150,7 +150,7 @@ export const activityPoints: Point<Caller>[] = [
   {
     name: 'generations',
     level: 'optional',
-    rule: 'The welcome names the generation of a journal, as in its newest frame.',
+    rule: 'The welcome names the generation of each journal, as in the newest frame of that journal.',
     section: 'A machine that was rolled back',
     async check(caller) {
       const agent = caller.agent('generation', { journal: '5be0c2f1' })

@@ -19,9 +19,12 @@ import { type Point, Unmet } from '../point.ts'
 /** Time from the request to the open connection, and from the greeting to the welcome, in ms. */
 const GREETING_MS = 15_000
 
-/** Time for the server to end its TCP connection after its close frame, in ms. Then this side ends it. */
+/**
+ * Time for the server to end its TCP connection after its close frame, in ms. After that time, this side ends
+ * the connection.
+ */
 const CLOSE_MS = 2000
-/** Option that the types of ws lack. */
+/** Option that is missing in the types of the package `ws`. */
 const PATIENCE: object = { closeTimeout: CLOSE_MS }
 
 /** Default time for an answer, in ms. */
@@ -187,14 +190,17 @@ export function activity(agent_id: string, from: number, to: number, rest: Parti
   return { type: 'agent:activity', agent_id, from, to, events: [event as Event] }
 }
 
-/** Sends bytes `[from, to)` and waits for the acknowledgment. @param have offset that the server then has */
+/**
+ * Sends bytes `[from, to)` and waits for the acknowledgment.
+ * @param have offset up to which the server then has the journal
+ */
 export async function taken(connection: Connection, agentId: string, from: number, to: number, have = to) {
   const behind = connection.frames.length
   connection.send(activity(agentId, from, to))
   await acknowledged(connection, agentId, have, behind)
 }
 
-/** Returns a point that needs one connection and one agent, which has the name of the point. */
+/** Returns a point that needs one connection and one agent. The agent is named after the point. */
 export const ofOneAgent = ({
   status,
   check,

@@ -65,7 +65,7 @@ export const greetingPoints: Point<Caller>[] = [
   {
     name: 'offsets-after-reconnect',
     level: 'core',
-    rule: 'After a broken connection, the welcome names an offset between the last acknowledged and the last sent.',
+    rule: 'After a broken connection, the welcome names an offset between the last acknowledged offset and the last sent offset.',
     section: 'Greeting',
     async check(caller) {
       const agent = caller.agent('reconnect')
@@ -79,7 +79,8 @@ export const greetingPoints: Point<Caller>[] = [
         throw new Unmet(`offsets has ${offset}; 100 was acknowledged, and 250 sent`)
       const behind = second.frames.length
       second.send(activity(agent, offset, 300))
-      // The server may store the first connection's bytes after the welcome. It then asks for the rest.
+      // The server may store the first connection's bytes after the welcome. It then asks for the remaining
+      // bytes.
       const rest = second.frame('agent:resend', ({ agent_id, from }) => agent_id === agent && from === 250)
       rest.then(
         () => second.send(activity(agent, 250, 300)),
@@ -117,7 +118,7 @@ export const greetingPoints: Point<Caller>[] = [
   {
     name: 'protocol-version-first',
     level: 'optional',
-    rule: 'The server reads the version first: it refuses a daemon without a common version even if the rest is invalid.',
+    rule: 'The server reads the version first: it refuses a daemon without a common version even if the other fields are invalid.',
     section: 'Greeting',
     async check(caller) {
       const connection = await caller.dial()
@@ -147,11 +148,14 @@ export const greetingPoints: Point<Caller>[] = [
   {
     name: 'commands',
     level: 'core',
-    rule: 'After a reconnect, the server resends each command without a result, with its command_id, and no others. It sends only announced types.',
+    rule: 'After a reconnect, the server resends exactly the commands that have no result, each with its command_id. It sends only commands of types that the daemon has announced.',
     section: 'Commands',
     async check(caller) {
       const { commandMs, invite } = caller.options
-      if (commandMs === 0) throw new Untested('needs a person to give a command. Use --wait-for-command.')
+      if (commandMs === 0)
+        throw new Untested(
+          'this rule can be checked only if a person gives a command. Use --wait-for-command.',
+        )
       const first = await caller.greet()
       invite(caller.machineId)
       const command = await first

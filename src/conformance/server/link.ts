@@ -124,7 +124,7 @@ export const linkPoints: Point<Caller>[] = [
       await connection.end('the silent connection stays open', LATEST_MS)
       const elapsed = performance.now() - begin
       if (elapsed < PATIENCE_MS)
-        throw new Unmet(`it was closed after ${Math.round(elapsed / 1000)} s already`)
+        throw new Unmet(`the server closed the silent connection after only ${Math.round(elapsed / 1000)} s`)
       if (connection.pings === 0) throw new Unmet('the server sent no WebSocket ping in that time')
     },
   },
@@ -135,7 +135,8 @@ export const linkPoints: Point<Caller>[] = [
     section: 'Connection',
     async check(caller) {
       const [fault] = caller.faults
-      if (fault !== undefined) throw new Unmet(`${caller.faults.length} do not; the first: ${fault}`)
+      if (fault !== undefined)
+        throw new Unmet(`${caller.faults.length} frames do not match; the first fault: ${fault}`)
     },
   },
 ]

@@ -22,7 +22,7 @@ interface Asked {
   filter: Filter
 }
 
-/** Number of characters waiting for the disk beyond which orders wait, too. */
+/** If more than this number of characters wait for the disk, orders wait, too. */
 const MANY = 256 * 1024
 /**
  * Maximum number of characters waiting until the disk works again. This is more than the outcomes of all
@@ -91,7 +91,7 @@ export class Audit {
     return { ...found, first: this.#log.first }
   }
 
-  /** Tries a last time to write all entries, and resolves after this attempt. */
+  /** Makes a last attempt to write all entries, and resolves after this attempt. */
   async close(): Promise<void> {
     await this.#flush().catch(() => {})
   }
@@ -167,7 +167,7 @@ function entriesIn(lines: string[], filter: Filter = {}): AuditEntry[] {
   const wanted = FILTERS.flatMap((name) =>
     filter[name] === undefined ? [] : [[name, filter[name]] as const],
   )
-  // Check for the text first, so that most lines need not be parsed.
+  // Search the line for the text first, so that most lines need not be parsed.
   const parts = wanted.map(([name, value]) => `"${name}":${JSON.stringify(value)}`)
   return lines.flatMap((line) => {
     if (!parts.every((part) => line.includes(part))) return []

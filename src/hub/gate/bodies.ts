@@ -4,7 +4,7 @@ import { HttpError } from '../http-error.ts'
 import type { Notices } from './notices.ts'
 import { Shares } from './shares.ts'
 
-/** Maximum total size of all incomplete bodies, in bytes. They are held in memory. */
+/** Maximum total size of all incomplete bodies, in bytes. The hub keeps these bodies in memory. */
 const MOST_BYTES = 128 * 1024 * 1024
 /** Maximum size of a short body, in bytes. */
 const SHORT_BYTES = 64 * 1024
@@ -25,7 +25,7 @@ export class Bodies {
     this.#notices = notices
   }
 
-  /** Reserves room for the body of a request. @throws HttpError if there is none */
+  /** Reserves room for the body of a request. @throws HttpError if there is no room */
   admit(request: IncomingMessage, address: string, key: string | undefined) {
     const bytes = lengthOf(request)
     if (bytes === 0 || request.readableEnded || request.destroyed) return
@@ -44,7 +44,7 @@ export class Bodies {
 
 function lengthOf({ headers }: IncomingMessage): number {
   const length = headers['content-length']
-  // Longer bodies are refused elsewhere.
+  // Bodies beyond the maximum size are refused elsewhere.
   if (length !== undefined) return Math.min(Number(length), Limits.frame_bytes)
   return headers['transfer-encoding'] === undefined ? 0 : Limits.frame_bytes
 }

@@ -24,8 +24,8 @@ export class Clients {
 
   /** Counts a connection for a key. @throws HttpError if there are too many */
   admit(socket: Socket, key: string, address: string) {
-    // Without an address, the client is a program of the hub's own user at the Unix socket, which must always
-    // get in.
+    // A client without an address is a program of the hub's own user at the Unix socket. Such a program must
+    // always be able to connect.
     if (socket.remoteAddress === undefined || socket.destroyed) return
     const client = this.#known.get(socket) ?? this.#meet(socket)
     if (client.key === key) return

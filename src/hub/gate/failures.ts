@@ -1,10 +1,13 @@
 import type { Clock } from '../../platform/clock.ts'
 import { networkOf } from './address.ts'
 
-/** Number of free failures of an address: keys are mistyped, and machines removed. */
+/**
+ * Number of failures of an address that cause no wait, since people mistype keys, and removed machines still
+ * try to connect.
+ */
 const FREE = 20
 /**
- * Wait after the first failure that is not free, in milliseconds. Doubles with each further failure, up to
+ * Wait after the first failure beyond `FREE`, in milliseconds. Doubles with each further failure, up to
  * `MOST_MS`.
  */
 const FIRST_MS = 1000
@@ -37,7 +40,8 @@ export class Failures {
     const now = this.#clock.monotonic()
     const network = networkOf(address)
     const known = this.#records.get(network)
-    // Failures during the wait do not extend it. Otherwise the client might never get the real error again.
+    // Failures during the wait do not extend it. Otherwise a client that retries during each wait would never
+    // see the real error again.
     if (known && now < known.until) return known.until - now
     const failures = known && now - known.at < FORGET_MS ? known.failures + 1 : 1
     const wait = failures > FREE ? Math.min(MOST_MS, FIRST_MS * 2 ** Math.min(failures - FREE - 1, 16)) : 0

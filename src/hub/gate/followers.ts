@@ -39,7 +39,7 @@ export class Followers {
         },
       )
     }
-    // For a client that has already left, no `close` follows, so its place would never be freed.
+    // If the client has already disconnected, no event `close` follows, so its place would never be freed.
     if (!response.destroyed) response.once('close', this.#shares.take(key))
     unread.watch(reader)
     return new Follower(reader, unread)
@@ -61,8 +61,8 @@ export class Follower {
   }
 
   /**
-   * Calls `read` when there is memory, and returns its result. Must be called only after the client has
-   * received the previous part.
+   * Calls `read` once there is memory for an answer, and returns the result. Must be called only after the
+   * client has received the previous part of the stream.
    */
   next(read: () => Promise<Buffer | undefined>): Promise<Buffer | undefined> {
     this.#unread.release(this.#reader)

@@ -24,8 +24,8 @@ export interface GateLimits extends StrangerLimits {
 }
 
 /**
- * Returns the default limits. Strangers and clients get a quarter of the descriptors each, machines and files
- * the rest.
+ * Returns the default limits. Connections without a key and clients get a quarter of the descriptors each.
+ * Machines and files get the remaining half.
  */
 export function gateLimits(descriptors = descriptorLimit()): GateLimits {
   const quarter = Math.max(32, Math.floor(descriptors / 4))
@@ -86,7 +86,10 @@ export class Gate {
     server.on('connection', (socket: Socket) => this.#strangers.onArrival(socket))
   }
 
-  /** Wraps a listener: registers each request first, and ends connections with too many requests at once. */
+  /**
+   * Returns a listener that registers each request before it calls the given listener, and that ends
+   * connections with too many requests at once.
+   */
   before(listener: RequestListener): RequestListener {
     return inTurn(
       (request, response) => {
@@ -133,7 +136,7 @@ export class Gate {
 
   /**
    * Admits a connection with an accepted user key.
-   * @throws HttpError if there are too many; the connection then still counts as a stranger's
+   * @throws HttpError if there are too many; the connection then still counts as a connection without a key
    */
   admitClient(request: IncomingMessage, key: string) {
     const { socket } = request
@@ -157,9 +160,9 @@ export class Gate {
   }
 
   /**
-   * Builds an answer that may be long, once there is memory for it.
+   * Waits for memory, and then builds an answer that may be long.
    * @param make builds the answer and returns its size in bytes
-   * @throws HttpError if the client disconnects before that
+   * @throws HttpError if the client disconnects before there is memory
    */
   async answer(request: IncomingMessage, response: ServerResponse, make: () => Promise<number>) {
     const reader = this.#readerOf(request, response)
@@ -179,7 +182,7 @@ export class Gate {
   }
 }
 
-/** Returns the answer to an invalid credential after too many from the same address. */
+/** Returns the answer to an invalid credential from an address with too many invalid credentials. */
 export const tooManyFailures = (waitS: number) =>
   new HttpError(
     429,

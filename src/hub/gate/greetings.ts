@@ -29,10 +29,13 @@ export interface GreetingOptions {
   end(): void
 }
 
-/** Limits connections with a machine key that have not completed their greeting, which is held in memory. */
+/**
+ * Limits connections with a machine key that have not completed their greeting, because incomplete greetings
+ * are in memory.
+ */
 export class Greetings {
   readonly #notices: Notices
-  /** In order of age, oldest first. */
+  /** Ordered by age, oldest connection first. */
   readonly #all = new Set<Greeting>()
 
   constructor(notices: Notices) {
@@ -46,7 +49,9 @@ export class Greetings {
     return false
   }
 
-  /** Counts the bytes of a connection. @returns a function to call once it has greeted or closed */
+  /**
+   * Counts the bytes of a connection. @returns a function to call once the connection has greeted or closed
+   */
   begin(socket: Duplex, { key, address, end }: GreetingOptions): () => void {
     const greeting: Greeting = { key, address, end, bytes: 0 }
     const count = (data: Buffer) => {

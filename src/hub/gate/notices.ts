@@ -28,8 +28,8 @@ export interface NoticesOptions {
 }
 
 /**
- * Limits log lines that clients and machines cause, so that they cannot fill the disk. Beyond the limits,
- * lines are only counted, both repeated lines about one source and lines about further sources.
+ * Limits log lines that clients and machines cause, so that they cannot fill the disk. Lines beyond the
+ * limits are only counted.
  */
 export class Notices {
   readonly #clock: Clock
@@ -72,7 +72,7 @@ export class Notices {
   }
 
   #tell(source: Source, message: string, facts: object, level: Level) {
-    // `unref`: a hub that failed to start must exit without waiting for the timer.
+    // Call `unref`, because a hub that failed to start must exit without waiting for the timer.
     this.#timer ??= this.#clock.setTimeout(() => this.#sum(), PERIOD_MS).unref()
     const key = `${Object.values(source)} ${message}`
     const told = this.#told.get(key) ?? { source, message, level, times: 0 }
@@ -89,7 +89,7 @@ export class Notices {
     for (const { source, message, level, times } of this.#told.values())
       if (times > this.#same)
         this.#logger[level]({ ...source, times: times - this.#same }, `${message}, again`)
-    if (this.#untold > 0) this.#logger.warn({ times: this.#untold }, 'the same from further addresses')
+    if (this.#untold > 0) this.#logger.warn({ times: this.#untold }, 'the same event from further addresses')
     this.#told.clear()
     this.#untold = 0
   }

@@ -1,7 +1,10 @@
 /** The reason why a resource is exhausted: all of it is used, or the key has used its half. */
 export type Scarcity = 'all' | 'key'
 
-/** A resource that keys share. One key gets at most half of it, so that others always have some. */
+/**
+ * A resource that keys share. One key gets at most half of the resource, so that other keys always get a
+ * part.
+ */
 export class Shares {
   readonly #most: number
   readonly #ofKey = new Map<string | undefined, number>()
@@ -13,7 +16,7 @@ export class Shares {
 
   /**
    * Returns the reason if the amount is not available.
-   * @param key undefined for requests at the hub's own Unix socket, which can use all of it
+   * @param key undefined for requests at the hub's own Unix socket, which can use the whole resource
    */
   beyond(key: string | undefined, amount = 1): Scarcity | undefined {
     if (this.#taken + amount > this.#most) return 'all'

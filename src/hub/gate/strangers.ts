@@ -19,7 +19,7 @@ export interface StrangerLimits {
    * of machines may connect at once.
    */
   grace_ms: number
-  /** Maximum time in which a stranger or client reads nothing of its answer, in milliseconds. */
+  /** Maximum time in which a client, with or without a key, reads nothing of its answer, in milliseconds. */
   stall_ms: number
 }
 
@@ -37,7 +37,10 @@ interface Stranger {
   network: string
   socket: Socket
   since: number
-  /** Time at which the connection is ended unless it has shown a key or completed a request. */
+  /**
+   * Deadline of the connection: it is ended at this time if it has neither shown a key nor completed a
+   * request.
+   */
   deadline: number
   /** Kind of answer that is being sent. */
   served: 'answer' | 'file' | undefined
@@ -47,8 +50,8 @@ type End = 'overdue' | 'many_of_address' | 'many'
 
 const WHY: Record<End, string> = {
   overdue: 'connection ended: no key or request in time',
-  many_of_address: 'connection ended: too many without a key from this address',
-  many: 'connection ended: too many without a key',
+  many_of_address: 'connection ended: too many connections without a key from this address',
+  many: 'connection ended: too many connections without a key',
 }
 
 /**
@@ -115,7 +118,7 @@ export class Strangers {
     request.socket.setTimeout(limits.stall_ms)
   }
 
-  /** Registers a download, which may take long. @returns false if the address has too many */
+  /** Registers a download, which may take long. @returns false if the address has too many downloads */
   downloads({ socket }: IncomingMessage): boolean {
     const stranger = this.#of(socket)
     if (!stranger) return true
@@ -152,7 +155,8 @@ export class Strangers {
   #look() {
     const { limits, clock } = this.#options
     const now = clock.monotonic()
-    // If the hub itself was late, extend the deadlines: data may have arrived that the hub has not read yet.
+    // If this check runs late because the hub was busy, extend the deadlines, because the hub may not have
+    // read all data that has arrived.
     const late = now - this.#looked - LOOK_MS
     if (late > LOOK_MS)
       for (const stranger of this.#all.values()) {
@@ -188,6 +192,9 @@ export class Strangers {
   }
 }
 
-/** Returns an id that is the same for a TCP connection and the TLS on it; undefined at a Unix socket. */
+/**
+ * Returns an id that is the same for a TCP connection and for the TLS connection on top of it. Returns
+ * undefined for a Unix socket.
+ */
 const idOf = ({ remoteAddress, remotePort }: Pick<Socket, 'remoteAddress' | 'remotePort'>) =>
   remoteAddress === undefined || remotePort === undefined ? undefined : `${remoteAddress} ${remotePort}`

@@ -7,7 +7,7 @@ import type { Socket } from 'node:net'
  * resources of the other responses would leak. One request may wait, because a client can receive a whole
  * answer, and send its next request, before Node knows that the answer is sent.
  * @param listener handles a request
- * @param tooMany called for a request if another one is waiting already
+ * @param tooMany called for a request that arrives while another request is already waiting
  */
 export function inTurn(
   listener: RequestListener,

@@ -5,8 +5,8 @@ import type { Notices } from './notices.ts'
 import { Shares } from './shares.ts'
 
 /**
- * Maximum size of all answers that clients have not read yet, in bytes. Beyond it, no further answer is
- * built.
+ * Maximum size of all answers that clients have not read yet, in bytes. Beyond this size, no further answer
+ * is built.
  */
 const HELD_BYTES = 32 * 1024 * 1024
 /** Size beyond which a finished answer is dropped if no memory is left for it, in bytes. */
@@ -51,7 +51,7 @@ export class Unread {
   readonly #bytes = new Shares(HELD_BYTES)
   readonly #made = new Shares(MADE)
   readonly #holding = new Map<Reader, Held>()
-  /** In order of waiting, longest first. */
+  /** Ordered by waiting time, longest first. */
   readonly #waiting = new Map<Reader, (done: (() => void) | undefined) => void>()
   /** True if an answer was dropped and the memory has been full since. */
   #givenUp = false
@@ -71,12 +71,12 @@ export class Unread {
       this.#waiting.delete(reader)
       this.release(reader)
     })
-    // Node emits no timeout while the operating system still accepts data.
+    // Node emits no event `timeout` while the operating system still accepts data.
     response.on('timeout', () => this.#cut(reader))
   }
 
   /**
-   * Builds an answer, or the next part of one, once there is memory for it.
+   * Waits for memory, and then builds an answer or the next part of an answer.
    * @returns undefined if the client has disconnected
    * @throws HttpError if the answer is too long for the memory that is left
    */
@@ -146,7 +146,7 @@ export class Unread {
       const { key } = reader
       const scarcity = this.#made.beyond(key)
       if (scarcity === 'all') return
-      // Answers may exceed the memory, but a key without unread data never waits for other keys.
+      // A key without unread data never waits for other keys, so answers may exceed the memory limit.
       if (scarcity || (this.#bytes.of(key) > 0 && this.#bytes.beyond(key))) continue
       this.#waiting.delete(reader)
       resolve(this.#made.take(key))

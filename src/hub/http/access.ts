@@ -27,7 +27,7 @@ export interface Found extends Route {
   path: string
 }
 
-/** All routes that the hub serves. It refuses any other route, for every role. */
+/** All routes that the hub serves. The hub refuses requests to any other route, for every role. */
 export const ROUTES: Readonly<Record<string, Route>> = {
   'GET /health': { role: 'anyone' },
   'GET /install.sh': { role: 'anyone' },
@@ -83,8 +83,8 @@ export function routeOf(c: Context): Found | 'closed' | undefined {
 }
 
 /**
- * Returns the path parameters of a request. Unlike `c.req.param`, it also works in middleware before the
- * route.
+ * Returns the path parameters of a request. Unlike `c.req.param`, this function also works in middleware that
+ * runs before the route.
  */
 export function paramsOf(c: Context, { path }: Found): Record<string, string> {
   const parts = c.req.path.split('/')

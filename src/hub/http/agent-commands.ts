@@ -61,7 +61,7 @@ export function agentCommands(context: AgentCommandContext): Hono {
   return app
 }
 
-/** Removes an agent that its machine no longer has. @returns undefined if the machine has it */
+/** Removes an agent that its machine no longer has. @returns undefined if the machine has the agent */
 async function removeGone(
   c: Context,
   machine_id: string,

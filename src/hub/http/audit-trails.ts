@@ -73,9 +73,7 @@ export class Trails {
     else this.#denials.add(said)
   }
 
-  /**
-   * Records orders before they are carried out. Commands follow in `ordered`, once their machine is known.
-   */
+  /** Records orders before they are carried out. `ordered` records commands, once their machine is known. */
   readonly orders: MiddlewareHandler = async (c, next) => {
     const route = orderOf(c)
     const trail = this.#trails.get(c)
@@ -83,8 +81,8 @@ export class Trails {
     const body = route.body && (await lookAtBody(c))
     const details = route.body && body && detailsOf(route.body, body, [])
     trail.of = await this.#audit.order({ ...this.#about(c, route), ...(details && { details }) })
-    // Carry out these orders one at a time: if an order revokes a key, orders of that key that still wait for
-    // the disk must fail.
+    // Carry out these orders one at a time. If an order revokes a key, the orders of that key that still wait
+    // for the disk must fail.
     const deed = this.#turn.then(async () => {
       await this.confirm(c)
       await next()
@@ -94,8 +92,8 @@ export class Trails {
   }
 
   /**
-   * Checks the key again after a request has waited for its body or the disk. Call it immediately before
-   * acting.
+   * Checks the key again after a request has waited for its body or the disk. Call this method immediately
+   * before acting on the request.
    * @throws HttpError if the key was revoked or its role changed in the meantime
    */
   async confirm(c: Context): Promise<void> {
@@ -110,7 +108,7 @@ export class Trails {
     if (trail) trail.found = facts
   }
 
-  /** Records a command before it is carried out. @throws HttpError if it must not be carried out */
+  /** Records a command before it is carried out. @throws HttpError if the command must not be carried out */
   async onOrder(c: Context, machine_id: string, command: Command): Promise<void> {
     const details = detailsOf(Schemas[command.type], command, OWN)
     const key = command.signed?.key.slice(0, KEY_CHARS)
@@ -163,8 +161,9 @@ export class Trails {
   }
 
   /**
-   * Records an enrollment, which has no user key, calls `take`, and records the outcome.
-   * @throws HttpError if it cannot be recorded, or any error of `take`
+   * Records an enrollment, calls `take`, and records the outcome. An enrollment is a request without a user
+   * key.
+   * @throws HttpError if the enrollment cannot be recorded, or any error of `take`
    */
   async recordEnrollment<T>(
     c: Context,

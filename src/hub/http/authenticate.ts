@@ -58,7 +58,10 @@ export function authenticate({ people, trails, open, gate }: AuthenticateOptions
   }
 }
 
-/** Counts an invalid key or token. @throws HttpError if there were too many from this address */
+/**
+ * Counts an invalid key or token. @throws HttpError if there were too many invalid credentials from this
+ * address
+ */
 export function refuse(c: Context, gate: Gate, shown: 'user key' | 'enrollment token') {
   const waitS = gate.refuse(overHttp(c).incoming, shown)
   if (waitS > 0) throw tooManyFailures(waitS)

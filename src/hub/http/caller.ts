@@ -6,7 +6,7 @@ const callers = new WeakMap<Context, Caller>()
 /** Returns the caller of a request; undefined for requests that need no key. */
 export const callerOf = (c: Context): Caller | undefined => callers.get(c)
 
-/** Notes the caller of a request, for `callerOf`. */
+/** Stores the caller of a request for `callerOf`. */
 export function setCaller(c: Context, caller: Caller) {
   callers.set(c, caller)
 }

@@ -6,16 +6,16 @@ import type { EventReader } from '../store/journals.ts'
 const PAGE_BYTES = 4 * 1024 * 1024
 
 /**
- * Returns the next `limit` events after `after`, or fewer if they are large. For a long range without events,
- * the page is empty and its `next` is after that range.
- * @param reader reads from `after`
+ * Returns the next `limit` events after `after`, or fewer if they are large. If a long range without events
+ * follows, the page is empty, and its `next` is after that range.
+ * @param reader reads events after `after`
  */
 export async function eventPage(reader: EventReader, after: EventId, limit: number): Promise<EventPage> {
   const events: EventPage['events'] = []
   let [last, bytes, isEnd] = [after, 0, false]
   while (!isEnd && events.length < limit && (bytes < PAGE_BYTES || !isAfter(last, after))) {
     const batch = await reader.next()
-    // Not `push(...)`: a batch may have more events than a call takes arguments.
+    // Do not use `push(...)`: a batch may have more events than the maximum number of arguments of a call.
     for (const event of batch.events) events.push(event)
     bytes += batch.bytes
     last = batch.last

@@ -11,8 +11,8 @@ export const answerHeaders: MiddlewareHandler = async (c, next) => {
 }
 
 /**
- * Refuses requests to another host name. This prevents DNS rebinding, in which a web page points its own host
- * name at 127.0.0.1 to call this API.
+ * Refuses requests with a host name that is not a loopback name. This prevents DNS rebinding, in which a web
+ * page points its own host name at 127.0.0.1 to call this API.
  */
 export const onlyByLoopbackName: MiddlewareHandler = async (c, next) => {
   if (!isLoopback(hostName(c.req.header('host'))))
@@ -35,7 +35,7 @@ export const admitBodies =
     return next()
   }
 
-/** Builds answers that may be many MiB only when there is memory. */
+/** Delays answers that may be many MiB until there is memory for them. */
 export const answerInTurn =
   (gate: Gate): MiddlewareHandler =>
   async (c, next) => {

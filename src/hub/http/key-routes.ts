@@ -74,7 +74,7 @@ export function keyRoutes({ keys, people, open, commands, switchboard, trails }:
       throw new HttpError(
         409,
         'key_local',
-        "The hub's own user key cannot be revoked: it is the way back in.",
+        "The hub's own user key cannot be revoked, because it is the only key that is always available.",
         {
           remedy: `Replace it: \`fomular-daemon hub key rotate ${key_id}\`.`,
         },
@@ -93,7 +93,8 @@ export function keyRoutes({ keys, people, open, commands, switchboard, trails }:
 
   function named(c: Context): HubKey {
     const id = c.req.param('key_id') ?? ''
-    // User keys first: an enrolling machine chooses its hash and must not pass for a user.
+    // Look up user keys first. An enrolling machine chooses the hash of its key, and must not be mistaken for
+    // a user.
     const key = people.get(id) ?? keys.get(id)
     return key ?? missing(id)
   }

@@ -40,10 +40,14 @@ export class Lookup {
     return machine
   }
 
-  /** Returns the only machine, or the only connected machine. @throws HttpError if there is none or several */
+  /**
+   * Returns the only machine, or the only connected machine. @throws HttpError if there is no such machine or
+   * several
+   */
   onlyMachine(): string {
     const all = this.#context.machines.all()
-    // A machine that is permanently gone must not make the only connected machine ambiguous.
+    // If only one machine is connected, choose it even if the hub still knows machines that will never
+    // connect again.
     const connected = all.filter((machine) => machine.connected)
     const [machine, other] = connected.length > 0 ? connected : all
     if (!machine)
@@ -64,7 +68,7 @@ export class Lookup {
     return machine.machine_id
   }
 
-  /** Returns the machines on which the hub has started, or is starting, an agent of this id. */
+  /** Returns the machines on which the hub has started, or is starting, an agent with this id. */
   ordered(agentId: string): string[] {
     const { agents, commands } = this.#context
     const owners = agents.owners(agentId).filter(({ ordered }) => ordered)
@@ -73,7 +77,8 @@ export class Lookup {
 
   /**
    * Returns the machine of the agent that a request names: `?machine_id=`, or the only machine with an agent
-   * of this id. Agents started from here take precedence over agents that only their machines reported.
+   * of this id. Agents started through this hub take precedence over agents that only their machines
+   * reported.
    * @throws HttpError
    */
   machineOf(c: Context, agentId: string): string {

@@ -81,7 +81,7 @@ async function remove(c: Context, context: MachineContext): Promise<Response> {
   if (connected && c.req.query('force') !== 'true')
     throw new HttpError(409, 'machine_connected', `${described(machine)} is connected.`, {
       remedy:
-        'Stop its daemon first. Or use force: its agents keep running, but the hub no longer sees them.',
+        'Stop its daemon first. Or use force; the agents of the machine keep running, but the hub no longer sees them.',
     })
   const { revoked, shared } = await keys.revoke(machine_id, machines.ids())
   switchboard.dismiss(machine_id)

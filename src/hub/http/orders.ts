@@ -31,7 +31,7 @@ export class Orders {
    */
   async submit(c: Context, machineId: string, parsed: Command, allowed = () => {}): Promise<Response> {
     const { commands, machines, lookup, trails } = this.#context
-    // Reject an invalid `wait` before the command is given, not after.
+    // Reject an invalid `wait` before the command is submitted.
     waitMs(c)
     checkSigned(parsed)
     const { command_id } = parsed
@@ -45,8 +45,9 @@ export class Orders {
       await trails.onOrder(c, machineId, parsed)
     }
     await trails.confirm(c)
-    // From here on, nothing else runs until the command is accepted. Meanwhile the same command may have arrived, or
-    // another start of the agent, or the machine may have been removed.
+    // Repeat the checks, because the same command or another start of the agent may have arrived in the
+    // meantime, or the machine may have been removed. No other code runs between these checks and the
+    // acceptance of the command.
     const known = commands.get(command_id)
     if (isNew && there) lookup.machine(machineId)
     if (isNew && !known) allowed()
@@ -56,7 +57,10 @@ export class Orders {
     return this.outcome(c, command_id)
   }
 
-  /** Answers with the outcome of a command, once there is one or the request has waited long enough. */
+  /**
+   * Waits for the outcome of a command, for at most the time that the request allows, and answers with the
+   * outcome or the current state.
+   */
   async outcome(c: Context, commandId: string): Promise<Response> {
     const known = await this.#context.commands.wait(commandId, waitMs(c), c.req.raw.signal)
     if (!known) throw new HttpError(404, 'command_not_found', `Command ${commandId} not found.`)

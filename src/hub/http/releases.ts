@@ -48,7 +48,10 @@ export function installer(c: Context, dir: string): Response {
   })
 }
 
-/** Returns the address of the hub from this request. @throws HttpError if it is not safe in a script */
+/**
+ * Returns the address at which this request reached the hub. @throws HttpError if the address is not safe in
+ * a shell script
+ */
 function addressOf(c: Context): string {
   const host = c.req.header('host') ?? ''
   if (!HOST.test(host)) throw new HttpError(400, 'invalid_request', 'The Host header is not a valid host.')
@@ -60,7 +63,7 @@ function addressOf(c: Context): string {
   return `${secure ? 'https' : 'http'}://${host}${PREFIX.test(prefix) ? prefix : ''}`
 }
 
-/** `GET /releases/…`: returns a file, or the rest of it to resume a download (`Range: bytes=N-`). */
+/** `GET /releases/…`: returns a file, or its remaining bytes to resume a download (`Range: bytes=N-`). */
 export function releaseFile(c: Context, dir: string): Response {
   const name = c.req.path.slice('/releases/'.length)
   const found = PATH.test(name) ? openPlain(dir, name) : undefined
@@ -89,8 +92,8 @@ export function releaseFile(c: Context, dir: string): Response {
 }
 
 /**
- * Opens a plain file in the folder, whose files anyone may read. Does not follow symbolic links, which could
- * lead to the hub's keys.
+ * Opens a regular file in the folder of releases. Anyone may read these files. Does not follow symbolic
+ * links, which could lead to the hub's keys.
  * @throws HttpError if too many files are open
  */
 function openPlain(dir: string, name: string) {

@@ -20,8 +20,8 @@ const WAIT_S = { default: 30, most: 300 }
 const LIMIT = { default: 1000, most: 10_000 }
 
 /**
- * Limits on the content of a body. They are the limits on messages to daemons, since a body becomes such a
- * message.
+ * Limits on the content of a body: the limits on messages to daemons, because the hub sends the body in such
+ * a message.
  */
 const BOUNDS = { nesting: Limits.nesting, values: Limits.values }
 
@@ -40,7 +40,7 @@ export const limited = (maxSize: number) =>
   })
 
 /**
- * Returns the request's body; `{}` for an empty one.
+ * Returns the request's body; `{}` for an empty body.
  * @param further additional content types that the route accepts as JSON
  * @throws HttpError
  */

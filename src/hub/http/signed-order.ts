@@ -5,15 +5,15 @@ import { check } from '../../protocol/schema-check.ts'
 import { HttpError } from '../http-error.ts'
 
 /**
- * Refuses a signed command that is not the command in its payload, which the machine would carry out: the audit log
- * would tell of another one. Only the machine checks the signature.
+ * Refuses a signed command that differs from the command in its payload. The machine carries out the payload,
+ * so the audit log would record another command. Only the machine checks the signature.
  * @throws HttpError
  */
 export function checkSigned(command: Command) {
   if (!command.signed) return
   const payload = check(Commands[command.type], boundedJson(command.signed.payload))
   if (payload.success && isDeepStrictEqual(plain(payload.data), plain(command))) return
-  throw new HttpError(400, 'invalid_command', 'The signed payload is another command than the request.', {
+  throw new HttpError(400, 'invalid_command', 'The signed payload and the request are different commands.', {
     path: 'signed.payload',
     remedy: 'Send the same fields in both, and name command_id, agent_id, and machine_id.',
   })

@@ -4,7 +4,10 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Follower } from '../gate/followers.ts'
 import { shown } from '../registry/client-json.ts'
 
-/** Interval between keep-alives, in milliseconds: they let both ends and proxies detect a dead connection. */
+/**
+ * Interval between keep-alive messages, in milliseconds. With these messages, both ends and proxies detect a
+ * dead connection.
+ */
 const HEARTBEAT_MS = 15_000
 
 /** Wakes a stream that waits for something to send. */
@@ -22,7 +25,7 @@ export class WakeUp {
     this.#wake?.()
   }
 
-  /** Waits up to `ms` for the bell to ring. @returns true if it has rung since the last call */
+  /** Waits up to `ms` until the bell rings. @returns true if it has rung since the last call */
   async rung(ms: number, signal: AbortSignal): Promise<boolean> {
     if (!this.#rung && !signal.aborted)
       await new Promise<void>((resolve) => {
@@ -90,9 +93,9 @@ async function write({ bell, follower, next, release }: EventSource) {
   }
   const left = new AbortController()
   response.once('close', () => left.abort())
-  // `destroyed` covers clients that left before the listener was added.
+  // The check of `destroyed` finds clients that disconnected before the listener was added.
   while (!left.signal.aborted && !response.destroyed) {
-    // Yield: a fast reader would otherwise keep this process busy.
+    // Yield to other requests, because a fast reader would otherwise keep this process busy.
     await others()
     const text = await follower.next(read).catch(() => undefined)
     if (left.signal.aborted) break
@@ -106,7 +109,7 @@ async function write({ bell, follower, next, release }: EventSource) {
   release()
 }
 
-/** Writes the text. Resolves when the text has left this process or the client is gone. */
+/** Writes the text. Resolves when the text has left this process or the client has disconnected. */
 async function taken(response: ServerResponse, text: string | Buffer, left: AbortSignal) {
   if (left.aborted || response.write(text)) return
   await new Promise<void>((resolve) => {

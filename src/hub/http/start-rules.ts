@@ -26,7 +26,7 @@ export function refuseStart(ref: AgentRef, { agents, commands, quotas }: StartCo
     `This machine has reached its limit on the hub: ${quotas.limit(full)} (${full}).`,
     {
       path: 'machine_id',
-      remedy: 'Remove agents that it no longer needs, or start the hub with a higher limit.',
+      remedy: 'Remove agents that this machine no longer needs, or start the hub with a higher limit.',
     },
   )
 }

@@ -10,14 +10,14 @@ import type { AgentRef } from '../store/records.ts'
 import { eventStream, KEEP_ALIVE, message, WakeUp } from './sse.ts'
 
 /**
- * Maximum number of statuses in one write, and the number of characters from which no further status is
- * added.
+ * Limits on one write: the maximum number of statuses, and the number of characters at which no further
+ * status is added.
  */
 const STATUSES_PER_WRITE = 100
 const WRITE_CHARS = 256 * 1024
 /**
- * Maximum number of changed agents, and of removed agents, noted for one client. Beyond it, the client gets
- * all agents again; after too many removals, the stream ends and the client reconnects.
+ * Maximum number of changed agents, and of removed agents, noted for one client. After more changes, the
+ * client gets all agents again. After more removals, the stream ends and the client reconnects.
  */
 const DUE = 1000
 
@@ -84,7 +84,7 @@ export function hubStream({ agents, machines, feed, clock }: StreamContext, foll
     agent_removed: new Map<string, AgentRef>(),
     agent: new Set<string>(),
   }
-  /** Iterates over all agents. A list of them for each slow client could be too large. */
+  /** Iterates over all agents. A list of all agents for each slow client could take too much memory. */
   let all = agents.keys()[Symbol.iterator]()
   let again = false
   let over = false

@@ -7,8 +7,8 @@ import type { Keys } from '../registry/keys.ts'
 import type { MachineKey } from './machine-connection.ts'
 
 /**
- * Frame size beyond which the connection ends, in bytes. Below it, a frame over `Limits.frame_bytes` gets an
- * error.
+ * Frame size beyond which the connection ends, in bytes. A frame that is larger than `Limits.frame_bytes` but
+ * within this size gets an error.
  */
 const MOST_FRAME_BYTES = 2 * Limits.frame_bytes
 /** `Retry-After` for a machine that is refused because there is no room, in seconds. */

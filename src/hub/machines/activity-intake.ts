@@ -23,8 +23,8 @@ interface Session {
   /** Agents whose frames the hub refused because the disk queue was full or the machine was at a limit. */
   held: Set<string>
   /**
-   * Agents whose journal was restarted. Each is restarted at most once, because a connection has only one
-   * welcome that can be wrong.
+   * Agents whose journal was restarted. Each journal is restarted at most once, because a connection has only
+   * one welcome, and only the welcome can be wrong.
    */
   turned: Set<string>
   /** Limits that the hub has already reported to the machine as reached. */
@@ -44,7 +44,7 @@ export interface ActivityIntakeOptions {
 export class ActivityIntake {
   readonly #options: ActivityIntakeOptions
   readonly #sessions = new Map<MachineConnection, Session>()
-  /** Connections with agents in `held`. */
+  /** Connections with agents in `held`, whose activity the hub has refused. */
   readonly #holding = new Set<MachineConnection>()
 
   constructor(options: ActivityIntakeOptions) {
@@ -109,8 +109,8 @@ export class ActivityIntake {
   }
 
   /**
-   * Requests the whole journal and appends it to the hub's history of the agent, which is from another
-   * journal.
+   * Requests the whole journal of an agent and appends it to the hub's history of the agent, because that
+   * history is from another journal.
    * @param path the part of the welcome that the daemon rejected
    */
   async onRejectedWelcome(peer: MachineConnection, path = ''): Promise<void> {
@@ -125,7 +125,7 @@ export class ActivityIntake {
     try {
       await journals.turn(key, 0)
     } catch (error) {
-      // The machine's next greeting retries it.
+      // The hub retries the switch at the machine's next greeting.
       return logger.error(
         { err: error, machine_id: peer.machineId, agent_id: agentId },
         'could not switch to the new journal',

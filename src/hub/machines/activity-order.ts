@@ -1,7 +1,8 @@
 import type { Activity } from '../../protocol/index.ts'
 
 /**
- * Returns the path of the first offset or index that is out of order, if any. Searches by offset rely on the order.
+ * Returns the path of the first offset or index that is out of order; undefined if all are in order. Searches
+ * by offset rely on the order.
  */
 export function disorder({ from, to, events }: Activity): string | undefined {
   if (to < from) return 'to'

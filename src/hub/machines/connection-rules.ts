@@ -11,14 +11,14 @@ export const LIMITS: ConnectionLimits = {
   greetingMs: GREETING_MS,
   // This is more than all commands that can wait for one machine.
   bufferedBytes: 6 * Limits.frame_bytes,
-  // The rest of the send buffer is for other messages.
+  // The remaining part of the send buffer is for other messages.
   answerBytes: 4 * 1024 * 1024,
   turnMs: 10,
 }
 
 /**
  * Close codes for broken connections. For reasons not listed here, the hub ends the connection without a
- * close frame. This loses nothing: commands are on the disk, and everything else is sent again.
+ * close frame. No data is lost: commands are on the disk, and all other messages are sent again.
  */
 export const CLOSES: Partial<Record<BreakReason, { code: number; reason: string }>> = {
   overdue: { code: CloseCode.timeout, reason: 'no greeting in time' },

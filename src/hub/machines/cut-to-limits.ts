@@ -22,14 +22,14 @@ const MACHINE_CHARS = 128 * 1024
 const HOSTNAME_CHARS = 256
 /** Maximum length of a result, which is kept for repeated requests. */
 const RESULT_CHARS = 64 * 1024
-/** Number of entries kept of each list in a status that is too long. */
+/** Number of entries that remain of each list in a status that is too long. */
 const KEPT = 20
 
 /** Returns a daemon's message with its statuses and results cut to the maximum lengths. */
 export function cutToLimits<M extends FromDaemon>(message: M): M {
   if (message.type === 'agent:status') return { ...message, ...agent(message) }
   if (message.type === 'machine:status') return { ...message, ...machine(message) }
-  // An error needs no cut: the schema limits its length.
+  // An error need not be cut, because the schema limits its length.
   if (isResult(message)) return message.ok && isLong(message, RESULT_CHARS) ? (named(message) as M) : message
   if (message.type !== 'machine:hello') return message
   const { hostname, machine: status, agents } = message

@@ -93,7 +93,7 @@ export class MachineConnection {
     return this.#hello?.machine_id ?? ''
   }
 
-  /** Identifies the daemon in log lines. */
+  /** Fields that identify the daemon in log lines. */
   get #who(): { machine_id: string } | { key_id: string; address: string } {
     if (this.#hello) return { machine_id: this.machineId }
     return { key_id: keyId(this.key), address: this.key.address }
@@ -123,7 +123,8 @@ export class MachineConnection {
 
   /** Closes the connection because the same machine has connected again. */
   supersede(by: Hello) {
-    // It is the same daemon, whose old connection is half open, so a message on it would not be read.
+    // The newer connection is from the same daemon. Its old connection is half open, so the daemon would not
+    // read a message on it.
     if (by.instance_id === this.instanceId) return this.#wire.terminate()
     const message = `Another daemon connected as this machine: ${by.hostname}, pid ${by.pid}.`
     this.#logger.warn(
@@ -143,7 +144,9 @@ export class MachineConnection {
     this.#refuse({ code, message })
   }
 
-  /** Closes the connection if its key is no longer accepted for this machine. @returns true if it did */
+  /**
+   * Closes the connection if its key is no longer accepted for this machine. @returns true if it was closed
+   */
   async lockOutIfRevoked(): Promise<boolean> {
     if (!this.#hello || (await this.key.isAcceptedFor(this.machineId))) return false
     if (this.#state === 'closed') return false
@@ -166,7 +169,7 @@ export class MachineConnection {
     this.#state = step(this.#state, stimulus)
   }
 
-  /** Refuses a greeting with an incompatible protocol version. @returns true if it did */
+  /** Refuses a greeting with an incompatible protocol version. @returns true if it was refused */
   #isRefused(frame: Buffer): boolean {
     const refusal = incompatible(frame)
     if (!refusal) return false
@@ -188,7 +191,7 @@ export class MachineConnection {
       this.answer({ type: 'link:pong', nonce: message.nonce })
       return false
     }
-    // Never answer an error with an error: that would not end.
+    // Never answer an error with an error, because both sides would then exchange errors without end.
     if (message.type === 'protocol:error' && !isUp(this.#state)) {
       this.#logger.warn({ error: message, ...this.#who }, 'the daemon rejected a frame')
       return false

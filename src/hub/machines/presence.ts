@@ -17,7 +17,7 @@ export class Presence {
     return [...this.#present.values()]
   }
 
-  /** Makes this the machine's current connection. @returns the previous one */
+  /** Makes this the machine's current connection. @returns the previous connection */
   enter(machineId: string, peer: MachineConnection): MachineConnection | undefined {
     const before = this.#present.get(machineId)
     this.#present.set(machineId, peer)

@@ -140,7 +140,10 @@ export class Switchboard {
     }
   }
 
-  /** Makes a machine reconnect, so that a new welcome tells it the offsets of its agents' histories. */
+  /**
+   * Makes a machine reconnect, so that the machine gets the offsets of its agents' histories in a new
+   * welcome.
+   */
   renew(machineId: string) {
     const peer = this.#options.presence.of(machineId)
     if (!peer) return

@@ -47,8 +47,8 @@ export class AgentRegistry {
 
   /**
    * Registers the agents that a machine lists in its greeting, and marks its other agents as gone.
-   * @param isPresent reports whether this is still the machine's connection, since the machine may be removed
-   * in the meantime
+   * @param isPresent reports whether this is still the machine's connection, because the machine may be
+   * removed while this method runs
    * @returns the offsets of the agents' histories
    */
   async onHello(hello: Hello, isPresent: () => boolean): Promise<GreetingOffsets> {
@@ -64,7 +64,8 @@ export class AgentRegistry {
       const { agent_id, end } = status
       const record = this.#claim({ machine_id, agent_id })
       if (!record) continue
-      // Ignore the revision: a machine that was restored from a backup continues from an older revision.
+      // Ignore the revision, because a machine that was restored from a backup continues from an older
+      // revision.
       this.#take(record, status)
       listed.add(agent_id)
       await store.journals.open(record.key)
@@ -176,12 +177,15 @@ export class AgentRegistry {
   owners(agentId: string): Owner[] {
     return this.#index.namesakes(agentId).map(({ machine_id, ordered }) => ({
       machine_id,
-      // Users already know the agents that older hubs recorded, so these agents count as ordered.
+      // Clients may already have seen the agents that older hubs recorded, so these agents count as ordered.
       ordered: ordered ?? true,
     }))
   }
 
-  /** Yields all agents for a list. Machines whose statuses take too much of the list get short ones. */
+  /**
+   * Yields all agents for a list. If the statuses of a machine take too much of the list, the list contains
+   * short forms of them.
+   */
   *listed(): Iterable<HubAgent> {
     const fit = this.#room.inList()
     for (const record of this.#index.all()) {
@@ -250,7 +254,10 @@ export class AgentRegistry {
     return record
   }
 
-  /** Opens an agent's journal. After a failure, the agent's next activity tries again. */
+  /**
+   * Opens an agent's journal. After a failure, the journal is opened again when the agent's next activity
+   * arrives.
+   */
   async #open({ key, agent_id }: AgentRecord): Promise<void> {
     const { store, logger } = this.#options
     await store.journals

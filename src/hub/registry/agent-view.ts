@@ -3,7 +3,7 @@ import type { Journals } from '../store/journals.ts'
 import type { AgentRecord } from '../store/records.ts'
 import type { MachineRegistry } from './machine-registry.ts'
 
-/** Registries that the view of an agent needs. */
+/** Registries from which the view of an agent is built. */
 export interface ViewContext {
   journals: Pick<Journals, 'stateOf'>
   machines: Pick<MachineRegistry, 'link' | 'nameOf'>
@@ -36,7 +36,7 @@ export function viewOf(
 }
 
 /**
- * Converts an offset on the machine to an offset here. The result is limited to safe integers, because a
- * machine can send any value.
+ * Converts an offset in the machine's journal to an offset in the hub's history. The result is limited to
+ * safe integers, because a machine can send any value.
  */
 const shifted = (offset: number, shift: number) => Math.min(offset + shift, Number.MAX_SAFE_INTEGER)

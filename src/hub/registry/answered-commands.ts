@@ -7,7 +7,7 @@ interface Answered {
   at: number
 }
 
-/** Ids of answered commands, in the order of their answers, within limits of memory and age. */
+/** Ids of answered commands, in the order of their answers. Limits on memory and age apply. */
 export class AnsweredCommands {
   readonly #ids = new Map<string, Answered>()
   readonly #memory: CommandMemory
@@ -26,11 +26,12 @@ export class AnsweredCommands {
     const bytes = Buffer.byteLength(JSON.stringify(outcome))
     this.#bytes += bytes
     this.#ids.delete(id)
-    // The time is at most the present, so that a clock that was ahead does not extend the lifetime of the id.
+    // Use a time that is not in the future, so that a clock that was ahead does not extend the lifetime of
+    // the id.
     this.#ids.set(id, { bytes, at: Math.min(at ?? now, now) })
   }
 
-  /** Removes the oldest ids until the rest is within the limits. @returns the removed ids */
+  /** Removes the oldest ids until the remaining ids are within the limits. @returns the removed ids */
   forget(): string[] {
     const forgotten: string[] = []
     const oldest = this.#clock.now() - this.#memory.age_ms

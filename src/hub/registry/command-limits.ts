@@ -7,12 +7,12 @@ import { type Command, Limits } from '../../protocol/index.ts'
 const COMMANDS = 4000
 /**
  * Maximum total size of these commands, in bytes. It is less than the send buffer of a connection, because
- * almost all commands of many keys may wait for one machine. One key can use a quarter of it for one machine,
- * which is more than the size of one command.
+ * almost all commands of many keys may wait for one machine. One key can use a quarter of this size for one
+ * machine, which is more than the size of one command.
  */
 const BYTES = 5 * Limits.frame_bytes
 
-/** Types of short commands that have separate room, so that agents can always be stopped. */
+/** Types of short commands with a separate limit, so that agents can always be stopped. */
 const ENDING: readonly Command['type'][] = ['agent:interrupt', 'agent:stop', 'agent:remove']
 
 /** Limits the commands that wait for their machines. */
@@ -52,8 +52,8 @@ const namesOf = (machineId: string, { by }: Command) =>
 
 /**
  * An amount that keys share. Each key gets at most half of the room that other keys leave, and each machine
- * at most half of its key's room. So a key without waiting commands always has room, and one silent machine
- * cannot use up the room of a key.
+ * at most half of its key's room. Therefore, a key without waiting commands always has room, and one silent
+ * machine cannot use up the room of a key.
  */
 class Halves {
   readonly #most: number
@@ -63,7 +63,7 @@ class Halves {
     this.#most = most
   }
 
-  /** @param names counters, from the one for the whole amount to the one for the smallest part */
+  /** @param names names of counters, ordered from the whole amount to the smallest part */
   has(names: string[], amount: number): boolean {
     const [all = 0, ...parts] = names.map((name) => this.#of(name))
     let [room, taken] = [this.#most, all]

@@ -49,7 +49,7 @@ export class CommandQueue {
     this.#known = new RememberedCommands(options)
   }
 
-  /** Reads all commands; resolves when the secrets of answered commands are erased. Called once. */
+  /** Reads all commands, and resolves when the secrets of answered commands are erased. Called once. */
   async load(): Promise<void> {
     await this.#options.store.load({
       visit: (line) => this.#known.restore(line),
@@ -86,14 +86,15 @@ export class CommandQueue {
     }
     delete entry.written
     logger.debug(about, 'command written')
-    // In the meantime, the machine may have connected or disconnected, or the key may have been revoked.
+    // While the command was stored, the machine may have connected or disconnected, or the key may have been
+    // revoked.
     const link = machines.link(machineId)
     if (link && !this.#endedWithKey(entry)) this.#send(entry, link)
     return entry.outcome
   }
 
   /**
-   * Refuses a command that cannot be accepted now.
+   * Throws if a command cannot be accepted now.
    * @returns its size in bytes
    * @throws HttpError
    */
@@ -150,8 +151,7 @@ export class CommandQueue {
     const entry = this.#known.get(result.command_id)
     if (!entry || entry.outcome.machine_id !== machineId) return undefined
     if (result.type !== `${entry.type}:result`) return `The command with this id is ${entry.type}.`
-    // After a restart, the hub does not know whether it had sent a command before the command's key was
-    // revoked.
+    // After a restart, the hub does not know whether a command was sent before its key was revoked.
     if (entry.outcome.state !== 'pending' && entry.outcome.error?.code !== KEY_REVOKED) return undefined
     const { progress: _, error: _error, ...outcome } = entry.outcome
     if (!result.ok) this.#fail(entry, result.error)
@@ -163,7 +163,7 @@ export class CommandQueue {
     return undefined
   }
 
-  /** Fails a command that the machine could not parse and will not answer. */
+  /** Marks a command as failed if the machine could not parse it, and will therefore not answer it. */
   onUnreadable(machineId: string, commandId: string, message: string, path: string | undefined) {
     const entry = this.#known.get(commandId)
     if (entry?.outcome.state === 'pending' && entry.outcome.machine_id === machineId)
@@ -189,14 +189,14 @@ export class CommandQueue {
       .map(({ outcome }) => outcome.machine_id)
   }
 
-  /** Fails all pending commands of a machine that was removed. */
+  /** Marks all pending commands of a removed machine as failed. */
   abandon(machineId: string) {
     for (const entry of this.#known.pending())
       if (entry.outcome.machine_id === machineId)
         this.#fail(entry, { code: 'machine_not_found', message: 'The machine was removed.' })
   }
 
-  /** Fails commands of revoked keys that wait for machines that are not connected. */
+  /** Marks commands of revoked keys as failed if their machines are not connected. */
   withdraw() {
     for (const entry of this.#known.pending())
       if (!this.#options.machines.link(entry.outcome.machine_id)) this.#endedWithKey(entry)
@@ -214,8 +214,8 @@ export class CommandQueue {
   }
 
   /**
-   * Fails the command if its key was revoked before a machine could receive the command. @returns true if the
-   * command failed
+   * Marks the command as failed if its key was revoked before a machine could receive the command. @returns
+   * true if the command failed
    */
   #endedWithKey(entry: CommandEntry): boolean {
     const { by } = entry.outcome
@@ -252,7 +252,7 @@ export class CommandQueue {
       .append({ version: 1, type: entry.type, outcome, at })
       .then(() => logger.debug({ command_id: outcome.command_id, state: outcome.state }, 'outcome written'))
       .finally(() => tell(entry))
-      // The store writes this line again together with the next one. After a restart, the machine sends the
+      // The store writes this line again together with the next line. After a restart, the machine sends the
       // answer again.
       .catch((error) => logger.error({ err: error }, 'could not write an outcome to the disk'))
   }

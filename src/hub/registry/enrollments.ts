@@ -46,7 +46,7 @@ export class Enrollments {
     this.#options = options
   }
 
-  /** Finishes enrollments that were interrupted when the hub was killed. Called once. */
+  /** Finishes enrollments that were incomplete when the hub was killed. Called once. */
   async load(): Promise<void> {
     if ((await this.#options.store.all()).some(({ unfinished }) => unfinished)) await this.#finish()
   }
@@ -75,7 +75,7 @@ export class Enrollments {
 
   /** Revokes a token. @throws HttpError if there is no such token or it was used */
   async cancel(tokenId: string): Promise<void> {
-    // A machine that was admitted with the token is about to get its key.
+    // At this moment, a machine that was admitted with this token is getting its key.
     await this.#taking
     await this.#options.store.change((all) => {
       const token = this.#openAmong(all).find(({ token_id }) => token_id === tokenId)
@@ -90,7 +90,7 @@ export class Enrollments {
 
   /**
    * Reports whether the machine is already enrolled or could enroll with this token.
-   * @throws HttpError if neither
+   * @throws HttpError if the machine is not enrolled and cannot enroll
    */
   async check({ token, key_sha256 = '', machine_id }: EnrollCheck): Promise<EnrollChecked> {
     const { keys } = this.#options
@@ -140,8 +140,8 @@ export class Enrollments {
     await keys.refresh()
     const entry = await this.#find(token)
     const known = keys.machineKeyName(key_sha256)
-    // This is a repeated request of the machine that used the token, unless the machine's key was revoked
-    // since.
+    // The request repeats an earlier request of the machine that used the token, unless the machine's key was
+    // revoked after that.
     const again = entry?.used_for === key_sha256 && known !== undefined
     if (!entry || !(again || isFor(entry, key_sha256))) throw invalid()
     if (known === undefined) this.#refuseTaken(key_sha256)
@@ -157,7 +157,8 @@ export class Enrollments {
     const free =
       machine_id !== undefined &&
       (machine_id === heir_of || keys.isFree(machine_id, machines.ids(), authorization))
-    // Mark the token as used first: if the hub is killed here, the token must not admit a second machine.
+    // Mark the token as used before the key is added: if the hub is killed here, the token must not admit a
+    // second machine.
     await this.#replace({ ...entry, used_for: key_sha256, unfinished: true })
     try {
       if (known === undefined)
@@ -205,7 +206,10 @@ export class Enrollments {
     return this.#options.keys.machineKeyName(sha256) !== undefined
   }
 
-  /** Clears `unfinished` in enrollments whose key is listed. If that fails, the next start tries again. */
+  /**
+   * Clears `unfinished` in enrollments whose key is listed. If the list cannot be written, the next start
+   * tries again.
+   */
   async #finish(): Promise<void> {
     const { store, logger } = this.#options
     await store
@@ -218,8 +222,8 @@ export class Enrollments {
   }
 
   /**
-   * Refuses a hash whose prefix, the key id, is taken. This is possible because the enrolling machine chooses
-   * the hash. @throws HttpError
+   * Refuses a hash whose prefix, the key id, is already in use. This is possible because the enrolling
+   * machine chooses the hash. @throws HttpError
    */
   #refuseTaken(sha256: string) {
     const { keys, people } = this.#options

@@ -57,7 +57,7 @@ export function straysAmong(known: readonly string[], keys: readonly KeyEntry[])
   return new Set(known.filter((machineId) => !owned.has(machineId)))
 }
 
-/** Binds keys that predate binding. */
+/** Binds keys that were created before the hub bound keys to machines. */
 export function settle(entries: readonly KeyEntry[], now: string) {
   for (const entry of entries) {
     entry.bound = true

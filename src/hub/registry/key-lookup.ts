@@ -5,7 +5,7 @@ import type { KeyLists } from '../store/keys.ts'
 import { hashShown } from './bearer.ts'
 
 /**
- * Answers questions about the machine keys. Methods that do not return a promise answer as of the last
+ * Answers questions about the machine keys. Methods that do not return a promise use the lists as of the last
  * refresh.
  */
 export class KeyLookup {
@@ -16,7 +16,7 @@ export class KeyLookup {
     this.lists = lists
   }
 
-  /** Reads the lists again if they were changed elsewhere. */
+  /** Reads the lists again if another program has changed them. */
   refresh(): Promise<void> {
     return this.lists.refresh()
   }
@@ -54,7 +54,7 @@ export class KeyLookup {
 
   /**
    * Returns the machine that uses the key in an Authorization header, if known.
-   * @param claimed the id it claims
+   * @param claimed the id that the machine claims
    */
   machineWith(authorization: string | undefined, claimed: string | undefined): string | undefined {
     const entry = this.shown(authorization)
@@ -69,8 +69,8 @@ export class KeyLookup {
   }
 
   /**
-   * Reports whether an enrolling machine may take this id: no key belongs to it, and it is new or the request
-   * shows an unbound key.
+   * Reports whether an enrolling machine may use this machine id. No key may belong to the id, and either the
+   * id must be new, or the request must show an unbound key.
    * @param known every machine that has connected and was not removed
    */
   isFree(machineId: string, known: readonly string[], authorization: string | undefined): boolean {
@@ -86,7 +86,7 @@ export class KeyLookup {
       (each) =>
         each.machine_id === machineId &&
         !isLocal(each) &&
-        // Keys that predate `named`.
+        // These keys were created before `named` existed.
         (each.named ?? each.name !== hostname),
     )
     return entry?.name

@@ -38,7 +38,8 @@ export class Keys extends KeyLookup {
   }
 
   /**
-   * Binds keys that predate binding if it is clear which machine uses which key. Warns about the others.
+   * Binds keys that were created before the hub bound keys, if it is clear which machine uses which key.
+   * Warns about the other keys.
    * @param known every machine that has connected and was not removed
    */
   async settle(known: readonly string[]): Promise<void> {
@@ -85,7 +86,8 @@ export class Keys extends KeyLookup {
     const isHeir = entry.heir_of === machineId
     const settled = unsettled(keys, known)
     const isNew = verdict !== 'known' || entry.used_at === undefined
-    // A full disk does not prevent a machine from connecting. Unsaved changes are made again after a restart.
+    // If the disk is full, the machine connects nevertheless. After a restart, the hub makes the unsaved
+    // changes again.
     entry.used_at ??= this.#now()
     if (isNew || isHeir || settled.length > 0)
       await this.#change((draft) => {
@@ -107,8 +109,8 @@ export class Keys extends KeyLookup {
   }
 
   /**
-   * Creates a key for a machine, or for the first machine that uses it. Once used, it ends the machine's
-   * other keys.
+   * Creates a key for a machine, or for the first machine that uses it. When the new key is first used, the
+   * machine's other keys become invalid.
    */
   async make(name: string, machine_id: string | undefined): Promise<NewKey> {
     const key = makeKey('machine')
@@ -135,8 +137,8 @@ export class Keys extends KeyLookup {
   }
 
   /**
-   * Creates a replacement for a machine key. The previous key is accepted until the machine uses the new key;
-   * a previous key that no machine has used ends at once.
+   * Creates a replacement for a machine key. The previous key is accepted until the machine uses the new key.
+   * If no machine has used the previous key, it becomes invalid at once.
    * @returns undefined if there is no such key or several machines use it
    */
   async rotate(id: string): Promise<NewKey | undefined> {
@@ -174,7 +176,10 @@ export class Keys extends KeyLookup {
     })
   }
 
-  /** Renames a machine if it has an enrolled key, which holds the name. @returns true if it does */
+  /**
+   * Renames a machine if it has an enrolled key, because the entry of this key contains the name. @returns
+   * true if the machine has an enrolled key
+   */
   async rename(machineId: string, name: string): Promise<boolean> {
     const own = () => this.of(machineId).filter((entry) => entry.machine_id === machineId && !isLocal(entry))
     if (own().length === 0) return false
@@ -198,7 +203,7 @@ export class Keys extends KeyLookup {
       for (const heir of heirs) draft.drop(heir)
       let revoked = this.#withdraw(draft, machineId) + heirs.length
       const unclaimed = keys.find((entry) => isLocal(entry) && entry.bound === undefined)
-      // The only machine without a key can only have used this key.
+      // If only one machine has no key, this machine must have used the hub's own key.
       if (strays.size === 1 && strays.has(machineId) && unclaimed && machinesOf(unclaimed).length === 0) {
         draft.drop(unclaimed)
         revoked++
@@ -208,8 +213,8 @@ export class Keys extends KeyLookup {
   }
 
   /**
-   * Removes a machine from all keys except `keep`, and drops keys that only it used.
-   * @returns the number dropped
+   * Removes a machine from all keys except `keep`, and drops keys that no other machine uses.
+   * @returns the number of dropped keys
    */
   #withdraw(draft: KeyDraft<KeyEntry>, machineId: string, keep?: KeyEntry): number {
     let dropped = 0
@@ -240,7 +245,7 @@ export class Keys extends KeyLookup {
   #warnShared(entry: KeyEntry) {
     this.#logger.warn(
       { name: entry.name, key_id: keyId(entry), machines: machinesOf(entry) },
-      'several machines share one key, so each can pass for another: bind it with `fomular-daemon hub key bind`',
+      'several machines share one key, so each can connect as any of the others: bind the key with `fomular-daemon hub key bind`',
     )
   }
 }

@@ -14,7 +14,7 @@ export interface ConnectedMachine {
 export interface MachineRegistryOptions {
   store: MachineStore
   feed: ChangeFeed
-  /** Machine keys, which hold the names of enrolled machines. */
+  /** Machine keys, whose entries contain the names of enrolled machines. */
   keys: Pick<Keys, 'nameOf' | 'rename'>
   clock: Clock
 }

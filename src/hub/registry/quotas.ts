@@ -4,8 +4,8 @@ import type { Journals } from '../store/journals.ts'
 import type { AgentRegistry } from './agent-registry.ts'
 
 /**
- * Maximum age of the total size of a machine's histories, in milliseconds. It is cached because adding up
- * many histories is slow.
+ * Maximum age of the total size of a machine's histories, in milliseconds. The total size is cached because
+ * adding up many histories is slow.
  */
 const FRESH_MS = 1000
 
@@ -25,7 +25,10 @@ export class Quotas {
     this.#options = options
   }
 
-  /** Returns the limit that the machine has reached, if any: the hub then refuses its activity. */
+  /**
+   * Returns the limit that the machine has reached; undefined if it has reached none. The hub refuses the
+   * activity of a machine at a limit.
+   */
   beyond(machineId: string): Exclude<keyof MachineLimits, 'agents'> | undefined {
     const { limits, journals } = this.#options
     if (journals.waitingOf(machineId) >= limits.in_flight_bytes) return 'in_flight_bytes'

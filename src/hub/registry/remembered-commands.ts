@@ -14,16 +14,18 @@ export interface CommandEntry {
   command?: Command
   /** Frees the command's room. Called once the command is answered. */
   giveBack?(): void
-  /** Resolves when the command is stored; it is sent only then. */
+  /** Resolves when the command is stored. The command is not sent earlier. */
   written?: Promise<void>
-  /** Present once the machine may have the command. From then on, only the machine decides the outcome. */
+  /**
+   * Present once the machine may have received the command. After that, only the machine decides the outcome.
+   */
   sent?: true
   waiters: Set<() => void>
 }
 
 /**
- * Pending commands, and finished commands within limits of memory and age. Also remembers which commands
- * started agents that were not removed later.
+ * Pending commands, and finished commands up to limits on memory and age. Also remembers the commands that
+ * started agents, until the agents are removed.
  */
 export class RememberedCommands {
   readonly room = new CommandLimits()
@@ -115,8 +117,8 @@ export class RememberedCommands {
   }
 
   /**
-   * Returns the lines to keep: outcomes first, in the order of the answers, which is the order in which they
-   * are forgotten.
+   * Returns the lines to keep. Outcomes come first, in the order of the answers, because they are forgotten
+   * in that order.
    */
   lines(): CommandLine[] {
     const lines: CommandLine[] = []
@@ -124,7 +126,7 @@ export class RememberedCommands {
       const { type, outcome } = this.#entries.get(id)!
       lines.push({ version: 1, type, outcome, at })
     }
-    // A command that is being written now is appended after these lines.
+    // A command that is being written at this moment is appended after these lines.
     for (const { outcome, command, written } of this.#pending)
       if (command && !written) lines.push({ version: 1, machine_id: outcome.machine_id, command })
     return lines

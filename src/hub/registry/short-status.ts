@@ -10,7 +10,10 @@ const FIELD_UNITS = 128
 /** Length of the longest escape, in UTF-16 units. */
 const ESCAPE_UNITS = 6
 
-/** Returns a short form of a status: required fields and short values. Pending requests are only counted. */
+/**
+ * Returns a short form of a status: required fields and short values. Of the pending requests, it contains
+ * only the number.
+ */
 export function shortened<S extends AgentStatus>(status: S): S {
   const { agent_id, since, runtime, cwd, pending, pending_omitted = 0, exit, journal, ...rest } = status
   const { problems, background_tasks, turn_interrupted, turn_failed, failure, slow, ...others } = rest

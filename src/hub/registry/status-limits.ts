@@ -17,7 +17,10 @@ export class StatusLimits {
   readonly #used = new Map<string, number>()
   readonly #chars = new WeakMap<Holder, number>()
 
-  /** Returns the form of a status to keep, and counts it instead of the agent's previous status. */
+  /**
+   * Returns the status in the form in which the hub keeps it, and counts this form instead of the agent's
+   * previous status.
+   */
   fit<S extends AgentStatus>(holder: Holder, status: S): S {
     this.leave(holder)
     const used = this.#used.get(holder.machine_id) ?? 0
@@ -31,7 +34,7 @@ export class StatusLimits {
     return short
   }
 
-  /** Returns a function that returns each status in its form for a list of all agents. */
+  /** Returns a function that converts a status to its form in a list of all agents. */
   inList() {
     const share = this.#share()
     const listed = new Map<string, number>()
@@ -51,8 +54,8 @@ export class StatusLimits {
   }
 
   /**
-   * Returns each machine's share of a list. Machines with short statuses leave the rest of their shares to
-   * the others.
+   * Returns each machine's share of a list. If the statuses of a machine are short, the other machines get
+   * the unused part of its share.
    */
   #share(): number {
     let left = MOST_CHARS

@@ -64,8 +64,8 @@ export class UserKeys {
   }
 
   /**
-   * Reports whether certainly no key with this name exists: none is listed, and none was lost with a damaged
-   * list.
+   * Reports whether it is certain that no key with this name exists: the list contains no such key, and no
+   * keys were lost with a damaged list.
    */
   isGone(name: string): boolean {
     return !this.#lists.users.isIncomplete && !this.has(name)
@@ -89,7 +89,7 @@ export class UserKeys {
   }
 
   /**
-   * Replaces a key with a new one; the previous key is no longer accepted.
+   * Replaces a key with a new key. The previous key is no longer accepted.
    * @returns undefined if there is no such key
    */
   async rotate(id: string): Promise<NewKey | undefined> {

@@ -9,7 +9,7 @@ export interface AuditLog {
   /** Number of the oldest line. */
   readonly first: number
 
-  /** Number of the newest line, even if it is not durable yet. */
+  /** Number of the newest line, which may not be durable yet. */
   readonly newest: number
 
   /** Number of characters not yet durable. */

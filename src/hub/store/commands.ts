@@ -8,7 +8,7 @@ export type CommandLine =
   | { version: 1; machine_id: string; command: Command }
   | { version: 1; type: string; outcome: Outcome; at?: number }
 
-/** Questions of the store to the queue of commands. */
+/** Methods that the store calls to get information from the queue of commands. */
 export interface CommandReader {
   /** Called with each stored line, in order of arrival. */
   visit(line: CommandLine): void
@@ -27,15 +27,15 @@ export interface CommandReader {
  */
 export interface CommandStore {
   /**
-   * Reads all lines; resolves when no secrets of finished commands are left. Called once.
+   * Reads all lines, and resolves when no secrets of finished commands are left. Called once.
    * @throws UserError if a newer version wrote them
    */
   load(reader: CommandReader): Promise<void>
 
   /**
-   * Resolves when the line is durable, and the secrets of its command are erased if it is an outcome.
-   * @throws the system error. In this case, a command is not stored; an outcome is stored together with the
-   * next line.
+   * Resolves when the line is durable and, if the line is an outcome, the secrets of its command are erased.
+   * @throws the system error. If the line is a command, it is then not stored. If the line is an outcome, it
+   * is stored together with the next line.
    */
   append(line: CommandLine): Promise<void>
 

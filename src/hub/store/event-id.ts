@@ -6,7 +6,7 @@ export interface EventId {
 
 export const formatEventId = ({ offset, index }: EventId) => `${offset}.${index}`
 
-/** Maximum offset, far beyond any real journal. The sum of two is still exact. */
+/** Maximum offset, far beyond any real journal. The sum of two such offsets is still exact. */
 export const MAX_OFFSET = 2 ** 52
 
 /** Id before all events. */

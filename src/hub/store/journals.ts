@@ -23,9 +23,9 @@ export interface JournalState {
   readonly ackOffset: number
   /** Machine offset from which the daemon should continue. */
   readonly wantedOffset: number
-  /** Offset here minus offset on the machine, in bytes. */
+  /** Offset in the store minus offset on the machine, in bytes. */
   readonly shift: number
-  /** Generation of the machine's journal; undefined for the first. */
+  /** Generation of the machine's journal; undefined for the first generation. */
   readonly journal: string | undefined
   /** Size of the stored events, in bytes. */
   readonly bytes: number
@@ -34,17 +34,17 @@ export interface JournalState {
 /** A batch of consecutive durable events of a journal. */
 export interface EventBatch {
   events: AnyEvent[]
-  /** Id after which the next batch continues. It is after `events`, or after a range without events. */
+  /** Id after which the next batch continues. The id is after `events`, or after a range without events. */
   last: EventId
   /** Number of stored bytes read. */
   bytes: number
-  /** True if nothing further was durable when the batch was read. */
+  /** True if the journal had no further durable events when the batch was read. */
   isEnd: boolean
 }
 
 /** Reads a journal forward. */
 export interface EventReader {
-  /** Reports whether there may be events that `next` has not returned. */
+  /** Reports whether there may be further events, which `next` has not returned yet. */
   hasMore(): boolean
   /**
    * Returns the next events: about 256 KiB, but at least one stored frame. At the end of the journal, the
@@ -60,7 +60,7 @@ export interface EventReader {
 export interface Journals {
   readonly events: Pick<Emitter<JournalEvents>, 'on'>
 
-  /** The reason why activity cannot be stored now, if it cannot. */
+  /** The reason why activity cannot be stored now; undefined if it can be stored. */
   readonly problem: StoreProblem | undefined
 
   /** Opens a journal, so that its state is known to this hub. A new agent's journal is empty. */
@@ -73,10 +73,10 @@ export interface Journals {
   stateOf(key: string): JournalState
 
   /**
-   * Takes a frame. Once its events are durable, `committed` is emitted. A failed write is retried until it
-   * succeeds.
+   * Takes a frame. Once the events of the frame are durable, `committed` is emitted. A failed write is
+   * retried until it succeeds.
    * @param machineId machine that sent the frame
-   * @param activity ends at `MAX_OFFSET` here, or before
+   * @param activity must not end after `MAX_OFFSET` in the store
    * @param begin first byte that the machine still has; earlier activity is not requested
    */
   take(key: string, machineId: string, activity: Activity, begin: number): Promise<Verdict>
@@ -98,6 +98,9 @@ export interface Journals {
 }
 
 export interface JournalEvents {
-  /** Emitted when these agents have more durable events. Other agents may have room again, too. */
+  /**
+   * Emitted when these agents have more durable events. When it is emitted, other agents may also have room
+   * again.
+   */
   committed: [keys: string[]]
 }

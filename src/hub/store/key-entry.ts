@@ -10,8 +10,8 @@ export const KeyEntry = z.object({
   created_at: z.string(),
   sha256: z.string(),
   /**
-   * The last machine that used the key, for older hubs, which do not know `machines`. Not set for the hub's
-   * own key.
+   * The last machine that used the key. This field is for older hubs, which do not know `machines`. Not set
+   * for the hub's own key.
    */
   machine_id: z.optional(z.string()),
   /** True if `name` was chosen, false if it is the host name at enrollment. Not set for the hub's own key. */
@@ -20,12 +20,12 @@ export const KeyEntry = z.object({
   machines: z.optional(z.array(z.string())),
   /**
    * True if the key is bound to `machines` or, if that is empty, to the first machine that uses it. Absent
-   * for keys that predate binding, which several machines may share.
+   * for keys that were created before the hub bound keys; several machines may share such a key.
    */
   bound: z.optional(z.boolean()),
   /** Time of first use, or of binding to a machine that had already used the key. */
   used_at: z.optional(z.string()),
-  /** Machine that may switch to this key because it showed its previous key when it enrolled. */
+  /** Machine that may switch to this key, because the machine showed its previous key when it enrolled. */
   heir_of: z.optional(z.string()),
 })
 export type KeyEntry = z.infer<typeof KeyEntry>

@@ -1,4 +1,7 @@
-/** An index of keys by an attribute, rebuilt for each new list: scanning thousands of keys would be slow. */
+/**
+ * An index of keys by an attribute, because scanning thousands of keys would be slow. The index is rebuilt
+ * for each new list.
+ */
 export class KeyIndex<E> {
   readonly #of: (entry: E) => readonly string[]
   #list: readonly E[] | undefined

@@ -1,15 +1,15 @@
 import type { KeyEntry, Role } from './key-entry.ts'
 import type { UserKeyEntry } from './records.ts'
 
-/** The keys that the hub accepts, as hashes. Other programs may change the lists, too. */
+/** The keys that the hub accepts, as hashes. Other programs may also change the lists. */
 export interface KeyLists {
   /**
-   * Reads the lists again if they were changed elsewhere. If that fails, they remain unchanged. Called for each
-   * request and heartbeat, so it must be cheap.
+   * Reads the lists again if another program changed them. If the lists cannot be read, they remain
+   * unchanged. This method is called for each request and heartbeat, so it must be cheap.
    */
   refresh(): Promise<void>
 
-  /** Machine keys, and user keys without a role, which count as an admin's. Includes the hub's own keys. */
+  /** Machine keys, and user keys without a role, which count as admin keys. Includes the hub's own keys. */
   readonly list: KeyList<KeyEntry, KeyDraft<KeyEntry> & OwnKeys>
 
   /** User keys with a role. */
@@ -17,14 +17,15 @@ export interface KeyLists {
 }
 
 export interface KeyList<E, D> {
-  /** True if keys were lost, so that a missing key was not necessarily revoked. */
+  /** True if keys were lost with a damaged list. A missing key was then not necessarily revoked. */
   readonly isIncomplete: boolean
 
-  /** Returns the keys as of the last refresh or change: the same list until something changes. */
+  /** Returns the keys as of the last refresh or change. Returns the same list object until a key changes. */
   all(): readonly E[]
 
   /**
-   * Returns the keys with this hash; more than one only if the list has the same key with several roles.
+   * Returns the keys with this hash. There are several only if the list contains the same key with several
+   * roles.
    */
   withHash(hash: string): readonly E[]
 
@@ -43,14 +44,14 @@ export interface KeyDraft<E> {
   /** @returns the entry */
   add(entry: E): E
   /**
-   * Drops an entry. If it is one of the hub's own keys, the hub gets a new one, because it always has an own
-   * key for each role.
+   * Drops an entry. If the key is one of the hub's own keys, the hub gets a new key, because it always has
+   * its own key for each role.
    */
   drop(entry: E): void
 }
 
 /** The hub's own keys, whose text only programs on its machine can read. */
 export interface OwnKeys {
-  /** Replaces the text of one of the hub's own keys. Both keys are accepted. @returns the new one */
+  /** Replaces the text of one of the hub's own keys. Both keys are accepted. @returns the new entry */
   renew(role: Role): KeyEntry
 }

@@ -12,13 +12,13 @@ export const AgentRecord = z.object({
   version: z.literal(1),
   agent_id: AgentId,
   machine_id: z.string(),
-  /** True if its machine no longer lists it. */
+  /** True if the agent's machine no longer lists the agent. */
   gone: z.boolean(),
-  /** Absent until the machine reports it: activity may arrive first. */
+  /** Absent until the machine reports a status, because activity may arrive before the status. */
   status: z.optional(AgentStatus),
   /**
-   * True if the agent was started from here or moved here; false if its machine only reported it. Absent in
-   * records of older hubs.
+   * True if the agent was started or moved through this hub; false if its machine only reported the agent.
+   * Absent in records of older hubs.
    */
   ordered: z.optional(z.boolean()),
 })
@@ -30,7 +30,10 @@ export type AgentRecord = z.infer<typeof AgentRecord> & { readonly key: string }
 export const MachineRecord = z.object({
   machine_id: z.string(),
   hostname: z.string(),
-  /** Name that the machine was given, if it has no enrolled key. Otherwise the key holds the name. */
+  /**
+   * Name that a user chose for the machine, if the machine has no enrolled key. For a machine with an
+   * enrolled key, the entry of the key contains the name.
+   */
   name: z.optional(z.string()),
   os: z.string(),
   arch: z.string(),

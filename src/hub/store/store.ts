@@ -6,9 +6,9 @@ import type { KeyLists } from './keys.ts'
 import type { AgentRecord, AgentRef, EnrollmentRecord, MachineRecord } from './records.ts'
 
 /**
- * Everything that a hub keeps, in files or in a database. Changes return promises, which resolve when the
- * change is durable, unless their description says otherwise. The registries hold records in memory: they
- * load them once, and `keys.refresh` updates the keys.
+ * All data of a hub, stored in files or in a database. Changes return promises, which resolve when the change
+ * is durable, unless their description says otherwise. The registries hold records in memory: they load them
+ * once, and `keys.refresh` updates the keys.
  */
 export interface Store {
   readonly journals: Journals
@@ -26,7 +26,7 @@ export interface Store {
    */
   watch(lost: (reason: UserError) => void): () => void
 
-  /** Writes everything that is waiting, and releases the store, so that another hub may use it. */
+  /** Writes all waiting changes, and releases the store, so that another hub may use it. */
   close(): Promise<void>
 }
 
@@ -41,13 +41,13 @@ export interface AgentStore {
    */
   newKey(ref: AgentRef): string
 
-  /** Saves the latest state of a record soon: many calls make one write. Failures are retried. */
+  /** Saves the latest state of a record soon. Many calls can cause a single write. Failures are retried. */
   saveSoon(record: AgentRecord): void
 
   /** Saves a record now. Resolves after the first attempt; a failed attempt is retried later. */
   save(record: AgentRecord): Promise<void>
 
-  /** Deletes an agent with its journal. Its key may be used again at once. */
+  /** Deletes an agent with its journal. The key of the agent may be used again at once. */
   remove(key: string): Promise<void>
 }
 
@@ -56,7 +56,7 @@ export interface MachineStore {
   /** Reads all machines. Called once. @throws UserError if a newer version wrote them */
   load(): Promise<MachineRecord[]>
 
-  /** Saves the latest state of a record soon: many calls make one write. Failures are retried. */
+  /** Saves the latest state of a record soon. Many calls can cause a single write. Failures are retried. */
   saveSoon(record: MachineRecord): void
 
   /** Saves a record. If that fails, nothing changes. @throws the system error */
@@ -71,7 +71,8 @@ export interface EnrollmentStore {
   all(): Promise<readonly EnrollmentRecord[]>
 
   /**
-   * Replaces the list with what `edit` makes of it. Changes run one at a time. If one fails, nothing changes.
+   * Replaces the list with the result of `edit`. Changes run one at a time. If a change fails, the list stays
+   * the same.
    * @throws what `edit` throws, or the system error
    */
   change(edit: (all: readonly EnrollmentRecord[]) => readonly EnrollmentRecord[]): Promise<void>

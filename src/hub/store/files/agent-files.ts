@@ -38,10 +38,10 @@ export class AgentFiles implements AgentStore {
       try {
         clearTemporary(join(dir, name), { sole: true })
         this.#read(name, found)
-        // Sets a damaged journal aside, even if its agent is not known.
+        // Renames a damaged journal, even if its agent is not known.
         await journals.open(name)
       } catch (error) {
-        // A newer version wrote the file, so it must not be changed.
+        // Do not change the file, because a newer version of the hub wrote it.
         if (error instanceof UserError) throw error
         logger.error({ err: error, agent_id: name }, 'could not read an agent')
       }

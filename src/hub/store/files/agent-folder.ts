@@ -9,7 +9,7 @@ import { AgentId } from '../../../protocol/index.ts'
  * such folders.
  */
 const OF = '@'
-/** Machine ids that can be part of a file name. */
+/** Pattern of machine ids that can be part of a file name. */
 const PLAIN = /^[A-Za-z0-9_-]{1,64}$/
 
 /** Returns the id of the agent whose folder has this name; undefined for any other name. */
@@ -33,7 +33,7 @@ export function folderFor(
     : createHash('sha256').update(machine_id).digest('hex').slice(0, 32)
   const base = `${agent_id}${OF}${machine}`
   let name = base
-  // An agent with this folder may have been moved to another machine.
+  // The agent in this folder may have been moved to another machine.
   for (let n = 2; taken(name); n++) name = `${base}.${n}`
   return name
 }

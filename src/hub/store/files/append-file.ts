@@ -46,7 +46,7 @@ export class AppendFile {
     this.#waiting += line.length
   }
 
-  /** Removes this line from the queue if it is the last one there. @returns true if it was removed */
+  /** Removes this line from the queue if it is the last line in the queue. @returns true if it was removed */
   takeBack(line: string): boolean {
     if (this.#queue.at(-1) !== `${line}\n`) return false
     this.#queue.pop()
@@ -79,7 +79,7 @@ export class AppendFile {
       truncateSync(this.path, this.#size)
       this.#torn = false
     } catch {
-      // The next flush truncates it.
+      // The next flush truncates the file.
     }
   }
 
@@ -90,7 +90,7 @@ export class AppendFile {
     const taken = this.#waiting
     const file = await open(this.path, 'a', 0o600)
     try {
-      // Truncate also after `discard`: new lines must not follow a partial line.
+      // Truncate the file after `discard`, too, because new lines must not follow a partial line.
       if (this.#torn) await file.truncate(this.#size)
       this.#torn = true
       await file.appendFile(data)

@@ -35,7 +35,7 @@ export class Segments implements AuditLog {
     mkdirSync(dir, { recursive: true, mode: 0o700 })
     this.#segments = segmentsIn(dir)
     const last = this.#segments.at(-1) ?? this.#begin(1)
-    // Cuts off a line torn by a crash, which was never acknowledged.
+    // Cuts off a partial line that a crash left. This line was never acknowledged.
     this.#file = new AppendFile(last.path)
     this.#newest = last.first + linesOf(textOf(last.path)).length - 1
   }
@@ -95,7 +95,7 @@ export class Segments implements AuditLog {
   async #linesAt(path: string): Promise<string[]> {
     const size = path === this.#file.path ? this.#file.size : undefined
     const bytes = await readFile(path).catch((error) => {
-      // The file was not written yet, or was deleted in the meantime.
+      // The file was not written yet, or was deleted after the folder was read.
       if (systemCode(error) === 'ENOENT') return Buffer.alloc(0)
       throw error
     })
@@ -113,8 +113,8 @@ export class Segments implements AuditLog {
   }
 
   /**
-   * Returns the number of oldest files to delete. Also limits the total size: older files may have had a
-   * higher limit.
+   * Returns the number of oldest files to delete. Also limits the total size, because older files may be
+   * larger if the limit was higher.
    */
   #surplus(): number {
     const { bytes, files } = this.#limits

@@ -2,10 +2,7 @@ import type { Logger } from '../../../platform/log.ts'
 import type { CommandLine, CommandReader, CommandStore } from '../commands.ts'
 import { CommandLog } from './command-log.ts'
 
-/**
- * `commands.jsonl`. When the file is much too long, it is rewritten without the lines that are no longer
- * needed.
- */
+/** `commands.jsonl`. When many lines of the file are no longer needed, the file is rewritten without them. */
 export class CommandFile implements CommandStore {
   readonly #path: string
   readonly #logger: Logger

@@ -9,7 +9,8 @@ import { AppendFile } from './append-file.ts'
 import { SecretLines } from './secret-lines.ts'
 
 /**
- * Minimum size at which the file is rewritten, in bytes. It must also have doubled since the last rewrite.
+ * Minimum size at which the file is rewritten, in bytes. The size must also have doubled since the last
+ * rewrite.
  */
 const REWRITE_BYTES = 16 * 1024 * 1024
 
@@ -95,7 +96,7 @@ export class CommandLog {
     return this.#file.size > Math.max(REWRITE_BYTES, 2 * this.#rewrittenBytes)
   }
 
-  /** Replaces the content of the file with these lines, if the file is still bloated. */
+  /** Replaces the content of the file with these lines, if the file is still too long. */
   rewrite(lines: () => CommandLine[]): Promise<void> {
     return this.#inTurn(async () => {
       if (!this.isBloated) return

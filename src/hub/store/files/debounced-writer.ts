@@ -3,13 +3,16 @@ import type { Logger } from '../../../platform/log.ts'
 
 /**
  * Interval between rounds of writes, in milliseconds. Each round writes a changed status only once, because
- * statuses change often and only the latest one counts.
+ * statuses change often and only the latest status counts.
  */
 const SAVE_MS = 1000
-/** Maximum time to write before pausing for as long, in milliseconds, so that other work can run. */
+/**
+ * Maximum time of continuous writing, in milliseconds. After that, the writer pauses for the same time, so
+ * that other work can run.
+ */
 const SLICE_MS = 20
 
-/** Debounces writes: many changes make one write, a little later. Retries while writing fails. */
+/** Debounces writes: one delayed write covers many changes. Retries failed writes. */
 export class DebouncedWriter {
   readonly #clock: Clock
   readonly #logger: Logger
@@ -18,7 +21,7 @@ export class DebouncedWriter {
   /** Remaining writes of the current round. */
   #round = new Map<string, () => void>()
   #timer: Timer | undefined
-  /** True if a write failed in the last complete round or since. */
+  /** True if a write failed in the last complete round or after it. */
   #failing = false
   /** True if a write failed in the current round. */
   #failed = false
@@ -30,7 +33,8 @@ export class DebouncedWriter {
 
   /** Schedules a write. @param write throws the system error */
   later(name: string, write: () => void) {
-    // Keep its place in the current round. Otherwise a status that keeps changing would never be written.
+    // Keep the write in the current round if it is there. Otherwise, a status that keeps changing would never
+    // be written.
     const round = this.#round.has(name) ? this.#round : this.#due
     round.set(name, write)
     this.#schedule(SAVE_MS)

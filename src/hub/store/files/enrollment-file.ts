@@ -11,7 +11,7 @@ export class EnrollmentFile implements EnrollmentStore {
   readonly #path: string
   #all: readonly EnrollmentRecord[] = []
 
-  /** Sets a damaged file aside. @throws UserError if a newer version wrote the file */
+  /** Renames a damaged file. @throws UserError if a newer version wrote the file */
   constructor({ path, logger }: { path: string; logger: Logger }) {
     this.#path = path
     const read = readJson(path, EnrolmentsFile)

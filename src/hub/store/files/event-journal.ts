@@ -6,8 +6,8 @@ import { AppendFile, lastNewline } from './append-file.ts'
 import { type JournalLine, type LineHead, lineOf, wholeLine } from './journal-line.ts'
 
 /**
- * Maximum number of characters waiting for the disk before further frames are refused. This is more than two
- * connections of one daemon can have in flight.
+ * Maximum number of characters waiting for the disk. Beyond this limit, further frames are refused. The limit
+ * is larger than the data that two connections of one daemon can have in flight.
  */
 const WAITING_CHARS = 16 * 1024 * 1024
 
@@ -26,12 +26,12 @@ export class EventJournal implements JournalState {
   #have: number
   /** Journal offset up to which everything was received, including data waiting for the disk. */
   #received: number
-  /** Generation of the journal that `#received` is in. */
+  /** Generation of the journal to which `#received` refers. */
   #journal: string | undefined
-  /** Offset here minus offset on the machine. */
+  /** Offset in this file minus offset on the machine. */
   #shift: number
   #turning: Promise<void> | undefined
-  /** The last range taken, if it has no events. */
+  /** The last received range, if it has no events. */
   #quiet: LineHead | undefined
 
   /** @param damaged called with the new path if a damaged file was set aside */
@@ -68,7 +68,7 @@ export class EventJournal implements JournalState {
     return this.#file.waiting
   }
 
-  /** True if too much is waiting for the disk to take more. */
+  /** True if no further data can be accepted, because too much data is waiting for the disk. */
   get full() {
     return this.waiting > WAITING_CHARS
   }
@@ -85,7 +85,7 @@ export class EventJournal implements JournalState {
     return this.#received - this.#shift
   }
 
-  /** Generation of the journal that `wantedOffset` is in; undefined for the first. */
+  /** Generation of the journal to which `wantedOffset` refers; undefined for the first generation. */
   get journal() {
     return this.#journal
   }
@@ -99,8 +99,8 @@ export class EventJournal implements JournalState {
     if (this.full) return 'full'
     const fresh = events.filter((event) => event.offset >= wanted)
     const last = events[events.length - fresh.length - 1]
-    // Part of a merged event may be new. Request the activity again from `wanted`, since the parts cannot be
-    // separated.
+    // A part of a merged event may be new, but the parts cannot be separated. Request the activity again from
+    // `wanted`.
     if (last && RUNS_ON.includes(last.kind)) return 'gap'
     const shift = this.#shift
     const start = Math.max(from, wanted) + shift
@@ -115,8 +115,8 @@ export class EventJournal implements JournalState {
   }
 
   /**
-   * Removes the last range from the queue if it has no events and the next range continues it, so that both
-   * become one line.
+   * Removes the last range from the queue if it has no events and if the next range continues it. Both ranges
+   * then become one line.
    */
   #joins({ from, journal, shift }: LineHead): boolean {
     const before = this.#quiet
@@ -124,7 +124,7 @@ export class EventJournal implements JournalState {
     return this.#file.takeBack(lineOf(before, []))
   }
 
-  /** Writes the taken frames to the disk. @throws the system error; the next call retries */
+  /** Writes the accepted frames to the disk. @throws the system error; the next call retries */
   async commit(): Promise<void> {
     const received = this.#received
     await this.#file.flush()
@@ -163,8 +163,8 @@ export class EventJournal implements JournalState {
 }
 
 /**
- * Yields a range of a journal as lines of the file. Lines are split where an event begins, so each is
- * complete.
+ * Yields a range of a journal as lines of the file. Lines are split where an event begins, so each line
+ * contains only whole events.
  */
 function* linesOf(range: Omit<JournalLine, 'events'>, events: AnyEvent[]): Iterable<string> {
   let from = range.from

@@ -5,9 +5,12 @@ import { AnyEvent, JournalName, Offset } from '../../../protocol/index.ts'
 const JournalLine = z.object({
   from: Offset,
   to: Offset,
-  /** Generation of the journal; absent for the first. */
+  /** Generation of the journal; absent for the first generation. */
   journal: z.optional(JournalName),
-  /** Offset here minus offset on the machine, after the machine was rolled back without noticing. */
+  /**
+   * Offset in this file minus offset on the machine. They differ after a machine was rolled back and did not
+   * notice it.
+   */
   shift: z._default(Offset, 0),
   events: z.array(AnyEvent),
 })
@@ -31,7 +34,7 @@ const WHOLE_HEAD_BYTES = 1024
 export const lineOf = ({ from, to, journal, shift }: LineHead, events: string[]) =>
   `${JSON.stringify({ from, to, journal, ...(shift > 0 && { shift }) }).slice(0, -1)},"events":[${events.join()}]}`
 
-/** Returns the range of a line, given the beginning of the line; undefined for a damaged line. */
+/** Returns the range of a line from the beginning of the line; undefined for a damaged line. */
 export function lineRange(head: string): { from: number; to: number } | undefined {
   const [, from, to] = /^\{"from":(\d+),"to":(\d+),/.exec(head) ?? []
   return from === undefined ? undefined : { from: Number(from), to: Number(to) }
@@ -49,7 +52,7 @@ export function wholeLine(line: Buffer): LineHead | undefined {
   return parseLine(`${head},"events":[]}`)
 }
 
-/** Returns a parsed line; undefined for a damaged one. */
+/** Returns a parsed line; undefined for a damaged line. */
 export function parseLine(line: string): JournalLine | undefined {
   try {
     const parsed = JournalLine.safeParse(JSON.parse(line))

@@ -52,9 +52,9 @@ export class JournalStore implements Journals {
   readonly #logs = new Map<string, EventJournal>()
   /** Agents with activity waiting for the disk, and their machines. */
   readonly #dirty = new Map<string, string>()
-  /** Agents in `#dirty` whose last write failed, with the time of the next try. */
+  /** Agents in `#dirty` whose last write failed, with the time of the next attempt. */
   readonly #failing = new Map<string, number>()
-  /** Number of characters not yet on the disk, over all logs. */
+  /** Number of characters not yet on the disk, for all agents together. */
   #waiting = 0
   /** Number of characters not yet on the disk, per machine. */
   readonly #waitingOf = new Map<string, number>()
@@ -139,7 +139,7 @@ export class JournalStore implements Journals {
     const failed = (error: unknown) => {
       if (systemCode(error) !== 'ENOENT') logger.warn({ err: error, agent: key }, 'could not delete activity')
     }
-    // Rename first: the id may be used again at once.
+    // Rename the folder before it is deleted, because the id may be used again at once.
     const doomed = join(dir, `.removed-${key}-${process.hrtime.bigint()}`)
     try {
       renameSync(this.#folder(key), doomed)
@@ -163,8 +163,8 @@ export class JournalStore implements Journals {
     if (this.#committing || this.#closed) return
     const { clock } = this.#options
     const at = clock.monotonic() + ms
-    // Keep a timer that fires earlier. Replace a later timer, which is for a retry and must not delay new
-    // activity.
+    // Keep the timer if it fires earlier. Replace it if it fires later, because it is then for a retry, and
+    // must not delay new activity.
     if (this.#timer && this.#timer.at <= at) return
     this.#unschedule()
     const timer = clock.setTimeout(() => {
@@ -218,17 +218,17 @@ export class JournalStore implements Journals {
         const log = this.#logs.get(id)
         try {
           if (log?.have === 0) makeAgentFolder(this.#folder(id))
-          // The agent was removed in the meantime, and the folder may now belong to another agent.
+          // The agent was removed during the write, and the folder may now belong to another agent.
           if (this.#logs.get(id) !== log) return false
           await log?.commit()
           if (log === undefined || this.#logs.get(id) !== log) return false
           this.#failing.delete(id)
           return true
         } catch (error) {
-          // The agent was removed in the meantime, so the failure does not matter.
+          // The agent was removed during the write, so the failure does not matter.
           if (this.#logs.get(id) !== log) return false
           this.#dirty.set(id, machineId)
-          // Insert at the end: the first entry is the next to retry.
+          // Insert the agent at the end, because the first entry is retried next.
           this.#failing.delete(id)
           this.#failing.set(id, this.#options.clock.monotonic() + RETRY_MS)
           failures.push(error)

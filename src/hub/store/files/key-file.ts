@@ -16,12 +16,12 @@ export interface KeyFileOptions<E> {
   logger: Logger
 }
 
-/** A file with a list of keys. Other programs may change it, too. */
+/** A file with a list of keys. Other programs may also change this file. */
 export class KeyFile<E extends { sha256: string }> implements KeyList<E, KeyDraft<E>> {
   readonly #path: string
   readonly #schema: z.ZodMiniType<Content<E>>
   readonly #logger: Logger
-  /** Replaced by a new list on every change. */
+  /** A new list object replaces this list on every change. */
   #keys: readonly E[] = []
   readonly #byHash = new KeyIndex<E>(({ sha256 }) => [sha256])
   #stamp = ''
@@ -50,8 +50,8 @@ export class KeyFile<E extends { sha256: string }> implements KeyList<E, KeyDraf
   }
 
   /**
-   * Reads the file again if it has changed. If it is invalid, perhaps because someone is editing it, keeps
-   * the previous keys.
+   * Reads the file again if it has changed. If the file is invalid, for example because someone is editing
+   * it, keeps the previous keys.
    */
   refresh() {
     if (stamp(this.#path) !== this.#stamp) this.#reload()

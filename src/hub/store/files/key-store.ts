@@ -16,8 +16,8 @@ import { KeyFile } from './key-file.ts'
 const KeysFile = z.object({ version: z.literal(1), keys: z.array(KeyEntry) })
 
 /**
- * `user-keys.json`. It is separate from `keys.json` because hubs that predate roles would treat each user key
- * there as an admin's.
+ * `user-keys.json`. It is separate from `keys.json` because hubs without roles would treat each user key
+ * there as an admin key.
  */
 const UserKeysFile = z.object({ version: z.literal(1), keys: z.array(UserKeyEntry) })
 
@@ -29,8 +29,8 @@ export interface KeyStoreOptions {
 }
 
 /**
- * The lists of keys, and the files with the hub's own keys. If the file of an own key is deleted, the next
- * start creates it with a new key and no longer accepts the old key.
+ * The lists of keys, and the files with the hub's own keys. If the file of one of the hub's own keys is
+ * deleted, the next start creates the file with a new key, and no longer accepts the old key.
  */
 export class KeyStore implements KeyLists {
   readonly list: KeyList<KeyEntry, KeyDraft<KeyEntry> & OwnKeys>
@@ -63,8 +63,8 @@ export class KeyStore implements KeyLists {
   }
 
   /**
-   * Accepts the key in each file with an own key, and creates the file if it is missing. @throws the system
-   * error
+   * Accepts the key in each file that contains one of the hub's own keys, and creates the file if it is
+   * missing. @throws the system error
    */
   async acceptOwn(): Promise<void> {
     for (const role of ['machine', 'user'] as const) {
@@ -74,7 +74,7 @@ export class KeyStore implements KeyLists {
         chmodSync(file, 0o600)
         this.#logger.warn(
           { file },
-          'other users could read a key file; that is fixed, but the key may have leaked',
+          'other users could read a key file; its mode is now fixed, but the key may have leaked',
         )
       }
       const hash = known === undefined ? undefined : hashOf(known)
@@ -88,8 +88,8 @@ export class KeyStore implements KeyLists {
   }
 
   /**
-   * Changes keys and the files with own keys. Resolves when all changes are on the disk; on failure, nothing
-   * changes.
+   * Changes the lists of keys, and the files with the hub's own keys. Resolves when all changes are on the
+   * disk. On failure, nothing changes.
    * @throws the system error
    */
   async #change<T>(edit: (draft: Draft) => T): Promise<T> {
@@ -121,7 +121,8 @@ export class KeyStore implements KeyLists {
       add,
       renew,
       forget: drop,
-      // Replaces an own key. Its file must change as well, because each start accepts the key in the file.
+      // Replaces one of the hub's own keys. The file of the key must change as well, because each start of
+      // the hub accepts the key in the file.
       drop: (entry) => {
         drop(entry)
         const { role } = entry
@@ -140,7 +141,7 @@ export class KeyStore implements KeyLists {
 }
 
 interface Draft extends KeyDraft<KeyEntry>, OwnKeys {
-  /** Drops an entry without replacing an own key. */
+  /** Drops an entry. Does not replace the key, even if it is one of the hub's own keys. */
   forget(entry: KeyEntry): void
 }
 

@@ -13,7 +13,7 @@ import type { OwnershipFault } from '../../../platform/ownership.ts'
 export interface OpenFolderOptions {
   /** The hub's folder, created if missing. */
   dir: string
-  /** Faults of other files that are treated like faults of the folder. */
+  /** Ownership faults of other files, which are treated like faults of the folder. */
   faults: OwnershipFault[]
   /** Refuses a folder that other users can write to. */
   strict: boolean
@@ -21,14 +21,14 @@ export interface OpenFolderOptions {
 }
 
 /**
- * Checks, locks, and upgrades the hub's folder, and removes what a killed hub left half written.
+ * Checks, locks, and upgrades the hub's folder, and removes incomplete files of a killed hub.
  * @returns a function that unlocks the folder
  * @throws UserError
  */
 export async function openFolder({ dir, faults, strict, logger }: OpenFolderOptions): Promise<() => void> {
   const ground = checkFolder(dir, { faults, strict })
   ensurePrivateDir(dir)
-  // Refuses a folder of a newer version before anything in it, even the lock, is touched.
+  // Refuses a folder of a newer version, before the program changes any file in it, including the lock.
   readFormat(dir, HUB_UPGRADES)
   const unlock = await takeLock(join(dir, 'lock'), (text) => logger.warn(text), hubRunning)
   try {

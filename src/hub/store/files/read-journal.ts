@@ -7,8 +7,8 @@ const NEWLINE = 10
 /** Number of bytes to read at a time. */
 const BLOCK_BYTES = 256 * 1024
 /**
- * Size of the range at which a search ends, in bytes. Reading such a range costs no more than halving it
- * again.
+ * Size of the range at which a search ends, in bytes. Reading such a range is as fast as another step of the
+ * search.
  */
 const NEAR_BYTES = 64 * 1024
 
@@ -69,7 +69,7 @@ async function readLines(path: string, size: number, at: number): Promise<Buffer
       const block = Buffer.allocUnsafe(Math.min(want, size - at))
       const { bytesRead } = await file.read(block, 0, block.length, at)
       const end = block.subarray(0, bytesRead).lastIndexOf(NEWLINE) + 1
-      // A short read means that the file was truncated in the meantime.
+      // If fewer bytes were read, the file was truncated after its size was read.
       if (end > 0 || bytesRead < want) return block.subarray(0, end)
     }
   } finally {

@@ -11,8 +11,8 @@ import { nameOf, otherHolder } from '../../../platform/lock.ts'
 const LOOK_MS = 2000
 
 /**
- * Detects if the folder of a running hub is deleted, moved, replaced, or emptied. Data that the hub accepted
- * after that would be lost or mixed with another hub's.
+ * Detects that the folder of a running hub was deleted, moved, replaced, or emptied. Data that the hub
+ * accepts after that would be lost, or mixed with the data of another hub.
  * @param lost called once, when the folder is no longer this hub's
  * @returns a function that stops watching
  */
@@ -49,7 +49,7 @@ function taken(dir: string, lock: string): UserError | undefined {
   try {
     holder = otherHolder(lock)
   } catch {
-    // The disk may be failing; the next check retries.
+    // The disk may be failing. The next check tries again.
   }
   return (
     holder &&
