@@ -9,19 +9,22 @@ import { EXECUTABLE } from './platform/executable.ts'
 import { EXIT } from './platform/exit-codes.ts'
 import { isReadByJournald, withPriority } from './platform/journald.ts'
 
-/** Time for a pipe to accept output after Ctrl-C, in ms: `less` reads only as much as it shows. */
+/**
+ * Time for a pipe to accept output after Ctrl-C, in ms. It is limited because `less` reads only as much as it
+ * shows.
+ */
 const INTERRUPTED_MS = 200
 
 /**
- * Time after which a command loads the rest of the program, in ms: an update may then replace the program beneath
- * it. Most commands have ended by then.
+ * Time after which a running command loads the remaining parts of the program, in ms, because an update may
+ * replace the program's files while the command runs. Most commands end before that.
  */
 const LASTS_MS = 500
 
 /** Commands that run until they are stopped, including the default command. */
 const SERVERS = /^(run|up|hub|-.*)?$/
 
-/** Ends the process once its output is written: a pipe accepts it later than a terminal does. */
+/** Ends the process as soon as its output is written. A pipe may accept the output with a delay. */
 function exit(code: number) {
   const end = () => process.exit(code)
   if (code === EXIT.interrupted) setTimeout(end, INTERRUPTED_MS)
@@ -41,11 +44,12 @@ completeEnvironment(process.env, { executable: EXECUTABLE })
 try {
   process.cwd()
 } catch {
-  // The working folder was deleted. Nothing here needs it, but every path would be refused because of it.
+  // The working folder was deleted. The program does not need it, but functions for paths fail while it is
+  // missing.
   process.chdir('/')
 }
 
-// The reader has all it wants (`agent log … | head`), or the terminal is gone.
+// The reader of the output has ended (`agent log … | head`), or the terminal was closed.
 process.stdout.on('error', (error) => {
   if (systemCode(error) === 'EPIPE' && endsWithReader()) process.exit(EXIT.ok)
 })
@@ -57,7 +61,7 @@ setTimeout(() => {
   try {
     loadChunks()
   } catch {
-    // The program is already gone. The command fails only if it still needs more of it.
+    // The program's files were already deleted. The command fails only if it still needs one of them.
   }
 }, LASTS_MS).unref()
 runCli(process.argv).then(() => exit(Number(process.exitCode ?? EXIT.ok)), fail)

@@ -1,21 +1,18 @@
 import { fullJitter } from '../platform/backoff.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 
-/**
- * Minimum duration of a good connection, in ms. After a good connection, the backoff starts from the
- * beginning.
- */
+/** Minimum duration of a connection, in ms, after which the backoff starts from the beginning. */
 const STABLE_MS = 30_000
 /**
- * Maximum random time to add to a wait that the server has set, so that its clients do not all return at
- * once.
+ * Maximum part of a delay that is randomly added to a delay set by the server, so that its clients do not all
+ * reconnect at the same time.
  */
 const SPREAD = 0.2
 
-/** Decides when to dial. */
+/** Decides when to open a connection to the server. */
 export class Attempts {
   readonly #options: { clock: Clock; random: () => number; dial(): void }
-  /** Number of attempts since the last good connection. */
+  /** Number of attempts since the last connection that lasted at least `STABLE_MS`. */
   count = 0
   #retry: Timer | undefined
 
@@ -27,13 +24,17 @@ export class Attempts {
     return this.#retry !== undefined
   }
 
-  /** Dials now, as if for the first time. */
+  /** Dials at once and resets the backoff. */
   start() {
     this.count = 0
     this.#dial()
   }
 
-  /** Dials after a wait. @param waitMs time that the server has set. Default: backoff @returns the wait in ms */
+  /**
+   * Dials after a delay.
+   * @param waitMs delay that the server has set; by default, the backoff decides
+   * @returns the delay in ms
+   */
   later(waitMs?: number): number {
     const { clock, random } = this.#options
     const delay = waitMs === undefined ? fullJitter(this.count, { random }) : waitMs * (1 + SPREAD * random())

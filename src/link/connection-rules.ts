@@ -6,11 +6,14 @@ import { GREETING_MS } from './socket.ts'
 export const LIMITS: ConnectionLimits = {
   greetingMs: GREETING_MS,
   busyBytes: 1024 * 1024,
-  // Only a server that keeps sending requests without reading the answers exceeds this limit.
+  // A server exceeds this limit only if it keeps sending requests without reading the answers.
   bufferedBytes: 2 * Limits.frame_bytes,
 }
 
-/** Descriptions of the reasons, each with the close code if the server may still read it. */
+/**
+ * Descriptions of the reasons for breaking a connection. If the server may still read a close code, the
+ * reason has one.
+ */
 export const BREAKS: Record<BreakReason, { why: string; closeCode?: number }> = {
   overdue: { why: 'no welcome in time', closeCode: CloseCode.timeout },
   faulty: { why: 'too many invalid messages in a row', closeCode: CloseCode.protocol_error },

@@ -14,24 +14,24 @@ import type { Way } from './socket.ts'
 export interface ServerConnectionOptions {
   url: string
   key: string
-  /** PEM of a private certificate authority. */
+  /** Path of a PEM file with a private certificate authority. */
   caFile?: string
   userAgent: string
   clock: Clock
   random?: () => number
   logger: Logger
-  /** Prepares the connection to the url. Called for each attempt. */
+  /** Determines the route to the server. Called for each attempt. */
   way?: () => Promise<Way>
   /** Resolves when the daemon may send its hello. Called as soon as the connection is open. */
   untilReady?(): Promise<void>
 }
 
-/** Speaks with the server over its connection. */
+/** Creates the messages to the server, and handles the messages from it. */
 export interface LinkHandlers {
   hello(): Hello
-  /** Returns a message, other than the hello, in the form in which it may leave the machine. */
+  /** Returns a message without secrets, before it is sent. Not called for the hello. */
   outgoing?(message: FromDaemon): FromDaemon
-  /** Handles the welcome. @returns its errors, like `onMessage` */
+  /** Handles the welcome. @returns errors to report to the server, like `onMessage` */
   onWelcome(welcome: Welcome): ProtocolError[]
   onMessage(message: Exclude<FromServer, Welcome | Refuse> | Command): ProtocolError[]
 }
@@ -41,6 +41,6 @@ export interface LinkEvents {
   drained: []
   down: []
   refused: [refusal: Refuse]
-  /** Called when another daemon has replaced this one. The connection is closed permanently. */
+  /** Called when another daemon has replaced this daemon. The connection is then closed permanently. */
   superseded: [message: string]
 }

@@ -1,23 +1,28 @@
 import { type Clock, systemClock, type Timer } from '../platform/clock.ts'
 import { type Activity, Limits } from '../protocol/index.ts'
 
-/** Journal bytes in one frame: large enough to be cheap per byte, small enough to be fair between agents. */
+/**
+ * Number of journal bytes in one frame. It is large, so that the overhead per byte is low, but small enough
+ * that agents with less output need not wait.
+ */
 const FRAME_BYTES = 64 * 1024
 /** Maximum number of frames sent before yielding to the event loop. */
 const FRAMES_PER_TURN = 32
 /**
- * Minimum time between two resends of the same gap, in ms: a server may report the gap again for every later
- * frame.
+ * Minimum time between two resends of the same gap, in ms. It is needed because a server may report the gap
+ * again for every later frame.
  */
 const RESEND_MS = 1000
 
-/** A part of a source, to be sent in one frame. */
+/** A part of a source that is sent in one frame. */
 interface Part extends Omit<Activity, 'type' | 'agent_id'> {
   /** True if there may be more bytes, even if this part is short. */
   more?: boolean
 }
 
-/** An append-only stream of one agent, with the offsets up to which it was sent and acknowledged. */
+/**
+ * The journal of one agent as a stream of bytes, with the offsets up to which it was sent and acknowledged.
+ */
 export interface Source {
   readonly id: string
   /** Offset up to which `read` has returned the stream. */
@@ -25,17 +30,20 @@ export interface Source {
   /** Offset up to which the server has the stream. */
   readonly acked: number
   /**
-   * Returns the next bytes after `sent`, as events: about `budget` bytes, or fewer if the stream ends. Bytes
-   * that are written later are announced with `offer`.
+   * Returns the events in the next bytes after `sent`: about `budget` bytes, or fewer at the end of the
+   * stream. `offer` must be called when more bytes are written.
    * @returns undefined if there are none
    */
   read(budget: number): Part | undefined
   acknowledge(offset: number): void
-  /** Moves `acked` and `sent` to `offset`, the server's position, as far as those bytes are still on disk. */
+  /**
+   * Moves `acked` and `sent` to `offset`, the server's position, or to the first byte that is still on disk
+   * if that is later.
+   */
   rewind(offset: number): void
 }
 
-/** A gap that was recently filled. */
+/** A gap in the server's copy that was recently resent. */
 interface Resent {
   offset: number
   timer: Timer
@@ -44,16 +52,16 @@ interface Resent {
 
 /** Destination of the activity. */
 export interface Outlet {
-  /** True while its send buffer is full. */
+  /** True while the send buffer of the connection is full. */
   readonly isBusy: boolean
   send(message: Activity): void
 }
 
 /**
- * Sends the bytes of all sources, which take turns. Sending pauses while `Limits.window_bytes` are
- * unacknowledged or the outlet is busy; both limits are needed, because a frame can be many times the size of
- * its journal bytes. If a server stops reading, they bound the memory, and the remaining bytes stay in the
- * sources' files.
+ * Sends the bytes of all sources in turn. Sending pauses while `Limits.window_bytes` are unacknowledged or
+ * the outlet is busy. Both limits are needed, because a frame can be many times larger than its journal
+ * bytes. They limit the memory in use if a server stops reading; bytes that are not sent stay in the
+ * journals.
  */
 export class Outbox {
   readonly #outlet: Outlet
@@ -61,8 +69,8 @@ export class Outbox {
   readonly #ready = new Set<Source>()
   readonly #resent = new Map<Source, Resent>()
   /**
-   * Sources for which the server has named an impossible offset. Nothing of them is sent until the server
-   * requests a valid offset.
+   * Sources for which the server has sent an invalid offset. They are not sent until the server requests a
+   * valid offset.
    */
   readonly #held = new Set<Source>()
   #inFlight = 0
@@ -75,14 +83,14 @@ export class Outbox {
   }
 
   /**
-   * Starts sending when the connection is live, each source from the server's offset.
-   * @param held sources with an impossible offset
+   * Starts sending each source from the server's offset. Called when the connection is live.
+   * @param held sources with an invalid offset
    */
   open(sources: Iterable<Source>, offsets: Record<string, number>, held: ReadonlySet<Source> = new Set()) {
     this.close()
     this.#open = true
     for (const source of sources) {
-      // An agent may be called `constructor`.
+      // Read only own properties, because an agent's id may be `constructor`.
       const offset = Object.hasOwn(offsets, source.id) ? offsets[source.id]! : 0
       source.rewind(held.has(source) ? source.acked : offset)
       this.#inFlight += ahead(source)
@@ -100,7 +108,7 @@ export class Outbox {
     for (const source of this.#resent.keys()) this.#forgetGap(source)
   }
 
-  /** Announces that the source may have new bytes. @returns whether all of its bytes were read */
+  /** Announces that the source may have new bytes. @returns whether all of the source's bytes were read */
   offer(source: Source): boolean {
     if (!this.#open || this.#held.has(source)) return false
     this.#ready.add(source)
@@ -108,7 +116,7 @@ export class Outbox {
     return !this.#ready.has(source)
   }
 
-  /** Continues when the outlet is no longer busy. */
+  /** Continues sending, because the outlet is no longer busy. */
   onDrained() {
     this.#pump()
   }
@@ -149,7 +157,7 @@ export class Outbox {
     this.#pump()
   }
 
-  /** Applies a change to a source and keeps `#inFlight` correct. @returns whether the connection is open */
+  /** Applies a change to a source and updates `#inFlight`. @returns whether the connection is open */
   #change(source: Source, change: () => void): boolean {
     const before = ahead(source)
     change()
@@ -174,7 +182,8 @@ export class Outbox {
       if (!part) continue
       const { more, ...frame } = part
       this.#inFlight += frame.to - frame.from
-      // To the end of the queue: a chatty agent gets one frame per turn, like all others.
+      // Move the source to the end of the queue, so that an agent with much output gets only one frame per
+      // turn, like all other agents.
       if (more || frame.to - frame.from >= FRAME_BYTES) this.#ready.add(source)
       this.#outlet.send({ type: 'agent:activity', agent_id: source.id, ...frame })
     }

@@ -16,7 +16,7 @@ export class Pings {
 
   /**
    * @param send sends a ping message; returns whether it was sent
-   * @returns the round trip in ms; undefined without an answer
+   * @returns the round-trip time in ms; undefined if there is no answer
    */
   measure(send: (nonce: string) => boolean, timeoutMs: number): Promise<number | undefined> {
     const nonce = this.#random().toString(36).slice(2)

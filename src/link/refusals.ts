@@ -28,7 +28,7 @@ export const refusalByStatus = (status: number, retryAfterS: number | undefined)
     ? refusal('unauthorized', `The server refused the key (HTTP ${status}).`, retryAfterS)
     : undefined
 
-/** Explanation for a superseded daemon, if the server sent none. */
+/** Explanation to use if the server sent none when it replaced this daemon's connection by another. */
 export const SUPERSEDED = 'another daemon connected with this machine identity'
 
 const BY_CLOSE_CODE: Readonly<Record<number, Refuse['code']>> = {
@@ -38,8 +38,8 @@ const BY_CLOSE_CODE: Readonly<Record<number, Refuse['code']>> = {
 }
 
 /**
- * Returns the refusal to report for a close code; undefined if the code is not a refusal. @param reason the
- * server's text, if any
+ * Returns the refusal to report for a close code; undefined if the code is not a refusal.
+ * @param reason text of the server; may be empty
  */
 export function refusalByCloseCode(closeCode: number, reason: string): Refuse | undefined {
   const code = BY_CLOSE_CODE[closeCode]

@@ -36,7 +36,7 @@ export class ServerConnection {
   readonly #pings: Pings
   #state: ConnectionState = 'idle'
   #since: number
-  /** The current attempt, or the connection that it has made. */
+  /** The connection that is being opened, or is open. */
   #wire: Wire | undefined
   #lastError: string | undefined
   /** Monotonic time of the last welcome. */
@@ -55,7 +55,7 @@ export class ServerConnection {
     return isUp(this.#state)
   }
 
-  /** True while only answers may be sent. */
+  /** True while the send buffer is full, so that only answers may be sent. */
   get isBusy() {
     return this.#wire?.isBusy ?? false
   }
@@ -67,7 +67,7 @@ export class ServerConnection {
       since: new Date(this.#since).toISOString(),
       attempt: this.#attempts.count,
       ...(this.#lastError && { last_error: this.#lastError }),
-      /** Code of the server's refusal, if it refused the last attempt. */
+      /** Code of the refusal, if the server refused the last attempt. */
       ...(this.#saidRefused && { refused: this.#saidRefused }),
     }
   }
@@ -84,12 +84,15 @@ export class ServerConnection {
     return this.#wire?.send(this.#handlers.outgoing?.(message) ?? message) === true
   }
 
-  /** Sends a ping message, not a WebSocket ping. @returns the round trip in ms; undefined without an answer */
+  /**
+   * Sends a ping message, not a WebSocket ping.
+   * @returns the round-trip time in ms; undefined if there is no answer
+   */
   ping(timeoutMs = 5000): Promise<number | undefined> {
     return this.#pings.measure((nonce) => this.send({ type: 'link:ping', nonce }), timeoutMs)
   }
 
-  /** Retries or checks the connection now, because the network or the machine may have been suspended. */
+  /** Retries or checks the connection at once. Called after the machine was suspended. */
   nudge() {
     if (this.#attempts.isWaiting) this.#attempts.start()
     else if (this.isUp) void this.ping().then((heard) => heard ?? this.#wire?.terminate())
@@ -177,7 +180,10 @@ export class ServerConnection {
     if (wire === this.#wire) wire.send(this.#handlers.hello())
   }
 
-  /** Answers an unknown command, so that its sender does not wait. Other unknown messages are ignored. */
+  /**
+   * Answers an unknown command, so that its sender does not wait for a result. Ignores other unknown
+   * messages.
+   */
   #onUnknown(type: string, commandId: string | undefined) {
     this.#options.logger.debug({ type, command_id: commandId }, 'message of an unknown type')
     if (commandId === undefined || type.length > TYPE_CHARS) return
@@ -199,7 +205,7 @@ export class ServerConnection {
         this.#pings.onPong(message.nonce)
         return []
       default:
-        // Never answer an error with an error, which could loop forever.
+        // Never answer an error with an error, because the two ends could repeat this forever.
         if (this.isUp || message.type === 'protocol:error') return this.#handlers.onMessage(message)
         return [early(message.type, isCommand(message) ? message.command_id : undefined)]
     }
@@ -248,7 +254,7 @@ export class ServerConnection {
     this.#lost(wire, error ? unreachable(error) : `closed with code ${code}${reason && `: ${reason}`}`)
   }
 
-  /** Gives up a connection and schedules the next attempt. */
+  /** Ends a lost or faulty connection, and schedules the next attempt. */
   #lost(wire: Wire | undefined, why: string, closeCode?: number, waitMs?: number) {
     if (wire !== this.#wire) return
     this.#attempts.cancel()

@@ -9,8 +9,9 @@ import { Limits } from '../protocol/index.ts'
 export const GREETING_MS = 15_000
 
 /**
- * Maximum time for a server to end its TCP connection after a close frame, in ms, and maximum number of unanswered
- * WebSocket pings. Both options are missing from the types of ws.
+ * `closeTimeout`: maximum time in which a server must end its TCP connection after a close frame, in ms.
+ * `maxPendingAutoPongs`: maximum number of WebSocket pings to which the pong is not sent yet. The types of ws
+ * lack both options.
  */
 const PATIENCE: object = { closeTimeout: 1000, maxPendingAutoPongs: 1000 }
 
@@ -27,11 +28,11 @@ export interface SocketOptions {
   key: string
   userAgent: string
   way: Way
-  /** PEM of a private certificate authority. */
+  /** Path of a PEM file with a private certificate authority. */
   caFile: string | undefined
 }
 
-/** Starts to open the connection. @throws the system error if `caFile` cannot be read */
+/** Starts opening the connection. @throws the system error if `caFile` cannot be read */
 export const openSocket = ({ url, key, userAgent, way, caFile }: SocketOptions): WebSocket =>
   new WebSocket(url, {
     headers: { authorization: `Bearer ${key}`, 'user-agent': userAgent },

@@ -18,14 +18,14 @@ export const ACTING: readonly Command['type'][] = [
 ]
 
 /**
- * Returns what the policy does not permit in a command, apart from a new agent's specification, which
- * `refusalsOfSpec` checks.
+ * Returns the policy's refusals of a command. Does not check a new agent's specification, which
+ * `refusalsOfSpec` does.
  */
 export function refusalsOfCommand(policy: Policy, command: Command): PolicyRefusal[] {
   return [...refusedByName(policy, command.type), ...ofType(policy, command)]
 }
 
-/** Refuses commands by their names alone. */
+/** Returns a refusal if the policy refuses all commands of this type. */
 export const refusedByName = ({ commands }: Policy, type: Command['type']): PolicyRefusal[] =>
   commands.deny.includes(type)
     ? [{ key: 'commands.deny', message: `The machine's policy refuses ${type}.` }]

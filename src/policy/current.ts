@@ -15,10 +15,10 @@ export type PolicyState =
   | { from: 'unreadable'; path: string; problem: string; remedy: string }
 
 export interface CurrentPolicyOptions {
-  /** Path that a setting names; otherwise, the usual files. */
+  /** Path of the policy that a setting names; undefined to use the default paths. */
   named: string | undefined
   env: NodeJS.ProcessEnv
-  /** Policy without a file. */
+  /** Default policy if there is no file. */
   otherwise: 'careful' | 'open'
   logger: Logger
 }
@@ -36,13 +36,13 @@ export class CurrentPolicy {
     this.#state = this.#read()
   }
 
-  /** Returns the policy in force, after it has checked whether the file has changed. */
+  /** Returns the policy in force. Checks first whether the file has changed. */
   get state(): PolicyState {
     this.refresh()
     return this.#state
   }
 
-  /** Reads the file again if it has changed. A file that could not be read is read again each time. */
+  /** Reads the file again if it has changed. If the file could not be read, reads it again at each call. */
   refresh() {
     const seen = this.#look()
     if (seen === this.#seen && this.#state.from !== 'unreadable') return
@@ -68,7 +68,10 @@ export class CurrentPolicy {
     }
   }
 
-  /** Returns what identifies the file's content without reading it, including the links and folders that lead to it. */
+  /**
+   * Returns a text that changes when the file, a link in its path, or the permissions of a parent folder
+   * change. Does not read the file.
+   */
   #look(): string {
     const path = policyPath(this.#options.named, this.#options.env)
     if (path === undefined) return ''
@@ -77,7 +80,7 @@ export class CurrentPolicy {
         const { dev, ino, size, mtimeNs, ctimeNs } = stat(path, { bigint: true })
         return [dev, ino, size, mtimeNs, ctimeNs].join(':')
       })
-      // A folder above may have become writable by others.
+      // A parent folder may have become writable by other users.
       return [path, ...parts, ...faultsOf(path).map(({ message }) => message)].join(' ')
     } catch (error) {
       return `${path} ${systemCode(error) ?? reasonOf(error)}`

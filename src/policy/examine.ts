@@ -5,12 +5,12 @@ import { suggest } from '../config/suggest.ts'
 import { tomlLines } from '../config/toml-lines.ts'
 import { type Policy, PolicyFile } from './schema.ts'
 
-/** Something that is wrong with a policy's file. */
+/** A mistake in a policy's file. */
 export interface PolicyProblem {
   /** Key at fault, such as `folders.allow`; empty for the whole file. */
   key: string
   line?: number
-  /** Predicate of a sentence about the file. */
+  /** Predicate of a sentence with the file as its subject. */
   message: string
   remedy: string
 }
@@ -20,7 +20,7 @@ export type Examined = { policy: Policy; problems?: never } | { policy?: never; 
 /** All keys of the file, such as `folders.allow`. */
 export const KEYS: readonly string[] = keysOf(PolicyFile as unknown as Described)
 
-/** Returns the policy in the text of a file, or everything that is wrong with it. */
+/** Returns the policy in the text of a file, or all mistakes in the text. */
 export function examinePolicy(text: string): Examined {
   let table: unknown
   try {
@@ -61,7 +61,7 @@ function said({ code, path, message }: z.core.$ZodIssue): string {
   return message
 }
 
-/** Returns the line of a key, or else of the list or table that it is in. */
+/** Returns the line of a key, or, if that is unknown, the line of the list or table that contains the key. */
 function lineOf(path: string[], lines: Map<string, number>): number | undefined {
   for (let length = path.length; length > 0; length--) {
     const line = lines.get(path.slice(0, length).join('.'))

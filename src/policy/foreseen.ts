@@ -4,14 +4,14 @@ import type { PolicyRefusal } from './refusal.ts'
 import { OPEN, type Policy } from './schema.ts'
 import { refusalsOfSpec } from './spec-refusals.ts'
 
-/** A command without its ids; a specification may lack its defaults. */
+/** A command without its ids. Fields of its specification that have defaults may be absent. */
 export type Intended =
   | { type: 'agent:start'; spec: object }
   | { type: Exclude<Command['type'], 'agent:start'>; permission_mode?: string }
 
 /**
- * Returns what a machine would refuse, as far as its report on its policy tells. Only the machine can judge folders,
- * because of links, the definitions of listed MCP servers, and the programs of runtimes.
+ * Predicts from a machine's report on its policy what the machine would refuse. Only the machine itself can
+ * check folders (because of links), the definitions of listed MCP servers, and the programs of runtimes.
  */
 export function foreseenRefusals(reported: MachinePolicy, intended: Intended): PolicyRefusal[] {
   const { type } = intended
@@ -20,7 +20,7 @@ export function foreseenRefusals(reported: MachinePolicy, intended: Intended): P
   const policy = policyOf(reported)
   const ids = { command_id: 'foreseen', agent_id: 'foreseen' }
   const parsed = Commands[type].safeParse({ ...ids, ...intended })
-  // It lacks parts that do not matter here, or the hub refuses it.
+  // The command lacks parts that the policy does not check, or the hub will refuse it as invalid.
   if (!parsed.success) return refusedByName(policy, type)
   const command: Command = parsed.data
   const refusals = refusalsOfCommand(policy, command)
@@ -31,7 +31,10 @@ export function foreseenRefusals(reported: MachinePolicy, intended: Intended): P
   return [...refusals, ...refusalsOfSpec(policy, spec)]
 }
 
-/** Returns a policy that permits everything that the machine does not report. A newer machine may report unknown words. */
+/**
+ * Returns a policy with the reported keys; all other keys permit everything. If a newer machine reports an
+ * unknown word, the key permits everything, too.
+ */
 function policyOf(reported: MachinePolicy): Policy {
   const known = <T extends string>(words: readonly T[], word: string | undefined, otherwise: T) =>
     words.find((each) => each === word) ?? otherwise

@@ -1,7 +1,7 @@
 import { matches } from './names.ts'
 import type { Policy } from './schema.ts'
 
-/** Variables without which programs do not run, or not as their user. */
+/** Variables that programs need to run, or to find their user's files. */
 const ALWAYS = [
   'PATH',
   'HOME',

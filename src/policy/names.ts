@@ -1,9 +1,10 @@
 /**
- * Names of variables that change what programs run, what they load, where they connect, or as whom. In the form of
- * `matches`, regardless of case.
+ * Names of variables that determine which programs run, which files and libraries they load, which servers
+ * they connect to, and with which login. They are patterns for `matches`, and upper and lower case do not
+ * matter.
  */
 const GUARDED_NAMES = [
-  // The search for programs and libraries, and what they load first.
+  // Where programs and libraries are searched, and which libraries are loaded first.
   ...[
     'PATH',
     'LD_*',
@@ -53,7 +54,7 @@ const GUARDED_NAMES = [
     'DOTNET_*',
     'ELECTRON_*',
   ],
-  // What other programs load, run, or pass on, by the usual forms of their names.
+  // Usual forms of names for variables that determine what other programs load, run, or pass on.
   ...[
     '*PATH',
     '*_OPTS',
@@ -67,7 +68,7 @@ const GUARDED_NAMES = [
     '*_COMMAND',
   ],
   ...['PHP*', 'OPENSSL_*', 'KRB5*', 'INPUTRC', 'WGETRC', 'HOSTALIASES', 'RES_OPTIONS', 'LOCALDOMAIN', 'TCL*'],
-  // Shells, and programs that other programs start.
+  // Shells, and helper programs that other programs start.
   ...[
     'BASH_*',
     'BASHOPTS',
@@ -118,7 +119,7 @@ const GUARDED_NAMES = [
     'DISPLAY',
     'WAYLAND_DISPLAY',
   ],
-  // Connections, authorities, and secrets.
+  // Connections, certificate authorities, and secrets.
   ...[
     '*_PROXY',
     '*_BASE_URL',
@@ -141,7 +142,7 @@ const GUARDED_NAMES = [
     'GOOGLE_*',
     'AZURE_*',
   ],
-  // Programs that name their own helpers, settings, and modules.
+  // Helpers, settings, and modules of single programs.
   ...[
     '*_RSH',
     '*_SSH',
@@ -227,7 +228,10 @@ export function matches(name: string, pattern: string): boolean {
 /** Reports whether a variable is one of `GUARDED_NAMES`. */
 const isGuarded = (name: string) => GUARDED_NAMES.some((guarded) => matches(name.toUpperCase(), guarded))
 
-/** Reports whether a list permits a variable: `*` alone does not permit a guarded one, `**` permits all. */
+/**
+ * Reports whether a list permits a variable. `*` alone does not permit a guarded variable; `**` permits all
+ * variables.
+ */
 export const isListed = (name: string, listed: readonly string[]) =>
   listed.some((pattern) => pattern !== '*' && matches(name, pattern)) ||
   (listed.includes('*') && !isGuarded(name))

@@ -13,20 +13,20 @@ import type { Policy } from './schema.ts'
 /** Maximum size of the file, in bytes. */
 const FILE_BYTES = 256 * 1024
 
-/** Policy of the whole system, which takes precedence over that of a user. */
+/** Policy of the whole system. It takes precedence over the policy of a user. */
 export const SYSTEM_POLICY = '/etc/fomular-daemon/policy.toml'
 
 /**
- * Returns the path of the policy: the named file, even if it does not exist, or else the first of the usual files that
- * exists; undefined if there is none.
+ * Returns the path of the policy. If `named` is given, returns it, even if the file does not exist;
+ * otherwise, returns the first default path at which a file exists, or undefined.
  */
 export function policyPath(named: string | undefined, env: NodeJS.ProcessEnv): string | undefined {
   return named ?? [SYSTEM_POLICY, join(homeOf(env), '.fomular/policy.toml')].find(isThere)
 }
 
 /**
- * Reports whether there is a file or a link, even if the link leads nowhere. The system's policy counts as a file if this
- * user may not look at it: it must not seem to be missing.
+ * Reports whether there is a file or a link, even if the link is broken. If this user may not access the
+ * system's policy, returns true, because the policy must not seem to be missing.
  */
 function isThere(path: string): boolean {
   try {
@@ -37,15 +37,16 @@ function isThere(path: string): boolean {
   }
 }
 
-/** Returns the error for a policy that cannot be obeyed, and so permits nothing. */
+/** Returns the error for a policy that is unusable, so that nothing is permitted. */
 const unusable = (path: string, problem: string, remedy: string) =>
   new UserError('policy_invalid', `The policy ${path} ${problem}`, { remedy, exitCode: EXIT.usage })
 
 /**
  * Reads a policy.
- * @param user uid of the only user, besides root, who may have written it; by default, this process's
- * @throws UserError if the file is missing, could have been written by others, or is invalid; or the system's error
- * for a temporary shortage
+ * @param user uid of the only user, besides root, who may be able to write to it; by default, the user of
+ * this process
+ * @throws UserError if the file is missing, could have been written by others, or is invalid; or the system's
+ * error for a temporary shortage
  */
 export function readPolicy(path: string, user?: number): Policy {
   const [fault] = faultsOf(path, user)
@@ -55,7 +56,10 @@ export function readPolicy(path: string, user?: number): Policy {
   return parsePolicy(readPolicyText(path), path)
 }
 
-/** Reads a policy's file without any check. @throws UserError, or the system's error for a temporary shortage */
+/**
+ * Reads the text of a policy's file without checking it.
+ * @throws UserError, or the system's error for a temporary shortage
+ */
 export function readPolicyText(path: string): string {
   try {
     return readAtMost(path, FILE_BYTES).text

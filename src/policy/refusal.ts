@@ -1,4 +1,4 @@
-/** Something that the policy does not permit. */
+/** A part of a command or specification that the policy does not permit. */
 export interface PolicyRefusal {
   /** Key of the policy, such as `folders.deny`. */
   key: string

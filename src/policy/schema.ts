@@ -21,24 +21,30 @@ const names = (defaults: string[]) => z._default(z.array(Name).check(z.maxLength
 const folders = (defaults: string[]) => z._default(z.array(Folder).check(z.maxLength(ENTRIES)), defaults)
 const amount = z.number().check(z.positive())
 const count = z.int().check(z.minimum(1), z.maximum(1_000_000))
-/** Returns the schema of a table of the file. If the file omits it, its keys have their defaults. */
+/** Returns the schema of a table of the file. If the file omits the table, its keys have their defaults. */
 const section = <T extends z.core.$ZodShape>(shape: T) => z.prefault(z.strictObject(shape), {} as never)
 
-/** Permission modes in which a person decides about every tool that changes something, or about none. */
+/**
+ * Permission modes that are permitted by default: a tool that runs a program needs a person's approval or is
+ * refused.
+ */
 const CAREFUL_MODES = ['default', 'plan', 'acceptEdits', 'dontAsk']
 /** Tools that only read files. */
 const READING_TOOLS = ['Read', 'Glob', 'Grep', 'LS', 'NotebookRead', 'TodoWrite']
 
 /**
- * `policy.toml`: what a server may have this machine do. A key that the file omits has its default, which permits nothing
- * that runs a program without a person's permission.
+ * `policy.toml`: limits what a server can make this machine do. If the file omits a key, the key has its
+ * default. With the defaults, no program runs without a person's permission.
  */
 export const PolicyFile = z.strictObject({
   version: z.literal(1),
   folders: section({
-    /** Folders, with everything below, in which `cwd` and `add_dirs` may be, after links are resolved. */
+    /**
+     * Folders for `cwd` and `add_dirs`: agents may use them and all folders below them. Links are resolved
+     * first.
+     */
     allow: folders(['/']),
-    /** Folders, with everything below, in which they may not be. Takes precedence over `allow`. */
+    /** Folders that agents may not use, with all folders below them. Takes precedence over `allow`. */
     deny: folders([]),
   }),
   /** Permitted runtimes by name. Without this table, all runtimes are permitted. */
@@ -46,7 +52,7 @@ export const PolicyFile = z.strictObject({
     z.record(
       Name,
       z.strictObject({
-        /** Path of the program, after links are resolved. */
+        /** Path of the permitted program. Links are resolved first. */
         path: z.optional(Path),
         /** Range of versions, such as `>=2.1.0`. */
         versions: z.optional(
@@ -58,13 +64,13 @@ export const PolicyFile = z.strictObject({
   /** Permitted permission modes, as the runtime names them; `*` permits all. */
   permission_modes: names(CAREFUL_MODES),
   tools: section({
-    /** Tools and rules that every agent is denied. */
+    /** Tools and rules that are denied to every agent. */
     deny: names([]),
     /** Tools and rules that a server may permit without asking a person; `*` permits all. */
     allow: names(READING_TOOLS),
   }),
   mcp: section({
-    /** MCP servers in a specification: `none`, `listed` (only those in `listed`), or `any`. */
+    /** MCP servers that a specification may have: `none`, `listed` (only those in `listed`), or `any`. */
     servers: z._default(z.enum(['none', 'listed', 'any']), 'listed'),
     /** Permitted servers. `command` includes its arguments, separated by spaces. */
     listed: z._default(
@@ -75,11 +81,12 @@ export const PolicyFile = z.strictObject({
     ),
   }),
   /**
-   * Files of an agent's folder, and above it, that run programs when the agent starts, such as hooks and `.mcp.json`:
-   * `ask` a person about new and changed ones, use only those in `trusted_repositories` (`listed`), or use `any`.
+   * Rule for startup files: files in an agent's folder, or above it, that run programs when the agent starts,
+   * such as hooks and `.mcp.json`. `ask`: a person must permit new and changed files. `listed`: only files in
+   * `trusted_repositories` are used. `any`: all files are used.
    */
   repository_trust: z._default(z.enum(['ask', 'listed', 'any']), 'ask'),
-  /** Folders, with everything below, whose files are used without a question. */
+  /** Folders whose startup files are used without asking a person, and those of all folders below them. */
   trusted_repositories: folders([]),
   environment: section({
     /**
@@ -88,12 +95,15 @@ export const PolicyFile = z.strictObject({
      */
     set: names(['*']),
     /**
-     * Names of the daemon's variables that agents inherit, in the same form; `*` alone includes all. Programs always get
-     * those that they need to run at all, such as `PATH` and `HOME`.
+     * Names of the daemon's variables that agents inherit, in the same form; `*` alone includes all. Agents
+     * always inherit variables that every program needs, such as `PATH` and `HOME`.
      */
     inherit: names(['*']),
   }),
-  /** The most that a specification may do to the runtime's system prompt. */
+  /**
+   * Permitted change of the runtime's system prompt by a specification: none, appending to it, or also
+   * replacing it.
+   */
   system_prompt: z._default(z.enum(['none', 'append', 'replace']), 'append'),
   /** Maximum costs, in US dollars. */
   budgets: section({
@@ -113,15 +123,15 @@ export const PolicyFile = z.strictObject({
     keep: z.optional(z.int().check(z.minimum(0))),
   }),
   turns: section({
-    /** Minutes after which a turn, or one tool of it, is reported. */
+    /** Minutes after which a turn is reported in the agent's status. */
     report_after_min: z.optional(amount),
-    /** Minutes after which the turn is interrupted. */
+    /** Minutes after which a turn is interrupted. */
     interrupt_after_min: z.optional(amount),
   }),
   resources: section({
     /**
-     * Memory of the machine that agents leave free, in MiB: no agent is started that would probably use it. By default
-     * 512, but at most an eighth of the machine's memory.
+     * Memory of the machine that must stay free, in MiB. No agent is started that would probably use it. By
+     * default 512, but at most an eighth of the machine's memory.
      */
     memory_reserve_mb: z.optional(z.int().check(z.minimum(0))),
   }),
@@ -144,7 +154,7 @@ export const PolicyFile = z.strictObject({
         z.refine((text) => parseWindow(text) !== undefined, 'must be a range of times such as 02:00-05:00'),
       ),
     ),
-    /** Requires the signature of this program's release. */
+    /** Requires that the version is signed with the release key of this program. */
     signature: z._default(z.boolean(), false),
   }),
   commands: section({
@@ -159,26 +169,34 @@ export const PolicyFile = z.strictObject({
     [],
   ),
   redact: section({
-    /** Names of variables whose values are blanked in what leaves this machine, as in `environment.inherit`. */
+    /**
+     * Names of variables, as in `environment.inherit`. Their values are blanked in all messages to the
+     * server.
+     */
     variables: names([]),
-    /** Regular expressions of texts that are blanked, without assertions and backreferences. */
+    /**
+     * Regular expressions without assertions and backreferences. Texts that match are blanked in all messages
+     * to the server.
+     */
     patterns: z._default(Patterns, []),
   }),
-  /** A program of this machine that sees every command as JSON, and may refuse it. */
+  /** A program on this machine that reads each acting command as JSON and can refuse it. */
   gate: z.optional(
     z.strictObject({
       program: Path,
-      /** Time limit, in seconds. A program that takes longer has refused. */
+      /** Time limit, in seconds. If the program takes longer, the command is refused. */
       timeout_s: z._default(amount.check(z.maximum(60)), 5),
     }),
   ),
 })
 export type Policy = z.infer<typeof PolicyFile>
 
-/** Policy of a machine without a file whose server is elsewhere: the defaults of all keys. */
+/** Policy of a machine without a policy file whose server is on another machine: each key has its default. */
 export const CAREFUL: Policy = PolicyFile.parse({ version: 1 })
 
-/** Policy of a machine without a file that trusts its server with everything that its user may do. */
+/**
+ * Policy of a machine without a policy file that permits its server everything that the daemon's user can do.
+ */
 export const OPEN: Policy = PolicyFile.parse({
   version: 1,
   permission_modes: ['*'],

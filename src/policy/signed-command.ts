@@ -4,9 +4,12 @@ import { type Command, isCommand, parseFromServer, SignedFor } from '../protocol
 import { check } from '../protocol/schema-check.ts'
 import { publicKeyOf } from './public-key.ts'
 
-/** Time for which a command is accepted after its end, in ms: clocks differ. */
+/** Time for which a command is still accepted after `expires_at`, in ms, because clocks differ. */
 const SKEW_MS = 2 * 60_000
-/** Maximum time from now to a command's end, in ms: a server may withhold a command until then. */
+/**
+ * Maximum time from now to `expires_at`, in ms. It is limited because a server could withhold a command until
+ * then.
+ */
 const AHEAD_MS = 7 * 24 * 3_600_000
 
 export interface Expected {
@@ -18,13 +21,15 @@ export interface Expected {
 }
 
 export type Opened =
-  /** The command that its author signed, and the end of its time, in ms since 1970. */
+  /**
+   * The command that its author signed. `untilMs`: time until which the signature is valid, in ms since 1970.
+   */
   | { command: Command; untilMs: number; refused?: never }
   | { refused: string; remedy: string; command?: never }
 
 const SIGN_AGAIN = 'Give the command again.'
 
-/** Returns what the author of a command has signed, or why the machine refuses it. */
+/** Returns the command that its author has signed, or why the machine refuses the command. */
 export function openSigned(command: Command, { keys, machineId, now }: Expected): Opened {
   const { signed, type } = command
   if (!signed)
@@ -59,7 +64,10 @@ export function openSigned(command: Command, { keys, machineId, now }: Expected)
   return { command: read.message, untilMs: Date.parse(facts.data.expires_at) + SKEW_MS }
 }
 
-/** Returns why a signed command is not the command that arrived here. */
+/**
+ * Returns why the signed command differs from the command that arrived, or was signed for another machine;
+ * undefined if it matches.
+ */
 function elsewhere(command: Command, signed: Command, signedMachine: string, machineId: string) {
   if (signedMachine !== machineId) return 'The command is signed for another machine.'
   if (signed.type !== command.type) return `The signature is for ${signed.type}, not ${command.type}.`
@@ -81,5 +89,5 @@ function outOfTime(expiresAt: string, now: number): string | undefined {
   return undefined
 }
 
-/** Returns the beginning of a key that may come from anywhere. */
+/** Returns only the beginning of a key, because the key is untrusted and may be long. */
 const short = (key: string) => key.slice(0, 24)

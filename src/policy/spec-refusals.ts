@@ -10,7 +10,7 @@ import { refusedTools } from './rules/tools.ts'
 import type { Policy } from './schema.ts'
 
 /**
- * Returns everything in a specification that the policy does not permit.
+ * Returns the policy's refusals of a specification.
  * @param program the runtime's program, if it is known
  */
 export const refusalsOfSpec = (policy: Policy, spec: AgentSpec, program?: Program): PolicyRefusal[] => [

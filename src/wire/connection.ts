@@ -9,41 +9,45 @@ import { takeTurns } from './turns.ts'
 
 /** Number of invalid frames in a row after which a connection breaks. */
 const FAULTS_IN_A_ROW = 20
-/** Overhead of an answer in addition to its text, in bytes. */
+/** Number of bytes that are added to the length of an answer's text, for its overhead. */
 const ANSWER_COST = 512
-/** Time for the other end to close its side of the connection, in ms. */
+/** Time in which the other end must close its side of the connection, in ms. */
 const CLOSING_MS = 1000
 /** Maximum length of the reason in a close frame, in bytes. */
 const REASON_BYTES = 123
 
 /**
- * Reason for which one end gives up the connection.
- *
- * overdue the greeting was not complete in time faulty too many invalid frames arrived in a row unread the
- * other end does not read the messages sent to it silent nothing arrived from the other end, not even a pong
- * crashed the handler of a frame threw an error
+ * Reason why one end breaks a connection:
+ * - `overdue`: the greeting was not complete in time
+ * - `faulty`: too many invalid frames arrived in a row
+ * - `unread`: the other end does not read the messages sent to it
+ * - `silent`: nothing arrived from the other end, not even a pong
+ * - `crashed`: the handler of a frame threw an error
  */
 export type BreakReason = 'overdue' | 'faulty' | 'unread' | 'silent' | 'crashed'
 
-/** Limits of one end. Sizes of unread data include what the operating system has not accepted yet. */
+/**
+ * Limits of one end of a connection. Unread data is data that was sent, but that the operating system has not
+ * accepted yet.
+ */
 export interface ConnectionLimits {
   /** Maximum time from the creation of the connection to `onGreeted`, in ms. */
   greetingMs: number
-  /** Maximum size of unread data before one more message, in bytes. */
+  /** Maximum size of unread data at which another message may be sent, in bytes. */
   bufferedBytes: number
   /**
-   * Size of unread data at which the connection counts as busy, in bytes. Default: a connection never is
+   * Size of unread data at which the connection counts as busy, in bytes. By default, the connection is never
    * busy.
    */
   busyBytes?: number
   /**
-   * Maximum size of unread answers, in bytes, including `ANSWER_COST` for each. Default: answers are limited like all
-   * messages.
+   * Maximum size of unread answers, in bytes, including `ANSWER_COST` for each. By default, answers are
+   * limited by `bufferedBytes` like all messages.
    */
   answerBytes?: number
   /**
-   * Time to handle frames of this connection before the process serves other connections, in ms. Default:
-   * unlimited.
+   * Maximum time, in ms, for which frames of this connection are handled before those of other connections.
+   * Unlimited by default.
    */
   turnMs?: number
 }
@@ -51,16 +55,16 @@ export interface ConnectionLimits {
 interface ConnectionEvents<In> {
   /** Called with each frame before it is parsed. @returns true to ignore it */
   onFrame?(frame: Buffer): boolean
-  /** Handles a message. @returns true if the message, which is itself valid, ends a series of faulty ones */
+  /** Handles a message. @returns true if a valid message of this kind resets the count of faulty frames */
   onMessage(message: In): boolean
   onUnknown(type: string, commandId: string | undefined): void
-  /** Called before the faults of a frame are reported to the other end. */
+  /** Called before the errors of a frame are reported to the other end. */
   onFault(errors: ProtocolError[]): void
   /** Called before each ping, with the monotonic time. */
   onBeat?(now: number): void
   /** Called when the connection is no longer busy. */
   onDrained?(): void
-  /** Ends the connection. @param error the error that the handler of a frame threw, if that is the reason */
+  /** Ends the connection. @param error error that the handler of a frame threw, if the reason is `crashed` */
   onBroken(reason: BreakReason, error?: unknown): void
   /** @param error the first error of the socket, if any */
   onClosed(code: number, reason: string, error?: Error): void
@@ -77,12 +81,15 @@ export interface ConnectionOptions<In> {
   events: ConnectionEvents<In>
 }
 
-/** Either end of a WebSocket connection: frames and their faults, heartbeat, send buffer, and close. */
+/**
+ * Handles one end of a WebSocket connection: frames, errors in frames, the heartbeat, the send buffer, and
+ * the close.
+ */
 export class Connection<In extends { type: string }, Out extends { type: string }> {
   readonly #socket: WebSocket
   readonly #options: ConnectionOptions<In>
   readonly #heartbeat: Heartbeat
-  /** The timer that limits the greeting, and later the close. */
+  /** Timer that first limits the duration of the greeting, and later the duration of the close. */
   #deadline: Timer | undefined
   #faults = 0
   /** Size of unread answers, in bytes. */
@@ -105,10 +112,10 @@ export class Connection<In extends { type: string }, Out extends { type: string 
     socket.on('message', (data, isBinary) => {
       takeTurn?.()
       try {
-        // The default binary type, 'nodebuffer', gives one buffer.
+        // With the default binary type, 'nodebuffer', the data is one buffer.
         if (this.isOpen) this.#receive(data as Buffer, isBinary)
       } catch (error) {
-        // A frame must crash neither a daemon nor a hub.
+        // Catch all errors, because no frame may crash a daemon or a hub.
         events.onBroken('crashed', error)
       }
     })
@@ -132,21 +139,21 @@ export class Connection<In extends { type: string }, Out extends { type: string 
   }
 
   /**
-   * Counts each byte of the stream below the socket as a sign of life, even in the middle of a long frame on
-   * a slow line.
+   * Counts each byte of the underlying stream as a sign of life, so that a long frame on a slow line does not
+   * seem like silence.
    */
   hear(stream: Duplex) {
     this.#heartbeat.onHeard()
     stream.on('data', () => this.#heartbeat.onHeard())
   }
 
-  /** Ends the time limit of the greeting, and starts the heartbeat. */
+  /** Cancels the time limit of the greeting, and starts the heartbeat. */
   onGreeted(heartbeatMs: number) {
     this.#stopTimers()
     this.#heartbeat.start(heartbeatMs)
   }
 
-  /** Sends a message, unless too much is unread. @returns whether it was sent */
+  /** Sends a message, unless there is too much unread data. @returns whether it was sent */
   send(message: Out | ProtocolError): boolean {
     const { limits, events } = this.#options
     if (!this.isOpen) return false
@@ -178,7 +185,7 @@ export class Connection<In extends { type: string }, Out extends { type: string 
     })
   }
 
-  /** Reports the faults of one frame to the other end. */
+  /** Reports the errors of one frame to the other end. */
   fault(...errors: ProtocolError[]) {
     const { events } = this.#options
     events.onFault(errors)
@@ -189,7 +196,7 @@ export class Connection<In extends { type: string }, Out extends { type: string 
   /** Closes the connection, even if the other end does not close its side. */
   close(code: number, reason: string) {
     this.#stopTimers()
-    // The cut must not leave a partial character.
+    // Remove a partial character at the end of the cut text.
     const head = Buffer.from(reason)
       .toString('utf8', 0, REASON_BYTES)
       .replace(/\ufffd$/, '')
@@ -198,7 +205,9 @@ export class Connection<In extends { type: string }, Out extends { type: string 
     this.#deadline = this.#options.clock.setTimeout(() => this.#socket.terminate(), CLOSING_MS)
   }
 
-  /** Ends the connection at once. A half-open connection never answers a close. */
+  /**
+   * Ends the connection at once, without a close frame, because a half-open connection would never answer it.
+   */
   terminate() {
     this.#stopTimers()
     this.#socket.terminate()

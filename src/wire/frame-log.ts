@@ -5,7 +5,8 @@ import { CommandResult, Commands, FromDaemon, FromServer, HIDDEN, withoutSecrets
 /** Fields that identify a frame. */
 const FACTS = ['command_id', 'agent_id', 'request_id', 'from', 'to', 'offsets', 'stage', 'ok', 'code']
 /**
- * Fields whose texts are shown. All other texts come from people or agents, so only their lengths are shown.
+ * Fields whose texts are logged. All other texts come from people or agents, so only their lengths are
+ * logged.
  */
 const SHOWN = new Set([
   ...FACTS,
@@ -24,8 +25,8 @@ const SHOWN = new Set([
   ...['daemon_version', 'server_version', 'version', 'node_version', 'os', 'arch', 'capabilities'],
 ])
 /**
- * Fields whose parts are shown. The contents of other fields come from agents, which also choose the names in
- * them.
+ * Fields whose parts are logged. Other fields are left out, because both the names and the values in them
+ * come from agents.
  */
 const OPENED = new Set([
   ...[
@@ -54,20 +55,20 @@ const OPENED = new Set([
     'answers',
   ],
 ])
-/** Pattern of the field names that are shown. It excludes texts that an agent uses as names. */
+/** Pattern of the field names that are logged. It excludes names in which an agent could put a text. */
 const NAME = /^\w{1,64}$/
-/** Maximum length of a text that is shown, in UTF-16 units. */
+/** Maximum length of a text that is logged, in UTF-16 units. */
 const TEXT_CHARS = 128
-/** Maximum number of items that are shown of one list or object. */
+/** Maximum number of items of one list or object that are logged. */
 const ITEMS = 20
-/** Maximum number of values that are shown of one frame. */
+/** Maximum number of values of one frame that are logged. */
 const VALUES = 300
 
 type Direction = 'frame sent' | 'frame received'
 
 /**
- * Logs a frame: its identifying fields at level `debug`, its outline at `trace`. Neither contains secrets, or
- * texts of people or agents.
+ * Logs a frame: its identifying fields at level `debug`, its outline at `trace`. The log contains no secrets,
+ * and no texts of people or agents.
  * @param about facts about the other end
  */
 export function logFrame(
@@ -89,10 +90,10 @@ const facts = ({ type, ...frame }: { type: string }) => ({
   ),
 })
 
-/** Returns a frame without its secrets and texts, of limited size. */
+/** Returns a copy of a frame for the log: without secrets and texts, and of limited size. */
 export function outline(frame: { type: string }): unknown {
   const schema = schemaOf(frame.type)
-  // Without a schema, the positions of secrets are unknown.
+  // If there is no schema, it is unknown which fields contain secrets.
   if (!schema) return facts(frame)
   const { type, ...rest } = frame
   return { type, ...(shown(withoutSecrets(schema, rest), '', { left: VALUES }) as object) }
@@ -104,7 +105,7 @@ function schemaOf(type: string): z.ZodMiniType | undefined {
   return tables.find((table) => Object.hasOwn(table, type))?.[type]
 }
 
-/** @param room number of values that may still be shown */
+/** @param room number of values that may still be logged */
 function shown(value: unknown, name: string, room: { left: number }): unknown {
   if (--room.left < 0) return '…'
   if (typeof value === 'string')

@@ -10,8 +10,8 @@ export class Heartbeat {
   #timer: Timer | undefined
 
   /**
-   * @param on `beat` is called at each interval, with the monotonic time; `silent` is called once, instead of
-   * `beat`, when the other end has gone silent
+   * @param on `beat` is called at each interval, with the monotonic time. `silent` is called once, instead of
+   * `beat`, when nothing has arrived from the other end for too long
    */
   constructor(clock: Clock, on: { beat(now: number): void; silent(): void }) {
     this.#clock = clock
@@ -27,7 +27,8 @@ export class Heartbeat {
   start(intervalMs: number, last = this.#clock.monotonic()) {
     const beat = () => {
       const now = this.#clock.monotonic()
-      // After a stopped or starved process resumes, the socket may hold unread data, so ping again before giving up.
+      // If this process was suspended or had no CPU time, the socket may hold unread data, so ping again
+      // before giving up.
       const isLate = now - last > 2 * intervalMs
       if (!isLate && now - this.#heard >= Limits.silence_ms) return this.#on.silent()
       this.start(intervalMs, now)

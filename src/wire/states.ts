@@ -1,13 +1,12 @@
 /**
- * State of a connection between a daemon and a server, as either end sees it. A daemon starts `idle`, and dials
- * again when the connection is lost. A server starts with an accepted connection, in `greeting`.
- *
- * idle       not started
- * dialing    opening the connection, or waiting to try again
- * greeting   connected; the daemon's hello is on its way
- * welcoming  the server has the hello and prepares its welcome; the daemon cannot tell this from `greeting`
- * live       welcomed: activity, statuses and commands flow
- * closed     permanently closed: stopped, lost, or superseded by another daemon with this machine's identity
+ * State of a connection between a daemon and a server, for both ends. A daemon begins in `idle`, and dials again
+ * when the connection is lost. A server begins in `greeting`, when it has accepted a connection.
+ * - `idle`: the connection was not started
+ * - `dialing`: the daemon is opening the connection, or waits to try again
+ * - `greeting`: the ends are connected; the server has not received the daemon's hello yet
+ * - `welcoming`: the server has the hello and prepares its welcome. The daemon stays in `greeting` meanwhile
+ * - `live`: the welcome was sent, so activity, statuses and commands can be exchanged
+ * - `closed`: the connection was stopped, was lost (on a server), or was replaced by another daemon's connection
  */
 export type ConnectionState = 'idle' | 'dialing' | 'greeting' | 'welcoming' | 'live' | 'closed'
 export type ConnectionStimulus = 'start' | 'opened' | 'greeted' | 'welcomed' | 'lost' | 'close'

@@ -1,8 +1,8 @@
 import type { WebSocket } from 'ws'
 
 /**
- * Shares the event loop between connections. If the frames of this connection take too long, its socket is paused until
- * the next turn.
+ * Shares the event loop between connections. If handling the frames of this connection takes too long, its
+ * socket is paused until the next turn of the event loop.
  * @param turnMs time for the frames of this connection in one turn of the event loop
  * @returns a function to call for each frame
  */

@@ -2,16 +2,19 @@ import { build, type Edge } from './build.ts'
 import type { Pattern } from './parse-pattern.ts'
 import { type StateSet, StateSets } from './state-sets.ts'
 
-/** Length of the pieces in which a long text is searched, in characters: they bound the memory. */
+/** Length of the pieces in which a long text is searched, in characters. It limits the memory in use. */
 const PIECE_CHARS = 16 * 1024
-/** Length of the text around a piece, in characters. Matches up to this length are complete. */
+/**
+ * Length of the text before and after a piece that is searched with it, in characters. Matches up to this
+ * length are always found completely.
+ */
 const AROUND_CHARS = 4096
 
 export type Part = [from: number, to: number]
 
 /**
- * Finds everything that some patterns match, in a time that grows with the text's length alone, because it follows all
- * matches at once.
+ * Finds all matches of some patterns in a text. It follows all possible matches at the same time, so the time
+ * depends only on the text's length.
  */
 export class Automaton {
   readonly #classOf: Uint8Array
@@ -31,8 +34,8 @@ export class Automaton {
   }
 
   /**
-   * Returns the matched parts of a text, as offsets. Matches that overlap or touch are one part. In a long text, the
-   * longest matches may be incomplete (`AROUND_CHARS`).
+   * Returns the matched parts of a text, as offsets. Matches that overlap or are adjacent give one part. In a
+   * long text, a match that is longer than `AROUND_CHARS` may be incomplete.
    */
   matches(text: string): Part[] {
     const parts: Part[] = []
@@ -46,7 +49,10 @@ export class Automaton {
     return parts
   }
 
-  /** Adds the parts of a piece between two of its offsets. @param begin offset of the piece in its text */
+  /**
+   * Adds the matched parts of a piece that are between its offsets `from` and `to`.
+   * @param begin offset of the piece in its text
+   */
   #add(parts: Part[], piece: string, { from, to, begin }: { from: number; to: number; begin: number }) {
     const completing = this.#completing(piece)
     let set = this.#forward.first
@@ -70,7 +76,9 @@ export class Automaton {
     return false
   }
 
-  /** Returns, for each place in a text, the states from which a match can be completed. */
+  /**
+   * Returns, for each offset in a text, the states from which the following characters can complete a match.
+   */
   #completing(text: string): StateSet[] {
     const sets: StateSet[] = new Array(text.length + 1)
     let set = this.#backward.first
@@ -82,7 +90,10 @@ export class Automaton {
     return sets
   }
 
-  /** Reports whether a character leads from a state of a match to a state that can complete it. */
+  /**
+   * Reports whether a character belongs to a match: whether it leads from a state in `before` to a state in
+   * `after`.
+   */
   #isWithin(before: StateSet, unit: number, after: StateSet): boolean {
     return before.answer(after, unit, () =>
       before.states.some((state) =>

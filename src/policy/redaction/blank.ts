@@ -3,19 +3,22 @@ import { parsePattern } from './parse-pattern.ts'
 
 /** Text that replaces a secret. */
 export const REDACTED = '[redacted]'
-/** Minimum length of a secret value, in characters: shorter ones are ordinary words and numbers. */
+/** Minimum length of a secret value, in characters. Shorter values are usually ordinary words and numbers. */
 const VALUE_CHARS = 6
-/** Minimum length of a part of a secret at the end of a cut text, in characters. */
+/** Minimum length of the beginning of a secret that is replaced at the end of a cut text, in characters. */
 const PART_CHARS = 4
-/** Text that may be lengthened by more than the same again, in characters. */
+/**
+ * Number of characters that are added to the maximum length of a blanked text, so that the limit does not
+ * affect short texts.
+ */
 const SHORT_CHARS = 100
 
 /** Returns a text without its secrets. */
 export type Blank = (text: string) => string
 
 /**
- * Returns a function that replaces secret values, and what patterns match. It replaces each line of a value, too, and the
- * value in its JSON form.
+ * Returns a function that replaces secret values, and all matches of patterns. It also replaces single lines
+ * of a value, and values in their JSON form.
  * @throws Error if the patterns together are too large
  */
 export function blanker(values: Iterable<string>, patterns: readonly string[]): Blank {
@@ -23,7 +26,7 @@ export function blanker(values: Iterable<string>, patterns: readonly string[]): 
   const automaton = patterns.length > 0 ? new Automaton(patterns.map(parsePattern)) : undefined
   return (text) => {
     const blanked = joined(text, partsOf(text, secrets, automaton))
-    // A text of many short secrets must not outgrow its frame.
+    // Replace the whole text if blanks would make it much longer, so that it still fits in its frame.
     return blanked.length > SHORT_CHARS + 2 * text.length ? REDACTED : blanked
   }
 }
@@ -43,7 +46,7 @@ function partsOf(text: string, secrets: string[], automaton: Automaton | undefin
   return parts.sort(([a], [b]) => a - b)
 }
 
-/** Returns the beginning of a secret at the end of a text that was cut within it. */
+/** If a text was cut within a secret, returns the place of the secret's beginning at the end of the text. */
 function cutOff(text: string, secrets: string[]): Part[] {
   const end = text.length - 1
   for (const secret of secrets)

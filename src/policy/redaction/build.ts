@@ -1,33 +1,33 @@
 import type { Pattern, Units } from './parse-pattern.ts'
 
-/** Maximum number of states of all patterns together: each takes part in the time for a character. */
+/** Maximum number of states of all patterns together. Each state can add to the time per character. */
 const STATES = 1000
 /** Maximum number of classes of characters. */
 const CLASSES = 256
 const UNITS = 0x10000
 
-/** A way from one state to another. */
+/** A transition from one state to another. */
 export interface Edge {
   from: number
   to: number
-  /** Classes of the characters that it takes; absent if it takes none. */
+  /** Classes of the characters that cause the transition; absent if it needs no character. */
   classes?: ReadonlySet<number>
 }
 
-/** A finite automaton without output. */
+/** The data of a finite automaton. */
 export interface Built {
   edges: Edge[]
   start: number
   end: number
   /** Number of states. */
   count: number
-  /** Class of each UTF-16 unit: units of one class are alike to all patterns. */
+  /** Class of each UTF-16 unit. No pattern distinguishes between units of the same class. */
   classOf: Uint8Array
 }
 
 type Way = Omit<Edge, 'classes'> & { units?: Units }
 
-/** Builds an automaton for any of some patterns. @throws Error if they are too large */
+/** Builds an automaton that matches any of some patterns. @throws Error if the patterns are too large */
 export function build(patterns: readonly Pattern[]): Built {
   const ways: Way[] = []
   let count = 0
@@ -52,7 +52,7 @@ export function build(patterns: readonly Pattern[]): Built {
     let at = from
     for (let n = 0; n < pattern.min; n++) at = add(pattern.repeat, at)
     if (pattern.max === Number.POSITIVE_INFINITY) {
-      // A separate state, so that the way back leads to nothing else.
+      // Use a separate state, so that the transition back to it can only repeat this part.
       const again = state()
       ways.push({ from: at, to: again }, { from: add(pattern.repeat, again), to: again })
       at = again
@@ -68,7 +68,7 @@ export function build(patterns: readonly Pattern[]): Built {
   return { ...classified(ways), start, end, count }
 }
 
-/** Divides all characters into classes that no edge divides. */
+/** Divides all characters into classes, so that each edge accepts either all or no characters of a class. */
 function classified(ways: readonly Way[]): Pick<Built, 'edges' | 'classOf'> {
   const borders = new Set(ways.flatMap(({ units = [] }) => units.flatMap(([from, to]) => [from, to + 1])))
   if (borders.size >= CLASSES) throw new Error('distinguish too many characters')

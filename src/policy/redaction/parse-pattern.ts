@@ -1,14 +1,14 @@
 /** Characters, as inclusive ranges of UTF-16 units. */
 export type Units = readonly (readonly [from: number, to: number])[]
 
-/** A regular expression without anything that a finite automaton cannot match. */
+/** A regular expression that a finite automaton can match. */
 export type Pattern =
   | { units: Units }
   | { sequence: Pattern[] }
   | { choice: Pattern[] }
   | { repeat: Pattern; min: number; max: number }
 
-/** Maximum number of repetitions that a pattern may name. */
+/** Maximum number in a repetition, such as `{2,100}`. */
 const REPETITIONS = 256
 /** Maximum depth of groups. */
 const DEPTH = 20
@@ -47,8 +47,9 @@ const CONTROLS = new Map([
 ])
 
 /**
- * Parses a regular expression in the syntax of JavaScript. Assertions (`^`, `$`, `\b`, lookaround) and backreferences are
- * refused, so that the time for a text depends on its length alone. `(?i)` at the beginning ignores case.
+ * Parses a regular expression in the syntax of JavaScript. Refuses assertions (`^`, `$`, `\b`, lookaround)
+ * and backreferences, so that the time to search a text depends only on its length. `(?i)` at the beginning
+ * ignores case.
  * @throws Error
  */
 export function parsePattern(text: string): Pattern {
@@ -96,7 +97,7 @@ class PatternReader {
     if (min > max) throw new Error('has a repetition with more at least than at most')
     if (min > REPETITIONS || (max > REPETITIONS && max !== UNBOUNDED))
       throw new Error(`repeats more than ${REPETITIONS} times`)
-    // A lazy repetition has the same matches, all of which are blanked.
+    // Ignore that a repetition is lazy: it has the same matches, and all of them are blanked.
     this.#take(/\?/y)
     return { repeat, min, max }
   }
@@ -119,7 +120,7 @@ class PatternReader {
     return pattern
   }
 
-  /** Reads the rest of a class, such as `a-z]`. */
+  /** Reads a class after its opening bracket, such as `a-z]`. */
   #members(): Units {
     const members: (readonly [number, number])[] = []
     while (!this.#take(/\]/y)) {
@@ -134,7 +135,7 @@ class PatternReader {
     return members
   }
 
-  /** Reads a character, or an escape of one or several. */
+  /** Reads a character, or an escape that stands for one or several characters. */
   #unit(): Units {
     const read = this.#take(/\\(?:x([\da-fA-F]{2})|u([\da-fA-F]{4})|([\s\S]))|[^\\]/y)
     if (!read) throw new Error('ends too early')
@@ -150,7 +151,7 @@ class PatternReader {
     return this.#cased(control ?? escaped.charCodeAt(0))
   }
 
-  /** Returns a range, with the letters in it in both cases if case is ignored. */
+  /** Returns a range. If case is ignored, adds the other case of the letters in it. */
   #cased(from: number, to = from): Units {
     const units: [number, number][] = [[from, to]]
     if (!this.#ignoreCase) return units
@@ -173,7 +174,7 @@ class PatternReader {
   }
 }
 
-/** Returns all other characters. */
+/** Returns all characters that are not in these ranges. */
 function without(units: Units): Units {
   const rest: [number, number][] = []
   let next = 0

@@ -27,7 +27,10 @@ export class StateSet {
     return this.#members.has(state)
   }
 
-  /** Returns an answer about this set, another one, and a class of characters, which is computed once. */
+  /**
+   * Returns the result of `compute` for this set, another set, and a class of characters. Remembers the
+   * result.
+   */
   answer(other: StateSet, unit: number, compute: () => boolean): boolean {
     if (!this.#answers || this.#answers.size >= ANSWERS) this.#answers = new Map()
     const answers = this.#answers.get(other) ?? []
@@ -40,7 +43,7 @@ export class StateSet {
 
 export interface StateSetsOptions {
   edges: readonly Edge[]
-  /** State in which a match begins. It may begin before any character. */
+  /** State in which a match begins. A match may begin before any character of the text. */
   start: number
   /** State in which a match ends. */
   end: number
@@ -48,15 +51,18 @@ export interface StateSetsOptions {
   count: number
 }
 
-/** Follows all matches through a text at once, and remembers the sets of states that it has met. */
+/**
+ * Follows all possible matches through a text at the same time, and remembers the sets of states that have
+ * occurred.
+ */
 export class StateSets {
   readonly first: StateSet
   readonly #edges: Edge[][]
   readonly #end: number
   readonly #known = new Map<number, StateSet>()
-  /** States after a state and a character, by the class of the character. */
+  /** States that follow a state, by the class of the next character. */
   readonly #follow: (number[] | undefined)[][]
-  /** Random numbers whose combination identifies a set. */
+  /** Random numbers for each state. Combined with XOR, they identify a set. */
   readonly #keys: [high: number, low: number][]
   /** The last step in which each state was added. */
   readonly #added: Int32Array
@@ -72,7 +78,7 @@ export class StateSets {
     this.first = this.#setOf([this.#closed([start])])
   }
 
-  /** Returns the set after a character of a class. */
+  /** Returns the set that follows a set and a character of a class. */
   step(set: StateSet, unit: number): StateSet {
     const known = set.next[unit]
     if (known) return known
@@ -91,7 +97,7 @@ export class StateSets {
     return states
   }
 
-  /** Returns states, and those that can be reached from them without a character. */
+  /** Returns these states, and all states that can be reached from them without a character. */
   #closed(states: number[]): number[] {
     const closed = new Set(states)
     // The loop also visits states that are added during it.
@@ -128,7 +134,7 @@ export class StateSets {
   }
 
   #forget() {
-    // Otherwise they would keep each other in memory.
+    // Remove the references between sets, or they would keep each other in memory.
     for (const set of this.#known.values()) set.next.length = 0
     this.first.next.length = 0
     this.#known.clear()

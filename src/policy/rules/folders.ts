@@ -2,7 +2,7 @@ import { realPath } from '../../platform/real-path.ts'
 import type { PolicyRefusal } from '../refusal.ts'
 import type { Policy } from '../schema.ts'
 
-/** Reports whether a folder is `outer` or below it. Both have no links. */
+/** Reports whether a folder is `outer` or below it. Links must be resolved in both paths. */
 export const isWithin = (path: string, outer: string) =>
   outer === '/' || path === outer || path.startsWith(`${outer}/`)
 

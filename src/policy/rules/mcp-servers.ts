@@ -1,7 +1,7 @@
 import type { PolicyRefusal } from '../refusal.ts'
 import type { Policy } from '../schema.ts'
 
-/** Refuses MCP servers that a specification may not have. */
+/** Refuses MCP servers in a specification that the policy does not permit. */
 export function refusedMcpServers({ mcp }: Policy, servers: Record<string, unknown> = {}): PolicyRefusal[] {
   if (mcp.servers === 'any') return []
   const names = Object.keys(servers)
@@ -18,7 +18,10 @@ export function refusedMcpServers({ mcp }: Policy, servers: Record<string, unkno
     }))
 }
 
-/** Reports whether a definition has only the listed parts, so that no variable or header can change its meaning. */
+/**
+ * Reports whether a definition has only the parts that the policy lists, so that no variable or header can
+ * change what the MCP server does.
+ */
 function isSame(
   listed: { command?: string | undefined; url?: string | undefined },
   definition: unknown,

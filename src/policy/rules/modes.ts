@@ -6,7 +6,7 @@ export const isModePermitted = ({ permission_modes }: Policy, mode: string) =>
   permission_modes.includes('*') || permission_modes.includes(mode)
 
 export function refusedMode(policy: Policy, mode: string | undefined): PolicyRefusal[] {
-  // Without a mode, the agent is launched with the first permitted one.
+  // If the specification has no mode, the agent is launched with the first permitted mode.
   if (mode === undefined ? policy.permission_modes.length > 0 : isModePermitted(policy, mode)) return []
   const asked = mode === undefined ? 'any permission mode' : `the permission mode ${mode}`
   const permitted = policy.permission_modes.join(', ') || 'none'

@@ -1,7 +1,7 @@
 import type { PolicyRefusal } from '../refusal.ts'
 import type { Policy } from '../schema.ts'
 
-/** Refuses one more agent if as many run as the policy permits. */
+/** Refuses to start another agent if the permitted number of agents is already running. */
 export function refusedNumber({ limits }: Policy, running: number): PolicyRefusal[] {
   if (limits.agents === undefined || running < limits.agents) return []
   return [{ key: 'limits.agents', message: `The machine's policy permits ${limits.agents} running agents.` }]

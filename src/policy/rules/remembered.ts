@@ -5,8 +5,8 @@ import { refusedMode } from './modes.ts'
 import { refusedTools } from './tools.ts'
 
 /**
- * Refuses rules that a permission would leave behind for later tools, in the form of the runtime's suggestions: they
- * permit tools, modes, and folders unasked.
+ * Refuses rules that an approval asks the runtime to remember, because such rules permit tools, modes, and
+ * folders without asking a person. The rules have the form of the runtime's suggestions.
  */
 export function refusedMemory(policy: Policy, entries: readonly unknown[]): PolicyRefusal[] {
   return entries.flatMap((entry) => {

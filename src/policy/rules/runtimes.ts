@@ -3,13 +3,13 @@ import { realPath } from '../../platform/real-path.ts'
 import type { PolicyRefusal } from '../refusal.ts'
 import type { Policy } from '../schema.ts'
 
-/** A runtime's program as found on this machine. */
+/** The program of a runtime that was found on this machine. */
 export interface Program {
   path: string
   version?: string | undefined
 }
 
-/** @param program undefined if it is not known yet */
+/** @param program undefined if the program is not known yet */
 export function refusedRuntime({ runtimes }: Policy, name: string, program?: Program): PolicyRefusal[] {
   if (!runtimes) return []
   if (!Object.hasOwn(runtimes, name))

@@ -5,12 +5,13 @@ import type { Policy } from '../schema.ts'
 const toolOf = (rule: string) => /^[^(]*/.exec(rule)![0].trim()
 
 /**
- * Refuses tools that a server may not permit unasked. A listed tool includes its rules; a listed rule includes only
- * itself.
+ * Refuses tools and rules that a server may not permit without asking a person. A tool in the policy's list
+ * includes all rules of the tool; a rule in the list includes only itself.
  */
 export function refusedTools({ tools }: Policy, allowed: readonly string[]): PolicyRefusal[] {
   if (tools.allow.includes('*')) return []
-  // The runtime splits a rule at commas and spaces outside of parentheses, so one entry may contain several.
+  // The runtime splits a rule at commas and spaces outside of parentheses, so one entry may contain several
+  // rules.
   return allowed
     .filter((rule) => !tools.allow.includes(rule) && !(isOneRule(rule) && tools.allow.includes(toolOf(rule))))
     .map((rule) => ({
@@ -19,5 +20,5 @@ export function refusedTools({ tools }: Policy, allowed: readonly string[]): Pol
     }))
 }
 
-/** Reports whether text is one tool, or one rule of a tool. */
+/** Reports whether a text is exactly one tool, or one rule of a tool. */
 const isOneRule = (rule: string) => /^[\w-]+(\([^()]*\))?$/.test(rule)

@@ -7,7 +7,7 @@ import type { Policy } from '../schema.ts'
 /**
  * Refuses an update that a server orders.
  * @param version exact version, or a dist-tag whose version is not known yet
- * @param now in the machine's time zone
+ * @param current time; the policy's times are in the machine's time zone
  */
 export function refusedUpdate({ update }: Policy, version: string, now: Date): PolicyRefusal[] {
   const { allow, versions, window } = update
