@@ -1,10 +1,10 @@
 /**
  * Makes a release: a folder that any web server or a hub can serve to `install.sh`, and the npm packages.
  *
- *     OUT/install.sh               the installer, with the releases' address and the key that signs them
- *     OUT/latest                   the version that install.sh installs by default
- *     OUT/apt/, fomular-daemon.asc index and key that make OUT an apt repository
- *     OUT/VERSION/                 executables, npm and Debian packages, manifest.json and its signature, SBOM, changelog
+ * - OUT/install.sh: the installer, with the address of the releases and the key that signs them.
+ * - OUT/latest: the version that install.sh installs by default.
+ * - OUT/apt/ and OUT/fomular-daemon.asc: the index and the key that make OUT an apt repository.
+ * - OUT/VERSION/: executables, npm packages, Debian packages, manifest.json with its signature, SBOM, and changelog.
  *
  * Publishes the packages unless `--dry-run` is given. `--only build`, `--only sign`, and `--only publish`
  * split a release into three steps. Only the second step needs the key. See packaging/README.md.

@@ -4,13 +4,15 @@ import { readFileSync } from 'node:fs'
 export interface UnitPlace {
   /** Name without `.service`. */
   name: string
-  /** The systemd instance that runs it: the system manager, or the user's own. */
+  /** The systemd instance that runs the service: the system manager, or the user's own instance. */
   scope: 'system' | 'user'
-  /** Path of its control group. */
+  /** Path of the service's control group. */
   group: string
 }
 
-/** Returns the path of a process's systemd control group; undefined if it has none or does not exist. */
+/**
+ * Returns the path of a process's systemd control group; undefined if the process has none or does not exist.
+ */
 export function groupOf(pid: number | 'self'): string | undefined {
   try {
     return parseGroups(readFileSync(`/proc/${pid}/cgroup`, 'utf8'))
@@ -19,7 +21,10 @@ export function groupOf(pid: number | 'self'): string | undefined {
   }
 }
 
-/** Returns the path in systemd's own hierarchy, which exists with cgroups v1 and hybrid setups, else the v2 path. */
+/**
+ * Returns the path in systemd's own hierarchy, which exists with cgroups v1 and in hybrid setups. Without
+ * that hierarchy, returns the v2 path.
+ */
 export function parseGroups(text: string): string | undefined {
   const path = (pattern: RegExp) => pattern.exec(text)?.[1]
   return path(/^\d+:name=systemd:(.+)$/m) ?? path(/^0::(.+)$/m)

@@ -1,6 +1,6 @@
 /**
- * Expands variables in a command line as systemd does: `${NAME}` anywhere, and `$NAME` as a whole word, which is split
- * at blanks; `$$` is a dollar sign.
+ * Expands variables in a command line as systemd does. `${NAME}` can be anywhere in a word. `$NAME` must be a
+ * whole word, and its value is split at blanks. `$$` is a dollar sign.
  */
 export function expandCommand(argv: string[], environment: Record<string, string>): string[] {
   return argv.flatMap((word) => {
@@ -14,7 +14,7 @@ export function expandCommand(argv: string[], environment: Record<string, string
   })
 }
 
-/** Splits a variable's value into words. Quotes protect blanks and are removed. */
+/** Splits a variable's value into words. Blanks within quotes do not split; the quotes are removed. */
 function splitWords(text: string): string[] {
   const words = text.match(/(?:"(?:[^"\\]|\\[\s\S])*"|'(?:[^'\\]|\\[\s\S])*'|\\[\s\S]|[^\s"'\\])+/g) ?? []
   return words.map((word) =>
@@ -26,7 +26,7 @@ function splitWords(text: string): string[] {
 }
 
 const NAME = /^[A-Za-z_]\w*$/
-/** A piece of a value: double-quoted, single-quoted, or plain up to the end of the line. */
+/** A piece of a variable's value: double-quoted, single-quoted, or plain up to the end of the line. */
 const PIECE = /"((?:[^"\\]|\\[\s\S])*)"?|'([^']*)'?|((?:[^\\\n]|\\[\s\S])+)/y
 
 /** Parses a file of variables like systemd's `EnvironmentFile=`. Lines that are not assignments are skipped. */
@@ -46,7 +46,7 @@ export function parseEnvironment(text: string): Record<string, string> {
       const [, double, single, plain = ''] = piece
       value +=
         double?.replace(/\\(["\\`$\n])/g, (_, c) => (c === '\n' ? '' : c)) ?? single ?? unescaped(plain)
-      // Blanks between quoted pieces are dropped; in a plain piece, quotes are literal.
+      // Blanks between quoted pieces are dropped. Quotes within a plain piece are literal.
       if (plain) break
       while (text[at] === ' ' || text[at] === '\t') at++
       PIECE.lastIndex = at
@@ -59,6 +59,6 @@ export function parseEnvironment(text: string): Record<string, string> {
 const unescaped = (plain: string) =>
   plain.replace(/[ \t\r]+$/, '').replace(/\\([\s\S])/g, (_, c) => (c === '\n' ? '' : c))
 
-/** Returns a line for such a file, with the value quoted if necessary. */
+/** Returns a line for a systemd `EnvironmentFile=`, with the value quoted if necessary. */
 export const environmentLine = (name: string, value: string) =>
   `${name}=${/^[\w./:@,+-]*$/.test(value) ? value : `"${value.replace(/["\\`$]/g, '\\$&')}"`}\n`

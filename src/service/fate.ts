@@ -1,11 +1,11 @@
 import type { ProcessIdentity } from '../platform/process-identity.ts'
 
 /**
- * Describes a supervisor that ends agents together with the daemon. Each agent's control group decides: some agents may
- * be out of the supervisor's reach.
+ * Describes a supervisor that ends agents together with the daemon. Whether an agent ends depends on its
+ * control group: the supervisor may not reach some agents.
  */
 export interface Fate {
-  /** The supervisor, as part of a sentence: `the unit fomular`. */
+  /** Name of the supervisor for use in a sentence: `the unit fomular`. */
   by: string
   /** A sentence that says that agents end with the daemon, and names the responsible setting. */
   message: string
@@ -13,7 +13,7 @@ export interface Fate {
   remedy: string
   /** Reports whether this process ends with the daemon. */
   ends(process: ProcessIdentity): boolean
-  /** A way to start new agents out of the supervisor's reach; absent if there is none. */
+  /** A way to start new agents so that the supervisor does not end them; absent if there is none. */
   shelter?: Shelter
 }
 
@@ -24,11 +24,12 @@ interface Command {
 
 /** A place for programs that must outlive the daemon. */
 export interface Shelter {
-  /** The place, as part of a sentence: `scopes of the systemd of bob`. */
+  /** Name of the place for use in a sentence: `scopes of bob's systemd`. */
   where: string
   /**
    * Returns the command and environment that run `argv` with `env` in this place.
-   * @param name unique in this place, also over time; letters, digits, `.`, `_` and `-`
+   * @param name name of letters, digits, `.`, `_`, and `-` that is used only once in this place, also over
+   * time
    */
   command(argv: readonly string[], env: NodeJS.ProcessEnv, name: string): Command
 }

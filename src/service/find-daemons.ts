@@ -19,14 +19,17 @@ import { listUnits, type Service } from './units.ts'
 export interface LocalDaemon {
   state_dir: string
   running: boolean
-  /** True if this user may talk to it. */
+  /** True if this user may send requests to the daemon. */
   usable: boolean
-  /** True if commands may choose this daemon by default: it is a service of the machine, or this user's own. */
+  /**
+   * True if commands may choose this daemon by default, because it is a service of the machine, or belongs to
+   * this user.
+   */
   near: boolean
   pid?: number
   /** Name of the user it runs as. */
   user?: string
-  /** Its supervisor, with the state in the supervisor's own words. */
+  /** Supervisor of the daemon. `state` is the state as the supervisor words it. */
   service?: Supervisor & { state?: string }
   /** For a daemon that is not running: time of its last sign of life (ISO 8601). */
   last_seen?: string
@@ -37,7 +40,7 @@ const LOCK_BYTES = 4096
 
 /**
  * Finds the daemons of this machine that this user may see: daemons that listen on a socket, and daemons of
- * installed services. From another user's folder it reads only which process holds the lock.
+ * installed services. From another user's state folder, reads only which process holds the lock.
  * @param further additional state folders to check
  */
 export async function findDaemons(env: NodeJS.ProcessEnv, further: string[] = []): Promise<LocalDaemon[]> {
@@ -61,13 +64,17 @@ export async function findDaemons(env: NodeJS.ProcessEnv, further: string[] = []
     if (more.length > 0) looked = await all()
   }
   const pids = new Set(looked.map((found) => found?.pid))
-  // The state folder determined for a service can be wrong; the service's process then holds another folder.
+  // The state folder that was determined for a service can be wrong: the service's process may hold the lock
+  // of another folder.
   const isElsewhere = ({ running, service }: LocalDaemon) =>
     !running && services.some((each) => isSame(each, service) && each.pid !== undefined && pids.has(each.pid))
   return looked.flatMap((found) => (found && !isElsewhere(found) ? found : []))
 }
 
-/** Returns the daemon of a state folder; undefined if the folder never had one and no service would run one there. */
+/**
+ * Returns the daemon of a state folder; undefined if no daemon has used the folder and no service would run a
+ * daemon with it.
+ */
 export async function findDaemon(env: NodeJS.ProcessEnv, dir: string): Promise<LocalDaemon | undefined> {
   const listening = listeningDirs().has(real(dir))
   const services = await listServices(env)
@@ -76,7 +83,10 @@ export async function findDaemon(env: NodeJS.ProcessEnv, dir: string): Promise<L
   return look(real(dir), { services: [...services, ...(await pm2Services(env))], listening })
 }
 
-/** Lists the machine's and this user's services of this program, without pm2's: pm2 takes half a second to answer. */
+/**
+ * Lists the machine's and this user's services of this program. Omits the services of pm2, because pm2 takes
+ * half a second to answer.
+ */
 export async function listServices(env: NodeJS.ProcessEnv): Promise<Service[]> {
   const home = homeOf(env)
   if (process.platform === 'darwin') return launchdServices(home)
@@ -104,8 +114,8 @@ async function look(
   )
   const access = accessTo(dir)
   const owner = ownerOf(dir)
-  // Another program may also have a daemon.sock. If this user cannot open the folder, its path must contain this
-  // program's name.
+  // The socket may belong to another program that also uses the name daemon.sock. If this user cannot open
+  // the folder, its path must contain this program's name.
   if (access === 'closed' && !installed && !dir.includes('fomular')) return undefined
   const holder = access === 'open' ? livingHolder(statePaths(dir).lock, { owner, listening }) : undefined
   const running = holder !== undefined || (access === 'closed' && (listening || installed?.running === true))
@@ -145,8 +155,9 @@ export const holderOf = ({ dir, lock }: StatePaths) =>
   livingHolder(lock, { owner: ownerOf(dir), listening: listeningDirs().has(real(dir)) })
 
 /**
- * Returns the process that holds a lock. It must run as the folder's owner or as root. A service with its own /proc can
- * see a different boot id than this process. In that case, its listening socket proves that it started after the last boot.
+ * Returns the process that holds a lock. The process must run as the folder's owner or as root. A service
+ * with a separate /proc can see a different boot id than this process. In that case, the service's listening
+ * socket proves that it started after the last boot.
  */
 function livingHolder(
   lock: string,
@@ -162,7 +173,7 @@ function livingHolder(
   return runsAs === undefined || runsAs === owner || runsAs === 0 ? now : undefined
 }
 
-/** Resolves links, so that one folder under two names counts as one. */
+/** Resolves links, so that a folder with two names counts as one folder. */
 export const real = (dir: string) => orUndefined(() => realpathSync(dir)) ?? dir
 export const ownerOf = (dir: string) => orUndefined(() => statSync(dir).uid)
 
@@ -176,7 +187,7 @@ export function accessTo(dir: string): 'open' | 'closed' | 'missing' {
   }
 }
 
-/** Returns the time at which a daemon last wrote to its folder. */
+/** Returns the time at which a daemon last wrote to its state folder. */
 function lastSeen(dir: string): string | undefined {
   const { log, lock, machine } = statePaths(dir)
   const times = [log, lock, machine].flatMap((path) => orUndefined(() => statSync(path).mtimeMs) ?? [])
@@ -191,7 +202,7 @@ export async function userName(
   if (running === undefined && service !== undefined) return service
   const uid = running ?? owner
   if (uid === undefined) return undefined
-  // In a container, this user may have no name: `userInfo` throws.
+  // In a container, this user may have no name, and `userInfo` throws.
   const own = orUndefined(() => userInfo())
   if (uid === own?.uid) return own.username
   const { stdout } = await query(['getent', 'passwd', String(uid)])

@@ -1,7 +1,7 @@
 import type { Fate } from './fate.ts'
 import { unitFate } from './unit-fate.ts'
 
-/** Finders, one per kind of supervisor. The first result wins. */
+/** Functions that find a fate, one for each kind of supervisor. The first result is used. */
 const FINDERS: ((pid: number, env: NodeJS.ProcessEnv) => Promise<Fate | undefined>)[] = [unitFate]
 
 /**

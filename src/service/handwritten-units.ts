@@ -9,10 +9,10 @@ import { isOurs } from './unit-checks.ts'
 import { readInstalled } from './unit-mark.ts'
 import { runsOf } from './units.ts'
 
-/** A unit that runs this program but was not written by it. */
+/** A unit that runs this program, but that a person wrote by hand. */
 export interface HandUnit {
   name: string
-  /** The unit file that has the command, not a drop-in. */
+  /** Path of the unit file that contains the command. It is not a drop-in. */
   path: string
 }
 
@@ -21,13 +21,13 @@ export interface UnitFacts {
   /** Argument list of each program that the unit starts. */
   commands: string[][]
   environment: Record<string, string>
-  /** Paths of its `EnvironmentFile=` files. */
+  /** Paths of the files that `EnvironmentFile=` names. */
   environmentFiles: string[]
   user: string
-  /** True if its user exists only while the unit runs. */
+  /** True if the unit's user exists only while the unit runs. */
   dynamicUser: boolean
   workingDirectory: string
-  /** Names of folders in /var/lib. */
+  /** Names of the unit's folders in /var/lib. */
   stateDirectory: string[]
   /** Sources of the credentials that systemd passes to the unit, by name. */
   credentials: Record<string, string>
@@ -42,14 +42,15 @@ const folders = (scope: Scope) =>
     : [join(homedir(), '.config/systemd/user'), '/etc/systemd/user', '/usr/lib/systemd/user']
 
 /**
- * Finds hand-written units of this program by reading unit files, so that units not loaded by systemd are found, too.
+ * Finds hand-written units of this program. Reads the unit files, to find also units that systemd has not
+ * loaded.
  */
 export function handwrittenUnits(scope: Scope): HandUnit[] {
   const found = new Map<string, HandUnit | undefined>()
   for (const folder of folders(scope))
     for (const file of filesIn(folder, '.service')) {
       const name = basename(file, '.service')
-      // A unit file hides files of the same name in later folders.
+      // A unit file overrides files of the same name in later folders.
       if (!found.has(name)) found.set(name, isByHand(file) ? { name, path: file } : undefined)
     }
   return [...found.values()].filter((unit) => unit !== undefined)
@@ -76,7 +77,10 @@ export function filesIn(folder: string, ending: string): string[] {
   }
 }
 
-/** @returns undefined if the path is not a regular file, is larger than `MOST_BYTES`, or cannot be read */
+/**
+ * @returns the content; undefined if the path is not a regular file, the file is larger than `MOST_BYTES`, or
+ * it cannot be read
+ */
 export function readText(path: string): string | undefined {
   try {
     const stat = statSync(path)
@@ -94,7 +98,7 @@ const Pairs = z.object({ data: z.array(z.tuple([z.string(), z.unknown()])) })
 const Commands = z.object({ data: z.array(z.tuple([z.string(), z.array(z.string())], z.unknown())) })
 
 /**
- * Asks systemd for a unit's settings: only systemd parses its syntax exactly.
+ * Asks systemd for a unit's settings, because only systemd parses the syntax of units exactly.
  * @throws UserError if it does not answer
  */
 export async function unitFacts(scope: Scope, name: string): Promise<UnitFacts> {

@@ -1,9 +1,10 @@
 import type { ServicePlan } from './plan.ts'
 
 /**
- * Agents run arbitrary tools in this user's folders, so the unit closes only what no such tool needs. A comment in the
- * unit gives the reason for each setting left open. Settings that create a private view of the system at each start,
- * such as PrivateTmp, are unsuitable: agents outlive a start.
+ * Agents run arbitrary tools in this user's folders, so the unit forbids only operations that no such tool
+ * needs. A comment in the unit gives the reason for each setting that is omitted. Settings that create a
+ * private view of the system at each start, such as PrivateTmp, are unsuitable, because agents outlive the
+ * daemon.
  */
 const CALLS = [
   '# Deny system calls that change the machine itself.',
@@ -22,7 +23,10 @@ const COMMON = [
   ...CALLS,
 ]
 
-/** Each of these settings alone implies NoNewPrivileges, so that allowing sudo means undoing all of them. */
+/**
+ * Each of these settings alone implies NoNewPrivileges. To allow sudo, a drop-in must therefore undo all of
+ * them.
+ */
 const sudo = (...further: string[]): string[] => [
   '# Agents cannot gain privileges, so sudo does not work for them. To allow it, put this in a drop-in file:',
   '#   [Service]',
@@ -55,7 +59,10 @@ export const systemHardening = ({ installation }: ServicePlan): string[] => [
   '# PrivateNetwork and IPAddressDeny are open: agents need the network.',
 ]
 
-/** Settings for a unit that runs as root: hardening hardly restrains root, and hinders its work. */
+/**
+ * Settings for a unit that runs as root. There are few, because hardening would hardly restrict root, but
+ * would hinder agents.
+ */
 export const rootHardening: string[] = [
   '# Agents run as root, and this unit does not restrict what root can do. Prefer an ordinary user:',
   '# `service install --user NAME`.',
@@ -63,5 +70,8 @@ export const rootHardening: string[] = [
   'KeyringMode=private',
 ]
 
-/** Settings for a unit of the user's systemd, which lacks the privileges for the rest of `systemHardening`. */
+/**
+ * Settings for a unit of a user's systemd. That systemd lacks the privileges for the other settings of
+ * `systemHardening`.
+ */
 export const userHardening: string[] = [...sudo(), ...COMMON]

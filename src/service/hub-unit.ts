@@ -9,7 +9,10 @@ import {
   WATCHDOG_S,
 } from './unit.ts'
 
-/** Returns the unit of a hub. A hub starts no program but systemd-notify, so the unit can be hardened strictly. */
+/**
+ * Returns the unit of a hub. The unit is hardened strictly, because a hub starts no program except
+ * systemd-notify.
+ */
 export function hubUnitText(plan: ServicePlan, { version = 0, scope }: SystemdFacts): string {
   const system = scope === 'system'
   const handsOver = system && plan.tls !== undefined && (version === 0 || version >= 247)

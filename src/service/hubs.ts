@@ -12,12 +12,15 @@ import { flagIn, runsOf, type Service } from './units.ts'
 export interface LocalHub {
   /** Folder of the hub, with its keys. */
   dir: string
-  /** Value for `--state-dir`: the state folder that contains the hub's folder, or the hub's folder itself. */
+  /**
+   * Value for `--state-dir` that selects this hub: the state folder that contains the hub's folder, or the
+   * hub's folder itself.
+   */
   named: string
   running: boolean
   /** True if this user may read the hub's keys. */
   usable: boolean
-  /** Same meaning as `LocalDaemon.near`. */
+  /** True if commands may choose this hub by default; see `LocalDaemon.near`. */
   near: boolean
   /** Address of the hub from this machine. */
   url?: string
@@ -26,8 +29,8 @@ export interface LocalHub {
 }
 
 /**
- * Finds the hubs of this machine that this user may see: in services, in daemons' state folders, and running
- * hubs.
+ * Finds the hubs of this machine that this user may see: hubs of services, hubs in state folders of daemons,
+ * and running hubs.
  */
 export async function findHubs(env: NodeJS.ProcessEnv): Promise<LocalHub[]> {
   const [services, daemons] = await Promise.all([listServices(env), findDaemons(env)])
@@ -46,7 +49,10 @@ const hubDirOf = ({ runs, hub_dir, state_dir }: Service): string[] => {
   return state_dir === undefined ? [] : [statePaths(state_dir).hub]
 }
 
-/** Returns candidate folders of hubs started by hand, from command lines. `look` checks each folder. */
+/**
+ * Returns the folders that may belong to hubs started by hand, according to the command lines of processes.
+ * `look` checks each folder.
+ */
 function startedByHand(): string[] {
   return commandLines().flatMap(({ pid, argv }) => {
     const command = argv.join(' ')
@@ -63,7 +69,8 @@ function startedByHand(): string[] {
 }
 
 /**
- * Reports whether a process shares this network namespace: a container's loopback address is not reachable from here.
+ * Reports whether a process is in this process's network namespace. The loopback address of another
+ * namespace, such as a container's, is not reachable from here.
  */
 const isReachable = (pid: number) => {
   const network = (of: number | 'self') => orUndefined(() => readlinkSync(`/proc/${of}/ns/net`))

@@ -15,7 +15,7 @@ export interface Found {
   troubles: UnitProblem[]
 }
 
-/** Checks the services of this program that this user may see. @param pid of the running daemon */
+/** Checks the services of this program that this user may see. @param pid pid of the running daemon */
 export async function inspectServices(pid: number | undefined): Promise<Found[]> {
   const units = await Promise.all((['system', 'user'] as const).map((scope) => inspectUnits(scope, pid)))
   const pm2 = (await entries())
@@ -58,7 +58,7 @@ function lingerTroubles(name: string, scope: Scope): UnitProblem[] {
   return [
     {
       level: 'warning',
-      message: `The unit ${name} ends, with all agents, when ${username} logs out.`,
+      message: `The unit ${name} and all its agents end when ${username} logs out.`,
       remedy: `sudo loginctl enable-linger ${username}`,
     },
   ]

@@ -24,7 +24,7 @@ const at = ({ name, account }: ServicePlan): At => ({ name, home: account.home }
 const domain = () => `gui/${userInfo().uid}`
 const launchctl = (...args: string[]) => ({ do: 'run' as const, argv: ['launchctl', ...args] })
 
-/** The manager for macOS. The service is a launch agent of the user. */
+/** The service manager for macOS. A service is a launch agent of its user. */
 export const launchd: Manager = {
   name: 'launchd',
 
@@ -125,7 +125,7 @@ export function plistText(plan: ServicePlan): string {
     ExitTimeOut: plan.stopSeconds,
     // Agents outlive the daemon.
     AbandonProcessGroup: true,
-    // Receives output until the daemon opens its own log in the state folder.
+    // This file receives the daemon's output until the daemon opens its own log in the state folder.
     StandardErrorPath: `${plan.account.home}/Library/Logs/${plan.name}.log`,
   }
   return `<?xml version="1.0" encoding="UTF-8"?>

@@ -7,9 +7,12 @@ import { parseMark } from './unit-mark.ts'
 
 /** Files and folders that remain after a service is uninstalled without `--purge`. */
 export interface Leftovers {
-  /** Files next to the unit that this program wrote or told users to write. */
+  /** Files next to the unit that this program wrote, or that it recommended to users. */
   files: string[]
-  /** State folders: the service's current folder, and the folders of users that it ran as before. */
+  /**
+   * State folders: the current folder of the service, and the folders of the users as whom the service ran
+   * before.
+   */
   states: string[]
 }
 
@@ -57,7 +60,10 @@ export function servicesOf(root: string, home: string): InstalledService[] {
   })
 }
 
-/** Returns such service files in other users' homes. Only those users can remove them. */
+/**
+ * Returns the files of services in other users' homes that run the installation in `root`. Only those users
+ * can remove them.
+ */
 export function servicesOfOthers(root: string, home: string): string[] {
   if (process.getuid?.() !== 0) return []
   return filesIn('/home', '')
@@ -77,7 +83,7 @@ function runsFrom(root: string, file: string): boolean {
     const text = readOwned(file, MOST_BYTES) ?? ''
     const mark = parseMark(text)
     if (mark === undefined) return false
-    // Older versions did not record the program in the mark.
+    // Older versions did not record the program's path in the mark.
     if (mark.program === undefined) return text.includes(`${root}/`)
     if (mark.program.startsWith(`${root}/`)) return true
     return `${realpathSync(mark.program)}/`.startsWith(`${realpathSync(root)}/`)

@@ -8,15 +8,15 @@ export interface Status {
   file: string
   installed: boolean
   running: boolean
-  /** True if it is not running and its manager does not try to start it. */
+  /** True if the service is not running and its manager does not try to start it. */
   failed: boolean
-  /** True if it starts with the machine. */
+  /** True if the service starts when the machine boots. */
   enabled: boolean
-  /** State in the manager's own words. */
+  /** State of the service as its manager words it. */
   state: string
   pid?: number
   since?: string
-  /** Number of automatic restarts since it was last started by hand. */
+  /** Number of automatic restarts since the service was last started by hand. */
   restarts?: number
   /** Status line that the daemon sent to systemd. */
   says?: string
@@ -31,9 +31,15 @@ export interface Manager {
   name: ManagerName
   /** Returns the file that defines the service. */
   file(plan: ServicePlan): Promise<{ path: string; text: string; mode: number }>
-  /** Returns the steps that install the service, or update an installed one, and start it if asked. */
+  /**
+   * Returns the steps that install the service or update an installed service, and that start it if `start`
+   * is true.
+   */
   install(plan: ServicePlan, options: { start: boolean; key: string | undefined }): Promise<Step[]>
-  /** Returns the steps that stop the service, which ends its agents, and remove it. The state folder stays. */
+  /**
+   * Returns the steps that stop the service, which also ends its agents, and remove it. The steps keep the
+   * state folder.
+   */
   uninstall(at: At): Promise<Step[]>
   start(at: At): Step[]
   /** Returns the steps that stop the service. Its agents end, too. */

@@ -22,7 +22,7 @@ export const managerNamed = (name: ManagerName): Manager =>
 export const usualManager = (): ManagerName =>
   process.platform === 'darwin' ? 'launchd' : process.getuid?.() === 0 ? 'systemd' : 'systemd-user'
 
-/** Returns the names of the installed services of this program: this user's, and the machine's. */
+/** Returns the names of the services of this program that are installed for this user or for the machine. */
 function installedNames(home: string): string[] {
   const files = [
     ...filesIn('/etc/systemd/system', '.service'),
@@ -42,7 +42,10 @@ function installedNames(home: string): string[] {
   ]
 }
 
-/** Returns the service to use if none is named. @throws UserError if there are several and none has the default name */
+/**
+ * Returns the name of the service to use by default. @throws UserError if there are several services, but
+ * none has the default name
+ */
 export function installedName(home: string): string {
   const usual = serviceNameOf('daemon')
   const names = installedNames(home)
@@ -50,12 +53,15 @@ export function installedName(home: string): string {
   if (only === undefined || names.includes(usual)) return usual
   if (more.length === 0) return only
   throw new UserError('service_ambiguous', `Several services are installed: ${names.join(', ')}.`, {
-    remedy: 'Choose one with --name.',
+    remedy: 'Choose a service with --name.',
     exitCode: EXIT.usage,
   })
 }
 
-/** Returns the manager of the installed service. @throws UserError if there is none, or more than one */
+/**
+ * Returns the manager of the installed service. @throws UserError if the service is not installed, or is
+ * installed with several managers
+ */
 export function installedManager(at: At): ManagerName {
   const isInstalled = (name: ManagerName) =>
     existsSync(serviceFiles(name, at.name, at.home).unit) || (name === 'systemd' && packaged(at.name))
@@ -63,7 +69,7 @@ export function installedManager(at: At): ManagerName {
   if (found && more.length === 0) return found
   throw found
     ? new UserError('service_ambiguous', `${at.name} is installed with ${[found, ...more].join(' and ')}.`, {
-        remedy: 'Choose one with --manager, and uninstall the other: a daemon needs only one service.',
+        remedy: 'Choose a service with --manager, and uninstall the other service: a daemon needs only one.',
         exitCode: EXIT.refused,
       })
     : new UserError('service_missing', `No service ${at.name} is installed.`, {

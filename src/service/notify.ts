@@ -3,19 +3,30 @@ import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import { visible } from '../platform/visible-text.ts'
 
-/** Maximum wait for the first connection, in ms, before the daemon counts as started: booting offline is no failure. */
+/**
+ * Maximum wait for the first connection, in ms. After this time, the daemon counts as started even without a
+ * connection, because booting offline is not a failure.
+ */
 const PATIENCE_MS = 20_000
 /** Interval between checks of the condition until the daemon has started, in ms. */
 const STARTING_MS = 200
-/** The same interval once it has started, in ms. */
+/** Interval between checks of the condition after the daemon has started, in ms. */
 const RUNNING_MS = 2000
-/** Maximum run time of systemd-notify, in ms: it waits until systemd has processed the message. */
+/**
+ * Maximum run time of systemd-notify, in ms. systemd-notify waits until systemd has processed the message.
+ */
 const NOTIFY_MS = 10_000
 
-/** Maximum length of a status, in characters: systemd rejects long messages, and the kernel long arguments. */
+/**
+ * Maximum length of a status, in characters: systemd rejects long messages, and the kernel rejects long
+ * arguments.
+ */
 const STATUS_CHARS = 500
 
-/** Returns a status line. The text may quote a server, whose line feeds would inject commands to systemd. */
+/**
+ * Returns a status line. Escapes the text, because it may quote a server, and line feeds would inject other
+ * messages to systemd.
+ */
 const statusLine = (text: string) => `STATUS=${visible(text.slice(0, STATUS_CHARS))}`
 
 /** State of a daemon, with a one-line description. */
@@ -33,14 +44,15 @@ export interface NotifierOptions {
 }
 
 /**
- * Keeps systemd informed of a unit of Type=notify: that it has started, its status, that it is alive (else the watchdog
- * restarts it), and that it is stopping. Node has no Unix datagram sockets, so each message runs systemd-notify, which
- * takes 6 to 10 ms of CPU time.
+ * Keeps systemd informed about a unit of Type=notify: that it has started, its status, that it is alive, and
+ * that it is stopping. Without signs of life, systemd's watchdog restarts the unit. Node has no Unix datagram
+ * sockets, so each message runs systemd-notify, which takes 6 to 10 ms of CPU time.
  * @returns undefined if this process is not the main process of such a unit
  */
 export function startNotifier(options: NotifierOptions): Notifier | undefined {
   const { NOTIFY_SOCKET, SYSTEMD_EXEC_PID } = options.env
-  // The socket may be inherited from the unit of an ancestor, which this process must not speak for.
+  // The socket may be inherited from the unit of an ancestor. This process must not send messages for that
+  // unit.
   if (!NOTIFY_SOCKET || (SYSTEMD_EXEC_PID && SYSTEMD_EXEC_PID !== String(options.pid))) return undefined
   return new Notifier(options, NOTIFY_SOCKET)
 }
@@ -49,7 +61,7 @@ export class Notifier {
   readonly #options: NotifierOptions
   readonly #socket: string
   readonly #startedAt: number
-  /** Time between watchdog messages, in ms; infinite if systemd does not expect any. */
+  /** Interval between watchdog messages, in ms; infinite if systemd does not expect any. */
   readonly #aliveMs: number
   #ready = false
   #text = ''
@@ -63,13 +75,14 @@ export class Notifier {
     this.#socket = socket
     this.#startedAt = clock.monotonic()
     const watched = Number(env.WATCHDOG_USEC) > 0 && (env.WATCHDOG_PID ?? String(pid)) === String(pid)
-    // A third of the limit: one late message must not trigger the watchdog.
+    // The interval is a third of the limit, so that one late message does not trigger the watchdog.
     this.#aliveMs = watched ? Number(env.WATCHDOG_USEC) / 1000 / 3 : Number.POSITIVE_INFINITY
     this.#look()
   }
 
   /**
-   * Tells systemd that the daemon is stopping, and sends nothing after that. Resolves when systemd-notify has ended.
+   * Tells systemd that the daemon is stopping. Sends no other messages afterwards. Resolves when
+   * systemd-notify has ended.
    */
   stopping(text: string): Promise<void> {
     this.close()
@@ -86,7 +99,7 @@ export class Notifier {
     const now = clock.monotonic()
     const { connected, text } = condition()
     this.#ready ||= connected || now - this.#startedAt > PATIENCE_MS
-    // Also true when the daemon has just become ready.
+    // This condition is also true when the daemon has just become ready.
     const due = this.#ready && now - this.#told >= this.#aliveMs
     if (text !== this.#text || due) {
       this.#text = text

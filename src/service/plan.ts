@@ -13,10 +13,12 @@ export interface Account {
   shell: string
 }
 
-/** Program of a service: the daemon, a hub, or both in one process. */
+/** The program that a service runs: the daemon, a hub, or both in one process. */
 export type Runs = 'daemon' | 'hub' | 'up'
 
-/** Returns a service's default name. The names differ so that a machine can run both a hub and a daemon. */
+/**
+ * Returns a service's default name. The hub's name differs from the daemon's, so that a machine can run both.
+ */
 export const serviceNameOf = (runs: Runs) => (runs === 'hub' ? 'fomular-hub' : 'fomular-daemon')
 
 /** Description of a service, independent of its manager. */
@@ -32,22 +34,22 @@ export interface ServicePlan {
   account: Account
   /** PATH of the daemon, its agents, and their tools. */
   path: string
-  /** True if the service has its own key file; otherwise the key is in the configuration file. */
+  /** True if the service has its own key file; false if the key is in the configuration file. */
   ownKey: boolean
-  /** Other environment variables, none of them secret. */
+  /** Other environment variables. None of them is secret. */
   environment: Record<string, string>
   stateDir: string
-  /** True if the state folder is at its default place, where the manager creates it. */
+  /** True if the state folder is at the default place, at which the service manager creates it. */
   usualStateDir: boolean
   /** Folder that updates are written into. */
   installation: string
   /** Maximum duration of a graceful stop, in seconds. */
   stopSeconds: number
-  /** For a hub: paths of the certificate and the private key, which may be readable by root only. */
+  /** For a hub: paths of the TLS certificate and the private key. Possibly only root can read these files. */
   tls?: { cert: string; key: string }
   /** For a hub: true if its port is below 1024, which requires a privilege. */
   lowPort?: boolean
-  /** True if systemd creates the user for as long as the service runs. */
+  /** True if systemd creates the service's user dynamically, while the service runs. */
   dynamicUser?: boolean
 }
 
@@ -57,7 +59,7 @@ export const DESCRIPTION: Record<Runs, string> = {
   up: 'FomularOS daemon and hub: runs AI coding agents',
 }
 
-/** Returns the mark for a service's file. */
+/** Returns the facts that are recorded in a comment of a service's file. */
 export const markOf = ({ stateDir, account, runs, program, environment }: ServicePlan): UnitMark => ({
   format: 1,
   state_dir: stateDir,
@@ -68,21 +70,25 @@ export const markOf = ({ stateDir, account, runs, program, environment }: Servic
 })
 
 /**
- * Returns the arguments of the program, including the TLS files, for a manager that cannot pass those as credentials.
+ * Returns the arguments of the program for a service manager that cannot pass credentials. They include the
+ * paths of the TLS files.
  */
 export const plainArgs = ({ args, tls }: ServicePlan): string[] =>
   tls ? [...args, '--tls-cert', tls.cert, '--tls-key', tls.key] : args
 
-/** Variable that tells a daemon that its supervisor restarts it when it exits with code 75. */
+/** Environment variable that tells a daemon that its supervisor restarts it when it exits with code 75. */
 export const SUPERVISED = 'FOMULAR_DAEMON_NO_SELF_RELAUNCH'
 
-/** Program that replaces itself with a program that pm2 cannot start directly. */
+/**
+ * Program that pm2 starts instead of a program that it cannot start directly. It replaces itself with that
+ * program.
+ */
 export const PM2_LAUNCHER = '/usr/bin/env'
 
-/** Variable with the pid of the shell that keeps the daemon running in a container. */
+/** Environment variable with the pid of the shell that keeps the daemon running in a container. */
 export const KEEPER = 'FOMULAR_DAEMON_KEEPER'
 
-/** Exit codes of a daemon that its supervisor must act on. */
+/** Exit codes of a daemon to which its supervisor must react. */
 export const CODES = { restart: 75, refusedConfiguration: 2 } as const
 
 /** Returns the environment variables that a service has under every manager. */
@@ -92,7 +98,7 @@ export const variables = (plan: ServicePlan): Record<string, string> => ({
   [SUPERVISED]: '1',
 })
 
-/** Returns the variable that gives agents the usual umask of system and user units. */
+/** Returns the variable that sets the umask of agents to the usual umask of system and user units. */
 export const agentVariables = (plan: ServicePlan): Record<string, string> =>
   plan.runs === 'hub' ? {} : { [AGENT_UMASK]: '0022' }
 
@@ -100,7 +106,9 @@ export const agentVariables = (plan: ServicePlan): Record<string, string> =>
 export const keyVariable = (plan: ServicePlan, path: string): Record<string, string> =>
   plan.ownKey ? { FOMULAR_KEY_FILE: path } : {}
 
-/** Folder of units from packages. An administrator's unit of the same name overrides one here. */
+/**
+ * Folder of units from packages. An administrator's unit overrides a unit of the same name in this folder.
+ */
 export const PACKAGED_UNITS = '/usr/lib/systemd/system'
 
 /** Returns the paths of a service's files under a manager. */
@@ -108,9 +116,9 @@ export function serviceFiles(manager: ManagerName, name: string, home: string) {
   const dir = manager === 'systemd' ? `/etc/${name}` : join(home, '.config', name)
   return {
     dir,
-    /** The machine's key, readable by its owner only. */
+    /** File with the machine's key, which only the file's owner can read. */
     key: join(dir, 'key'),
-    /** Variables that the user sets for the daemon and its agents, such as an API key. */
+    /** File with variables that the user sets for the daemon and its agents, such as an API key. */
     environment: join(dir, 'environment'),
     unit: {
       systemd: `/etc/systemd/system/${name}.service`,

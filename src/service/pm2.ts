@@ -61,7 +61,7 @@ export const pm2: Manager = {
       ...(known
         ? [
             { do: 'run' as const, argv: ['pm2', 'delete', of.name] },
-            // Otherwise pm2 restores the entry at the next boot.
+            // Save the list without the entry: pm2 would restore the entry at the next boot.
             { do: 'run' as const, argv: ['pm2', 'save', '--force'] },
           ]
         : []),
@@ -81,7 +81,7 @@ export const pm2: Manager = {
     const entry = (await entries()).find(({ name }) => name === of.name)
     const { status = 'unknown', pm_uptime, restart_time, exit_code } = entry?.pm2_env ?? {}
     const since = pm_uptime === undefined ? undefined : foreignTime(pm_uptime)
-    // Pm2 reports this as "waiting restart" although it has given up.
+    // Pm2 reports "waiting restart" in this case, although it has given up.
     const refused = status !== 'online' && exit_code === CODES.refusedConfiguration
     return {
       manager: 'pm2',
@@ -113,7 +113,9 @@ export const pm2: Manager = {
   ],
 }
 
-/** Returns an ecosystem file without its comments, whose wording differs between versions. */
+/**
+ * Returns the text of an ecosystem file without its comments, because their wording differs between versions.
+ */
 const settingsIn = (text = '') => text.replace(/^\/\/.*\n/gm, '')
 
 /** Returns the text of the ecosystem file that defines the service. */
@@ -138,18 +140,21 @@ export function ecosystemText(plan: ServicePlan): string {
   return `// ${markText(markOf(plan))}
 // \`fomular-daemon service install --manager pm2\` overwrites this file.
 //
-// treekill: false     pm2 ends only the daemon: agents outlive it
-// kill_timeout        time for the daemon to end its agents when it is stopped, in ms
-// autorestart,        pm2 always restarts the daemon, after growing delays (up to 15 s) if it keeps failing;
-// max_restarts        exit code 75 asks for a restart, for example after an update
-// stop_exit_codes     exit code 2: the daemon refuses its configuration
-// pmx, vizion         pm2 injects no code into the daemon and reads no git metadata
-// filter_env          pm2 does not save keys from the environment that it was started in
+// treekill: false: pm2 ends only the daemon, so that agents outlive it.
+// kill_timeout: the time for the daemon to end its agents when it is stopped, in ms.
+// autorestart and max_restarts: pm2 always restarts the daemon, with growing delays (up to 15 s) if it keeps failing.
+// The daemon exits with code 75 to request a restart, for example after an update.
+// stop_exit_codes: the daemon exits with code 2 if it refuses its configuration. pm2 must not restart it then.
+// pmx and vizion: pm2 injects no code into the daemon, and reads no git metadata.
+// filter_env: pm2 does not save keys from its environment.
 module.exports = ${JSON.stringify({ apps: [app] }, undefined, 2)}
 `
 }
 
-/** Returns pm2's start command. Pm2 takes a path with a space for a shell command, so `env` starts such a program. */
+/**
+ * Returns pm2's start command. Pm2 treats a path with a space as a shell command, so `env` starts a program
+ * with such a path.
+ */
 function command(plan: ServicePlan) {
   const [interpreter = 'none', ...interpreter_args] = plan.runner
   const args = plainArgs(plan)
@@ -163,7 +168,10 @@ function command(plan: ServicePlan) {
   }
 }
 
-/** Returns pm2's entries; none if pm2 is not running, since `pm2 jlist` would start it, or belongs to another user. */
+/**
+ * Returns pm2's entries. Returns none if pm2 belongs to another user, or is not running: `pm2 jlist` would
+ * start it.
+ */
 export async function entries(env: NodeJS.ProcessEnv = process.env): Promise<Pm2Entry[]> {
   const home = env.PM2_HOME || `${env.HOME}/.pm2`
   if (!existsSync(`${home}/rpc.sock`) || isForeign(home)) return []

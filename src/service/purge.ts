@@ -2,15 +2,18 @@ import { lstatSync, readdirSync, readFileSync, readlinkSync, realpathSync } from
 import { basename, dirname, join } from 'node:path'
 import { run } from './run.ts'
 
-/** Names that this program creates in a state folder or a hub's folder, including temporary and damaged files. */
+/**
+ * Names of the files and folders that this program creates in a state folder or a hub's folder, including
+ * temporary and damaged files.
+ */
 const OWN =
   /^(agents|hub|releases|audit|(machine|machines|runtimes|place|update|confirmed|modes|servers|format|hub|keys|user-keys|enrolments|commands|ledger)\.jsonl?|(machine|user)\.key|machine\.key\.machine|daemon\.log(\.\d+)?|(daemon|hub)\.sock|lock|compiled-(run|up|hub)\.bin|update-.*|.*\.damaged-.*|.*\.tmp)$/
-/** Names of which at least one must be present for a folder to count as this program's. */
+/** A folder counts as this program's only if it contains at least one of these names. */
 const PROOF = ['machine.json', 'daemon.log', 'format.json', 'user.key']
 
 export interface Purged {
   removed: string[]
-  /** Paths that stay, each with the reason. */
+  /** Paths that were not removed, each with the reason. */
   left: string[]
 }
 
@@ -22,7 +25,7 @@ export function planPurge(dir: string, { whole }: { whole: boolean }): { paths: 
   const stat = lstatSync(dir, { throwIfNoEntry: false })
   if (!stat) return { paths: [], left: [] }
   if (stat.isSymbolicLink()) {
-    // Systemd's link for a service with DynamicUser=.
+    // systemd creates this kind of link for a service with DynamicUser=.
     const to = readlinkSync(dir)
     if (dir === join('/var/lib', basename(dir)) && to === `private/${basename(dir)}`) {
       const inner = planPurge(join('/var/lib/private', basename(dir)), { whole })
@@ -75,8 +78,8 @@ function mountIn(dir: string): string | undefined {
 }
 
 /**
- * Removes the paths from `planPurge`. Root removes a path below another user's folder as that user, so that a link
- * which the user swaps in cannot make root delete anything else.
+ * Removes the paths from `planPurge`. If a path is below another user's folder, root removes it with the
+ * rights of that user. A link that the user puts there in the meantime cannot make root delete anything else.
  */
 export async function purge(paths: string[]): Promise<Purged> {
   const removed: string[] = []
@@ -96,7 +99,10 @@ async function removePath(path: string): Promise<boolean> {
   return !lstatSync(path, { throwIfNoEntry: false })
 }
 
-/** Returns the owner of the topmost folder above `path` that does not belong to root, if there is one. */
+/**
+ * Returns the owner of the topmost folder above `path` that does not belong to root; undefined if root owns
+ * all of them.
+ */
 function ownerAbove(path: string): { uid: number; gid: number } | undefined {
   const dir = dirname(path)
   if (dir === path) return undefined

@@ -4,7 +4,7 @@ import { shellWord } from '../platform/shell-word.ts'
 
 /** Maximum run time of a command that changes something, in ms: stopping a service waits for its agents to end. */
 const RUN_MS = 20 * 60_000
-/** Maximum run time of a query, in ms. Queries normally answer at once. */
+/** Maximum run time of a query, in ms. Programs normally answer queries at once. */
 const ASK_MS = 10_000
 const OUTPUT_BYTES = 16 * 1024 * 1024
 
@@ -29,7 +29,10 @@ export async function query(argv: string[], env?: NodeJS.ProcessEnv): Promise<Ra
   return (await lookUp(argv, env)).ran
 }
 
-/** Like `ask`, for decisions that need an answer. @throws UserError if the program does not answer in time */
+/**
+ * Queries a system program like `query`, for decisions that require an answer. @throws UserError if the
+ * program does not answer in time
+ */
 export async function queryOrFail(argv: string[], env?: NodeJS.ProcessEnv, asking?: Asking): Promise<Ran> {
   const { ran, late } = await lookUp(argv, env, asking)
   if (!late) return ran
@@ -40,7 +43,10 @@ export async function queryOrFail(argv: string[], env?: NodeJS.ProcessEnv, askin
 }
 
 interface Asking {
-  /** Runs without this terminal: a program that another user chose could inject input into it. */
+  /**
+   * True to run the program without this terminal. A program that another user has chosen could inject input
+   * into the terminal.
+   */
   detached?: boolean
   timeoutMs?: number
 }
@@ -58,7 +64,7 @@ async function lookUp(
     late = true
     if (detached && child.pid !== undefined) killGroup(child.pid)
     child.kill('SIGKILL')
-    // A surviving descendant may keep the pipes open.
+    // A descendant that is still running may keep the pipes open.
     child.stdout.destroy()
     child.stderr.destroy()
   }, timeoutMs)

@@ -6,12 +6,13 @@ import type { Shelter } from './fate.ts'
 
 /** Maximum time for systemd to create a scope, in ms. It normally takes milliseconds. */
 const TRIAL_MS = 5000
-/** Absolute path, since an agent may have a different PATH. */
+/** The usual path of systemd-run. It is absolute, because an agent may have a different PATH. */
 const USUAL = '/usr/bin/systemd-run'
 
 /**
- * Finds systemd scopes for processes that must outlive a unit: for root, scopes of the system manager; for other
- * users, scopes of the user's systemd, if it does not end at logout. Creates one scope as a test.
+ * Finds systemd scopes for processes that must outlive a unit. For root, these are scopes of the system
+ * manager. For any other user, these are scopes of the user's systemd, if that systemd does not end at
+ * logout. Creates one scope as a test.
  * @param slice the unit's slice, whose limits also apply to the scopes
  */
 export async function findScopes(
@@ -19,7 +20,7 @@ export async function findScopes(
   env: NodeJS.ProcessEnv,
   slice: string | undefined,
 ): Promise<Shelter | undefined> {
-  // Throws for a user without a name. Such a user has no systemd either.
+  // userInfo() throws for a user without a name. Such a user has no systemd either.
   const { uid, username } = userInfo()
   const runtime = `/run/user/${uid}`
   const options = ['--scope', '--quiet', '--collect', '--description=Agent of fomular-daemon']
@@ -31,7 +32,7 @@ export async function findScopes(
   } else {
     const lasts = scope === 'user' || existsSync(`/var/lib/systemd/linger/${username}`)
     if (!lasts || !existsSync(`${runtime}/systemd/private`)) return undefined
-    shelter = scopes(`scopes of the systemd of ${username}`, ['--user', ...options], runtime)
+    shelter = scopes(`scopes of ${username}'s systemd`, ['--user', ...options], runtime)
   }
   return (await works(shelter, env, group)) ? shelter : undefined
 }
@@ -43,7 +44,7 @@ function scopes(where: string, options: string[], runtime?: string): Shelter {
     where,
     command(argv, env, name) {
       const { XDG_RUNTIME_DIR: own } = env
-      // systemd-run executes the command with its own environment, so restore the agent's.
+      // systemd-run passes its own environment to the command, so restore the agent's environment.
       const restored = own === undefined ? ['-u', 'XDG_RUNTIME_DIR'] : [`XDG_RUNTIME_DIR=${own}`]
       const back = ['/usr/bin/env', '-u', 'INVOCATION_ID', ...(runtime === undefined ? [] : restored)]
       return {
@@ -54,7 +55,7 @@ function scopes(where: string, options: string[], runtime?: string): Shelter {
   }
 }
 
-/** Reports whether a program started this way is outside the unit. */
+/** Reports whether a program that is started in the shelter is outside the unit. */
 function works(shelter: Shelter, inherited: NodeJS.ProcessEnv, unit: string): Promise<boolean> {
   const name = `fomular-agent-trial-${process.pid}-${Date.now()}`
   const { argv, env } = shelter.command(['cat', '/proc/self/cgroup'], inherited, name)

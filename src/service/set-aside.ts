@@ -13,8 +13,8 @@ const Identity = z.object({
 const MOST_BYTES = 4096
 
 /**
- * Moves another user's state folder to `aside` and creates a new one in its place. Copies only the machine's identity:
- * anything else that user wrote could decide which programs the next user runs.
+ * Moves another user's state folder to `aside` and creates a new one in its place. Copies only the machine's
+ * identity. Any other file of the previous user could decide which programs the next user runs.
  * @throws the system error
  */
 export function setAsideState(path: string, aside: string) {
@@ -24,7 +24,7 @@ export function setAsideState(path: string, aside: string) {
   if (identity) writeAtomic(join(path, 'machine.json'), JSON.stringify(identity), { durable: true })
 }
 
-/** Reads the identity from a path that may be a link, or a FIFO that would block. */
+/** Reads the machine's identity. Refuses a link, and a FIFO, which would block. */
 function readIdentity(path: string): z.infer<typeof Identity> | undefined {
   let fd: number | undefined
   try {

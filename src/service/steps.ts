@@ -6,7 +6,10 @@ import { writeAtomic } from '../platform/files.ts'
 import { run } from './run.ts'
 import { setAsideState } from './set-aside.ts'
 
-/** A step of installing or removing a service. It can be described before it runs, or instead (`--dry-run`). */
+/**
+ * A step of installing or removing a service. It can be described before it runs, or without running it
+ * (`--dry-run`).
+ */
 export type Step =
   | {
       do: 'write'
@@ -33,7 +36,7 @@ export type Step =
   /** Something that the user must still do. */
   | { do: 'note'; text: string }
 
-/** Returns the steps that write a service's key; none without a new key. */
+/** Returns the steps that write a service's key; no steps without a new key. */
 export const keySteps = (
   path: string,
   key: string | undefined,
@@ -45,7 +48,7 @@ export interface Outcome {
   /** True if the step changed anything. */
   changed: boolean
   text: string
-  /** Something that the user should do. */
+  /** Text about something that the user should do. */
   warning?: string
 }
 
@@ -63,7 +66,8 @@ export async function perform(step: Step): Promise<Outcome> {
       const dir = dirname(step.path)
       mkdirSync(dir, { recursive: true, mode: 0o755 })
       writeAtomic(step.path, step.text, { mode: step.mode, durable: true })
-      // Not the folder: its owner could replace the file with a link and make root write anywhere.
+      // Change only the owner of the file. An owner of the folder could replace the file with a link, and
+      // make root write anywhere.
       if (step.owner && process.getuid?.() === 0) chownSync(step.path, step.owner.uid, step.owner.gid)
       return { changed: true, text: `wrote ${step.path}` }
     }
@@ -100,7 +104,7 @@ export async function perform(step: Step): Promise<Outcome> {
   }
 }
 
-/** Returns a description of the step, for users who want to see it first. */
+/** Returns a description of a step for users who want to read it before the step runs. */
 export function describe(step: Step): string {
   switch (step.do) {
     case 'write': {

@@ -26,8 +26,8 @@ const isOther = (pid: number) => {
 }
 
 /**
- * Reports whether a process is the unit's main process: agents and programs started from a shell can be in the unit,
- * too. Does not ask another user's systemd.
+ * Reports whether a process is the unit's main process. Agents, and programs that were started from a shell,
+ * can also be in the unit. Does not ask another user's systemd.
  */
 async function isMain(pid: number, { name, scope }: UnitPlace): Promise<boolean> {
   if (scope === 'system' || !isOther(pid)) return (await properties(scope, name)).MainPID === String(pid)

@@ -2,8 +2,8 @@ import { programOutput } from '../platform/program-output.ts'
 import type { UnitPlace } from './cgroup.ts'
 
 /**
- * Asks the systemd instance that runs a unit. It normally answers within milliseconds.
- * @returns undefined if it does not answer in time, or the command fails
+ * Sends a query to the systemd instance that runs a unit. systemd normally answers within milliseconds.
+ * @returns the output; undefined if systemd does not answer in time, or the command fails
  */
 export async function systemctl(
   { scope }: UnitPlace,

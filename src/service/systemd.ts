@@ -15,20 +15,20 @@ import { type Installed, readInstalled } from './unit-mark.ts'
 const enableLinger = (user: string): Step => ({
   do: 'run',
   argv: ['loginctl', 'enable-linger', user],
-  optional: `The service and all its agents end when ${user} logs out. To keep it running, and start it with the machine, run: sudo loginctl enable-linger ${user}`,
+  optional: `The service and all its agents end when ${user} logs out. To keep the service running, and start it when the machine boots, run: sudo loginctl enable-linger ${user}`,
 })
 
-/** Lingering stays enabled, since other services may need it by now. */
+/** Returns a note that lingering stays enabled, because other services may need it by now. */
 const stillLingers = (user: string): Step => ({
   do: 'note',
-  text: `The systemd of ${user} still runs without a login. If nothing else needs that, run: loginctl disable-linger ${user}`,
+  text: `Lingering is still enabled: ${user}'s systemd runs even without a login. If nothing else needs lingering, run: loginctl disable-linger ${user}`,
 })
 
 export type Scope = 'system' | 'user'
 /** Properties of a unit, as printed by `systemctl show`. */
 export type Properties = Record<string, string>
 
-/** Returns the manager for the system's systemd, or for the user's own. */
+/** Returns the service manager for the system's systemd instance, or for the user's own instance. */
 export function systemd(scope: Scope): Manager {
   const system = scope === 'system'
   const name = system ? 'systemd' : 'systemd-user'
@@ -63,7 +63,8 @@ export function systemd(scope: Scope): Manager {
     async install(plan, { start, key }) {
       checkUsable(system)
       const { key: keyPath } = files(at(plan))
-      // From version 247 on, systemd passes the key as a credential. Before, the daemon must be able to read the file.
+      // From version 247 on, systemd passes the key as a credential. With older versions, the daemon must be
+      // able to read the key file.
       const owner = ((await systemdVersion()) ?? 0) < 247 ? plan.account : undefined
       const { name: user } = plan.account
       return [
@@ -88,7 +89,7 @@ export function systemd(scope: Scope): Manager {
         ...removeIdentity(key),
         { do: 'remove-folder', path: dir },
         systemctl('daemon-reload'),
-        // Fails if the unit is not in a failed state.
+        // `reset-failed` fails if the unit is not in a failed state.
         { ...systemctl('reset-failed', of.name), optional: '' },
         ...(system || !lingers(username) ? [] : [stillLingers(username)]),
       ]
@@ -133,7 +134,7 @@ export function systemd(scope: Scope): Manager {
   }
 }
 
-/** Returns the unit of this name from a package, if it runs this program. */
+/** Returns the unit of this name from a Debian package, if the unit runs this program. */
 export function packaged(name: string): { file: string; installed: Installed } | undefined {
   const file = join(PACKAGED_UNITS, `${name}.service`)
   const installed = readInstalled(file)
@@ -142,7 +143,7 @@ export function packaged(name: string): { file: string; installed: Installed } |
 
 const belongsToPackage = (name: string) =>
   new UserError('from_package', `The service ${name} belongs to the Debian package fomular-daemon.`, {
-    remedy: `Remove both with \`sudo apt-get remove fomular-daemon\`, or only stop the service permanently: sudo systemctl disable --now ${name}`,
+    remedy: `Remove the service and the package with \`sudo apt-get remove fomular-daemon\`, or only stop the service permanently: sudo systemctl disable --now ${name}`,
     exitCode: EXIT.refused,
   })
 
@@ -153,7 +154,7 @@ function stateIn({ ActiveState, SubState, ConditionResult, ConditionTimestamp }:
   return unmet ? `${state}: it did not start because a condition of its unit is not met` : state
 }
 
-/** Returns a unit's properties; empty without systemd. */
+/** Returns a unit's properties; an empty object without systemd. */
 export async function properties(scope: Scope, unit: string): Promise<Properties> {
   const argv = ['systemctl', ...(scope === 'system' ? [] : ['--user']), 'show', unit]
   const { code, stdout } = await query(argv, scope === 'system' ? process.env : userEnvironment())
@@ -166,7 +167,10 @@ export async function properties(scope: Scope, unit: string): Promise<Properties
   )
 }
 
-/** Returns the environment for reaching the user's systemd, also without a login, as in a cron job. */
+/**
+ * Returns the environment with which programs reach the user's systemd, even without a login, for example in
+ * a cron job.
+ */
 export function userEnvironment(): NodeJS.ProcessEnv {
   const runtime = `/run/user/${process.getuid?.()}`
   return process.env.XDG_RUNTIME_DIR ? process.env : { ...process.env, XDG_RUNTIME_DIR: runtime }
@@ -188,7 +192,7 @@ function checkUsable(system: boolean) {
     })
   if (system && process.getuid?.() !== 0)
     throw new UserError('needs_root', 'Only root can manage system services.', {
-      remedy: 'Run this with sudo, or install it for this user alone: --manager systemd-user',
+      remedy: 'Run this with sudo, or install the service for this user only: --manager systemd-user',
       exitCode: EXIT.refused,
     })
 }

@@ -17,10 +17,10 @@ export const isOurs = (command: string) => /fomular-daemon|@fomular-os\/daemon/.
 
 interface Rule {
   level: UnitProblem['level']
-  /** Reports whether the unit has the trouble. */
+  /** Reports whether the rule applies to a unit. */
   when(unit: Properties): boolean
   message: string
-  /** The setting that fixes it. */
+  /** The setting that fixes the problem. */
   set: string
   /** Set if the rule also applies to a hub's unit. */
   ofHub?: true
@@ -46,19 +46,20 @@ function programFolder(unit: Properties): string | undefined {
   }
 }
 
-/** Reports whether the unit itself, not only the user's rights, prevents updates. */
+/** Reports whether the unit's own settings prevent updates, and not only the rights of its user. */
 function isReadOnly(unit: Properties): boolean {
   const folder = programFolder(unit)
   if (folder === undefined || isWritable(unit, folder)) return false
   if (unit.ProtectSystem === 'strict') return true
   const closed = { full: ['/usr', '/boot', '/efi', '/etc'], yes: ['/usr', '/boot', '/efi'] }
   const roots = closed[unit.ProtectSystem as keyof typeof closed] ?? []
-  // A user other than root never writes a folder of root's: updates go to that user's home.
+  // A user other than root cannot write to a folder of root. In that case, updates go to the user's home
+  // anyway.
   const rights = ['', 'root'].includes(unit.User ?? '') || statSync(folder).uid !== 0
   return rights && roots.some((root) => under(folder, root))
 }
 
-/** Reports whether the unit contains the key, literally or in a variable. */
+/** Reports whether the unit contains the key itself, in its command or in a variable. */
 function showsKey({ ExecStart = '', Environment = '' }: Properties): boolean {
   const [given, variable = 'FOMULAR_KEY'] = /\s--key[ =](?:\$\{?(\w+)\}?)?/.exec(ExecStart) ?? []
   const isLiteral = given !== undefined && !given.includes('$')
@@ -142,7 +143,9 @@ const RULES: Rule[] = [
   },
 ]
 
-/** Returns the troubles of a unit. @param unit properties from systemd, which include drop-ins */
+/**
+ * Returns the problems of a unit. @param unit properties from systemd, which include the settings of drop-ins
+ */
 export function unitProblems(name: string, unit: Properties, scope: Scope, runs: Runs): UnitProblem[] {
   const edit = scope === 'system' ? `systemctl edit ${name}` : `systemctl --user edit ${name}`
   const rules = RULES.filter(({ ofHub }) => runs !== 'hub' || ofHub)
@@ -165,7 +168,7 @@ export function unitProblems(name: string, unit: Properties, scope: Scope, runs:
   return found
 }
 
-/** Time that a graceful stop takes with the default grace periods, in ms. */
+/** Duration of a graceful stop with the default grace periods, in ms. */
 const STOP_MS = 30_000
 
 export function pm2Problems({ name, pm2_env }: Pm2Entry): UnitProblem[] {
@@ -195,6 +198,6 @@ export function pm2Problems({ name, pm2_env }: Pm2Entry): UnitProblem[] {
     .map(([, level, message, set]) => ({
       level,
       message: `The pm2 entry ${name} ${message}.`,
-      remedy: `Set ${set} in its ecosystem file, then pm2 delete and start it; or generate a suitable one: fomular-daemon service install --manager pm2`,
+      remedy: `Set ${set} in its ecosystem file, then run \`pm2 delete\` and \`pm2 start\` for it. Or generate a suitable entry: fomular-daemon service install --manager pm2`,
     }))
 }

@@ -10,16 +10,19 @@ import { systemctl } from './systemctl.ts'
 
 /** Maximum wait for an answer from systemd, in ms. */
 const ANSWER_MS = 5000
-/** Programs between a unit's main process and the daemon that end when the daemon does. */
+/** Programs that may be between a unit's main process and the daemon, and that end when the daemon ends. */
 const WRAPPER = /^(sh|dash|bash|ash|zsh|ksh|busybox|env|sudo|su|runuser|setpriv|npm( .*)?|npx( .*)?)$/
 
-/** Returns the fate of agents in a unit that stops when the daemon ends and whose KillMode ends all its processes. */
+/**
+ * Returns the fate of agents in a unit that ends all its processes when the daemon ends, because of its
+ * KillMode.
+ */
 export async function unitFate(pid: number, env: NodeJS.ProcessEnv): Promise<Fate | undefined> {
   const place = unitOf(groupOf(pid))
   if (!place || !existsSync('/run/systemd/system')) return undefined
   const unit = (await shown(place, env)) ?? (isStartedBySystemd(pid, env) ? written(place, env) : undefined)
   if (!unit || !endsWith(Number(unit.MainPID ?? pid), pid)) return undefined
-  // The keeper outlives the daemon in the same unit.
+  // The keeper shell outlives the daemon in the same unit, so the unit does not stop.
   if (env[KEEPER] !== undefined && env[KEEPER] === String(parentOf(pid))) return undefined
   const killMode = unit.KillMode || 'control-group'
   if (!['control-group', 'mixed'].includes(killMode) || unit.ExitType === 'cgroup') return undefined
@@ -36,7 +39,7 @@ export async function unitFate(pid: number, env: NodeJS.ProcessEnv): Promise<Fat
 
 type Facts = Partial<Record<string, string>>
 
-/** Asks systemd for the facts of a unit; undefined if it does not answer. */
+/** Asks systemd for the properties of a unit. Returns undefined if systemd does not answer. */
 async function shown(place: UnitPlace, env: NodeJS.ProcessEnv): Promise<Facts | undefined> {
   const properties = '--property=LoadState,KillMode,MainPID,ExitType,Slice'
   const said = await systemctl(place, env, ['show', properties, `${place.name}.service`], ANSWER_MS)
@@ -46,7 +49,7 @@ async function shown(place: UnitPlace, env: NodeJS.ProcessEnv): Promise<Facts | 
 
 const splitAt = (line: string) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]
 
-/** Reads a unit's facts from its files: without a message bus, systemd answers root only. */
+/** Reads a unit's properties from its files: without a message bus, systemd answers only root. */
 function written({ name, scope }: UnitPlace, env: NodeJS.ProcessEnv): Facts {
   const home = env.XDG_CONFIG_HOME || join(env.HOME || homedir(), '.config')
   const own = scope === 'user' ? [join(home, 'systemd/user')] : []
@@ -62,7 +65,9 @@ function written({ name, scope }: UnitPlace, env: NodeJS.ProcessEnv): Facts {
   return settings(texts.map((text) => text ?? '').join('\n'))
 }
 
-/** Returns the assignments in a unit file's text, the last one for each name. Comments are skipped. */
+/**
+ * Returns the assignments in the text of a unit file: for each name, the last value. Comments are skipped.
+ */
 export function settings(text: string): Facts {
   const lines = text.replace(/\\\n/g, ' ').matchAll(/^[ \t]*([A-Za-z]+)[ \t]*=[ \t]*(.*?)[ \t]*$/gm)
   return Object.fromEntries([...lines].map(([, name, value]) => [name, value]))
@@ -71,7 +76,10 @@ export function settings(text: string): Facts {
 const isStartedBySystemd = (pid: number, env: NodeJS.ProcessEnv) =>
   endsWith(Number(env.SYSTEMD_EXEC_PID), pid) || (env.INVOCATION_ID !== undefined && parentOf(pid) === 1)
 
-/** Reports whether a unit's main process ends with the daemon: it is the daemon, or a wrapper that waits for it. */
+/**
+ * Reports whether a unit's main process ends with the daemon, because it is the daemon itself, or a wrapper
+ * that waits for the daemon.
+ */
 export function endsWith(main: number, pid: number): boolean {
   if (main === pid) return true
   const parent = parentOf(pid)

@@ -6,26 +6,29 @@ import { ifPresent } from '../platform/or-undefined.ts'
 const UnitMark = z.object({
   format: z.literal(1),
   state_dir: z.string(),
-  /** The user it runs as. */
+  /** Name of the user as whom the service runs. */
   user: z.string(),
-  /** Absent for a daemon. */
+  /** The program that the service runs; absent for a daemon. */
   runs: z.optional(z.enum(['hub', 'up'])),
-  /** Path of the program that it starts. */
+  /** Path of the program that the service starts. */
   program: z.optional(z.string()),
-  /** Path of the policy that an option named. */
+  /** Path of the policy, if an option of `service install` named it. */
   policy: z.optional(z.string()),
 })
 export type UnitMark = z.infer<typeof UnitMark>
 
 const WORD = 'fomular-daemon service'
 
-/** Returns the mark as text for a comment. It contains no `--`, which XML does not allow in comments. */
+/**
+ * Returns the mark as text for a comment. The text contains no `--`, which XML does not allow in comments.
+ */
 export const markText = (mark: UnitMark) => `${WORD} ${JSON.stringify(mark).replace(/--/g, '-\\u002d')}`
 
 export type Installed = { text: string; mark: UnitMark | undefined }
 
 /**
- * Reads the file of an installed service; undefined if it does not exist. A file without a mark was written by hand.
+ * Reads the file of an installed service. Returns undefined if the file does not exist. A file without a mark
+ * was written by hand.
  */
 export function readInstalled(path: string): Installed | undefined {
   const text = ifPresent(() => readFileSync(path, 'utf8'))

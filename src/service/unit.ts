@@ -12,13 +12,19 @@ import {
 } from './plan.ts'
 import { markText } from './unit-mark.ts'
 
-/** Time without a sign of life after which systemd kills the daemon as frozen, in seconds. */
+/**
+ * Time without a sign of life from the daemon, in seconds. After this time, systemd kills the daemon as
+ * frozen.
+ */
 export const WATCHDOG_S = 60
-/** Delay before a restart, in seconds. From systemd 254 on, it grows from `first` to `last` in `steps`. */
+/**
+ * Delay before a restart, in seconds. From systemd 254 on, the delay grows from `first` to `last` in a number
+ * of `steps`.
+ */
 export const RESTART_S = { first: 1, last: 60, steps: 8 }
 
 export interface SystemdFacts {
-  /** Version on the unit's machine; undefined if it has no systemd. */
+  /** Version of systemd on the machine of the unit; undefined if the machine has no systemd. */
   version: number | undefined
   scope: 'system' | 'user'
 }
@@ -107,5 +113,5 @@ export interface Section {
 const escaped = (text: string) =>
   text.replace(/[\\"]/g, '\\$&').replace(/%/g, '%%').replace(/\n/g, '\\n').replace(/\r/g, '\\r')
 export const setting = (text: string) => (/^[\w=./:@,+-]+$/.test(text) ? text : `"${escaped(text)}"`)
-/** Quotes a word of a command line, where `$` is special, too. */
+/** Quotes a word of a command line, in which `$` is also special. */
 export const argument = (text: string) => setting(text).replace(/\$/g, '$$$$')

@@ -17,17 +17,17 @@ export interface Service {
   /** Name of the user it runs as, if known. */
   user?: string
   state_dir?: string
-  /** Folder of its hub, if it is not in the state folder. */
+  /** Folder of the service's hub, if that folder is not in the state folder. */
   hub_dir?: string
   running: boolean
-  /** State in the manager's own words. */
+  /** State of the service as its manager words it. */
   state: string
   pid?: number
 }
 
-/** Maximum size of a unit file, in bytes. Real unit files are a page or two. */
+/** Maximum size of a unit file, in bytes. Unit files normally have one or two pages. */
 const UNIT_BYTES = 256 * 1024
-/** Maximum number of units of this program; more than any machine has. */
+/** Maximum number of units of this program. No real machine has as many. */
 const MOST_UNITS = 256
 
 const FOLDERS: Record<Scope, (home: string) => string[]> = {
@@ -48,7 +48,10 @@ const FOLDERS: Record<Scope, (home: string) => string[]> = {
   ],
 }
 
-/** Lists the units that run this program, under any name, running or not. Asks systemd only if there are any. */
+/**
+ * Lists all units with any name that run this program, including units that are not active. Asks systemd only
+ * if such units exist.
+ */
 export async function listUnits(scope: Scope, home: string): Promise<Service[]> {
   const texts = new Map<string, string>()
   for (const folder of FOLDERS[scope](home)) {
@@ -66,7 +69,7 @@ export async function listUnits(scope: Scope, home: string): Promise<Service[]> 
   )
 }
 
-/** Lists the unit files of a folder without templates, which are not services. */
+/** Lists the unit files of a folder. Omits templates, because they are not services. */
 function unitFiles(folder: string): string[] {
   try {
     return readdirSync(folder).filter((file) => file.endsWith('.service') && !file.includes('@'))
@@ -122,7 +125,10 @@ async function service(scope: Scope, name: string, text: string, shown: Properti
   }
 }
 
-/** Returns a command's program, by the first word after the program's path: a subcommand, or a flag of the daemon. */
+/**
+ * Returns which program a command line runs. Its first word after the program's path decides: it is a
+ * subcommand, or a flag of the daemon.
+ */
 export function runsOf(command: string): Runs {
   const [, first] = /(?:fomular-daemon\S*|index\.js)"?\s+(hub|up)(?=\s|$)/.exec(command) ?? []
   return first === 'hub' || first === 'up' ? first : 'daemon'

@@ -11,16 +11,16 @@ interface Change {
   keeper: RecordKeeper
   options: UpdatesOptions
   signal: AbortSignal
-  /** Called once the next start of the daemon runs the resolved version. */
+  /** Called as soon as the next start of the daemon would run the resolved version. */
   onSwitched(): void
 }
 
 /**
  * Carries out a request up to the restart: prepares the version, and makes the next start of the daemon run
  * it.
- * @returns the command for that start; undefined if the version is already running, in which case this is
- * recorded
- * @throws UpdateFailure, or the system's error; the previous version is then back in its place
+ * @returns the command for that start; undefined if the version is already running, which the record then
+ * shows
+ * @throws UpdateFailure, or the system's error, after putting the previous version back in its place
  */
 export async function changeVersion(
   request: UpdateRequest,
@@ -60,7 +60,8 @@ export async function changeVersion(
       keeper.write({ outcome: 'succeeded', finished_at, settled: true, message: 'already running' })
       return undefined
     }
-    // A supervisor keeps starting the old program, which then hands over to the new one.
+    // A supervisor keeps starting the old program. For that reason, record that the old program must start
+    // the new one.
     if (target.entry !== target.previous_entry)
       keeper.write({ handover: { from: program, version: running, to: target.entry } })
     if (prepared.change === 'switch') {

@@ -6,8 +6,8 @@ export type Stage = UpdateProgress['stage']
 export type UpdateErrorCode = Extract<CommandErrorCode, `update_${string}` | 'policy'>
 
 /**
- * Maximum output of npm or of a tried version in a failure, in characters. This is enough for the program's
- * own explanation.
+ * Maximum output of npm or of a tested version that a failure contains, in characters. This is enough for an
+ * error message of that program.
  */
 const OUTPUT_CHARS = 2000
 
@@ -18,7 +18,7 @@ export const withoutSecrets = (text: string): string =>
     .replace(/(_authToken|_auth|_password|Bearer|Basic)(\s*[=:]\s*|\s+)[^\s"']+/g, '$1$2***')
     .replace(/\bnpm_[A-Za-z0-9]{20,}/g, '***')
 
-/** The reason why an update failed. The previous version is still running. */
+/** The failure of an update, after which the previous version is still running. */
 export class UpdateFailure extends Failure {
   readonly error: CommandError
 
@@ -50,14 +50,20 @@ export class UpdateFailure extends Failure {
   }
 }
 
-/** Messages and remedies for file errors, by the system's error code. */
+/** Messages and remedies for errors of files, by the system's error code. */
 const FILE_TROUBLES: Record<string, { message: string; remedy: string }> = {
   ENOENT: {
     message: 'PATH no longer exists.',
     remedy: 'Install the program again, then restart the daemon.',
   },
-  EACCES: { message: 'This user has no access to PATH.', remedy: "Give the daemon's user access to it." },
-  EPERM: { message: 'This user may not change PATH.', remedy: "Make the daemon's user its owner." },
+  EACCES: {
+    message: 'This user has no access to PATH.',
+    remedy: "Give the daemon's user access to that path.",
+  },
+  EPERM: {
+    message: 'This user may not change PATH.',
+    remedy: "Make the daemon's user the owner of that path.",
+  },
   EROFS: { message: 'PATH is on a read-only file system.', remedy: 'Make that file system writable.' },
   EIO: { message: 'The disk with PATH has errors.', remedy: "See the system's log, and replace that disk." },
 }

@@ -2,19 +2,24 @@ import { phaseOf } from './phase-of.ts'
 import type { UpdateRecord } from './record.ts'
 import type { World } from './world.ts'
 
-/** Maximum number of attempts at one update. If the daemon ends during an update, the next one retries. */
+/**
+ * Maximum number of attempts at one update. If the daemon ends during an update, the next daemon retries the
+ * update.
+ */
 const MAX_ATTEMPTS = 3
 
 /**
- * wait               nothing has changed yet; the server repeats a command that got no result
- * try                this process is the version on trial
- * succeed            record the success, then settle
- * fail_interrupted   the new version was not started: record that, put the previous version back, then settle
- * fail_crashed       the new version did not last: the same
- * go_back            put the previous version back, and restart with it
- * finish_reverting   put the previous version back, then settle
- * settle             clean up, and report the recorded outcome
- * clear              remove the last files of an update that is settled
+ * The action of a daemon that starts after or during an update:
+ *
+ * - `wait`: do nothing. Nothing has changed yet, and the server repeats a command that got no result.
+ * - `try`: continue the trial. This process runs the version on trial.
+ * - `succeed`: record the success, then settle.
+ * - `fail_interrupted`: record that the new version was not started, put the previous version back, then settle.
+ * - `fail_crashed`: record that the new version has crashed, put the previous version back, then settle.
+ * - `go_back`: put the previous version back, and restart with it.
+ * - `finish_reverting`: put the previous version back, then settle.
+ * - `settle`: clean up, and report the recorded outcome.
+ * - `clear`: remove the last files of an update that is settled.
  */
 export type Action =
   | 'wait'
@@ -27,7 +32,7 @@ export type Action =
   | 'settle'
   | 'clear'
 
-/** Returns how a daemon that starts continues the update that an earlier process began. */
+/** Returns the action with which a daemon that starts continues the update of an earlier process. */
 export function nextStep(record: UpdateRecord, world: World): Action {
   const { settled, outcome, origin, attempts, to } = record
   const isNext = world.running === to

@@ -30,7 +30,7 @@ export async function updateOffline(options: OfflineOptions): Promise<UpdateResu
   const begun = Date.now()
   ensurePrivateDir(stateDir)
   const before = readRecord(stateDir)
-  // The daemon of this trial no longer exists, so nothing will confirm the version.
+  // The daemon of this trial no longer exists, so the version will never be confirmed.
   if (before?.trial && hasStandIn(before.trial)) putBack(before.trial)
   const { runner, argv, env } = started
   const [command] = argv
@@ -58,7 +58,7 @@ export async function updateOffline(options: OfflineOptions): Promise<UpdateResu
       try {
         tidy(place)
       } catch {
-        // The update has succeeded anyway, and the next one cleans up.
+        // The update has succeeded anyway, and the next update cleans up.
       }
     }
     const result: UpdateResult = {
@@ -77,8 +77,8 @@ export async function updateOffline(options: OfflineOptions): Promise<UpdateResu
 }
 
 /**
- * Records, for the next daemon, which program hands over to which other program, and what the machine's status
- * reports.
+ * Records the update for the next daemon: the data for the machine's status, and which program must start the
+ * new program instead of itself.
  */
 function note(
   stateDir: string,

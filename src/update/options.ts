@@ -13,11 +13,17 @@ export interface UpdateRequest {
   origin: UpdateRecord['origin']
 }
 
-/** Reports whether a server asks for an update, by a command or by its refusal of the running version. */
+/**
+ * Reports whether an update was requested by a server, with a command or with its refusal of the running
+ * version.
+ */
 export const isOrdered = ({ origin }: Pick<UpdateRequest, 'origin'>) =>
   origin === 'server' || origin === 'refusal'
 
-/** Command line of a process (the runtime, the program, and its arguments) and its environment. */
+/**
+ * Command line of a process (the runtime, the program, and the program's arguments), and the environment of
+ * the process.
+ */
 export interface Started {
   runner: readonly string[]
   argv: readonly [string, ...string[]]
@@ -25,11 +31,11 @@ export interface Started {
 }
 
 export interface OrderPolicy {
-  /** Reports whether the new version must carry our signature. */
+  /** Reports whether the new version must be signed with a release key. */
   isSignatureRequired(): boolean
   /**
    * Checks a version or a dist-tag that a server has ordered, or named when it refused this version.
-   * @throws UpdateFailure if this machine does not permit it, or not now
+   * @throws UpdateFailure if this machine does not permit the update, or does not permit it at this time
    */
   check(version: string, origin: UpdateRequest['origin']): void
 }
@@ -50,6 +56,6 @@ export interface UpdatesOptions {
   onChange(record: UpdateRecord): void
   /** Reports the result of an update that an earlier process began. */
   onSettled(result: CommandResult): void
-  /** Ends this daemon, so that the program at `entry` starts in its place. */
+  /** Ends this daemon, so that the program at `entry` starts instead of it. */
   restart(entry: string): void
 }

@@ -11,8 +11,8 @@ import { tidy, tidyBack } from './switch/tidy.ts'
 type Options = Pick<UpdatesOptions, 'stateDir' | 'clock' | 'logger' | 'onSettled'>
 
 /**
- * Carries out the end of an update: first records each decision, then changes the program, and reports to the
- * server last.
+ * Carries out the end of an update. For each decision, first records it, then changes the program, and
+ * finally reports to the server.
  */
 export class Outcome {
   readonly #keeper: RecordKeeper
@@ -28,7 +28,8 @@ export class Outcome {
     const { origin, from, to, trial } = this.#keeper.record
     if (trial && hasStandIn(trial)) keepNext(trial)
     onConfirmed()
-    // A daemon accepts orders only from a server that has welcomed it.
+    // A server has welcomed the previous version if a server ordered this update: a daemon accepts orders
+    // only from a server that has welcomed it.
     this.remember(from, { welcomed: origin === 'server', program: trial?.previous })
     this.#keeper.writeAnyway({ outcome: 'succeeded', finished_at: this.#now() })
     this.#options.logger.info({ from, to }, 'updated')
@@ -42,8 +43,8 @@ export class Outcome {
   }
 
   /**
-   * Puts the previous version back. Records the failure first: a trial undone without a record would look like
-   * a success.
+   * Puts the previous version back. Records the failure first, because a trial that is undone without a
+   * record would look like a success.
    */
   revert({ error }: UpdateFailure) {
     const { record } = this.#keeper
@@ -52,7 +53,7 @@ export class Outcome {
     this.putBack()
   }
 
-  /** Puts the previous version back if the stand-in is still in its place. */
+  /** Puts the previous version back if the stand-in is still in the program's place. */
   putBack() {
     const { trial } = this.#keeper.record
     if (trial && hasStandIn(trial)) putBack(trial)
@@ -83,7 +84,10 @@ export class Outcome {
     this.#tryTo(() => clearAfter(this.#options.stateDir, this.#keeper.record))
   }
 
-  /** @param ran `program` is a copy of the version's program, if that is certainly the program that ran */
+  /**
+   * Records that a version has run on this machine. @param ran `program` is a copy of the version's program;
+   * undefined if a different program may have run
+   */
   remember(version: string, ran: { welcomed: boolean; program?: string | undefined }) {
     const { stateDir, logger } = this.#options
     confirm(stateDir, { version, at: this.#now(), ...ran }).catch((problem) =>
@@ -91,7 +95,7 @@ export class Outcome {
     )
   }
 
-  /** Cleans up. If that fails, the next update or daemon does it. */
+  /** Cleans up. If the cleanup fails, the next update or daemon cleans up. */
   #tryTo(cleanUp: () => void) {
     try {
       cleanUp()

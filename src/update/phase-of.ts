@@ -3,8 +3,8 @@ import type { Phase } from './states.ts'
 import type { World } from './world.ts'
 
 /**
- * Returns the phase of a recorded update. A failure to put the stand-in in place counts as reverted: the trial
- * is recorded by then.
+ * Returns the phase of a recorded update. The update counts as reverted if the stand-in could not be put in
+ * place, because the trial was already recorded at that time.
  */
 export function phaseOf(record: UpdateRecord, { running, hasStandIn, starts }: World): Phase {
   const { outcome, trial, stage, to } = record

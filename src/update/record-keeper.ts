@@ -19,7 +19,7 @@ export class RecordKeeper {
     return this.#record
   }
 
-  /** The record of the update that has begun. */
+  /** The record of the current update. Read this only after an update has begun. */
   get record(): UpdateRecord {
     return this.#record!
   }
@@ -38,8 +38,8 @@ export class RecordKeeper {
   }
 
   /**
-   * Records a decision that was already made. A full disk must not undo the decision; without a record, the
-   * next daemon decides again.
+   * Records a decision that was already made. A full disk must not undo the decision. If the record is
+   * missing, the next daemon decides again.
    */
   writeAnyway(changed: Partial<UpdateRecord>) {
     try {
@@ -60,7 +60,7 @@ export class RecordKeeper {
     this.tell()
   }
 
-  /** Reports the recorded stage to the server, if it ordered the update. */
+  /** Reports the recorded stage to the server if the server ordered the update. */
   tell() {
     const { origin, command_id, stage, message } = this.record
     if (origin === 'server') this.#options.onProgress(command_id, stage, message)

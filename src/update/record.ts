@@ -15,23 +15,29 @@ export const Trial = z.object({
   root: z.string(),
   /** Path of the program within a version's folder. */
   program: z.string(),
-  /** Folder of the staged version (`nextDir` elsewhere). */
+  /** Folder of the staged version. Other code calls it `nextDir`. */
   next: z.string(),
-  /** The previous version's program. During the trial, every start except the one on trial runs it. */
+  /**
+   * Path of the previous version's program. During the trial, every start runs it, except a start of the
+   * daemon that is updated.
+   */
   previous: z.string(),
-  /** In a prefix, the previous target of `current`. Absent if the prefix is used for the first time. */
+  /** Previous target of the link `current` in a prefix. Absent if the prefix is used for the first time. */
   restore: z.optional(z.string()),
-  /** The new command, and the previous one. They differ if a prefix is used for the first time. */
+  /** The new command, and the previous command. They differ if a prefix is used for the first time. */
   entry: z.string(),
   previous_entry: z.string(),
-  /** The daemon's arguments after the program, without the key. Versions up to 0.1.0 need them here. */
+  /**
+   * The daemon's arguments after the program, without the key. Versions up to 0.1.0 read them from this
+   * record.
+   */
   args: z.array(z.string()),
   /** Time limit for the server to accept the new version, in milliseconds. */
   confirm_ms: z.number(),
 })
 export type Trial = z.infer<typeof Trial>
 
-/** `update.json` in the state folder: the last update, written before each of its stages. */
+/** Content of `update.json` in the state folder: the last update. The file is written before each stage. */
 export const UpdateRecord = z.object({
   version: z.literal(1),
   command_id: z.string(),
@@ -48,7 +54,7 @@ export const UpdateRecord = z.object({
   stage: UpdateProgress.shape.stage,
   /** Details of the stage. */
   message: z.optional(z.string()),
-  /** Number of attempts: a daemon that ends during an update leaves the update to the next daemon. */
+  /** Number of attempts. If a daemon ends during an update, the next daemon makes another attempt. */
   attempts: z.int(),
   started_at: z.string(),
   finished_at: z.optional(z.string()),
@@ -56,23 +62,26 @@ export const UpdateRecord = z.object({
   error: z.optional(CommandError),
   /** Problems that did not stop the update. */
   warnings: z.optional(z.array(z.string())),
-  /** The restart strategy in the result. */
+  /** The restart strategy that the result of the update contains. */
   restart_strategy: z.enum(['self', 'supervisor_required']),
   mode: z.optional(z.enum(['global', 'user-prefix'])),
   path: z.optional(z.string()),
   trial: z.optional(Trial),
   /** True if nothing is left to clean up or to report. */
   settled: z.boolean(),
-  /** A program that could not be replaced, by path and version. When started, it hands over to `to`. */
+  /**
+   * Path and version of a program that could not be replaced. When it is started, it starts the program at
+   * `to` instead of itself.
+   */
   handover: z.optional(z.object({ from: z.string(), version: z.string(), to: z.string() })),
-  /** Versions that failed here. They are retried only on request. */
+  /** Versions that failed on this machine. They are retried only on request. */
   bad_versions: z.array(z.object({ version: z.string(), code: z.string(), at: z.string() })),
 })
 export type UpdateRecord = z.infer<typeof UpdateRecord>
 
 /**
  * Returns the record of an update that begins.
- * @param before record of the last update, which may have been an earlier attempt at this one
+ * @param before record of the last update, which may be an earlier attempt at the same update
  */
 export function newRecord(
   { command_id, origin, requested }: Pick<UpdateRecord, 'command_id' | 'origin' | 'requested'>,
@@ -96,7 +105,7 @@ export function newRecord(
   }
 }
 
-/** Returns the record for others to see, without the paths and arguments of its trial. */
+/** Returns the public part of the record, without the paths and arguments of the trial. */
 export function publicRecord({ trial: _, version: _version, ...record }: UpdateRecord) {
   return record
 }
@@ -128,26 +137,24 @@ export const startsPath = (stateDir: string) => join(stateDir, 'update.starts')
 export const startsOf = (stateDir: string): number =>
   statSync(startsPath(stateDir), { throwIfNoEntry: false })?.size ?? 0
 /**
- * Returns the path of the file that identifies a start of this daemon among other
- * commands of the installation.
+ * Returns the path of the file that distinguishes a start of this daemon from other commands of the
+ * installation.
  */
 export const startPath = (stateDir: string) => join(stateDir, 'update.start')
 
-/** @returns undefined if there is no record, or a damaged one */
+/** @returns the record; undefined if it is missing or damaged */
 export function peekRecord(stateDir: string): UpdateRecord | undefined {
   const read = readJson(recordPath(stateDir), UpdateRecord)
   return read.ok ? read.value : undefined
 }
 
-/**
- * Reports whether a version is on trial, or has been given up but not yet replaced by the previous version.
- */
+/** Reports whether a version is on trial, or has failed but is not yet replaced by the previous version. */
 export function isUnderWay(stateDir: string): boolean {
   const record = peekRecord(stateDir)
   return record?.trial !== undefined && !record.settled
 }
 
-/** @returns undefined if there is no record; a damaged one is set aside */
+/** Reads the record. Moves a damaged record aside. @returns undefined if the record is missing or damaged */
 export function readRecord(stateDir: string): UpdateRecord | undefined {
   const path = recordPath(stateDir)
   const read = readJson(path, UpdateRecord)
@@ -161,8 +168,8 @@ export function writeRecord(stateDir: string, record: UpdateRecord) {
 }
 
 /**
- * Removes the key of a finished update. Versions up to 0.1.0 recorded a key in the daemon's arguments for
- * their guard; once the update is finished, the guard no longer needs it.
+ * Removes the key from the record of a finished update. Versions up to 0.1.0 recorded a key in the daemon's
+ * arguments for their guard; once the update is finished, the guard no longer needs the key.
  */
 function withoutKey(record: UpdateRecord): UpdateRecord {
   const { trial, settled } = record
@@ -175,9 +182,9 @@ export function clearAfter(stateDir: string, record: UpdateRecord) {
   if (JSON.stringify(withoutKey(record)) !== JSON.stringify(record)) writeRecord(stateDir, record)
 }
 
-/** Maximum number of failed versions to remember: older ones have been superseded by then. */
+/** Maximum number of failed versions to remember. Older failed versions are no longer relevant. */
 const BAD_VERSIONS = 20
-/** Codes of failures that the version itself causes, wherever it is tried. */
+/** Codes of failures that the version itself causes, on any machine. */
 const ITS_OWN_FAULT: ReadonlySet<string> = new Set<UpdateErrorCode>([
   'update_unproven',
   'update_crashed',
@@ -196,7 +203,7 @@ export function failedRecord(record: UpdateRecord, error: CommandError, at: stri
     outcome: 'failed',
     error: { ...error, message: `${error.message} ${record.from} still runs.` },
     finished_at: at,
-    // A prefix that was used for the first time has been removed.
+    // The prefix is no longer in use if this update was the first to use it.
     handover: trial && trial.entry === handover?.to && trial.restore === undefined ? undefined : handover,
     bad_versions: bad
       ? [

@@ -14,12 +14,12 @@ export interface ScheduleOptions {
   clock: Clock
   random?: () => number
   logger: Logger
-  /** Called after each check for a newer version, with the error if it failed. */
+  /** Called after each check for a newer version, with the error if the check failed. */
   onLooked(error?: CommandError): void
 }
 
 /**
- * Updates automatically, once in each window, at a random moment, so that machines do not all update at the
+ * Checks for updates automatically, at a random time in each window, so that not all machines update at the
  * same time.
  */
 export class Schedule {
@@ -58,7 +58,7 @@ export class Schedule {
       if (warning !== undefined) logger.warn({ available }, warning)
       const age = published === undefined ? undefined : clock.now() - Date.parse(published)
       if (!newer || bad) return
-      // Without a publication time from the registry, the minimum age is unknown, so there is no update.
+      // If the registry has no publication time, the age of the version is unknown, so there is no update.
       if (policy.min_age_h > 0 && (age === undefined || age < policy.min_age_h * 3_600_000)) {
         logger.info({ available, published }, 'a newer version is available, but is younger than min_age_h')
         return
@@ -73,8 +73,8 @@ export class Schedule {
 }
 
 /**
- * Returns a random moment, not before `after`, in the first window that ends after it,
- * and the window's end (ms).
+ * Returns a random time in the first window that ends after `after`, and the window's end, in ms. The random
+ * time is not before `after`.
  */
 export function moment(
   { from, to }: Window,
@@ -86,7 +86,7 @@ export function moment(
     const start = new Date(after)
     start.setHours(0, 0, 0, 0)
     start.setDate(start.getDate() + day)
-    // Local time, also on days with a change to or from daylight saving time.
+    // setMinutes() uses the local time, even on days with a change to or from daylight saving time.
     const begin = new Date(start).setMinutes(from)
     const end = new Date(start).setMinutes(from + length)
     if (end <= after) continue

@@ -1,57 +1,62 @@
 /**
- * The life of an update. It spans several processes, so its phase is not stored: every process derives it
- * from `update.json` and the installation (`phaseOf`). A crash therefore leads to the same place as a
- * restart.
+ * The phases of an update. An update spans several processes, so its phase is not stored: every process
+ * derives the phase from `update.json` and the installation (`phaseOf`). A crash therefore has the same
+ * effect as a restart.
  *
  * fetching: the version is resolved, downloaded, verified, unpacked, and proven. The installed program is
- * unchanged; all new files are in folders of their own. `update.json` names each stage before it begins. Ends
- * with the switch, with an error, or at once if the version is installed already. After a crash
- * during an update that a server ordered, the next daemon waits for the server to repeat its command, twice
- * at most; an update that no server ordered has failed. The next update removes the files.
+ * unchanged; all new files are in separate folders. `update.json` names each stage before it begins. The
+ * phase ends with the switch or with an error. It ends at once if the version is installed already. After a
+ * crash during an update that a server ordered, the next daemon waits for the server to repeat its command,
+ * at most twice. An update that no server ordered has failed. The next update removes the files of a failed
+ * update.
  *
  * staged: the next start of this daemon runs the new version. A stand-in is in the program's place: every
  * other command, and every other daemon of the installation, still runs the previous version. `update.json`
  * has the trial, which contains everything that is needed to finish or revert the update; `update.start`
- * identifies this daemon. Ends with that start. A crash changes nothing: the new version still runs once a
- * supervisor or a person starts the daemon. If the previous version is started by another path, it ends the
- * update, and puts its own program back.
+ * identifies this daemon. The phase ends with the start of the new version. A crash makes no difference: the
+ * new version still runs as soon as a supervisor or a person starts the daemon. If the previous version is
+ * started by another path, it ends the update, and puts its own program back.
  *
  * on_trial: a daemon of the new version runs, and a guard of the previous version watches it. `update.starts`
- * has one byte for each start. Ends with the server's welcome, or with a refusal, the time limit, a stop, or
- * the guard's intervention. After a crash of the daemon, the guard puts the previous version back and starts
- * it. After a crash of the machine, the new version gets a second start; the third start runs the previous
- * version, which ends the trial.
+ * has one byte for each start. The phase ends with the server's welcome, or with a refusal, the time limit, a
+ * stop, or an action of the guard. After a crash of the daemon, the guard puts the previous version back and
+ * starts it. After a crash of the machine, the new version gets a second start; the third start runs the
+ * previous version, which ends the trial.
  *
- * confirmed: the new version is in the program's place, by one rename, and runs. Left to do: record the
- * success, replace the rest of the package, remove old versions, report. After a crash, the next daemon does
- * the rest: a new version that runs without a stand-in proves that the rename was made.
+ * confirmed: a rename has put the new version in the program's place, and the new version runs. The remaining
+ * steps are: record the success, replace the other files of the package, remove old versions, and report.
+ * After a crash, the next daemon takes these steps: a new version that runs without a stand-in proves that
+ * the rename was made.
  *
- * reverting: the update is given up. `update.json` has the reason, written before anything is undone, because
- * an undone trial without a record would look like a success. The stand-in is still in the program's place,
- * or the new version still runs. Ends with the previous version in its place, and running. After a crash, the
- * version that starts next continues.
+ * reverting: the update has failed and is being undone. `update.json` has the reason, which is written before
+ * anything is undone, because a trial that is undone without a record would look like a success. The stand-in
+ * is still in the program's place, or the new version still runs. The phase ends when the previous version is
+ * in its place and runs. After a crash, the version that starts next continues the rollback.
  *
- * reverted: the previous version is in its place, and runs. Left to do: record the reason if a full disk has
- * prevented this before, remove the new version, report. After a crash, the next daemon does the rest.
+ * reverted: the previous version is back in its place, and runs. The remaining steps are: record the reason
+ * if a full disk has prevented this before, remove the new version, and report. After a crash, the next
+ * daemon takes these steps.
  *
- * failed: an error ended the update before the switch. Nothing has changed, and only the report is left to
- * do.
+ * failed: an error ended the update before the switch. Nothing has changed, and the only remaining step is
+ * the report.
  *
- * Confirmed, reverted, and failed updates end with `settled` in `update.json`: nothing is left to do.
+ * After the last step of a confirmed, reverted, or failed update, `update.json` contains `settled`.
  */
 export type Phase = 'fetching' | 'staged' | 'on_trial' | 'confirmed' | 'reverting' | 'reverted' | 'failed'
 
 /**
- * present        the resolved version was installed already, and runs without a trial
- * switched       the stand-in is in the program's place
- * started        a daemon runs the new version
- * welcomed       the server has welcomed the new version
- * refused        the server has refused the new version
- * timed_out      the server has not welcomed the new version within the time limit
- * stopped        the daemon has been stopped for good
- * guard_gave_up  the guard has put the previous version back
- * broken         an error has ended the update
- * restored       the previous version is in its place, and runs
+ * An event that may change the phase of an update:
+ *
+ * - `present`: the resolved version was installed already, and runs without a trial.
+ * - `switched`: the stand-in is in the program's place.
+ * - `started`: a daemon runs the new version.
+ * - `welcomed`: the server has welcomed the new version.
+ * - `refused`: the server has refused the new version.
+ * - `timed_out`: the server has not welcomed the new version within the time limit.
+ * - `stopped`: the daemon has been stopped permanently.
+ * - `guard_gave_up`: the guard has put the previous version back.
+ * - `broken`: an error has ended the update.
+ * - `restored`: the previous version is in its place, and runs.
  */
 export type Stimulus =
   | 'present'
@@ -154,5 +159,5 @@ const next: Record<Phase, Record<Stimulus, Phase>> = {
 
 export const step = (phase: Phase, stimulus: Stimulus): Phase => next[phase][stimulus]
 
-/** Reports whether an update's outcome is certain, so that another update may begin. */
+/** Reports whether the outcome of an update in this phase is certain, so that another update may begin. */
 export const isOver = (phase: Phase) => phase === 'confirmed' || phase === 'reverted' || phase === 'failed'

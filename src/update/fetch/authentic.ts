@@ -16,14 +16,14 @@ const PACKAGE_JSON = 'package.json'
 export type Demands = Pick<UpdateConfig, 'signatures' | 'max_age_days'>
 
 /**
- * Reports whether releases must be signed. By default, they must be signed if this build has a key to check
- * them.
+ * Reports whether releases must be signed. By default, releases must be signed if this build has a key to
+ * check signatures.
  */
 export const signaturesDemanded = ({ signatures }: Pick<UpdateConfig, 'signatures'>) =>
   signatures ?? RELEASE_KEYS.length > 0
 
 /**
- * Refuses every update if the settings demand signatures that this build cannot check.
+ * Refuses every update if the settings require signatures, but this build has no key to check them.
  * @throws UpdateFailure
  */
 export function checkKeys(demands: Demands) {
@@ -31,13 +31,13 @@ export function checkKeys(demands: Demands) {
   throw new UpdateFailure(
     'update_integrity',
     'resolve',
-    'The settings of this machine demand signed releases, but this build has no key to check them with.',
-    { remedy: 'Install a release build, which has the key.' },
+    'The settings of this machine require signed releases, but this build has no key to check signatures.',
+    { remedy: 'Install a release build, which contains the key.' },
   )
 }
 
 interface Package {
-  /** The folder with its unpacked files. */
+  /** The folder with the unpacked files of the package. */
   dir: string
   files: ReadonlyMap<string, UnpackedFile>
   name: string
@@ -49,8 +49,8 @@ interface Package {
 }
 
 /**
- * Checks who made a package, and when, before any of its code runs.
- * @returns a warning, if there is one
+ * Checks the origin and the age of a package before any of its code runs. @returns a warning; undefined if
+ * there is none
  * @throws UpdateFailure
  */
 export function checkAuthentic(
@@ -60,10 +60,10 @@ export function checkAuthentic(
 ): string | undefined {
   if (!signaturesDemanded(demands))
     return RELEASE_KEYS.length > 0
-      ? 'Its signature was not checked: signatures is false under [update].'
+      ? 'The signature of the update was not checked, because signatures is false under [update].'
       : undefined
   const sha256 = files.get(program)?.sha256
-  // Releases that predate manifests have no manifest, and consist of a single file.
+  // Releases from before the introduction of manifests have no manifest, and their program is a single file.
   const unsigned = !files.has(MANIFEST) && !hasChunks(files.keys(), program)
   if (unsigned && sha256 !== undefined && ranHere(stateDir, resolved, sha256)) {
     keepProgram(dir, files, program, { name, version: resolved })
@@ -91,7 +91,7 @@ function keepProgram(
   const put = (path: string, json: object) =>
     writeAtomic(join(dir, path), JSON.stringify(json), { mode: 0o644 })
   put(PACKAGE_JSON, { name, version, bin: { 'fomular-daemon': program } })
-  // This file tells Node the module type of the program.
+  // The package.json next to the program tells Node the program's module type.
   const kind = join(dirname(program), PACKAGE_JSON)
   if (files.has(kind)) put(kind, { type: 'commonjs' })
 }

@@ -12,7 +12,7 @@ import { registryInUse } from './release.ts'
 import { transportOf } from './transport.ts'
 
 export interface Look {
-  /** Path used to start the program. */
+  /** Path by which this program was started. */
   command: string
   requested: string
   policy: Policy
@@ -21,13 +21,15 @@ export interface Look {
   signal: AbortSignal
 }
 
-/** Looks up a version in the registry, and compares it with this program's. @throws UpdateFailure */
+/**
+ * Looks up a version in the registry, and compares it with the version of this program. @throws UpdateFailure
+ */
 export async function look({ command, requested, policy, stateDir, env, signal }: Look) {
   const cwd = mkdtempSync(join(tmpdir(), 'fomular-update-'))
   try {
     const { package: name, registry } = policy
-    // A lookup may do without TLS. Files that others can change are refused, because such a file could send
-    // variables to any host.
+    // A lookup is permitted without TLS. But npm's settings files that others can change are refused, because
+    // such a file could send variables to any host.
     const { checkFile } = transportOf({ allow_insecure: true }, stateDir, () => {})
     const source = await registryInUse({ package: packageName(name), registry, cwd, env, signal, checkFile })
     const { version: resolved, published } = await lookUp(requested, policy, source)
@@ -48,7 +50,7 @@ export async function look({ command, requested, policy, stateDir, env, signal }
   }
 }
 
-/** Returns how to update a program that cannot be updated in place. */
+/** Returns the remedy for a program that cannot be updated in place: another way to update it. */
 function insteadOf(command: string, env: NodeJS.ProcessEnv): { instead?: string } {
   try {
     targetAt(command, env)

@@ -9,13 +9,16 @@ import type { Target } from '../switch/target.ts'
 import { standInAt } from '../switch/trial.ts'
 
 const STAGING = '.stage-'
-/** A trial takes minutes at most: a stand-in older than this belongs to a daemon that no longer exists. */
+/**
+ * Maximum age of the stand-in of a trial, in ms. A trial takes a few minutes, so an older stand-in belongs to
+ * a daemon that no longer exists.
+ */
 const ABANDONED_MS = 60 * 60_000
 
 /**
  * Locks an installation for one update.
- * @param warn called with the reason while the lock is awaited
- * @returns the order to unlock it
+ * @param warn function that gets the reason if this function must wait for the lock
+ * @returns a function that unlocks the installation
  * @throws UpdateFailure
  */
 export async function claim({ layout, root }: Target, warn: (message: string) => void): Promise<() => void> {
@@ -35,7 +38,7 @@ export async function claim({ layout, root }: Target, warn: (message: string) =>
 }
 
 /**
- * Removes the remains of interrupted updates from a claimed installation.
+ * Removes the remaining files of interrupted updates from a locked installation.
  * @returns a new folder for the files of this update
  * @throws UpdateFailure if another daemon has a version on trial
  */
@@ -47,7 +50,10 @@ export function openStaging(target: Target): string {
   return mkdtempSync(join(dir, STAGING))
 }
 
-/** Ends an abandoned trial. Otherwise, its stand-in would be mistaken for the working version. */
+/**
+ * Ends an abandoned trial. This update would otherwise treat the stand-in of that trial as the working
+ * version.
+ */
 function endAbandoned(target: Target) {
   const facts = standInAt(installedProgram(target))
   if (!facts) return

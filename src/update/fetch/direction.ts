@@ -7,18 +7,18 @@ export interface Step {
   /** Version of this program. */
   running: string
   resolved: string
-  /** The request: the resolved version itself, or a dist-tag. */
+  /** The requested version or dist-tag. */
   requested: string
   origin: UpdateRecord['origin']
   /** True if the request allows an older version. */
   allowDowngrade: boolean
 }
 
-/** Settings and history of this machine that decide about older versions. */
+/** The setting and the history of this machine that decide whether an older version is permitted. */
 export interface Ground {
   /** True if a server may order any older version. */
   allow_downgrade: boolean
-  /** Versions that were confirmed here. */
+  /** Versions that a server has welcomed on this machine. */
   confirmed: readonly string[]
 }
 
@@ -34,7 +34,8 @@ export function checkEnabled({ enabled }: Pick<UpdateConfig, 'enabled'>, origin:
 }
 
 /**
- * Refuses a version that failed here, unless it was ordered. A dist-tag may point to such a version.
+ * Refuses a version that failed on this machine, unless a person or a server has ordered it. A dist-tag may
+ * point to such a version.
  * @throws UpdateFailure
  */
 export function checkGood(
@@ -62,7 +63,7 @@ export function checkDirection(
   if (!allowDowngrade)
     throw refuse(
       `${resolved} is older than ${running}, the running version.`,
-      'To downgrade anyway, allow it explicitly.',
+      'To downgrade anyway, allow an older version explicitly.',
     )
   // A registry can move its dist-tags at will.
   if (requested !== resolved)

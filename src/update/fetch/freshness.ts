@@ -4,10 +4,13 @@ import { UpdateFailure } from '../failure.ts'
 import type { UpdateRecord } from '../record.ts'
 
 const DAY_MS = 86_400_000
-/** Age in days from which a release causes a warning: someone may be withholding newer ones. */
+/** Age in days from which a release causes a warning, because someone may be withholding newer releases. */
 const OLD_DAYS = 90
 
-/** Reports whether exactly this version was requested. A schedule requests only dist-tags. */
+/**
+ * Reports whether a person or a server requested exactly this version. Requests of the schedule count as
+ * requests of a dist-tag.
+ */
 export const isNamed = (
   { requested, origin }: { requested: string; origin: UpdateRecord['origin'] },
   resolved: string,
@@ -19,7 +22,7 @@ export interface Candidate {
   requested: string
   /** True if exactly this version was requested, not a dist-tag that points to it. */
   named: boolean
-  /** The date in its manifest. */
+  /** The date in the manifest of the release. */
   date: string
   now: number
 }
@@ -30,9 +33,9 @@ const daysSince = (date: string, now: number) => Math.floor((now - Date.parse(da
 const day = (date: string) => date.slice(0, 10)
 
 /**
- * Compares a release with the running one by their signed dates: a registry can present
- * any release as the newest.
- * @param runs date of the running release
+ * Compares the signed dates of a release and of the running release. This is necessary because a registry can
+ * present any release as the newest.
+ * @param runs date of the running release; undefined for any other build
  * @param maxDays `max_age_days` from the settings
  * @returns a warning, if there is one
  * @throws UpdateFailure

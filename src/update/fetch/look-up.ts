@@ -6,7 +6,10 @@ import type { Release } from './package-facts.ts'
 import type { Policy } from './prepare-options.ts'
 import { findRelease } from './release.ts'
 
-/** Looks up a version or a dist-tag of the package for programs of this kind. @throws UpdateFailure */
+/**
+ * Looks up a version or a dist-tag of the package from which this program updates itself. @throws
+ * UpdateFailure
+ */
 export async function lookUp(
   requested: string,
   policy: Policy,
@@ -14,7 +17,7 @@ export async function lookUp(
 ): Promise<Release> {
   const main = await findRelease(requested, { ...source, package: policy.package })
   const own = packageName(policy.package)
-  // The dist-tags of the main package apply to the packages of all systems.
+  // The dist-tags of the main package also apply to the packages of the executables.
   const release = own === policy.package ? main : await findRelease(main.version, { ...source, package: own })
   if (valid(release.version) !== release.version || release.name !== own)
     throw new UpdateFailure(

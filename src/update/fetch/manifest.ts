@@ -4,7 +4,7 @@ import { UpdateFailure } from '../failure.ts'
 import { isSigned } from './minisign.ts'
 import { keysFor } from './release-keys.ts'
 
-/** File in each package of a release, next to its signature. */
+/** Name of the manifest in each package of a release. The signature is next to it. */
 export const MANIFEST = 'manifest.json'
 export const SIGNATURE = `${MANIFEST}.minisig`
 
@@ -20,24 +20,24 @@ const Manifest = z.object({
   schema: z.literal(1),
   name: z.string(),
   version: z.string(),
-  /** Time of the sources' commit. */
+  /** Time of the commit from which the release was built. */
   date: z.iso.datetime(),
   files: z.array(z.object({ name: z.string(), size: z.int(), sha256: z.string() })),
 })
 
 export interface Unpacked {
   files: ReadonlyMap<string, UnpackedFile>
-  /** Returns a file of the package; undefined if it is missing, or too long for its purpose. */
+  /** Returns a file of the package; undefined if the file is missing or too long. */
   read(path: string): Buffer | undefined
 }
 
 const REMEDY =
-  'Do not install it: someone may have tampered with it. Report it to the operator of the registry.'
+  'Do not install this package: someone may have tampered with it. Report the problem to the operator of the registry.'
 const refuse = (message: string) =>
   new UpdateFailure('update_integrity', 'verify', message, { remedy: REMEDY })
 
 /**
- * Checks that one of the release keys has signed a package, with exactly the files in it.
+ * Checks that a release key has signed a package, and that the package contains exactly the signed files.
  * @param expected name and version that the package must have
  * @param known keys of this program
  * @returns the date of the release

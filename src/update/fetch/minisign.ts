@@ -1,8 +1,8 @@
 import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto'
 
-/** Tag of every key, and of a signature over the file itself. */
+/** Tag of every key, and of a signature of the file itself. */
 const PLAIN = 'Ed'
-/** Tag of a signature over the file's BLAKE2b hash, which is the kind of signature that minisign makes. */
+/** Tag of a signature of the file's BLAKE2b hash. minisign makes signatures of this kind. */
 const HASHED = 'ED'
 const TAG_BYTES = 2
 const ID_BYTES = 8
@@ -25,7 +25,7 @@ function publicKey(text: string): PublicKey | undefined {
 
 /**
  * Reports whether one of the keys has signed the data.
- * @param signature content of a `.minisig` file, whose trusted comment must be signed, too
+ * @param signature content of a `.minisig` file. Its trusted comment must also be signed
  * @param keys in the form that `minisign -P` takes
  */
 export function isSigned(data: Uint8Array, signature: string, keys: readonly string[]): boolean {

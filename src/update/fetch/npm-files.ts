@@ -4,7 +4,9 @@ import { foreignError, isStrictByEnvironment } from '../../config/ownership-poli
 import { faultsOf, type OwnershipFault } from '../../platform/ownership.ts'
 import { UpdateFailure } from '../failure.ts'
 
-/** Environment for reading npm's files, and a check of files that others can write to. */
+/**
+ * The environment for reading npm's files, and a function that decides about files that others can write to.
+ */
 export interface Trusting {
   env: NodeJS.ProcessEnv
   /** Called for a file that others can write to, before it is used. @throws UpdateFailure to refuse it */
@@ -12,7 +14,7 @@ export interface Trusting {
 }
 
 /**
- * Returns the owner or mode that lets other users change a file of npm. The owner of Node is trusted, because
+ * Returns the owners and modes that let other users change a file of npm. Trusts the owner of Node, because
  * Node also runs this program.
  */
 function faultsFor(path: string, env: NodeJS.ProcessEnv): OwnershipFault[] {
@@ -27,8 +29,8 @@ export const isForeign = (path: string, env: NodeJS.ProcessEnv): boolean =>
   faultsFor(path, env).some(({ kind }) => kind === 'owner')
 
 /**
- * Refuses a file of npm that belongs to another user, because the file decides where updates come from and
- * which secrets are sent there.
+ * Refuses a file of npm that belongs to another user. Such a file decides where updates come from, and which
+ * secrets are sent there.
  * @throws UpdateFailure
  */
 export function checkOurs(path: string, { env, checkFile }: Trusting) {
@@ -38,11 +40,12 @@ export function checkOurs(path: string, { env, checkFile }: Trusting) {
   }
 }
 
-/** Returns the error for a file that others can change, and that decides where updates come from. */
+/** Returns the error for a file that others can change although it decides where updates come from. */
 export function notBelieved(fault: OwnershipFault): UpdateFailure {
   // On some systems, sudo keeps the caller's HOME.
-  const sudo = process.env.SUDO_UID === undefined ? '' : 'Call sudo with -H, so that root uses its own. '
-  const message = `${fault.message}: it decides where updates come from.`
+  const sudo =
+    process.env.SUDO_UID === undefined ? '' : 'Call sudo with -H, so that root uses its own settings. '
+  const message = `${fault.message}. This file or folder decides where updates come from.`
   return new UpdateFailure('update_refused', 'resolve', message, {
     remedy: `${sudo}${foreignError(fault).remedy}`,
   })

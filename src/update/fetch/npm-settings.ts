@@ -10,14 +10,17 @@ import { checkOurs, type Trusting } from './npm-files.ts'
 export interface NpmSetting {
   key: string
   value: string
-  /** The variable or the file that sets it. */
+  /** The variable or the file that contains the setting. */
   source: string
-  /** An unset variable that the value names. npm would leave its name in the value. */
+  /** Name of an unset variable in the key or value. npm would leave that name unchanged. */
   unset?: string
 }
 
 interface NpmSettings {
-  /** Looks up a setting in npm's order: the environment, the user's file, the files of npm's installation. */
+  /**
+   * Looks up a setting in npm's order: first in the environment, then in the user's file, then in the files
+   * of npm's installation.
+   */
   setting: (key: string) => NpmSetting | undefined
   /** Settings that have an unset variable in their key. */
   unknown: NpmSetting[]
@@ -47,8 +50,8 @@ function settingsInVariables(env: NodeJS.ProcessEnv): Map<string, NpmSetting> {
   for (const [source, value] of Object.entries(env)) {
     const [, name] = /^npm_config_(.+)$/i.exec(source) ?? []
     if (name === undefined || !value) continue
-    // In the environment, npm writes `https-proxy` as `https_proxy`. Keys with a slash, such as keys of
-    // tokens, stay unchanged.
+    // In environment variables, the name of npm's setting `https-proxy` is `https_proxy`. Keys with a slash,
+    // such as keys of tokens, stay unchanged.
     const key = name.includes('/') ? name : name.toLowerCase().replace(/(?!^)_/g, '-')
     settings.set(key, { key, value, source })
   }
@@ -56,8 +59,8 @@ function settingsInVariables(env: NodeJS.ProcessEnv): Map<string, NpmSetting> {
 }
 
 /**
- * @throws UpdateFailure if the file cannot be read, because without the file, updates would come from another
- * registry
+ * @throws UpdateFailure if the file exists but cannot be read, because updates would come from a different
+ * registry without the file
  */
 function settingsInFile(source: string, reader: Trusting): Map<string, NpmSetting> {
   const settings = new Map<string, NpmSetting>()
@@ -73,7 +76,7 @@ function settingsInFile(source: string, reader: Trusting): Map<string, NpmSettin
 }
 
 /**
- * Replaces variables as npm does, but only `${NAME?}` may be unset.
+ * Replaces variables as npm does, except that only variables in the form `${NAME?}` may be unset.
  * @returns the text, and the first variable that is not set
  */
 function filledIn(text: string, env: NodeJS.ProcessEnv): { text: string; unset?: string } {
@@ -82,7 +85,8 @@ function filledIn(text: string, env: NodeJS.ProcessEnv): { text: string; unset?:
     /(?<!\\)(\\*)\$\{([^${}?]+)(\??)\}/g,
     (whole, escapes: string, name: string, optional: string) => {
       if (escapes.length % 2 === 1) return whole.slice((escapes.length + 1) / 2)
-      // This program's own variables, such as the machine key, are left out: the file could send them anywhere.
+      // Do not insert this program's own variables, such as the machine key: the file could send them
+      // anywhere.
       const value = name.startsWith('FOMULAR_') ? undefined : env[name]
       if (value === undefined && optional === '') unset ??= name
       return escapes.slice(escapes.length / 2) + (value ?? '')
@@ -100,13 +104,13 @@ export function namesUnset(settings: NpmSetting[]): [message: string, { remedy: 
   return [each.join(' '), { remedy: `Set ${variables} in the environment of the daemon.` }]
 }
 
-/** Maximum size of an .npmrc, in bytes: it normally has a few lines. */
+/** Maximum size of an .npmrc, in bytes. Such a file normally has a few lines. */
 const NPMRC_BYTES = 1024 * 1024
 
 function npmrcText(path: string, reader: Trusting): string {
   try {
     const stat = statSync(path, { throwIfNoEntry: false })
-    // /dev/null means no settings; reading a pipe could block forever.
+    // The path /dev/null stands for no settings. Reading a pipe could block forever.
     if (!stat?.isFile()) return ''
     checkOurs(path, reader)
     if (stat.size > NPMRC_BYTES) throw new Error(`it is larger than ${NPMRC_BYTES} bytes`)
@@ -117,7 +121,7 @@ function npmrcText(path: string, reader: Trusting): string {
       'update_registry_unreachable',
       'resolve',
       `Cannot read npm's settings in ${path}: ${reasonOf(cause)}`,
-      { remedy: "Make it a file that the daemon's user can read.", cause },
+      { remedy: "Make that path a file that the daemon's user can read.", cause },
     )
   }
 }

@@ -6,7 +6,8 @@ import { programsOnPath } from '../../platform/on-path.ts'
 import { isForeign, type Trusting } from './npm-files.ts'
 
 /**
- * Time limit for npm, in milliseconds, in case it hangs. It normally prints its settings in half a second.
+ * Time limit for npm, in milliseconds, because npm may hang. npm normally prints its settings in half a
+ * second.
  */
 const NPM_MS = 60_000
 /** Maximum output of npm, in bytes: its settings are only a few lines. */
@@ -14,12 +15,13 @@ const OUTPUT_BYTES = 1024 * 1024
 
 export interface Npm {
   file: string
-  /** Arguments before npm's own. */
+  /** Arguments that precede npm's own arguments. */
   args: string[]
 }
 
 /**
- * Returns the npm of the Node that runs this program, or else the first npm on the path that no other user owns.
+ * Returns the npm that belongs to the Node of this program. If there is none, returns the first npm on PATH
+ * that does not belong to another user.
  */
 export function findNpm(env: NodeJS.ProcessEnv): Npm | undefined {
   const own = join(dirname(process.execPath), '../lib/node_modules/npm/bin/npm-cli.js')
@@ -33,7 +35,7 @@ interface NpmRun {
   stdout: string
 }
 
-/** Returns the file of npm's program, two levels below npm's folder. */
+/** Returns the path of npm's program, which is two levels below npm's folder. */
 export const programOf = ({ file, args: [script = file] }: Npm): string => realpathSync(script)
 
 /** The source of versions: a package, and a registry with the settings to reach it. */
@@ -42,8 +44,8 @@ export interface Source extends Trusting {
   /** The registry in this program's settings, which overrides `.npmrc`. */
   registry?: string | undefined
   /**
-   * A temporary folder without an `.npmrc`, so that the user's own `.npmrc` counts, and not a file in the
-   * daemon's folder.
+   * A temporary folder without an `.npmrc`, so that npm uses the user's `.npmrc`, and not a file in the
+   * daemon's working directory.
    */
   cwd: string
   signal: AbortSignal
@@ -61,12 +63,12 @@ export async function runNpm(npm: Npm, args: string[], source: Source): Promise<
   const flags = [
     '--ignore-scripts',
     '--no-update-notifier',
-    // The user's own cache may belong to root after a `sudo npm`, or its disk may be full.
+    // Do not use the user's own cache: it may belong to root after a `sudo npm`, or its disk may be full.
     `--cache=${join(cwd, 'npm-cache')}`,
     '--logs-max=0',
   ]
   const settings = new Map(Object.entries(env).filter(([name]) => /^npm_config_/i.test(name)))
-  // An address may contain a password, and all users can see arguments.
+  // Pass the registry's address in a variable: it may contain a password, and all users can see arguments.
   for (const key of registry === undefined ? [] : ['registry', ...(scope ? [`${scope}:registry`] : [])]) {
     const name = `npm_config_${key}`
     for (const other of [...settings.keys()])
@@ -88,7 +90,7 @@ export async function runNpm(npm: Npm, args: string[], source: Source): Promise<
     maxBuffer: OUTPUT_BYTES,
     stdin: 'ignore',
     reject: false,
-    // Signals to the process group, such as Ctrl-C in a terminal, are for the daemon to handle.
+    // Only the daemon must handle signals to the process group, such as Ctrl-C in a terminal.
     detached: true,
   })
   return { ok: !run.failed, stdout: run.stdout }

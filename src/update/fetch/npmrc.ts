@@ -10,20 +10,29 @@ import type { Source } from './npm.ts'
 import { checkOurs, type Trusting } from './npm-files.ts'
 import { type NpmSetting, namesUnset, npmSettings } from './npm-settings.ts'
 
-/** The registry that npm would use, and how npm would reach it. */
+/** The registry that npm would use, and the settings with which npm would reach it. */
 export interface Registry {
   url: string
-  /** Returns this machine's credentials for an address, of the registry or of another host. */
+  /**
+   * Returns this machine's credentials for an address, which may be on the registry's host or on another
+   * host.
+   */
   credentials: (address: string) => Credentials
   /** Certificate authorities, PEM. */
   ca?: string
   /** True if any certificate is accepted: `strict-ssl=false`. */
   anyCertificate: boolean
-  /** Host in package addresses to replace with the registry's; undefined for none, `always` for all. */
+  /**
+   * Host that the registry's host replaces in the addresses of packages: undefined for no host, `always` for
+   * every host.
+   */
   replacedHost: string | undefined
   /** Number of retries: `fetch-retries`. */
   retries?: number
-  /** Proxies as standard environment variables, and the npm settings that these come from. */
+  /**
+   * Proxies in the form of standard environment variables, and the npm settings from which the variables
+   * come.
+   */
   proxies: { env: NodeJS.ProcessEnv; named: Named }
   /** Returns the settings that were ignored so far because they name an unset variable. */
   incomplete: () => NpmSetting[]
@@ -31,7 +40,7 @@ export interface Registry {
 
 interface Credentials {
   authorization?: string
-  /** This machine's client certificate and its key, PEM. */
+  /** This machine's client certificate and the certificate's key, PEM. */
   client?: Client
 }
 
@@ -43,7 +52,7 @@ export function registrySet(name: string, env: NodeJS.ProcessEnv): NpmSetting | 
   const { setting } = npmSettings({ env })
   const [, scope] = /^(@[^/]+)\//.exec(name) ?? []
   const found = (scope === undefined ? undefined : setting(`${scope}:registry`)) ?? setting('registry')
-  // npm would use its default registry.
+  // npm would ignore a registry with an unset variable, and use its default registry.
   if (found?.unset !== undefined)
     throw new UpdateFailure('update_registry_unreachable', 'resolve', ...namesUnset([found]))
   return found
@@ -111,24 +120,27 @@ export function registryOf(source: Source): Registry {
 const isSameHost = (one: string, other: string) =>
   URL.canParse(one) && URL.canParse(other) && new URL(one).host === new URL(other).host
 
-/** Reads a proxy setting. `npm config set proxy null` is the usual way to remove one. */
+/**
+ * Returns a proxy setting. A value such as null counts as no setting, because `npm config set proxy null` is
+ * the usual way to remove a proxy.
+ */
 const proxyIn = <T extends { value: string }>(setting: T | undefined) =>
   setting === undefined || ['null', 'false', 'undefined'].includes(setting.value) ? undefined : setting
 
 /**
- * Maximum number of folders of an address to look up settings for: a registry's
- * packages are a few levels deep.
+ * Maximum number of folders in an address for which settings are looked up. The packages of a registry are
+ * only a few levels deep.
  */
 const MOST_FOLDERS = 32
 
 /**
- * Returns the addresses, without protocol, whose settings apply to this address: the address itself, then the
- * folders above it.
+ * Returns the keys of the settings that apply to an address: the address itself without its protocol, then
+ * the folders above it.
  */
 function foldersOf(address: string): string[] {
   if (!URL.canParse(address)) return []
   const { protocol, host, port, pathname } = new URL(address)
-  // The default port is omitted from addresses.
+  // `URL` omits the default port, but a key may contain it.
   const hosts = port === '' ? [host, `${host}:${protocol === 'https:' ? 443 : 80}`] : [host]
   const names = pathname.split('/', MOST_FOLDERS).filter((name) => name !== '')
   return [...names.keys(), names.length]
@@ -162,7 +174,7 @@ const btoaUtf8 = (text: string) => Buffer.from(text).toString('base64')
 const hostReplaced = (setting = 'npmjs') =>
   setting === 'never' ? undefined : setting === 'npmjs' ? new URL(defaultUrl).host : setting
 
-/** @returns undefined if the file does not exist: npm then continues without it @throws UpdateFailure */
+/** @returns undefined if the file does not exist: npm also ignores a missing file @throws UpdateFailure */
 function pemIn(path: string, setting: string, reader: Trusting): string | undefined {
   try {
     const pem = readPem(path)

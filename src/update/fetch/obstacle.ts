@@ -15,16 +15,16 @@ export interface Obstacle {
   incomplete: Registry['incomplete']
   /** HTTP status. */
   status?: number
-  /** Error code of the system, of TLS or of this program. */
+  /** Error code of the system, of TLS, or of this program. */
   code?: string | undefined
-  /** The error's own message, for codes without a better message here. */
+  /** Message of the original error, for error codes without a better message in this file. */
   said?: string | undefined
-  /** The error's own remedy, also for codes without a better message here. */
+  /** Remedy of the original error, which takes precedence over the remedies in this file. */
   remedy?: string | undefined
   cause?: unknown
 }
 
-/** Code of an answer that does not come from a registry. */
+/** Error code for an answer that does not come from a registry. */
 export const NO_REGISTRY = 'NO_REGISTRY'
 
 /** Returns the failure for a failed request: the reason in one sentence, with a remedy. */
@@ -42,7 +42,7 @@ export function obstacleFailure(obstacle: Obstacle): UpdateFailure {
   )
 }
 
-/** Reports whether a registry that answers with this status has a temporary failure. */
+/** Reports whether an HTTP status means that the registry has a temporary failure. */
 const isPassing = (status = 0) => status === 429 || status >= 500
 
 const registryAt = (url: string) => `The registry ${originOf(url)}`
@@ -70,7 +70,7 @@ function answered(status: number, { url, stage, proxies }: Obstacle): { message:
         message:
           stage === 'resolve'
             ? `${registry} has no package PACKAGE.`
-            : `${registry} lists the package PACKAGE, but does not have its file.`,
+            : `${registry} lists the package PACKAGE, but does not have the file of the package.`,
         remedy:
           'Check registry and package under [update] in the configuration file, and registry in ~/.npmrc; a private registry may need a token there.',
       }
@@ -81,7 +81,7 @@ function answered(status: number, { url, stage, proxies }: Obstacle): { message:
             '  ',
             ' ',
           ),
-        remedy: `Add them to the address in ${settingOf(url, proxies)} for the daemon.`,
+        remedy: `Add the username and password to the address in ${settingOf(url, proxies)} for the daemon.`,
       }
     case 429:
       return { message: `${registry} reports too many requests (HTTP 429).`, remedy: 'Try again later.' }

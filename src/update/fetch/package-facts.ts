@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 
-/** A version in the registry. */
+/** A version of a package, as the registry describes it. */
 export const Release = z.object({
   name: z.string(),
   version: z.string(),
@@ -15,7 +15,7 @@ export const Release = z.object({
 })
 export type Release = z.infer<typeof Release>
 
-/** Facts that a registry has about a package, apart from its versions. */
+/** The registry's description of a package, without the versions. */
 export const PackageFacts = z.object({
   'dist-tags': z.record(z.string(), z.string()),
   time: z.optional(z.record(z.string(), z.string())),

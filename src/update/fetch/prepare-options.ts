@@ -3,7 +3,7 @@ import type { Stage } from '../failure.ts'
 import type { UpdateRecord } from '../record.ts'
 import type { Target } from '../switch/target.ts'
 
-/** Settings of this machine about the source of new versions. */
+/** The settings of this machine that determine the source of new versions. */
 export type Policy = Pick<UpdateConfig, 'package' | 'registry' | 'signatures'>
 
 /** A request for a version, and everything on this machine that its preparation depends on. */
@@ -11,7 +11,7 @@ export interface PrepareOptions {
   target: Target
   /** Version of this program. */
   running: string
-  /** The version or dist-tag that was asked for. */
+  /** The requested version or dist-tag. */
   requested: string
   origin: UpdateRecord['origin']
   allowDowngrade: boolean
@@ -24,6 +24,6 @@ export interface PrepareOptions {
   progress(stage: Stage, message: string): void
   /** Reports a problem that does not stop the update. */
   warn(message: string): void
-  /** Called with the exact version that the registry has for the request. */
+  /** Called with the exact version to which the registry resolves the request. */
   onResolved(resolved: string): void
 }

@@ -31,7 +31,7 @@ export type Prepared = { resolved: string; unlock(): void } & (
 /**
  * Downloads a version, and proves that it runs here. The preparation may be interrupted and repeated at any
  * time, because the installed program stays unchanged.
- * @returns also `unlock`, which lets others update this installation
+ * @returns the prepared version, with a function `unlock` that lets other processes update this installation
  * @throws UpdateFailure
  */
 export async function prepare(options: PrepareOptions): Promise<Prepared> {
@@ -63,8 +63,8 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
       return { resolved, unlock, change: 'restart' }
     const nextDir = await stageVersion({ ...options, progress }, release, source, runner)
     transport.made()
-    // Copy the previous version before the switch, so that a full disk is noticed while nothing has changed
-    // yet.
+    // Copy the previous version before the switch, so that a full disk causes an error before anything has
+    // changed.
     const previous = target.previous ?? join(copyPackage(target.root, running), target.program)
     return { resolved, unlock, change: 'switch', nextDir, previous }
   } catch (error) {

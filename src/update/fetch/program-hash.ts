@@ -18,7 +18,7 @@ export function programHash(chunks: Readonly<Record<string, string | Uint8Array>
   return hash.digest('hex').slice(0, DIGITS)
 }
 
-/** Returns the problem with a folder of chunks whose files differ from those of the build, if any. */
+/** Returns the problem with a folder of chunks; undefined if its files are the same as in the build. */
 export function damageOf(dir: string): string | undefined {
   try {
     const names = readdirSync(dir).filter((name) => /\.js(\.map)?$/.test(name))

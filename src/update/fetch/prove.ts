@@ -9,13 +9,17 @@ import type { Release } from './package-facts.ts'
 import { SelfCheck } from './self-check.ts'
 
 /**
- * Time limit of a start, in milliseconds. It normally takes 50 ms, but longer under load or after a suspend.
+ * Time limit of a start, in milliseconds. A start normally takes 50 ms, but more under load or after a
+ * suspend.
  */
 const START_MS = 30_000
-/** Maximum number of problems to list in a message, since every agent may have problems. */
+/**
+ * Maximum number of problems to list in a message. The number is limited because every agent may have
+ * problems.
+ */
 const SHOWN_PROBLEMS = 5
 
-/** Maximum output of a version, in bytes: it may have a line for each file of each agent. */
+/** Maximum output of a tested version, in bytes. The output may have a line for each file of each agent. */
 const OUTPUT_BYTES = 8 * 1024 * 1024
 
 /** Maximum size of a package.json, in bytes. The file is parsed before it is verified. */
@@ -32,7 +36,7 @@ export function checkPackage(dir: string, release: Release, expectedName: string
     if (statSync(path).size <= PACKAGE_JSON_BYTES)
       ({ name, version } = PackageJson.parse(boundedJson(readFileSync(path))))
   } catch {
-    // The folder is not a package, and is refused below.
+    // The folder is not a package. The check below refuses it.
   }
   if (name !== expectedName || version !== release.version)
     throw new UpdateFailure(
@@ -42,7 +46,10 @@ export function checkPackage(dir: string, release: Release, expectedName: string
     )
 }
 
-/** @param nodeVersion version of the Node that will run it @throws UpdateFailure */
+/**
+ * Checks that a release supports a version of Node. @param nodeVersion version of the Node that will run the
+ * release @throws UpdateFailure
+ */
 export function checkEngine({ version, engines }: Release, nodeVersion: string) {
   const range = engines?.node
   if (range !== undefined && !satisfies(nodeVersion, range, { includePrerelease: true }))
@@ -54,7 +61,10 @@ export function checkEngine({ version, engines }: Release, nodeVersion: string) 
     )
 }
 
-/** Runtime of a program (Node, or nothing for an executable), its environment, and a signal to stop it. */
+/**
+ * The command that runs a program (Node, or nothing for an executable), the program's environment, and a
+ * signal that stops it.
+ */
 export interface Runner {
   runner: readonly string[]
   env: NodeJS.ProcessEnv
@@ -62,7 +72,7 @@ export interface Runner {
 }
 
 /**
- * Returns the version of the Node on the disk, which may have replaced the running one.
+ * Returns the version of the Node that is on the disk. It may have replaced the Node that runs this process.
  * @throws UpdateFailure
  */
 export async function nodeVersion(runner: Runner): Promise<string> {
@@ -76,7 +86,7 @@ export async function nodeVersion(runner: Runner): Promise<string> {
     `The Node that runs this daemon, ${node}, no longer exists.`,
     {
       output: run.output,
-      remedy: 'Restart the daemon with the Node that replaced it, then update.',
+      remedy: 'Restart the daemon with the new Node, then update.',
     },
   )
 }
@@ -88,8 +98,8 @@ export interface ProofOptions extends Runner {
 }
 
 /**
- * Runs a staged version. It must print its version, be able to read this state folder, and share a protocol
- * version with this program.
+ * Runs a staged version. The staged version must print its version, be able to read this state folder, and
+ * support a protocol version of this program.
  * @throws UpdateFailure
  */
 export async function prove(options: ProofOptions): Promise<void> {
@@ -113,7 +123,7 @@ export async function prove(options: ProofOptions): Promise<void> {
     )
 }
 
-/** Reports whether a program is of this version, undamaged, and runs here. */
+/** Reports whether a program has the expected version, is undamaged, and runs on this machine. */
 export const isProven = (options: ProofOptions): Promise<boolean> =>
   prove(options).then(
     () => true,

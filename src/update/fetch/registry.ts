@@ -17,18 +17,18 @@ import { type Registry, registryOf } from './npmrc.ts'
 import { NO_REGISTRY, obstacleFailure } from './obstacle.ts'
 import { PackageFacts, type Release } from './package-facts.ts'
 
-/** Time limit without a byte from the registry, in milliseconds. */
+/** Maximum time without a byte from the registry, in milliseconds. */
 const SILENT_MS = 60_000
 /** Maximum size of a package, in bytes. A package with the executable for one platform has about 40 MB. */
 const TARBALL_BYTES = 512 * 1024 * 1024
-/** Maximum size of the facts about a package, in bytes: enough for thousands of versions. */
+/** Maximum size of the registry's description of a package, in bytes: enough for thousands of versions. */
 const JSON_BYTES = 8 * 1024 * 1024
-/** Limits for parsing these facts, so that they take at most 40 MB of memory. */
+/** Limits for parsing the description of a package, so that it takes at most 40 MB of memory. */
 const JSON_BOUNDS = { nesting: 100, values: 300_000 }
 const REDIRECTS = 5
 /**
- * Pauses before retries, in milliseconds. npm retries the same number of times. A lower `fetch-retries`
- * reduces the number.
+ * Pauses before retries, in milliseconds. npm makes the same number of retries. A lower `fetch-retries`
+ * reduces this number.
  */
 const PAUSES_MS = [1000, 5000]
 /** Maximum pause that a registry can request with `Retry-After`, in milliseconds. */
@@ -38,8 +38,8 @@ const PASSING_CODES = new Set(['ECONNRESET', 'ECONNREFUSED', 'ETIMEDOUT', 'EPIPE
 /** Maximum length of a wrong address in a message, in characters. */
 const SHOWN_CHARS = 128
 /**
- * Time limits for an entire answer, in milliseconds. They are needed because a very slow answer is never
- * silent.
+ * Time limits for an entire answer, in milliseconds. They are necessary because the limit on silence does not
+ * stop a very slow answer.
  */
 const JSON_MS = 2 * 60_000
 const TARBALL_MS = 60 * 60_000
@@ -47,7 +47,8 @@ const TARBALL_MS = 60 * 60_000
 type Stage = 'resolve' | 'download'
 
 /**
- * Fetches the facts about a package, and about an exact version or a dist-tag of it, without npm.
+ * Fetches the registry's description of a package, and of an exact version or a dist-tag of that package,
+ * without npm.
  * @throws UpdateFailure
  */
 export async function fetchPackument(spec: string, source: Source): Promise<[PackageFacts, unknown]> {
@@ -81,8 +82,8 @@ async function fetchJson(path: string, source: Source): Promise<unknown> {
 }
 
 /**
- * Fetches a release's package, which the caller must verify. npm is not used, because it would look up the
- * address again, and would clone and build a repository if the address is that of a repository.
+ * Fetches a release's package, which the caller must verify. Does not use npm, because npm would look up the
+ * address again. If the address were that of a repository, npm would clone and build the repository.
  * @throws UpdateFailure
  */
 export async function fetchTarball({ dist }: Release, path: string, source: Source): Promise<string> {
@@ -102,7 +103,7 @@ export async function fetchTarball({ dist }: Release, path: string, source: Sour
   return path
 }
 
-/** Returns the address of a package, with the registry's host where npm would substitute it. */
+/** Returns the address of a package's file. Replaces its host with the registry's host if npm would do so. */
 function addressOf(tarball: string, { url, replacedHost }: Registry): string {
   if (!URL.canParse(tarball)) return tarball
   const { host, pathname, search } = new URL(tarball)
@@ -144,7 +145,7 @@ async function receive(
     if (failure.code !== 'update_failed') throw failure
     const first = error instanceof AggregateError ? error.errors[0] : error
     const proxy = late === undefined && first instanceof ProxyError ? first : undefined
-    // npm also reports this status as if it came from a proxy without a tunnel.
+    // Treat status 407 of a proxy with a tunnel like that of a proxy without a tunnel, as npm does.
     if (proxy?.status === 407) throw obstacleFailure({ ...request, status: 407, cause: error })
     const refused = proxy && proxy.code === undefined ? `it ${proxy.why}` : undefined
     const said = late ?? refused ?? (first instanceof Error ? first : failure).message
@@ -202,7 +203,8 @@ async function get(
   check?.(url)
   const { env, named } = registry.proxies
   const way = await requestRoute(target, env, named)
-  // Credentials go to no other host, and never without TLS if the registry has TLS.
+  // Send credentials only to the host of the registry or of the requested address. If the registry has TLS,
+  // never send them without TLS.
   const { host, protocol } = new URL(registry.url)
   const isMeant =
     [host, new URL(asked).host].includes(target.host) && [protocol, 'https:'].includes(target.protocol)

@@ -1,20 +1,21 @@
 import { isSigned } from './minisign.ts'
 
-/** First line of a list of keys, so that no other signed file can pass for one. */
+/** First line of a list of keys. It ensures that no other signed file can be used as a list of keys. */
 const HEAD = 'fomular-daemon release keys'
-/** Maximum number of key changes to follow. */
+/** Maximum number of lists of keys, and maximum number of keys in a list. */
 const LISTS = 32
 const KEYS = 16
 
 /**
- * Returns the file name of a list of keys in a release. List 1 replaces the first keys, list 2 replaces
- * those of list 1, and so on.
+ * Returns the file name of a list of keys in a release. List 1 replaces the first keys, list 2 replaces the
+ * keys of list 1, and so on.
  */
 export const keyList = (number: number) => `keys-${number}.txt`
 
 /**
- * Returns the keys that count for a release: the known keys, or their replacements in lists signed with them.
- * @param read returns a file of the release; undefined if it does not exist
+ * Returns the keys that are valid for a release: the known keys, or the keys that have replaced them. A list
+ * of replacements is signed with a key that it replaces.
+ * @param read function that returns a file of the release; undefined if the file does not exist
  */
 export function keysFor(
   known: readonly string[],
@@ -25,13 +26,13 @@ export function keysFor(
     const list = read(keyList(number))
     const signature = read(`${keyList(number)}.minisig`)
     if (!list || !signature) return keys
-    // A list older than the known keys is signed with a key that is no longer known.
+    // Skip a list that is older than the known keys: it is signed with a key that is no longer known.
     if (isSigned(list, signature.toString('utf8'), keys)) keys = keysIn(list.toString('utf8')) ?? keys
   }
   return keys
 }
 
-/** Returns the text of a list, ready to be signed. */
+/** Returns the text of a list of keys, which must then be signed. */
 export const keyListText = (keys: readonly string[]) => `${[HEAD, ...keys].join('\n')}\n`
 
 /** Returns the keys in a list; undefined if the text is not a list. */

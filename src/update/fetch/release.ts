@@ -9,7 +9,7 @@ import { registryOf } from './npmrc.ts'
 import { Release } from './package-facts.ts'
 import { fetchPackument } from './registry.ts'
 
-/** Maximum length of a wrong name in a message, in characters. */
+/** Maximum length of an invalid version or dist-tag in a message, in characters. */
 const SHOWN_CHARS = 64
 
 /** Looks up an exact version or a dist-tag in the registry. @throws UpdateFailure */
@@ -24,7 +24,7 @@ export async function findRelease(requested: string, source: Source): Promise<Re
     )
   const [facts, found] = await fetchPackument(requested, source)
   const release = Release.safeParse(found)
-  // npm would accept a range, too.
+  // Accept no range of versions, although npm would.
   const tags = facts['dist-tags']
   const tagged = Object.hasOwn(tags, requested) ? tags[requested] : undefined
   const exact = valid(requested) === null ? tagged : requested
@@ -34,14 +34,14 @@ export async function findRelease(requested: string, source: Source): Promise<Re
 }
 
 /**
- * Adds facts that only npm knows: the files with its settings, and the registry that it uses if this
+ * Adds facts that only npm knows: the paths of npm's settings files, and the registry that npm uses if this
  * program's settings name none.
- * @throws UpdateFailure if another user controls them
+ * @throws UpdateFailure if another user controls npm or its settings files
  */
 export async function registryInUse(source: Source): Promise<Source> {
   const npm = findNpm(source.env)
   if (!npm) return source
-  // npm trusts these files without a check.
+  // Check these files here, because npm trusts them without a check.
   for (const path of [programOf(npm), join(dirname(programOf(npm)), '../npmrc')])
     if (existsSync(path)) checkOurs(path, source)
   registryOf(source)
@@ -53,7 +53,8 @@ export async function registryInUse(source: Source): Promise<Source> {
   for (const key of [...(scope === undefined ? [] : [`${scope}:registry`]), 'registry']) {
     if (source.registry !== undefined) break
     const { ok, stdout } = await runNpm(npm, ['config', 'get', key], source)
-    // npm does not print an address with a password in it. The address is then read from npm's files.
+    // npm does not print an address that contains a password. In that case, read the address from npm's
+    // files.
     if (!ok) break
     const registry = stdout.trim()
     if (/^https?:/.test(registry)) return { ...source, env, registry }

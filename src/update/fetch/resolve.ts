@@ -12,12 +12,15 @@ import { checkEngine, nodeVersion, type Runner } from './prove.ts'
 import { registryInUse } from './release.ts'
 import type { Transport } from './transport.ts'
 
-/** Copies of a package on the disk during an update: packed, unpacked, and the previous version. */
+/**
+ * Number of copies of a package on the disk during an update: the packed file, the unpacked files, and the
+ * previous version.
+ */
 const COPIES = 3
 const SPARE_BYTES = 16 * 1024 * 1024
 
 /**
- * Returns the registry of an update, and how to reach it.
+ * Returns the registry of an update, with the settings to reach it.
  * @param cwd folder for the files of this update
  * @throws UpdateFailure if this machine's settings do not allow that registry
  */
@@ -41,7 +44,8 @@ export async function sourceOf(
 }
 
 /**
- * Finds the requested release. Refuses a downgrade that is not allowed, and a release that cannot run here.
+ * Finds the requested release. Refuses a downgrade that is not allowed, and a release that cannot run on this
+ * machine.
  * @throws UpdateFailure
  */
 export async function resolve(options: PrepareOptions, source: Source, runner: Runner): Promise<Release> {

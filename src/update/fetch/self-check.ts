@@ -11,7 +11,9 @@ import { VERSION } from '../../platform/version.ts'
 import { PROTOCOL } from '../../protocol/index.ts'
 import { damageOf } from './program-hash.ts'
 
-/** The output of `self-check`, from which the running version decides whether this version may replace it. */
+/**
+ * The output of `self-check`. The running version uses it to decide whether the new version may replace it.
+ */
 export const SelfCheck = z.object({
   ok: z.boolean(),
   version: z.string(),
@@ -21,12 +23,12 @@ export const SelfCheck = z.object({
 })
 export type SelfCheck = z.infer<typeof SelfCheck>
 
-/** Format of the files that this version writes. This version does not touch files of a newer format. */
+/** Format of the files that this version writes. This version does not change files of a newer format. */
 const FORMAT = 1
 
 /**
- * Checks the files of this program, and a state folder, without changing anything in it.
- * @param faults owners and modes of its files that let others change them
+ * Checks the files of this program and a state folder, without changing them.
+ * @param faults owners and modes that let others change files of the state folder
  */
 export function selfCheck(stateDir: string, faults: OwnershipFault[]): SelfCheck {
   const damage = CHUNKS === undefined ? undefined : damageOf(CHUNKS)
@@ -61,7 +63,10 @@ export function selfCheck(stateDir: string, faults: OwnershipFault[]): SelfCheck
   }
 }
 
-/** Returns the problem with a file, if any. A damaged file is not a problem: the daemon sets it aside. */
+/**
+ * Returns the problem with a file; undefined if there is none. A damaged file is not a problem: the daemon
+ * sets it aside.
+ */
 function problemOf(path: string): string | undefined {
   try {
     const json: unknown = JSON.parse(readFileSync(path, 'utf8'))

@@ -10,7 +10,7 @@ import { registryOf, registrySet } from './npmrc.ts'
 import type { Policy } from './prepare-options.ts'
 import { registryInUse } from './release.ts'
 
-/** The source of versions for an installation. */
+/** The source of new versions for an installation. */
 export const UpdateSource = z.object({
   package: z.string(),
   /** The registry's address, without a password. */
@@ -50,7 +50,7 @@ export async function updateSource(
 export async function npmRegistry(name: string, env: NodeJS.ProcessEnv, signal?: AbortSignal) {
   const { registry: value } = await updateSource({ package: name }, env, signal)
   const set = registrySet(name, env)
-  // npm may have read a file that is unknown here.
+  // The setting may also come from a file of npm that is unknown here.
   const usual = value === plainAddress(defaultUrl) ? "npm's default" : "npm's own setting"
   return { value, source: set && plainAddress(set.value) === value ? set.source : usual }
 }

@@ -12,7 +12,8 @@ import { fetchTarball } from './registry.ts'
 import { checkIntegrity } from './verify.ts'
 
 /**
- * Fetches a release, proves that it is authentic and runs here, and puts it into its folder.
+ * Fetches a release, checks that it is authentic and runs on this machine, and puts it into the folder for
+ * its version.
  * @returns that folder
  * @throws UpdateFailure
  */
@@ -30,7 +31,7 @@ export async function stageVersion(
   await checkIntegrity(tarball, release)
   progress('stage', target.root)
   const unpacked = join(source.cwd, 'package')
-  // Loaded on demand: a daemon starts more often than it is updated.
+  // Load this module on demand, because a daemon starts more often than it is updated.
   const { unpack } = await import('./unpack.ts')
   const files = await unpack(tarball, unpacked)
   checkPackage(unpacked, release, source.package)
@@ -41,7 +42,7 @@ export async function stageVersion(
   progress('prove', resolved)
   await prove({ ...runner, program: join(unpacked, program), version: resolved, stateDir })
   const nextDir = versionDir(target.layout, target.root, resolved)
-  // Never the folder of the running version: an installed version is not downloaded.
+  // This is never the folder of the running version, because an installed version is not downloaded.
   rmSync(nextDir, { recursive: true, force: true })
   renameSync(unpacked, nextDir)
   syncFolder(dirname(nextDir))

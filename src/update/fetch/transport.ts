@@ -18,21 +18,27 @@ export function isInsecure(address: string): boolean {
 
 export interface Transport {
   /**
-   * Handles an address at which anyone on the network path could answer. On a machine that was set up before
-   * this rule, only warns: such a machine may update one more time. @throws UpdateFailure on any other
-   * machine
+   * Refuses an address without TLS on another machine, because anyone on the network path could answer. On a
+   * machine that was set up before this rule existed, only warns: such a machine may update one more time.
+   * @throws UpdateFailure on any other machine
    */
   check(address: string): void
   /**
-   * Does the same for a file that decides where updates come from and that others can write to.
+   * Refuses a file that others can write to although it decides where updates come from. Only warns on a
+   * machine that was set up before this rule existed.
    * @throws UpdateFailure
    */
   checkFile(fault: OwnershipFault): void
-  /** Records that the update has been made. */
+  /**
+   * Records that an update was made. After an update with a warning, no further insecure update is permitted.
+   */
   made(): void
 }
 
-/** Applies this machine's settings to the addresses of an update. @param warn called once for each */
+/**
+ * Applies this machine's settings to the addresses of an update. @param warn called once for each insecure
+ * address or file
+ */
 export function transportOf(
   { allow_insecure }: Pick<UpdateConfig, 'allow_insecure'>,
   stateDir: string,

@@ -9,16 +9,17 @@ import { makeFolder } from '../../platform/files.ts'
 import { UpdateFailure } from '../failure.ts'
 import type { UnpackedFile } from './manifest.ts'
 
-/** Maximum size of an unpacked package, in bytes. An executable with Node in it has about 110 MB. */
+/** Maximum size of an unpacked package, in bytes. An executable that contains Node has about 110 MB. */
 const UNPACKED_BYTES = 1024 * 1024 * 1024
-/** Maximum number of files and folders in a package, which normally has about thirty. */
+/** Maximum number of files and folders in a package. A package normally has about thirty of them. */
 const ENTRIES = 1000
 
 /**
  * Unpacks a package into `dir`: writes and syncs each file, and reads it back.
- * @param max maximum total size of the files, in bytes, counted as they arrive, because headers can be false
+ * @param max maximum total size of the files, in bytes. The bytes are counted as they arrive, because headers
+ * can be false
  * @returns the files by their paths within `dir`
- * @throws UpdateFailure if a file on the disk differs from the one in the package
+ * @throws UpdateFailure if a file on the disk differs from the file in the package
  */
 export async function unpack(
   tarball: string,
@@ -53,7 +54,7 @@ export async function unpack(
     })
     parser.on('end', resolve)
     parser.on('error', stop)
-    // A writable stream, but not of Node's class.
+    // The parser is a writable stream, but not an instance of Node's class.
     source.on('error', stop).pipe(parser as unknown as NodeJS.WritableStream)
   })
   await Promise.all(written)
@@ -76,7 +77,7 @@ async function put(
     entry.resume()
     return
   }
-  // No package of this program has links, and npm does not unpack them either.
+  // Refuse links: no package of this program has links, and npm does not unpack them either.
   if (path === undefined || (entry.type !== 'File' && entry.type !== 'OldFile'))
     throw new Error(`it contains ${entry.type} ${entry.path}`)
   const target = join(dir, path)
@@ -85,8 +86,8 @@ async function put(
   makeFolder(dirname(target))
   const file = await open(target, 'wx', 0o600)
   try {
-    // Independent of the umask: other users must be able to run a program that root
-    // updated, but not to change it.
+    // Set the mode regardless of the umask: other users must be able to run a program that root updated, but
+    // not to change it.
     await file.chmod(((entry.mode ?? 0) & 0o111) === 0 ? 0o644 : 0o755)
     for await (const chunk of entry) {
       count(chunk.length)

@@ -6,11 +6,11 @@ import type { Release } from './package-facts.ts'
 
 const refuse = (message: string) => new UpdateFailure('update_integrity', 'verify', message)
 
-/** Checks a packed package against the hash that the registry gives for it. @throws UpdateFailure */
+/** Checks the packed file of a package against the hash from the registry. @throws UpdateFailure */
 export async function checkIntegrity(tarball: string, { dist }: Release): Promise<void> {
-  // There may be several hashes; npm gives every package a sha512.
+  // `integrity` may have several hashes; npm adds a sha512 to every package.
   const [, expected] = /(?:^|\s)sha512-([A-Za-z0-9+/]+=*)/.exec(dist.integrity) ?? []
-  if (expected === undefined) throw refuse('The registry gives no sha512 for this package.')
+  if (expected === undefined) throw refuse('The registry has no sha512 for this package.')
   const hash = createHash('sha512')
   await pipeline(createReadStream(tarball), hash)
   const actual = hash.digest('base64')

@@ -15,7 +15,10 @@ interface Versions {
   previous: string
 }
 
-/** Returns the plan of a switch to a staged version, for the record. @param args arguments of the daemon */
+/**
+ * Returns the plan of a switch to a staged version, which must be recorded before the switch. @param args
+ * arguments of the daemon
+ */
 export function trialOf(
   { mode: _, ...place }: Target,
   { nextDir, previous }: Versions,

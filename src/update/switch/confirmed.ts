@@ -13,16 +13,19 @@ const REMEMBERED = 50
 const ConfirmedVersion = z.object({
   version: z.string(),
   at: z.string(),
-  /** SHA-256 of its program, if that is certainly the program that ran. */
+  /** SHA-256 of the version's program; undefined if a different program may have run. */
   program_sha256: z.optional(z.string()),
-  /** True if it ran here, but no server is known to have welcomed it: a server may not order it. */
+  /**
+   * True if the version ran on this machine, but may not have been welcomed by a server. A server may not
+   * order such a version as a downgrade.
+   */
   only_ran: z.optional(z.boolean()),
 })
 type ConfirmedVersion = z.infer<typeof ConfirmedVersion>
 
 /**
- * `confirmed.json` in the state folder. A separate file, so that versions without support
- * for it do not change it.
+ * Content of `confirmed.json` in the state folder. It is a separate file, so that versions that do not know
+ * it keep it unchanged.
  */
 const ConfirmedFile = z.object({
   version: z.literal(1),
@@ -39,7 +42,7 @@ function load(stateDir: string): ConfirmedFile {
   try {
     read = readJson(pathIn(stateDir), ConfirmedFile)
   } catch (error) {
-    // Another user put it there, so nothing in it counts as confirmed.
+    // Another user put the file there, so no version in it counts as confirmed.
     if (error instanceof UserError && error.code === 'not_plain') return { version: 1, versions: [] }
     throw error
   }
@@ -49,14 +52,14 @@ function load(stateDir: string): ConfirmedFile {
   return {
     version: 1,
     versions,
-    // True on machines set up before such updates were refused.
+    // True on a machine that was set up before insecure updates were refused.
     insecure_update_left: !read.ok && read.reason === 'missing' && existsSync(join(stateDir, 'machine.json')),
   }
 }
 
 /**
- * Returns versions that the last update confirmed and that are not yet `known`, because the version that made
- * the update may not keep such a file.
+ * Returns versions that the last update confirmed and that are not yet `known`. They can be missing in the
+ * file because an older version, which does not write it, made the update.
  */
 function earlier(stateDir: string, known: ConfirmedVersion[]): ConfirmedVersion[] {
   const record = peekRecord(stateDir)
@@ -74,42 +77,44 @@ const save = (stateDir: string, file: ConfirmedFile) =>
   writeAtomic(pathIn(stateDir), JSON.stringify(file), { durable: true })
 
 /**
- * Creates the file if it is missing, from the records of earlier versions. Must be called before this start
- * gives a new machine its identity: after that, new and existing machines look alike.
+ * Creates `confirmed.json` from the records of earlier versions, if it is missing. Must be called before this
+ * start gives a new machine its identity: afterwards, new and existing machines cannot be distinguished.
  */
 export function beginConfirmed(stateDir: string) {
   try {
     if (!existsSync(pathIn(stateDir))) save(stateDir, load(stateDir))
   } catch {
-    // If this file cannot be written, the identity cannot be written either, so the next start counts as the
-    // first.
+    // If this file cannot be written, the identity cannot be written either. The next start then also counts
+    // as the first start.
   }
 }
 
-/** Returns the versions that a server has welcomed on this machine, the latest last. */
+/**
+ * Returns the versions that a server has welcomed on this machine. The latest version is the last element.
+ */
 export const confirmedVersions = (stateDir: string): ConfirmedVersion[] =>
   load(stateDir).versions.filter(({ only_ran }) => !only_ran)
 
-/** Reports whether exactly this program has run here and was followed by another version. */
+/** Reports whether exactly this program has run on this machine, before an update replaced it. */
 export const ranHere = (stateDir: string, version: string, sha256: string): boolean =>
   load(stateDir).versions.some((known) => known.version === version && known.program_sha256 === sha256)
 
 interface Ran {
   version: string
   at: string
-  /** Path of the program that ran, or of a copy. */
+  /** Path of the program that ran, or of a copy of it. */
   program?: string | undefined
-  /** True if a server has welcomed it. */
+  /** True if a server has welcomed the version. */
   welcomed: boolean
 }
 
-/** Records a version that ran here. @throws the system's error */
+/** Records a version that ran on this machine. @throws the system's error */
 export async function confirm(stateDir: string, { version, at, program, welcomed }: Ran) {
   const program_sha256 = program === undefined ? undefined : await sha256Of(program)
   const file = load(stateDir)
   const before = file.versions.find((each) => each.version === version)
   const only_ran = !welcomed && (before === undefined || before.only_ran === true)
-  // The version is already recorded: this function is called at each connection.
+  // Do not record the version again: this function is called at each connection.
   if (before && before === file.versions.at(-1) && !before.only_ran && !program_sha256) return
   const { only_ran: _, ...known } = before ?? {}
   const entry = {

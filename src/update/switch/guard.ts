@@ -11,7 +11,8 @@ import { hasStandIn, putBack } from './place.ts'
 
 const POLL_MS = 100
 /**
- * Extra time before the guard acts, in milliseconds: a version on trial reverts by itself, unless it hangs.
+ * Extra time after the time limit before the guard acts, in milliseconds. A version on trial reverts the
+ * update by itself at the time limit, except if it hangs.
  */
 const GRACE_MS = 10_000
 
@@ -22,13 +23,13 @@ export interface GuardOptions {
   pid: number
   /** True if a supervisor restarts the daemon when it ends. */
   supervised: boolean
-  /** Starts the program at `entry` in the way the daemon was started. */
+  /** Starts the program at `entry` in the same way as the daemon was started. */
   relaunch(entry: string): Promise<void>
 }
 
 /**
- * Watches a version on trial, from a process of the previous version, until the server accepts it or the
- * trial ends. If the version ends or hangs, the previous version replaces it. Agents are not touched.
+ * Watches a version on trial until the server accepts it or the trial ends. Runs in a process of the previous
+ * version. If the version on trial ends or hangs, puts the previous version back. Does not affect agents.
  */
 export async function guard({ stateDir, lockPath, pid, supervised, relaunch }: GuardOptions): Promise<void> {
   const record = peekRecord(stateDir)
@@ -45,7 +46,7 @@ export async function guard({ stateDir, lockPath, pid, supervised, relaunch }: G
   note(stateDir, record, hung ? hangs(record, trial.confirm_ms) : crashed(record))
   putBack(trial)
   // Use SIGKILL, since SIGTERM would stop the daemon's agents. Kill the daemon last, because a supervisor may
-  // then end this process, too.
+  // also end this process when the daemon ends.
   if (hung) sendSignal(hung, 'SIGKILL')
   if (!supervised) await relaunch(trial.previous_entry)
 }
@@ -59,12 +60,13 @@ const hangs = ({ to }: UpdateRecord, confirmMs: number) =>
 
 export const crashed = ({ to }: UpdateRecord) =>
   new UpdateFailure('update_crashed', 'confirm', `Version ${to} ended before the server accepted it.`, {
-    remedy: "See daemon.log in the state folder for that version's output.",
+    remedy: 'See daemon.log in the state folder for the output of that version.',
   })
 
 /**
- * Records why this version, on trial, did not start, so that the previous version can report it.
- * @param stateDir state folder; nothing is written if others can change it
+ * Records why this version, which is on trial, did not start, so that the previous version can report the
+ * reason.
+ * @param stateDir state folder; if others can change it, this function writes nothing
  * @throws the system's error
  */
 export function noteRefusal(stateDir: string, { message, remedy }: UserError) {
@@ -90,7 +92,7 @@ function note(stateDir: string, begun: UpdateRecord, { error }: { error: Command
   try {
     writeRecord(stateDir, failedRecord(record, error, new Date().toISOString()))
   } catch {
-    // A full disk is no reason to keep a version that does not work.
+    // Continue without a record: a full disk must not prevent the rollback of a version that does not work.
   }
 }
 

@@ -5,12 +5,12 @@ import { UpdateFailure } from '../failure.ts'
 import { peekRecord } from '../record.ts'
 
 /**
- * Returns the program that must start the daemon instead, because this program could not be replaced;
- * undefined if this program starts the daemon itself. A program that has changed since the update also does so:
- * someone has installed it on purpose.
- * @param command path used to start the program
+ * Returns the program that must start the daemon instead of this program, which an update could not replace.
+ * Returns undefined if this program must start the daemon itself. That is also the case if this program has
+ * changed since the update, because someone has then installed it on purpose.
+ * @param command path by which the program was started
  * @param running version of this program
- * @param strict do not hand over to a program that others own or can change
+ * @param strict true to refuse a program that others own or can change
  */
 export function handoverOf(
   stateDir: string,
@@ -24,11 +24,16 @@ export function handoverOf(
   return realpathSync(command) === handover.from ? handover.to : undefined
 }
 
-/** Returns what lets others change a program, without faults that the state folder's record tolerates. */
+/**
+ * Returns the faults that let others change a program, except faults that the record in the state folder
+ * tolerates.
+ */
 const refusedAt = (path: string, stateDir: string, strict: boolean): OwnershipFault[] =>
   judgeFolder(stateDir, { faults: faultsOf(path), strict }).refused
 
-/** Refuses a folder from which this program would not run another version. @throws UpdateFailure */
+/**
+ * Refuses a folder if this program would refuse to start another version from there. @throws UpdateFailure
+ */
 export function checkPlace(root: string, stateDir: string, env: NodeJS.ProcessEnv) {
   const [fault] = refusedAt(root, stateDir, isStrictByEnvironment(env))
   if (!fault) return
@@ -37,8 +42,9 @@ export function checkPlace(root: string, stateDir: string, env: NodeJS.ProcessEn
 }
 
 /**
- * Returns what lets others change the program of a handover, without faults that the state folder has, too.
- * @param user uid of the daemon; by default, that of this process
+ * Returns the faults that let others change the program of a handover, except faults that the state folder
+ * also has.
+ * @param user uid of the daemon; by default, the uid of this process
  */
 export function handoverFaults(stateDir: string, user?: number): OwnershipFault[] {
   const { handover } = peekRecord(stateDir) ?? {}

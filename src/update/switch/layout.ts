@@ -6,14 +6,14 @@ import { isTrialName } from './trial.ts'
 /**
  * Kind of installation that the running program belongs to:
  *
- * package     `npm install -g`: the package's folder in npm's prefix
- * prefix      packages in `versions/<version>/` next to a link `current`, as in `~/.fomular`
- * executable  a single file with Node inside, anywhere
- * apt         the Debian package, whose files belong to dpkg
- * npx         npm's cache for `npx`
- * project     a dependency of a project, or another package manager's store
- * source      a checkout of the sources
- * unknown     none of these
+ * - `package`: the package's folder in npm's prefix, from `npm install -g`.
+ * - `prefix`: packages in `versions/<version>/` next to a link `current`, as in `~/.fomular`.
+ * - `executable`: a single file that includes Node, in any folder.
+ * - `apt`: the Debian package, whose files belong to dpkg.
+ * - `npx`: npm's cache for `npx`.
+ * - `project`: a dependency of a project, or the store of another package manager.
+ * - `source`: a checkout of the sources.
+ * - `unknown`: any other kind.
  */
 export type Layout =
   | { kind: 'package' | 'prefix' | 'executable'; root: string; program: string }
@@ -36,15 +36,15 @@ export function layoutOf(program: string, executable: boolean): Layout {
     const source = existsSync(join(packageDir, 'src/main.ts'))
     return { kind: source ? 'source' : 'unknown', root: packageDir }
   }
-  // Global packages are in lib/ of npm's prefix; those of a project are next to its package.json.
+  // Global packages are in lib/ of npm's prefix. The packages of a project are next to its package.json.
   if (basename(dirname(modules)) !== 'lib' || existsSync(join(dirname(modules), 'package.json')))
     return { kind: 'project', root: packageDir }
   return { kind: 'package', root: packageDir, program: relative(packageDir, program) }
 }
 
 /**
- * Reports whether this user can write to a folder. Tries it, because a read-only file
- * system refuses root, too.
+ * Reports whether this user can write to a folder. Tries to write, because a read-only file system refuses
+ * even root.
  */
 export function isWritable(dir: string): boolean {
   try {
@@ -58,7 +58,8 @@ export function isWritable(dir: string): boolean {
 function versionsAbove(program: string): Layout | undefined {
   for (let dir = dirname(program); dir !== dirname(dir); dir = dirname(dir)) {
     const root = dirname(dirname(dir))
-    // nvm uses the same two names for other contents.
+    // Check the name of the version: nvm also uses the names `versions` and `current`, but for other
+    // contents.
     const version = valid(basename(dir)) !== null || isTrialName(basename(dir))
     if (version && basename(dirname(dir)) === 'versions' && isLink(join(root, 'current')))
       return { kind: 'prefix', root, program: relative(dir, program) }
@@ -68,7 +69,7 @@ function versionsAbove(program: string): Layout | undefined {
 
 function packageAbove(program: string): string | undefined {
   for (let dir = dirname(program); dir !== dirname(dir); dir = dirname(dir))
-    // dist/ has a package.json, too: two lines, for Node.
+    // Skip dist/: it also has a package.json, with two lines for Node.
     if (existsSync(join(dir, 'package.json')) && basename(dir) !== 'dist') return dir
   return undefined
 }

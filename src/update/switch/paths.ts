@@ -21,7 +21,7 @@ export const lockPath = (layout: Layout, root: string) => join(workDir(layout, r
 export const versionDir = (layout: Layout, root: string, version: string) =>
   join(workDir(layout, root), version)
 
-/** Returns the path of the installed program, which may be a stand-in. */
+/** Returns the path of the installed program. During a trial, the stand-in is at this path. */
 export const installedProgram = ({ layout, root, program }: Place) =>
   layout === 'package' ? join(root, program) : join(root, 'current', program)
 
@@ -29,7 +29,10 @@ export const installedProgram = ({ layout, root, program }: Place) =>
 export const commandOf = ({ layout, root, program }: Place) =>
   layout === 'package' ? join(root, program) : join(root, COMMAND)
 
-/** Returns the name in `versions/` that `current` points to; undefined if there is no such link. */
+/**
+ * Returns the name of the folder in `versions/` to which `current` points; undefined if there is no link
+ * `current`.
+ */
 export function currentVersion(root: string): string | undefined {
   try {
     return basename(readlinkSync(join(root, 'current')))
@@ -44,9 +47,9 @@ export const previousDir = (root: string) => join(workDir('package', root), 'pre
 /** Returns the name in `versions/` of the folder with the stand-in of a trial. */
 export const trialName = ({ next: nextDir }: Trial) => `${TRIAL}${basename(nextDir)}`
 
-/** Returns the folder, within a package, with a folder of chunks for each build of the program. */
+/** Returns the folder within a package that contains a folder of chunks for each build of the program. */
 export const chunksOf = (program: string) => join(dirname(program), 'program')
 
-/** Reports whether a package has chunks, without which its program does not run. */
+/** Reports whether a package has chunks. The program of such a package does not run without them. */
 export const hasChunks = (paths: Iterable<string>, program: string): boolean =>
   [...paths].some((path) => path.startsWith(chunksOf(program)))

@@ -7,13 +7,14 @@ import { filesOf, placeFile, replaceFile, replaceLink } from './replace.ts'
 import { type Facts, standInAt } from './trial.ts'
 
 /**
- * Puts the stand-in in the program's place, with one rename. From then on, starting the daemon runs
- * the next version, and every other command still runs the previous one.
+ * Puts the stand-in in the program's place, with one rename. From then on, a start of the daemon runs the
+ * next version, and every other command still runs the previous version.
  */
 export function putStandIn(trial: Trial, standIn: string) {
   const { layout, root, program } = trial
   if (layout === 'package') {
-    // Keeping the next version must work on a full disk, which may have no room for another folder.
+    // Add the chunks now: keepNext() must work even on a full disk, which may have no space for another
+    // folder.
     addChunks(trial)
     return replaceFile(join(root, program), standIn)
   }
@@ -21,13 +22,13 @@ export function putStandIn(trial: Trial, standIn: string) {
   rmSync(dir, { recursive: true, force: true })
   makeFolder(dirname(join(dir, program)))
   replaceFile(join(dir, program), standIn)
-  // This file tells Node the module type of the program.
+  // The package.json next to the program tells Node the program's module type.
   const kind = join(dirname(program), 'package.json')
   if (existsSync(join(trial.next, kind))) copyFileSync(join(trial.next, kind), join(dir, kind))
   point(root, trialName(trial), program)
 }
 
-/** Puts the next version in the program's place, with one rename, whether it was on trial or not. */
+/** Puts the next version in the program's place, with one rename. It may have been on trial, or not. */
 export function keepNext(place: Place & Pick<Trial, 'next'>) {
   const { layout, root, program, next: nextDir } = place
   if (layout !== 'package') return point(root, basename(nextDir), program)
@@ -35,7 +36,10 @@ export function keepNext(place: Place & Pick<Trial, 'next'>) {
   replaceFile(join(root, program), join(nextDir, program), 'link')
 }
 
-/** Puts the chunks of the next version next to the others: in its place, the program loads them from there. */
+/**
+ * Puts the chunks of the next version next to the other chunks. The program loads them from there once it is
+ * in its place.
+ */
 function addChunks({ root, program, next: nextDir }: Place & Pick<Trial, 'next'>) {
   for (const path of filesOf(nextDir, chunksOf(program))) placeFile(root, nextDir, path, 'link')
 }
@@ -44,7 +48,7 @@ function addChunks({ root, program, next: nextDir }: Place & Pick<Trial, 'next'>
 export function putBack({ layout, root, program, previous, restore }: Place & Omit<Facts, 'id' | 'since'>) {
   if (layout === 'package') return replaceFile(join(root, program), previous, 'link')
   if (restore !== undefined) return point(root, restore, program)
-  // The prefix was empty before.
+  // The prefix was empty before the update.
   rmSync(join(root, COMMAND), { force: true })
   rmSync(join(root, 'current'), { force: true })
 }
@@ -52,7 +56,7 @@ export function putBack({ layout, root, program, previous, restore }: Place & Om
 /** Reports whether the program's place holds the stand-in of this trial. */
 export const hasStandIn = (trial: Trial): boolean => standInAt(installedProgram(trial))?.id === trial.id
 
-/** Makes a version of a prefix the current one. */
+/** Makes a version the current version of a prefix. */
 function point(root: string, version: string, program: string) {
   replaceLink(join(root, 'current'), join('versions', version))
   if (lstatSync(join(root, COMMAND), { throwIfNoEntry: false })) return

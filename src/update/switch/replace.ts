@@ -18,7 +18,7 @@ import { makeFolder, syncFolder } from '../../platform/files.ts'
 
 const tempOf = (path: string) => `${path}.new`
 
-/** Puts a symbolic link in the place of another, with one rename. */
+/** Creates a symbolic link, or replaces the existing one, with one rename. */
 export function replaceLink(path: string, target: string) {
   const temp = tempOf(path)
   rmSync(temp, { force: true })
@@ -28,9 +28,9 @@ export function replaceLink(path: string, target: string) {
 }
 
 /**
- * Puts a file in the place of another, with one rename.
- * @param content text of a program, or the file to copy or link. A link needs no disk space: putting the
- * previous version back must work on a full disk.
+ * Creates a file, or replaces the existing one, with one rename.
+ * @param content text of a program, or the file to copy or link. A link needs no disk space, so that the
+ * previous version can be put back even on a full disk.
  */
 export function replaceFile(path: string, content: string, how: 'write' | 'copy' | 'link' = 'write') {
   const temp = tempOf(path)
@@ -55,7 +55,7 @@ export function placeFile(to: string, from: string, path: string, how: 'copy' | 
   const place = join(to, path)
   makeFolder(dirname(place))
   replaceFile(place, join(from, path), how)
-  // The rename leaves it if a link to the same file was in its place already.
+  // A rename leaves the temporary file if a hard link to the same file was already in its place.
   rmSync(tempOf(place), { force: true })
 }
 

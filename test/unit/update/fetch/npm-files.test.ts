@@ -46,7 +46,10 @@ function settings(t: TestContext) {
 const refused = (path: string) => (error: unknown) => {
   const { code, message, remedy } = (error as { error: Record<string, string> }).error
   assert.equal(code, 'update_refused')
-  assert.match(message!, new RegExp(`^${path} belongs to .*: it decides where updates come from\\.$`))
+  assert.match(
+    message!,
+    new RegExp(`^${path} belongs to .*\\. This file or folder decides where updates come from\\.$`),
+  )
   assert.match(remedy!, new RegExp(`chown 0 ${path}\\..*FOMULAR_STRICT_MODES=false`))
   return true
 }
@@ -92,7 +95,10 @@ test('an npm file that others can write to is accepted once on older machines, w
   update()
   assert.deepEqual(warnings, [])
   for (const name of ['.npmrc', 'ca.pem']) chmodSync(path(name), 0o666)
-  assert.throws(update, /\.npmrc can be written to by every user: it decides where updates come from\.$/)
+  assert.throws(
+    update,
+    /\.npmrc can be written to by every user\. This file or folder decides where updates come from\.$/,
+  )
   writeFileSync(join(state, 'machine.json'), '{}')
   update()
   assert.equal(warnings.length, 2)

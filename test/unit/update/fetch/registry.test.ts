@@ -196,7 +196,10 @@ test('an unusable proxy is reported with the setting that names it', async (t) =
   assert.match(byVariable.remedy!, /^Set npm_config_proxy to /)
   const closed = await failed('http://registry.invalid', {}, `proxy=http://${refusing}`)
   assert.match(closed.message, /^The proxy 127\.0\.0\.1:\d+ .* requires a username and password\.$/)
-  assert.match(closed.remedy!, /^Add them to the address in proxy in \/.*\.npmrc for the daemon\.$/)
+  assert.match(
+    closed.remedy!,
+    /^Add the username and password to the address in proxy in \/.*\.npmrc for the daemon\.$/,
+  )
   const gone = await failed('https://registry.invalid', { https_proxy: 'http://127.0.0.1:1' })
   assert.match(gone.message, /through the proxy 127\.0\.0\.1:1: nothing listens there/)
   assert.match(gone.remedy!, /and https_proxy of the daemon/)
