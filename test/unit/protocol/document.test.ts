@@ -132,8 +132,8 @@ test('the fields that the protocol page calls secret are those marked in the sch
 
 test('the tables of codes and limits match the code', () => {
   assert.deepEqual(sorted(firstColumn('| `error.code`')), sorted(CommandErrorCode.options))
-  assert.deepEqual(sorted(firstColumn('Problems, by `code`')), sorted(HealthProblemCode.options))
-  assert.deepEqual(sorted(firstColumn('Alternatively, the server turns')), sorted(RefusalCode.options))
+  assert.deepEqual(sorted(firstColumn('These are the codes of problems')), sorted(HealthProblemCode.options))
+  assert.deepEqual(sorted(firstColumn('Instead of sending a welcome')), sorted(RefusalCode.options))
   assert.deepEqual(
     sorted(firstColumn('### Faults')),
     sorted(knownValues(definitions('output'))['ProtocolError.code']!),
