@@ -50,7 +50,7 @@ export const withSigning = (command: Command): Command =>
       '--sign-key <file>',
       'file with your private key, for machines that demand signatures (default: FOMULAR_SIGN_KEY)',
     )
-    .option('--sign-minutes <minutes>', 'time for which the signature is valid (default: 10)', positive)
+    .option('--sign-minutes <minutes>', 'minutes for which the signature is valid (default: 10)', positive)
 
 /** Returns a client that signs commands if the flags or the environment name a key. @throws UserError */
 export async function connectSigning(flags: HubFlags & SignOptions) {
@@ -66,7 +66,10 @@ export async function connectSigning(flags: HubFlags & SignOptions) {
 /** Returns a client for the hub that the flags and the environment name. @throws UserError */
 export const connectHub = async (flags: HubFlags) => (await locateHub(flags)).client
 
-/** Returns the address of that hub, and a client for it. @throws UserError */
+/**
+ * Returns the address of the hub that the flags and the environment name, and a client for this hub.
+ * @throws UserError
+ */
 export async function locateHub(flags: HubFlags) {
   const [{ findHub }, { hubClient }, { concealKey }, { chooseHub }] = await Promise.all([
     import('../config/hub.ts'),

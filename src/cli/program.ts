@@ -58,7 +58,8 @@ Environment:
   FOMULAR_CONFIG         configuration file (default: ~/.fomular/config.toml)
   FOMULAR_CLAUDE_PATH    Claude Code program (default: claude on PATH)
   FOMULAR_HUB_URL        hub that the agent and machine commands use
-  FOMULAR_HUB_KEY_FILE   file with a user key; FOMULAR_HUB_KEY: the key itself
+  FOMULAR_HUB_KEY_FILE   file with a user key of the hub
+  FOMULAR_HUB_KEY        the user key itself
   FOMULAR_SIGN_KEY       file with your private key, to sign commands
   FOMULAR_HUB_PORT       port for up and hub to listen on (default: 3001)
   NO_COLOR, FORCE_COLOR  turn colors off, or always on
@@ -85,7 +86,7 @@ export async function program(args: string[]): Promise<Command> {
     )
     .version(VERSION, '-v, --version', 'print the version')
     .addOption(new Option('-V').hideHelp())
-    .helpOption('-h, --help', 'show help, also for each command')
+    .helpOption('-h, --help', 'show help; every command has this flag')
     .addHelpText('after', HELP)
   root.on('option:V', () => {
     print(VERSION)
@@ -107,8 +108,8 @@ function needed([first = '', ...rest]: string[]) {
 }
 
 /**
- * Keeps a command and its subcommands from exiting or writing errors themselves: subcommands do
- * not inherit this.
+ * Keeps a command and its subcommands from exiting or writing errors themselves: subcommands do not inherit
+ * these settings.
  */
 function settle(command: Command) {
   const width = helpWidth(process.stdout.columns)

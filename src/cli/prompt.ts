@@ -50,7 +50,8 @@ export async function dropTyped(readline?: Interface): Promise<void> {
   for (let wait = TYPED_MS; wait > 0; wait = typed ? QUIET_MS : 0) {
     typed = false
     await sleep(wait)
-    // On a busy machine the timer may fire before the input was read; an immediate runs after it.
+    // On a busy machine, the timer may fire before the input was read. An immediate runs after the input was
+    // read.
     await new Promise<void>((resolve) => setImmediate(resolve))
   }
   process.stdin.off('data', note)

@@ -26,7 +26,7 @@ export function report(thrown: unknown, { json }: { json: boolean }): Report {
     const remedy = error.remedy === undefined ? '' : dim(`  → ${indentRest(error.remedy, 4)}\n`)
     return { stdout: '', stderr: `${red('error:')} ${indentRest(error.message)}\n${remedy}`, exitCode }
   }
-  // A bug: its report needs the stack.
+  // This error is a bug: a bug report needs the stack.
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
   return { stdout: '', stderr: `${red('internal error:')} ${stack}\n`, exitCode }
 }

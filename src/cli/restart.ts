@@ -69,7 +69,7 @@ export async function restartDaemon(daemon: ControlClient, givenUp?: () => Promi
   throw new UserError('not_back', `The daemon did not come back within ${BACK_MS / 1000} s.`, {
     remedy:
       restart_strategy === 'supervisor_required'
-        ? 'Its supervisor should have restarted it. Check there, or run `fomular-daemon logs`.'
+        ? 'The supervisor should have restarted the daemon. Check the supervisor, or run `fomular-daemon logs`.'
         : 'Run `fomular-daemon logs` to find out why.',
   })
 }

@@ -6,7 +6,7 @@ import { withDaemonFlags } from './start/daemon-flags.ts'
 const HELP = `
 The key may also come from FOMULAR_KEY, FOMULAR_KEY_FILE, the systemd credential "key", or key_file in the
 configuration file. Prefer --key-file to --key: other users can briefly see the command line. A value $NAME or
-\${NAME} is replaced with the value of that variable.
+\${NAME} is replaced with the value of the variable NAME.
 
 Every flag has a variable (--max-agents: FOMULAR_MAX_AGENTS) and a setting (max_agents) in the configuration
 file, which is TOML at ~/.fomular/config.toml or /etc/fomular-daemon/config.toml. Flags override variables,
@@ -14,7 +14,7 @@ and variables override the file.
 
 Examples:
   $ fomular-daemon --server-url wss://os.example.com --key-file ~/.fomular/key
-  $ fomular-daemon run                                against ws://localhost:3001, key from the environment
+  $ fomular-daemon run                                connects to ws://localhost:3001, with the key from the environment
 
 SIGTERM and Ctrl-C stop the agents gracefully; a second signal stops them faster. \`fomular-daemon restart\`
 keeps agents running.`

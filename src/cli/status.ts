@@ -4,9 +4,8 @@ import { connectDaemon, type LocalOptions, WHICH, withLocal } from './local/inde
 import { print, printJson, stdoutColors, stdoutWidth } from './terminal.ts'
 
 const HELP = `
-Pings the server through the daemon. Exit code 0 if the server answers, 1 if it does not, 4 if no daemon is
-running.
-${WHICH}
+The command pings the server through the daemon. The exit code is 0 if the server answers, 1 if it does not
+answer, and 4 if no daemon is running. ${WHICH}
 
 Examples:
   $ fomular-daemon status

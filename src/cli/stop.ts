@@ -11,9 +11,8 @@ const STOPPED_MS = 120_000
 const POLL_MS = 100
 
 const HELP = `
-Stops the agents gracefully, as SIGTERM does. Stop a service with fomular-daemon service stop. To restart the
-daemon while agents keep running, use fomular-daemon restart.
-${WHICH}
+The daemon stops its agents gracefully, as after SIGTERM. To stop a service, use fomular-daemon service stop.
+To restart the daemon while agents keep running, use fomular-daemon restart. ${WHICH}
 
 Example:
   $ fomular-daemon stop`

@@ -7,7 +7,10 @@ import { openOwned } from '../platform/open-owned.ts'
 const TAIL_BYTES = 4 * 1024 * 1024
 const POLL_MS = 200
 
-/** Position in a file that was read. The inode identifies the file: a rotated log keeps its name. */
+/**
+ * Position in a file that was read. The inode identifies the file, because a new log gets the name of the
+ * rotated log.
+ */
 export interface Place {
   inode: number
   offset: number
@@ -54,7 +57,7 @@ function* rest(path: string, place: Place): Generator<string> {
   }
 }
 
-/** Reads on from a place; from the start in a file that is another one, or shorter than it was. */
+/** Reads a file from a place. Reads from the start if the file was replaced, or has become shorter. */
 const readOn = (path: string, at: Place | undefined) =>
   readFrom(path, (size, inode) => (at?.inode === inode && at.offset <= size ? at.offset : 0))
 

@@ -33,13 +33,13 @@ export const stderrColors = (): Colors => colors(wantsColor(process.env, process
  */
 const UNKNOWN_COLUMNS = 80
 
-/** Returns the width of the terminal that stdout is, in columns; undefined if stdout is not a terminal. */
+/** Returns the width of the terminal in columns, or undefined if stdout is not a terminal. */
 export const stdoutWidth = (): number | undefined =>
   process.stdout.isTTY ? process.stdout.columns || UNKNOWN_COLUMNS : undefined
 export const stderrWidth = (): number | undefined =>
   process.stderr.isTTY ? process.stderr.columns || UNKNOWN_COLUMNS : undefined
 
-/** Returns the height of that terminal, in rows. */
+/** Returns the height of the terminal in rows. */
 export const stdoutRows = (): number | undefined => (process.stdout.isTTY && process.stdout.rows) || undefined
 
 /** Reports whether a person can answer questions. */
@@ -47,10 +47,12 @@ export const isInteractive = () => process.stdin.isTTY === true && process.stdou
 
 let reader: 'needed' | 'optional' = 'needed'
 
-/** Keeps the program running after the reader of its output has gone, for commands that serve others. */
+/**
+ * Keeps the program running after the reader of its output has ended. Commands that are servers need this.
+ */
 export const serveWithoutReader = () => {
   reader = 'optional'
 }
 
-/** Reports whether the program must end when the reader of its output has gone. */
+/** Reports whether the program must end when the reader of its output has ended. */
 export const endsWithReader = () => reader === 'needed'

@@ -64,7 +64,7 @@ test('a service that changes its user or its folder ends its agents, and announc
     await on.agentIs(third, 'idle')
     const moved = await as('root', '--state-dir', '/srv/state')
     assert.equal(moved.code, 0, moved.stderr)
-    assert.match(moved.stderr, /Its records of agents stay in \/var\/lib\/fomular-daemon/)
+    assert.match(moved.stderr, /The records of its agents stay in \/var\/lib\/fomular-daemon/)
     assert.equal(await marked(), '0')
     assert.ok(existsSync(at('/srv/state/machine.json')))
     const refused = await as('bob', '--state-dir', '/srv/state')

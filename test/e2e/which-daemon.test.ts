@@ -148,7 +148,7 @@ test('if the machine’s server is elsewhere, no text suggests starting agents o
   assert.equal(listed.exitCode, 4, listed.stderr)
   assert.match(
     listed.stderr,
-    new RegExp(`No hub is running on this machine: its agents belong to ${server}\\.`),
+    new RegExp(`No hub is running on this machine: the agents here belong to ${server}\\.`),
   )
-  assert.match(listed.stderr, /--hub https:\/\/os\.example\.invalid and its user key/)
+  assert.match(listed.stderr, /--hub https:\/\/os\.example\.invalid and the hub's user key/)
 })

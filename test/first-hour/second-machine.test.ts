@@ -54,7 +54,7 @@ test('the line of `machine add` connects another machine, by root and by users, 
   /** Runs `machine add`. @returns the line that it prints for the new machine */
   const add = async (name: string, flags = '') => {
     const printed = await sh(there(`machine add --name ${name} ${flags} 2>&1`))
-    assert.match(printed, /uses hub\.example\.com, a name in its certificate/)
+    assert.match(printed, /uses hub\.example\.com, a name in the hub's certificate/)
     return printed.split('\n').flatMap((line) => /^ {2}(echo fet_.*)$/.exec(line)?.[1] ?? [])
   }
   const connected = (name: string) =>

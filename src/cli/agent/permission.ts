@@ -32,7 +32,7 @@ const ALWAYS = `
 --always remembers the rules that the request suggests for the tool until the session ends.
 --also remembers other suggestions of the request:
 
-  save         save the rules in a file that \`agent show\` names, so that they outlast the session
+  save         keep the rules after this session, in a file that \`agent show\` names
   mode         switch to another permission mode
   directories  allow more directories
   other        all other suggestions

@@ -11,7 +11,7 @@ The command connects to a server as a daemon, and checks the server against each
 A rule has one of two levels:
 
   core       required: if a server breaks this rule, daemons fail or lose activity
-  optional   part of the protocol, but daemons work even if a server breaks this rule
+  optional   part of the protocol, but daemons work without this rule
 
 The exit code is 0 if every core rule holds, and 1 if a core rule fails. With --level optional, the optional
 rules count, too. Untested rules do not count. The check takes less than 1 minute if the server answers, and

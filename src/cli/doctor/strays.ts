@@ -18,9 +18,9 @@ const COMMAND_CHARS = 120
 const NAME_CHARS = 64
 
 /**
- * Reports unsupervised processes of agents, in this state folder and in folders that no longer exist; other
- * folders are left to their own daemons. Processes are identified by their environment and ancestors, never by
- * name.
+ * Reports unsupervised processes of agents of this state folder, and of state folders that no longer exist.
+ * The daemons of other state folders report their own. Processes are identified by their environment and
+ * ancestors, never by name.
  * @param running true if a daemon runs on this state folder
  */
 export async function checkStrays(paths: StatePaths, running: boolean): Promise<Finding[]> {
@@ -73,8 +73,8 @@ function unprovenFinding(strays: Stray[]): Finding {
   return {
     check: 'strays',
     level: 'warning',
-    message: `${count(strays, 'names', 'name')} an agent that has ended or was removed, without proof that a daemon's agent started ${strays.length === 1 ? 'it' : 'them'}:${linesOf(strays)}`,
-    remedy: `If you recognize them as left behind by an agent, end them: kill ${strays.map(({ pid }) => pid).join(' ')}`,
+    message: `${count(strays, 'names', 'name')} an ended or removed agent in ${strays.length === 1 ? 'its' : 'their'} environment, but nothing proves that an agent of a daemon started ${strays.length === 1 ? 'it' : 'them'}:${linesOf(strays)}`,
+    remedy: `If you know that an agent left them behind, end them: kill ${strays.map(({ pid }) => pid).join(' ')}`,
     unproven: strays,
   }
 }
@@ -97,7 +97,7 @@ function unattended(paths: StatePaths, { running, user }: { running: boolean; us
         check: 'strays',
         level: 'warning',
         message: `${agents === 1 ? '1 agent runs' : `${agents} agents run`} without a daemon in the state folder ${cleanLine(state)}.`,
-        remedy: 'Start a daemon on that folder: it takes them over, and can stop them.',
+        remedy: 'Start a daemon with this state folder: it takes over these agents, and can stop them.',
       },
     ]
   })
@@ -134,7 +134,7 @@ export async function clearStrays(strays: Stray[]): Promise<Finding> {
     return {
       check: 'strays',
       level: 'error',
-      message: `Still there after SIGKILL: ${left.map(({ pid }) => pid).join(', ')}`,
+      message: `Still running after SIGKILL: ${left.map(({ pid }) => pid).join(', ')}`,
       remedy: 'They are waiting for a disk or network that does not respond: see `ps -o pid,stat,wchan`.',
       strays: left,
     }

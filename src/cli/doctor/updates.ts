@@ -13,13 +13,13 @@ import { NPM_MS } from './node.ts'
 
 const check = 'updates'
 
-/** Reports which signatures updates need, where they come from, and how old this program is. */
+/** Reports which signatures updates need, where updates come from, and how old this program is. */
 export async function checkUpdates(env: NodeJS.ProcessEnv, stateDir: string): Promise<Finding[]> {
   const config = await loadUpdateConfig(env).catch((error: unknown) => {
     if (error instanceof UserError) return undefined
     throw error
   })
-  // A separate finding reports its problem.
+  // Another finding reports an invalid configuration.
   if (!config) return []
   const age = ownAge()
   return [
@@ -27,7 +27,14 @@ export async function checkUpdates(env: NodeJS.ProcessEnv, stateDir: string): Pr
     ...(await checkRegistry(config, env, stateDir)),
     ...(age === undefined
       ? []
-      : [{ check, level: 'warning' as const, message: age, remedy: 'Update it: fomular-daemon update' }]),
+      : [
+          {
+            check,
+            level: 'warning' as const,
+            message: age,
+            remedy: 'Update this program: fomular-daemon update',
+          },
+        ]),
   ]
 }
 
@@ -52,7 +59,7 @@ function checkKey(config: UpdateConfig): Finding {
         level: 'error',
         message:
           'This build has no release key, but the settings demand signed releases: it refuses every update.',
-        remedy: 'Install a release: only a release has the key.',
+        remedy: 'Install a release of this program: only releases contain the key.',
       }
     : {
         check,
@@ -75,15 +82,15 @@ async function checkRegistry(
       (fault): Finding => ({
         check,
         level: 'warning',
-        message: `${fault.message}, and it decides where updates come from: ${left} is allowed this way.`,
+        message: `${fault.message}, and this path decides where updates come from. Until this is fixed, the daemon installs ${left}.`,
         remedy: remedyOf(fault),
       }),
     )
     if (config.allow_insecure || !isInsecure(registry)) return findings
-    const message = `${new URL(registry).origin}, the source of updates, is not on this machine and has no TLS: ${left} is allowed from there.`
+    const message = `${new URL(registry).origin}, the source of updates, is not on this machine and has no TLS. Until this is fixed, the daemon installs ${left}.`
     return [...findings, { check, level: 'warning', message, remedy: HOW_SECURE }]
   } catch (error) {
-    // Another finding reports an npm that hangs.
+    // If npm hangs, another finding reports this.
     if (signal.aborted) return []
     if (!(error instanceof Failure)) throw error
     const { message, remedy } = error

@@ -20,7 +20,8 @@ import { check, type Enrolling, exchange } from './exchange.ts'
 import { type Present, presentEnrolment } from './present.ts'
 
 /**
- * Maximum wait for the token file, in ms. It may be a pipe from a program that asks for a passphrase first.
+ * Maximum wait for the token file, in ms. The file may be a pipe from a program that asks for a passphrase
+ * first.
  */
 const PIPE_MS = 5 * 60_000
 const KEY_PREFIX = 'fmk_'
@@ -87,7 +88,7 @@ export async function enroll(options: EnrollOptions): Promise<Enrolled> {
   const at = { server: server_url, caFile: ca, servers }
   const known = present && (await knownAs(present, at, token))
   if (present && known) {
-    // The configured file may be gone: older installers named a temporary one.
+    // The configured file may no longer exist: older installers configured a temporary file.
     if (ca !== undefined && ca !== present.ca_file) await writeConfig(config, { ca_file: ca })
     return { server_url, ...known, key_file: present.key_file, config, already: true }
   }
@@ -98,7 +99,7 @@ export async function enroll(options: EnrollOptions): Promise<Enrolled> {
   writeAtomic(pending, `${key}\n`, { durable: true })
   try {
     const before = present ?? (await presentEnrolment(config))
-    // Do not show the key to another server.
+    // Do not send a server the key for another server.
     const shown = before?.server_url === server_url ? before : undefined
     const same = shown && identityOf(shown)
     const request = {
@@ -127,8 +128,9 @@ export async function enroll(options: EnrollOptions): Promise<Enrolled> {
 }
 
 /**
- * Puts the new key and the settings in place. A machine that leaves a server has no key until both are there:
- * if this process ended in between, its daemon would show one server the key for the other.
+ * Puts the new key and the settings in place. A machine that changes servers has no key until both are in
+ * place. If this process ended in between, the daemon would otherwise send one server the key for the other
+ * server.
  */
 async function commit(
   pending: string,
@@ -154,13 +156,13 @@ async function commit(
     throw error
   }
   renameSync(pending, key_file)
-  // An interrupted enrollment may have left a key there.
+  // An interrupted enrollment may have left this copy of the previous key.
   rmSync(previous, { force: true })
 }
 
 /**
- * Returns the identity this machine keeps with a new key: what its daemon recorded next to the previous key.
- * A machine whose `machine.json` was deleted becomes a new machine.
+ * Returns the identity that this machine keeps with a new key. The daemon recorded the identity next to the
+ * previous key. A machine whose `machine.json` was deleted becomes a new machine.
  */
 function identityOf({ key, key_file }: Present): { machine_id: string; state_dir: string } | undefined {
   const kept = keptIdentity({ key, file: key_file })
@@ -175,8 +177,8 @@ function identityOf({ key, key_file }: Present): { machine_id: string; state_dir
 }
 
 /**
- * Returns what the hub knows about this machine's key; undefined if it does not accept the key.
- * @throws UserError if it accepts neither key nor token
+ * Returns what the hub knows about this machine's key; undefined if the hub does not accept the key. @throws
+ * UserError if the hub accepts neither the key nor the token
  */
 async function knownAs(present: Present, at: Enrolling, token: string) {
   const { key } = present
@@ -187,16 +189,16 @@ async function knownAs(present: Present, at: Enrolling, token: string) {
     return enrolled ? { ...(name !== undefined && { name }) } : undefined
   } catch (error) {
     if (!(error instanceof UserError) || error.code !== 'not_found') throw error
-    // With an older hub, the only way to find out is to use the token. A token already used for this key can
-    // be used for it again.
+    // An older hub can check the token only by using it. A token that was already used for this key can be
+    // used again for this key.
     const { name } = await exchange(at, { token, key_sha256: sha256(key), hostname: hostname() })
     return { name }
   }
 }
 
 /**
- * Refuses to enroll into files that other users can change. In an existing configuration it checks only
- * owners: the daemon checks modes.
+ * Refuses to enroll into files that other users can change. For an existing configuration, checks only the
+ * owners: the daemon checks the modes.
  * @throws UserError
  */
 function checkPlaces(config: string, others: (string | undefined)[]) {
@@ -212,7 +214,7 @@ const elsewhere = (server: string) =>
     'enrolled_elsewhere',
     `This machine is already enrolled at ${server.replace(/^ws/, 'http')}.`,
     {
-      remedy: 'To move it to this hub, add --force.',
+      remedy: 'To move this machine to this hub, add --force.',
       exitCode: EXIT.refused,
     },
   )
@@ -240,6 +242,6 @@ function readToken({ tokenFile, tokenStdin }: EnrollOptions): string {
 
 const usage = (message: string) =>
   new UserError('token_missing', message, {
-    remedy: 'Give it in FOMULAR_ENROLL_TOKEN, with --token-file FILE, or with --token-stdin.',
+    remedy: 'Give the token in FOMULAR_ENROLL_TOKEN, with --token-file FILE, or with --token-stdin.',
     exitCode: EXIT.usage,
   })

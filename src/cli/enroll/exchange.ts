@@ -27,18 +27,18 @@ const AGAIN_MS = 1000
 const Failure = z.object({ error: CommandError })
 
 export interface Enrolling {
-  /** Address the daemon connects to. */
+  /** Address that the daemon connects to. */
   server: string
   caFile?: string | undefined
-  /** File that records which user runs each server on this machine that it was enrolled at. */
+  /** File that records which user runs each server, for servers on this machine at which it was enrolled. */
   servers: string
 }
 
 /**
- * Shows the hub the token.
- * @param key the key this machine has had there
- * @returns the hub's answer, and the id of the user who runs the hub, if it is on this machine and the
- * system reveals it
+ * Sends the token to the hub.
+ * @param key the key that this machine already has for this hub
+ * @returns the hub's answer, and the id of the user who runs the hub, if the hub is on this machine and the
+ * system reveals the id
  * @throws UserError
  */
 export async function exchange(at: Enrolling, request: EnrollRequest, key?: string) {

@@ -4,10 +4,10 @@ import { note, print, printJson } from '../terminal.ts'
 import type { Enrolled, EnrollOptions } from './enroll.ts'
 
 const HELP = `
-The token comes from FOMULAR_ENROLL_TOKEN, --token-file, or standard input. Create one on the hub's machine
-with \`fomular-daemon machine add\`. This machine generates its own key and sends only the hash. The server
-and the key file are written to the configuration file, so \`fomular-daemon\` then needs no flags. A machine
-that is already enrolled is left unchanged, unless you add --force.
+Create a token on the hub's machine with \`fomular-daemon machine add\`. Pass it in FOMULAR_ENROLL_TOKEN, with
+--token-file, or with --token-stdin. This machine generates its own key, and sends only the hash of the key to
+the hub. The command writes the server and the key file to the configuration file, so \`fomular-daemon\` then
+needs no flags. It does not change a machine that is already enrolled, unless you add --force.
 
 Examples:
   $ FOMULAR_ENROLL_TOKEN=fet_… fomular-daemon enroll --server-url https://hub.example.com
@@ -29,7 +29,7 @@ export function enrollCommand(): Command {
     .option('--allow-insecure', 'allow a remote hub without TLS')
     .option(
       '--force',
-      'enroll with a new key even if this machine is already enrolled at this or another hub',
+      'enroll with a new key, even if this machine is already enrolled at this hub or at another one',
     )
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
@@ -42,9 +42,9 @@ export function enrollCommand(): Command {
       print(`Configuration:  ${done.config}`)
       if (done.unbound !== undefined)
         note(
-          `! The hub knows this machine by another key. To admit it with this key, run on the hub's machine: fomular-daemon hub key bind ${done.key_id} ${done.unbound}`,
+          `! The hub knows this machine by another key. To admit this machine with the new key, run on the hub's machine: fomular-daemon hub key bind ${done.key_id} ${done.unbound}`,
         )
-      if (done.already) return print('To enroll it again with a new key, add --force.')
+      if (done.already) return print('To enroll this machine again with a new key, add --force.')
       print('Start the daemon with `fomular-daemon`. If it is already running, run `fomular-daemon restart`.')
     })
 }

@@ -11,8 +11,9 @@ const LOOK_MS = 1000
 const PAGE = 1000
 
 const HELP = `
-Prints one line for each action before it is carried out, and one for its outcome: time, key, address, action,
-target. Times are in UTC. Requires an admin key.
+The hub records one line for each action before it carries out the action, and one line for the outcome. A
+line has the time (in UTC), the key, the address, the action, and its target. The command requires an admin
+key.
 
 Examples:
   $ fomular-daemon hub audit
@@ -31,7 +32,7 @@ interface AuditOptions extends HubOptions {
 export const auditCommand = (): Command =>
   withHub(
     new Command('audit')
-      .description('show who did what, and with what outcome')
+      .description('show the actions of people and programs, and the outcomes')
       .option('--by <name>', 'only actions of the key with this name')
       .option('--action <name>', 'only this action, such as agent:start or key:create')
       .option('--agent <id>', 'only entries about this agent')
@@ -72,7 +73,7 @@ async function audit({ json, by, action, agent, machine, outcome, lines, follow,
   }
 }
 
-/** Returns the newest entries. More than one page of them requires reading the whole log. */
+/** Returns the newest entries. If they need more than one page, reads the whole log. */
 async function newest(client: HubClient, filter: AuditFilter, lines: number): Promise<AuditPage> {
   if (lines <= PAGE) return client.audit(filter, { limit: lines })
   let all: AuditPage = { entries: [], next: 0, first: 1 }

@@ -12,10 +12,10 @@ import { keyCommand } from './key.ts'
 import { tokenCommand } from './token.ts'
 
 const HELP = `
-The daemon on this machine connects with the machine key; people and programs use the user key. Both are files
-in the hub's folder. Create a key for each other machine with \`machine add\`, and keys with a role for people
-and programs with \`hub key create\`. \`hub key\` and \`hub token\` list keys and tokens; \`hub audit\` lists
-the commands that people and programs sent.
+The daemon on this machine connects with the machine key; people and programs use the user key. Both keys are
+files in the hub's folder. To create a key for another machine, use \`machine add\`. To create a key with a
+role for a person or a program, use \`hub key create\`. \`hub key\` and \`hub token\` list keys and tokens;
+\`hub audit\` lists the commands that people and programs sent.
 
 Examples:
   $ fomular-daemon hub
@@ -47,7 +47,7 @@ export function withHubServeFlags(command: Command): Command {
     .addOption(
       repeatable(
         '--trusted-proxy <address>',
-        `proxy, or network such as 10.0.0.0/8, whose X-Forwarded-For header is trusted; repeatable (default: ${TRUSTED_PROXIES})`,
+        `proxy whose X-Forwarded-For header is trusted, or network of such proxies, such as 10.0.0.0/8; repeatable (default: ${TRUSTED_PROXIES})`,
       ),
     )
   for (const { flag, help, variable, fallback } of Object.values(HUB_SETTINGS))

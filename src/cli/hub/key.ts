@@ -8,9 +8,9 @@ const HELP = `
 Keys of people and programs have a role: a viewer reads, an operator also controls agents, an admin also
 manages machines, keys and updates. The hub's own user key, in user.key in its folder, is an admin key.
 
-Each machine has its own key, and a key admits one machine: the machine that enrolled with it, else the first
-to use it. Older keys that are shared by several machines admit all of those machines until \`hub key bind\`
-assigns each key to one of them.
+Each machine has its own key. A key admits one machine: the machine that enrolled with it, or else the first
+machine that uses it. An older key that several machines share admits all of these machines, until \`hub key
+bind\` assigns the key to one of them.
 
 Examples:
   $ fomular-daemon hub key list
@@ -41,7 +41,10 @@ export function keyCommand(): Command {
           'assign a key to one machine; the key then admits no other machine, and other keys of that machine are revoked',
         )
         .argument('<key>', KEY)
-        .argument('<machine>', 'name, host name, id, or prefix of an id; or the id of a new machine')
+        .argument(
+          '<machine>',
+          'name, host name, id, or prefix of the id of a machine; or the complete id of a new machine',
+        )
         .addHelpText(
           'after',
           '\nExample:\n  $ fomular-daemon hub key bind 4f1b7a90c2de 7d12e854-3c55-4b0e-9a6f-0d6a1c7f2b11',
@@ -85,7 +88,7 @@ async function bind(given: string, machine: string, { json, ...flags }: HubOptio
   if (json) return printJson(bound)
   const { revoked_keys } = bound
   print(
-    `The key ${cleanLine(key.name, 64)} (${cleanLine(key.key_id, 12)}) now belongs to the machine ${cleanLine(machine_id, 128)} and admits no other.`,
+    `The key ${cleanLine(key.name, 64)} (${cleanLine(key.key_id, 12)}) now belongs to the machine ${cleanLine(machine_id, 128)} and admits no other machine.`,
   )
   if (revoked_keys > 0)
     print(

@@ -21,7 +21,7 @@ const withOut = (command: Command): Command =>
   withHub(
     command.option(
       '--out <file>',
-      'write the key to this new file, readable only by you, instead of the screen',
+      'write the key to this new file, which only you can read, instead of showing the key',
     ),
   )
 
@@ -40,13 +40,13 @@ export const createKeyCommand = (): Command =>
       )
       .option(
         '--machine <machine>',
-        'the machine that the key is for, with --role machine (default: the first to use it)',
+        'with --role machine: machine that the key is for (default: the first machine that uses the key)',
       )
       .addHelpText(
         'after',
         `
-A machine usually generates its own key with the command from \`machine add\`. Create a key here if you deploy
-it together with a machine's configuration, in the file that --key-file names.
+A machine usually generates its own key with the command from \`machine add\`. Use this command if you deploy
+a machine's key together with its configuration. The setting --key-file of the machine names the key's file.
 
 Examples:
   $ fomular-daemon hub key create alice --role operator
@@ -58,13 +58,13 @@ Examples:
 export const rotateKeyCommand = (): Command =>
   withOut(
     new Command('rotate')
-      .description('replace a key with a new one of the same name and role')
+      .description('replace a key with a new key of the same name and role')
       .argument('<key>', KEY)
       .addHelpText(
         'after',
         `
 The old key is no longer accepted. Exception: a machine's old key is accepted until the machine has connected
-with the new one.
+with the new key.
 
 Examples:
   $ fomular-daemon hub key rotate alice
@@ -94,10 +94,7 @@ async function rotate(given: string, { json, out, ...flags }: NewKeyOptions) {
 /** Upper bound for the length of a key. */
 const KEY_CHARS = 200
 
-/**
- * Shows a new key, or writes it to a file. It creates the file first, so that no key is made that cannot be
- * stored.
- */
+/** Shows a new key, or writes it to a file. Creates the file first: if this fails, no key is created. */
 async function deliver(out: string | undefined, json: boolean | undefined, make: () => Promise<NewKey>) {
   const { fillNewFile } = await import('./new-file.ts')
   const made =
@@ -116,16 +113,16 @@ async function deliver(out: string | undefined, json: boolean | undefined, make:
       `${named} is in ${local ? `${role === 'machine' ? 'machine' : 'user'}.key in the hub's folder` : 'its place'}.`,
     )
   else if (out === undefined)
-    print(`${named}, shown this once:\n\n  ${stdoutColors().bold(cleanLine(key, KEY_CHARS))}\n`)
+    print(`${named} is shown only this once:\n\n  ${stdoutColors().bold(cleanLine(key, KEY_CHARS))}\n`)
   else print(`${named} is in ${clean(out)}.`)
   if (role !== 'machine') {
     if (key !== undefined)
       print(
-        `Use it with --hub-key-file ${out === undefined ? 'FILE' : clean(shellWord(out))}, or FOMULAR_HUB_KEY_FILE.`,
+        `Use this key with --hub-key-file ${out === undefined ? 'FILE' : clean(shellWord(out))}, or FOMULAR_HUB_KEY_FILE.`,
       )
-  } else if (local) print("Restart the daemon on the hub's machine to use it.")
+  } else if (local) print("Restart the daemon on the hub's machine to use the new key.")
   else
     print(
-      `Put it into the file that --key-file names on ${machines.length > 0 ? 'the machine' : 'a machine'}, and restart the daemon there.`,
+      `Put this key into the file that --key-file names on ${machines.length > 0 ? 'the machine' : 'a machine'}, and restart the daemon there.`,
     )
 }

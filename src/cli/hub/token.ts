@@ -44,7 +44,7 @@ Examples:
 async function list({ json, ...flags }: HubOptions) {
   const tokens = await (await connectHub(flags)).tokens()
   if (json) return printJson({ tokens })
-  if (tokens.length === 0) return print('No tokens. `fomular-daemon machine add` creates one.')
+  if (tokens.length === 0) return print('There are no tokens. `fomular-daemon machine add` creates a token.')
   const column = (title: string, cell: (token: HubToken) => string) => ({ title, cells: tokens.map(cell) })
   const [head = '', ...lines] = table(
     [

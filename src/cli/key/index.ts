@@ -14,8 +14,8 @@ import { print, printJson } from '../terminal.ts'
 const PEM_CHARS = 200
 
 const HELP = `
-A machine whose policy names your public key in signed_by carries out only commands that you sign: a server
-that others have taken over can then stop agents, and nothing else. The private key stays on your computer.
+If the policy of a machine names your public key in signed_by, the machine carries out only commands that you
+sign. A server that others have taken over can then only stop agents. The private key stays on your computer.
 
 Examples:
   $ fomular-daemon key new

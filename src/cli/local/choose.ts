@@ -8,7 +8,7 @@ import { pickOne } from './pick-one.ts'
 export interface Choice {
   /** Value of `--state-dir`. */
   stateDir?: string | undefined
-  /** Asks no question and prints no notes. */
+  /** True to ask no question and print no notes. */
   json?: boolean | undefined
   env?: NodeJS.ProcessEnv
 }
@@ -26,13 +26,13 @@ export interface Chosen extends LocalDaemon {
   others: LocalDaemon[]
 }
 
-/** Reports whether a flag or variable names a state folder; systemd sets a variable for its unit. */
+/** Reports whether a flag or variable names a state folder. For a unit, systemd may set the variable. */
 export const isNamed = (given: string | undefined, env: NodeJS.ProcessEnv) =>
   given !== undefined || Boolean(env.FOMULAR_STATE_DIR || env.STATE_DIRECTORY)
 
 /**
- * Returns the daemon on this machine that a command is about: the daemon whose state folder is named, else
- * the running one, or else a daemon that could be started.
+ * Returns the daemon on this machine that a command is about: the daemon of the named state folder, or else
+ * the running daemon, or else a daemon that could be started.
  * @throws UserError if there are several and no terminal to ask on
  */
 export async function chooseDaemon({ stateDir: given, json, env = process.env }: Choice): Promise<Chosen> {
@@ -73,7 +73,10 @@ export function announce(chosen: Chosen) {
   if (chosen.notable) note(clean(`This is ${nameOf(chosen)}.`))
 }
 
-/** Returns this user's entries and services; the entries of other users only if there is nothing else. */
+/**
+ * Returns the entries that are near, which means this user's own entries and services. Returns all entries if
+ * none is near.
+ */
 export function nearest<T extends { near: boolean }>(found: T[]): T[] {
   const near = found.filter((each) => each.near)
   return near.length > 0 ? near : found

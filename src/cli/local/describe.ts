@@ -25,7 +25,7 @@ export const factsOf = ({ state_dir, user, service, pid, running, usable }: Loca
   usable,
 })
 
-/** Returns the typed command, directed at this daemon. */
+/** Returns the typed command line, with the flags that select this daemon. */
 export const lineOf = ({ state_dir, usable }: LocalDaemon) =>
   `${usable ? '' : 'sudo '}${currentLineWith(state_dir)}`
 
@@ -35,7 +35,7 @@ export const commandFor = (command: string, { state_dir, usable }: LocalDaemon) 
 
 /**
  * Returns the command line for a service: to control it, or to show its log.
- * @param user owner of the service, if it is not the machine's
+ * @param user owner of the service, unless it belongs to the whole machine
  */
 export function serviceLine(
   verb: 'start' | 'stop' | 'restart' | 'logs' | 'uninstall',

@@ -62,12 +62,12 @@ const factsOf = ({ dir, user, url, running, usable, service }: LocalHub) => ({
 
 const forbidden = (hub: LocalHub) =>
   new UserError('hub_forbidden', `This user cannot read the key of ${nameOf(hub)}.`, {
-    remedy: `Run it as root: ${lineOf(hub)}, or give its user key with --hub-key-file FILE or FOMULAR_HUB_KEY_FILE.`,
+    remedy: `Run the command as root: ${lineOf(hub)}, or give the hub's user key with --hub-key-file FILE or FOMULAR_HUB_KEY_FILE.`,
     exitCode: EXIT.refused,
     facts: { hub: factsOf(hub) },
   })
 
-/** No hub runs here: it was stopped, or this machine works for a hub elsewhere. */
+/** No hub runs here: the hub was stopped, or this machine works for a hub on another machine. */
 async function withoutHub(flags: HubFlags, env: NodeJS.ProcessEnv, stopped: LocalHub[]): Promise<HubFlags> {
   const [hub] = stopped
   if (hub?.service)
@@ -80,9 +80,13 @@ async function withoutHub(flags: HubFlags, env: NodeJS.ProcessEnv, stopped: Loca
   const { serverOf } = await import('./server.ts')
   const server = await serverOf(env)
   if (server === undefined) return flags
-  throw new UserError('hub_not_found', `No hub is running on this machine: its agents belong to ${server}.`, {
-    remedy: `See them there. If it is a hub, add --hub ${server.replace(/^ws/, 'http')} and its user key (--hub-key-file FILE or FOMULAR_HUB_KEY_FILE).`,
-    exitCode: EXIT.refused,
-    facts: { server_url: server },
-  })
+  throw new UserError(
+    'hub_not_found',
+    `No hub is running on this machine: the agents here belong to ${server}.`,
+    {
+      remedy: `See the agents there. If this server is a hub, add --hub ${server.replace(/^ws/, 'http')} and the hub's user key (--hub-key-file FILE or FOMULAR_HUB_KEY_FILE).`,
+      exitCode: EXIT.refused,
+      facts: { server_url: server },
+    },
+  )
 }

@@ -5,7 +5,7 @@ import { ControlClient } from '../client/control-client.ts'
 import { nearest } from './choose.ts'
 
 /**
- * Returns the remote server this machine works for: from the daemon that runs here, else from the
+ * Returns the remote server that this machine works for, from the daemon that runs here, or else from the
  * configuration.
  */
 export async function serverOf(env: NodeJS.ProcessEnv): Promise<string | undefined> {

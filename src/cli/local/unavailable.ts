@@ -4,7 +4,7 @@ import { EXIT } from '../../platform/exit-codes.ts'
 import type { Chosen } from './choose.ts'
 import { capital, factsOf, lineOf, nameOf, serviceLine } from './describe.ts'
 
-/** States, as systemd and pm2 name them, of a service that is about to run. */
+/** Matches the states of a service that is about to run, as systemd and pm2 name them. */
 const ON_ITS_WAY = /^(activating|reloading|launching|waiting restart)/
 
 /** Returns the error for a daemon that is not running. */
@@ -17,7 +17,7 @@ export function notRunningError(chosen: Chosen): UserError {
       'daemon_not_running',
       `${capital(nameOf(chosen))}, is starting: ${service.state}.${seen}`,
       {
-        remedy: `Try again in a few seconds. If it does not come up, read its log: ${serviceLine('logs', service, user)}`,
+        remedy: `Try again in a few seconds. If the service does not start, read its log: ${serviceLine('logs', service, user)}`,
         exitCode: EXIT.refused,
         facts,
       },
@@ -35,7 +35,7 @@ export function notRunningError(chosen: Chosen): UserError {
       : `No daemon is running on ${state_dir}.`
   return new UserError('daemon_not_running', `${where}${seen}${elsewhere}`, {
     remedy:
-      'Start one with `fomular-daemon up`, or name its state folder with --state-dir or FOMULAR_STATE_DIR.',
+      'Start a daemon with `fomular-daemon up`, or name its state folder with --state-dir or FOMULAR_STATE_DIR.',
     exitCode: EXIT.refused,
     facts,
   })
@@ -43,9 +43,11 @@ export function notRunningError(chosen: Chosen): UserError {
 
 /** Returns the error for a daemon whose folder this user may not open. */
 export function forbiddenError(chosen: Chosen): UserError {
-  const state = chosen.running ? 'Running here, but closed to this user' : 'Closed to this user'
+  const state = chosen.running
+    ? 'A daemon is running here, but this user may not use it'
+    : 'This user may not use the daemon'
   return new UserError('daemon_forbidden', `${state}: ${nameOf(chosen)}.`, {
-    remedy: `Run it as root: ${lineOf({ ...chosen, usable: false })}`,
+    remedy: `Run the command as root: ${lineOf({ ...chosen, usable: false })}`,
     exitCode: EXIT.refused,
     facts: { daemon: factsOf(chosen) },
   })

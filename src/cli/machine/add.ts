@@ -10,8 +10,8 @@ const USUAL_S = 3600
 
 const HELP = `
 The token in the command works once, and expires after the time that --expires sets. The machine generates its
-own key; \`fomular-daemon machine remove\` revokes it. If a private authority signed the hub's certificate,
-the command includes that authority's certificate.
+own key; \`fomular-daemon machine remove\` revokes this key. If a private authority signed the hub's
+certificate, the command includes that authority's certificate.
 
 Examples:
   $ fomular-daemon machine add
@@ -39,11 +39,11 @@ export function addCommand(): Command {
       )
       .option(
         '--address <url>',
-        'address at which that machine reaches the hub (default: the address of --hub; for a hub on this machine, a name in its certificate, else an address of this machine)',
+        'address at which that machine reaches the hub (default: the address of --hub; for a hub on this machine, a name in the certificate of the hub, or an address of this machine)',
       )
       .option(
         '--ca-file <file>',
-        'certificate authority of the hub at that address, PEM (default: a private authority is detected by connecting to the address)',
+        'certificate authority of the hub at that address, PEM (default: the command connects to the address and detects a private authority)',
       )
       .addHelpText('after', HELP)
       .action(add),
@@ -80,12 +80,12 @@ async function add({ json, name, expires, address, caFile, ...flags }: AddOption
   if (own.notice !== undefined) warnings.unshift(own.notice)
   if (problem !== undefined)
     warnings.push(
-      `${url} could not be checked from here: ${problem}. If it uses a private certificate authority, add --ca-file.`,
+      `${url} could not be checked from here: ${problem}. If the hub there uses a private certificate authority, add --ca-file.`,
     )
   for (const machine of machines)
     if (machineName(machine) === name?.normalize())
       warnings.push(
-        `${describedMachine(machine)} already has that name. If the new machine replaces it, remove the old one: fomular-daemon machine remove ${shellWord(cleanLine(machine.machine_id, 64))}`,
+        `${describedMachine(machine)} already has that name. If the new machine replaces the old machine, remove the old machine: fomular-daemon machine remove ${shellWord(cleanLine(machine.machine_id, 64))}`,
       )
   if (json) return printJson({ ...enrolment, server_url: url, ...lines, warnings })
   const { bold, dim } = stdoutColors()

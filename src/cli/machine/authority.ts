@@ -15,12 +15,12 @@ import { unreachable } from '../../platform/unreachable.ts'
 
 const ANSWER_MS = 10_000
 /**
- * Maximum size of an authority's file, in bytes, and number of its certificates: they become part of a line
- * to paste.
+ * Maximum size of an authority's file, in bytes, and maximum number of its certificates. The certificates
+ * become part of a line to paste.
  */
 const MOST_BYTES = 64 * 1024
 const MOST_CERTIFICATES = 3
-/** Maximum number of certificates to follow; no chain is this long. */
+/** Maximum number of certificates to follow. Real chains are shorter. */
 const MOST_LINKS = 10
 
 export interface Authority {
@@ -40,7 +40,7 @@ export interface Authority {
 export async function authorityOf(address: string, known?: string): Promise<Authority> {
   if (!address.startsWith('https:')) return {}
   try {
-    // Only public authorities, without those added on this machine (its own store, NODE_EXTRA_CA_CERTS).
+    // Trust only public authorities here, not authorities from this machine's store or NODE_EXTRA_CA_CERTS.
     if ((await ask(address, { ca: [...rootCertificates] })).trusted) return {}
     const { trusted, problem, root, fingerprint256, misnamed } = await ask(address)
     if (root && (trusted || (fingerprint256 === known && !misnamed)))
@@ -116,7 +116,7 @@ function rootOf(certificate: DetailedPeerCertificate | undefined): Buffer | unde
   return undefined
 }
 
-/** Returns the certificates in a PEM file, without its other text. @throws UserError */
+/** Returns the certificates in a PEM file, without the file's other text. @throws UserError */
 export function readAuthority(path: string): string {
   const fail = (problem: string) =>
     new UserError('ca_unreadable', `--ca-file: ${path} ${problem}`, {

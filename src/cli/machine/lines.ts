@@ -5,7 +5,7 @@ import { shellWord } from '../../platform/shell-word.ts'
 
 /** Characters of an address: letters of any script, and the characters of RFC 3986. */
 const ADDRESS = /^[\p{L}\p{N}._~:/?#[\]@!$&'()*+,;=%-]+$/u
-/** Valid host names; parsers of addresses accept more. */
+/** Matches valid host names. Address parsers also accept invalid names. */
 const HOST = /^(\[[0-9a-f:.]+\]|[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?\.?)$/
 
 /**
@@ -19,7 +19,8 @@ export function addressFor(given: string | undefined, known: string): string {
   if (url && /^https?:$/.test(url.protocol) && HOST.test(url.hostname)) {
     const { username, password, search, hash } = url
     if (username === '' && password === '' && search === '' && hash === '')
-      // A ' would end a quotation, and ! expands history in csh. A server treats their encoded forms the same.
+      // A ' would end a quotation, and ! expands history in csh. A server treats the encoded forms of these
+      // characters the same.
       return url.origin + url.pathname.replace(/\/+$/, '').replace(/'/g, '%27').replace(/!/g, '%21')
   }
   throw new UserError(
@@ -32,13 +33,13 @@ export function addressFor(given: string | undefined, known: string): string {
   )
 }
 
-/** Tokens that contain nothing a shell interprets. The hub is not trusted. */
+/** Matches tokens without characters that a shell interprets. A malicious hub could send other tokens. */
 const TOKEN = /^[\w-]{1,256}$/
 
 export interface Lines {
-  /** For a machine with only curl; the same as `enroll` if the hub has nothing to install from. */
+  /** Line for a machine with curl; the same as `enroll` if the hub has nothing to install from. */
   install: string
-  /** For a machine with only wget; absent if the hub has nothing to install from. */
+  /** Line for a machine with wget; absent if the hub has nothing to install from. */
   install_wget?: string
   enroll: string
   warnings: string[]
@@ -54,8 +55,8 @@ export interface LineOptions {
 }
 
 /**
- * Text in installers that keep a copy of `--ca-file`. Older installers leave the configuration pointing at
- * the original file.
+ * Text that occurs only in installers that keep a copy of `--ca-file`. Older installers leave the
+ * configuration pointing at the original file.
  */
 const KEEPS_AUTHORITY = '$prefix/ca.pem'
 
@@ -65,15 +66,16 @@ const GETTERS = {
 }
 
 /**
- * Returns lines for any shell on another machine. A download piped into a shell would succeed even if the
- * download fails, and could run part of the script; so the line downloads the whole script first. The token
- * comes on standard input: it does not appear in the arguments of a process, and `sudo` passes it on.
+ * Returns lines for any shell on another machine. A line downloads the whole script before it runs the
+ * script. With a pipe into a shell, a line would succeed even if the download fails, and could run only a
+ * part of the script. The token is passed on standard input: it does not appear in the arguments of a
+ * process, and `sudo` passes it on.
  * @throws UserError
  */
 export function linesFor({ url, token, installer, authority }: LineOptions): Lines {
   if (!TOKEN.test(token))
     throw new UserError('hub_incompatible', `The hub at ${url} returned an invalid token.`, {
-      remedy: 'Check that it is a FomularOS hub. Do not paste anything it returns.',
+      remedy: 'Check that this address is a FomularOS hub. Do not paste anything from it.',
     })
   const { hostname, protocol, pathname } = new URL(url)
   const insecure = protocol === 'http:' && !isLoopback(hostname)

@@ -5,18 +5,20 @@ import type { Listening } from '../../config/hub.ts'
 import { isLoopback } from '../../config/server-url.ts'
 import { certificateOf } from './authority.ts'
 
-/** An address for documentation (RFC 5737). The system routes it like any other address. */
+/**
+ * An address that is reserved for documentation (RFC 5737). The system routes this address like any other.
+ */
 const ELSEWHERE = '192.0.2.1'
 
 interface OwnAddress {
   url: string
-  /** Names the chosen address, if there was a choice. */
+  /** Tells the user the chosen address, if several were possible. */
   notice?: string
 }
 
 /**
  * Returns the address at which other machines most likely reach a hub on this machine.
- * @param here its address from this machine
+ * @param here the hub's address, as seen from this machine
  */
 export async function ownAddress(here: string, { url }: Listening): Promise<OwnAddress> {
   const { protocol, hostname, port } = new URL(url)
@@ -26,7 +28,7 @@ export async function ownAddress(here: string, { url }: Listening): Promise<OwnA
   const names = protocol === 'https:' ? await namesForOthers(here) : []
   const [name] = names
   if (name !== undefined && !names.includes(hostname.replace(/^\[|\]$/g, '')))
-    return { url: at(name), notice: chosen(name, 'a name in its certificate') }
+    return { url: at(name), notice: chosen(name, "a name in the hub's certificate") }
   if (!everywhere) return { url }
   const address = (await routedAddress()) ?? interfaceAddress()
   if (address === undefined) return { url: here }
@@ -38,7 +40,7 @@ const chosen = (host: string, what: string) =>
 
 const inUrl = (host: string) => (isIP(host) === 6 ? `[${host}]` : host)
 
-/** Returns no names if the hub does not answer; the next request to it reports that. */
+/** Returns no names if the hub does not answer; the next request to the hub reports this error. */
 async function namesForOthers(here: string): Promise<string[]> {
   const { names } = await certificateOf(here).catch(() => ({ names: [] }))
   return names.filter((name) => {
@@ -56,7 +58,7 @@ function routedAddress(): Promise<string | undefined> {
   }).finally(() => socket.close())
 }
 
-/** Returns an address for a network without a route to others. */
+/** Returns an address of this machine, for a network without a route to other networks. */
 function interfaceAddress(): string | undefined {
   const all = Object.values(networkInterfaces()).flatMap((each) => each ?? [])
   const found = all.filter(({ internal, address }) => !internal && !address.startsWith('fe80:'))

@@ -7,9 +7,9 @@ import { cleanLine } from '../render/clean.ts'
 import { print, printJson } from '../terminal.ts'
 
 const HELP = `
-Deletes the histories of the machine's agents at the hub, and revokes the machine's key. Nothing on the
-machine is deleted. A machine that was enrolled but never connected can also be removed by its name or its
-key's id.
+The command deletes the histories of the machine's agents at the hub, and revokes the machine's key. It
+deletes nothing on the machine. To remove a machine that was enrolled but never connected, give its name or
+the id of its key.
 
 Examples:
   $ fomular-daemon machine remove build-7
@@ -42,10 +42,10 @@ async function remove(given: string, { json, force = false, ...flags }: HubOptio
     revoked_keys > 0
       ? `${describedMachine(machine)} is removed, and its key is no longer accepted.`
       : shared_keys === undefined
-        ? `${describedMachine(machine)} is removed. It used the hub's machine.key, and can use that key to connect again.`
+        ? `${describedMachine(machine)} is removed. The machine used the hub's machine.key, and can use that key to connect again.`
         : shared_keys > 0
-          ? `${describedMachine(machine)} is removed. Other machines still use its key, which no longer admits this one.`
-          : `${describedMachine(machine)} is removed. The hub knew no key for it.`,
+          ? `${describedMachine(machine)} is removed. Other machines still use its key. The key no longer admits the removed machine.`
+          : `${describedMachine(machine)} is removed. The hub knew no key of this machine.`,
   )
 }
 

@@ -4,7 +4,7 @@ import { cleanLine } from '../render/clean.ts'
 import { print, printJson } from '../terminal.ts'
 
 const HELP = `
-Changes only the name at the hub: the machine itself, its host name and its agents are not affected.
+The command changes only the name at the hub. It does not affect the machine, its host name, or its agents.
 
 Examples:
   $ fomular-daemon machine rename debian build-7

@@ -9,9 +9,9 @@ import { note, print, printJson } from '../terminal.ts'
 const POLL_MS = 200
 
 const HELP = `
-The machine fetches the version from its own registry, tests it, and switches over. If the new version does
+The machine fetches the version from its own registry, tests it, and switches to it. If the new version does
 not connect to this hub, the machine returns to the previous version. A machine that is not connected is
-updated when it reconnects: Ctrl-C ends only the wait, not the update.
+updated when it reconnects. Ctrl-C ends only the wait, not the update.
 
 Examples:
   $ fomular-daemon machine update
@@ -28,7 +28,7 @@ export function updateCommand(): Command {
       new Command('update')
         .description("update a machine's daemon in place while its agents keep running")
         .argument('[machine]', 'name, host name, id, or prefix of an id (default: the only machine)')
-        .option('--to <version>', 'an exact version or a dist-tag', 'latest')
+        .option('--to <version>', 'version to install: an exact version or a dist-tag', 'latest')
         .option('--allow-downgrade', 'also allow an older version')
         .addHelpText('after', HELP)
         .action(update),
@@ -76,7 +76,7 @@ async function update(given: string | undefined, { to, allowDowngrade = false, j
 function said({ result = {} }: Outcome): string {
   const { path, mode, duration_ms } = result
   const [from, to] = [result.from_version, result.to_version].map((version) => cleanLine(String(version), 64))
-  if (from === to) return `${from} is already running there.`
+  if (from === to) return `Version ${from} is already running on the machine.`
   const where = mode === 'user-prefix' ? `, at ${cleanLine(String(path), 300)}` : ''
   return `Updated from ${from} to ${to}${where}, in ${(Number(duration_ms) / 1000).toFixed(1)} s.`
 }

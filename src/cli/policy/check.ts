@@ -8,9 +8,10 @@ import type { FileProblem } from './examine-file.ts'
 import type { InForce } from './in-force.ts'
 
 const HELP = `
-With a file, checks this file. Otherwise, checks the file of the daemon on this machine, and shows what the
-daemon's policy permits, also if there is no file. Reports every problem: unknown keys, invalid values, and
-users who could change the file. The exit code is 0 if there is none, and 2 otherwise.
+If you name a file, the command checks this file. Without an argument, it checks the policy file of the daemon
+on this machine, and shows what the daemon's policy permits, even if there is no policy file. The command
+reports every problem: unknown keys, invalid values, and users who could change the file. The exit code is 0
+if there is no problem, and 2 if there are problems.
 ${WHICH}
 
 Examples:
@@ -60,7 +61,10 @@ async function check(given: string | undefined, options: LocalOptions) {
   if (summary.state !== 'unreadable') await showFacts(summary)
 }
 
-/** Returns the problem that only the running daemon has with its file, such as that it may not read it. */
+/**
+ * Returns a problem with the policy file that only the running daemon has, for example that the daemon may
+ * not read the file.
+ */
 function seenByDaemon({ daemon, file }: InForce): FileProblem[] {
   if (file === undefined || daemon?.machine.policy?.state !== 'unreadable') return []
   const { message = 'The daemon cannot read its policy.', remedy = 'Correct the file.' } =
@@ -86,11 +90,11 @@ const DEFAULTS = {
   open: "a server may do anything that the daemon's user can",
 }
 
-/** Returns a sentence on the daemon and this policy. */
+/** Returns a sentence about how the daemon uses this policy. */
 function standing({ daemon }: InForce, isInvalid: boolean): string {
   if (!daemon)
     return isInvalid
-      ? 'No daemon is running. With this policy, it would start no agent.'
+      ? 'No daemon is running. With this policy, a daemon would start no agent.'
       : 'No daemon is running. A daemon started here would obey this policy.'
   const named = `The daemon (process ${daemon.pid})`
   if (!daemon.machine.policy) return `${named} is of an older version, which obeys no policy.`

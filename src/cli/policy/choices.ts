@@ -45,7 +45,7 @@ export function doubtsAbout(choices: PolicyChoices): string[] {
 /** Makes a folder absolute. `~` stays, because it is the home folder of the daemon's user. */
 export const absolute = (folder: string) => (/^~(\/|$)/.test(folder) ? folder : resolve(folder))
 
-/** Returns what is wrong with a value of a key; undefined if it is valid. */
+/** Returns the error in the value of a key, or undefined if the value is valid. */
 export function problemWith(key: string, value: unknown): string | undefined {
   const [problem] = examinePolicy(policyText({ [key]: value })).problems ?? []
   return problem?.message.replace(/^is invalid at .*?: |\.$/g, '')

@@ -4,12 +4,12 @@ import { examinePolicy, type PolicyProblem } from '../../policy/examine.ts'
 import { parsePolicy, readPolicyText } from '../../policy/read.ts'
 import type { Policy } from '../../policy/schema.ts'
 
-/** Something that is wrong with a policy's file; the message is a whole sentence. */
+/** Problem with a policy file. The message is a complete sentence. */
 export type FileProblem = PolicyProblem
 
 /**
- * Returns the policy in a file, with everything that is wrong with the file, its owner, and its mode.
- * @param user uid of the only user, besides root, who may own it; by default, this process's
+ * Returns the policy in a file, and all problems with the file, its owner, and its mode.
+ * @param user uid of the only user, besides root, who may own the file; by default, the user of this process
  */
 export function examineFile(
   path: string,

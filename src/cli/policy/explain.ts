@@ -5,13 +5,14 @@ import { cleanLine } from '../render/clean.ts'
 import { note, print, printJson, stdoutColors } from '../terminal.ts'
 
 const HELP = `
-The file has a command as a server would send it, such as agent:start, agent:configure, or daemon:update; its
-ids may be missing. It may also have only the specification of an agent. The exit code is 0 if the policy
-permits the command, and 1 if it refuses it.
+The file contains a command in the form in which a server would send it, such as agent:start, agent:configure,
+or daemon:update. The ids of the command may be missing. Instead of a command, the file may contain only the
+specification of an agent. The exit code is 0 if the policy permits the command, and 1 if the policy refuses
+it.
 
-Only the daemon knows what else counts at the moment of the command: costs so far, starts within the hour,
-free memory, and the answer of the gate. A resumed agent is checked against its own specification, too.
-${WHICH}
+This command cannot predict the daemon's other checks when a command arrives: costs so far, starts within the
+hour, free memory, and the answer of the gate. When an agent is resumed, the daemon also checks the agent's
+own specification. ${WHICH}
 
 Examples:
   $ fomular-daemon policy explain start.json
@@ -56,6 +57,8 @@ async function explain(given: string, { policy: named, ...options }: Options) {
   for (const { key, message } of refusals) print(`${red('✗')} ${cleanLine(`${key}: ${message}`)}`)
   if (refusals.length === 0) print(`${green('✓')} ${command.type} is permitted.`)
   if (must_be_signed)
-    note('It must also be signed by a person whose key is in signed_by. The signature is not checked here.')
+    note(
+      'The command must also be signed by a person whose key is in signed_by. The signature is not checked here.',
+    )
   note(cleanLine(`Policy: ${source}`))
 }

@@ -10,17 +10,21 @@ import { connectDaemon, type LocalOptions } from '../local/index.ts'
 
 /** The policy of the daemon on this machine. */
 export interface InForce {
-  /** Path of its file; undefined if there is none. */
+  /** Path of the policy file; undefined if there is no file. */
   file: string | undefined
   /** Policy without a file. */
   otherwise: 'careful' | 'open'
   /** uid of the daemon's user, who may own the file; undefined for this process's user. */
   user: number | undefined
-  /** The daemon, if one is running. An older one has no policy. */
+  /** The daemon, if one is running. An older daemon has no policy. */
   daemon: DaemonStatus | undefined
 }
 
-/** Asks the running daemon which policy it obeys, or else finds the policy of a daemon started here. @throws UserError */
+/**
+ * Asks the running daemon which policy it obeys, or else finds the policy that a daemon started here would
+ * obey.
+ * @throws UserError
+ */
 export async function policyInForce(options: LocalOptions): Promise<InForce> {
   const { daemon, chosen, paths } = await connectDaemon(options)
   const status = chosen.running ? await daemon.status() : undefined

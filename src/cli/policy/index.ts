@@ -6,11 +6,10 @@ import { initCommand } from './init.ts'
 const HELP = `
 A policy is a file on this machine that limits what a server may have it do: the folders in which agents work,
 their permission modes, tools, MCP servers, environment, costs, and more. The server cannot change it. The
-file is /etc/fomular-daemon/policy.toml, or else ~/.fomular/policy.toml of the daemon's user. Only root and
-that user may be able to write to it.
+file is /etc/fomular-daemon/policy.toml, or else ~/.fomular/policy.toml of the daemon's user. Only root and the daemon's user may be able to write to this file.
 
-Without a file, a machine that is new and has its server elsewhere follows a careful default. Any other
-machine lets its server do anything that the daemon's user can.
+Without a policy file, a new machine with a server on another machine follows a careful default. Any other
+machine without a policy file lets its server do anything that the daemon's user can do.
 
 Examples:
   $ sudo fomular-daemon policy init

@@ -8,14 +8,14 @@ import { isInteractive, note, print, printJson } from '../terminal.ts'
 
 const HELP = `
 The file explains every key of a policy, with its default. On a terminal, the command asks a few questions,
-unless flags answer them. Edit the file for anything else: the daemon obeys each change when you save it.
-An existing file is kept unless you add --force.
+unless flags answer them. To set other keys, edit the file. The daemon obeys a change when you save the file.
+The command does not replace an existing file, unless you add --force.
 
 --mode takes the modes of \`agent start --permission-mode\`: default, acceptEdits, plan, dontAsk, auto, and
 bypassPermissions.
 
 The file is /etc/fomular-daemon/policy.toml for root or with --system, and ~/.fomular/policy.toml otherwise.
-If both exist, a daemon obeys the first.
+If both files exist, a daemon obeys the first one.
 
 Examples:
   $ sudo fomular-daemon policy init
@@ -41,14 +41,14 @@ export function initCommand(): Command {
     .addOption(
       repeatable(
         '--folder <dir>',
-        'folder in which agents may work, with everything below; repeatable (default: /)',
+        'folder in which agents may work, including its subfolders; repeatable (default: /)',
       ),
     )
     .addOption(repeatable('--deny-folder <dir>', 'folder in which agents may not work; repeatable'))
     .addOption(
       repeatable(
         '--mode <mode>',
-        'permission mode that a server may choose, see below; * permits all; repeatable (default: all but auto and bypassPermissions)',
+        'permission mode that a server may choose, see below; * permits all; repeatable (default: all except auto and bypassPermissions)',
       ),
     )
     .addOption(
@@ -61,7 +61,7 @@ export function initCommand(): Command {
     .addOption(
       repeatable(
         '--env <name>',
-        'environment variable that a server may set; * permits all but sensitive ones such as PATH; repeatable (default: *)',
+        'environment variable that a server may set; * permits all except sensitive variables such as PATH; repeatable (default: *)',
       ),
     )
     .option('--system', 'write the policy of the whole system, which takes precedence')
@@ -83,7 +83,7 @@ async function init(options: InitOptions) {
     if (options.json || !isInteractive())
       throw new UserError(
         'usage',
-        'The policy is not known: no flag describes it, and there is no terminal.',
+        'No flag describes the policy, and there is no terminal to ask the questions on.',
         {
           remedy: 'Give --folder, --mode, --mcp, or --env, or --yes for a policy with the defaults.',
           exitCode: EXIT.usage,
@@ -96,5 +96,5 @@ async function init(options: InitOptions) {
   if (options.json) return printJson({ file: place.path, warnings })
   print(`The policy is in ${clean(place.path)}.`)
   for (const warning of warnings) note(clean(`! ${warning}`))
-  print(`To see what it permits: fomular-daemon policy check ${shellWord(place.path)}`)
+  print(`To see what the policy permits: fomular-daemon policy check ${shellWord(place.path)}`)
 }

@@ -24,7 +24,7 @@ const list = (answer: string) =>
 const QUESTIONS: Question[] = [
   {
     key: 'folders.allow',
-    text: 'Folders in which agents may work, with everything below, separated by commas',
+    text: 'Folders in which agents may work, including subfolders, separated by commas',
     otherwise: CAREFUL.folders.allow.join(', '),
     read: (answer) => list(answer).map(absolute),
   },
@@ -42,13 +42,16 @@ const QUESTIONS: Question[] = [
   },
   {
     key: 'environment.set',
-    text: 'Environment variables that a server may set (* is all but sensitive ones such as PATH; none)',
+    text: 'Environment variables that a server may set (* permits all except sensitive variables such as PATH; or none)',
     otherwise: CAREFUL.environment.set.join(', '),
     read: (answer) => (answer === 'none' ? [] : list(answer)),
   },
 ]
 
-/** Asks the most important questions about a policy on the terminal. @throws UserError without a yes at the end */
+/**
+ * Asks the most important questions about a policy on the terminal.
+ * @throws UserError if the user does not confirm the policy
+ */
 export async function askChoices(path: string): Promise<PolicyChoices> {
   note('Press Enter for the value in brackets.')
   const choices: PolicyChoices = {}

@@ -25,7 +25,10 @@ export function readCommand(given: string): Command {
   throw invalid(`${name} ${problem.replace(/\.$/, '')}.`)
 }
 
-/** Completes a command, or a request to the hub for a new agent; makes an `agent:start` of a specification. */
+/**
+ * Adds missing fields to a command, or to a request to the hub for a new agent. Converts a specification to
+ * an `agent:start`.
+ */
 function frameOf(text: string): string {
   const object = text.trim()
   const head = readHead(new TextEncoder().encode(object), ['type', 'command_id', 'agent_id', 'cwd'])

@@ -13,9 +13,9 @@ import type { InitOptions } from './init.ts'
 /** Place of a new policy. */
 export interface Place {
   path: string
-  /** True if other users than the owner must be able to read it: the daemon's user. */
+  /** True if users other than the owner must be able to read the file, such as the daemon's user. */
   isPublic: boolean
-  /** True if daemons of other users do not look there, although nobody chose it. */
+  /** True if this default place is read only by the daemons of this user. */
   isOfUser: boolean
 }
 
@@ -54,5 +54,7 @@ export function writePolicy({ path, isPublic, isOfUser }: Place, choices: Policy
   }
   const faults = examineFile(path, undefined).problems.map(({ message, remedy }) => `${message} ${remedy}`)
   const obeyed = isOfUser ? policyPath(undefined, process.env) : path
-  return obeyed === path ? faults : [...faults, `The daemon obeys ${obeyed}, which takes precedence.`]
+  return obeyed === path
+    ? faults
+    : [...faults, `The daemon obeys ${obeyed}, which takes precedence over the new file.`]
 }

@@ -39,7 +39,7 @@ export function agentTable(
   ].join('\n')
 }
 
-/** Reports whether an agent waits for an answer, and an answer can reach it. */
+/** Reports whether an agent waits for an answer, and an answer can reach the agent. */
 const canBeAnswered = ({ state, connected, gone }: Shown) =>
   state === 'waiting' && connected !== false && !gone
 
@@ -81,8 +81,8 @@ function machineLabels(agents: Shown[]): Map<string | undefined, string> {
 }
 
 /**
- * Formats the bytes of activity delivered, of all bytes. The hub may know newer values than
- * the agent's status.
+ * Formats the number of delivered bytes of activity and the number of all bytes. The hub may know newer
+ * numbers than the agent's status.
  */
 const delivered = ({ acked, end, offset = 0 }: Shown) => `${Math.max(acked, offset)}/${Math.max(end, offset)}`
 
@@ -133,8 +133,8 @@ function exitReason({ reason, code, signal }: NonNullable<AgentStatus['exit']>):
 }
 
 /**
- * Returns a sentence on facts that the activity lacks: who ended the agent, or why its last
- * turn was interrupted.
+ * Returns a sentence on facts that are missing in the activity: who ended the agent, or why its last turn was
+ * interrupted.
  */
 export function reasonText({ exit, turn_interrupted }: AgentStatus): string | undefined {
   const reason = exit?.detail ?? turn_interrupted

@@ -23,8 +23,8 @@ const CODES: Record<keyof Colors, [number, number]> = {
 }
 
 /**
- * Prefix of a style until output. Unlike a real escape sequence it is random, so foreign text cannot
- * contain it, and the writer can tell this program's styles from others.
+ * Prefix of a style until the text is written. Unlike a real escape sequence, the prefix is random. Foreign
+ * text therefore cannot contain it, and the writer can distinguish this program's styles from other styles.
  */
 const MARK = `\x1b${randomBytes(8).toString('hex')}`
 

@@ -18,7 +18,7 @@ export const clean = (text: string): string =>
 
 /** Like `clean`, on one line of at most `max` columns. Replaces each run of white space with one space. */
 export function cleanLine(text: string, max = Number.POSITIVE_INFINITY): string {
-  // First cut roughly, for speed: a tool's input may be megabytes long.
+  // First cut the text roughly, for speed: a tool's input may be megabytes long.
   const isCut = text.length > max * 4
   const line = clean(wholeStart(text, max * 4))
     .replace(/[ \t\n]+/g, ' ')

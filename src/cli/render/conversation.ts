@@ -25,7 +25,7 @@ export class Conversation {
   readonly #begun = new Set<string>()
   /** Descriptions of tasks by id. */
   readonly #tasks = new Map<string, string | undefined>()
-  /** The session line shown last: the agent reports its session in each turn. */
+  /** The session line that was shown last. The agent reports its session in each turn. */
   #session: string | undefined
 
   /** @param width returns the current width of the terminal in columns, if stdout is a terminal */
@@ -36,8 +36,8 @@ export class Conversation {
 
   /** @returns the text to write for this event; may be empty, or end within a line */
   event(event: Event): string {
-    // A sub-agent's request is not indented: it names its sub-agent, and the user must answer it
-    // like any other.
+    // A sub-agent's request is not indented: the request names its sub-agent, and the user must answer it
+    // like any other request.
     const inner = event.parent_tool_use_id !== undefined && event.kind !== 'permission_request'
     // Several sub-agents may stream at once, so only their finished blocks are shown.
     if (event.kind === 'text_delta' || event.kind === 'thinking_delta')
@@ -111,8 +111,8 @@ export class Conversation {
   }
 
   /**
-   * Returns a line for a prompt that was canceled before it started. The turn's result
-   * covers started prompts.
+   * Returns a line for a prompt that was canceled before it started. For a prompt that has started, the
+   * turn's result is shown instead.
    */
   #promptText({ prompt_id, state }: Of<'prompt_state'>): string {
     if (state === 'started') this.#begun.add(prompt_id)
@@ -153,7 +153,7 @@ export class Conversation {
 /** Start of diagnostics that the agent's program writes for its developers. */
 const DIAGNOSTIC = /^\[ede_diagnostic\]/
 
-/** Returns why a turn failed, in the agent's words if it gave any. */
+/** Returns why a turn failed, in the agent's words if the agent gave a reason. */
 function failureText(event: Of<'turn_result'>): string {
   const errors = event.errors?.filter((error) => !DIAGNOSTIC.test(error))
   const words = errors?.length ? errors.join('; ') : event.text

@@ -13,7 +13,10 @@ const NOTE_CHARS = 300
 
 type Of<K extends Event['kind']> = Extract<Event, { kind: K }>
 
-/** Kinds that `Conversation` formats, since their lines and those of other events depend on each other. */
+/**
+ * Kinds of events that `Conversation` formats, because their lines and the lines of other events depend on
+ * each other.
+ */
 type DependentKind =
   | 'process_started'
   | 'session'

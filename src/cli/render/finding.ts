@@ -8,7 +8,7 @@ export interface Finding {
   level: 'ok' | 'info' | 'warning' | 'error'
   message: string
   remedy?: string
-  /** Set if the running daemon found it, and not this command. */
+  /** Set if the running daemon found the problem, not this command. */
   seen_by?: 'daemon'
   /** Code of a problem that the daemon reports, its start, and its expected end (ISO 8601). */
   code?: string

@@ -2,7 +2,7 @@
 const MOST_COLUMNS = 100
 const USUAL_COLUMNS = 80
 
-/** Returns the width of help for a terminal of that many columns, or for a pipe. */
+/** Returns the width of help for a terminal with this number of columns, or for a pipe. */
 export const helpWidth = (columns: number | undefined) => Math.min(columns || USUAL_COLUMNS, MOST_COLUMNS)
 
 /**

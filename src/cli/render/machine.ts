@@ -36,7 +36,7 @@ export function problemText(
 
 /** @param width width of the terminal in columns, if stdout is a terminal */
 export function machineTable(machines: HubMachine[], now: number, colors: Colors, width?: number): string {
-  if (machines.length === 0) return 'No machine has connected yet. To connect this one: fomular-daemon up'
+  if (machines.length === 0) return 'No machine has connected yet. To connect this machine: fomular-daemon up'
   const [head, ...lines] = table(columns(machines, now), width)
   return [
     colors.bold(head ?? ''),

@@ -13,7 +13,7 @@ export interface Offer {
   entry: unknown
   /** Description, partly in the agent's words. */
   text: string
-  /** File to save it in, beyond the session. Absent for the session only. */
+  /** File to save the update in. Absent if the update applies only to the session. */
   saved?: string
 }
 
@@ -40,7 +40,8 @@ export const offersOf = ({ tool, suggestions = [] }: PermissionRequest): Offer[]
   })
 
 /**
- * Describes an entry that has only known fields, so that the description is complete; undefined for others.
+ * Describes an entry that has only known fields, so that the description is complete; undefined for other
+ * entries.
  */
 function describe(entry: Fields, tool: string): Pick<Offer, 'kind' | 'text'> | undefined {
   const { type, destination, ...rest } = entry
@@ -72,7 +73,7 @@ function ruleText(rule: unknown, tool: string): string | undefined {
 
 const isEmpty = (fields: Fields) => Object.keys(fields).length === 0
 
-/** Formats the offers of a request, one per line; empty without offers. */
+/** Formats the offers of a request, one per line; returns an empty text if there are no offers. */
 export function offersText(request: PermissionRequest, { dim, yellow }: Colors, width?: number): string {
   const offers = offersOf(request)
   if (offers.length === 0) return ''

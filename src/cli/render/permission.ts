@@ -110,7 +110,7 @@ export function inputParagraphs(request: PermissionRequest, reveal: Reveal): Par
   return request.ask === 'plan' ? plan(request.input, reveal) : detail(request, reveal)
 }
 
-/** Returns the input field by field; nothing if the headline shows it all. */
+/** Returns the input field by field; nothing if the headline shows the whole input. */
 function detail({ description, input }: PermissionRequest, reveal: Reveal): Paragraph[] {
   const fields = Object.entries(input).filter(
     ([name, value]) => !(name === 'description' && (value === description || value === '')),

@@ -22,13 +22,16 @@ export function policyLine(policy: MachinePolicy): string {
   return cleanLine([sourceText(policy), ...facts].join('; '), LINE_CHARS)
 }
 
-/** Formats the numbers of refusals by key, to follow a policy; empty if there is none. */
+/**
+ * Formats the number of refusals by each key, as text to print after a policy. Returns an empty text if
+ * nothing was refused.
+ */
 export function refusedText(refused: Record<string, number> = {}): string {
   const counts = Object.entries(refused).map(([key, count]) => `${key} ${count}`)
   return counts.length === 0 ? '' : cleanLine(`; refused: ${counts.join(', ')}`, LINE_CHARS)
 }
 
-/** Returns the names and values of what a policy permits. */
+/** Returns the names and values of the things that a policy permits. */
 export function policyFacts(policy: MachinePolicy): [name: string, value: string][] {
   const { folders, mcp_servers, mcp_listed = [] } = policy
   const listed = mcp_servers === 'listed' ? `listed (${words(mcp_listed)})` : mcp_servers

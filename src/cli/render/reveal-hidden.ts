@@ -7,7 +7,7 @@ const EMPTY_LINES = 3
 const BLANKS = /[ \t\n]{5,}/g
 
 /**
- * Matches everything that a terminal obeys or does not show, with repetitions: control characters,
+ * Matches characters that a terminal executes or does not show, with repetitions: control characters,
  * invisible and unassigned characters, blanks other than the space, heaps of accents, and other marks.
  */
 const HIDDEN =
@@ -16,8 +16,8 @@ const HEAP = 5
 /** Marks that enclose a letter and may cover it. */
 const ENCLOSING = /\p{Me}/u
 /**
- * A mark that normalization puts after marks that overlay their letter (canonical class 1), and
- * before all others.
+ * A mark between two groups of marks in normalized text: marks that overlay their letter (canonical class 1)
+ * come before it, and all other marks come after it.
  */
 const BESIDE = '\u{16ff0}'
 const LETTER = /(?!\p{Default_Ignorable_Code_Point})\p{L}$/u
@@ -120,8 +120,8 @@ export class Reveal {
   }
 
   /**
-   * Keeps marks on letters of their script. Elsewhere a mark may appear anywhere, or make a blank
-   * look like `_`.
+   * Keeps marks on letters of their script. Without such a letter, a mark may appear anywhere, or make a
+   * blank look like `_`.
    */
   #marks(marks: string[], before: string): string {
     if (marks.length >= HEAP) {

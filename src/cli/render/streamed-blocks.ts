@@ -1,4 +1,6 @@
-/** Maximum number of unfinished blocks to remember. More than a few means that their ends never arrive. */
+/**
+ * Maximum number of unfinished blocks to remember. If there are more, the ends of the blocks never arrive.
+ */
 const MOST = 32
 
 interface Block {
@@ -17,8 +19,8 @@ export interface Rest {
 }
 
 /**
- * Blocks that were written while they streamed in, and are not finished. Other output may come in between,
- * so each block remembers its written text: no part is written twice.
+ * Blocks that were written while they streamed in, and are not finished. Other output may appear in between.
+ * Each block therefore remembers its written text, so that no part is written twice.
  */
 export class Streamed {
   #blocks: Block[] = []
@@ -45,7 +47,7 @@ export class Streamed {
     return goesOn
   }
 
-  /** Finishes a block. @returns its text that is not written yet */
+  /** Finishes a block. @returns the text of the block that is not written yet */
   finish(kind: Block['kind'], message: string | undefined, text: string): Rest {
     const block = this.#blocks.find(
       (one) =>

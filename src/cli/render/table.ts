@@ -3,11 +3,14 @@ import { cutEnd, cutPath, textWidth } from './width.ts'
 export interface Column {
   title: string
   cells: string[]
-  /** Part of a cell that may be cut; without it, cells are never cut. */
+  /** Part of a cell that may be cut. Cells without such a part are never cut. */
   cut?: 'end' | 'path'
   /** Minimum width, in columns, while other columns can still be left out. */
   least?: number
-  /** Order in which columns are left out for lack of room, lowest first; without it, the column stays. */
+  /**
+   * Rank in the order in which columns are left out for lack of room, lowest first. A column without a rank
+   * stays.
+   */
   leftOut?: number
 }
 
@@ -60,7 +63,10 @@ function fit(columns: Sized[], max: number): Sized[] {
   }
 }
 
-/** Narrows the widest columns until all fit. @returns undefined if they cannot fit, unless `anyway` */
+/**
+ * Narrows the widest columns until all fit.
+ * @returns undefined if the columns cannot fit and `anyway` is false
+ */
 function shrink(columns: Sized[], max: number, least: (column: Sized) => number, anyway = false) {
   const cut = columns.map((column) => ({ ...column }))
   for (;;) {

@@ -18,8 +18,8 @@ function* graphemes(text: string): Generator<string> {
 const letters = (text: string): string[] => (PLAIN.test(text) ? text.split('') : [...graphemes(text)])
 
 /**
- * Returns the width of a grapheme. Adds up the widths of its characters, since some terminals draw each one,
- * except in joined emoji.
+ * Returns the width of a grapheme. Adds up the widths of the grapheme's characters, because some terminals
+ * draw each character separately, except in joined emoji.
  */
 function letterWidth(letter: string): number {
   if (letter.includes(JOINER)) return 2
@@ -57,7 +57,7 @@ function head(text: string, max: number): string {
 
 /**
  * Splits one line of text into rows of at most `columns` on any terminal. Terminals differ in which
- * characters they show as wide, but none uses more than two columns for a character. Expands tabs.
+ * characters they show as wide, but no terminal uses more than two columns for a character. Expands tabs.
  */
 export function rowsOf(line: string, columns: number): string[] {
   const text = line.includes('\t') ? expandTabs(line) : line
@@ -119,7 +119,10 @@ function cutMiddle(text: string, max: number): string {
 /** Maximum share of a cut path that its last folders may take. */
 const TAIL = 2 / 3
 
-/** Cuts the middle of a path that is wider than `max` columns. Keeps its beginning and its last folder. */
+/**
+ * Cuts the middle of a path that is wider than `max` columns. Keeps the beginning and the last folder of the
+ * path.
+ */
 export function cutPath(path: string, max: number): string {
   if (textWidth(path) <= max) return path
   const parts = path.replace(/\/+$/, '').split('/')

@@ -13,7 +13,7 @@ export const PLAIN_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
 const SHELL_MS = 30_000
 const MARK = '__PATH__='
 
-/** Returns a user of this machine, from any user database. @throws UserError if there is none of that name */
+/** Returns a user of this machine, from any user database. @throws UserError if no user has this name */
 export async function accountOf(name: string): Promise<Account> {
   const found = await findAccount(name)
   if (found) return found
@@ -29,7 +29,10 @@ export function ownAccount(home: string): Account {
   return { name: username, uid, gid, home, shell: shell ?? '/bin/sh' }
 }
 
-/** Returns the PATH for a user's programs: this process's, or for another user the login shell's. */
+/**
+ * Returns the PATH for a user's programs: the PATH of this process or, for another user, of that user's login
+ * shell.
+ */
 export async function pathOf(account: Account): Promise<string> {
   if (account.uid === process.getuid?.()) return childEnvironment(process.env).PATH ?? PLAIN_PATH
   const clean = [`HOME=${account.home}`, `USER=${account.name}`, `SHELL=${account.shell}`, 'TERM=dumb']

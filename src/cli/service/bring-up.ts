@@ -10,7 +10,7 @@ import { perform } from '../../service/steps.ts'
 import { ControlClient } from '../client/control-client.ts'
 import { restartDaemon } from '../restart.ts'
 
-/** Maximum wait for a start, in ms: a daemon without its server counts as started after 20 s. */
+/** Maximum wait for a start, in ms: a daemon that cannot reach its server counts as started after 20 s. */
 const STARTED_MS = 30_000
 const POLL_MS = 100
 
@@ -51,11 +51,12 @@ export async function restartDaemonOf(manager: Manager, at: At, stateDir: string
     if (!status.failed) return status
     throw new UserError('service_failed', `${at.name} did not start again: ${status.state}.`, {
       remedy:
-        'See why: fomular-daemon service logs. The next start takes over its agents, or resumes those that the service has ended.',
+        'For the reason: fomular-daemon service logs. The next start takes over the agents that still run, and resumes the agents that the service has ended.',
     })
   }
   await restartDaemon(new ControlClient(statePaths(stateDir).socket), async () => void (await look()))
-  // The daemon answers shortly before it is connected, and only then does systemd consider it started.
+  // The daemon answers shortly before it is connected. systemd considers the daemon started only when it is
+  // connected.
   const deadline = Date.now() + STARTED_MS
   let status = await look()
   while (!status.running && Date.now() < deadline) {

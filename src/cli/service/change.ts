@@ -18,7 +18,7 @@ import { ControlClient } from '../client/control-client.ts'
 export interface Change {
   /** Steps that come before all others. */
   steps: Step[]
-  /** Effects on agents, printed in advance. */
+  /** Effects on agents, printed before the steps. */
   notes: string[]
   /** True if the running service and its agents are stopped before the new service is written. */
   stops: boolean
@@ -44,7 +44,7 @@ interface Changing {
 
 /**
  * Plans the first steps for a service that gets another user or state folder. Agents belong to their user and
- * their folder, and cannot move with it.
+ * their folder, and cannot move to another user or folder.
  * @throws UserError if the new user cannot have the folder
  */
 export async function planChange({ plan, manager, before, renews, ofOthers }: Changing): Promise<Change> {
@@ -55,12 +55,12 @@ export async function planChange({ plan, manager, before, renews, ofOthers }: Ch
   const stops = before.running && ((before.user !== undefined && otherUser) || moved)
   const ends = stops || (before.running && renews)
   const steps: Step[] = []
-  // The manager of a hand-written service may end it, together with its agents, without asking its daemon:
-  // stop the daemon first.
+  // The manager of a hand-written service may end the service and its agents without asking the daemon. Stop
+  // the daemon first.
   if (ends && ofOthers && before.state_dir !== undefined) steps.push(stopDaemon(before.state_dir))
   if (stops) steps.push(...manager.stop({ name: plan.name, home: plan.account.home }))
   const notes = ends ? await farewell(plan, before, otherUser ? from : undefined) : []
-  if (moved) notes.push(`Its records of agents stay in ${before.state_dir}.`)
+  if (moved) notes.push(`The records of its agents stay in ${before.state_dir}.`)
   const left = before.running || !owner ? [] : await unattended(plan.stateDir, owner)
   if (otherUser && left.length > 0) {
     notes.push(
@@ -87,7 +87,7 @@ function stopDaemon(stateDir: string): Step {
 const count = (agents: number) => `${agents === 1 ? '1 agent runs' : `${agents} agents run`}`
 const verb = (agents: number) => (agents === 1 ? 'it is' : 'they are')
 
-/** @param user owner of the agents' sessions, if nobody else can continue them */
+/** @param user owner of the agents' sessions, if no other user can continue them */
 async function farewell(plan: ServicePlan, before: Status, user: string | undefined): Promise<string[]> {
   if (before.state_dir === undefined) return []
   const status = await new ControlClient(statePaths(before.state_dir).socket).status().catch(() => undefined)
@@ -97,7 +97,7 @@ async function farewell(plan: ServicePlan, before: Status, user: string | undefi
   if (running.length === 0) return notes
   const listed = running.map(named).join(', ')
   notes.push(
-    `${count(running.length)}: ${listed}. ${running.length === 1 ? 'It cannot' : 'They cannot'} move with it: ${verb(running.length)} ended gracefully first.`,
+    `${count(running.length)}: ${listed}. ${running.length === 1 ? 'It cannot' : 'They cannot'} move with the service: ${verb(running.length)} ended gracefully first.`,
   )
   if (user !== undefined)
     notes.push(
@@ -105,7 +105,7 @@ async function farewell(plan: ServicePlan, before: Status, user: string | undefi
     )
   if (status?.server_hears_ms === null)
     notes.push(
-      'The server does not hear from this daemon now: activity that it has not received may stay here.',
+      'The server does not answer this daemon now: activity that the server has not received may stay here.',
     )
   return notes
 }
@@ -137,9 +137,9 @@ async function ownerOf(dir: string, own: Account): Promise<Owner | undefined> {
 }
 
 /**
- * Prepares a state folder for its new owner. systemd gives its usual state folder, and everything in it, to
- * the unit's user. Files from root can be trusted; files from another user must not decide what the next
- * user, or root, runs.
+ * Prepares a state folder for its new owner. systemd makes the unit's user the owner of the usual state
+ * folder and of everything in it. Files from root can be trusted. Files from another user must not decide
+ * which programs the next user, or root, runs.
  */
 async function changeHands(plan: ServicePlan, owner: Owner, notes: string[]): Promise<Step[]> {
   const { stateDir, account } = plan
@@ -147,7 +147,7 @@ async function changeHands(plan: ServicePlan, owner: Owner, notes: string[]): Pr
   if (!plan.usualStateDir)
     throw new UserError('state_of_another', `${stateDir} belongs to ${owner.name}, not to ${account.name}.`, {
       remedy: orphaned
-        ? `No account has that uid. If ${account.name} had it before, run chown -R -h ${account.name}: '${stateDir.replaceAll("'", "'\\''")}'`
+        ? `No account has this uid. If it was the uid of ${account.name}, run chown -R -h ${account.name}: '${stateDir.replaceAll("'", "'\\''")}'`
         : `Name a folder of ${account.name}'s with --state-dir, or run the service as ${owner.name}: --user ${owner.name}`,
       exitCode: EXIT.refused,
     })

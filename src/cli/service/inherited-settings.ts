@@ -16,9 +16,9 @@ export interface Carried {
 }
 
 /**
- * Returns settings from the configuration file of the installing user, where `enroll` writes, for a service
- * of another user, who does not read that file. A configuration file that the service finds itself takes
- * precedence.
+ * Returns settings for a service of another user, from the configuration file of the installing user.
+ * `enroll` writes to this file, but the other user's service does not read it. A configuration file that the
+ * service finds itself takes precedence.
  */
 export async function carriedSettings(home: string, account: Account): Promise<Carried> {
   const carried: Carried = { flags: {}, environment: {} }
@@ -49,13 +49,16 @@ export async function carriedSettings(home: string, account: Account): Promise<C
   return carried
 }
 
-/** Checks that the user of a service can read the files it is started with. @throws UserError */
+/**
+ * Checks that the user of a service can read the files that the service is started with.
+ * @throws UserError
+ */
 export async function checkReadable(account: Account, paths: string[]) {
   if (account.uid === process.getuid?.()) return
   for (const path of paths) {
     if ((await queryOrFail(['runuser', '-u', account.name, '--', 'test', '-r', path])).code !== 1) continue
     throw new UserError('unreadable', `The user ${account.name} cannot read ${path}.`, {
-      remedy: `Move it to where that user can read it, outside of ${process.env.HOME ?? 'this home'}, or name another user with --user.`,
+      remedy: `Move the file to a place that this user can read, outside of ${process.env.HOME ?? 'this home'}, or name another user with --user.`,
       exitCode: EXIT.refused,
     })
   }

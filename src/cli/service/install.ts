@@ -8,22 +8,23 @@ import type { PlanFlags } from './plan.ts'
 import type { Prepared } from './prepare.ts'
 
 const HELP = `
-Checks the configuration first. The key is copied to a file that only the service can read; with \`--key-file
--\`, it is read from standard input. If the service is already installed, the command applies changes, and
-restarts the daemon if necessary while agents keep running (pm2 and launchd stop the agents to restart it).
+The command checks the configuration first. It copies the key to a file that only the service can read. With
+\`--key-file -\`, it reads the key from standard input. If the service is already installed, the command
+applies the changes. If necessary, it restarts the daemon while agents keep running. With pm2 and launchd,
+this restart stops the agents.
 
-An installed service keeps its user and state folder unless you name a different user or folder. Its agents
-cannot continue after such a change: the command lists them and ends them gracefully first.
+An installed service keeps its user and state folder unless you name a different user or folder. The service's
+agents cannot continue after such a change: the command lists them and ends them gracefully first.
 
---take-over, or your consent on the terminal, replaces a hand-written unit or pm2 entry that runs this
-program. The server, key, user, state folder, and variables stay the same, and the old files are kept next to
-the new ones.
+With --take-over, or if you agree on the terminal, the command replaces a hand-written unit or pm2 entry that
+runs this program. The server, key, user, state folder, and variables stay the same. The command keeps the old
+files next to the new files.
 
 The service gets the daemon's flags and the user's PATH. Put secrets that agents need, such as an API key,
 into the file "environment" next to the key (NAME=value, mode 0600).
 
-A hub is a separate service, fomular-hub; 'up' runs the hub and the daemon in one process, and agents
-survive its restarts.
+A hub is a separate service, fomular-hub. A service for 'up' runs the hub and the daemon in one process, and
+agents survive restarts of this process.
 
 Examples:
   $ sudo fomular-daemon service install --server-url wss://os.example.com --key-file key
@@ -44,7 +45,7 @@ export function installCommand(): Command {
     .option('--verbose', 'for a hub: log debug messages')
     .option('--take-over', 'replace a hand-written unit or pm2 entry')
     .option('--no-start', 'do not start the service')
-    .option('--dry-run', 'only print what would be done')
+    .option('--dry-run', 'only print the steps')
     .option('--json', 'print one JSON object')
     .action(install)
 }
@@ -90,7 +91,7 @@ async function install(runs: Runs, options: Options) {
 const restarted = (runs: Runs) =>
   runs === 'hub' ? 'restart the hub' : 'restart the daemon; its agents keep running'
 
-/** Returns what would happen after the steps. */
+/** Returns the actions that would follow the steps. */
 async function foreseen({ plan, before, steps, stops, renews }: Prepared, start: boolean): Promise<string[]> {
   if (!start || stops || renews || !before.running || before.state_dir === undefined) return []
   const [{ isSame }, { isOutdated }] = await Promise.all([
@@ -128,7 +129,7 @@ async function carryOut(
   const at = { name: plan.name, home: plan.account.home }
   const status = await manager.status(at)
   const ranOn = !stops && before.running && status.pid === before.pid ? before.state_dir : undefined
-  // A process that survived the steps runs with the old settings, or is of another version than this program.
+  // A process that survived the steps runs with the old settings, or has another version than this program.
   const renews = start && ranOn !== undefined && (changed || (await isOutdated(ranOn)))
   if (!renews) return { done, status }
   done.push(restarted(plan.runs))

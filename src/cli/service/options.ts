@@ -26,11 +26,11 @@ export const withService = (
 
 export const withPlan = (command: Command): Command =>
   withService(
-    command.argument('[what]', 'daemon, hub, or up: both in one process', what, 'daemon' as const),
+    command.argument('[what]', 'daemon, hub, or up (both in one process)', what, 'daemon' as const),
     'systemd for root, systemd-user for others, launchd on macOS',
     'fomular-daemon, or fomular-hub for a hub',
   )
-    .option('--user <name>', 'user of a systemd service (default: the user who called sudo, else root)')
+    .option('--user <name>', 'user of a systemd service (default: the user who called sudo, or root)')
     .option('--path <path>', "PATH of the service and its agents (default: the user's PATH)")
 
 function manager(value: string): ManagerName {

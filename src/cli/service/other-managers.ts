@@ -58,16 +58,16 @@ const isInstalled = ({ manager, name, home }: Asked) =>
 async function ask({ what, name }: ByHand, { dryRun, json }: Asked, notes: string[]) {
   const said = `${what} already runs this program, and was written by hand.`
   if (dryRun) {
-    notes.push(`${said} It is taken over only with --take-over, or if you agree.`)
+    notes.push(`${said} This command takes it over only with --take-over, or if you agree.`)
     return
   }
   if (!json && isInteractive()) {
     note(said)
-    const answer = await askLine('Take it over? Its server, key, user and state folder stay. [y/N] ')
+    const answer = await askLine('Take it over? Its server, key, user and state folder stay the same. [y/N] ')
     if (/^y(es)?$/i.test(answer)) return
   }
   throw new UserError('by_hand', said, {
-    remedy: `Take it over with --take-over; --dry-run shows what that does. To install a second service: --name NAME, other than ${name}`,
+    remedy: `To take it over, add --take-over; with --dry-run, the command shows the steps. To install a second service, add --name NAME, with a name other than ${name}`,
     exitCode: EXIT.refused,
   })
 }
@@ -103,7 +103,7 @@ export function checkOtherManagers(manager: ManagerName, { name, account }: Serv
     const installed = readInstalled(serviceFiles(other, name, account.home).unit)
     if (installed?.mark?.user !== account.name) continue
     throw new UserError('installed_elsewhere', `${name} is installed with ${other}, as ${account.name}.`, {
-      remedy: `Remove it first, which ends its agents gracefully: ${serviceLine('uninstall', { manager: other, name }, account.name)}. To keep both: --name NAME`,
+      remedy: `First remove that service, which ends its agents gracefully: ${serviceLine('uninstall', { manager: other, name }, account.name)}. To keep both services, add --name NAME`,
       exitCode: EXIT.refused,
     })
   }
@@ -123,5 +123,8 @@ export function startedElsewhere(): string[] {
   const lines = (path: string) => (readText(path) ?? '').split('\n').filter((line) => !/^\s*#/.test(line))
   return files
     .filter((path) => lines(path).some((line) => isOurs(line)))
-    .map((path) => `${path} also starts this program: remove that line, or two daemons will conflict.`)
+    .map(
+      (path) =>
+        `${path} also starts this program: remove the line that starts it, or two daemons will conflict.`,
+    )
 }

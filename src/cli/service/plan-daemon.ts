@@ -36,7 +36,10 @@ const isFolder = (name: string) => runtimeVariables.some(({ folder }) => folder 
 const isPath = (name: string) =>
   PATHS.test(name) || isFolder(name) || runtimeVariables.some(({ program }) => program === name)
 
-/** Number of grace periods in a graceful stop, and seconds for the server to receive the rest. */
+/**
+ * Number of grace periods in a graceful stop, and time for the server to receive the remaining activity, in
+ * seconds.
+ */
 const STOP_STEPS = 4
 const STOP_FURTHER_S = 30
 
@@ -59,10 +62,10 @@ export interface PlanOptions {
 
 export interface Planned {
   plan: ServicePlan
-  /** Key to store for the service; undefined if it is already there, or in the configuration file. */
+  /** Key to store for the service; undefined if the key is already stored, or in the configuration file. */
   key: string | undefined
   warnings: string[]
-  /** False if the daemon has a server elsewhere, and no policy. */
+  /** False if the daemon has no policy, and its server is on another machine. */
   hasPolicy: boolean
 }
 
@@ -99,8 +102,8 @@ export async function planDaemon({
   const account = system && named ? await accountOf(named) : ownAccount(home)
 
   const carried = given.config === undefined && !taken ? await carriedSettings(home, account) : undefined
-  // Settings that are not repeated stay: a service must not change its folder, and lose its agents, or its
-  // policy, by accident.
+  // Keep settings that the user does not repeat. Otherwise, a service could change its folder and lose its
+  // agents, or lose its policy, by accident.
   const same = installed?.user === account.name ? installed : undefined
   const stays = taken?.stateDir ?? same?.state_dir
   const flags: DaemonFlags = {
@@ -121,7 +124,7 @@ export async function planDaemon({
 
   const ofUser = stateDir({ HOME: account.home })
   const usual = system ? join('/var/lib', name) : ofUser
-  // The user's usual folder counts only if a flag names it.
+  // The user's usual state folder counts only if a flag names it.
   const meant = config.state_dir !== ofUser || flags.stateDir !== undefined
   const chosen = meant && config.state_dir !== usual ? config.state_dir : undefined
   const { environment, warnings } = captured(process.env, runs)
@@ -165,7 +168,7 @@ export async function planDaemon({
   }
 }
 
-/** Returns the configuration for use with a hub, which provides key and address. */
+/** Returns the configuration for use with a hub. The hub provides the key and the address. */
 async function withOwnHub(flags: DaemonFlags, env: NodeJS.ProcessEnv, user: number) {
   const { FOMULAR_KEY: _key, FOMULAR_KEY_FILE: _file, FOMULAR_SERVER_URL: _url, ...rest } = env
   const config = await loadDaemonConfig({ flags: { ...flags, key: 'of-its-own-hub' }, env: rest, user })
@@ -223,8 +226,8 @@ async function givenKey(flags: DaemonFlags, env: NodeJS.ProcessEnv): Promise<str
 }
 
 /**
- * Returns the daemon's flags as the service passes them: valid in any folder and environment, and without the
- * key.
+ * Returns the daemon's flags in the form in which the service passes them: valid in any folder and
+ * environment, and without the key.
  */
 function passedOn(flags: DaemonFlags, env: NodeJS.ProcessEnv): string[] {
   // Versions that know no policy must also accept these flags.
@@ -249,7 +252,7 @@ function captured(
     // Any user can read the settings of a service.
     if (/:\/\/[^/@]+@/.test(value))
       warnings.push(
-        `${name} contains a password and was left out. Put it into the service's environment file.`,
+        `${name} contains a password and was left out. Put this variable into the service's environment file.`,
       )
     else environment[name] = isPath(name) ? resolve(value) : value
   }

@@ -41,15 +41,19 @@ export async function planHub({ manager, name, user, path, flags }: HubPlanOptio
   const port = flags.port ?? hubPort(process.env)
   const tls = tlsFiles(flags)
   if (!isLoopback(host) && !tls && !flags.insecure)
-    throw new UserError('hub_insecure', `Without TLS the hub listens on this machine only, not on ${host}.`, {
-      remedy: 'Add --tls-cert and --tls-key, or --insecure in a trusted network.',
-      exitCode: EXIT.usage,
-    })
+    throw new UserError(
+      'hub_insecure',
+      `Without TLS, the hub listens on this machine only, not on ${host}.`,
+      {
+        remedy: 'Add --tls-cert and --tls-key, or --insecure in a trusted network.',
+        exitCode: EXIT.usage,
+      },
+    )
   const low = port > 0 && port < FIRST_FREE_PORT
   if (low && !system && process.getuid?.() !== 0)
     throw new UserError('port_forbidden', `Only root may listen on port ${port}.`, {
       remedy:
-        'Choose a port of at least 1024, or install it for the machine: sudo fomular-daemon service install hub',
+        'Choose a port of at least 1024, or install the hub as a service of the whole machine: sudo fomular-daemon service install hub',
       exitCode: EXIT.refused,
     })
 
@@ -130,7 +134,7 @@ function checkOwner(dir: string, { uid, name }: Account) {
   const stat = lstatSync(dir, { throwIfNoEntry: false })
   if (!stat || stat.uid === uid || (stat.uid === 0 && dir.startsWith('/var/lib/'))) return
   throw new UserError('state_of_another', `${dir} does not belong to ${name}.`, {
-    remedy: `Name its owner with --user, or give it to ${name}: chown -R -h ${name}: ${dir}`,
+    remedy: `Name the owner of this folder with --user, or give the folder to ${name}: chown -R -h ${name}: ${dir}`,
     exitCode: EXIT.refused,
   })
 }
@@ -148,7 +152,8 @@ export async function checkPort(args: string[]): Promise<void> {
       'port_in_use',
       `The hub cannot listen on port ${port} on ${host}: ${(error as Error).message}`,
       {
-        remedy: 'Choose another with --host and --port, or stop the program that uses it.',
+        remedy:
+          'Choose another address or port with --host and --port, or stop the program that uses this port.',
         exitCode: EXIT.refused,
       },
     )

@@ -38,7 +38,7 @@ export async function planFor(
     return planHub({ ...common, flags: { ...ofHub, port, verbose } })
   }
   refuse(runs === 'up' ? ofHub : { ...ofHub, port, verbose }, runs === 'up' ? '`up`' : 'the daemon')
-  // The service does not inherit the environment, where `up` would find the port.
+  // The service does not inherit this environment, in which `up` would find the port.
   const asked = port ?? (runs === 'up' && process.env.FOMULAR_HUB_PORT ? hubPort(process.env) : undefined)
   return planDaemon({
     ...common,

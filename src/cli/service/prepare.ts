@@ -63,7 +63,7 @@ export async function prepare(
   const { path: file, text } = await manager.file(plan)
   const installed = readInstalled(file)
   if (installed && !installed.mark && !taken) throw notOurs(name)
-  // pm2 and launchd read an entry only once: a new entry ends the running one.
+  // pm2 and launchd read an entry only once: a new entry ends the running service.
   const renews = (manager.name === 'pm2' || manager.name === 'launchd') && installed?.text !== text && start
   const ofOthers = taken !== undefined
   const change = await planChange({ plan, manager, before, renews, ofOthers })
@@ -101,6 +101,6 @@ async function prepareHub(
 
 const notOurs = (name: string) =>
   new UserError('by_hand', `The service ${name} was written by hand.`, {
-    remedy: 'Remove it first, or install a second service: --name NAME',
+    remedy: 'First remove that service, or install a second service with --name NAME',
     exitCode: EXIT.refused,
   })

@@ -7,7 +7,8 @@ import { type ServiceOptions, withPlan } from './options.ts'
 import type { PlanFlags } from './plan.ts'
 
 const HELP = `
-Use this if you manage service files yourself. Standard error shows where to save the file and the key.
+Use this command if you manage service files yourself. Standard error shows where to save the file and the
+key.
 
 Examples:
   $ fomular-daemon service print --server-url wss://os.example.com > fomular-daemon.service

@@ -3,9 +3,9 @@ import { print, printJson, stdoutColors } from '../terminal.ts'
 import { installedService, type ServiceOptions, withService } from './options.ts'
 
 const HELP = `
-The daemon exits with code 75, and starts again with the installed program, unit and configuration. Agents
-keep running, or are stopped and resumed if the service would end them with the daemon. A stopped service is
-started.
+The daemon exits with code 75, and the service manager starts it again with the installed program, unit, and
+configuration. Agents keep running. If the service would end them with the daemon, the daemon stops them
+first, and resumes them afterwards. If the service is stopped, the command starts it.
 
 Example:
   $ sudo fomular-daemon service restart`

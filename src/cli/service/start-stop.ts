@@ -14,7 +14,7 @@ export const stopCommand = () =>
   command(
     'stop',
     'stop the service and its agents, gracefully',
-    '\nThe service starts again at the next boot. To restart it while agents keep running, use service restart.\n\nExample:\n  $ sudo fomular-daemon service stop',
+    '\nThe service starts again at the next boot. To restart the service while agents keep running, use service restart.\n\nExample:\n  $ sudo fomular-daemon service stop',
   )
 
 async function act(what: 'start' | 'stop', options: ServiceOptions) {

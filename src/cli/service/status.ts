@@ -5,7 +5,7 @@ import { installedService, type ServiceOptions, withService } from './options.ts
 
 const HELP = `
 Shows the status of the service. For the daemon's own status, use fomular-daemon status --state-dir with the
-folder shown here. Exits with code 0 only if the service is running.
+folder shown here. The exit code is 0 only if the service is running.
 
 Examples:
   $ fomular-daemon service status

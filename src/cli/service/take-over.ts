@@ -33,13 +33,13 @@ export interface TakenOver {
   notes: string[]
 }
 
-/** Settings that the new unit makes itself; a drop-in file with one of them would override it. */
+/** Settings that the new unit contains. A drop-in file with such a setting would override the unit. */
 const OWN =
   /^(Type|ExecStart|User|Environment|EnvironmentFile|PassEnvironment|WorkingDirectory|StateDirectory|StateDirectoryMode|KillMode|KillSignal|Restart|RestartSec|RestartSteps|RestartMaxDelaySec|SuccessExitStatus|RestartForceExitStatus|RestartPreventExitStatus|NotifyAccess|WatchdogSec|LoadCredential)\s*=/
 
 /**
  * Reads the settings of a hand-written unit.
- * @param given flags that override the unit's
+ * @param given flags that override the flags of the unit
  * @throws UserError if its command cannot be understood
  */
 export async function takeOverUnit(
@@ -96,7 +96,7 @@ export async function takeOverUnit(
         ? [`The key is still in ${holders.join(', ')}: delete it there once the service works.`]
         : []),
       ...(variables.length > 0
-        ? [`Its variables go into ${files.environment}, which only its owner can read.`]
+        ? [`The unit's variables go into the file ${files.environment}, which only its owner can read.`]
         : []),
       ...(lost.length > 0
         ? [
@@ -165,8 +165,8 @@ async function understand(found: Found) {
 }
 
 /**
- * Returns the arguments that a command passes to this program. Refuses a command that starts anything else,
- * which would be lost.
+ * Returns the arguments that a command passes to this program. Refuses a command that starts other programs,
+ * too, because the new service would not start them.
  * @throws UserError
  */
 function programOf(what: string, argv: string[]): { args: string[]; assigned: Record<string, string> } {
@@ -196,7 +196,7 @@ function parseFlags(what: string, args: string[]): Record<string, string | boole
 
 const notUnderstood = (what: string, why: string) =>
   new UserError('not_understood', `${what} runs this program in a way that cannot be taken over: ${why}.`, {
-    remedy: 'Stop and remove it, then install the service with the same settings.',
+    remedy: 'Stop and remove it, then install the service with its settings.',
     exitCode: EXIT.refused,
   })
 
@@ -220,7 +220,10 @@ async function readAs(user: string, path: string): Promise<string> {
 
 const kept = (path: string) => `${path}.before-take-over`
 
-/** Keeps a copy of a unit that the new one overwrites. A unit elsewhere stays, without effect. */
+/**
+ * Keeps a copy of a unit file that the new unit file overwrites. A unit file in another place stays, without
+ * effect.
+ */
 const keep = (path: string, unit: string): Step[] =>
   path === unit ? [{ do: 'write', path: kept(path), text: readText(path) ?? '', mode: 0o600 }] : []
 
@@ -262,7 +265,10 @@ async function environmentStep(path: string, environment: Record<string, string>
   return [{ do: 'write', path, text, mode: 0o600 }]
 }
 
-/** Variables of a pm2 entry that are kept, with those of the runtimes: pm2 took the others from the shell. */
+/**
+ * Variables of a pm2 entry to keep, in addition to the variables of runtimes. pm2 took the other variables
+ * from the shell.
+ */
 const OF_ENTRY =
   /^(FOMULAR_|AWS_|GOOGLE_|(HTTPS?|NO|ALL)_PROXY$|SSL_CERT_(FILE|DIR)$|NODE_EXTRA_CA_CERTS$|LANG$|LC_ALL$)/i
 const isOfEntry = (name: string) => OF_ENTRY.test(name) || runtimeVariables.some(({ all }) => all.test(name))

@@ -10,9 +10,10 @@ import { isInteractive, note, print, printJson } from '../terminal.ts'
 import { installedService, type ServiceOptions, withService } from './options.ts'
 
 const HELP = `
-Stops the agents gracefully. The state folder and the file "environment", which may contain secrets, stay; the
-command lists them. --purge also removes these, and asks first on a terminal. The command never removes the
-targets of links, mounted disks, or folders that contain other users' files, but lists them.
+The command stops the agents gracefully. It lists the state folder and the file "environment", which may
+contain secrets, but does not remove them. With --purge, it also removes these, after a question on a
+terminal. The command never removes the targets of links, mounted disks, or folders that contain other users'
+files, but lists them.
 
 Examples:
   $ sudo fomular-daemon service uninstall
@@ -22,9 +23,9 @@ export function uninstallCommand(): Command {
   return withService(
     new Command('uninstall').description('stop the service and remove it').addHelpText('after', HELP),
   )
-    .option('--purge', 'also remove its state, settings and secrets')
+    .option('--purge', "also remove the service's state, settings and secrets")
     .option('--all', 'uninstall all services that use this installation of the program')
-    .option('--dry-run', 'only print what would be done')
+    .option('--dry-run', 'only print the steps')
     .option('--json', 'print one JSON object')
     .action(uninstall)
 }
@@ -84,7 +85,7 @@ async function allServices(): Promise<{ targets: { at: At; manager: Manager }[];
         .filter((service) => !isOpen(service))
         .map(
           ({ file, name }) =>
-            `${file}: it belongs to root. Remove it: sudo fomular-daemon service uninstall --name ${name}`,
+            `${file}: it belongs to root. To remove it: sudo fomular-daemon service uninstall --name ${name}`,
         ),
       ...servicesOfOthers(root, home).map((file) => `${file}: it belongs to another user, who can remove it`),
     ],
@@ -114,11 +115,11 @@ async function uninstallOne(
   if (!wanted) for (const path of [...files, ...states]) gone.left.push(`${path}: --purge removes it`)
   else gone.left.push(...plans.flatMap(({ left }) => left))
   if (wanted && manager.name.startsWith('systemd'))
-    gone.left.push('its log in the journal, until that is rotated')
+    gone.left.push('its log in the journal, until the journal is rotated')
   if (wanted && manager.name === 'pm2')
     gone.left.push(`its log in ${process.env.PM2_HOME || `${at.home}/.pm2`}/logs`)
   const paths = wanted ? [...plans.flatMap(({ paths: own }) => own), ...files] : []
-  // Files in the unit's folders must go before the folders.
+  // Remove files in the unit's folders before these folders.
   const steps = await manager.uninstall(at)
   if (dryRun) return { ...gone, done: [...steps.map(describe), ...paths.map((path) => `remove ${path}`)] }
   if (wanted && !json) await confirm(at.name, states, files)
@@ -152,7 +153,7 @@ async function confirm(name: string, states: string[], files: string[]) {
 }
 
 /**
- * Reports agents that outlived a daemon that was already down, and refuses to purge their folder.
+ * Reports agents that still run although their daemon had already ended. Refuses to purge their state folder.
  * @throws UserError
  */
 export async function checkStill(stateDir: string | undefined, purging: boolean) {
@@ -161,8 +162,12 @@ export async function checkStill(stateDir: string | undefined, purging: boolean)
   const found = (await checkStrays(statePaths(stateDir), false)).filter(({ level }) => level !== 'ok')
   for (const { message, remedy } of found) note(clean(`${message}\n  → ${remedy}`))
   if (purging && found.some(({ message }) => message.includes(stateDir)))
-    throw new UserError('still_running', `Processes are still running on ${stateDir}: it was not removed.`, {
-      remedy: 'End them, then remove the folder.',
-      exitCode: EXIT.refused,
-    })
+    throw new UserError(
+      'still_running',
+      `Processes still use the state folder ${stateDir}, so it was not removed.`,
+      {
+        remedy: 'End these processes, then remove the folder.',
+        exitCode: EXIT.refused,
+      },
+    )
 }

@@ -1,6 +1,8 @@
 import type { Command } from 'commander'
 
-/** Adds the flags that become settings. `loadDaemonConfig` checks them and has their defaults. */
+/**
+ * Adds the flags that become settings. `loadDaemonConfig` checks these flags, and contains their defaults.
+ */
 export const withDaemonFlags = (command: Command): Command =>
   withSharedDaemonFlags(
     command
@@ -15,7 +17,7 @@ export const withDaemonFlags = (command: Command): Command =>
       )
       .option(
         '--log-format <format>',
-        'format of the log on standard error: text, json, or none; the log is always in the state folder, too (default: text)',
+        'format of the log on standard error: text, json, or none (default: text); the daemon always writes the log to the state folder, too',
       ),
   )
 
@@ -33,14 +35,14 @@ export const withSharedDaemonFlags = (command: Command): Command =>
     )
     .option(
       '--policy <file>',
-      'policy of this machine, TOML (default: FOMULAR_POLICY, else /etc/fomular-daemon/policy.toml, else ~/.fomular/policy.toml)',
+      'policy of this machine, TOML (default: FOMULAR_POLICY, or else /etc/fomular-daemon/policy.toml, or else ~/.fomular/policy.toml)',
     )
     .option('--log-level <level>', 'trace, debug, info, warn, error, fatal, or silent (default: info)')
     .option('--max-agents <count>', 'maximum number of agents at the same time (default: 200)')
-    .option('--stop-grace-s <seconds>', 'seconds for each step of a graceful stop (default: 5)')
+    .option('--stop-grace-s <seconds>', 'maximum seconds for each step of a graceful stop (default: 5)')
     .option(
       '--stop-within-s <seconds>',
-      'seconds for a whole stop; later steps are shortened to fit (default: 10 in the main process of a container)',
+      'maximum seconds for all steps of a stop; the daemon shortens later steps if necessary (default: 10 in the main process of a container)',
     )
     .option(
       '--resume-turns',

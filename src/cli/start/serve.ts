@@ -20,7 +20,8 @@ import { stopTime } from './stop-time.ts'
 export async function serve(flags: DaemonFlags): Promise<number> {
   refuseWindows()
   serveWithoutReader()
-  // Before the key is removed from the environment: a daemon that restarts itself needs it again.
+  // Do this before the key is removed from the environment: a daemon that restarts itself needs the key
+  // again.
   const invocation = captureInvocation()
   const ended = await stayInContainer(invocation)
   if (ended !== undefined) return ended

@@ -74,8 +74,8 @@ export function passStateDirOn({ env }: Invocation, flags: DaemonFlags, strict: 
 }
 
 /**
- * Rethrows an error of a version on trial with an exit code that restarts the previous version. A
- * supervisor does not restart after the original code.
+ * Rethrows an error of a version on trial with an exit code that restarts the previous version. With the
+ * original exit code, the supervisor would not restart the daemon.
  * @param dir returns the state folder
  */
 export const whileOnTrial =

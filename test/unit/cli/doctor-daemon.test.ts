@@ -132,7 +132,7 @@ test('doctor reports a daemon that is not logged in although this shell is', asy
   assert.equal(differs?.level, 'warning')
   assert.match(
     differs?.message ?? '',
-    /This shell finds something different.*, logged in\. .*HOME is \/var\/lib\/daemon there/,
+    /This shell finds something different.*, logged in\. .*HOME is \/var\/lib\/daemon in the daemon/,
   )
 
   // Before the daemon reports it as a problem.

@@ -24,7 +24,7 @@ test('a hub that listens on all addresses is reached by a public name in its cer
   for (const host of ['0.0.0.0', '[::]', '10.0.0.5']) {
     const { url, notice } = await ownAddress(here, { url: `https://${host}:${port}` })
     assert.equal(url, `https://hub.example.com:${port}`)
-    assert.match(notice ?? '', /hub\.example\.com, a name in its certificate.*--address/)
+    assert.match(notice ?? '', /hub\.example\.com, a name in the hub's certificate.*--address/)
   }
 })
 
