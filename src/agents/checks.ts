@@ -11,7 +11,7 @@ const CHOOSE = {
 }
 
 /** Remedy for a resume, which cannot change the agent's folder. */
-const ELSEWHERE = 'or start another agent elsewhere (agent:start, agent start --cwd)'
+const ELSEWHERE = 'or start an agent in another folder (agent:start, agent start --cwd)'
 const KEEP = {
   missing: `Create it again, ${ELSEWHERE}.`,
   notAFolder: `Put the folder back, ${ELSEWHERE}.`,

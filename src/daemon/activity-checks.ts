@@ -40,7 +40,8 @@ export function checkCrashLoops(agents: { id: string; heldUntil: number | undefi
   problems.report('crash_loop', {
     severity: 'warning',
     message: `Restarting did not help: ${agents.map(({ id }) => id).join(', ')} ended again each time.`,
-    remedy: 'Check its log and stderr. Stop it, or resume it once fixed.',
+    remedy:
+      'Check the log and the stderr output of these agents. Stop them, or resume them when the cause is fixed.',
     until: new Date(until).toISOString(),
   })
 }

@@ -36,14 +36,14 @@ export class Admission {
     if (isUsable(runtime)) return runtime.path
     const message =
       runtime?.problem ??
-      `The program of ${name} is gone${runtime?.path ? ` from ${runtime.path}` : ''}. Install it again.`
+      `The program of ${name} no longer exists${runtime?.path ? ` at ${runtime.path}` : ''}. Install it again.`
     throw new CommandFailure('runtime_missing', message, { path: 'spec.runtime' })
   }
 
   /** Checks that there is disk space for a new agent. @throws CommandFailure */
   checkRoom() {
     if (this.#health.acceptsAgents) return
-    const message = 'The disk of this machine is nearly full: it starts no new agents.'
+    const message = 'The disk of this machine is nearly full, so the machine starts no new agents.'
     throw new CommandFailure('disk_full', message, {
       remedy: 'Free space on the disk with the state folder.',
     })

@@ -39,7 +39,7 @@ export function requestFor(agent: Agent, command: Answer): PermissionRequest {
       `${agent.id} is not waiting for an answer to ${request_id}.`,
       {
         path: 'request_id',
-        remedy: 'It was answered, withdrawn, or never made.',
+        remedy: 'The request was answered or withdrawn, or never existed.',
       },
     )
   // A request that an older daemon recorded has no digest. If the agent makes the request again, it has a
@@ -48,7 +48,7 @@ export function requestFor(agent: Agent, command: Answer): PermissionRequest {
     throw new CommandFailure(
       'request_changed',
       `${agent.id} has changed its request ${request_id} since this answer was given.`,
-      { path: 'digest', remedy: 'Look at the current request, and answer that.' },
+      { path: 'digest', remedy: "Look at the agent's current request, and answer it." },
     )
   // A refusal permits nothing, so it is safe for any request.
   if (isRefusal(command)) return request
@@ -62,17 +62,17 @@ export function requestFor(agent: Agent, command: Answer): PermissionRequest {
   if (request.cut)
     throw new CommandFailure(
       'invalid_command',
-      `${agent.id} asks for more in ${request_id} than anyone was shown: the request was cut.`,
-      { path: 'request_id', remedy: 'Refuse it, and have the agent ask in fewer words.' },
+      `The request ${request_id} of ${agent.id} was too long and was cut, so nobody has seen all of it.`,
+      { path: 'request_id', remedy: 'Deny it, and tell the agent to ask in fewer words.' },
     )
   const fault = unanswerable(request)
   if (fault !== undefined)
     throw new CommandFailure(
       'invalid_command',
-      `${agent.id} cannot be given an answer to ${request_id}. ${fault}`,
+      `The request ${request_id} of ${agent.id} cannot be answered. ${fault}`,
       {
         path: 'request_id',
-        remedy: 'Refuse it, and have the agent ask in other words.',
+        remedy: 'Deny it, and tell the agent to ask in other words.',
       },
     )
   return request

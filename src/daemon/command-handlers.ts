@@ -222,7 +222,7 @@ async function stopOnce(agents: AgentPool, agent: Agent, commandId: string, grac
 }
 
 const OTHER_SESSION =
-  'Start it as the user and in the folder of that session, or start an agent without the session.'
+  'Start the agent as the user and in the folder of that session, or start it without the session.'
 
 /** Waits until the agent is ready or has failed. @throws CommandFailure */
 async function started(agents: AgentPool, agent: Agent): Promise<ResultOf<'agent:start'>> {
@@ -246,7 +246,7 @@ async function started(agents: AgentPool, agent: Agent): Promise<ResultOf<'agent
   }
   if (!agent.isReady && agent.run.run === run)
     throw new CommandFailure('start_failed', `${agent.id} was ended before it was ready.`, {
-      remedy: 'Resume it if you still want it: its prompts are kept.',
+      remedy: 'To run the agent, resume it. Its prompts are kept.',
     })
   const pid = agent.process?.agent.pid
   return { ...(pid && { pid }), ...(agent.run.prompt_id && { prompt_id: agent.run.prompt_id }) }

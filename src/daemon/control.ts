@@ -42,7 +42,9 @@ async function answer(
   const route = routes[`${request.method} ${request.url}`]
   if (!route) request.resume()
   if (!route)
-    return reply(404, { error: { code: 'not_found', message: `No ${request.method} ${request.url} here.` } })
+    return reply(404, {
+      error: { code: 'not_found', message: `The daemon does not know ${request.method} ${request.url}.` },
+    })
   try {
     reply(200, await route(await bodyOf(request)))
   } catch (error) {

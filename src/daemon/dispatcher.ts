@@ -124,7 +124,7 @@ function systemError(error: unknown) {
     return {
       code: 'disk_full',
       message: 'The disk with the state folder is full.',
-      remedy: 'Free space on it.',
+      remedy: 'Free space on this disk.',
     }
   if (systemCode(error) === 'EROFS')
     return {

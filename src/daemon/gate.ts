@@ -59,7 +59,7 @@ export class Gate {
 /** Returns why a program cannot, or must not, decide about commands; undefined if it can. */
 function problemOf(program: string): string | undefined {
   const [fault] = faultsOf(program)
-  if (fault) return `Others could have changed it: ${fault.message}.`
+  if (fault) return `Other users could have changed the program: ${fault.message}.`
   try {
     accessSync(program, constants.X_OK)
     return statSync(program).isFile() ? undefined : 'It is not a file.'

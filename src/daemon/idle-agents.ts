@@ -42,7 +42,7 @@ export class IdleAgents {
       if (after !== undefined && ms >= after * MINUTE_MS)
         this.#rest(agent, `It was idle for ${after} minutes.`)
       else if (keep !== undefined && index >= keep)
-        this.#rest(agent, `At most ${keep} idle agents keep running here.`)
+        this.#rest(agent, `At most ${keep} idle agents keep running on this machine.`)
     }
   }
 

@@ -40,10 +40,14 @@ export class MachineChecks {
     const { problems, disk, stateDir } = this.#options
     const { available_bytes } = disk()
     const left = `${Math.round(available_bytes / MIB)} MiB left on the disk with ${stateDir}`
-    const remedy = 'Free space on it.'
+    const remedy = 'Free space on this disk.'
     if (available_bytes < DISK_FULL_BYTES) {
       problems.clear('disk_low')
-      problems.report('disk_full', { severity: 'error', message: `Only ${left}: no new agents.`, remedy })
+      problems.report('disk_full', {
+        severity: 'error',
+        message: `Only ${left}, so no new agents are started.`,
+        remedy,
+      })
     } else if (available_bytes < DISK_LOW_BYTES) {
       problems.clear('disk_full')
       problems.report('disk_low', { severity: 'warning', message: `Only ${left}.`, remedy })

@@ -29,7 +29,7 @@ function read(body: unknown) {
   if (order.success) return order.data
   const [issue] = order.error.issues
   throw new UserError('invalid_command', `${issue?.path.join('.')}: ${issue?.message}`, {
-    remedy: 'Name an exact version, such as 1.2.3, or a dist-tag, such as latest.',
+    remedy: 'Use an exact version, such as 1.2.3, or a dist-tag, such as latest.',
   })
 }
 

@@ -75,7 +75,7 @@ function problemOf({ dir, here, now, isThere }: Origin, { place, since }: NonNul
     return isThere(place)
       ? {
           severity: 'warning' as const,
-          message: `The state folder ${dir} is a copy of ${visible(place.dir)}: to the server both are one machine, and it hears only one of them.`,
+          message: `The state folder ${dir} is a copy of ${visible(place.dir)}. The server treats both as one machine, and only one of them can be connected.`,
           remedy,
         }
       : undefined
@@ -83,7 +83,7 @@ function problemOf({ dir, here, now, isThere }: Origin, { place, since }: NonNul
   if (!(Date.parse(now) < until)) return undefined
   return {
     severity: 'warning' as const,
-    message: `The state folder ${dir} came from another system (${visible(place.hostname)}): if it is still in use there, to the server both are one machine, and it hears only one of them.`,
+    message: `The state folder ${dir} came from another system (${visible(place.hostname)}). If it is still in use there, the server treats both as one machine, and only one of them can be connected.`,
     remedy,
     until: new Date(until).toISOString(),
   }

@@ -140,7 +140,7 @@ export class PolicyGuard {
       `The machine's policy ${path} cannot be read, so nothing is started.`,
       {
         path: 'policy',
-        remedy: "Have the machine's operator correct it: `fomular-daemon policy check` says what is wrong.",
+        remedy: "Have the machine's operator correct it: `fomular-daemon policy check` lists the mistakes.",
       },
     )
   }

@@ -43,7 +43,7 @@ export class Problems {
     this.report('state_damaged', {
       severity: 'warning',
       message: `Damaged files of the state folder were set aside: ${this.#damaged.join(', ')}.`,
-      remedy: 'Look at them, then delete them; restart the daemon to clear this.',
+      remedy: 'Look at the files, then delete them. Restart the daemon to clear this problem.',
     })
   }
 

@@ -23,14 +23,14 @@ export function decisionOn(
   if (request.ask === 'question')
     throw new CommandFailure('answers_incomplete', 'This request asks a question, not for permission.', {
       path: 'decision',
-      remedy: 'Answer it with agent:answer, or deny it.',
+      remedy: 'Answer the question with agent:answer, or deny the request.',
     })
   const isOffered = offered(request)
   const foreign = remember?.findIndex((entry) => !isOffered(entry)) ?? -1
   if (foreign >= 0)
-    throw new CommandFailure('invalid_command', 'The request does not offer to remember this.', {
+    throw new CommandFailure('invalid_command', 'The request does not offer to remember this rule.', {
       path: `remember.${foreign}`,
-      remedy: 'Use its suggestions, unchanged or limited to the session.',
+      remedy: 'Use a suggestion of the request, unchanged or limited to the session.',
     })
   return { allow: { input, remember } }
 }
@@ -47,7 +47,7 @@ export function answersTo(
       remedy: 'Use agent:permission.',
     })
   if (action !== undefined)
-    throw new CommandFailure('invalid_command', 'Only a form takes an action.', {
+    throw new CommandFailure('invalid_command', 'Only the answer to a form can have an action.', {
       path: 'action',
       remedy: 'Answer every question, or deny the request with agent:permission.',
     })
@@ -65,12 +65,12 @@ function textAnswer(asked: string[], [question, answer]: [string, unknown]): [st
   if (!asked.includes(question))
     throw new CommandFailure('invalid_command', `The request does not ask "${question}".`, {
       path: `answers.${question}`,
-      remedy: 'Use the questions exactly as the request has them.',
+      remedy: 'Copy the text of each question exactly from the request.',
     })
   if (typeof answer === 'string') return [question, answer]
   throw new CommandFailure('invalid_command', `The answer to "${question}" must be text.`, {
     path: `answers.${question}`,
-    remedy: 'Only the fields of a form have other values.',
+    remedy: 'Only fields of a form can have values that are not text.',
   })
 }
 

@@ -187,14 +187,14 @@ const controls = (
 function checkThere({ argv: [program] }: Invocation) {
   if (existsSync(program)) return
   throw new UserError('program_missing', `${program} no longer exists: it was uninstalled or moved.`, {
-    remedy: 'Install it again, then restart the daemon; until then it keeps running.',
+    remedy: 'Install it again, then restart the daemon. Until then, the daemon keeps running.',
   })
 }
 
 const alreadyRunning = ({ holder, elsewhere }: LockHeldError) =>
   new UserError('already_running', `A daemon is already running on this state folder: ${nameOf(holder)}.`, {
     remedy: elsewhere
-      ? 'Stop it there, or set FOMULAR_STATE_DIR to another folder.'
+      ? 'Stop that daemon where it runs, or set FOMULAR_STATE_DIR to another folder.'
       : 'Stop it with `fomular-daemon stop`, or set FOMULAR_STATE_DIR to another folder.',
     exitCode: EXIT_ALREADY_RUNNING,
   })

@@ -133,7 +133,7 @@ export class ServerOffsets {
     }
     this.#options.logger.warn(
       { agent_id: agent.id, server_has: offset, machine_has: told, journal: agent.generations.current },
-      'the server has more of this journal than this machine, or a different journal: continuing after it',
+      'the server has more of this journal than this machine, or a different journal; the journal continues after the copy of the server',
     )
     return undefined
   }

@@ -45,7 +45,7 @@ export class StartLimit {
       return [
         {
           key: 'limits.starts_per_hour',
-          message: `The machine's policy permits ${most} starts within an hour.`,
+          message: `The machine's policy permits at most ${most} starts within an hour.`,
         },
       ]
     this.#starts.push(now)

@@ -73,11 +73,14 @@ export class StateFolder {
     for (const agent of running.filter(isKept))
       logger.warn(
         { agent_id: agent.id, pid: agent.process?.agent.pid },
-        'agent left running, as its lease says; `fomular-daemon doctor` says how to end it',
+        'agent left running, as its lease requires; `fomular-daemon doctor` shows how to end it',
       )
     const ended = running.filter((agent) => !isKept(agent))
     if (ended.length > 0)
-      logger.warn({ agents: ended.map(({ id }) => id) }, 'ending the agents, whose folders are gone')
+      logger.warn(
+        { agents: ended.map(({ id }) => id) },
+        'ending the agents, because their folders no longer exist',
+      )
     await Promise.all(ended.map((agent) => abandon(agent, graceS)))
   }
 
@@ -120,7 +123,7 @@ export class StateFolder {
 
 const gone = (dir: string, message: string) =>
   new UserError('state_gone', `${message} The daemon cannot continue without it.`, {
-    remedy: `Restore it at ${dir} and start the daemon; on an empty folder, it would be a new machine to its server.`,
+    remedy: `Restore it at ${dir} and start the daemon. With an empty folder, it would be a new machine for its server.`,
     exitCode: EXIT.usage,
   })
 

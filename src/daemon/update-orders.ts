@@ -6,7 +6,8 @@ import type { OrderPolicy } from '../update/options.ts'
 
 const UNSEEN = {
   key: 'gate',
-  message: 'The gate of this machine decides about updates, but cannot see this one.',
+  message:
+    'The gate of this machine decides about updates, but cannot check an update that is ordered by a refusal of the connection.',
 }
 
 /**
@@ -29,7 +30,7 @@ export const updateOrders = (inForce: () => Policy | undefined): OrderPolicy => 
     if (!refusal) return
     throw new UpdateFailure('policy', 'resolve', refusal.message, {
       path: refusal.key,
-      remedy: `Have the machine's operator change ${refusal.key} in its policy, or update it there.`,
+      remedy: `Have the machine's operator change ${refusal.key} in its policy, or run the update on the machine.`,
     })
   },
 })

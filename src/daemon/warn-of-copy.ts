@@ -42,7 +42,7 @@ export function warnOfCopy(
 export function warnOfReplacement(message: string, { dir }: StatePaths, health: Health) {
   health.report('state_copied', {
     severity: 'error',
-    message: `${visible(message)} This daemon stays cut off until it is restarted.`,
-    remedy: `Make the copy a separate machine: stop its daemon, delete machine.json, agents and ledger.jsonl in its state folder (here ${dir}), and enroll it again with --force; then run \`fomular-daemon restart\` on the other.`,
+    message: `${visible(message)} This daemon stays disconnected until it is restarted.`,
+    remedy: `Make the copy a separate machine: stop its daemon, delete machine.json, agents and ledger.jsonl in its state folder (here ${dir}), and enroll it again with --force; then run \`fomular-daemon restart\` on the original machine.`,
   })
 }

@@ -14,8 +14,9 @@ export function warnOfForeignAgents(agents: Iterable<Agent>, health: Health, log
     .join(', ')
   if (ids === '') return
   const problem = {
-    message: `Agents run on this state folder as another user: ${ids}. They receive input, but this daemon cannot end them.`,
-    remedy: 'Stop them from here, then check with `ps` that they are gone; as root, `doctor` ends the rest.',
+    message: `Agents of this state folder run as another user: ${ids}. They receive input, but this daemon cannot send them signals.`,
+    remedy:
+      'Stop these agents, then check with `ps` that their processes have ended. End remaining processes as root (kill).',
   }
   logger.error({ agents: ids }, problem.message)
   health.report('agents_of_another_user', { severity: 'error', ...problem })

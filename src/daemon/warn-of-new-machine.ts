@@ -21,11 +21,12 @@ export function warnOfNewMachine(
   if (restored)
     logger.warn(
       { machine_id },
-      `${paths.machine} is gone or damaged: the machine keeps its identity, from the copy next to its key`,
+      `${paths.machine} is missing or damaged: the machine's identity was restored from the copy next to its key`,
     )
   if (!isNew && !restored) return
   const own = realPath(paths.agents) + sep
-  // Without their folders, they cannot be proven to be agents.
+  // Include unproven processes, because without the folders of the agents, no process can be proven to belong
+  // to an agent.
   const { proven, unproven } = agentProcesses()
   const running = [...proven.keys(), ...unproven.keys()].filter((dir) => dir.startsWith(own))
   const agents = isNew ? running : running.filter((dir) => !existsSync(dir))
@@ -42,11 +43,11 @@ const newIdentity = (dir: string) => ({
   code: 'new_identity' as const,
   message:
     'This machine has a new identity, although earlier agents still run: its state folder, or machine.json in it, was deleted or moved.',
-  remedy: `To restore the old identity, stop the daemon and restore the contents of ${dir}. To keep the new one, end those agents as \`fomular-daemon doctor\` says, then restart the daemon.`,
+  remedy: `To restore the old identity, stop the daemon and restore the contents of ${dir}. To keep the new identity, end those agents as \`fomular-daemon doctor\` says, then restart the daemon.`,
 })
 
 const foldersGone = (dir: string) => ({
   code: 'state_damaged' as const,
-  message: 'Earlier agents still run, but their folders were deleted or moved: nobody can reach them.',
-  remedy: `To recover them, stop the daemon and restore the contents of ${dir}. Otherwise, end them as \`fomular-daemon doctor\` says, then restart the daemon.`,
+  message: 'Earlier agents still run, but their folders were deleted or moved, so nothing can reach them.',
+  remedy: `To recover them, stop the daemon and restore the contents of ${dir}. Otherwise, end the agents as \`fomular-daemon doctor\` says, then restart the daemon.`,
 })

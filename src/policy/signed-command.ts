@@ -27,7 +27,7 @@ export type Opened =
   | { command: Command; untilMs: number; refused?: never }
   | { refused: string; remedy: string; command?: never }
 
-const SIGN_AGAIN = 'Give the command again.'
+const SIGN_AGAIN = 'Sign and send the command again.'
 
 /** Returns the command that its author has signed, or why the machine refuses the command. */
 export function openSigned(command: Command, { keys, machineId, now }: Expected): Opened {
@@ -36,18 +36,18 @@ export function openSigned(command: Command, { keys, machineId, now }: Expected)
     return {
       refused: `The machine's policy demands that people sign commands, and ${type} arrived without a signature.`,
       remedy:
-        'Give the command with --sign-key FILE. If it was signed, update the hub: older hubs drop signatures.',
+        'Run the command with --sign-key FILE. If it was signed, update the hub, because older hubs remove signatures.',
     }
   if (!keys.includes(signed.key))
     return {
-      refused: `The command is signed with ${short(signed.key)}, which the machine's policy does not name.`,
+      refused: `The command is signed with ${short(signed.key)}, which the machine's policy does not list.`,
       remedy: "Use another key, or have the machine's operator add this one to signed_by.",
     }
   const bytes = Buffer.from(signed.payload)
   const signature = Buffer.from(signed.signature, 'base64')
   if (!verify(null, bytes, publicKeyOf(signed.key), signature))
     return {
-      refused: 'The signature does not match the command: it was changed on its way.',
+      refused: 'The signature does not match the command, so the command was changed after it was signed.',
       remedy: SIGN_AGAIN,
     }
   const read = parseFromServer(bytes)

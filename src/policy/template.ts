@@ -2,46 +2,48 @@ import { stringify } from 'smol-toml'
 
 /** `policy.toml` with every key. Keys that are commented out show their defaults, or examples where the text says so. */
 const TEMPLATE = `\
-# What a server may have this machine do. The daemon obeys each change when you save the file.
+# Limits what a server can make this machine do. A change takes effect when you save the file.
 #
 #   fomular-daemon policy check                   checks this file
-#   fomular-daemon policy explain COMMAND.json    says what it would refuse
+#   fomular-daemon policy explain COMMAND.json    shows what it would refuse
 #
-# Only root and the daemon's user may be able to write to it. With a mistake in it, no agent is started.
-# A key that is commented out has the value shown here, unless its text calls the value an example.
+# Only root and the daemon's user may have the right to write to the file. If it has a mistake, no agent is
+# started. A key that is commented out has the value shown here, unless its text calls the value an example.
 
 version = 1
 
-# Permission modes that a server may choose, as the runtime names them. "*" permits all. Two modes let an agent
-# do anything without asking: bypassPermissions, and auto, in which Claude Code judges each action itself.
+# Permission modes that a server may choose, as the runtime names them. "*" permits all. Two modes let an
+# agent do anything without asking: bypassPermissions, and auto, in which Claude Code judges each action
+# itself.
 # permission_modes = ["default", "plan", "acceptEdits", "dontAsk"]
 
-# Files of a folder, and above it, that run programs when an agent starts, such as hooks and .mcp.json: "ask" a
-# person about new and changed ones, use only those in trusted_repositories ("listed"), or use "any".
+# Startup files: files in an agent's folder, or above it, that run programs when the agent starts, such as
+# hooks and .mcp.json. "ask": a person must permit new and changed files. "listed": only files in
+# trusted_repositories are used. "any": all files are used.
 # repository_trust = "ask"
 
-# Folders, with everything below, whose files are used without a question.
+# Folders whose startup files are used without asking a person, and those of all folders below them.
 # trusted_repositories = []
 
-# The most that a server may do to the runtime's system prompt: "none", "append", or "replace".
+# Permitted change of the runtime's system prompt by a server: "none", "append", or "replace".
 # system_prompt = "append"
 
-# Public keys of people: commands that make agents act must be signed with one of them. Empty: no signatures.
-# \`fomular-daemon key new\` makes a key.
+# Public keys of people. Commands that make agents act must be signed with one of these keys. If the list is
+# empty, commands need no signature. \`fomular-daemon key new\` makes a key.
 # signed_by = []
 
 [folders]
 
-# Folders, with everything below, in which agents may work. Links are resolved first. ~ is the home folder of
-# the daemon's user.
+# Agents may work in these folders and in all folders below them. Links are resolved first. ~ is the home
+# folder of the daemon's user.
 # allow = ["/"]
 
-# Folders, with everything below, in which agents may not work, even if they are allowed above.
+# Agents may not work in these folders, or in any folder below them, even if \`allow\` permits it.
 # deny = []
 
 [tools]
 
-# Tools and rules that every agent is denied, such as "WebFetch" or "Bash(sudo *)".
+# Tools and rules that are denied to every agent, such as "WebFetch" or "Bash(sudo *)".
 # deny = []
 
 # Tools and rules that a server may permit without asking a person. "*" permits all.
@@ -49,68 +51,71 @@ version = 1
 
 [mcp]
 
-# MCP servers, which are programs or addresses, that a server may add to an agent: "none", "listed" below, or
+# MCP servers (programs or addresses) that a server may add to an agent: "none", those "listed" below, or
 # "any".
 # servers = "listed"
 
-# Example of a permitted MCP server. Instead of a command, it may have a url. Repeat the table for more.
+# Example of a permitted MCP server. It may have a url instead of a command. Repeat the table for each server.
 # [[mcp.listed]]
 # name = "tickets"
 # command = "/usr/local/bin/tickets-mcp --read-only"
 
 [environment]
 
-# Names of variables that a server may set for an agent; "*" at either end stands for any text. "*" alone
-# leaves out names that change which programs run, where they connect, or as whom, such as PATH, LD_*,
-# NODE_OPTIONS, *_PROXY, *_BASE_URL, and *_TOKEN. List these by name. "**" includes all.
+# Names of variables that a server may set for an agent; "*" at either end stands for any text. "*" alone does
+# not include names that determine which programs run, where they connect, or with which login: PATH, LD_*,
+# NODE_OPTIONS, *_PROXY, *_BASE_URL, *_TOKEN, and others. List such names explicitly. "**" includes all names.
 # set = ["*"]
 
-# Names of the daemon's variables that agents inherit, in the same form. Here, "*" alone includes all. Agents
-# always get those that programs need to run, such as PATH and HOME.
+# Names of the daemon's variables that agents inherit, in the same form. Here, "*" alone includes all names.
+# Agents always inherit variables that every program needs, such as PATH and HOME.
 # inherit = ["*"]
 
 [budgets]
 
-# Maximum costs, in US dollars. Examples; by default, there are no limits.
+# Maximum costs, in US dollars. The values are examples; by default, there are no limits.
 # usd_per_agent = 50
 # usd_per_day = 200
 
 [limits]
 
-# Maximum number of starts and resumes within an hour. An example; by default, there is no limit.
+# Maximum number of starts and resumes within an hour. The value is an example; by default, there is no limit.
 # starts_per_hour = 60
 
-# Maximum number of running agents. An example; by default, the daemon's setting max_agents.
+# Maximum number of running agents. The value is an example; by default, the daemon's setting max_agents
+# applies.
 # agents = 20
 
 [idle]
 
-# Minutes after which an idle agent is stopped. Its next prompt resumes it. An example; by default, none.
+# Minutes after which an idle agent is stopped. Its next prompt resumes it. The value is an example; by
+# default, no agent is stopped.
 # stop_after_min = 60
 
-# Maximum number of idle agents that keep running. An example; by default, there is no limit.
+# Maximum number of idle agents that keep running. The value is an example; by default, there is no limit.
 # keep = 5
 
 [turns]
 
-# Minutes after which a turn, or one tool in it, is reported. An example; by default, none.
+# Minutes after which a turn is reported. The value is an example; by default, no turn is reported.
 # report_after_min = 30
 
-# Minutes after which that turn is interrupted. An example; by default, none.
+# Minutes after which a turn is interrupted. The value is an example; by default, no turn is interrupted.
 # interrupt_after_min = 120
 
 [resources]
 
-# Memory of the machine that agents leave free, in MiB: no agent is started that would probably use it. An
-# example; by default, 512, but at most an eighth of the machine's memory.
+# Memory of the machine that must stay free, in MiB. No agent is started that would probably use it. The value
+# is an example; the default is 512, but at most an eighth of the machine's memory.
 # memory_reserve_mb = 512
 
 [isolation]
 
-# "bubblewrap": agents see a read-only system, and write only to their folders. Or "none".
+# "bubblewrap": agents see a read-only system, and can write only to their folders. "none": there is no
+# sandbox.
 # sandbox = "none"
 
-# Network of agents in a sandbox: "host", or "none".
+# Network of agents in a sandbox: "host" or "none".
 # network = "host"
 
 [update]
@@ -118,37 +123,40 @@ version = 1
 # Permits a server to update this program.
 # allow = true
 
-# Range of permitted versions. An example; by default, all.
+# Range of permitted versions. The value is an example; by default, all versions are permitted.
 # versions = ">=0.2.0"
 
-# Times at which a server may update, in the machine's time zone. An example; by default, all.
+# Times at which a server may update, in the machine's time zone. The value is an example; by default, a
+# server may update at any time.
 # window = "02:00-05:00"
 
-# Requires the signature of this program's release.
+# Requires that the version is signed with the release key of this program.
 # signature = false
 
 [commands]
 
-# Commands that are refused, by their names in the protocol, such as "daemon:update".
+# Names of commands that are refused, as in the protocol, such as "daemon:update".
 # deny = []
 
 [redact]
 
-# Names of variables whose values are blanked in what leaves this machine, in the form of environment.inherit.
+# Names of variables, in the form of environment.inherit. Their values are blanked in all messages to the
+# server.
 # variables = []
 
-# Regular expressions of texts that are blanked, without assertions (^, $, \\b, lookaround) and backreferences,
-# such as 'sk-[A-Za-z0-9_-]{20,}'.
+# Texts that match these regular expressions are blanked. Assertions (^, $, \\b, lookaround) and
+# backreferences are not supported. A typical expression is 'sk-[A-Za-z0-9_-]{20,}'.
 # patterns = []
 
-# A program of this machine that reads each command as JSON, and may refuse it. An example; by default, none.
-# It has refused if it takes longer than timeout_s, in seconds.
+# A program on this machine that reads each acting command as JSON, and can refuse it. The values are
+# examples; by default, there is no such program. If it takes longer than timeout_s seconds, the command is
+# refused.
 # [gate]
 # program = "/usr/local/bin/fomular-gate"
 # timeout_s = 5
 
-# Permitted runtimes, with the paths and ranges of versions of their programs. An example; without such a
-# table, all runtimes are permitted.
+# Permitted runtimes, with the paths and ranges of versions of their programs. The values are examples;
+# without such a table, all runtimes are permitted.
 # [runtimes.claude]
 # path = "/usr/local/bin/claude"
 # versions = ">=2.1.0"

@@ -227,6 +227,6 @@ test('two daemons with copies of one state folder both report the copy, with a r
   assert.ok(ofCopy.includes(`is a copy of ${stage.state}`), ofCopy)
   assert.match(ofCopy, /delete machine\.json, agents and ledger\.jsonl/)
   const ofFirst = await shown(stage.state, 'status')
-  assert.match(ofFirst, /Another daemon connected: build-8\. This daemon stays cut off/)
+  assert.match(ofFirst, /Another daemon connected: build-8\. This daemon stays disconnected/)
   assert.match(await shown(stage.state, 'doctor'), /Another daemon connected[\s\S]*restart/)
 })

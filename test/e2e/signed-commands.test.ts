@@ -92,7 +92,7 @@ test('the machine refuses unsigned commands from its hub, and gives the reason',
   const spec = { cwd: stage.cwd }
   const plain = await stage.api<Outcome>('POST', '/api/agents', { spec })
   assert.deepEqual([plain.error?.code, plain.error?.path], ['policy', 'signed_by'])
-  assert.match(plain.error!.remedy!, /older hubs drop signatures/)
+  assert.match(plain.error!.remedy!, /older hubs remove signatures/)
   const restart = await stage.api<Outcome>('POST', `/api/machines/${plain.machine_id}/restart`, {})
   assert.equal(restart.error?.path, 'signed_by')
 
@@ -107,7 +107,7 @@ test('the machine refuses unsigned commands from its hub, and gives the reason',
   await cli(stage, ['key', 'new', '--output', other])
   const stranger = await cli(stage, ['agent', 'start', '--sign-key', other])
   assert.equal(stranger.exitCode, 4)
-  assert.match(stranger.stderr, /policy does not name/)
+  assert.match(stranger.stderr, /policy does not list/)
 
   chmodSync(file, 0o644)
   const readable = await cli(stage, ['agent', 'start', '--sign-key', file])

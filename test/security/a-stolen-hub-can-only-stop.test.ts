@@ -131,7 +131,7 @@ test('a stolen hub cannot change, repeat, retype, readdress, or withhold what a 
   const payload = signed!.payload.replace('good', 'evil')
   await hub.isRefused({ ...prompt, signed: { ...signed!, payload } }, /does not match/)
   const mallory = person()
-  await hub.isRefused(await hub.sign(prompt, hub.machineId, mallory), /policy does not name/)
+  await hub.isRefused(await hub.sign(prompt, hub.machineId, mallory), /policy does not list/)
   const { signature } = (await hub.sign(prompt, hub.machineId, mallory)).signed!
   await hub.isRefused({ ...prompt, signed: { ...signed!, signature } }, /does not match/)
   await hub.isRefused({ ...prompt, type: 'agent:resume' } as Command, /for agent:prompt/)

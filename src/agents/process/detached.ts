@@ -4,7 +4,7 @@ import type { Agent } from '../agent.ts'
 import { endProcesses } from './strays.ts'
 
 const WHY =
-  'Its files were replaced while it ran, for example by restoring a backup, so its output could no longer be read, and it was ended.'
+  'Its files were replaced while it ran, for example when a backup was restored. The daemon ended it, because it could no longer read its output.'
 
 const ending = new WeakSet<Agent>()
 

@@ -127,8 +127,8 @@ export class LaunchQueue {
     if (!asked) return undefined
     agent.launching.queued = {
       since: this.#now(),
-      reason: 'It waits for permission to use files of its folder that run programs.',
-      remedy: `Look at them and permit them: \`fomular-daemon agent approve ${agent.id}\`.`,
+      reason: 'It waits until a person permits the startup files of its folder, which run programs.',
+      remedy: `Look at the files and permit them: \`fomular-daemon agent approve ${agent.id}\`.`,
     }
     agent.touch()
     return asked.then(

@@ -50,7 +50,7 @@ export class MemoryRoom {
     const remedy = 'Stop agents that are not needed, or end other programs.'
     if (share !== undefined && share >= MOST_PRESSURE)
       return {
-        reason: `The machine is short of memory: its programs wait for it ${Math.round(share)} % of the time.`,
+        reason: `Memory is short on this machine: programs wait for memory ${Math.round(share)} % of the time.`,
         remedy,
       }
     const { total_bytes, available_bytes } = memory()
@@ -60,7 +60,7 @@ export class MemoryRoom {
     const free = available_bytes - promised - this.#reserve(total_bytes)
     if (free >= needed) return undefined
     return {
-      reason: `The agent needs about ${mib(needed)} of memory, but the machine has only ${mib(Math.max(0, free))} to spare.`,
+      reason: `The agent needs about ${mib(needed)} of memory, but the machine can give it only ${mib(Math.max(0, free))}.`,
       remedy,
     }
   }

@@ -47,8 +47,8 @@ export async function sandboxed(sandbox: Sandbox, places: SandboxPlaces): Promis
   const open = [cwd, ...places.chosen].find(isOpen)
   if (open !== undefined)
     throw unavailable(
-      `${open} would open the system to the agent`,
-      'Start the agent in the folder of its project.',
+      `${open} would give the agent access to the system outside of its sandbox`,
+      'Start the agent in the folder of a project.',
     )
   const argv = [program, ...optionsFor({ ...sandbox, hidden }, places)]
   try {

@@ -118,5 +118,5 @@ const isOrder = (argv: string[]) => argv.some((arg, i) => arg === 'agent' && arg
 const sessionInUse = (message: string) =>
   new CommandFailure('session_in_use', message, {
     path: 'spec.session.resume',
-    remedy: 'Stop it, or fork the session.',
+    remedy: 'Stop that agent or process, or fork the session.',
   })

@@ -77,7 +77,7 @@ export class RepositoryTrust {
       agent.touch()
       throw new CommandFailure('request_changed', 'The files have changed since they were shown.', {
         path: 'digest',
-        remedy: 'Look at the current request, and answer that.',
+        remedy: "Look at the agent's current request, and answer it.",
       })
     }
     this.#options.trusted.add(asking.hash)

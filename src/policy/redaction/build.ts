@@ -32,7 +32,7 @@ export function build(patterns: readonly Pattern[]): Built {
   const ways: Way[] = []
   let count = 0
   const state = () => {
-    if (++count > STATES) throw new Error('are too long together')
+    if (++count > STATES) throw new Error('are too long in total')
     return count - 1
   }
   const start = state()

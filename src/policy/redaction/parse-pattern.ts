@@ -94,7 +94,7 @@ class PatternReader {
     const min = Number(from ?? (whole === '+' ? 1 : 0))
     const most = comma === undefined ? min : to === '' ? UNBOUNDED : Number(to)
     const max = from === undefined ? (whole === '?' ? 1 : UNBOUNDED) : most
-    if (min > max) throw new Error('has a repetition with more at least than at most')
+    if (min > max) throw new Error('has a repetition whose minimum exceeds its maximum')
     if (min > REPETITIONS || (max > REPETITIONS && max !== UNBOUNDED))
       throw new Error(`repeats more than ${REPETITIONS} times`)
     // Ignore that a repetition is lazy: it has the same matches, and all of them are blanked.
@@ -113,7 +113,7 @@ class PatternReader {
   }
 
   #group(): Pattern {
-    if (++this.#depth > DEPTH) throw new Error(`has groups in more than ${DEPTH} groups`)
+    if (++this.#depth > DEPTH) throw new Error(`has groups that are nested more than ${DEPTH} levels deep`)
     const pattern = this.#choice()
     if (!this.#take(/\)/y)) throw new Error('has a ( without a )')
     this.#depth--

@@ -8,7 +8,7 @@ export function refusedMcpServers({ mcp }: Policy, servers: Record<string, unkno
   if (mcp.servers === 'none')
     return names.map((name) => ({
       key: 'mcp.servers',
-      message: `The machine's policy does not permit MCP servers from a server; this one is named ${name}.`,
+      message: `The machine's policy does not permit MCP servers in a specification, and refuses ${name}.`,
     }))
   return names
     .filter((name) => !mcp.listed.some((listed) => listed.name === name && isSame(listed, servers[name])))

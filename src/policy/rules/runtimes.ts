@@ -20,7 +20,7 @@ export function refusedRuntime({ runtimes }: Policy, name: string, program?: Pro
   if (path !== undefined && realPath(path) !== realPath(program.path))
     refused.push({
       key: `runtimes.${name}.path`,
-      message: `The machine's policy permits ${path} only, but ${name} is ${program.path} here.`,
+      message: `The machine's policy permits ${path} only, but on this machine, ${name} is ${program.path}.`,
     })
   if (versions !== undefined && (program.version === undefined || !satisfies(program.version, versions)))
     refused.push({

@@ -32,7 +32,7 @@ test('a start and a resume in a missing folder each name their own remedy', (t) 
   assert.match(refusal(() => checkCwd(gone)).remedy ?? '', /or name another/)
   const resume = refusal(() => checkCwd(gone, { again: true }))
   assert.deepEqual([resume.code, resume.path], ['cwd_missing', undefined])
-  assert.match(resume.remedy ?? '', /Create it again, or start another agent elsewhere/)
+  assert.match(resume.remedy ?? '', /Create it again, or start an agent in another folder/)
   const file = join(dir, 'file')
   writeFileSync(file, '')
   for (const again of [false, true]) assert.ok(refusal(() => checkCwd(file, { again })).remedy)
@@ -98,7 +98,7 @@ test('a program that was removed is looked for again, and its absence has a reme
   now = removed
   await assert.rejects(admission.program('claude'), /Not on this machine\. Install it with/)
   now = found
-  await assert.rejects(admission.program('claude'), /gone from .*claude\. Install it again/)
+  await assert.rejects(admission.program('claude'), /no longer exists at .*claude\. Install it again/)
 })
 
 test('a version that an update deletes stays until the agent that runs it ends', (t) => {

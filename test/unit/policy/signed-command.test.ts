@@ -35,7 +35,7 @@ test('a command is refused without a signature, with a stranger’s, or for some
   const other = person()
   const refusals: [string, ReturnType<typeof open>, RegExp][] = [
     ['none', open(prompt), /arrived without a signature/],
-    ['stranger', open(await signedBy(other, prompt, 'm-1')), /policy does not name/],
+    ['stranger', open(await signedBy(other, prompt, 'm-1')), /policy does not list/],
     [
       'borrowed key',
       open({ ...command, signed: { ...(await signedBy(other, prompt, 'm-1')).signed!, key: alice.key } }),

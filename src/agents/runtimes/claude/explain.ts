@@ -48,8 +48,8 @@ const REMEDIES: Record<string, string> = {
   proxy_invalid: 'Set the proxy to a complete URL, such as http://proxy.example:3128.',
   remote_settings_required_unavailable: NETWORK,
   sandbox_required_unavailable: 'Make the sandbox available, for example by installing bubblewrap.',
-  session_held_by_background: 'End the background session first, or fork the session.',
-  sideload_flags_disabled: 'Start the agent without MCP servers in its settings.',
+  session_held_by_background: 'End the background session of Claude Code first, or fork the session.',
+  sideload_flags_disabled: 'Start the agent without MCP servers in its specification.',
   temp_dir_unusable: 'Set another folder for temporary files (--env TMPDIR=/path).',
 }
 

@@ -82,7 +82,7 @@ test('without memory for one more agent, a start waits until there is some, and 
   assert.equal(second.status()?.state, 'starting')
   const { place, reason, remedy } = second.status()?.queued ?? {}
   assert.equal(place, 1)
-  assert.match(reason ?? '', /needs about 2048 MiB of memory, but the machine has only 1536 MiB to spare/)
+  assert.match(reason ?? '', /needs about 2048 MiB of memory, but the machine can give it only 1536 MiB/)
   assert.match(remedy ?? '', /^Stop agents/)
   it.clock.pass(60_000)
   assert.equal(it.hasRun('second'), false)
@@ -116,7 +116,7 @@ test('under memory pressure no agent is started next to running ones', async (t)
   it.now.pressure = 40
   const second = it.start('second')
   await until(() => second.status()?.queued)
-  assert.match(second.status()?.queued?.reason ?? '', /its programs wait for it 40 % of the time/)
+  assert.match(second.status()?.queued?.reason ?? '', /programs wait for memory 40 % of the time/)
   it.now.pressure = 1
   it.clock.pass(2000)
   assert.equal(await second.result, 'started')

@@ -101,7 +101,7 @@ test('no server leads an agent out of its sandbox by the folders that it chooses
   const refused = (own: { cwd?: string; chosen?: string[] }) =>
     assert.rejects(sandboxed({ network: 'host', hidden: [] }, { ...places, ...own }), {
       code: 'policy',
-      message: /would open the system to the agent/,
+      message: /would give the agent access to the system outside/,
     })
   for (const path of ['/', '/run', '/run/user', '/etc', '/etc/systemd', '/proc/1', '/usr/local', homedir()]) {
     await refused({ cwd: path })

@@ -99,7 +99,7 @@ test('patterns that this program cannot match are refused with the reason, when 
     ['[z-a]', /reverse order/],
     ['a**', /has \*, which/],
     ['a{300}', /more than 256 times/],
-    ['((a{200}){200}){200}', /too long together/],
+    ['((a{200}){200}){200}', /too long in total/],
   ] as const) {
     assert.match(problem(pattern)?.message ?? '', why, pattern)
     assert.match(problem(pattern)?.key ?? '', /^redact\.patterns/)
