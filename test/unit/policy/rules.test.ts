@@ -153,6 +153,8 @@ test('a server sets no variable that decides what runs, where it connects, or as
       'MAVEN_HOME',
       'npm_config_x',
     ],
+    ...['VIMINIT', 'RSYNC_RSH', 'SVN_SSH', 'PYTEST_ADDOPTS', 'MAKEFILES', 'TF_CLI_ARGS', 'SSLKEYLOGFILE'],
+    ...['PSQLRC', 'NETRC', 'VAULT_ADDR', 'CMAKE_C_COMPILER_LAUNCHER', 'ANSIBLE_CONFIG', 'API_URL'],
     ...['CLAUDE_CONFIG_DIR', 'IS_SANDBOX', 'FOMULAR_AGENT', 'RUSTC_WRAPPER', 'HOSTALIASES', 'KRB5_CONFIG'],
   ]
   for (const name of guarded)
