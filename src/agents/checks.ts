@@ -76,9 +76,14 @@ export function checkKept(kept: number) {
   )
 }
 
-/** Returns the number of agents other than `agent` that are running, or are about to run. */
-export const runningBeside = (agents: Iterable<{ hasEnded: boolean; returning: boolean }>, agent?: object) =>
-  [...agents].filter((other) => other !== agent && (!other.hasEnded || other.returning)).length
+interface Running {
+  hasEnded: boolean
+  returning: boolean
+}
+
+/** Returns the number of agents outside `except` that are running, or are about to run. */
+export const runningBeside = (agents: Iterable<Running>, except: ReadonlySet<object> = new Set()) =>
+  [...agents].filter((agent) => !except.has(agent) && (!agent.hasEnded || agent.returning)).length
 
 /** Checks that one more agent may run. @throws CommandFailure */
 export function checkAgentLimit(agents: Iterable<{ hasEnded: boolean }>, maxAgents: number) {

@@ -11,6 +11,7 @@ import type { Permit } from './permit.ts'
 import { sweepProcesses } from './process/end.ts'
 import type { LaunchQueue } from './process/launch-queue.ts'
 import { nextRun } from './process/next-run.ts'
+import { beginRest, isResting } from './process/rest.ts'
 import { nextSession } from './process/sessions.ts'
 import type { SessionGuard } from './session-guard.ts'
 
@@ -37,6 +38,8 @@ export interface ResumesOptions {
 export class Resumes {
   readonly #options: ResumesOptions
   readonly #underWay = new Map<Agent, Promise<unknown>>()
+  /** Agents whose resume the policy has not permitted yet. They do not count as running for each other. */
+  readonly #asking = new Set<Agent>()
 
   constructor(options: ResumesOptions) {
     this.#options = options
@@ -69,10 +72,12 @@ export class Resumes {
     if (session?.mode === 'resume') sessions.check(session.id, agent)
     endings.cancelRestart(agent)
     agent.returning = true
+    this.#asking.add(agent)
     const done = sessions
       .during(agent, session?.id, () => this.#start(agent, commandId, session))
       .finally(() => {
         this.#underWay.delete(agent)
+        this.#asking.delete(agent)
         agent.returning = false
       })
     this.#underWay.set(
@@ -86,8 +91,10 @@ export class Resumes {
     const { agents, clock, program, permit, resumeTurns, maxAgents, sessions, launches, endings } =
       this.#options
     const { spec } = agent.record
+    const wasResting = isResting(agent)
     const path = await program(spec.runtime)
-    permit(spec, path, { running: runningBeside(agents, agent), isOrdered: commandId !== undefined })
+    permit(spec, path, { running: runningBeside(agents, this.#asking), isOrdered: commandId !== undefined })
+    this.#asking.delete(agent)
     checkCwd(spec.cwd, { again: true })
     checkAgentLimit(agents, maxAgents)
     // End the last run's leftovers first, or they would run alongside the new run.
@@ -107,7 +114,8 @@ export class Resumes {
     agent.startRun(next)
     const launched = launches.add(agent)
     // Do not wait for the launch of a resume by command: the caller waits until the agent is ready.
-    if (commandId !== undefined) return void launched.catch(() => {})
-    await launched
+    if (commandId === undefined) return launched
+    // If the launch fails, the next prompt of a resting agent must start it again.
+    launched.catch(() => wasResting && beginRest(agent)).catch(() => {})
   }
 }
