@@ -1,15 +1,16 @@
 import type { Agent } from '../agents/agent.ts'
 import { CommandFailure } from '../agents/command-failure.ts'
-import { uuidFrom } from '../agents/events/ids.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Policy } from '../policy/schema.ts'
 import type { Command } from '../protocol/index.ts'
 import type { DayCosts } from './day-costs.ts'
+import { interruptTurn } from './policy-interrupt.ts'
 
 export interface BudgetsOptions {
   agents: { [Symbol.iterator](): Iterator<Agent>; find(id: string): Agent | undefined }
   costs: DayCosts
-  inForce(): Policy | undefined
+  /** Returns the policy as last read; undefined if it could not be read. */
+  policy(): Policy | undefined
   logger: Logger
 }
 
@@ -45,33 +46,17 @@ export class Budgets {
 
   /** Counts an agent's costs, and interrupts turns that began before a budget was spent. */
   onChange(agent: Agent) {
-    const { agents, costs, inForce } = this.#options
+    const { agents, costs, policy } = this.#options
     costs.onChange(agent)
-    const { usd_per_agent, usd_per_day } = inForce()?.budgets ?? {}
-    if (isSpent(usd_per_agent, agent.snapshot.total_cost_usd))
-      this.#tryToInterrupt(agent, 'budgets.usd_per_agent')
+    const { usd_per_agent, usd_per_day } = policy()?.budgets ?? {}
+    if (isSpent(usd_per_agent, agent.snapshot.total_cost_usd)) this.#interrupt(agent, 'budgets.usd_per_agent')
     if (isSpent(usd_per_day, costs.usd))
-      for (const each of agents) this.#tryToInterrupt(each, 'budgets.usd_per_day')
+      for (const each of agents) this.#interrupt(each, 'budgets.usd_per_day')
   }
 
-  #tryToInterrupt(agent: Agent, key: string) {
-    try {
-      this.#interrupt(agent, key)
-    } catch (err) {
-      // The disk may be full. The next change of an agent retries.
-      this.#options.logger.error({ agent_id: agent.id, err }, 'cannot interrupt the turn')
-    }
-  }
-
-  /** Interrupts the current turn once, and cancels the queued prompts. */
   #interrupt(agent: Agent, key: string) {
-    const { id, snapshot, inbox, runtime, hasEnded } = agent
-    if (hasEnded || snapshot.state !== 'working') return
-    const input = uuidFrom('budget', id, agent.run.run, snapshot.since)
-    if (inbox.hasAccepted(input)) return
-    this.#options.logger.warn({ agent_id: id, key }, 'interrupting a turn beyond the budget')
-    inbox.put(runtime.interrupt(input, { cancelQueued: true }, snapshot.conversation))
-    agent.explainInterrupt(`The machine's policy interrupted its turn: ${key} is spent.`)
+    const why = `The machine's policy interrupted its turn: ${key} is spent.`
+    interruptTurn(agent, { rule: 'budget', key, why, cancelQueued: true }, this.#options.logger)
   }
 }
 

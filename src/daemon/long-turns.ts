@@ -1,9 +1,10 @@
 import type { Agent } from '../agents/agent.ts'
-import { uuidFrom } from '../agents/events/ids.ts'
+import { isInTurn } from '../agents/state/lifecycle.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Policy } from '../policy/schema.ts'
 import type { Event } from '../protocol/index.ts'
+import { interruptTurn } from './policy-interrupt.ts'
 
 const MINUTE_MS = 60_000
 /** Maximum number of running tools that are remembered for each agent. */
@@ -11,7 +12,8 @@ const TOOLS = 100
 
 export interface LongTurnsOptions {
   agents: Iterable<Agent>
-  inForce(): Policy | undefined
+  /** Returns the policy as last read; undefined if it could not be read. */
+  policy(): Policy | undefined
   clock: Clock
   logger: Logger
 }
@@ -38,13 +40,15 @@ export class LongTurns {
   }
 
   check() {
-    const { agents, inForce, clock } = this.#options
-    const { report_after_min: report, interrupt_after_min: interrupt } = inForce()?.turns ?? {}
+    const { agents, policy, clock, logger } = this.#options
+    const { report_after_min: report, interrupt_after_min: interrupt } = policy()?.turns ?? {}
     for (const agent of agents) {
-      const isWorking = !agent.hasEnded && agent.snapshot.state === 'working'
-      const minutes = isWorking ? (clock.now() - Date.parse(agent.snapshot.since)) / MINUTE_MS : 0
+      const minutes = workedMs(agent, clock.now()) / MINUTE_MS
       this.#report(agent, report !== undefined && minutes >= report ? report : undefined)
-      if (interrupt !== undefined && minutes >= interrupt) this.#tryToInterrupt(agent, interrupt)
+      if (interrupt === undefined || minutes < interrupt) continue
+      const why = `The machine's policy interrupted its turn after ${interrupt} minutes.`
+      const key = 'turns.interrupt_after_min'
+      interruptTurn(agent, { rule: 'long-turn', key, why, cancelQueued: false }, logger)
     }
   }
 
@@ -62,23 +66,11 @@ export class LongTurns {
     const name = [...(this.#tools.get(agent)?.values() ?? [])].at(-1)
     return name === undefined ? '' : `, and is using the tool ${name}`
   }
+}
 
-  #tryToInterrupt(agent: Agent, minutes: number) {
-    try {
-      this.#interrupt(agent, minutes)
-    } catch (err) {
-      // The disk may be full. The next check tries again.
-      this.#options.logger.error({ agent_id: agent.id, err }, 'cannot interrupt the turn')
-    }
-  }
-
-  /** Interrupts a turn only once, even if the daemon restarts in the meantime. */
-  #interrupt(agent: Agent, minutes: number) {
-    const { id, snapshot, inbox, runtime } = agent
-    const input = uuidFrom('long-turn', id, agent.run.run, snapshot.since)
-    if (inbox.hasAccepted(input)) return
-    this.#options.logger.warn({ agent_id: id, minutes }, 'interrupting a turn that takes too long')
-    inbox.put(runtime.interrupt(input, { cancelQueued: false }, snapshot.conversation))
-    agent.explainInterrupt(`The machine's policy interrupted its turn after ${minutes} minutes.`)
-  }
+/** Returns the time in which an agent has worked on its current turn, in ms. */
+function workedMs({ snapshot, hasEnded }: Agent, now: number): number {
+  const { state, since, turn } = snapshot
+  if (hasEnded || !isInTurn(state)) return 0
+  return (turn?.worked_ms ?? 0) + (state === 'working' ? now - Date.parse(since) : 0)
 }

@@ -1,6 +1,7 @@
 import type { Agent } from '../agents/agent.ts'
 import type { AgentPool } from '../agents/agent-pool.ts'
 import { uuidFrom } from '../agents/events/ids.ts'
+import type { Input } from '../agents/runtimes/conversation.ts'
 import type { Logger } from '../platform/log.ts'
 import { isModePermitted } from '../policy/rules/modes.ts'
 import type { Policy } from '../policy/schema.ts'
@@ -15,7 +16,8 @@ const REPLY_MS = 30_000
 
 export interface ModeGuardOptions {
   agents: AgentPool
-  inForce(): Policy | undefined
+  /** Returns the policy as last read; undefined if it could not be read. */
+  policy(): Policy | undefined
   logger: Logger
 }
 
@@ -34,9 +36,8 @@ export class ModeGuard {
   }
 
   check(agent: Agent) {
-    const { inForce } = this.#options
     const { permission_mode: mode, run } = agent.snapshot
-    const policy = inForce()
+    const policy = this.#options.policy()
     if (agent.hasEnded || !agent.isReady || mode === undefined || !policy || isModePermitted(policy, mode))
       return
     const known = this.#setBack.get(agent)
@@ -52,7 +53,7 @@ export class ModeGuard {
         this.check(agent)
       },
       (err) => {
-        // The disk may be full. The next change of the agent, or of the policy, tries again.
+        // The next change of the agent, or of the policy, tries again.
         state.isBusy = false
         this.#options.logger.error({ agent_id: agent.id, err }, 'cannot set back the mode of the agent')
       },
@@ -74,13 +75,27 @@ export class ModeGuard {
     if (permitted !== undefined) {
       logger.warn({ ...about, set: permitted }, 'the policy does not permit the mode of the agent: set back')
       const id = uuidFrom('policy-mode', agent.id, run, count)
-      agent.inbox.put(agent.runtime.setPermissionMode(id, permitted, agent.snapshot.conversation))
-      await agent.until(() => agent.reply(id) !== undefined || agent.hasEnded, REPLY_MS)
+      const mayReply = this.#tell(
+        agent,
+        agent.runtime.setPermissionMode(id, permitted, agent.snapshot.conversation),
+      )
+      if (mayReply) await agent.until(() => agent.reply(id) !== undefined || agent.hasEnded, REPLY_MS)
       if (agent.hasEnded || agent.run.run !== run) return
       if (agent.reply(id)?.ok) return agent.onConfigured({ permission_mode: permitted })
     }
     logger.error(about, 'the policy does not permit the mode of the agent: stopped')
     await agents.stop(agent, { commandId: `policy-mode-${agent.id}-${run}` })
     agent.explain(`The machine's policy does not permit its permission mode ${mode}.`)
+  }
+
+  /** Gives an agent an input. @returns false if the disk is full: a stop needs only signals then */
+  #tell(agent: Agent, input: Input): boolean {
+    try {
+      agent.inbox.put(input)
+      return true
+    } catch (err) {
+      this.#options.logger.error({ agent_id: agent.id, err }, 'cannot send the permitted mode to the agent')
+      return false
+    }
   }
 }

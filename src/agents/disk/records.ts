@@ -143,6 +143,8 @@ export const Snapshot = z.object({
   stopping: z.optional(z.enum(['stopped', 'rebooted'])),
   /** True if the agent's process ended, or is being ended, during a turn. */
   interrupted: z.optional(z.boolean()),
+  /** The current turn: its begin, and the time until `since` in which the agent worked on it, in ms. */
+  turn: z.optional(z.object({ since: z.string(), worked_ms: z.number() })),
   /** Reason why a restart left the agent idle instead of continuing its turn, as a sentence. */
   turn_interrupted: z.optional(z.string()),
   turn_failed: z.optional(TurnFailure),

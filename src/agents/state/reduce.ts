@@ -1,4 +1,4 @@
-import type { Event, Exit, PermissionRequest } from '../../protocol/index.ts'
+import type { AgentState, Event, Exit, PermissionRequest } from '../../protocol/index.ts'
 import { cut } from '../../protocol/shorten.ts'
 import type { Snapshot } from '../disk/records.ts'
 import { backgroundTasks } from './background.ts'
@@ -35,9 +35,18 @@ export const emptySnapshot = (since: string): Snapshot => ({
 export function move(snapshot: Snapshot, stimulus: Stimulus, now: string): boolean {
   const state = step(snapshot.state, stimulus)
   if (state === snapshot.state) return false
+  snapshot.turn = turnAfter(snapshot, state, now)
   snapshot.state = state
   snapshot.since = now
   return true
+}
+
+/** Returns the turn that an agent is in once its state is `next`. */
+function turnAfter({ state, since, turn }: Snapshot, next: AgentState, now: string): Snapshot['turn'] {
+  if (!isInTurn(next)) return undefined
+  if (!isInTurn(state)) return { since: now, worked_ms: 0 }
+  if (!turn || state !== 'working') return turn
+  return { ...turn, worked_ms: turn.worked_ms + Math.max(0, Date.parse(now) - Date.parse(since)) }
 }
 
 /** Removes an answered permission request. The agent continues when no other request is pending. */

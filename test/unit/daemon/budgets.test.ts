@@ -63,7 +63,7 @@ test('beyond a budget, prompts are refused, and a turn that began before is inte
   const policy = PolicyFile.parse({ version: 1, budgets: { usd_per_agent: 1, usd_per_day: 3 } })
   const costs = new DayCosts({ path: join(tempDir(t), 'costs.json'), clock: it.clock, agents: it.agents })
   const { logger } = memoryLog()
-  const budgets = new Budgets({ agents: it.agents, costs, inForce: () => policy, logger })
+  const budgets = new Budgets({ agents: it.agents, costs, policy: () => policy, logger })
   budgets.start()
   assert.equal(await it.start('a', {}).result, 'started')
   const agent = it.agents.get('a')

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import type { Snapshot } from '../../../src/agents/disk/records.ts'
+import type { Stimulus } from '../../../src/agents/state/lifecycle.ts'
+import { move as moveState } from '../../../src/agents/state/reduce.ts'
 import { LongTurns } from '../../../src/daemon/long-turns.ts'
 import { PolicyFile } from '../../../src/policy/schema.ts'
 import type { Event } from '../../../src/protocol/index.ts'
@@ -13,12 +16,12 @@ async function working(t: TestContext, turns: object) {
   const it = shellAgents(t)
   assert.equal(await it.start('a', {}).result, 'started')
   const agent = it.agents.get('a')
-  const move = (state: string) =>
-    Object.assign(agent.snapshot, { state, since: new Date(it.clock.now()).toISOString() })
-  move('working')
+  const move = (stimulus: Stimulus) =>
+    moveState(agent.snapshot as Snapshot, stimulus, new Date(it.clock.now()).toISOString())
+  move('running')
   const policy = PolicyFile.parse({ version: 1, turns })
   const daemon = () =>
-    new LongTurns({ agents: it.agents, inForce: () => policy, clock: it.clock, logger: memoryLog().logger })
+    new LongTurns({ agents: it.agents, policy: () => policy, clock: it.clock, logger: memoryLog().logger })
   const problems = () => agent.status().problems ?? []
   return { ...it, agent, move, daemon, turns: daemon(), problems }
 }
@@ -50,8 +53,29 @@ test('the time that an agent waits for a person does not count', async (t) => {
   move('waiting')
   clock.pass(1000 * MINUTE_MS)
   turns.check()
-  move('working')
-  clock.pass(29 * MINUTE_MS)
+  move('running')
+  turns.check()
+  assert.deepEqual(problems(), [])
+})
+
+test('a turn that asks a person again and again becomes long, too, and is interrupted once', async (t) => {
+  const { turns, agent, clock, move, problems } = await working(t, {
+    report_after_min: 30,
+    interrupt_after_min: 40,
+  })
+  const inputs: string[] = []
+  agent.inbox.events.on('put', ({ line }) => inputs.push(line))
+  for (let i = 0; i < 10; i++) {
+    clock.pass(5 * MINUTE_MS)
+    move('waiting')
+    clock.pass(100 * MINUTE_MS)
+    turns.check()
+    assert.equal(problems().length, i < 5 ? 0 : 1, `after ${(i + 1) * 5} minutes`)
+    move('running')
+  }
+  assert.equal(inputs.length, 1)
+  move('idle')
+  move('running')
   turns.check()
   assert.deepEqual(problems(), [])
 })
