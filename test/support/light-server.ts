@@ -86,7 +86,7 @@ export async function socketServer(t: Cleanup, options: ServerOptions = {}) {
   return { server, url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}` }
 }
 
-/** Plays a server over real WebSockets, and sends only the messages of the test. */
+/** A simulated server on real WebSockets, which sends only the messages of the test. */
 export class LightServer {
   readonly callers: Caller[] = []
   readonly url: string
@@ -96,7 +96,7 @@ export class LightServer {
     server.on('connection', (socket) => this.callers.push(new Caller(socket)))
   }
 
-  /** @param accepts reports whether to accept a connection; others get HTTP 401 */
+  /** @param accepts reports whether to accept a connection; a rejected connection gets HTTP 401 */
   static async open(t: Cleanup, accepts = () => true): Promise<LightServer> {
     return new LightServer(await socketServer(t, { verifyClient: accepts }))
   }
@@ -106,7 +106,7 @@ export class LightServer {
     return until(() => this.callers[count - 1], { what: `connection number ${count}` }) as Promise<Caller>
   }
 
-  /** Starts a daemon of the stage's machine that connects here. */
+  /** Starts a daemon on the stage's machine, which connects to this server. */
   daemon(stage: Stage, env: Record<string, string> = {}): Running {
     const key = join(stage.dir, 'key')
     writeFileSync(key, 'the-key', { mode: 0o600 })

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 /**
- * Runs a module's text in a process that cannot write files beyond `bytes`: a write fails halfway, as on a
- * full disk. Imports begin with `SRC/`.
+ * Runs the text of a module in a process that cannot write more than `bytes` to a file. A longer write fails
+ * halfway, as on a full disk. The module's imports begin with `SRC/`.
  * @returns the output
  */
 export function limited(bytes: number, module: string): string {

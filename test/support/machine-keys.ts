@@ -33,7 +33,10 @@ export const idOf = (key: string) => createHash('sha256').update(key).digest('he
 export const bind = (hub: TestHub, key: string, machine_id: string) =>
   hub.api<HubKey & { revoked_keys: number }>('POST', `/api/keys/${idOf(key)}/bind`, { machine_id })
 
-/** Makes the hub's folder look as before keys were bound: only `last` tells which machine used a key. */
+/**
+ * Makes the hub's folder look like the folder of a version without bound keys. There, only `last` names the
+ * machine that used a key.
+ */
 export async function fromBefore(hub: TestHub, known: string[], last: Record<string, string> = {}) {
   await hub.stop()
   const path = join(hub.dir, 'keys.json')

@@ -20,7 +20,7 @@ export class ManualClock implements Clock {
   }
 
   setTimeout(run: () => void, ms: number): Timer {
-    // A real timer that never fires, for its type.
+    // Only the type of this timer matters. It never fires.
     const timer = setTimeout(() => {}, 2 ** 31 - 1).unref()
     this.#due.set(timer, { at: this.#now + ms, run })
     return timer
@@ -31,12 +31,12 @@ export class ManualClock implements Clock {
     this.#due.delete(timer)
   }
 
-  /** Advances only the wall clock, as after a sleep of the machine. */
+  /** Advances only the wall clock, as if the machine had slept. */
   jump(ms: number) {
     this.#jumped += ms
   }
 
-  /** Advances time by `ms`; timers that are due run at their times. */
+  /** Advances the time by `ms`, and runs each due timer at its time. */
   pass(ms: number) {
     const until = this.#now + ms
     for (;;) {

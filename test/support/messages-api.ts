@@ -5,7 +5,7 @@ import { type Due, due, expand, type Item, type Message } from './messages-scrip
 
 export { mock } from './messages-script.ts'
 
-/** Maximum number of requests to keep; each contains a whole conversation. */
+/** Maximum number of requests to keep. Each request contains a whole conversation. */
 const REQUESTS_KEPT = 500
 /** Size of a delta of a text without delays, in characters. */
 const DELTA_CHARS = 4096
@@ -20,15 +20,15 @@ export interface MessagesRequest {
 
 export interface MessagesApi {
   url: string
-  /** The newest is last. */
+  /** Received requests. The newest is last. */
   requests: MessagesRequest[]
   close(): Promise<void>
 }
 
 /**
- * Starts a stand-in for the Messages API on loopback, which replies as the prompt says: see
+ * Starts a stand-in for the Messages API on loopback. The prompt determines its replies: see
  * messages-script.ts. It serves POST /v1/messages (streaming or not), POST /v1/messages/count_tokens, and
- * HEAD /; 404 otherwise.
+ * HEAD /, and answers other requests with 404.
  * @param next returns the next step of a conversation
  */
 export async function startMessagesApi(next: (messages: Message[]) => Due = due): Promise<MessagesApi> {
@@ -91,7 +91,7 @@ let messages = 0
 
 interface Call {
   response: ServerResponse
-  /** Fires when the client has gone. */
+  /** Fires when the client has disconnected. */
   gone: AbortSignal
   body: MessagesRequest['body']
   due: Due
@@ -190,7 +190,7 @@ async function streamReply(
   response.end()
 }
 
-/** Yields a block as a stream does: first empty, then piece by piece. */
+/** Yields a block as the events of a stream: first an empty block, then its pieces. */
 function parts(block: NonNullable<ReturnType<typeof blockOf>>, item: Item) {
   const slow = 'every' in item
   if (block.type === 'thinking')

@@ -1,12 +1,12 @@
 /**
- * Replies of the stand-in for the Messages API. The prompt itself contains them, so that they survive
+ * Replies of the stand-in for the Messages API. The prompt itself contains the replies, so that they survive
  * restarts of every process:
  *
  *     any words MOCK[[STEP-ITEM, …], [STEP-ITEM, …], …]
  *
- * `MOCK` is followed by a JSON array of steps, each an array of items. One step is one reply of the model;
- * the next step follows when the tools of a step have returned their results. After the last step the reply
- * is "done", and to a prompt without a script it is "ok". Items:
+ * `MOCK` is followed by a JSON array of steps, each an array of items. One step is one reply of the model.
+ * The next step follows when the tools of a step have returned their results. After the last step, the reply
+ * is "done". The reply to a prompt without a script is "ok". Items:
  *
  *     {"text": "Hello"}                            a text block, in two deltas
  *     {"text": "abc ", "repeat": 50}               the same text 50 times, in deltas of some KB
@@ -20,7 +20,7 @@
  *     {"error": 529, "times": 2}                   an HTTP error twice, then the items that follow
  *     {"hangup": true}                             closes the connection
  *
- * A script applies from the last user message that has one; an interrupt ends it.
+ * The script in the last user message with a script applies, until an interrupt ends it.
  */
 export type Item =
   | { text: string; repeat?: number; every?: number }
@@ -32,7 +32,7 @@ export type Item =
   | { hangup: true }
 
 export interface Due {
-  /** Identifies this step, also when the client requests it again. */
+  /** Identifies this step, even if the client requests it again. */
   key: string
   items: Item[]
 }
@@ -67,7 +67,7 @@ const textsOf = ({ content }: Message) =>
 const isInterrupt = (message: Message) =>
   message.role === 'user' && textsOf(message).some((text) => text.startsWith('[Request interrupted by user'))
 
-/** Returns the JSON array after the last MOCK that is not within a string of another script. */
+/** Returns the JSON array after the last MOCK, except if that MOCK is in a string of another script. */
 function scriptIn(text: string): Item[][] | undefined {
   let found: Item[][] | undefined
   for (let at = text.indexOf('MOCK[['); at >= 0; at = text.indexOf('MOCK[[', at)) {

@@ -15,16 +15,16 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { testTool } from './tool.ts'
 
-/** The oldest Node that `engines` in package.json allows, in the newest build of that minor version. */
+/** The newest patch version of the oldest Node that `engines` in package.json allows. */
 const OLDEST_NODE = '18.19.1'
-/** Timeout of an installation, in milliseconds: a download of 40 MB on a slow connection. */
+/** Timeout of an installation, in milliseconds. It downloads 40 MB on a slow connection. */
 const INSTALL_MS = 5 * 60_000
 
 const cache = fileURLToPath(new URL('../../node_modules/.cache/node', import.meta.url))
 
 export const oldestNode = () => nodeOf(OLDEST_NODE)
 
-/** Copies a Node into a folder that every user can read; this checkout may be private. */
+/** Copies a Node into a folder that every user can read, because this checkout may be private. */
 export function reachable(node: string, dir: string): string {
   const path = join(dir, 'bin/node')
   mkdirSync(dirname(path))
@@ -38,7 +38,7 @@ export function reachable(node: string, dir: string): string {
   return path
 }
 
-/** Returns the path of a Node of this version from npm, installed on first use. */
+/** Returns the path of a Node of this version from npm, which is installed on first use. */
 export async function nodeOf(version: string): Promise<string> {
   const name = `node-linux-${process.arch === 'arm64' ? 'arm64' : 'x64'}`
   const installed = join(cache, `${name}-${version}`)
@@ -51,7 +51,7 @@ export async function nodeOf(version: string): Promise<string> {
     await promisify(execFile)('npm', [...args, `${name}@${version}`], { timeout: INSTALL_MS })
     renameSync(join(temp, 'node_modules', name), installed)
   } catch (error) {
-    // Another test may have installed it first.
+    // Another test may have installed this Node first.
     if (!existsSync(program)) throw error
   } finally {
     rmSync(temp, { recursive: true, force: true })
@@ -59,7 +59,10 @@ export async function nodeOf(version: string): Promise<string> {
   return program
 }
 
-/** Returns such a Node with the npm of its time, like an official Node: a newer npm does not run on it. */
+/**
+ * Returns a Node with the npm of its time, like an official Node, because a newer npm does not run on an old
+ * Node.
+ */
 export async function nodeWithNpm(version: string, npm: string): Promise<string> {
   const program = await nodeOf(version)
   const script = join(await testTool('npm', npm), 'npm/bin/npm-cli.js')

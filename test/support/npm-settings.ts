@@ -2,7 +2,10 @@ import { execFileSync } from 'node:child_process'
 
 const NAMES = ['registry', 'cafile', 'proxy', 'https-proxy', 'noproxy', 'strict-ssl']
 
-/** Returns lines of an .npmrc that let another npm reach the registry as this machine's npm does. */
+/**
+ * Returns lines of an .npmrc with which another npm reaches the registry in the same way as this machine's
+ * npm.
+ */
 export function npmSettings(different: Record<string, string> = {}): string {
   const value = (name: string) =>
     different[name] ?? execFileSync('npm', ['config', 'get', name], { encoding: 'utf8' }).trim()

@@ -6,7 +6,7 @@ import { ManualClock } from './manual-clock.ts'
 
 export const KIB = 1024
 
-/** A journal that has only the lengths of its lines. */
+/** A simulated journal that knows only the lengths of its lines. */
 export class Lines implements Source {
   readonly id: string
   sent = 0
@@ -50,7 +50,7 @@ export class Lines implements Source {
 
 /** A server that follows the protocol. */
 class Receiver {
-  /** Ends of the stored lines, by agent; only the first `durable` bytes survive a crash. */
+  /** End offsets of the stored lines, by agent. Only the first `durable` bytes survive a crash. */
   readonly lines = new Map<string, number[]>()
   readonly durable = new Map<string, number>()
   readonly #missing = new Set<string>()
@@ -59,7 +59,7 @@ class Receiver {
     return this.lines.get(id)?.at(-1) ?? 0
   }
 
-  /** @returns the offset to send again from, if any */
+  /** @returns the offset from which to send again, or undefined if the frame was stored or known */
   take({ agent_id, from, to, events }: Activity, failing: boolean): number | undefined {
     const have = this.have(agent_id)
     if (to <= have) return undefined
@@ -74,7 +74,10 @@ class Receiver {
     return have
   }
 
-  /** Like `take`, but asks once per gap, as the protocol requires; every failure to store is a new gap. */
+  /**
+   * Like `take`, but asks only once for each gap, as the protocol requires. Each failure to store is a new
+   * gap.
+   */
   takeAskingOnce(frame: Activity, failing: boolean): number | undefined {
     const resend = this.take(frame, failing)
     if (resend === undefined) return undefined
@@ -88,7 +91,7 @@ class Receiver {
     return Object.fromEntries(this.durable)
   }
 
-  /** Restarts with the contents of the disk, or with less from a backup. */
+  /** Restarts with the contents of the disk, or with the older contents of a backup. */
   restart(keep: (durable: number, ends: number[]) => number) {
     this.#missing.clear()
     for (const [id, ends] of this.lines) {
@@ -103,7 +106,7 @@ class Receiver {
   }
 }
 
-/** An outbox, a server, and the wire between them, which a test moves step by step. */
+/** An outbox, a server, and the wire between them. A test moves frames step by step. */
 export class Bench {
   readonly clock = new ManualClock()
   readonly sources = [new Lines('a'), new Lines('b'), new Lines('c')]
@@ -165,7 +168,7 @@ export class Bench {
     this.outbox.onDrained()
   }
 
-  /** Runs until nothing moves. */
+  /** Runs until no frame is sent anymore. */
   async settle() {
     this.drain()
     for (let quiet = 0; quiet < 3; ) {

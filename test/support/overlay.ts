@@ -7,8 +7,8 @@ import type { Cleanup } from './temp.ts'
 import { until } from './wait.ts'
 
 /**
- * Returns a copy of a folder, removed after the test. Changes are kept in memory. Needs root.
- * @param ending ends the processes that run from it
+ * Returns a copy of a folder, which is removed after the test. Changes are kept in memory. Needs root.
+ * @param ending ends the processes that run from the copy
  */
 export function overlay(t: Cleanup, lower: string, ending: () => Promise<void>): string {
   const dir = mkdtempSync(join(tmpdir(), 'fomular-debian-'))
@@ -32,7 +32,7 @@ export function overlay(t: Cleanup, lower: string, ending: () => Promise<void>):
   return root
 }
 
-/** Unmounts; retries while an ending process still holds the folder. */
+/** Unmounts a folder. Retries while an ending process still uses it. */
 const unmount = (path: string) =>
   until(() => {
     try {

@@ -14,7 +14,10 @@ import { type Cleanup, tempDir } from './temp.ts'
 
 export type Files = Record<string, string | Uint8Array>
 
-/** Returns the files of this program's package. @param program files of its program, or its code in one file */
+/**
+ * Returns the files of this program's package.
+ * @param program files of the program, or its code in one file
+ */
 export async function packageFiles(version: string, program?: string | ProgramFiles): Promise<Files> {
   const files =
     typeof program === 'string' ? { 'index.js': program } : (program ?? (await programFiles(version)))
@@ -27,15 +30,15 @@ export async function packageFiles(version: string, program?: string | ProgramFi
 
 export interface Build {
   version: string
-  /** Release keys built into it. */
+  /** Release keys that are built into the program. */
   keys?: string[]
-  /** Date built into it. */
+  /** Release date that is built into the program. */
   date?: string
   /** JavaScript that runs before the program's own code. */
   before?: string
 }
 
-/** Returns the files of this program's package as built by a release. */
+/** Returns the files of this program's package, as a release would build them. */
 export async function releaseFiles({ version, keys = [], date = '', before = '' }: Build): Promise<Files> {
   const define = {
     FOMULAR_VERSION: JSON.stringify(version),
@@ -71,7 +74,7 @@ export function signed(files: Files, { version, key, name = PACKAGE, date = NOW 
 
 const NOW = new Date().toISOString()
 
-/** Makes a key that signs releases for a test, with its public part in OpenSSL's format. */
+/** Makes a key that signs releases for a test. `pem` is its public part in OpenSSL's format. */
 export function releaseKey(): Signer & { pem: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519')
   const pem = String(publicKey.export({ type: 'spki', format: 'pem' }))
@@ -87,7 +90,7 @@ interface Published {
   dist?: object
 }
 
-/** A registry in this process, for a daemon without npm. The test sets its metadata of packages. */
+/** A registry in this process, for a daemon without npm. The test sets the metadata of its packages. */
 export class PackageServer {
   readonly url: string
   /** Requested paths. */
@@ -125,7 +128,7 @@ export class PackageServer {
     return JSON.stringify({ name: PACKAGE, 'dist-tags': this.#tags, versions: this.#versions })
   }
 
-  /** Publishes a package, and replaces one with the same version. */
+  /** Publishes a package, or replaces the package of the same version. */
   async publish({ version, files, tag = 'latest', facts = {}, dist = {} }: Published) {
     const tarball = await packed(files)
     const path = `/tarballs/${version}.tgz`
@@ -161,7 +164,7 @@ function lay(dir: string, files: Files) {
   }
 }
 
-/** A machine with this program laid out as by `npm install --global`, and without npm. */
+/** A machine without npm, with this program in the layout of `npm install --global`. */
 export class PlainInstallation {
   readonly command: string
   readonly packageDir: string
@@ -182,7 +185,7 @@ export class PlainInstallation {
     this.env = { PATH: join(dir, 'bin'), HOME: join(dir, 'home'), FOMULAR_STATE_DIR: this.state, ...env }
   }
 
-  /** Installs a release, by default 1.0.0. */
+  /** Makes a machine with a release, by default 1.0.0. */
   static async ofRelease(t: Cleanup, build: Partial<Build>, env: Record<string, string> = {}) {
     return new PlainInstallation(t, await releaseFiles({ version: '1.0.0', ...build }), env)
   }
@@ -199,7 +202,7 @@ export class PlainInstallation {
     return { code: exitCode, stdout, stderr }
   }
 
-  /** Updates the program while no daemon is running. @returns the error of the update, if any */
+  /** Updates the program while no daemon is running. @returns the new version, or the error of the update */
   async update(version = 'latest', args: string[] = [], env: Record<string, string> = {}) {
     const { stdout, stderr } = await this.run(['update', version, '--json', ...args], env)
     const said = JSON.parse(stdout) as {

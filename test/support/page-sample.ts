@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 /**
- * Returns a sample of a page of documentation: the `nth` block of code below a heading, given with its `#`.
- * @param replaced words of the page that the test replaces with its own; each must be in the sample
+ * Returns the `nth` block of code below a heading of a documentation page. The heading includes its `#`.
+ * @param replaced words of the sample, with the words that replace them; the sample must contain each of them
  */
 export function pageSample(
   page: string,

@@ -4,7 +4,10 @@ import { COMPILE_CACHE } from '../../src/platform/chunks.ts'
 import { PROGRAM } from './stage.ts'
 import { type Cleanup, tempDir } from './temp.ts'
 
-/** Copies the built program, with its chunks. @returns the folder, like `dist`, and that of the chunks */
+/**
+ * Copies the built program, with its chunks.
+ * @returns a folder like `dist`, the folder of the chunks, and the program's path
+ */
 export function programCopy(t: Cleanup): { dir: string; chunks: string; program: string } {
   const dir = join(tempDir(t), 'dist')
   const filter = (path: string) => basename(path) !== COMPILE_CACHE

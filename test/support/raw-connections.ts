@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net'
 import type { Cleanup } from './temp.ts'
 import { until } from './wait.ts'
 
-/** Connections of a stranger, who follows no protocol. They end with the test. */
+/** TCP connections of a client that follows no protocol. The connections end with the test. */
 export class RawConnections {
   readonly sockets: Socket[] = []
   readonly #port: number
@@ -15,7 +15,7 @@ export class RawConnections {
     })
   }
 
-  /** Returns the connections that are still open, as far as this side knows. */
+  /** Returns the connections that this side has not seen closed. */
   get open(): Socket[] {
     return this.sockets.filter((socket) => !socket.closed && !socket.readableEnded)
   }

@@ -24,8 +24,8 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const cache = join(root, 'node_modules/.cache/release')
 
 /**
- * Returns the folder of a release made by `npm run release` from the present build, once for all tests. It
- * has `install.sh`, `latest`, and a folder for the version.
+ * Returns the folder of a release. `npm run release` makes it from the present build, once for all tests. The
+ * folder has `install.sh`, `latest`, and a folder for the version.
  * @param platform `linux-x64` or `linux-arm64`
  */
 export async function realRelease(platform: string): Promise<string> {
@@ -44,7 +44,7 @@ export async function realRelease(platform: string): Promise<string> {
       if (name.startsWith(`${platform}-`)) rmSync(join(cache, name), { recursive: true, force: true })
     const args = [join(root, 'packaging/release.ts'), '--dry-run', '--out', temp, platform]
     await execa(process.execPath, args, { timeout: BUILD_MS })
-    // Every user of the system that mounts it must be able to read it.
+    // Every user of the system that mounts the folder must be able to read it.
     chmodSync(temp, 0o755)
     renameSync(temp, made)
   } finally {

@@ -17,16 +17,16 @@ export const PACKAGE = '@fomular-os/daemon'
 
 export interface ReleaseOptions {
   version: string
-  /** The program in one file; default: the program of this checkout. */
+  /** The program in one file. By default, the program of this checkout. */
   code?: string
   /** JavaScript that runs before the program's own code. */
   before?: string
-  /** Fields that replace those of package.json. */
+  /** Fields that replace fields of package.json. */
   manifest?: Record<string, unknown>
-  /** Name and version in the package, if they differ from the requested ones. */
+  /** Name and version in the package, if they differ from the requested name and version. */
   delivered?: { name?: string; version?: string }
   tag?: string
-  /** The registry's hash of the package, if it is wrong. */
+  /** The registry's wrong hash of the package, if it is wrong. */
   integrity?: string
   unpackedSize?: number
   /** Files besides the program. */
@@ -35,7 +35,9 @@ export interface ReleaseOptions {
 
 type Files = Record<string, [content: string | Uint8Array, mode: number]>
 
-/** Returns a fault of a release that appears only when the daemon starts, not when the version is checked. */
+/**
+ * Returns a fault of a release that appears only when the daemon starts, but not when the version is checked.
+ */
 export const onStart = (code: string) =>
   `if (!['--version', 'self-check', 'update-guard'].includes(process.argv[2])) { ${code} }\n`
 export const FAULT = {
@@ -58,7 +60,7 @@ JSON.stringify = (value, ...rest) => plain(
 /** A real registry of npm packages on loopback, with only the packages that a test publishes. */
 export class TestRegistry {
   readonly url: string
-  /** Folder of its packages. */
+  /** Folder of the registry's packages. */
   readonly storage: string
   readonly #dir: string
   readonly #start: () => Promise<void>
@@ -156,8 +158,8 @@ log: { type: file, path: ${join(dir, 'log')}, level: warn }
   }
 
   /**
-   * Publishes the package that an executable updates itself from on this system. By default, it contains the
-   * program with a `#!` line for Node: building a real executable would take a minute.
+   * Publishes the package from which an executable updates itself on this system. By default, the package
+   * contains the program with a `#!` line for Node, because building a real executable would take a minute.
    */
   async releaseExecutable(
     { version, before = '', tag = 'latest' }: ReleaseOptions,

@@ -10,9 +10,9 @@ import { factsOf, manifestText } from '../../packaging/manifest.ts'
 import type { Signer } from '../../packaging/signature.ts'
 import { type Cleanup, tempDir } from './temp.ts'
 
-/** The faults that a release server shows. */
+/** The faults that a release server simulates. */
 export interface Faults {
-  /** Paths that are missing. */
+  /** Paths that the server answers with 404. */
   missing?: RegExp
   /** Ends the connection after `bytes` bytes of each answer to a path that matches `path`. */
   cut?: { path: RegExp; bytes: number }
@@ -23,8 +23,8 @@ export interface Faults {
 }
 
 /**
- * A program like the real one as far as the installer can tell. It records its arguments and its input in the
- * file `calls` in HOME.
+ * A program that behaves like the real program to the installer. It records its arguments and its input in
+ * the file `calls` in HOME.
  */
 const program = (version: string) => `#!/bin/sh
 case $1 in
@@ -44,7 +44,9 @@ echo "$* $(cat)" >> "$HOME/calls"
 # So that it cannot be compressed to nothing: ${'0123456789abcdef'.repeat(8)}
 `
 
-/** Size of an endless answer, in MiB: more than an installer may accept, but too little to fill a disk. */
+/**
+ * Size of an endless answer, in MiB. It is more than an installer may accept, but too little to fill a disk.
+ */
 const ENDLESS_MIB = 64
 
 /** A loopback server with releases of a tiny program, in the layout that `npm run release` creates. */
@@ -52,7 +54,7 @@ export class ReleaseServer {
   readonly dir: string
   readonly url: string
   #faults: Faults = {}
-  /** Requested paths, with the offset of a range. */
+  /** Requested paths, with the offset of the requested range. */
   readonly requests: string[] = []
 
   private constructor(dir: string, url: string) {

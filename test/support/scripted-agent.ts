@@ -26,7 +26,10 @@ export const requestFor = (
   return { ...request, digest: digestOf(Buffer.from(JSON.stringify(request))) }
 }
 
-/** An agent `a` at a hub, with the requests of the test, and the command line of a user who answers them. */
+/**
+ * A simulated agent `a` at a hub, with requests from the test, and the command line of a user who answers the
+ * requests.
+ */
 export class ScriptedAgent {
   readonly #daemon: LightDaemon
   readonly #stage: Stage

@@ -3,7 +3,10 @@ import type { AddressInfo } from 'node:net'
 import type { Event, HubAgent } from '../../src/protocol/index.ts'
 import type { Cleanup } from './temp.ts'
 
-/** A hub with one agent, a-1, whose status the test sets. It accepts commands, and answers none. */
+/**
+ * A simulated hub with one agent, a-1. The test sets the agent's status. The hub accepts commands, but
+ * answers none.
+ */
 export class ScriptedHub {
   readonly url: string
   readonly #readers: Set<ServerResponse>

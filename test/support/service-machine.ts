@@ -48,9 +48,9 @@ export interface ServiceMachine {
 }
 
 export interface MachineOptions {
-  /** User whose service the commands apply to; default: root's. */
+  /** User to whose service the commands apply. By default, root. */
   user?: string
-  /** Further files and folders of the host, by their paths inside. */
+  /** Further files and folders of the host, by their paths in the machine. */
   binds?: Record<string, string>
   /** Further Debian packages. */
   packages?: string[]

@@ -70,17 +70,17 @@ export class Machine {
   }
 
   /**
-   * Replaces the folder with the backup, while no daemon is running.
+   * Replaces the folder with the backup while no daemon is running.
    * @param inPlace overwrites the files, which keep their inodes
    */
   setBack({ inPlace = false } = {}) {
     this.stop()
     if (!inPlace) rmSync(this.dir, { recursive: true })
-    // File timestamps advance in steps of at most 10 ms.
+    // Waits until the files get later timestamps, which advance in steps of at most 10 ms.
     for (const made = Date.now(); Date.now() < made + 20; );
     if (inPlace) {
       rmSync(this.at('generations.json'), { force: true })
-      // Node's own copying deletes a file before it creates it again.
+      // Node's copy function would delete each file and create it again.
       execFileSync('cp', ['-r', `${this.#backup}/.`, this.dir])
     } else cpSync(this.#backup, this.dir, { recursive: true })
     this.start()
@@ -90,7 +90,10 @@ export class Machine {
     this.#standing.onDisconnected()
   }
 
-  /** Takes in a server's welcome; `frames` then holds the frames sent. @returns the fault, if any */
+  /**
+   * Handles a server's welcome. Afterward, `frames` contains the frames sent since.
+   * @returns the first fault of the welcome
+   */
   welcome(welcome: Pick<Welcome, 'offsets' | 'journals'>) {
     this.frames = []
     const [wrong] = this.#standing.onWelcome({
@@ -122,7 +125,7 @@ export class Machine {
   }
 }
 
-/** Returns the words of these frames, each of which must begin where the previous one ended. */
+/** Returns the words of these frames. Each frame must begin at the end of the previous frame. */
 export function said(frames: Activity[]): string[] {
   for (const [n, { from }] of frames.entries()) if (n > 0) assert.equal(from, frames[n - 1]!.to)
   return words(frames.flatMap(({ events }) => events))

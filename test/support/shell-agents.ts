@@ -19,7 +19,9 @@ while read -r line; do
 done
 `
 
-/** A daemon without a link, with a manual clock, whose agents are shell scripts that become ready and stay idle. */
+/**
+ * A daemon without a link, with a manual clock. Its agents are shell scripts that become ready and stay idle.
+ */
 export function shellAgents(t: TestContext, options: Partial<AgentPoolOptions> = {}) {
   const cwd = tempDir(t)
   const clock = new ManualClock()
@@ -65,7 +67,7 @@ export function shellAgents(t: TestContext, options: Partial<AgentPoolOptions> =
     agents,
     again,
     clock,
-    /** @param spec by default with a prompt, which the scripts never confirm */
+    /** @param spec by default, a spec with a prompt, which the scripts never confirm */
     start: (id: string, spec: object = { prompt: 'hello' }) => {
       const result = start(id, spec)
       return { result, status: () => agents.find(id)?.status() }

@@ -1,7 +1,10 @@
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Returns the environment of a shell with its home in `dir` and a Claude Code that answers for its version and login. */
+/**
+ * Returns the environment of a shell with its home in `dir`, and with a stand-in for Claude Code that prints
+ * its version and login.
+ */
 export function shellWithClaude(dir: string, { loggedIn = true } = {}) {
   const claude = join(dir, 'claude')
   const answer = JSON.stringify({ loggedIn })

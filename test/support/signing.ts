@@ -3,7 +3,7 @@ import { type Signer, signCommand } from '../../src/client/signer.ts'
 import { publicKeyText } from '../../src/policy/public-key.ts'
 import type { Command } from '../../src/protocol/index.ts'
 
-/** Returns a person's key. */
+/** Returns the signing key of a person. */
 export function person(validMs = 600_000): Signer {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519')
   return {
@@ -13,7 +13,7 @@ export function person(validMs = 600_000): Signer {
   }
 }
 
-/** Returns a command as the client of `signer` sends it. */
+/** Returns a command with the signature of `signer`, as a client sends it. */
 export const signedBy = async <C extends Command>(
   signer: Signer,
   command: C,

@@ -16,16 +16,16 @@ export class SmallDisk {
   constructor(t: Cleanup, mib: number) {
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${mib}m,mode=700`, 'tmpfs', this.path])
     t.after(() => {
-      // Lazily: an ending process may still have a file open there.
+      // Unmounts lazily, because an ending process may still have a file open on the disk.
       execFileSync('umount', ['--lazy', this.path])
       rmdirSync(this.path)
     })
   }
 
-  /** Fills the disk, except for `leftMib`; with 0, to the last byte. */
+  /** Fills the disk except for `leftMib`. With 0, fills it to the last byte. */
   fill(leftMib = 0) {
     const { bavail, bsize } = statfsSync(this.path)
-    // Another process may be writing.
+    // Leaves some space at first, because another process may be writing.
     const size = bavail * bsize - Math.max(leftMib, 4) * MIB
     if (size > 0) execFileSync('fallocate', ['--length', String(size), this.#filler])
     if (leftMib > 0) return

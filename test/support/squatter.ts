@@ -6,7 +6,7 @@ import { until } from './wait.ts'
 
 const NOBODY = 65534
 
-/** Another user's program that listens on a port, and records what it receives. */
+/** A program of another user that listens on a port, and records everything that it receives. */
 export class Squatter {
   readonly #child: ChildProcess
   readonly #heard: string
@@ -36,7 +36,7 @@ export class Squatter {
     return squatter
   }
 
-  /** Returns everything it has received. */
+  /** Returns everything that the program has received. */
   heard = () => readFileSync(this.#heard, 'utf8')
 
   async leave() {

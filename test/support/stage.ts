@@ -11,10 +11,10 @@ import type { AgentSpec, Event, HubAgent, HubMachine, Outcome } from '../../src/
 import { type Cleanup, tempDir } from './temp.ts'
 import { until } from './wait.ts'
 
-/** The built program, because users run that. */
+/** Path of the built program, which users run. */
 export const PROGRAM =
   process.env.TEST_PROGRAM ?? fileURLToPath(new URL('../../dist/index.js', import.meta.url))
-/** Command that runs it: this Node for a script, the file itself for anything else. */
+/** Command that runs the program. A script needs this Node, any other file runs by itself. */
 export const RUN: [string, ...string[]] = /\.[cm]?js$/.test(PROGRAM) ? [process.execPath, PROGRAM] : [PROGRAM]
 /** Variable in the environment of every process that a stage starts. */
 const STAGE_MARK = 'TEST_STAGE'
@@ -39,8 +39,8 @@ export async function freePort(): Promise<number> {
 }
 
 /**
- * A machine with its own hub: folders, a port, and the processes that a test starts, all removed after the
- * test.
+ * A machine with its own hub: folders, a port, and the processes that a test starts. All of them are removed
+ * after the test.
  */
 export class Stage {
   readonly dir: string
@@ -48,7 +48,7 @@ export class Stage {
   readonly state: string
   readonly port: number
   readonly env: Record<string, string>
-  /** Command that runs as the daemon; default: the built program. */
+  /** Command that runs the daemon. By default, the built program. */
   daemonCommand: string[] = RUN
   readonly #running: ChildProcess[] = []
   #logs = 0
@@ -71,9 +71,7 @@ export class Stage {
     }
   }
 
-  /**
-   * Returns the names of the folders of present and former agents, without the mark, which is always there.
-   */
+  /** Returns the names of the folders of present and former agents. Omits the mark, which always exists. */
   agentFolders(): string[] {
     return readdirSync(join(this.state, 'agents')).filter((name) => name !== CURRENT_MARK)
   }
@@ -141,7 +139,7 @@ export class Stage {
     await this.api('POST', `/api/machines/${machine!.machine_id}/restart`, {})
   }
 
-  /** Runs `act`, and waits until it has brought a new daemon to the hub. */
+  /** Runs `act`, and waits until a new daemon is connected to the hub. */
   async renew(act: () => unknown = () => this.restart()): Promise<void> {
     const before = (await this.machine())?.since
     await act()
@@ -181,7 +179,7 @@ export class Stage {
     return (await (await this.request(method, path, body)).json()) as T
   }
 
-  /** Returns flags that name the agent's pending request, for the commands that answer it. */
+  /** Returns the flags that name the agent's pending request, for the commands that answer a request. */
   async asked(agentId: string): Promise<string[]> {
     const [request] = (await this.agentIs(agentId, ({ pending }) => pending.length > 0)).pending
     return ['--request', request!.digest ?? request!.request_id]
@@ -236,7 +234,10 @@ export class Stage {
     return events
   }
 
-  /** Waits until the hub has an event of this kind that satisfies `holds`, at or after index `from`. */
+  /**
+   * Waits until the agent's history has an event of this kind at or after index `from` for which `holds`
+   * returns true.
+   */
   eventually<K extends Event['kind']>(
     agentId: string,
     kind: K,
@@ -255,7 +256,7 @@ export class Stage {
     ) as Promise<Event & { kind: K }>
   }
 
-  /** Returns the processes of this machine's agents, and those that they have started. */
+  /** Returns the processes of an agent, including processes that it has started. */
   agentProcesses(agentId: string) {
     return findByEnvironment('FOMULAR_AGENT', join(this.state, 'agents', agentId))
   }

@@ -8,7 +8,7 @@ export const OLD = '1.0.0'
 export const NEW = '2.0.0'
 export const LAYOUTS = ['package', 'prefix'] as const
 
-/** A program of a version, which prints the version and its arguments. */
+/** A program of a version, which records the version and its arguments. */
 const programText = (version: string) =>
   `require('node:fs').appendFileSync(__dirname + '/runs', JSON.stringify([${JSON.stringify(version)}, ...process.argv.slice(2)]) + '\\n')\n`
 
@@ -16,7 +16,7 @@ const programText = (version: string) =>
 export interface StagedUpdate {
   trial: Trial
   stateDir: string
-  /** Returns the version of the installed program; `stand-in` if there is a stand-in. */
+  /** Returns the version of the installed program, or `stand-in` if a stand-in is installed. */
   installed(): string
 }
 

@@ -1,6 +1,7 @@
 /**
- * Loaded before a program with `NODE_OPTIONS=--import=…`. Shifts the wall clock by the number of
- * milliseconds in the file `TEST_CLOCK`, which may change at any time. The monotonic clock and timers are unaffected.
+ * Loaded before a program with `NODE_OPTIONS=--import=…`. This module shifts the wall clock by the number of
+ * milliseconds in the file that `TEST_CLOCK` names. The file may change at any time. The monotonic clock and
+ * timers are not affected.
  */
 import { readFileSync } from 'node:fs'
 

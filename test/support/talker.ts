@@ -4,8 +4,9 @@ import type { EventBody, Heard, Input, Run } from '../../src/agents/runtimes/con
 import type { RuntimeAdapter } from '../../src/agents/runtimes/runtime.ts'
 
 /**
- * Talker, a small agent program in the manner of JSON-RPC: it chooses the ids of its sessions, numbers its requests in
- * each process from 0, takes one prompt only after its session has begun, and says a text in parts.
+ * Talker, a small agent program with messages like JSON-RPC. It chooses the ids of its sessions, and numbers
+ * the requests of each process from 0. It takes a prompt only after its session has begun, and prints a text
+ * in parts.
  */
 const PROGRAM = `
 import { createInterface } from 'node:readline'
@@ -33,10 +34,10 @@ export function talkerProgram(dir: string): string {
   return path
 }
 
-/** Facts from earlier lines that later lines need. */
+/** Facts from earlier lines that are needed to read later lines. */
 interface State {
   session?: string
-  /** Parts of the text so far. */
+  /** The text so far. */
   said: string
   /** Number of requests so far. */
   requests: number
@@ -124,7 +125,7 @@ const said: RuntimeAdapter['prompt'] = (id, text, state) => ({
   line: JSON.stringify({ method: 'prompt', id, session: sessionIn(state), text }),
 })
 
-/** The runtime for Talker. What most of its lines mean depends on the lines before them. */
+/** The runtime for Talker. The meaning of most of Talker's lines depends on earlier lines. */
 export const talker: RuntimeAdapter = {
   startupPaths: () => [],
   startupPart: () => undefined,

@@ -16,7 +16,10 @@ export interface Shown {
   text: string
 }
 
-/** A real terminal, 110 by 50, with a shell that the test types into. The program is called `fd` there. */
+/**
+ * A real terminal with 110 columns and 50 rows. The test types into its shell, in which the command `fd` runs
+ * the program.
+ */
 export class Terminal {
   readonly #socket: string
   #commands = 1
@@ -29,11 +32,11 @@ export class Terminal {
     const name = `terminal-${++terminals}`
     const init = join(stage.dir, `${name}.sh`)
     const program = RUN.map((part) => `'${part}'`).join(' ')
-    // The prompt has the last command's exit code, and the number of the next command.
+    // The shell's prompt has the exit code of the last command and the number of the next command.
     writeFileSync(init, `fd() { ${program} "$@"; }\nPS1='[$?]\\#> '\nbind 'set enable-bracketed-paste off'\n`)
     const terminal = new Terminal(join(stage.dir, `${name}.sock`))
     t.after(async () => {
-      // It has already ended with its shell.
+      // The terminal has already ended with its shell.
       await terminal.#tmux('kill-server').catch(() => {})
     })
     const shell = `exec bash --noprofile --rcfile '${init}' -i`
@@ -68,7 +71,7 @@ export class Terminal {
 
   /**
    * Returns the output since the screen was cleared, with wrapped lines joined.
-   * @param colors true for color sequences
+   * @param colors true to include color sequences
    */
   async screen(colors = false): Promise<string> {
     const { stdout } = await this.#tmux('capture-pane', '-p', '-J', '-S', '-', ...(colors ? ['-e'] : []))

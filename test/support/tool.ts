@@ -4,16 +4,20 @@ import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 
 /**
- * Timeout of an installation, in milliseconds: a tool with some hundred dependencies on a slow connection.
+ * Timeout of an installation, in milliseconds. It downloads a tool with some hundred dependencies on a slow
+ * connection.
  */
 const INSTALL_MS = 5 * 60_000
 
 const cache = fileURLToPath(new URL('../../node_modules/.cache/tools', import.meta.url))
 
-/** Older versions cannot install a package with an override: "Invalid comparator". */
+/** Older versions of npm cannot install a package with an override: "Invalid comparator". */
 const NPM = '10.9.9'
 
-/** Returns the folder `node_modules` with a tool that only some tests need, installed on first use. */
+/**
+ * Returns the folder `node_modules` with a tool that only some tests need. The tool is installed on first
+ * use.
+ */
 export async function testTool(name: string, version: string): Promise<string> {
   const installed = join(cache, `${name}-${version}`)
   const modules = join(installed, 'node_modules')
@@ -21,13 +25,13 @@ export async function testTool(name: string, version: string): Promise<string> {
   mkdirSync(cache, { recursive: true })
   const temp = mkdtempSync(join(cache, 'install-'))
   try {
-    // verdaccio pins a version of it that has been withdrawn.
+    // verdaccio depends on a version of node-fetch that was withdrawn.
     writeFileSync(join(temp, 'package.json'), '{"private":true,"overrides":{"node-fetch":"2.7.0"}}')
     const args = ['install', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts']
     await npm(name, [...args, `${name}@${version}`], temp)
     renameSync(temp, installed)
   } catch (error) {
-    // Another test may have installed it first.
+    // Another test may have installed the tool first.
     if (!existsSync(modules)) throw error
   } finally {
     rmSync(temp, { recursive: true, force: true })
@@ -36,7 +40,8 @@ export async function testTool(name: string, version: string): Promise<string> {
 }
 
 /**
- * Runs npm in a folder: version `NPM` with the settings of the npm on PATH, or the latter to install `NPM`.
+ * Runs npm in a folder. Runs version `NPM`, with the settings of the npm on PATH. Installs `NPM` itself with
+ * the npm on PATH.
  */
 async function npm(tool: string, args: string[], cwd: string) {
   const options = { cwd, timeout: INSTALL_MS }

@@ -1,13 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Default timeout, in milliseconds: enough for a machine under load. An emulated CPU needs more patience. */
+/**
+ * Default timeout, in milliseconds. It is enough for a machine under load; an emulated CPU needs a longer
+ * timeout.
+ */
 const DEADLINE_MS = 60_000 * Number(process.env.TEST_PATIENCE ?? 1)
 const POLL_MS = 10
 
 /**
  * Waits until `holds` returns a truthy value, and returns it.
  * @param options.seen returns the actual state for the error message, such as the text of a log
- * @throws Error that names `what` after the timeout
+ * @throws Error that names `what`, after the timeout
  */
 export async function until<T>(
   holds: () => T | Promise<T>,

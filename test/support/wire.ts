@@ -1,7 +1,7 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import type { Cleanup } from './temp.ts'
 
-/** A connection to a port that can be cut without telling either end. */
+/** Forwards connections to a port. The test can cut them without either end noticing. */
 export class Wire {
   readonly port: number
   readonly #cut: { now: boolean }

@@ -4,7 +4,7 @@ import { type Piece, pieces, wrapped } from './styled.ts'
 const CELL = { width: 8.4, height: 19 }
 const MARGIN = 18
 
-/** The picture brings its own background, so that it looks the same on a light and on a dark page. */
+/** The picture has its own background, so that it looks the same on a light and on a dark page. */
 export const BACKGROUND = '#161b22'
 export const COLORS = {
   text: '#e6edf3',

@@ -7,18 +7,18 @@ import { Terminal } from '../support/terminal.ts'
 import { KEYS, PROJECT, replies } from './replies.ts'
 import { steady } from './steady.ts'
 
-/** Width of the terminal, in columns: the widest that a page on GitHub shows without shrinking it. */
+/** Width of the terminal, in columns. A page on GitHub would shrink a wider picture. */
 export const COLUMNS = 92
 /** Folder of the project in the picture. */
 const SHOWN = '/home/me/greet'
 
 /**
  * Runs the commands on a terminal, with a hub, a daemon, the real Claude Code, and a stand-in for the model.
- * @returns the screen after each command, with color sequences and without the noise of a run: the command
- * after `$ `, and its output
+ * @returns the screen after each command, with color sequences and without values that differ from run to
+ * run: the command after `$ `, and its output
  */
 export async function record(t: Cleanup, commands: string[]): Promise<string[]> {
-  // The path is as long as the one in the picture, so that tables keep their widths.
+  // The path is as long as the path in the picture, so that tables keep their widths.
   const dir = mkdtempSync('/tmp/fd-')
   t.after(() => rmSync(dir, { recursive: true, force: true }))
   for (const [name, text] of Object.entries(PROJECT)) writeFileSync(join(dir, name), text)
@@ -51,7 +51,9 @@ async function outputOf(terminal: Terminal, command: string): Promise<string> {
   return lines.slice(1, -1).join('\n')
 }
 
-/** Adds scripted replies for the mock model to the prompts. The tour shows the prompts without them. */
+/**
+ * Adds scripted replies for the mock model to the prompts. The tour shows the prompts without these replies.
+ */
 function scripted(messages: Message[], dir: string): Message[] {
   const add = (text: string) =>
     Object.entries(replies(dir)).reduce(

@@ -38,7 +38,9 @@ export const replies = (dir: string): Record<string, Item[][]> => ({
   ],
 })
 
-/** Keys that the user presses during a command, in order, each once the screen matches `shown`. */
+/**
+ * Keys that the user presses during a command, in order. Each key is pressed when the screen matches `shown`.
+ */
 export const KEYS: Record<string, { shown: RegExp; type?: string; press?: string }[]> = {
   'agent watch': [
     { shown: /y yes, n no.*> $/, type: 'y' },

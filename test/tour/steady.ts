@@ -2,7 +2,7 @@
 const SESSION = '9f666cfc-96da-45d6-ba3f-0b9e3afe0b19'
 const AGENT = { FOR: '4 s', PID: '16141', DELIVERED: '42477/42477' }
 
-/** Returns a screen whose ids, times, and sizes are those of every other run. */
+/** Returns a screen with the same ids, times, and sizes in every run. */
 export function steady(screen: string): string {
   const lines = screen
     .replace(/\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, SESSION)
@@ -13,7 +13,10 @@ export function steady(screen: string): string {
   return lines.join('\n')
 }
 
-/** Returns the two rows of a table of agents with the same values, and columns as wide as these. */
+/**
+ * Returns the two rows of a table of agents with the same values in every run, and with the column widths of
+ * these values.
+ */
 function steadyTable(head: string, row: string): [string, string] {
   const [titles, cells] = [cellsOf(head), cellsOf(row)]
   const values = cells.map((cell, at) => AGENT[plain(titles[at]!) as keyof typeof AGENT] ?? cell)

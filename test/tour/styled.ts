@@ -10,7 +10,7 @@ const CODES: Record<number, string> = {
 /** Text in one style. */
 export interface Piece {
   text: string
-  /** `bold`, and `dim` or the name of a color. */
+  /** `bold`, `dim`, or the name of a color. */
   style: string[]
 }
 

@@ -18,72 +18,81 @@ interface Arrows {
 const arrows: Record<string, Arrows> = {
   protocol: {
     to: [],
-    why: 'others use it, even in browsers: it needs no other folder, and nothing from Node',
+    why: 'other programs use the protocol, even in browsers, so it needs no other folder, and nothing from Node',
   },
   client: {
     to: ['protocol'],
-    why: 'the command line and a web page share it: it reaches a hub through an interface, without Node',
+    why: 'the command line and a web page share the client, which reaches a hub through an interface, without Node',
   },
-  platform: { to: [], why: 'facts about the operating system, independent of the purpose of this program' },
+  platform: {
+    to: [],
+    why: 'the platform has facts about the operating system that are independent of the purpose of this program',
+  },
   config: { to: ['platform', 'protocol'], why: 'settings are read before anything else runs' },
   policy: {
     to: ['platform', 'protocol', 'config'],
-    why: 'decides about commands from their content and a file: it starts nothing',
+    why: 'a policy decides about commands from their content and a file, and starts nothing',
   },
   agents: { to: ['platform', 'protocol'], why: 'an agent runs without a link, and without a daemon' },
-  wire: { to: ['platform', 'protocol'], why: 'either end of a connection: it belongs to no side' },
-  link: { to: ['platform', 'protocol', 'wire'], why: 'the connection does not know what it carries' },
+  wire: { to: ['platform', 'protocol'], why: 'both ends of a connection use this code' },
+  link: {
+    to: ['platform', 'protocol', 'wire'],
+    why: 'the connection does not know the content of its messages',
+  },
   hub: {
     to: ['platform', 'protocol', 'config', 'wire'],
-    why: 'a server like any other: it knows machines only through the protocol',
+    why: 'the hub is a server like any other, and knows machines only through the protocol',
   },
   daemon: {
     to: ['platform', 'protocol', 'config', 'policy', 'agents', 'link', 'update', 'service'],
-    why: 'wires the parts; knows neither its callers nor its server',
+    why: 'the daemon connects the parts, but knows neither its callers nor its server',
   },
-  update: { to: ['platform', 'protocol', 'config'], why: 'must work when the rest does not' },
+  update: { to: ['platform', 'protocol', 'config'], why: 'an update must work even if other parts do not' },
   service: {
     to: ['platform', 'protocol', 'config'],
     why: 'agents are independent of systemd and pm2',
   },
   conformance: {
     to: ['platform', 'protocol'],
-    why: 'judges any peer by the protocol alone: shared code with the daemon or hub would share their bugs',
+    why: 'conformance checks any peer by the protocol alone, because code of the daemon or hub would share their bugs',
   },
   cli: {
     to: ['platform', 'protocol', 'config', 'client'],
     lazily: ['daemon', 'hub', 'policy', 'agents', 'link', 'update', 'service', 'conformance'],
-    why: '`--version` and `agent list` start quickly: they do not load modules that they do not need',
+    why: '`--version` and `agent list` start quickly, because they load only the modules that they need',
   },
-  'main.ts': { to: ['cli', 'platform'], why: 'hands over to the command line' },
+  'main.ts': { to: ['cli', 'platform'], why: 'the main module only calls the command line' },
 }
 
 /**
- * Imports between the wings of the hub: HTTP and machines above the registries, these above the store's
- * interface. A file that lies in no wing counts by its name.
+ * Imports between the wings of the hub: HTTP and machines may import the registries, and the registries may
+ * import the store's interface. A file outside of all wings counts as a wing with its name.
  */
 const wings: Record<string, Arrows> = {
   'http-error.ts': { to: [], why: 'any part may refuse a request' },
-  store: { to: [], why: 'an interface: neither its users nor any kind of store' },
-  'store/files': { to: ['store'], why: 'one kind of store; another one is a folder like this' },
-  gate: { to: ['http-error.ts'], why: 'limits strangers without knowing what they want' },
-  audit: { to: ['http-error.ts', 'store'], why: 'records what it is told, for requests of any kind' },
+  store: { to: [], why: 'the interface knows neither its users nor any kind of store' },
+  'store/files': {
+    to: ['store'],
+    why: 'this is one kind of store, and another kind would be a folder like this',
+  },
+  gate: { to: ['http-error.ts'], why: 'the gate limits unknown clients without reading their requests' },
+  audit: { to: ['http-error.ts', 'store'], why: 'the audit log records entries for requests of any kind' },
   registry: {
     to: ['http-error.ts', 'store'],
-    why: 'facts about keys, machines, agents, and commands, without connections and requests',
+    why: 'the registries know keys, machines, agents, and commands, but no connections and requests',
   },
-  machines: { to: ['registry', 'store', 'gate'], why: 'connections of daemons; HTTP is beside it' },
+  machines: { to: ['registry', 'store', 'gate'], why: 'connections of daemons do not need HTTP' },
   http: {
     to: ['http-error.ts', 'audit', 'gate', 'machines', 'registry', 'store'],
-    why: 'requests of people and programs: uses every part, but no kind of store',
+    why: 'requests of people and programs use every part, but no kind of store',
   },
   'assemble.ts': {
     to: ['audit', 'gate', 'http', 'machines', 'registry', 'store'],
-    why: 'builds the parts for any store',
+    why: 'this file connects the parts for any kind of store',
   },
   'hub.ts': {
     to: ['assemble.ts', 'gate', 'http', 'machines', 'store/files'],
-    why: 'chooses the store: the only import of a kind of store',
+    why: 'only this file chooses a kind of store',
   },
 }
 
@@ -158,7 +167,7 @@ test('imports between folders follow the architecture', () => {
   )
 })
 
-/** Returns the wing of a file in the hub: its folder, or its name if it lies in no folder. */
+/** Returns the wing of a file in the hub: its folder, or its name if it is in no folder. */
 const wingOf = (file: string) => {
   const path = file.slice('hub/'.length)
   return path.includes('/') ? dirname(path) : path
@@ -186,7 +195,7 @@ test('only the store in files reads and writes the files of the hub', () => {
     .filter(({ file, target }) => file.startsWith('hub/') && tools.includes(target))
     .map(({ file }) => file)
     .filter((file) => wingOf(file) !== 'store/files')
-  // The address of a running hub, for other programs on its machine.
+  // hub.ts writes the address of a running hub, for other programs on its machine.
   assert.deepEqual(writers, ['hub/hub.ts'])
 })
 
@@ -199,7 +208,7 @@ test('the protocol and the client import only their libraries, and nothing from 
   assert.deepEqual(wrong, [])
 })
 
-test('every module uses zod/mini as a namespace: the full zod costs 10 ms and 3 MB at each start', () => {
+test('every module imports zod/mini as a namespace, because the full zod costs 10 ms and 3 MB at each start', () => {
   assert.deepEqual(
     imports.filter(({ specifier }) => /^zod(?!\/(mini|v4\/locales\/en\.js)$)/.test(specifier)),
     [],
@@ -224,23 +233,26 @@ test('imports between modules have no cycles, types included', () => {
   for (const file of files) visit(file, [])
 })
 
-/** Files outside of its folder that may name Claude Code, with the reason. All others ask the registry. */
+/**
+ * Files outside of Claude Code's folder that may name Claude Code, with the reason. All other files ask the
+ * registry.
+ */
 const NAMING: Record<string, string> = {
   'agents/runtimes/index.ts': 'the registry itself',
   'protocol/spec.ts': 'the default runtime of the protocol',
-  'conformance/server/caller.ts': 'speaks the protocol alone, and sends a complete specification',
-  'config/environment.ts': 'keeps the variables of an outer session from npm and from a new version, too',
-  'config/explain.ts': 'the names of all variables, which are read before anything else',
+  'conformance/server/caller.ts': 'a caller knows only the protocol, and sends a complete specification',
+  'config/environment.ts': 'variables of an outer session must not reach npm or a new version',
+  'config/explain.ts': 'the list of all variables, which are read before anything else',
   'cli/program.ts': 'the help of the program, which every start loads',
   'cli/agent/start.ts': 'the help of flags, which `agent list` loads, too',
-  'cli/agent/remove.ts': 'the help, which says what stays',
+  'cli/agent/remove.ts': 'the help names the files that are not removed',
   'cli/machine/index.ts': 'an example in the help',
-  'policy/names.ts': 'names of variables that change what any runtime does, or as whom',
+  'policy/names.ts': 'names of variables that change the behavior or the account of a runtime',
   'policy/template.ts': 'examples for people',
-  'cli/render/offers.ts': 'words for suggestions, which servers pass on in the form of the runtime',
+  'cli/render/offers.ts': 'texts for suggestions, which servers pass on in the format of the runtime',
 }
 
-test('no file but a few knows Claude Code: a runtime is a folder and a line in the registry', () => {
+test('only a few files know Claude Code, because a runtime is a folder and a line in the registry', () => {
   const found = [...files, 'agents/process/launch.sh'].filter((file) => /claude/i.test(text(file)))
   assert.deepEqual(
     found.filter((file) => !file.startsWith('agents/runtimes/claude/')).sort(),
@@ -268,11 +280,11 @@ test('half of the source files have at most 70 lines', () => {
   assert.ok(lengths[lengths.length >> 1]! <= 70)
 })
 
-/** Files that write to the terminal; all other output passes through one of them. */
+/** Files that may write to the terminal. All other output passes through one of these files. */
 const WRITERS: Record<string, RegExp> = {
   'cli/terminal.ts': /process\.std(out|err)\.write\(/g,
   'cli/prompt.ts': /output: process\.stdout /g,
-  // Ends the process once its output is written.
+  // main.ts ends the process once the output is written.
   'main.ts': /process\.std(out|err)\.write\(''/g,
   'platform/log.ts': /writeSync\(2,/g,
 }

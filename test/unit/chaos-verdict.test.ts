@@ -33,7 +33,7 @@ const command = (parts: Partial<Issued> = {}): Issued => ({
   ...parts,
 })
 
-test('the verdict requires that a command be taken and answered, and that its answer still be known', () => {
+test('the verdict requires that each command is accepted and has an outcome that the hub still knows', () => {
   const judged = (parts: Partial<Issued>) => outcomes(agent({ commands: [command(parts)] }))
   const pending = { command_id: 'c1', machine_id: 'm', state: 'pending' } as const
   assert.deepEqual(judged({}), [])
@@ -49,7 +49,7 @@ test('the verdict requires that a command be taken and answered, and that its an
   )
 })
 
-/** A process that has written these words, and ended. */
+/** A process that has written these words and ended. */
 const process = (
   run: number,
   life: number,
@@ -76,7 +76,10 @@ const process = (
   ...parts,
 })
 
-/** Builds a history: `1` starts run 1, `-1` ends it, `!` rolls the machine back, other texts are output. */
+/**
+ * Builds a history: `1` starts run 1, `-1` ends run 1, `!` rolls the machine back, and other texts are
+ * output.
+ */
 const historyOf = (...told: (string | number)[]) =>
   told.map((step, n) => ({
     offset: n * 10,
@@ -94,15 +97,15 @@ const historyOf = (...told: (string | number)[]) =>
             }),
   })) as unknown as Event[]
 
-test('the verdict requires all activity from before and after a machine is rolled back, once each', () => {
+test('the verdict requires all activity before and after a rollback of the machine exactly once', () => {
   const processes = [process(1, 0, ['a', 'b', 'c']), process(2, 0, ['d', 'e']), process(2, 1, ['f', 'g'])]
   const judged = (history: Event[], kept: Event[] = []) =>
     lives(agent({ processes, lives: 2, setBack: 1, history, kept: [kept] })).length === 0
-  // The lost part may begin anywhere.
+  // The part that a rollback lost may begin anywhere.
   assert.ok(judged(historyOf(1, 'a', 'b', 'c', -1, 2, 'd', '!', 2, 'f', 'g', -2)))
   assert.ok(judged(historyOf(1, 'a', '!', -1, 2, 'f', 'g', -2)))
   assert.ok(judged(historyOf(1, 'a', 'b', 'c', -1, 2, 'f', 'g', -2)))
-  // But everything afterward must be complete, in order, and new.
+  // But everything after the rollback must be complete, in order, and new.
   assert.ok(!judged(historyOf(1, 'a', 'c', '!', -1, 2, 'f', 'g', -2)), 'lost in the middle')
   assert.ok(!judged(historyOf(1, 'a', 'b', '!', 'b', -1, 2, 'f', 'g', -2)), 'twice')
   assert.ok(!judged(historyOf(1, 'a', 'b', '!', -1, 2, 'g', -2)), 'lost after it')
@@ -115,7 +118,7 @@ test('the verdict requires all activity from before and after a machine is rolle
   assert.deepEqual(lives(agent({ ...unborn, history: historyOf(1, 'a') })), [])
 })
 
-test('the verdict lets a machine that was rolled back repeat older commands, but not newer ones', () => {
+test('after a rollback, the verdict lets a machine repeat older commands, but not newer commands', () => {
   const prompt = (given: number) => command({ digest: 'x', given })
   const processes = [0, 1].map((life) => process(1, life, [], { acted: ['c1'] }))
   const judged = (parts: Partial<Case>) => prompts(agent(parts)).length === 0

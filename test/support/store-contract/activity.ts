@@ -9,7 +9,7 @@ import type { StoreUnderTest } from './index.ts'
 
 const REF = { machine_id: 'm', agent_id: 'a' }
 const ids = (events: EventId[]) => events.map(({ offset, index }) => `${offset}.${index}`)
-/** A frame with an event of two parts every ten bytes. */
+/** Returns a frame that has, for every ten bytes, a line with two events. */
 function frame(from: number, to: number, text = 'x'): Activity {
   const events: AnyEvent[] = []
   for (let offset = from; offset < to; offset += 10)
@@ -17,7 +17,7 @@ function frame(from: number, to: number, text = 'x'): Activity {
   return { type: 'agent:activity', agent_id: 'a', from, to, events }
 }
 
-/** Takes a frame; resolves when it is durable. */
+/** Makes the store take a frame. Resolves when the frame is durable. */
 async function stored({ journals }: Store, key: string, activity: Activity): Promise<void> {
   const durable = new Promise<void>((resolve) => {
     const leave = journals.events.on('committed', (keys) => {
@@ -55,7 +55,7 @@ const recordOf = (store: Store, agent_id = 'a', machine_id = 'm'): AgentRecord =
 /** Adds tests of what `Store` promises about agents and their journals. */
 export function keepsActivity(name: string, make: (t: TestContext) => StoreUnderTest) {
   describe(`${name}: journals`, () => {
-    test('committed activity is there after a kill, with its offsets and ids', async (t) => {
+    test('a store has committed activity after a kill, with its offsets and ids', async (t) => {
       const under = make(t)
       const store = await under.open()
       const record = recordOf(store)
@@ -81,7 +81,7 @@ export function keepsActivity(name: string, make: (t: TestContext) => StoreUnder
       await stored(store, key, frame(0, 50))
       assert.equal(await journals.take(key, 'm', frame(0, 50), 0), 'known')
       assert.equal(await journals.take(key, 'm', frame(60, 70), 0), 'gap')
-      // A frame that overlaps the end is taken from there.
+      // The store takes only the new part of a frame that overlaps the end.
       await stored(store, key, frame(30, 80))
       // The machine has deleted the bytes before this frame.
       assert.equal(await journals.take(key, 'm', frame(200, 210), 200), 'taken')
@@ -112,7 +112,7 @@ export function keepsActivity(name: string, make: (t: TestContext) => StoreUnder
       const reader = store.journals.read(key, all.at(-1)!)
       const { events, last, isEnd } = await reader.next()
       assert.deepEqual({ events, last, isEnd }, { events: [], last: endOf(2100), isEnd: true })
-      // The reader continues with events stored later.
+      // The reader also returns events that are stored later.
       await stored(store, key, frame(2100, 2110))
       assert.ok(reader.hasMore())
       assert.deepEqual(ids((await reader.next()).events), ids(frame(2100, 2110).events))
@@ -157,7 +157,7 @@ export function keepsActivity(name: string, make: (t: TestContext) => StoreUnder
   })
 
   describe(`${name}: agents and machines`, () => {
-    test('each agent has its own key, and keeps it when it moves', async (t) => {
+    test('each agent has its own key, and keeps the key when it moves', async (t) => {
       const under = make(t)
       const store = await under.open()
       const records = ['m', 'm-2', 'm-3'].map((machine) => recordOf(store, 'a', machine))
@@ -174,7 +174,7 @@ export function keepsActivity(name: string, make: (t: TestContext) => StoreUnder
       await again.close()
     })
 
-    test('a removed agent is gone with its journal, and its id can be used again', async (t) => {
+    test('the store deletes a removed agent with its journal, and the id can be used again', async (t) => {
       const under = make(t)
       const store = await under.open()
       const record = recordOf(store)
@@ -192,7 +192,7 @@ export function keepsActivity(name: string, make: (t: TestContext) => StoreUnder
       await again.close()
     })
 
-    test('a record to be saved soon is saved when the store is closed, with its latest values', async (t) => {
+    test('closing a store saves a record whose write is pending, with its latest values', async (t) => {
       const under = make(t)
       const store = await under.open()
       const record = recordOf(store)

@@ -4,20 +4,20 @@ import type { Store } from '../../../src/hub/store/store.ts'
 import { keepsActivity } from './activity.ts'
 import { keepsRecords } from './records.ts'
 
-/** A store, with two ways for its hub to end: `close`, and `kill`. */
+/** A store for the tests. Its hub can end in two ways: `close`, and `kill`. */
 export interface StoreUnderTest {
-  /** Opens the store; the same one each time. */
+  /** Opens the store. Every call opens the same store. */
   open(): Promise<Store>
   /** Ends the store as if its hub were killed. */
   kill(store: Store): Promise<void>
 }
 
-/** Adds tests of what `Store` promises. Every store passes the same ones. */
+/** Adds tests of what `Store` promises. Every store must pass the same tests. */
 export function keepsTheContract(name: string, make: (t: TestContext) => StoreUnderTest) {
   keepsActivity(name, make)
   keepsRecords(name, make)
   describe(`${name}: one hub at a time`, () => {
-    test('a second hub is refused while the first has the store', async (t) => {
+    test('a second hub is refused while the first hub has the store open', async (t) => {
       const under = make(t)
       const store = await under.open()
       await assert.rejects(under.open(), { code: 'hub_running' })

@@ -41,7 +41,7 @@ const keyEntry = (name: string): KeyEntry => ({
 /** Adds tests of what `Store` promises about commands, keys, and the audit log. */
 export function keepsRecords(name: string, make: (t: TestContext) => StoreUnderTest) {
   describe(`${name}: commands`, () => {
-    test('accepted commands and outcomes are there after a kill, in order', async (t) => {
+    test('a store has accepted commands and outcomes after a kill, in order', async (t) => {
       const under = make(t)
       const store = await under.open()
       assert.deepEqual(await commandsIn(store), [])
@@ -53,7 +53,7 @@ export function keepsRecords(name: string, make: (t: TestContext) => StoreUnderT
       await again.close()
     })
 
-    test('the secrets of a finished command are no longer there', async (t) => {
+    test('the store deletes the secrets of a finished command', async (t) => {
       const under = make(t)
       const store = await under.open()
       await commandsIn(store)
@@ -66,7 +66,7 @@ export function keepsRecords(name: string, make: (t: TestContext) => StoreUnderT
       for (const id of ['s1', 's2', 's3']) await store.commands.append(start(id))
       await store.commands.append(answer('s1'))
       await under.kill(store)
-      // The outcome of s2 was lost, but the hub knows that it is not pending.
+      // The outcome of s2 was lost, but the hub knows that s2 is not pending.
       const again = await under.open()
       await commandsIn(again, ['s3'])
       await again.close()
@@ -80,7 +80,7 @@ export function keepsRecords(name: string, make: (t: TestContext) => StoreUnderT
   })
 
   describe(`${name}: keys and tokens`, () => {
-    test('the hub has a key of each role, and a dropped one is replaced', async (t) => {
+    test('the hub has a key for machines and a key for users, and replaces a dropped key', async (t) => {
       const under = make(t)
       const store = await under.open()
       const { list } = store.keys
@@ -95,7 +95,7 @@ export function keepsRecords(name: string, make: (t: TestContext) => StoreUnderT
       await store.close()
     })
 
-    test('changes that begin together run one at a time', async (t) => {
+    test('changes of keys that begin at the same time run one after the other', async (t) => {
       const store = await make(t).open()
       const { list } = store.keys
       const made = await Promise.all([
@@ -107,7 +107,7 @@ export function keepsRecords(name: string, make: (t: TestContext) => StoreUnderT
       await store.close()
     })
 
-    test('a change is there after a kill, and a failed one changes nothing', async (t) => {
+    test('a change of keys survives a kill, and a failed change has no effect', async (t) => {
       const under = make(t)
       const store = await under.open()
       const { list, users } = store.keys
@@ -157,7 +157,7 @@ export function keepsRecords(name: string, make: (t: TestContext) => StoreUnderT
   })
 
   describe(`${name}: audit log`, () => {
-    test('flushed lines are there after a kill, with their numbers', async (t) => {
+    test('the audit log has flushed lines after a kill, with their numbers', async (t) => {
       const under = make(t)
       const store = await under.open()
       for (let n = 0; n < 1200; n++) store.audit.add((number) => `line ${number}`)

@@ -18,24 +18,24 @@ import { until } from '../../support/wait.ts'
 test('a daemon that finishes an interrupted resume knows where the journal ends', async (t) => {
   const dir = tempDir(t)
   const { at, started, exited } = leftAgent(dir, 'a', { run: 2, command_id: 'c-2' })
-  // From the first run, and without a cursor: the daemon was killed before it wrote one.
+  // The journal has the first run but no cursor, because the daemon was killed before it wrote a cursor.
   started()
   for (let n = 0; n < 100; n++) appendFileSync(at('activity.jsonl'), `{"type":"new","n":${n}}\n`)
   exited()
   const { size } = statSync(at('activity.jsonl'))
-  // Higher than any process id.
+  // The number in the file name is higher than any process id.
   writeFileSync(at('cursor.json.4194305.tmp'), '{"ver')
 
   const agents = agentsIn(dir)
   agents.adopt()
   assert.equal(agents.get('a').status().end, size)
   assert.ok(!existsSync(at('cursor.json.4194305.tmp')))
-  // Wait for the launcher to end: its folder is deleted with the test.
+  // Waits for the end of the launcher, because its folder is deleted after the test.
   await until(() => agents.get('a').catchUp() || agents.get('a').hasRunEnded)
   agents.close()
 })
 
-test('a journal that cannot be read ends no agent, and is read once it becomes readable', async (t) => {
+test('an unreadable journal does not end its agent, and is read once it becomes readable', async (t) => {
   const dir = tempDir(t)
   const { at, started } = leftAgent(dir, 'a')
   started()
@@ -55,7 +55,7 @@ test('a journal that cannot be read ends no agent, and is read once it becomes r
   agents.close()
 })
 
-test('an agent stopped for a restart is just stopped if a stop command overtakes the restart', async (t) => {
+test('an agent that was stopped for a restart counts as stopped if a stop command arrives before the restart', async (t) => {
   const dir = tempDir(t)
   const { at, started, exited } = leftAgent(dir, 'a', { recall: { why: 'For a restart.' } })
   started()
@@ -85,7 +85,7 @@ test('an agent still ends properly when its old program cannot be deleted', asyn
   assert.equal(told.at(-1), 'failed')
 })
 
-test('an end reported by a newer launcher counts as an end, even with an unknown reason', (t) => {
+test('an end that a newer launcher reports counts as an end, even with an unknown reason', (t) => {
   const dir = tempDir(t)
   const reason = 'of_tomorrow'
   const said = leftAgent(dir, 'said', { launched_at: '2026-01-01T00:00:00.000Z' })

@@ -42,7 +42,7 @@ function running(
   writeFileSync(at('process.json'), JSON.stringify(record))
   const agents = agentsIn(join(dir, 'agents'))
   t.after(() => agents.close())
-  /** Does what the launcher does when the agent ends. */
+  /** Acts as the launcher at the end of the agent. */
   const launcherEnds = async () => {
     exited(143)
     writeFileSync(at('exit.json'), JSON.stringify({ version: 1, run: 1, code: 143 }))
@@ -55,14 +55,14 @@ const isSignaled = ({ killed, signalCode }: ChildProcess) => !killed && signalCo
 
 const REPLACED: Record<string, (journal: string) => void> = {
   deleted: (journal) => rmSync(journal),
-  'replaced by an older one': (journal) => {
+  'replaced by an older copy': (journal) => {
     copyFileSync(journal, `${journal}.older`)
     renameSync(`${journal}.older`, journal)
   },
 }
 for (const [how, replace] of Object.entries(REPLACED))
   for (const when of ['while no daemon runs', 'while the daemon runs'])
-    test(`an agent whose journal is ${how} ${when} is ended, with the reason`, async (t) => {
+    test(`an agent whose journal is ${how} ${when} is ended, and the reason is reported`, async (t) => {
       const it = running(t)
       if (when === 'while the daemon runs') it.agents.adopt()
       replace(it.at('activity.jsonl'))
@@ -80,7 +80,7 @@ for (const [how, replace] of Object.entries(REPLACED))
       assert.match(exit?.detail ?? '', /files were replaced while it ran/)
     })
 
-test('an agent whose journal is gone and that ignores SIGTERM is killed', async (t) => {
+test('an agent without a journal that ignores SIGTERM is killed', async (t) => {
   const it = running(t, { program: '/bin/sh', args: ['-c', 'trap "" TERM; while :; do sleep 1; done'] })
   it.agents.adopt()
   rmSync(it.at('activity.jsonl'))
@@ -89,7 +89,7 @@ test('an agent whose journal is gone and that ignores SIGTERM is killed', async 
   assert.deepEqual(await exited, [null, 'SIGKILL'])
 })
 
-test('an agent that writes to its journal, or to the pipe of a wrapper, is left alone', (t) => {
+test('an agent that writes to its journal or to the pipe of a wrapper is not ended', (t) => {
   for (const output of ['journal', 'pipe'] as const) {
     const { agents, child } = running(t, { output })
     agents.adopt()
@@ -100,8 +100,8 @@ test('an agent that writes to its journal, or to the pipe of a wrapper, is left 
 })
 
 const UNTOUCHED: Record<string, (dir: string, journal: string) => void> = {
-  'whose folder was deleted as a whole': (dir) => renameSync(dir, `${dir}-gone`),
-  'whose journal cannot be looked at': (_, journal) => {
+  'whose whole folder was deleted': (dir) => renameSync(dir, `${dir}-gone`),
+  'whose journal cannot be checked': (_, journal) => {
     rmSync(journal)
     symlinkSync(journal, journal)
   },
@@ -115,11 +115,11 @@ for (const [whose, happen] of Object.entries(UNTOUCHED))
     endDetached(agent)
     const exited = once(child, 'exit')
     child.kill('SIGKILL')
-    // An earlier signal would have ended it.
+    // An earlier signal would have ended the agent.
     assert.deepEqual(await exited, [null, 'SIGKILL'])
   })
 
-test('an agent whose program was deleted says so until the program is back', (t) => {
+test('an agent whose program was deleted has a problem until the program is back', (t) => {
   const { agents, program, at } = running(t)
   agents.adopt()
   const agent = agents.get('a')
@@ -130,7 +130,7 @@ test('an agent whose program was deleted says so until the program is back', (t)
   const [problem] = agent.status().problems ?? []
   assert.deepEqual([problem?.kind, problem?.name, problem?.status], ['program', program, 'deleted'])
   assert.match(problem?.detail ?? '', /Stop the agent and resume it/)
-  // A package manager puts the newer version in the same place.
+  // Simulates a package manager that installs the newer version in the same place.
   copyFileSync('/bin/sleep', program)
   checkProgram(agent)
   assert.equal(agent.status().problems, undefined)

@@ -10,7 +10,7 @@ import { ManualClock } from '../../support/manual-clock.ts'
 const HOUR = 3_600_000
 type Restart = NonNullable<AgentSpec['restart']>
 
-/** An agent as far as its restarts are concerned. */
+/** A simulated agent with only the fields that restarts need. */
 function ended(exit: Exit, restart?: Partial<Restart>, restarts: number[] = []) {
   const told: string[] = []
   const agent = {
@@ -39,7 +39,7 @@ test('each restart policy selects the ends after which it restarts an agent', ()
   assert.equal(nextRestart(ended({ reason: 'lost' }).agent, 0), undefined)
 })
 
-test('each restart within an hour is delayed longer, and restarts over the limit wait the hour out', () => {
+test('each restart within an hour is delayed longer, and restarts over the limit wait for the end of the hour', () => {
   const now = 10 * HOUR
   const next = (...restarts: number[]) =>
     nextRestart(ended({ reason: 'lost' }, { max_per_hour: 2 }, restarts).agent, now)
@@ -47,7 +47,7 @@ test('each restart within an hour is delayed longer, and restarts over the limit
   assert.deepEqual(next(now - 5000), { delayMs: 2000, held: false })
   assert.deepEqual(next(now - 9000, now - 5000), { delayMs: HOUR - 9000, held: true })
   assert.deepEqual(next(now - HOUR, now - 5000), { delayMs: 2000, held: false })
-  // The clock was set back in the meantime.
+  // Simulates a clock that was set back in the meantime.
   assert.deepEqual(next(now + 2 * HOUR, now - 5000), { delayMs: HOUR, held: true })
 })
 
@@ -77,7 +77,7 @@ test('an agent in a crash loop is held back, reported, and restarted when its ho
   assert.equal(agent.heldUntil, undefined)
 })
 
-test('agents that come back at the same time are started one after another', async () => {
+test('agents that are to restart at the same time are started one after another', async () => {
   const resumed: number[] = []
   const it = restarts(async () => void resumed.push(it.clock.now()))
   for (let i = 0; i < 5; i++) it.restarts.onEnded(ended({ reason: 'rebooted' }, {}).agent)

@@ -7,7 +7,7 @@ import { Machine, said } from '../../support/set-back-machine.ts'
 import type { Cleanup } from '../../support/temp.ts'
 import { until } from '../../support/wait.ts'
 
-/** Returns a machine rolled back to a backup, with a server that has more than the backup. */
+/** Returns a machine that was rolled back to a backup, while its server has more data than the backup. */
 function setBack(t: Cleanup) {
   const machine = new Machine(t)
   machine.welcome({ offsets: {} })
@@ -25,7 +25,7 @@ function setBack(t: Cleanup) {
 
 test('a journal that was rolled back continues after the server’s position, and marks the missing part', (t) => {
   const { machine, kept, had } = setBack(t)
-  // Before the server is back.
+  // The agent writes before the server is connected again.
   machine.says('again')
   assert.equal(machine.welcome({ offsets: { a: had } }), undefined)
   machine.says('after')
@@ -39,7 +39,7 @@ test('a journal that was rolled back continues after the server’s position, an
   assert.ok(machine.frames.every((frame) => frame.journal === journal))
   assert.equal(end, machine.size)
 
-  // A new daemon, and a server that has lost everything: the whole journal is sent, without the hole.
+  // A new daemon sends the whole journal, without the hole, to a server that has lost everything.
   machine.acknowledge(end)
   machine.stop()
   machine.start()
@@ -55,7 +55,7 @@ test('a journal that was rolled back continues after the server’s position, an
 test('a journal that was rolled back is detected even after it has outgrown the server’s position', (t) => {
   const { machine, had } = setBack(t)
   machine.says(...Array.from({ length: 100 }, (_, n) => `again ${n}`))
-  // The first daemon ends before a server is connected.
+  // The first daemon ends before it is connected to a server.
   machine.stop()
   machine.start()
   assert.ok(machine.end > had)
@@ -81,7 +81,7 @@ test('a journal can be rolled back repeatedly', (t) => {
   assert.deepEqual(said(machine.frames).slice(-4), ['one', 'set_back', 'set_back', 'again'])
 })
 
-test('a daemon killed while connected is not mistaken for a machine that was rolled back', (t) => {
+test('a daemon that was killed while connected does not look like a rollback of the machine', (t) => {
   const machine = new Machine(t)
   machine.agent.save()
   machine.stop()
@@ -106,7 +106,8 @@ test('a journal generation that this machine never had is not part of its journa
   assert.deepEqual(said(machine.frames), ['set_back', 'two'])
   machine.acknowledge(machine.end)
   machine.part()
-  // The server has less than was acknowledged, from another journal: all of this journal is new to it.
+  // The server has less data than it acknowledged, and that is from another journal. So all of this journal
+  // is new to the server.
   assert.equal(machine.welcome({ offsets: { a: 3 }, journals: { a: 'of-another' } }), undefined)
   assert.equal(machine.frames[0]?.from, 3)
   const all = ['process_started', 'process_exited', 'one', 'set_back', 'two']
@@ -143,12 +144,12 @@ test('an agent that appends while its journal is being moved loses nothing', asy
     machine.acknowledge(machine.frames.at(-1)!.to)
     return said(machine.frames).filter((word) => /^\d+$/.test(word))
   }
-  await until(() => numbers().at(-1) === '19999', { what: 'the last of it' })
+  await until(() => numbers().at(-1) === '19999', { what: 'the last line of the journal' })
   assert.equal(new Set(numbers()).size, 20000)
   assert.equal(numbers().length, 20000)
 })
 
-test('a server with an impossible position gets an error, and never half a line', (t) => {
+test('a server with an impossible position gets an error, but never half a line', (t) => {
   const machine = new Machine(t)
   machine.welcome({ offsets: {} })
   machine.says('one', 'two')
@@ -172,11 +173,11 @@ test('a server with an impossible position gets an error, and never half a line'
     machine.says('three')
     assert.equal(machine.frames.length, 0)
   }
-  // The server corrects itself.
+  // The server corrects its position.
   assert.equal(machine.resend(end), undefined)
   assert.deepEqual(said(machine.frames), ['three', 'three', 'three'])
   machine.part()
-  // The server never corrects itself.
+  // The server never corrects its position.
   assert.deepEqual(wrong(machine.welcome({ offsets: { a: 2 } })), ['invalid', 'offsets.a'])
   machine.clock.pass(29_000)
   assert.equal(machine.frames.length, 0)
@@ -192,7 +193,7 @@ test('a server with an impossible position gets an error, and never half a line'
   assert.equal(machine.frames[0]?.from, all)
 })
 
-/** Returns a machine that wrote `two` while it had no server. */
+/** Returns a machine whose agent wrote `two` while no server was connected. */
 function withoutServer(t: Cleanup) {
   const machine = new Machine(t)
   machine.welcome({ offsets: {} })
@@ -205,7 +206,7 @@ function withoutServer(t: Cleanup) {
 }
 
 for (const inPlace of [false, true])
-  test(`a restored machine does not send again what the server already has${inPlace ? ', even with the same inodes' : ''}`, (t) => {
+  test(`a restored machine does not send data again that the server already has${inPlace ? ', even with the same inodes' : ''}`, (t) => {
     const machine = withoutServer(t)
     machine.backUp()
     machine.welcome({ offsets: { a: machine.end } })
@@ -218,7 +219,7 @@ for (const inPlace of [false, true])
     assert.deepEqual(said(machine.frames), ['set_back', 'again'])
   })
 
-test('a server that has exactly what the backup holds continues from there', (t) => {
+test('if the server has exactly the data of the backup, the journal continues without a mark', (t) => {
   const machine = withoutServer(t)
   const { end } = machine
   machine.stop()
@@ -231,10 +232,11 @@ test('a server that has exactly what the backup holds continues from there', (t)
   assert.equal(machine.agent.status().journal, undefined)
 })
 
-test('activity that an earlier version sent is not mistaken for a machine that was rolled back', (t) => {
+test('activity that an earlier version sent does not look like a rollback of the machine', (t) => {
   const machine = withoutServer(t)
   machine.stop()
-  // The earlier version deletes dot files, sends, and is killed before it saves its position.
+  // Simulates an earlier version, which deletes dot files, sends activity, and is killed before it saves its
+  // position.
   rmSync(join(machine.dir, '.told'), { recursive: true })
   appendFileSync(machine.at('activity.jsonl'), '{"type":"new","said":"of the earlier version"}\n')
   const had = machine.size

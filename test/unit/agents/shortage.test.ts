@@ -7,7 +7,7 @@ import { tempDir } from '../../support/temp.ts'
 
 const repository = fileURLToPath(new URL('../../..', import.meta.url))
 
-/** Sixty agents that have ended, and a daemon's list of them. */
+/** Code that makes sixty ended agents, and a daemon's list of these agents. */
 const PREAMBLE = `
   import { closeSync, openSync, readdirSync } from 'node:fs'
   import { identify } from '${repository}/src/platform/process-identity.ts'
@@ -30,7 +30,10 @@ const PREAMBLE = `
   const start = (agent_id) => agents.start({ type: 'agent:start', agent_id, command_id: agent_id, spec }).then(() => 'started', ({ message }) => message)
 `
 
-/** Runs `module` after a shell command that takes away a resource. @returns its output, parsed as JSON */
+/**
+ * Runs `module` after a shell command that limits a resource.
+ * @returns the module's output, parsed as JSON
+ */
 function behind(setup: string, dir: string, module: string, runner: string[] = []) {
   const argv = [process.execPath, '--input-type=module', '-e', `${PREAMBLE}\n${module}`, dir]
   const [file, ...args] = [...runner, '/bin/sh', '-c', `${setup}; exec "$@"`, 'sh', ...argv]
@@ -40,7 +43,7 @@ function behind(setup: string, dir: string, module: string, runner: string[] = [
 const withDescriptors = (count: number, dir: string, module: string) =>
   behind(`ulimit -n ${count}`, dir, module)
 
-// A user namespace has its own limits: other processes keep inotify.
+// A user namespace has its own limits, so other processes can still use inotify.
 const withoutInotify = (what: 'instances' | 'watches', dir: string, module: string) =>
   behind(`echo 0 >/proc/sys/user/max_inotify_${what}`, dir, module, ['unshare', '--user', '--map-root-user'])
 
@@ -56,7 +59,7 @@ test('a daemon takes over more agents than the number of files it may open', (t)
   assert.deepEqual(told, { known: 60, damaged: [] })
 })
 
-test('a daemon without free file descriptors reports no agent as damaged, and no process as gone', (t) => {
+test('a daemon without free file descriptors reports no agent as damaged and no process as ended', (t) => {
   const told = withDescriptors(
     64,
     tempDir(t),
@@ -82,7 +85,7 @@ test('a daemon without free file descriptors reports no agent as damaged, and no
   )
 })
 
-test('a start refused for lack of file descriptors leaves no files behind, and its id stays free', (t) => {
+test('a start that is refused because of missing file descriptors leaves no files behind, and the agent’s id stays free', (t) => {
   const told = withDescriptors(
     64,
     tempDir(t),
@@ -109,14 +112,14 @@ test('a start refused for lack of file descriptors leaves no files behind, and i
 })
 
 for (const what of ['instances', 'watches'] as const)
-  test(`a daemon without inotify ${what} takes over, starts and follows agents`, (t) => {
+  test(`a daemon without inotify ${what} takes over, starts, and follows agents`, (t) => {
     const told = withoutInotify(
       what,
       tempDir(t),
       `
     agents.adopt()
     const answer = await start('late')
-    // Nothing but a look at its journal tells that it has ended.
+    // Only a check of its journal shows that the agent has ended.
     const until = Date.now() + 30_000
     while (!agents.get('late').hasEnded && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 50))
     console.log(JSON.stringify({ known: known(), damaged, answer, ended: agents.get('late').hasEnded }))

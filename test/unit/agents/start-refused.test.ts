@@ -10,7 +10,7 @@ import { emptySnapshot, reduce } from '../../../src/agents/state/reduce.ts'
 import type { Event } from '../../../src/protocol/index.ts'
 import { tempDir } from '../../support/temp.ts'
 
-/** Returns the failure reported for an agent with this result and this stderr. */
+/** Returns the failure that is reported for an agent with this result and this stderr. */
 function failure(t: TestContext, result: object, stderr = '') {
   const folder = agentFolder(tempDir(t))
   writeFileSync(folder.stderr, stderr)
@@ -38,7 +38,7 @@ test('the reason that Claude Code gives for a failed start takes precedence over
   assert.match(gone?.remedy ?? '', /in a folder that exists/)
 })
 
-test('an unknown reason is appended to the message, or stands alone without one', (t) => {
+test('an unknown reason for a failed start is appended to the message, or to a default message', (t) => {
   const reason = { startup_failure_reason: 'moon_phase' }
   assert.deepEqual(failure(t, { ...reason, errors: ['Not tonight.'] }), {
     code: 'start_failed',
@@ -49,7 +49,7 @@ test('an unknown reason is appended to the message, or stands alone without one'
   assert.equal(failure(t, { startup_failure_reason: 'toString', errors: ['x'] })?.message, 'x (toString)')
 })
 
-test('stderr explains a failed start without a reason; if it is empty, the result does', (t) => {
+test('stderr explains a failed start without a reason, or the result does if stderr is empty', (t) => {
   assert.equal(failure(t, { errors: ['said'] }, 'written\n')?.message, 'written')
   assert.equal(failure(t, { errors: ['said'] })?.message, 'said')
 })

@@ -49,7 +49,7 @@ function machine(t: TestContext) {
   return { dir, cwd, trusting, agent, shown }
 }
 
-test('the files of a folder, all folders above it, and added folders are shown, and not the user’s own', (t) => {
+test('the startup files of a folder, of all its parent folders, and of added folders are shown, but not the files of the user', (t) => {
   const { dir, cwd, shown } = machine(t)
   put(join(dir, '.claude/settings.json'))
   assert.deepEqual(shown().files, [])
@@ -70,7 +70,7 @@ test('the files of a folder, all folders above it, and added folders are shown, 
   )
 })
 
-test('a worktree has the files of its main checkout', (t) => {
+test('a worktree also has the startup files of its main checkout', (t) => {
   const { dir, cwd, shown } = machine(t)
   put(join(dir, 'main/.git/worktrees/w/commondir'), '../..\n')
   put(join(cwd, '.git'), `gitdir: ${dir}/main/.git/worktrees/w\n`)
@@ -78,7 +78,7 @@ test('a worktree has the files of its main checkout', (t) => {
   assert.deepEqual(shown().files, ['main/.claude/settings.local.json'])
 })
 
-test('a permission holds for these files only, and the next daemon remembers it', async (t) => {
+test('a permission applies only to the shown files, and the next daemon remembers it', async (t) => {
   const { cwd, trusting, agent } = machine(t)
   const settings = join(cwd, '.claude/settings.json')
   put(settings)
@@ -95,7 +95,7 @@ test('a permission holds for these files only, and the next daemon remembers it'
   assert.notEqual(trusting().ask(agent()), undefined)
 })
 
-test('files that changed while a person looked at them are shown again', async (t) => {
+test('startup files that changed before a person permitted them are shown again', async (t) => {
   const { cwd, trusting, agent } = machine(t)
   const settings = join(cwd, '.claude/settings.json')
   put(settings)
@@ -110,7 +110,7 @@ test('files that changed while a person looked at them are shown again', async (
   assert.equal(await asked, true)
 })
 
-test('files that changed before the launch are not used, and a refusal names the key', async (t) => {
+test('startup files that changed before the launch are not used, and a refusal names the policy’s key', async (t) => {
   const { cwd, trusting, agent } = machine(t)
   put(join(cwd, '.mcp.json'))
   const trust = trusting()
@@ -123,7 +123,7 @@ test('files that changed before the launch are not used, and a refusal names the
   assert.equal(trust.mayUse(one, one.record.spec, { ...rule, others: 'ignore' }), false)
 })
 
-test('files that cannot be shown as a whole can only be refused', (t) => {
+test('startup files that cannot be shown as a whole can only be refused', (t) => {
   const { dir, cwd, shown } = machine(t)
   put(join(cwd, '.mcp.json'), ' '.repeat(20_000))
   assert.equal(shown().cut, true)

@@ -26,7 +26,7 @@ const refusal = (act: () => void) => {
   throw new Error('not refused')
 }
 
-test('a start and a resume in a missing folder each name their own remedy', (t) => {
+test('the errors of a start and of a resume in a missing folder have different remedies', (t) => {
   const dir = tempDir(t)
   const gone = join(dir, 'gone')
   assert.match(refusal(() => checkCwd(gone)).remedy ?? '', /or name another/)
@@ -38,7 +38,7 @@ test('a start and a resume in a missing folder each name their own remedy', (t) 
   for (const again of [false, true]) assert.ok(refusal(() => checkCwd(file, { again })).remedy)
 })
 
-/** Returns the explained end of an agent that wrote this to stderr. */
+/** Returns the snapshot, with an explanation, of an ended agent that wrote this to stderr. */
 function told(t: Parameters<typeof tempDir>[0], stderr: string, snapshot: Partial<Snapshot>) {
   const folder = agentFolder(tempDir(t))
   writeFileSync(folder.stderr, stderr)
@@ -48,7 +48,7 @@ function told(t: Parameters<typeof tempDir>[0], stderr: string, snapshot: Partia
   return whole
 }
 
-test('the refusal to run as root names the option of this program, and a remedy', (t) => {
+test('the error about running as root names this program’s permission mode and a remedy', (t) => {
   const words =
     '--dangerously-skip-permissions cannot be used with root/sudo privileges for security reasons\n'
   const { failure } = told(t, words, { state: 'failed', exit: { reason: 'crashed', code: 1 } })
@@ -65,7 +65,7 @@ test('the refusal to run as root names the option of this program, and a remedy'
   assert.match(claude.explain('Invalid proxy URL in HTTPS_PROXY: x')?.remedy ?? '', /complete URL/)
 })
 
-test('an exit with code 127 comes with the program’s own words, or with an explanation', (t) => {
+test('an exit with code 127 is reported with the program’s own message, or with an explanation', (t) => {
   const exit = { reason: 'crashed' as const, code: 127 }
   const words = "env: 'node': No such file or directory\n"
   assert.match(told(t, words, { state: 'failed', exit }).failure?.message ?? '', /'node': No such file/)
@@ -79,7 +79,7 @@ test('an exit with code 127 comes with the program’s own words, or with an exp
   assert.equal(told(t, words, { state: 'exited', exit: stopped }).exit?.detail, undefined)
 })
 
-test('a program that was removed is looked for again, and its absence has a remedy', async (t) => {
+test('a removed program is searched for again, and the error about its absence has a remedy', async (t) => {
   const path = join(tempDir(t), 'claude')
   writeFileSync(path, '')
   const found: Runtime = { name: 'claude', found: true, path, version: '2.1.330' }
@@ -101,7 +101,7 @@ test('a program that was removed is looked for again, and its absence has a reme
   await assert.rejects(admission.program('claude'), /no longer exists at .*claude\. Install it again/)
 })
 
-test('a version that an update deletes stays until the agent that runs it ends', (t) => {
+test('a version that an update deletes is kept until the agent that runs it ends', (t) => {
   const home = tempDir(t)
   const version = join(home, '.local/share/claude/versions/2.1.332')
   const program = join(home, 'bin/claude')
@@ -113,7 +113,7 @@ test('a version that an update deletes stays until the agent that runs it ends',
   const agent = { folder, runtime: claude, run: { run: 1, program } } as unknown as Agent
   const kept = keepProgram(agent)
   assert.equal(dirname(kept), folder.dir)
-  // Launched again after a crash of the daemon, when the version is already gone.
+  // The agent is launched again after a crash of the daemon, when the version is already deleted.
   mkdirSync(folder.claim(1))
   rmSync(version)
   assert.equal(readFileSync(kept, 'utf8'), 'the program')
@@ -122,7 +122,7 @@ test('a version that an update deletes stays until the agent that runs it ends',
   assert.ok(!existsSync(kept))
 })
 
-test('a program that needs the files next to it runs in its place', (t) => {
+test('a program that needs the files next to it runs without being copied', (t) => {
   const home = tempDir(t)
   const program = join(home, 'lib/node_modules/@anthropic-ai/claude-code/cli.js')
   mkdirSync(dirname(program), { recursive: true })

@@ -24,7 +24,7 @@ function left(exit?: Exit) {
   return agent as typeof agent & Agent
 }
 
-test('agents that end just after a daemon’s start have the same explanation as agents that ended before it', () => {
+test('agents that end just after a daemon’s start get the same explanation as agents that ended before the start', () => {
   const clock = new ManualClock()
   const unseen = new UnseenEnds({ clock, logger, restarts })
   const [before, soon, asked, late] = [left({ reason: 'killed' }), left(), left(), left()]

@@ -38,13 +38,13 @@ test('a number that selects no option is refused instead of sent as the answer',
   assert.throws(() => answersTo([one, many], ['1', '3']), /no option 3/)
 })
 
-test('a number in an answer counts as text in quotation marks, as a label, or without options', () => {
+test('a number in an answer counts as text if it is in quotation marks, is a label, or if there are no options', () => {
   assert.equal(given(one, '"7"'), '7')
   assert.equal(given(many, "'7, 8'"), '7, 8')
   assert.equal(given({ question: 'Port?', options: [{ label: '80' }, { label: '443' }] }, '443'), '443')
   assert.equal(given({ question: 'How many?', options: [] }, '7'), '7')
   const crossed = { question: 'Which?', options: [{ label: '2' }, { label: 'keep' }] }
-  assert.equal(given(crossed, '2'), 'keep', 'a number takes precedence over a label that looks like one')
+  assert.equal(given(crossed, '2'), 'keep', 'a number takes precedence over a label that looks like a number')
   assert.equal(given(crossed, '"2"'), '2')
 })
 
@@ -58,7 +58,7 @@ test('a request needs one answer for each question', () => {
   assert.throws(() => answersTo([one], []), /needs 1 answer, but you gave 0/)
 })
 
-test('an answer is stored under its question, even one named like a property of every object', () => {
+test('an answer is stored under its question, even if the question is named like a property of every object', () => {
   for (const question of ['constructor', '__proto__', 'toString'])
     assert.deepEqual(Object.entries(answersOf(answersTo([{ ...one, question }], ['2']))), [[question, 'B']])
 })
@@ -69,7 +69,7 @@ test('the echo of an answer shows invisible characters, and cannot be confused w
   assert.equal(replyText(reply!), 'question 1 "Which? \\"x\\":": option 1 "A⟨U+200B⟩\\" option 2"')
 })
 
-test('a request is found by a prefix of its id or digest, or without any if it is the only one', () => {
+test('a request is found by a prefix of its id or digest, or without a prefix if it is the only request', () => {
   const pick = (agent: HubAgent, given?: string) => {
     const { request, named } = pickRequest(agent, given)
     return [request.request_id, named]

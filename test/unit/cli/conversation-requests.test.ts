@@ -54,7 +54,7 @@ test('an interrupt is shown as an interrupt instead of a failure', () => {
 test('a started prompt is not reported as canceled: the result of its turn is shown instead', () => {
   const failed = { kind: 'turn_result', outcome: 'success', is_error: true, text: 'API Error: 400' } as const
   const cancelled = { kind: 'prompt_state', prompt_id: 'p', state: 'cancelled' } as const
-  // The start was seen, or reading began later.
+  // Checks both cases: the start of the prompt was seen, or reading began later.
   for (const events of [
     [{ kind: 'prompt_state', prompt_id: 'p', state: 'started' } as const, failed],
     [{ ...failed, prompt_ids: ['p'] }],
@@ -207,7 +207,7 @@ test('no agent can write anything but text to the terminal', () => {
     ],
     true,
   )
-  // Only the styles of this program.
+  // Only the styles of this program are permitted.
   assert.equal(withStyles(text, clean), withStyles(text, String))
   assert.doesNotMatch(withStyles(text, clean).replace(/\x1b\[\d+m/g, ''), /[\x00-\x09\x0b-\x1f\x7f-\x9f]/)
 })

@@ -110,7 +110,8 @@ test('streamed text is shown once, even when interrupted by other output', () =>
     ]),
     'Hel\n> And the docs?\nlo, \n-- task started: tests\nyou\n',
   )
-  // The rest is written already, or comes only with the finished block; deltas may lack their message id.
+  // The end of the text was already streamed, or comes only with the finished block. Deltas may have no
+  // message id.
   for (const text of ['Hello', 'Hello, you'])
     assert.equal(
       render([
@@ -134,7 +135,7 @@ test('each of several interleaved blocks is shown once', () => {
     ]),
     '* Let me\nI\n*  see.\n run it.\n',
   )
-  // A sub-agent's text within the agent's own, and the same text again in another message.
+  // A text of a sub-agent interrupts a text of the agent, and the same text comes again in another message.
   assert.equal(
     render([
       { kind: 'text_delta', message_id: 'm', block: 0, text: 'Done' },
@@ -146,7 +147,7 @@ test('each of several interleaved blocks is shown once', () => {
   )
 })
 
-test('an unfinished block does not swallow the output after it', () => {
+test('an unfinished block does not hide the output after it', () => {
   assert.equal(
     render([
       { kind: 'text_delta', block: 0, text: 'I was about' },
@@ -163,7 +164,7 @@ test('an unfinished block does not swallow the output after it', () => {
   )
 })
 
-test('sub-agents are set apart, and only their finished blocks are shown', () => {
+test('the output of sub-agents is indented, and only their finished blocks are shown', () => {
   assert.equal(
     render([
       { kind: 'text_delta', parent_tool_use_id: 't', block: 0, text: 'half' },

@@ -33,7 +33,7 @@ interface Seen {
   env?: NodeJS.ProcessEnv
 }
 
-/** Returns the findings of `doctor` next to a daemon that reports this. */
+/** Returns the findings of `doctor` on a machine with a daemon that reports this. */
 async function look(
   t: TestContext,
   { runtime = {}, problems = [], status = {}, env = {} }: Seen,
@@ -94,7 +94,7 @@ test('doctor lists the problems that the daemon sees, with severity and remedy',
       { code: 'of_a_newer_daemon', message: 'Something new.' },
     ],
   })
-  // The current status, and not an earlier one.
+  // `doctor` must use the current status, not an earlier status.
   assert.equal(asked.at(-1), 'status')
   assert.ok(asked.includes('check'))
   const found = of('machine')
@@ -111,7 +111,7 @@ test('doctor lists the problems that the daemon sees, with severity and remedy',
   assert.equal(findingText(found[0]!, colors(false)), '! The daemon sees: The limit is reached.\n  → Wait.')
 })
 
-test('doctor reports a daemon that is not logged in although this shell is', async (t) => {
+test('doctor reports that the daemon is not logged in, even if this shell is logged in', async (t) => {
   const problem: Partial<HealthProblem> = {
     code: 'not_logged_in',
     severity: 'error',
@@ -135,7 +135,7 @@ test('doctor reports a daemon that is not logged in although this shell is', asy
     /This shell finds something different.*, logged in\. .*HOME is \/var\/lib\/daemon in the daemon/,
   )
 
-  // Before the daemon reports it as a problem.
+  // Checks the time before the daemon reports the login as a problem.
   const early = await look(t, { runtime: { login: 'expired' } })
   assert.deepEqual(
     early.of('claude').map(({ level, seen_by }) => [level, seen_by]),
@@ -157,7 +157,7 @@ test('doctor shows no values of secrets, and a shell needs no login if the daemo
   assert.ok(findings.every(({ level }) => level !== 'error'))
 })
 
-test('doctor reports a daemon with another Claude Code than this shell’s, or a broken one', async (t) => {
+test('doctor reports a daemon whose Claude Code is broken or differs from the Claude Code of this shell', async (t) => {
   const other = await look(t, { runtime: { path: '/opt/claude', version: '2.1.300' } })
   assert.match(other.of('claude')[0]?.message ?? '', /2\.1\.300 at \/opt\/claude/)
   assert.match(

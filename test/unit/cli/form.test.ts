@@ -35,7 +35,7 @@ const request = (rest: Partial<PermissionRequest>): PermissionRequest => ({
 })
 const shown = (of: Form) => permissionText(request({ form: of }), colors(false))
 
-test('the number of an option selects that option, even if another option has that title', () => {
+test('the number of an option selects that option, even if the title of another option is that number', () => {
   const options = [
     { value: 'dev', title: 'prod' },
     { value: 'prod', title: 'Live' },
@@ -48,7 +48,7 @@ test('the number of an option selects that option, even if another option has th
   const several = { ...field, type: 'array' }
   const typed = fieldAnswer(several, { ...question, multi_select: true }, '3, 1')
   assert.deepEqual(fieldValue(several, typed), ['old', 'dev'])
-  // One option equals two others, joined.
+  // The third option equals the other two options, joined.
   const joined = { ...several, options: ['a', 'b', 'a, b'].map((value) => ({ value })) }
   const chosen = fieldAnswer(joined, { ...question, multi_select: true }, '1, 2')
   assert.deepEqual(fieldValue(joined, chosen), ['a', 'b'])
@@ -72,7 +72,7 @@ test('form answers are given in order or by name, and numbers select options', (
     assert.throws(() => answers(...typed), words)
 })
 
-test('a form field accepts a valid answer, and explains why it refuses any other', () => {
+test('a form field accepts a valid answer, and refuses any other answer with an explanation', () => {
   const [, replicas] = form.fields
   assert.equal(fieldAnswer(replicas!, questions[1], ' 3 '), '3')
   assert.equal(fieldAnswer(replicas!, questions[1], ''), '')

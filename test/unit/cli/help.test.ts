@@ -15,7 +15,7 @@ const all = (command: Command): Command[] => [
 
 const commands = all(await program(['--help']))
 
-/** Returns the help as shown on a terminal of `width` columns. */
+/** Returns the help for a terminal with `width` columns. */
 function help(command: Command, width: number): string {
   let shown = ''
   command.configureOutput({
@@ -43,7 +43,7 @@ test('every command, option and argument has a description, and every command ha
       if (!hidden) assert.notEqual(description, '', `${path} ${flags}`)
     for (const argument of command.registeredArguments)
       assert.notEqual(argument.description, '', `${path} ${argument.name()}`)
-    // Another program or a variable may come before it.
+    // Another program or a variable may precede the command.
     assert.match(help(command, 100), new RegExp(`^ {2}\\$ .*${path}`, 'm'))
   }
 })

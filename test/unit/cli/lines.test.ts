@@ -7,7 +7,7 @@ const lines = (url: string) => linesFor({ url: addressFor(url, ''), token: 'T', 
 const withoutInstaller = (url: string) => linesFor({ url, token: 'T', installer: undefined })
 const SCRIPT = `'read -r FOMULAR_ENROLL_TOKEN; s=$(curl -fsSL "$0") && eval "\${s:?}"'`
 
-test('the install line leads to the hub, even when a proxy serves it below a path', () => {
+test('the install line reaches the hub, even if a proxy serves the hub below a path', () => {
   const install = (url: string) => lines(url).install
   assert.equal(
     install('https://OS.example.com/'),
@@ -77,7 +77,7 @@ test('the certificate of a private authority is kept when an older installer ref
   assert.doesNotMatch(install('older'), /rm -f|mktemp/)
 })
 
-test('a token with unexpected characters is refused instead of pasted', () => {
+test('a token with unexpected characters is refused instead of inserted into a line', () => {
   for (const token of ['x; rm -rf ~', '$(id)', 'a\nb', "'", '', 'x'.repeat(300)])
     assert.throws(() => linesFor({ url: 'https://h', token, installer: INSTALLER }), {
       code: 'hub_incompatible',

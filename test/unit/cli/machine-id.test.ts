@@ -12,7 +12,7 @@ const MACHINES = [
   machine('9f00-c', 'builder', '7d'),
   machine('9f11-d', 'web', 'twin'),
   machine('9f22-e', 'web', 'twin'),
-  // From an older hub.
+  // An older hub reports machines without a name.
   machine('aa00-f', 'old'),
 ]
 
@@ -31,24 +31,28 @@ test('a machine can be named by its id, its name, its host name, or a prefix of 
     'cc00-i',
     'a name takes precedence over a host name',
   )
-  assert.throws(() => picked('debian'), { code: 'machine_ambiguous' }, 'a host name used as a name does not')
+  assert.throws(
+    () => picked('debian'),
+    { code: 'machine_ambiguous' },
+    'a name that is the host name of another machine is ambiguous',
+  )
   assert.equal(picked(undefined, MACHINES.slice(0, 1)), '7d12-a')
 })
 
-test('a machine cannot be mistaken for another whose name equals its id or host name', () => {
+test('the name of a machine is not confused with an equal id or host name of another machine', () => {
   const [uuid, other] = ['7d12e854-3c55-4b0e-9a6f-0d6a1c7f2b11', '9f00e854-3c55-4b0e-9a6f-0d6a1c7f2b11']
   const known = [machine(uuid, 'debian', 'build-7'), machine(other, 'web')]
   for (const given of ['build-7', 'debian', '7d12']) {
     assert.equal(picked(given, known), uuid)
     const liar = machine(given, 'liar')
-    // A prefix of two ids selects neither.
+    // A text that is a prefix of two ids selects neither machine.
     if (given === '7d12') assert.throws(() => picked(given, [...known, liar]), { code: 'machine_ambiguous' })
     else assert.equal(picked(given, [...known, liar]), uuid)
     assert.equal(picked('liar', [...known, liar]), given)
   }
   assert.equal(picked(uuid, [...known, machine('x', 'liar', uuid)]), uuid)
   assert.equal(picked('build-7', [...known, machine('x', 'build-7', 'build-7')]), uuid)
-  // A host name claimed by a nameless machine does not match machines with that name.
+  // A host name is ambiguous if another machine without a name has the same host name.
   for (const liar of [machine('x', 'debian', 'debian'), machine('x', 'debian')])
     assert.throws(() => picked('debian', [...known, liar]), { code: 'machine_ambiguous' })
   for (const liar of [machine('x', '7d12', '7d12'), machine('x', '7d12', 'other')])

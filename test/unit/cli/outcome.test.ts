@@ -7,7 +7,7 @@ import type { HubAgent, HubMachine } from '../../../src/protocol/index.ts'
 
 const hub = (agent: HubClient['agent']) => ({
   agent,
-  agents: () => Promise.reject(new Error('all agents of the hub were asked for')),
+  agents: () => Promise.reject(new Error('the client requested all agents of the hub')),
 })
 
 test('the reason for a delay is fetched for one agent only', async () => {
@@ -16,12 +16,12 @@ test('the reason for a delay is fetched for one agent only', async () => {
   assert.equal(await delayOf(client, 'a1'), slow.detail)
 })
 
-test('a hub that goes away after it has accepted a start does not make the start fail', async () => {
+test('a start does not fail if the hub ends after it has accepted the start', async () => {
   const client = hub(() => Promise.reject(new UserError('hub_unreachable', 'gone')))
   assert.equal(await delayOf(client, 'a1'), undefined)
 })
 
-test('an agent that a machine only claims is not mistaken for another agent with that prefix', async () => {
+test('an agent that a machine only claims is not confused with another agent whose id begins with its id', async () => {
   const agent = (agent_id: string, machine_id: string, claimed?: boolean) =>
     ({ agent_id, machine_id, ...(claimed && { claimed }) }) as HubAgent
   const picked = (given: string, agents: HubAgent[], machine?: string) => {
@@ -40,5 +40,9 @@ test('an agent that a machine only claims is not mistaken for another agent with
   assert.equal(await picked('fix-', [ordered, claim]), 'fix-tests')
   for (const others of [[agent('fix', 'b')], [claim, agent('fix', 'a')]])
     assert.equal(await picked('fix', [ordered, ...others]), 'fix')
-  assert.equal(await picked('fix', [agent('fix-tests', 'b'), claim]), 'fix', 'both are one machine’s')
+  assert.equal(
+    await picked('fix', [agent('fix-tests', 'b'), claim]),
+    'fix',
+    'both agents belong to one machine',
+  )
 })

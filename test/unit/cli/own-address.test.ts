@@ -18,7 +18,7 @@ async function tlsPort(t: TestContext, names: string[]) {
   return (server.address() as AddressInfo).port
 }
 
-test('a hub that listens on all addresses is reached by a public name in its certificate', async (t) => {
+test('the address of a hub that listens on all addresses is a public name in its certificate', async (t) => {
   const port = await tlsPort(t, ['localhost', '*.example.com', 'hub.example.com'])
   const here = `https://127.0.0.1:${port}`
   for (const host of ['0.0.0.0', '[::]', '10.0.0.5']) {
@@ -28,7 +28,7 @@ test('a hub that listens on all addresses is reached by a public name in its cer
   }
 })
 
-test('a hub without a public name, or without TLS, is reached by an address of the machine', async (t) => {
+test('the address of a hub without a public name or without TLS is an address of the machine', async (t) => {
   const port = await tlsPort(t, ['localhost'])
   const own = Object.values(networkInterfaces())
     .flatMap((each) => each ?? [])
@@ -46,12 +46,12 @@ test('a hub without a public name, or without TLS, is reached by an address of t
   }
 })
 
-test('a hub that listens on one address is reached there', async () => {
+test('the address of a hub that listens on one address is that address', async () => {
   for (const url of ['http://127.0.0.1:3001', 'http://10.0.0.5:3001', 'http://[fd00::1]:3001'])
     assert.deepEqual(await ownAddress(url, { url }), { url })
 })
 
-test('a hub that does not answer still has an address', async () => {
+test('the address of a hub is known even if the hub does not answer', async () => {
   const { url } = await ownAddress('https://127.0.0.1:1', { url: 'https://10.0.0.5:1' })
   assert.equal(url, 'https://10.0.0.5:1')
 })

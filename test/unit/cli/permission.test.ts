@@ -45,7 +45,7 @@ test('a description is shown once, and a tool field with that name is not hidden
   )
 })
 
-test('control characters in a permission request are shown instead of obeyed', () => {
+test('control characters in a permission request are shown, and do not control the terminal', () => {
   assert.doesNotMatch(text({ input: { command: 'ls\x1b[2J\nrm' } }), /\x1b/)
 })
 

@@ -87,7 +87,7 @@ const crowd = [
   }),
 ]
 
-test('no table row wraps at 80 columns, and the last folder of a path stays', () => {
+test('no table row wraps at 80 columns, and each path keeps its last folder', () => {
   const lines = agentTable(crowd, now, plain, 80).split('\n')
   for (const line of lines) assert.ok(textWidth(line) <= 80, line)
   assert.match(lines[1] ?? '', /^a-5b6a7988 +waiting: .* \/home.*…\/.*beta/)
@@ -99,7 +99,7 @@ test('no table row wraps at 80 columns, and the last folder of a path stays', ()
   assert.match(agentTable(crowd, now, plain), /DELIVERED[\s\S]*10\/123456789 +\/home\S+services\/beta\n/)
 })
 
-test('agents that wait for an answer come first, unless their machine is away', () => {
+test('agents that wait for an answer come first, except agents of disconnected machines', () => {
   const ids = (agents: Parameters<typeof agentTable>[0]) =>
     agentTable(agents, now, plain)
       .split('\n')
@@ -167,7 +167,7 @@ test('the table of machines fits into 80 columns', () => {
     assert.ok(textWidth(line) <= 80, line)
 })
 
-test('the policy of a machine is shown on one line, also if a newer machine has another kind', () => {
+test('the policy of a machine is shown on one line, even if it is a kind of policy of a newer version', () => {
   const { open, careful } = {
     open: summaryOf({ from: 'default', kind: 'open', policy: OPEN }),
     careful: summaryOf({ from: 'default', kind: 'careful', policy: CAREFUL }),
@@ -204,7 +204,7 @@ test('states and ends are described in words', () => {
   )
 })
 
-test('the state of an agent names its failed turn and its problems', () => {
+test('the shown state of an agent names its failed turn and its problems', () => {
   const turn_failed = { outcome: 'error', message: 'API Error: 529' }
   const problems = [{ kind: 'mcp_server', name: 'db\x1b[2J', status: 'failed' }]
   assert.equal(stateText(agent({ turn_failed, problems })), 'idle: turn failed')

@@ -12,7 +12,7 @@ import { until } from '../../../support/wait.ts'
 
 const logger = createLogger({ level: 'silent', stderr: 'none' })
 
-test('a folder is renamed at once even when no file can be opened, and deleted later', async (t) => {
+test('a removed folder is renamed at once, even if no file can be opened, and is deleted later', async (t) => {
   const dir = tempDir(t)
   const clock = new ManualClock()
   const discards = new FolderDeletion({ dir, clock, logger })
@@ -30,7 +30,7 @@ test('a folder is renamed at once even when no file can be opened, and deleted l
   assert.deepEqual(namesIn(dir), ['b'])
 })
 
-test('a folder that one daemon could not delete is deleted by the next one', async (t) => {
+test('a folder that a daemon could not delete is deleted by the next daemon', async (t) => {
   const dir = tempDir(t)
   mkdirSync(join(dir, 'a'))
   const discards = new FolderDeletion({ dir, clock: new ManualClock(), logger })

@@ -35,7 +35,7 @@ const names = (dir: string) =>
     .sort()
     .map((name) => name.replace(/^\d+_/, ''))
 
-/** Acts as the agent’s feeder: takes all lines, in order. @returns the lines it fed */
+/** Acts as the agent’s feeder, and takes all lines in order. @returns the lines */
 function feed({ inbox, fed }: ReturnType<typeof folder>): string[] {
   return readdirSync(inbox)
     .sort()
@@ -67,7 +67,7 @@ test('only the owner of an agent can read its inputs', (t) => {
   assert.equal(statSync(at.inputs).mode & 0o777, 0o600)
 })
 
-test('the next daemon knows which inputs were accepted, and continues their numbering', (t) => {
+test('the next daemon knows the accepted inputs, and continues their numbering', (t) => {
   const at = folder(t)
   const before = new Inbox(at)
   for (const id of ['p1', 'p2', 'p3']) before.put(prompt(id))
@@ -84,7 +84,7 @@ test('the next daemon knows which inputs were accepted, and continues their numb
   assert.deepEqual(names(at.inbox), ['prompt_p4', 'prompt_p5'])
 })
 
-test('an id torn by a crash of the machine corrupts no other id, and is recovered from its file', (t) => {
+test('an id that a crash of the machine cut off corrupts no other id, and is recovered from its file', (t) => {
   const at = folder(t)
   const before = new Inbox(at)
   before.put(prompt('p1'))
@@ -112,7 +112,7 @@ test('a new run gets the prompts that the last run did not acknowledge, in order
   assert.deepEqual([names(at.inbox), names(at.fed)], [['control_init', 'prompt_took', 'prompt_waits'], []])
 })
 
-test('an acknowledged input is deleted; a second or unknown acknowledgment changes nothing', (t) => {
+test('an acknowledged input is deleted, and a second or unknown acknowledgment changes nothing', (t) => {
   const at = folder(t)
   const inbox = new Inbox(at)
   inbox.put(prompt('p1'))
@@ -134,7 +134,7 @@ test('a put that fails accepts no input and leaves no file behind', (t) => {
   assert.deepEqual(names(at.inbox), ['prompt_p1'])
 })
 
-test('an accepted input whose handover fails is handed over later, with its marks', (t) => {
+test('an accepted input that could not be handed over is handed over later, with its marks', (t) => {
   const at = folder(t)
   const inbox = new Inbox(at)
   renameSync(at.inbox, `${at.inbox}-away`)
@@ -145,7 +145,7 @@ test('an accepted input whose handover fails is handed over later, with its mark
   assert.deepEqual(names(at.inbox), ['prompt_p1'])
 })
 
-test('a daemon completes or undoes a put during which the previous daemon was killed', (t) => {
+test('if a daemon is killed during a put, the next daemon completes or undoes the put', (t) => {
   const at = folder(t)
   new Inbox(at).put(prompt('p1'))
   writeFileSync(join(at.dir, '000000000002_prompt_p2.1.tmp'), 'whole\n')
@@ -157,7 +157,7 @@ test('a daemon completes or undoes a put during which the previous daemon was ki
   assert.deepEqual(readdirSync(at.dir).sort(), ['fed', 'in', 'inputs.jsonl'])
 })
 
-test('each input is announced on the bell pipe, and no put waits if that pipe is full or has no reader', (t) => {
+test('each put writes to the bell pipe, but does not wait if the pipe is full or has no reader', (t) => {
   const at = folder(t)
   const inbox = new Inbox(at)
   inbox.put(prompt('p1'))
@@ -167,7 +167,7 @@ test('each input is announced on the bell pipe, and no put waits if that pipe is
   inbox.put(prompt('p3'))
   const rings = Buffer.alloc(10)
   assert.equal(readSync(bell, rings), 1)
-  // More than a pipe holds.
+  // This is more than a pipe can buffer.
   for (let i = 0; i < 70_000; i++) inbox.ring()
   inbox.put(prompt('p4'))
   assert.equal(names(at.inbox).length, 4)

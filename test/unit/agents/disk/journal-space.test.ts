@@ -11,7 +11,7 @@ import { tempDir } from '../../../support/temp.ts'
 const MIB = 1024 * 1024
 const LINE = `${'x'.repeat(999)}\n`
 
-/** An agent as far as its journal is concerned: `lines` acknowledged lines of 1000 bytes each. */
+/** A simulated agent with a journal of `lines` acknowledged lines of 1000 bytes each. */
 function agent(t: TestContext, { lines, ended = false }: { lines: number; ended?: boolean }) {
   const folder = agentFolder(join(tempDir(t), 'agent'))
   mkdirSync(folder.dir)
@@ -44,11 +44,11 @@ function withoutFallocate(t: TestContext) {
   })
 }
 
-test('acknowledged journal bytes are freed up to a line boundary, which is saved first', async (t) => {
+test('acknowledged journal bytes are freed up to a line boundary, after the boundary was saved', async (t) => {
   const { it, saved, agent: one, path } = agent(t, { lines: 5000 })
   await returnBytes(one, MIB)
   assert.equal(it.begin, Math.ceil((5_000_000 - MIB) / 1000) * 1000)
-  // A daemon that dies in between must not take zeros for activity.
+  // The boundary is saved first, so that the next daemon does not read the freed bytes as activity.
   assert.deepEqual(
     saved.map(({ begin }) => begin),
     [it.begin],
@@ -67,7 +67,7 @@ test('journal bytes are not freed for a small gain', async (t) => {
   assert.equal(it.begin, 0)
 })
 
-test('a journal is freed only when its agent has ended if the file system does not support holes', async (t) => {
+test('if the file system does not support holes, a journal is freed only after its agent has ended', async (t) => {
   withoutFallocate(t)
   const running = agent(t, { lines: 5000 })
   await returnBytes(running.agent, MIB)

@@ -16,7 +16,7 @@ function journal(t: Cleanup) {
   return { path, journal, write: (bytes: string | Buffer) => appendFileSync(path, bytes) }
 }
 
-/** Copies a line for comparison: its bytes are only valid during the visit. */
+/** Copies a line for comparison, because its bytes are only valid during the visit. */
 const seen = ({ start, end, bytes, tooLong }: Line) => ({ start, end, text: bytes.toString('utf8'), tooLong })
 
 function linesOf(journal: Journal, from = 0, budget = ALL) {
@@ -33,7 +33,7 @@ test('a journal that does not exist yet is empty', (t) => {
   assert.deepEqual([it.size(), linesOf(it, 0)], [0, { lines: [], end: 0 }])
 })
 
-test('a journal line is readable once its newline is written, and not before', (t) => {
+test('a journal line is readable only after its newline was written', (t) => {
   const { journal: it, write } = journal(t)
   write('one\ntw')
   assert.deepEqual(linesOf(it), { lines: [{ start: 0, end: 4, text: 'one', tooLong: false }], end: 4 })
@@ -91,7 +91,7 @@ test('a journal gives the same lines for any split into writes and any read budg
   )
 })
 
-test('a journal read ends after the line that fills its budget, or when its visitor ends it', (t) => {
+test('a read of a journal ends after the line that uses up its budget, or when the visitor ends it', (t) => {
   const { journal: it, write } = journal(t)
   write('aaaa\nbbbb\ncccc\n')
   assert.equal(linesOf(it, 0, 6).end, 10)
@@ -102,7 +102,7 @@ test('a journal read ends after the line that fills its budget, or when its visi
   )
 })
 
-test('a long line is read whole; a line over the limit is cut to its head, and reading continues', (t) => {
+test('a long line is read as a whole, and a line over the limit is cut off, but reading continues', (t) => {
   const { journal: it, write } = journal(t)
   const long = Buffer.alloc(Limits.line_bytes, 'l')
   const tooLong = Buffer.alloc(Limits.line_bytes + 1, 't')
@@ -139,13 +139,13 @@ test('offsets stay the same when the head of the journal is freed', (t) => {
   assert.deepEqual(linesOf(it, 8).lines, [{ start: 8, end: 14, text: 'three', tooLong: false }])
 })
 
-test('a file that is made endlessly long is not searched to its end', (t) => {
+test('a file with a huge hole is not searched to its end', (t) => {
   const { path, journal: it, write } = journal(t)
   write('one\n')
   truncateSync(path, 2 ** 42)
   assert.throws(() => linesOf(it), /is a hole/)
   assert.throws(() => it.lineStart(100), /is a hole/)
-  // One of this program's own making is passed over.
+  // A hole that this program has made is skipped.
   it.holes = [{ from: 4, to: 2 ** 42 }]
   write('two\n')
   assert.deepEqual(

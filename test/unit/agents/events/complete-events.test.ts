@@ -23,7 +23,10 @@ const status = { type: 'system', subtype: 'status', status: 'requesting' }
 const hook = { type: 'system', subtype: 'hook_started', hook_id: 'h', hook_name: 'x', hook_event: 'y' }
 const result = { type: 'result', subtype: 'success', is_error: false }
 
-/** Returns the contents of the prompts in a journal of these lines, by prompt id, from line `skip` on. */
+/**
+ * Returns the prompts in a journal with these lines, from line `skip` on. Each prompt has its id and its
+ * content.
+ */
 function prompts(t: TestContext, lines: object[], skip = 0) {
   const path = join(tempDir(t), 'journal.jsonl')
   const text = lines.map((line) => `${JSON.stringify(line)}\n`)
@@ -63,7 +66,7 @@ test('prompts that were queued and then delivered together appear once each', (t
   const older = joined(words('second'), words('third'), words('part 2'), words('fourth'))
   for (const last of [newer, older]) {
     assert.deepEqual(prompts(t, [...queue, last]), each)
-    // Reading gives the same event wherever it begins.
+    // The events are the same, no matter at which line reading begins.
     assert.deepEqual(prompts(t, [...queue, last], queue.length), each.slice(2))
   }
 })
@@ -93,11 +96,11 @@ test('a prompt of blocks that begins like an earlier prompt stays whole', (t) =>
     ['d', blocks],
   ])
   assert.deepEqual(prompts(t, [joined(...blocks)]), [['d', blocks]])
-  // Nothing would be left of it, so it is a separate prompt.
+  // No block of the joined prompt would remain, so it is a separate prompt.
   assert.deepEqual(prompts(t, [echo('b', blocks), joined(...blocks)]).at(-1), ['d', blocks])
 })
 
-test('a sub-agent’s request names the tool use that started it, even if two ask at once', (t) => {
+test('a sub-agent’s request names the tool use that started the sub-agent, even if two sub-agents ask at once', (t) => {
   const uses = (id: string, parent: string) => ({
     type: 'assistant',
     message: { id: 'm', content: [{ type: 'tool_use', id, name: 'Bash', input: {} }] },

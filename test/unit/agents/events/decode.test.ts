@@ -7,8 +7,9 @@ import { Limits } from '../../../../src/protocol/index.ts'
 const events = (line: string | Buffer) => decodeLine(Buffer.from(line), 0, decode)
 const nested = (levels: number) => `{"type":"new","x":${'['.repeat(levels)}${']'.repeat(levels)}}`
 
-test('a line nested too deeply to be written again is reported as unreadable', () => {
-  // Deeper than JSON.stringify supports: sending it would crash the daemon at each start.
+test('a line that is nested too deeply to be written as JSON again is reported as unreadable', () => {
+  // JSON.stringify does not support such deep nesting, so sending the line would crash the daemon at each
+  // start.
   for (const levels of [Limits.nesting, 6000, 200_000]) {
     const line = nested(levels)
     assert.deepEqual(events(line), [
@@ -26,7 +27,7 @@ test('a line nested too deeply to be written again is reported as unreadable', (
   assert.deepEqual(events(deep), [{ kind: 'unknown', raw: JSON.parse(deep), offset: 0, index: 0 }])
 })
 
-test('a line that would outgrow a frame when passed on is reported as unreadable', () => {
+test('a line whose event would be too long for a frame is reported as unreadable', () => {
   const numbers = `{"type":"new","x":[${'1e20,'.repeat(3_200_000)}1]}`
   const notUtf8 = Buffer.concat([
     Buffer.from('{"type":"new","x":"'),
@@ -46,7 +47,7 @@ test('a line that would outgrow a frame when passed on is reported as unreadable
   )
 })
 
-test('a complete line after a torn line or a wrapper’s output counts, and the rest is reported', () => {
+test('a complete line after a torn line or a wrapper’s output is read, and the text before it is reported', () => {
   const whole =
     '{"type":"system","subtype":"session_state_changed","state":"idle","uuid":"u","session_id":"s"}'
   const torn = '{"type":"assistant","message":{"id":"m","content":[{"type":"text","text":"ha'
@@ -59,7 +60,7 @@ test('a complete line after a torn line or a wrapper’s output counts, and the 
     events(banner + whole).map((event) => (event.kind === 'unreadable' ? event.reason : event.kind)),
     ['not_json', 'state'],
   )
-  // A complete object that occurs by chance is not a line.
+  // A complete object inside a torn line is not a line.
   const middle = '{"type":"assistant","message":{"id":"m","content":[{"type":"text","text":"half"}'
   assert.deepEqual(
     events(middle).map(({ kind }) => kind),

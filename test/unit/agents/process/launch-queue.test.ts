@@ -5,7 +5,7 @@ import { MemoryRoom } from '../../../../src/agents/process/memory-room.ts'
 import { shellAgents } from '../../../support/shell-agents.ts'
 import { until } from '../../../support/wait.ts'
 
-test('a slow start is reported as slow, and succeeds or fails whenever its process does', async (t) => {
+test('a slow start is reported as slow, and succeeds or fails with its process', async (t) => {
   const it = shellAgents(t)
   it.slow()
   const [late, other] = [it.start('late'), it.start('other')]
@@ -61,7 +61,10 @@ test('starts that hang do not block other starts forever', async (t) => {
 
 const GIB = 1024 ** 3
 
-/** A machine of 16 GiB whose free memory and pressure the test sets, and whose agents take 2 GiB each. */
+/**
+ * A machine with 16 GiB of memory. The test sets its free memory and its memory pressure. Each agent takes 2
+ * GiB.
+ */
 function machineWith(t: TestContext, { freeGib, pressure = 0 }: { freeGib: number; pressure?: number }) {
   const now = { freeGib, pressure }
   const room = new MemoryRoom({
@@ -73,7 +76,7 @@ function machineWith(t: TestContext, { freeGib, pressure = 0 }: { freeGib: numbe
   return { ...shellAgents(t, { room }), now }
 }
 
-test('without memory for one more agent, a start waits until there is some, and says so', async (t) => {
+test('without memory for one more agent, a start waits for memory, and reports that', async (t) => {
   const it = machineWith(t, { freeGib: 3 })
   assert.equal(await it.start('first').result, 'started')
   it.now.freeGib = 2.5
@@ -96,11 +99,11 @@ test('without memory for one more agent, a start waits until there is some, and 
   assert.equal(await third.result, 'third was ended before it was ready.')
 })
 
-test('agents that have not taken their memory yet count as if they had', async (t) => {
+test('agents count with their expected memory before they have taken it', async (t) => {
   const it = machineWith(t, { freeGib: 8 })
   it.slow()
   const starts = Array.from({ length: 5 }, (_, n) => it.start(`agent-${n}`))
-  // 8 GiB minus the reserve have room for three.
+  // 8 GiB minus the reserve are enough for three agents.
   await until(
     () => [0, 1, 2].every((n) => it.hasRun(`agent-${n}`)) && starts[4]?.status()?.queued?.place === 2,
   )
@@ -110,7 +113,7 @@ test('agents that have not taken their memory yet count as if they had', async (
   )
 })
 
-test('under memory pressure no agent is started next to running ones', async (t) => {
+test('under memory pressure, no agent is started while other agents are running', async (t) => {
   const it = machineWith(t, { freeGib: 12 })
   assert.equal(await it.start('first').result, 'started')
   it.now.pressure = 40
@@ -122,7 +125,7 @@ test('under memory pressure no agent is started next to running ones', async (t)
   assert.equal(await second.result, 'started')
 })
 
-test('an agent that would be the only one starts even without memory: waiting would not help', async (t) => {
+test('an agent that would be the only agent starts even without memory, because waiting would not help', async (t) => {
   const it = machineWith(t, { freeGib: 0.1, pressure: 50 })
   assert.equal(await it.start('only').result, 'started')
 })

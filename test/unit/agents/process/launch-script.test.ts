@@ -11,7 +11,7 @@ import { tempDir } from '../../../support/temp.ts'
 
 const script = fileURLToPath(new URL('../../../../src/agents/process/launch.sh', import.meta.url))
 
-test('a launcher deletes the unfinished files of an earlier launcher, but not those of the daemon', (t) => {
+test('a launcher deletes the unfinished files of an earlier launcher, but not the unfinished files of the daemon', (t) => {
   const dir = tempDir(t)
   for (const name of ['in', 'fed']) mkdirSync(join(dir, name))
   for (const name of ['process.tmp', 'exit.tmp', `000000000001_prompt_x.${process.pid}.tmp`])
@@ -60,7 +60,7 @@ test('an agent’s own environment variables never affect its launcher', (t) => 
     IFS: '/',
     d: '/nowhere',
     run: '9',
-    // Variables of the shell itself, which must not make it exit.
+    // Variables of the shell itself. Their values must not make the shell exit.
     PPID: '1',
     UID: '1',
     OPTIND: 'x',
@@ -81,7 +81,7 @@ test('an agent’s own environment variables never affect its launcher', (t) => 
   assert.ok(!('TAKEN' in shown))
 })
 
-test('a lease does not treat an agent with a background task as idle, at any time', async (t) => {
+test('a lease never treats an agent with a background task as idle', async (t) => {
   const dir = tempDir(t)
   for (const name of ['in', 'fed']) mkdirSync(join(dir, name))
   writeFileSync(join(dir, 'env.sh'), '')
@@ -91,7 +91,7 @@ test('a lease does not treat an agent with a background task as idle, at any tim
     tasks('[{"task_id":"t"}]'),
     'head -c 2000000 /dev/zero | tr "\\0" x; echo',
     `echo '{"type":"system","subtype":"session_state_changed","state":"idle"}'`,
-    // The lease is checked every 5 seconds.
+    // The launcher checks the lease every 5 seconds.
     'sleep 7',
     tasks('[]'),
     'exec sleep 60',

@@ -25,13 +25,13 @@ const why = 'Its turn was interrupted: the machine went down.'
 const interrupted = { interrupted: true, exit: { reason: 'rebooted' } }
 const since = { turn_interrupted: why, exit: { reason: 'stopped' } }
 
-test('the reason for an interrupted turn is reported until the next turn, over any restarts', () => {
+test('the reason for an interrupted turn is reported until the next turn, even after restarts', () => {
   assert.equal(next(interrupted).turn_interrupted, why)
   assert.equal(next(since).turn_interrupted, why)
   assert.equal(next({ exit: { reason: 'stopped' } }).turn_interrupted, undefined)
 })
 
-test('an interrupted turn is not reported if the new run continues it or was ordered', () => {
+test('an interrupted turn is not reported if the new run continues the turn or was started by a command', () => {
   const recall = { recall: { why: 'a restart' } }
   for (const snapshot of [interrupted, since]) {
     assert.equal(next(snapshot, { restart: { resume_turn: true } }).turn_interrupted, undefined)

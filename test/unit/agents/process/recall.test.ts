@@ -20,10 +20,10 @@ const WORKS_ON = 'while :; do sleep 0.1; done'
 const recall = { why: 'For a restart.' }
 const logger = createLogger({ level: 'silent', stderr: 'none' })
 
-/** A folder for agents, and a program that plays an agent. */
+/** Makes a folder for agents, and a program that acts as an agent. */
 function place(t: TestContext, script: string) {
   const opened: AgentPool[] = []
-  // Runs before the folder is deleted.
+  // This hook runs before the folder is deleted.
   t.after(async () => {
     for (const agents of opened) {
       await agents.settle()
@@ -55,7 +55,7 @@ function place(t: TestContext, script: string) {
 const written = ({ folder }: Agent) => JSON.parse(readFileSync(folder.run, 'utf8'))
 const comesBack = (agent: Agent) => nextRestart(agent, Date.now()) !== undefined
 
-/** Does what a restart does under a unit that ends agents together with the daemon. */
+/** Does the same as a restart under a unit that ends agents together with the daemon. */
 const restart = (agents: AgentPool, quicker: Agent[] = []) =>
   standDown({
     agents,
@@ -76,7 +76,7 @@ test('an agent that the server stops while a restart is being completed stays en
   const before = adopted()
   const { folder } = await start(before, 'a')
   before.close()
-  // The previous daemon was killed after this write and before the agent ended.
+  // Simulates that the previous daemon was killed after this write, but before the agent ended.
   writeFileSync(folder.run, JSON.stringify({ ...JSON.parse(readFileSync(folder.run, 'utf8')), recall }))
 
   const agents = adopted()
@@ -87,7 +87,7 @@ test('an agent that the server stops while a restart is being completed stays en
   assert.equal(written(agent).recall, undefined)
 })
 
-test('an agent that is being stopped during a restart does not come back with the next daemon', async (t) => {
+test('the next daemon does not start an agent that was being stopped during a restart', async (t) => {
   const { adopted, start } = place(t, `trap '' TERM; ${WORKS_ON}`)
   const agents = adopted()
   const agent = await start(agents, 'a')
@@ -101,7 +101,7 @@ test('an agent that is being stopped during a restart does not come back with th
   assert.deepEqual([next.hasEnded, comesBack(next)], [true, false])
 })
 
-test('an agent recalled for a restart before its first launch is launched once', async (t) => {
+test('an agent that is recalled for a restart before its first launch is launched once', async (t) => {
   const { dir, program, spec, adopted } = place(t, 'echo x >> "$(dirname "$0")/launches"')
   adopted().close()
   const record = SpecRecord.parse({
@@ -120,7 +120,7 @@ test('an agent recalled for a restart before its first launch is launched once',
   assert.equal(readFileSync(join(dir, 'launches'), 'utf8'), 'x\n')
 })
 
-test('an agent whose recall cannot be recorded does not keep other agents from coming back', async (t) => {
+test('if the recall of an agent cannot be recorded, the other agents still restart', async (t) => {
   const { adopted, start } = place(t, WORKS_ON)
   const agents = adopted()
   const agent = await start(agents, 'a')

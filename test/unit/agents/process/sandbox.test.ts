@@ -31,7 +31,7 @@ function placesIn(t: TestContext) {
   return { dir, cwd, further, own, state, key, places, run }
 }
 
-test('an agent in a sandbox writes to its folders, and to nothing else of the machine', async (t) => {
+test('an agent in a sandbox can write to its folders, but to no other folder of the machine', async (t) => {
   const { cwd, further, own, dir, run } = placesIn(t)
   assert.equal(await run(`pwd; echo a >made && echo b >${further}/made`), cwd)
   assert.equal(
@@ -53,10 +53,10 @@ test('an agent in a sandbox writes to its folders, and to nothing else of the ma
   assert.ok(existsSync(join(dir, 'state/journal')))
 })
 
-test('it sees no key, no journal of another agent, no socket, and no process outside', async (t) => {
+test('an agent in a sandbox sees no key, no journal of another agent, no socket, and no process outside', async (t) => {
   const { dir, state, key, run, places } = placesIn(t)
   assert.equal(await run(`cat ${key} ${state}/journal`), 'failed 1')
-  // The folder above is writable, and may hold a link to the hidden folder.
+  // The parent folder is writable, and may contain a link to the hidden folder.
   symlinkSync(state, join(dir, 'cwd/link'))
   places.writable.push(dir)
   assert.equal(await run(`cat ${key} ${state}/journal link/journal; ls -A ${state}`), '')
@@ -65,7 +65,7 @@ test('it sees no key, no journal of another agent, no socket, and no process out
   assert.equal(await run('ls /run'), existsSync('/run/systemd/resolve') ? 'systemd' : '')
 })
 
-test('its network is that of the machine, or none', async (t) => {
+test('an agent in a sandbox has the network of the machine, or no network', async (t) => {
   const { run } = placesIn(t)
   const server = createServer((socket) => socket.end()).listen(0, '127.0.0.1')
   t.after(() => server.close())
@@ -76,14 +76,14 @@ test('its network is that of the machine, or none', async (t) => {
   assert.equal(await run(connect, 'none'), 'failed 3')
 })
 
-test('nothing that it starts outlives it', async (t) => {
+test('every process that an agent in a sandbox starts ends with the agent', async (t) => {
   const { cwd, run } = placesIn(t)
   await run(`setsid sh -c 'sleep 1; echo late >late' >/dev/null 2>&1 & sleep 0.1`)
   await new Promise((resolve) => setTimeout(resolve, 1500))
   assert.ok(!existsSync(join(cwd, 'late')))
 })
 
-test('without a sandbox, nothing is run, and the refusal names the key and a remedy', async (t) => {
+test('if the sandbox is impossible, no agent runs, and the refusal names the policy’s key and a remedy', async (t) => {
   const { places, state } = placesIn(t)
   const refusal = (sandbox: Partial<Sandbox>, cwd: string) =>
     sandboxed({ network: 'host', hidden: [], ...sandbox }, { ...places, cwd }).then(
@@ -96,7 +96,7 @@ test('without a sandbox, nothing is run, and the refusal names the key and a rem
   assert.match((await refusal({ hidden: [state] }, state)).remedy, /another folder/)
 })
 
-test('no server leads an agent out of its sandbox by the folders that it chooses', async (t) => {
+test('a server cannot open the system to a sandboxed agent by its choice of folders', async (t) => {
   const { places } = placesIn(t)
   const refused = (own: { cwd?: string; chosen?: string[] }) =>
     assert.rejects(sandboxed({ network: 'host', hidden: [] }, { ...places, ...own }), {

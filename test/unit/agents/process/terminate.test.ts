@@ -18,7 +18,7 @@ test('a process that is slow to end gets SIGTERM only once, even from overlappin
   const identity = identify(child.pid!)!
   const ended = once(child, 'close')
   assert.ok(terminate(identity))
-  // A sweep and the stop that caused it end the same processes at the same time.
+  // A sweep and the stop that caused the sweep end the same processes at the same time.
   await Promise.all([endProcesses([identity]), endProcesses([identity])])
   await ended
   assert.equal(said, 'ready\nterm\n')

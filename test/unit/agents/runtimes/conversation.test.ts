@@ -18,11 +18,14 @@ import { merged } from '../../../support/journal.ts'
 import { talker } from '../../../support/talker.ts'
 import { tempDir } from '../../../support/temp.ts'
 
-/** Number of the run that the agent is in. Earlier ones get no answers anymore. */
+/** Number of the agent's present run. Requests of earlier runs get no answers anymore. */
 const RUN = 3
 const STEPS = 120
 
-/** An agent whose journal the test writes, and a server that reads it, goes back, and loses what it had. */
+/**
+ * An agent and a server. The test writes the agent's journal. The server reads the journal, goes back in it,
+ * and loses its data.
+ */
 class Read {
   readonly #dir: string
   readonly #at: (name: string) => string
@@ -63,11 +66,14 @@ class Read {
     this.journal = Buffer.concat([this.journal, bytes])
   }
 
-  /** Begins a daemon. @param how whether the earlier one saved its cursor, or the cursor is lost */
+  /**
+   * Starts another daemon.
+   * @param how `saved` if the earlier daemon saved its cursor, `lost` if the cursor is lost
+   */
   restart(how: 'saved' | 'killed' | 'lost') {
     if (how === 'saved') this.agent.save()
     this.agent.close()
-    // Without its first bytes, a journal cannot be read again from its start.
+    // A journal without its first bytes cannot be read again from its start.
     if (how === 'lost' && this.agent.begin === 0) rmSync(this.#at('cursor.json'), { force: true })
     this.agent = this.#open()
   }
@@ -95,12 +101,12 @@ class Read {
     this.agent.rewind(random.pick(starts))
   }
 
-  /** The events of `[from, to)` according to the journal's bytes, read once from the first to the last. */
+  /** Returns the events of the bytes `[from, to)`, as one reading of the whole journal gives them. */
   expected(from: number, to: number): Event[] {
     return this.#all().flatMap(({ start, events }) => (start >= from && start < to ? events : []))
   }
 
-  /** The lines that the agent should be given in its present run, in order. */
+  /** Returns the lines that the agent should receive in its present run, in order. */
   get expectedInputs(): string[] {
     return this.#all().flatMap(({ run, inputs }) => (run === RUN ? inputs.map(({ line }) => line) : []))
   }
@@ -118,7 +124,7 @@ class Read {
     return this.#lineStarts.slice(0, -1).map((start, index) => {
       const end = this.#lineStarts[index + 1]!
       const bytes = this.journal.subarray(start, end - 1)
-      // As from a file: no part of a state may be shared.
+      // Copies the state, as if it came from a file, because states must not share parts.
       const before = state === undefined ? undefined : JSON.parse(JSON.stringify(state))
       const heard = hear({ start, end, bytes, tooLong: false }, before, hearing)
       state = heard.state
@@ -152,7 +158,7 @@ class Read {
 
 type Writer = (random: Random) => string
 
-/** Does random things to an agent and its server, and checks each frame and all inputs. */
+/** Performs random actions on an agent and its server, and checks each frame and all inputs. */
 function play(t: TestContext, runtime: RuntimeAdapter, seed: string, next: Writer) {
   const random = new Random(seed)
   const read = new Read(t, runtime)
@@ -196,7 +202,7 @@ function play(t: TestContext, runtime: RuntimeAdapter, seed: string, next: Write
 
 describe('a conversation', () => {
   for (let n = 1; n <= 20; n++)
-    test(`with a state gives the same events and sends each input once, seed ${n}`, (t) => {
+    test(`with a state always gives the same events and sends each input once, seed ${n}`, (t) => {
       let request = 0
       play(t, talker, `talker-${n}`, (random) => {
         const kind = random.weighted({
@@ -225,7 +231,7 @@ describe('a conversation', () => {
     })
 
   for (const { name, out } of recordings())
-    test(`of Claude Code gives the same events and sends each input once, ${name}`, (t) => {
+    test(`of Claude Code always gives the same events and sends each input once, ${name}`, (t) => {
       let at = 0
       let requests = 0
       play(t, claude, name, (random) => {

@@ -11,7 +11,7 @@ import { talker, talkerProgram } from '../../../support/talker.ts'
 import { tempDir } from '../../../support/temp.ts'
 import { until } from '../../../support/wait.ts'
 
-/** A daemon whose only runtime is Talker, with the real launcher. */
+/** A daemon that uses the real launcher, and has Talker as its only runtime. */
 function machine(t: TestContext) {
   const dir = tempDir(t)
   const program = talkerProgram(dir)
@@ -49,7 +49,7 @@ function machine(t: TestContext) {
   }
 }
 
-/** Returns all events of an agent, as a server gets them. */
+/** Returns all events of an agent, as a server would receive them. */
 function events(agent: Agent): Event[] {
   const all: Event[] = []
   agent.rewind(0)
@@ -60,7 +60,7 @@ function events(agent: Agent): Event[] {
 const texts = (agent: Agent) => events(agent).flatMap((event) => (event.kind === 'text' ? [event.text] : []))
 const isIdle = ({ snapshot, inbox }: Agent) => snapshot.state === 'idle' && inbox.unsettledCount === 0
 
-/** Reports whether the launcher takes the agent for idle, by its runtime's patterns. */
+/** Reports whether the launcher treats the agent as idle, by the patterns of the agent's runtime. */
 function looksIdle({ folder }: Agent): boolean {
   const { state, idle } = talker.idle
   const script = 'grep -e "$1" "$3" | tail -n 1 | grep -q -e "$2" && echo idle || echo busy'
@@ -75,13 +75,13 @@ test('an agent of another runtime starts, takes prompts, asks, is answered, and 
   const spec = AgentSpec.parse({ runtime: 'talker', cwd: it.dir, prompt: 'hello' })
   await it.orders('agent:start', { spec })
   await until(() => isIdle(it.agent))
-  // The agent chose its session, and asked for the time, which the runtime answers by itself.
+  // The agent chose the id of its session. It also asked for the time, and the runtime answered by itself.
   const { session_id } = it.agent.status()
   assert.match(session_id ?? '', /^s-\d+$/)
   assert.deepEqual(texts(it.agent), ["You said hello. It is 1 o'clock."])
   assert.ok(looksIdle(it.agent))
 
-  // The next daemon knows how far the conversation has come.
+  // The next daemon knows the state of the conversation.
   it.restart()
   await it.orders('agent:prompt', { content: 'may I' })
   const [request] = await until(() => it.agent.snapshot.pending.length > 0 && it.agent.snapshot.pending)

@@ -5,7 +5,7 @@ import { COMMON_FIELDS, checkSettings } from '../../../../src/agents/runtimes/se
 import { AgentSpec } from '../../../../src/protocol/index.ts'
 import { talker } from '../../../support/talker.ts'
 
-test('every setting of an agent is common, or known to a runtime', () => {
+test('every setting of an agent is common to all runtimes or known to one of them', () => {
   const known: string[] = [...COMMON_FIELDS, ...Object.values(runtimes).flatMap(({ settings }) => settings)]
   assert.deepEqual(Object.keys(AgentSpec.shape).sort(), known.sort())
 })

@@ -9,7 +9,7 @@ const started = (run: number): Body[] => [
   { kind: 'process_started', run },
   { kind: 'reply', request_id: 'i', ok: true },
 ]
-/** A turn that costs 1 dollar. @param turns number of turns that the runtime has counted by now */
+/** A turn that costs 1 dollar. @param turns number of turns that the runtime has counted so far */
 const turn = (turns: number): Body => ({
   kind: 'turn_result',
   outcome: 'success',
@@ -32,7 +32,7 @@ function costs(...bodies: Body[]) {
   })
 }
 
-test('costs add up when the conversation is cleared', () => {
+test('costs still add up after the conversation was cleared', () => {
   assert.deepEqual(costs(...started(1), turn(1), turn(2), cleared, turn(1), turn(2)), [1, 2, 2, 3, 4])
 })
 
@@ -45,7 +45,7 @@ test('costs add up over processes, whether the runtime continues counting or sta
     costs(...started(1), turn(1), turn(2), ended(1, killed), ...started(2), turn(1)),
     [1, 2, 3],
   )
-  // The first turn afterward costs as much as all turns before.
+  // The first turn after the restart costs as much as all turns before.
   assert.deepEqual(costs(...started(1), turn(1), ended(1, killed), ...started(2), turn(1)), [1, 2])
   // The count continues from the last orderly end.
   assert.deepEqual(costs(...orderly, turn(4), ended(2, killed), ...started(3), turn(3)), [1, 2, 3, 4, 5])

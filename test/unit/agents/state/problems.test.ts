@@ -9,7 +9,7 @@ type Body = { kind: Event['kind']; [field: string]: unknown }
 const event = (body: Body): Event => Event.parse({ ...body, offset: 0, index: 0 })
 const NOW = Date.parse('2026-01-01T00:00:00Z')
 
-/** Returns the snapshot after these events, for an agent that is in a turn. */
+/** Returns the snapshot of an agent in a turn after these events. */
 function after(...bodies: Body[]) {
   const snapshot = emptySnapshot('0')
   const turn = [
@@ -39,7 +39,7 @@ const hook = (rest: object): Body => ({
 })
 const servers = (...mcp_servers: object[]): Body => ({ kind: 'session', session_id: 's', mcp_servers })
 
-test('a model service that fails repeatedly is a problem until it answers or falls silent', () => {
+test('a model service that fails repeatedly is a problem until it answers or stops reporting failures', () => {
   const retry = (attempt: number): Body => ({
     kind: 'retry',
     attempt,
@@ -95,7 +95,7 @@ test('an interrupt or the failure of a sub-agent does not make the turn a failur
   assert.equal(after(failed({ parent_tool_use_id: 't' }), idle).turn_failed, undefined)
 })
 
-test('a prompt that a hook refused is reported, and makes waiting for it fail', () => {
+test('a prompt that a hook refused is reported, and a command that waits for the prompt fails', () => {
   const rejected: Body = { kind: 'prompt_rejected', reason: 'not here' }
   const done: Body = { kind: 'turn_result', outcome: 'success', is_error: false, num_turns: 0 }
   assert.deepEqual(after(rejected, done, idle).turn_failed, {
@@ -112,7 +112,7 @@ test('a prompt that a hook refused is reported, and makes waiting for it fail', 
   assert.equal(settle('p', begun('p'), rejected, done), 3)
   assert.equal(settle(undefined, rejected, done), 3)
   assert.equal(settle('p', begun('p'), done), 0)
-  // Another prompt, sent during this prompt’s turn.
+  // Another prompt was sent during this prompt’s turn.
   assert.equal(settle('p', begun('p'), begun('q'), rejected, { ...done, prompt_ids: ['p'] }), 0)
   assert.equal(settle('q', begun('p'), begun('q'), rejected, { ...done, prompt_ids: ['p'] }), 3)
 })
@@ -133,7 +133,7 @@ test('MCP servers that do not work are reported until they work', () => {
   assert.ok(JSON.stringify(after(servers(...many)).problems).length < 10_000)
 })
 
-test('a failing hook is reported until it succeeds; a hook that refuses has not failed', () => {
+test('a failing hook is reported until it succeeds, and a hook that refuses does not count as failed', () => {
   const broken = hook({ outcome: 'error', exit_code: 1, output: 'lint: not found\n' })
   const told = {
     kind: 'hook',

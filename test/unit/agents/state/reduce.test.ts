@@ -12,7 +12,7 @@ type Body = { kind: Event['kind']; [field: string]: unknown }
 let offset = 0
 const event = (body: Body): Event => Event.parse({ ...body, offset: offset++, index: 0 })
 
-/** Returns the snapshot of a journal with these events; its timestamps count the events. */
+/** Returns the snapshot of a journal with these events. The timestamps are the numbers of the events. */
 function after(...bodies: Body[]): Snapshot {
   const snapshot = emptySnapshot('0')
   bodies.forEach((body, at) => {
@@ -34,7 +34,7 @@ const asked = (request_id: string, tool_use_id?: string): Body => ({
 })
 const state = (state: string): Body => ({ kind: 'state', state })
 
-test('an agent is idle once it has answered initialize, and reports since when', () => {
+test('an agent is idle once it has answered initialize, and reports the time since when it is idle', () => {
   const { state, since, ready: isReady, run } = after(started(), ready)
   assert.deepEqual({ state, since, isReady, run }, { state: 'idle', since: '2', isReady: true, run: 1 })
   assert.equal(after(started(), { ...ready, ok: false, error: 'no' }).state, 'starting')
@@ -74,7 +74,7 @@ test('a request is pending until it is answered or withdrawn, its tool has run, 
   assert.deepEqual([pending.state, pending.pending], ['working', []])
 })
 
-test('an agent with two requests waits for both; a repeated request counts once', () => {
+test('an agent with two requests waits for both, and a repeated request counts once', () => {
   const waits = [started(), ready, state('running'), asked('a'), asked('b'), asked('a')]
   const both = after(...waits)
   assert.deepEqual(

@@ -10,7 +10,7 @@ import { tempDir } from '../../../support/temp.ts'
 const request = (request_id: string, subtype = 'of_tomorrow') =>
   `${JSON.stringify({ type: 'control_request', request_id, request: { subtype } })}\n`
 
-/** An agent whose process is alive, and whose output the test writes. */
+/** An agent with a living process. The test writes the agent's output. */
 function running(t: TestContext) {
   const dir = tempDir(t)
   const { at, started } = leftAgent(dir, 'a')
@@ -29,12 +29,15 @@ function running(t: TestContext) {
     agents.adopt()
     return agents
   }
-  /** Returns the ids of the requests refused since the last call, and deletes the refusals like an agent. */
+  /**
+   * Returns the ids of the requests that were refused since the last call. Deletes the refusals, as an agent
+   * would.
+   */
   const refused = () =>
     readdirSync(at('in')).flatMap((name) => {
       const { response, type } = JSON.parse(readFileSync(join(at('in'), name), 'utf8'))
       rmSync(join(at('in'), name))
-      // The daemon introduces itself to a new run.
+      // Skips the message with which the daemon initializes a new run.
       if (type === 'control_request') return []
       assert.equal(response.subtype, 'error')
       return response.request_id
@@ -94,7 +97,7 @@ test('a request of an earlier process is not refused', (t) => {
   assert.deepEqual(refused(), [])
 })
 
-test('many simultaneous requests are all refused, even those nested too deeply to be passed on', (t) => {
+test('many simultaneous requests are all refused, even requests that are nested too deeply to be passed on', (t) => {
   const { say, daemon, refused } = running(t)
   const ids = Array.from({ length: 200 }, (_, index) => `r-${index}`)
   say(...ids.map((id) => request(id)))

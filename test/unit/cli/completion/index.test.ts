@@ -37,7 +37,7 @@ test('completion offers the flags of the daemon before any command', () => {
   assert.ok(values('--').includes('--version'))
 })
 
-test('completion knows the same values that the help names', () => {
+test('completion knows the same values as the help', () => {
   const all = (command: Command): Command[] => [command, ...command.commands.flatMap(all)]
   for (const [flag, known] of Object.entries(VALUES)) {
     const options = all(root).flatMap((each) => each.options.filter(({ long }) => long === flag))

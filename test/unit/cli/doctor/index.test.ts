@@ -44,7 +44,7 @@ test('doctor finds no problem on a healthy machine', async (t) => {
 })
 
 test('doctor warns about a folder in which Claude Code cannot save conversations', async (t) => {
-  // Nobody can create a folder there.
+  // No user can create a folder in /proc.
   const env = { ...shellWithClaude(tempDir(t)), CLAUDE_CONFIG_DIR: '/proc/claude' }
   const found = (await find({}, env, 'claude')).map(({ level, message }) => [level, message])
   assert.equal(found[0]?.[0], 'ok')

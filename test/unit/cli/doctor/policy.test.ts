@@ -7,7 +7,7 @@ import { loadDaemonConfig } from '../../../../src/config/daemon-config.ts'
 import { statePaths } from '../../../../src/config/paths.ts'
 import { tempDir } from '../../../support/temp.ts'
 
-test('doctor lists which agents of an open machine a careful policy would refuse, and why', async (t) => {
+test('on a machine without a policy, doctor lists the agents that a careful policy would refuse, with the reasons', async (t) => {
   const dir = tempDir(t)
   const paths = statePaths(join(dir, 'state'))
   const env = { HOME: dir, FOMULAR_KEY: 'key', FOMULAR_POLICY: '' }

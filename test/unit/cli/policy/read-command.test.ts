@@ -30,7 +30,7 @@ test('a command, a request for an agent, and a bare specification are read with 
   })
 })
 
-test('anything else is refused within the limits of the protocol', (t) => {
+test('any other text is refused, within the limits of the protocol', (t) => {
   const deep = `{"cwd":"/work","mcp_servers":{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}}`
   const texts = {
     '{}': /spec\.cwd/,

@@ -8,7 +8,7 @@ const ids = { command_id: 'c', agent_id: 'a' }
 const start = (spec: object): Command => Commands['agent:start'].parse({ type: 'agent:start', ...ids, spec })
 const none = () => undefined
 
-test('everything that a policy refuses in a command is listed, with the key of each refusal', () => {
+test('all refusals of a command by a policy are listed, with the key of each refusal', () => {
   const policy = parsePolicy(
     'version = 1\npermission_modes = ["plan"]\n[folders]\ndeny = ["/etc"]\n[commands]\ndeny = ["agent:start"]\n[update]\nallow = false\n[runtimes.claude]\nversions = ">=3"\n',
     'p',
@@ -25,7 +25,7 @@ test('everything that a policy refuses in a command is listed, with the key of e
   )
 })
 
-test('a command that acts must be signed if the policy names people', () => {
+test('a start must be signed if the policy names people, but a stop need not be signed', () => {
   const key = Buffer.alloc(32).toString('base64')
   const policy = parsePolicy(`version = 1\nsigned_by = ["ed25519:${key}"]\n`, 'p')
   assert.equal(needsSignature(policy, start({ cwd: '/x' })), true)

@@ -91,7 +91,7 @@ test('a prompt that a hook blocks is rejected with its reason, in the format of 
   assert.equal(other?.kind, 'notice')
 })
 
-test('a compaction begins, succeeds, or fails with a reason, and still reports a changed mode', () => {
+test('events report the begin of a compaction, its failure with a reason, and a mode that changed with it', () => {
   assert.deepEqual(said(system('status', { status: 'compacting' })), [{ kind: 'compaction_started' }])
   assert.deepEqual(said(system('status', { status: null, compact_result: 'success' })), [])
   const failed = { status: null, compact_result: 'failed', compact_error: 'Not enough messages to compact.' }
@@ -103,7 +103,7 @@ test('a compaction begins, succeeds, or fails with a reason, and still reports a
   ])
 })
 
-test('a conversation reset names the previous session and its trigger', () => {
+test('the event of a conversation reset names the previous session and the trigger of the reset', () => {
   const line = { type: 'conversation_reset', new_conversation_id: 'n', session_id: 's', uuid: 'n' }
   const reset = { kind: 'conversation_reset', conversation_id: 'n', previous_session_id: 's' }
   assert.deepEqual(said(line), [reset])
@@ -112,7 +112,7 @@ test('a conversation reset names the previous session and its trigger', () => {
   ])
 })
 
-test('a result has the reason for a failed start, and the origin of its turn', () => {
+test('the event of a result has the reason for a failed start and the origin of the turn', () => {
   const result = { type: 'result', subtype: 'error_during_execution', is_error: true }
   const [start] = said({ ...result, startup_failure_reason: 'bypass_root' })
   assert.ok(start?.kind === 'turn_result' && start.startup_failure_reason === 'bypass_root')
@@ -120,7 +120,7 @@ test('a result has the reason for a failed start, and the origin of its turn', (
   assert.ok(task?.kind === 'turn_result' && task.origin === 'task-notification')
 })
 
-test('a permission request and a denial have their reason and their sub-agent', () => {
+test('the events of a permission request and a denial name the reason and the sub-agent', () => {
   const request = {
     subtype: 'can_use_tool',
     tool_name: 'Bash',

@@ -52,7 +52,7 @@ test('an object of a known type but an unknown shape is passed on unchanged', ()
   for (const line of lines) assert.deepEqual(decode(line), [{ kind: 'unknown', raw: JSON.parse(line) }])
 })
 
-test('the unknown blocks of a message, and only those, are passed on raw', () => {
+test('only the unknown blocks of a message are passed on raw', () => {
   const strange = { type: 'hologram', data: 'x' }
   const image = { type: 'image', source: { type: 'base64', media_type: 'image/png', data: 'not base64!' } }
   const message = { id: 'm', content: [{ type: 'text', text: 'hi' }, strange] }
@@ -78,7 +78,7 @@ test('images in prompts and in tool results are decoded', () => {
   ])
 })
 
-test('a question may lack options; an unreadable question becomes a tool request', () => {
+test('a question may have no options, and an unreadable question becomes a tool request', () => {
   const ask = (questions: unknown) =>
     decode(
       JSON.stringify({
@@ -131,7 +131,7 @@ test('any bytes decode to events of the protocol', () => {
   )
 })
 
-test('the same line always decodes the same way, and unknown fields of a newer version do no harm', () => {
+test('the same line always decodes to the same events, and unknown fields of a newer version change nothing', () => {
   for (const line of samples) {
     const said = decode(line)
     assert.deepEqual(decode(line), said)
@@ -140,7 +140,7 @@ test('the same line always decodes the same way, and unknown fields of a newer v
   }
 })
 
-test('an interrupted turn is marked as interrupted; a failed turn is not', () => {
+test('an interrupted turn is marked as interrupted, but a failed turn is not', () => {
   const result = (rest: object) => {
     const [event] = decode(JSON.stringify({ type: 'result', subtype: 'error_during_execution', ...rest }))
     assert.ok(event?.kind === 'turn_result')

@@ -54,7 +54,7 @@ test('the form of an MCP server becomes a question with typed fields', () => {
       { name: 'mail', type: 'string', format: 'email', max_length: 50 },
     ],
   })
-  // For servers that do not support forms.
+  // Servers that do not support forms use these questions.
   assert.deepEqual(request.questions?.[0], {
     question: 'Where?\nEnvironment (env)',
     header: 'mini',
@@ -127,11 +127,11 @@ test('an unknown request, or a request that cannot be shown, is marked for refus
     assert.ok(event?.kind === 'notice' && event.request_id === 'r-1', JSON.stringify(request).slice(0, 80))
     assert.deepEqual(event.info, request)
   }
-  // Without an id, nothing could be answered.
+  // A request without an id cannot be answered.
   assert.equal(decode('{"type":"control_request","request":{"subtype":"x"}}')[0]?.kind, 'unknown')
 })
 
-test('malformed form fields do no harm', () => {
+test('malformed form fields do not cause an error', () => {
   const { form: shown } = asked(
     form({ __proto__x: 5, 'a b': { type: 7, enum: [1], minimum: 'x', items: 3 } }, { required: 'all' }),
   )

@@ -10,7 +10,7 @@ import { recordings } from '../../../../support/claude-samples.ts'
 const recording = (name: string) => recordings().find((one) => one.name === name)!
 const line = ({ line }: { line: string }) => JSON.parse(line)
 
-/** Returns the requests that a recorded agent made, each with the recorded answer. */
+/** Returns the requests of a recorded agent. Each request has the recorded answer. */
 function requestsOf(name: string) {
   const { out, in: given } = recording(name)
   const requests = out.flatMap(decode).filter((event) => event.kind === 'permission_request')

@@ -34,7 +34,7 @@ test('a launch passes every option of the spec as an argument', () => {
     options,
   )
   const asked = [
-    // A value that looks like a flag stays a value.
+    // A value that looks like a flag is still passed as a value.
     '--model=--help',
     '--fallback-model=sonnet',
     '--effort=low',
@@ -63,7 +63,7 @@ test('a launch keeps system prompts and MCP servers, which may hold keys, out of
   assert.ok(launch('replace').argv.includes('--system-prompt-file=/state/agents/a/system-prompt.md'))
 })
 
-test('a launch starts a new session, resumes or forks one, and can continue the interrupted turn', () => {
+test('a launch starts, resumes, or forks a session, and can continue the interrupted turn', () => {
   const launch = (mode: 'new' | 'resume' | 'fork', resumeTurn = false) =>
     claude.launch(spec({}), { ...options, session: { id, mode, resumeTurn } })
   assert.ok(launch('new').argv.includes(`--session-id=${id}`))

@@ -17,7 +17,7 @@ test('open sessions are read from Claude Code’s records, and malformed records
   write('.claude', 12, '{"sessionId":5}')
   write('.claude', 13, '{"sess')
   write('.claude', 14, JSON.stringify({ sessionId: 's-4', more: 'x'.repeat(100_000) }))
-  // Nothing ever writes to it: reading it would block forever.
+  // No process ever writes to this pipe, so reading it would block forever.
   execFileSync('mkfifo', [join(home, '.claude/sessions/15.json')])
   write('.claude', 16, '{"sessionId":"s-6"}')
   write('other', 11, '{"sessionId":"s-7"}')

@@ -16,7 +16,7 @@ function program(path: string, version: string, auth = 'exit 1') {
 const CURRENT = 'echo "2.1.330 (Claude Code)"'
 const PATH = '/usr/bin:/bin'
 
-test('Claude Code is found by FOMULAR_CLAUDE_PATH, on PATH, and where it installs itself', async (t) => {
+test('Claude Code is found by FOMULAR_CLAUDE_PATH, on PATH, and in the folders of its installer', async (t) => {
   const home = tempDir(t)
   const local = program(join(home, '.local/bin/claude'), CURRENT)
   const onPath = program(join(home, 'bin/claude'), CURRENT)
@@ -53,7 +53,7 @@ const banners: Record<string, string> = {
   'a line without a newline': 'printf "loading... "',
 }
 for (const [what, banner] of Object.entries(banners))
-  test(`a wrapper may print before the program does: ${what}`, async (t) => {
+  test(`a wrapper may print text before the program does: ${what}`, async (t) => {
     const auth = `${banner}; echo '{"loggedIn":true}'`
     const path = program(join(tempDir(t), 'claude'), `${banner}; ${CURRENT}`, auth)
     const { version, login, problem } = await probe({ env: { PATH, FOMULAR_CLAUDE_PATH: path } })
@@ -70,7 +70,7 @@ const unusable: Record<string, string> = {
   'another program': 'echo v24.0.0',
 }
 for (const [what, version] of Object.entries(unusable))
-  test(`an unusable program does not hide a usable one in a later place: ${what}`, async (t) => {
+  test(`an unusable program does not hide a usable program in a later place: ${what}`, async (t) => {
     const home = tempDir(t)
     const first = program(join(home, 'shims/claude'), version)
     const good = program(join(home, '.local/bin/claude'), CURRENT)
@@ -78,7 +78,7 @@ for (const [what, version] of Object.entries(unusable))
     const found = await probe({ env, timeoutMs: 500 })
     assert.deepEqual([found.path, found.version, found.problem], [good, '2.1.330', undefined])
     assert.equal(found.passed_over?.[0]?.path, first)
-    // A program named explicitly is used.
+    // The probe uses a program that is named explicitly, even if the program is unusable.
     const named = await probe({ env: { ...env, FOMULAR_CLAUDE_PATH: first }, timeoutMs: 500 })
     assert.equal(named.path, first)
     assert.ok(named.problem)
@@ -111,7 +111,7 @@ test('a Claude Code that is too old is reported', async (t) => {
 const wrong: Record<string, [string, RegExp]> = {
   'another program': ['echo v24.0.0', /does not identify itself as Claude Code/],
   'a program that fails': ['echo "2.1.330 (Claude Code)"; exit 3', /exited with code 3/],
-  'a program that says why it fails': [
+  'a program that prints the reason for its failure': [
     "echo 'env: node: No such file' >&2; exit 127",
     /code 127 \(env: node: No such file\)/,
   ],

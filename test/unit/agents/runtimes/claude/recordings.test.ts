@@ -8,7 +8,7 @@ import { recordings } from '../../../../support/claude-samples.ts'
 
 const LONGEST_SHOWN = 60
 
-/** Returns an event on one line: every field that a person looks at, with long texts cut. */
+/** Returns an event on one line, with every field that matters to a person, and with long texts cut off. */
 function shown(event: EventBody): string {
   const { kind, ...fields } = event
   return `${kind} ${JSON.stringify(fields, (key, value) => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decode } from '../../../../../src/agents/runtimes/claude/decode.ts'
 
-/** An id that this daemon gives to a prompt, and an id made by Claude Code. */
+/** Two ids of prompts: `GIVEN` comes from this daemon, `MADE` comes from Claude Code. */
 const GIVEN = '5f0c7f0e-3a55-8b1c-9d7e-0a1b2c3d4e5f'
 const MADE = '6507f604-8234-454d-94a4-b714e23f94f5'
 
@@ -31,7 +31,7 @@ test('a prompt keeps the user’s words, even when they look like output of Clau
   })
 })
 
-test('a slash command appears the way it was typed', () => {
+test('a slash command appears as the user typed it', () => {
   assert.deepEqual(said(command('compact', ''), ofPrompt), { prompt_id: GIVEN, content: '/compact' })
   assert.deepEqual(said([{ type: 'text', text: command('review', 'the <b>\nlast one') }], ofPrompt), {
     prompt_id: GIVEN,
