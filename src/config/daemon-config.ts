@@ -19,12 +19,12 @@ export interface DaemonConfig {
   ca_file?: string
   allow_insecure: boolean
   /**
-   * Name or uid of the only user, besides root and the daemon's own, who may run a server on this machine.
+   * Name or uid of the only user, besides root and the daemon's user, who may run a server on this machine.
    */
   server_user?: string
   /**
-   * File next to the configuration file with the users that ran this machine's
-   * servers when it enrolled there.
+   * File, next to the configuration file, that records which users ran servers on this machine when it
+   * enrolled at these servers.
    */
   enrolled_servers?: string
   /** The configuration file, which may contain the key. */
@@ -33,7 +33,7 @@ export interface DaemonConfig {
   server_socket?: string
   /** Refuse files and folders that others can change. */
   strict_modes: boolean
-  /** Path of the policy; otherwise, one of the usual files, if it exists. */
+  /** Path of the policy. If undefined, the policy is the first of the usual files that exists. */
   policy?: string
   state_dir: string
   log_level: LogLevel
@@ -42,9 +42,9 @@ export interface DaemonConfig {
   max_agents: number
   /** Time limit for each step of a graceful stop, in seconds. */
   stop_grace_s: number
-  /** Time limit for an entire stop, in seconds. Close to it, the remaining steps are shortened. */
+  /** Time limit for an entire stop, in seconds. Close to this limit, the remaining steps are shortened. */
   stop_within_s?: number
-  /** True if agents that the daemon ended for its own restart continue the turns they were in. */
+  /** True if agents that the daemon ended for its own restart continue their interrupted turns. */
   resume_turns: boolean
   /** Maximum size of an agent's acknowledged activity on this machine's disk, in MiB. */
   journal_cap_mb: number
@@ -59,7 +59,7 @@ export interface DaemonConfig {
 
 /**
  * Loads the daemon's configuration from flags, or else the environment, the file, or defaults, in this order.
- * @param user uid of the user that the daemon will run as; by default, this process's
+ * @param user uid of the user that the daemon will run as; by default, the user of this process
  * @throws UserError that names the source at fault
  */
 export async function loadDaemonConfig({

@@ -1,6 +1,6 @@
 import { delimiter } from 'node:path'
 
-/** Variables with secrets of this program, and those that only concern it and its supervisor. */
+/** Variables that contain secrets of this program, or that concern only this program and its supervisor. */
 const OWN = [
   /^FOMULAR_(KEY|KEY_FILE|ENROLL_TOKEN|HUB_KEY|HUB_KEY_FILE|CONFIG|DAEMON_.*)$/,
   // systemd: a child with these could talk to the service manager in the daemon's name.
@@ -33,15 +33,19 @@ export const AGENT_UMASK = 'FOMULAR_DAEMON_AGENT_UMASK'
 const UNIT_UMASK = 0o077
 
 /**
- * Returns the umask of agents, as octal digits, if it differs from the daemon's: the unit's umask keeps the
- * daemon's own files private, not those that agents write. An administrator's UMask= applies to both.
+ * Returns the umask of agents, as octal digits, if it differs from the daemon's umask. The umask of the unit
+ * keeps the daemon's own files private, but not the files that agents write. A UMask= that an administrator
+ * sets applies to both.
  */
 export function agentUmask(env: NodeJS.ProcessEnv, own = process.umask()): string | undefined {
   const { [AGENT_UMASK]: given = '' } = env
   return own === UNIT_UMASK && /^[0-7]{3,4}$/.test(given) ? given : undefined
 }
 
-/** Returns the environment that agents inherit: the daemon's, without secrets and ties to the daemon. */
+/**
+ * Returns the environment that agents inherit: the daemon's environment, without secrets and without
+ * variables that concern only the daemon.
+ */
 export function childEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const kept = Object.entries(env).filter(([name]) => !OWN.some((pattern) => pattern.test(name)))
   const child: NodeJS.ProcessEnv = Object.fromEntries(kept)
@@ -52,8 +56,8 @@ export function childEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 }
 
 /**
- * Removes the folders of tools that `npm start` puts before the user's, of its
- * package and every folder above.
+ * Removes the folders that `npm start` puts before the user's folders: folders with tools, in its package and
+ * in every folder above.
  */
 const withoutNpm = (path: string) =>
   path

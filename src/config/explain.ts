@@ -24,7 +24,7 @@ interface Setting {
 }
 
 interface Problem {
-  /** With an error, the daemon does not start. */
+  /** The daemon does not start if there is an error. */
   level: 'error' | 'warning'
   message: string
   remedy?: string
@@ -33,7 +33,7 @@ interface Problem {
 export interface Explained {
   /** The configuration file in effect. */
   file?: string
-  /** Files that would be used if that file did not exist. */
+  /** Files that would be used if the file in effect did not exist. */
   shadowed: string[]
   settings: Setting[]
   problems: Problem[]
@@ -104,8 +104,8 @@ const withoutPassword = <T>(value: T) =>
   typeof value === 'string' ? value.replace(/:\/\/[^/@]+@/, '://***@') : value
 
 /**
- * Returns the problem for a fault. Modes are warnings: when it starts, the daemon knows
- * which ones it has tolerated.
+ * Returns the problem for a fault. Faults of modes are warnings, because only the daemon, when it starts,
+ * knows which modes it tolerates.
  */
 const problemOf = ({ message, kind, remedy }: OwnershipFault): Problem => ({
   level: kind === 'owner' ? 'error' : 'warning',

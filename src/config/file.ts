@@ -11,10 +11,10 @@ import { suggest } from './suggest.ts'
 export interface ConfigFile {
   path: string
   values: Record<string, unknown>
-  /** True if only its owner can read it. */
+  /** True if only the file's owner can read it. */
   private: boolean
   text: string
-  /** Faults that let others change it. */
+  /** Faults that let other users change the file. */
   faults: OwnershipFault[]
 }
 
@@ -32,8 +32,10 @@ const SECTIONS = ['update']
 
 /**
  * Reads the configuration file: the named file or else the first of the two usual files that exists.
- * @param known all keys that it may have; if omitted, any key is accepted, for the caller to check
- * @param user uid of the only user, besides root, who may have written it; by default, this process's uid
+ * @param known all keys that the file may have; if omitted, any key is accepted, and the caller must check
+ * the keys
+ * @param user uid of the only user, besides root, who may have written the file; by default, the uid of this
+ * process
  * @throws UserError if a named file is missing, or a file is invalid
  */
 export async function readConfigFile(
@@ -50,7 +52,7 @@ export async function readConfigFile(
   } catch (error) {
     // The file of the system's daemon need not be readable by this user.
     if (!named && systemCode(error) === 'EACCES') return undefined
-    // A temporary shortage, not a fault of the file: the next start may work.
+    // This is a temporary shortage of the system, not a fault of the file: the next start may work.
     if (shortageIn(error)) throw error
     throw new UserError(
       'config_unreadable',

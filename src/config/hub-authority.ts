@@ -6,8 +6,8 @@ import { findSetting, readSources } from './sources.ts'
 
 /**
  * Returns the certificate authority for commands that talk to a hub over TLS, PEM: `FOMULAR_CA_FILE`, or the
- * `ca_file` of the daemon's settings for the daemon's own server. Settings that other users could have written
- * do not count.
+ * `ca_file` of the daemon's settings for the daemon's own server. Ignores settings that other users could
+ * have written.
  * @throws UserError if `FOMULAR_CA_FILE` cannot be read
  */
 export async function hubAuthority(url: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {

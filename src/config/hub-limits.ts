@@ -1,6 +1,6 @@
 import { integer, number, type Reader } from './readers.ts'
 
-/** Limits of a hub's memory of answered commands. */
+/** Limits for the command outcomes that a hub remembers. */
 export interface CommandMemory {
   /** Maximum size of all outcomes, in bytes. The newest outcome is always kept. */
   bytes: number
@@ -8,13 +8,13 @@ export interface CommandMemory {
   age_ms: number
 }
 
-/** Limits of one machine at a hub that it shares with others. */
+/** Limits for each machine at a hub. */
 export interface MachineLimits {
   /** Maximum number of agents, including removed ones. */
   agents: number
-  /** Maximum size of its agents' histories, in bytes. */
+  /** Maximum size of the histories of the machine's agents, in bytes. */
   history_bytes: number
-  /** Maximum length of its activity that waits for the disk, in characters. */
+  /** Maximum length of the machine's activity that waits for the disk, in characters. */
   in_flight_bytes: number
 }
 
@@ -44,7 +44,7 @@ interface Setting {
 
 const MIB = 1024 * 1024
 const DAY_MS = 24 * 60 * 60 * 1000
-/** Maximum that earlier hubs can read: they read the file with the commands as one string. */
+/** Maximum size that earlier hubs can read: they read the file with the commands as one string. */
 const MOST_KEPT_MIB = 128
 const LEAST_DAYS = 0.01
 const MOST_DAYS = 3650
@@ -158,6 +158,6 @@ export function limitVariables(flags: HubLimitFlags, env: NodeJS.ProcessEnv): Re
   )
 }
 
-/** Returns the flags among all options that set limits of a hub. */
+/** Returns the options that set limits of a hub, from all options of a command. */
 export const limitFlagsOf = (options: HubLimitFlags): HubLimitFlags =>
   Object.fromEntries(entries.map(([name]) => [name, options[name]]))

@@ -23,9 +23,9 @@ export const HubRecord = z.object({
   pid: z.int(),
   start: z.string(),
   boot_id: z.string(),
-  /** Fingerprint of its certificate, as Node formats it. Absent without TLS, and from older hubs. */
+  /** Fingerprint of the hub's certificate, as Node formats it. Absent without TLS, and from older hubs. */
   fingerprint256: z.optional(z.string()),
-  /** True if it also listens on `hub.sock` next to this file. Absent from older hubs. */
+  /** True if the hub also listens on `hub.sock` next to this file. Absent from older hubs. */
   socket: z.optional(z.boolean()),
 })
 type HubRecord = z.infer<typeof HubRecord>
@@ -38,7 +38,7 @@ export const hubFiles = (dir: string) => ({
   userKey: join(dir, 'user.key'),
   /** A running hub's `HubRecord`. */
   record: join(dir, 'hub.json'),
-  /** Socket for programs on this machine that run as its user or as root. */
+  /** Socket for programs on this machine that run as the hub's user or as root. */
   socket: join(dir, 'hub.sock'),
 })
 
@@ -56,14 +56,17 @@ export interface HubAddress {
   listens?: Listening | undefined
   /** The Unix socket of that hub. */
   socket?: string | undefined
-  /** uid of the folder's owner, if the key comes from this folder: no other user's hub may see it. */
+  /** uid of the folder's owner, if the key comes from this folder: no other user's hub may see this key. */
   owner?: number | undefined
 }
 
 export interface Listening {
-  /** Address from its settings: possibly all addresses of the machine. */
+  /** Address from the hub's settings. It may stand for all addresses of the machine. */
   url: string
-  /** Fingerprint of its certificate. Here, it needs no authority, and no name that matches the address. */
+  /**
+   * Fingerprint of the hub's certificate. On this machine, the certificate needs no authority, and no name
+   * that matches the address.
+   */
   fingerprint256?: string | undefined
 }
 
@@ -76,7 +79,7 @@ export function hubPort(env: NodeJS.ProcessEnv): number {
     'config_invalid',
     `FOMULAR_HUB_PORT is "${env.FOMULAR_HUB_PORT}", which is not a port.`,
     {
-      remedy: 'Use a number from 1 to 65535, or unset it.',
+      remedy: 'Use a number from 1 to 65535, or unset FOMULAR_HUB_PORT.',
       exitCode: EXIT.usage,
     },
   )
@@ -87,7 +90,7 @@ export const fromHere = (url: string) => url.replace(/\/\/(0\.0\.0\.0|\[::\])(?=
 
 /**
  * Finds the hub to talk to, and its key: from flags or variables, or else from this state folder.
- * @throws UserError if there is no key for it
+ * @throws UserError if there is no key for the hub
  */
 export function findHub({ flags, env }: { flags: HubFlags; env: NodeJS.ProcessEnv }): HubAddress {
   const dir = hubDir(flags.stateDir ?? stateDir(env))
@@ -179,10 +182,11 @@ function parse(text: string, source: string): URL {
 const missingHubKey = (url: string, local: boolean) =>
   local
     ? new UserError('hub_not_found', 'No hub was found on this machine.', {
-        remedy: 'Start one with `fomular-daemon up`, or name another with --hub URL and --hub-key-file FILE.',
+        remedy:
+          'Start a hub with `fomular-daemon up`, or name another hub with --hub URL and --hub-key-file FILE.',
       })
     : new UserError('key_missing', `No key for the hub at ${url} was given.`, {
         remedy:
-          "Give its user key (user.key in the hub's folder) with --hub-key-file FILE or FOMULAR_HUB_KEY_FILE.",
+          "Give the hub's user key (user.key in the hub's folder) with --hub-key-file FILE or FOMULAR_HUB_KEY_FILE.",
         exitCode: EXIT.usage,
       })

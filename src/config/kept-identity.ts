@@ -30,8 +30,8 @@ export const besideKey = (file: string) => `${file}.machine`
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 
 /**
- * Records next to a key which machine connects with it, so that a lost state folder does
- * not make it a new machine.
+ * Records, next to a key, the machine that connects with this key. Without this record, a machine that loses
+ * its state folder would become a new machine.
  */
 export function keepIdentity({ key, file }: KeyInPlace, machine_id: string, stateDir: string) {
   const dir = dirname(resolve(file))
@@ -55,7 +55,7 @@ export function keepIdentity({ key, file }: KeyInPlace, machine_id: string, stat
   }
 }
 
-/** Returns the machine recorded next to a key; undefined if the key or its folder came from elsewhere. */
+/** Returns the machine recorded next to a key; undefined if the key or its folder came from another place. */
 export function keptIdentity({
   key,
   file,

@@ -45,11 +45,11 @@ export function keySources(
 }
 
 /**
- * Reads the key from the first of its sources. The text of a file is the key, even if
- * it looks like a variable.
- * @param env environment for an argument or a variable that refers to another
- * variable, such as `$MACHINE_KEY`
- * @throws UserError if there is no source, or the first has no usable key
+ * Reads the key from the first of its sources. The text of a file is the key, even if it looks like a
+ * variable.
+ * @param env environment for an argument or a variable that refers to another variable, such as
+ * `$MACHINE_KEY`
+ * @throws UserError if there is no source, or the first source has no usable key
  */
 export function readKey(sources: KeySource[], missing: UserError, env: NodeJS.ProcessEnv = process.env): Key {
   const [source] = sources
@@ -92,7 +92,7 @@ export const isContainerSecret = (file: string) => /^(\/var)?\/run\/secrets\//.t
 export const missingKey = () =>
   new UserError('key_missing', 'No key for the server was given.', {
     remedy:
-      'Give one with --key-file FILE (recommended), FOMULAR_KEY_FILE, FOMULAR_KEY, --key, key_file in the configuration file, or the systemd credential "key". To run on this machine alone, use `fomular-daemon up`, which needs no key.',
+      'Give a key with --key-file FILE (recommended), FOMULAR_KEY_FILE, FOMULAR_KEY, --key, key_file in the configuration file, or the systemd credential "key". To run on this machine alone, use `fomular-daemon up`, which needs no key.',
     exitCode: EXIT.usage,
   })
 
@@ -115,7 +115,7 @@ function checked(text: string, source: string): string {
   throw new UserError('key_invalid', `The key from ${source} ${problem}.`, {
     remedy:
       key === ''
-        ? 'Give the key as the server showed it. If a variable stands for it, that variable is empty or not set.'
+        ? 'Give the key as the server showed it. If you used a variable for the key, this variable is empty or not set.'
         : 'Give the key exactly as the server showed it, and nothing else.',
     exitCode: EXIT.usage,
   })

@@ -20,7 +20,7 @@ const WAY_BACK =
 export const remedyOf = ({ kind, within, remedy }: OwnershipFault) =>
   kind === 'owner'
     ? within
-      ? `If this program created it as that user, run ${remedy}. If not, delete it.`
+      ? `If this program created it when it ran as that user, run ${remedy}. If not, delete it.`
       : // A folder above may be another user's home.
         `Use another, or, if nobody else needs it, change its owner: ${remedy}.`
     : `Run ${remedy} or use another.`
@@ -32,7 +32,7 @@ export const foreignError = (fault: OwnershipFault) =>
     exitCode: EXIT.usage,
   })
 
-/** Returns the faults of a file that a setting names. Those of a container's secret do not count. */
+/** Returns the faults of a file that a setting names. Ignores the faults of a container's secret. */
 export const faultsOfFile = (file: string | undefined, user?: number) =>
   file === undefined || isContainerSecret(file) ? [] : faultsOf(file, user)
 
@@ -43,8 +43,8 @@ export function refuseForeign(faults: OwnershipFault[], strict: boolean) {
 }
 
 /**
- * `modes.json` in a state folder: paths that others could write to when a version with
- * this check first ran here.
+ * `modes.json` in a state folder: paths that others could write to at the first start of a version with this
+ * check.
  */
 const ModesRecord = z.object({
   version: z.literal(1),
@@ -54,12 +54,15 @@ const ModesRecord = z.object({
 
 const recordIn = (dir: string) => join(dir, 'modes.json')
 
-/** Maximum size of the record, in bytes: it has a path for each file and each folder above. */
+/**
+ * Maximum size of the record, in bytes: the record contains a path for each file and for each folder above
+ * the file.
+ */
 const RECORD_BYTES = 1024 * 1024
 
 /**
- * Returns the record. Another user's record does not count: anyone who can write to the folder could put one
- * there.
+ * Returns the record. Ignores a record of another user: anyone who can write to the folder could put such a
+ * record there.
  */
 function readRecord(dir: string, user?: number) {
   try {
@@ -92,13 +95,14 @@ interface Judged {
   /** Faults that only cause a warning. */
   tolerated: OwnershipFault[]
   refused: OwnershipFault[]
-  /** Paths to record, if there is no record yet, or one of a later version. */
+  /** Paths to record. Undefined if there is a record of this version or of an earlier version. */
   open: string[] | undefined
 }
 
 /**
- * Checks what others can do to a state folder and the files that belong to it. The first version with this
- * check tolerates modes that earlier versions ran with here; the next version does not.
+ * Checks what others can do to a state folder and the files that belong to it. In this folder, the first
+ * version with this check tolerates modes that earlier versions tolerated. The next version refuses these
+ * modes.
  * @param faults faults of files outside the folder
  * @param noted returns faults that are checked at another time: the first check records their modes, too
  */
@@ -138,7 +142,7 @@ export function checkFolder(dir: string, options: Options) {
   return {
     warnings: tolerated.map((fault) => warningOf(fault, options.strict)),
     remember() {
-      // A version that is rolled back does not count as the first.
+      // A version that is rolled back does not count as the first version with this check.
       onceConfirmed(() => {
         try {
           if (open) writeAtomic(recordIn(dir), JSON.stringify({ version: 1, by: VERSION, open }))

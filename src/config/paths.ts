@@ -52,7 +52,8 @@ export function stateDir(env: NodeJS.ProcessEnv): string {
 }
 
 /**
- * Maximum length of a Unix socket's path, in bytes: 107 on Linux, 103 on macOS. Node silently truncates a longer one.
+ * Maximum length of a Unix socket's path, in bytes: 107 on Linux, 103 on macOS. Node silently truncates a
+ * longer path.
  */
 const SOCKET_PATH_BYTES = 103
 

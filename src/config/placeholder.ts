@@ -5,8 +5,8 @@ import { homeOf } from './home.ts'
 const NAME = '[A-Za-z_][A-Za-z0-9_]*'
 
 /**
- * Notations of shells, systemd, Kubernetes and supervisord. Programs that do not know them,
- * such as pm2, pass them on.
+ * Notations of shells, systemd, Kubernetes and supervisord. Programs that do not know these notations, such
+ * as pm2, pass them on unchanged.
  */
 const FORMS = [`\\$(${NAME})`, `\\$\\{(${NAME})\\}`, `\\$\\((${NAME})\\)`, `%\\(ENV_(${NAME})\\)s`]
 const VARIABLE = new RegExp(`^(?:${FORMS.join('|')})$`)
@@ -21,7 +21,7 @@ const PATH_START = new RegExp(`^(?:(~)|\\$(${NAME})|\\$\\{(${NAME})\\})/(?=.)`)
  * Replaces text that is just a variable with the variable's value. Other text is returned without quotation
  * marks around it. Nothing is ever run: `$(id)` names the variable `id`.
  * @param source the text's origin in the user's words, for errors
- * @returns the value, and the name of the variable that it was taken from, if any
+ * @returns the value, and the name of the variable if the value was taken from a variable
  * @throws UserError if the variable is not set, or its value is a placeholder, too
  */
 export function fillIn(
@@ -61,7 +61,7 @@ function variableValue(name: string, text: string, source: string, env: NodeJS.P
   if (value === '')
     throw refused(
       source,
-      `it reads ${shown}, which the program that started this one did not replace with a value, and there is ${env[name] === undefined ? 'no variable' : 'nothing in the variable'}${variable}.`,
+      `it reads ${shown}, not a value: the program that started this one did not replace the variable, and there is ${env[name] === undefined ? 'no variable' : 'nothing in the variable'}${variable}.`,
       usual ? name : 'it',
     )
   if (standsForValue(value))

@@ -24,7 +24,7 @@ export interface RouteOptions {
 /**
  * Connects to a server. If the other end is on this machine, checks which user runs it before anything is
  * sent. With TLS, the certificate identifies the server instead.
- * @throws UserError if another user runs the server; the system's error
+ * @throws UserError if another user runs the server; the system's error if the connection fails
  */
 export async function routeToServer(url: string, { socket, rules, signal }: RouteOptions): Promise<Route> {
   if (socket !== undefined)

@@ -38,8 +38,8 @@ export interface OwnerRules {
 }
 
 /**
- * Checks that a server on this machine may see a key. The server's user must be this one, root, `server_user`,
- * or the user of the first server on the same port, at any address.
+ * Checks that a server on this machine may see a key. The server's user must be this user, root,
+ * `server_user`, or the user of the first server on the same port, at any address.
  * @param url address of the server
  * @throws UserError if another user runs the server
  */
@@ -103,7 +103,7 @@ function placeOf(url: string): string {
   return `${hostname.replace(/^.*localhost$/, 'localhost')}:${port || usual}`
 }
 
-/** Servers are told apart by port: this machine has many names and addresses. */
+/** Servers on this machine are distinguished by port, because the machine has many names and addresses. */
 const portOf = (place: string) => place.slice(place.lastIndexOf(':'))
 const atPort = (owners: Record<string, number>, place: string) =>
   Object.entries(owners).filter(([other]) => portOf(other) === portOf(place))
@@ -183,7 +183,7 @@ function uidOf(user: string): number {
   const uid = ask(['id', '-u', '--', user])
   if (uid !== undefined && /^\d+$/.test(uid)) return Number(uid)
   throw new UserError('config_invalid', `server_user: there is no user ${user}.`, {
-    remedy: 'Name an existing user, or give its number.',
+    remedy: 'Name an existing user, or give the number of a user.',
     exitCode: EXIT.usage,
   })
 }

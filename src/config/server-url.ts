@@ -23,7 +23,7 @@ export const isElsewhere = (url: string) => URL.canParse(url) && !isLoopback(new
 
 /**
  * Returns the server's WebSocket address. http and https stand for ws and wss.
- * @param source name of its source for the user, for errors
+ * @param source name of the address's source, for error messages
  * @throws UserError
  */
 export function serverUrl(text: string, source: string, allowInsecure: boolean): string {

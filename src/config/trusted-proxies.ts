@@ -26,7 +26,8 @@ export function trustedProxies(flags: readonly string[] | undefined, env: NodeJS
 }
 
 /**
- * Returns them as a variable for a hub that is started later. An earlier version ignores it.
+ * Returns the trusted proxies as a variable for a hub that is started later. An earlier version ignores this
+ * variable.
  * @throws UserError
  */
 export function proxyVariables(

@@ -2,14 +2,19 @@ import { findSetting, readSources, type Sources, settingOf } from './sources.ts'
 
 /** This machine's own policy for new versions: a server chooses a version and nothing else. */
 export interface UpdateConfig {
-  /** Allow updates by a server's order and by schedule. A user of this machine may always update it. */
+  /**
+   * Allow updates by a server's order and by schedule. A user of this machine may always update this program.
+   */
   enabled: boolean
   /** Allow a server to order an older version, even if it was never confirmed on this machine. */
   allow_downgrade: boolean
   package: string
   /** Registry of the package; by default, npm's own. */
   registry?: string
-  /** Accept only releases signed with a release key. By default, builds with such a key do. */
+  /**
+   * Accept only releases signed with a release key. By default, builds with a release key accept only such
+   * releases.
+   */
   signatures?: boolean
   /** Allow a registry on another machine without TLS. */
   allow_insecure: boolean
@@ -25,7 +30,7 @@ export interface UpdateConfig {
    */
   automatic: boolean
   channel: string
-  /** Such as `02:00-05:00`, in local time. */
+  /** Time of day for automatic updates, such as `02:00-05:00`, in local time. */
   window: string
   min_age_h: number
 }

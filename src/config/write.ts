@@ -6,8 +6,8 @@ import { readAtMost } from '../platform/read-at-most.ts'
 import { FILE_BYTES, tomlProblem } from './file.ts'
 
 /**
- * Sets top-level settings in a configuration file, which is created if it is missing. Everything
- * else in it stays unchanged.
+ * Sets top-level settings in a configuration file, which is created if it is missing. Everything else in the
+ * file stays unchanged.
  * @throws UserError if the file cannot be parsed
  */
 export async function writeConfig(path: string, values: Record<string, string | boolean>) {

@@ -260,7 +260,7 @@ test('`status`, `doctor`, `logs`, `restart`, and `stop` work for a daemon that r
   assert.equal((await server.over()).code, 0)
   const none = await terminal.run('fd status')
   assert.equal(none.code, 4)
-  assert.match(none.text, /error: No daemon is running[\s\S]*→ Start one with/)
+  assert.match(none.text, /error: No daemon is running[\s\S]*→ Start a daemon with/)
 })
 
 test('hub and daemon run separately, each in a terminal', async (t) => {

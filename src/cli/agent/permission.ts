@@ -32,7 +32,7 @@ const ALWAYS = `
 --always remembers the rules that the request suggests for the tool until the session ends.
 --also remembers other suggestions of the request:
 
-  save         keep the rules after this session, in a file that \`agent show\` names
+  save         keep the rules in a file (see \`agent show\`) after this session
   mode         switch to another permission mode
   directories  allow more directories
   other        all other suggestions

@@ -10,7 +10,7 @@ const HELP = `
 The command connects to a server as a daemon, and checks the server against each rule of the protocol.
 A rule has one of two levels:
 
-  core       required: if a server breaks this rule, daemons fail or lose activity
+  core       required: daemons fail or lose activity without this rule
   optional   part of the protocol, but daemons work without this rule
 
 The exit code is 0 if every core rule holds, and 1 if a core rule fails. With --level optional, the optional

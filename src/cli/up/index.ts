@@ -3,7 +3,7 @@ import { port } from '../options.ts'
 import { withSharedDaemonFlags } from '../start/daemon-flags.ts'
 
 const HELP = `
-Runs in the foreground. Ctrl-C stops the agents gracefully; a second Ctrl-C stops them faster.
+The command runs in the foreground. Ctrl-C stops the agents gracefully; a second Ctrl-C stops them faster.
 
 Examples:
   $ fomular-daemon up

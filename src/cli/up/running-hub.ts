@@ -1,7 +1,10 @@
 import { fromHere, hubFiles, livingHub } from '../../config/hub.ts'
 import type { StatePaths } from '../../config/paths.ts'
 
-/** Returns the hub of a state folder, if it runs in another process. Its `close` does nothing. */
+/**
+ * Returns the hub of a state folder, if it runs in another process. The `close` of the returned hub does
+ * nothing.
+ */
 export async function runningHub({ hub }: StatePaths) {
   const files = hubFiles(hub)
   const record = livingHub(hub)

@@ -19,7 +19,7 @@ export const isSupervisedAlready = (env: NodeJS.ProcessEnv) => env[SUPERVISED] =
  * @returns the exit code of the program
  */
 export async function superviseAgain(invocation: Invocation, unsettled: () => boolean): Promise<number> {
-  // Remove the handlers of the previous daemon: signals now go to the next one.
+  // Remove the handlers of the previous daemon: signals now go to the next daemon.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeAllListeners(signal)
   for (let failed = 0; ; ) {
     const { command, env, cwd } = startNow(invocation)
@@ -28,8 +28,8 @@ export async function superviseAgain(invocation: Invocation, unsettled: () => bo
       cwd,
       env: { ...env, [SUPERVISED]: '1' },
       stdio: 'inherit',
-      // Otherwise Ctrl-C would reach the child twice, from the terminal and from this process, and shorten
-      // its stop.
+      // Without this option, Ctrl-C would reach the child twice, from the terminal and from this process. The
+      // child would then stop faster, and less gracefully.
       detached: true,
     })
     const forward = signalsTo(child)

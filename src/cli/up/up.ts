@@ -54,7 +54,8 @@ export async function up({ port, verbose, flags }: UpOptions): Promise<number> {
   passStateDirOn(invocation, flags, strict)
   await handOver(paths.dir, invocation, strict)
   const supervised = isSupervisedAlready(process.env)
-  // This process restarts the daemon itself, with its hub and in the foreground.
+  // No supervisor is needed: this process restarts the daemon itself, together with its hub and in the
+  // foreground.
   process.env[SUPERVISED] = '1'
   ensurePrivateDir(paths.dir)
   readFormat(paths.dir, STATE_UPGRADES)
@@ -87,7 +88,7 @@ export async function up({ port, verbose, flags }: UpOptions): Promise<number> {
     )
     const onSignal = () => {
       started.abort()
-      note('Stopping the agents. Press Ctrl-C again to hurry.')
+      note('Stopping the agents. Press Ctrl-C again to stop them faster.')
     }
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, onSignal)
     const code = await runDaemon(
@@ -127,7 +128,10 @@ async function startOwnHub(
   }
 }
 
-/** Refuses to run a second daemon before the hub is started, which would have to stop again at once. */
+/**
+ * Refuses to run a second daemon. This check comes before the start of the hub, which would otherwise have to
+ * stop again at once.
+ */
 function refuseSecond(paths: StatePaths) {
   const daemon = holderOf(paths)
   if (daemon)
@@ -135,7 +139,7 @@ function refuseSecond(paths: StatePaths) {
       'already_running',
       `A daemon is already running on ${paths.dir}: process ${daemon.pid}.`,
       {
-        remedy: 'Stop it with `fomular-daemon stop`, or give this one another folder with --state-dir.',
+        remedy: 'Stop it with `fomular-daemon stop`, or give the new daemon another folder with --state-dir.',
         exitCode: EXIT.refused,
       },
     )

@@ -16,8 +16,8 @@ import { problemText, runtimeText } from '../render/machine.ts'
 import { print, stdoutColors } from '../terminal.ts'
 
 /**
- * Maximum wait for the daemon to connect and find the agent programs, in ms: asking one for its version may
- * take seconds.
+ * Maximum wait for the daemon to connect and find the agent programs, in ms: asking a program for its version
+ * may take seconds.
  */
 const FOUND_MS = 20_000
 const POLL_MS = 100
@@ -81,7 +81,9 @@ async function thisMachine(client: HubClient, paths: StatePaths): Promise<HubMac
   )
 }
 
-/** Returns the command to type in another terminal, with the state folder unless it is the usual one. */
+/**
+ * Returns the command to type in another terminal, with the state folder, unless this is the usual folder.
+ */
 function programFor(dir: string): string {
   const { FOMULAR_STATE_DIR: _named, STATE_DIRECTORY: _unit, ...env } = process.env
   return stateDir(env) === dir ? invokedAs() : `FOMULAR_STATE_DIR=${shellWord(dir)} ${invokedAs()}`

@@ -9,8 +9,8 @@ import type { ControlClient } from '../client/control-client.ts'
 import { updateFailed } from './update-failed.ts'
 
 /**
- * Refuses an order from a shell with another update source than the daemon's: the daemon updates only from
- * its own.
+ * Refuses an update if this shell names another update source than the daemon. The daemon updates only from
+ * its own source.
  * @throws UserError
  */
 export async function checkSource(daemon: ControlClient, env: NodeJS.ProcessEnv): Promise<void> {
@@ -58,9 +58,9 @@ function differs({ name, value, source }: Chosen, own: UpdateSource): UserError 
   const theirs = shown({ name, value: own[name] })
   return new UserError(
     'update_source_differs',
-    `Here ${source} is ${shown({ name, value })}, but the daemon uses ${name} ${theirs}, and an order cannot change that.`,
+    `In this shell, ${source} is ${shown({ name, value })}, but the daemon uses ${name} ${theirs}. This command cannot change the daemon's ${name}.`,
     {
-      remedy: `To use the daemon's source, omit ${source}${name === 'registry' ? ` or set FOMULAR_UPDATE_REGISTRY=${theirs}` : ''}. To change it, set ${name} under [update] in the daemon's configuration file and restart the daemon.`,
+      remedy: `To use the daemon's source, omit ${source}${name === 'registry' ? ` or set FOMULAR_UPDATE_REGISTRY=${theirs}` : ''}. To change the daemon's source, set ${name} under [update] in the daemon's configuration file and restart the daemon.`,
       exitCode: EXIT.refused,
     },
   )

@@ -24,7 +24,7 @@ async function watch({ stateDir, pid }: { stateDir: string; pid: string }) {
   ])
   const invocation = captureInvocation()
   const daemon = Number(pid)
-  // A terminal that closes, or a Ctrl-C, is meant for the daemon.
+  // Ignore the signals of a closed terminal and of Ctrl-C: they are meant for the daemon.
   for (const signal of ['SIGHUP', 'SIGINT'] as const) process.on(signal, () => {})
   await guard({
     stateDir,
@@ -36,8 +36,8 @@ async function watch({ stateDir, pid }: { stateDir: string; pid: string }) {
 }
 
 /**
- * Reads the daemon's arguments as the stand-in passes them: their number, then each, all terminated by a zero
- * byte.
+ * Reads the daemon's arguments as the stand-in passes them: first the number of arguments, then each
+ * argument. A zero byte ends each of these items.
  * @throws Error if the input ends too early
  */
 async function readArguments(input: NodeJS.ReadStream): Promise<string[]> {
@@ -53,5 +53,5 @@ async function readArguments(input: NodeJS.ReadStream): Promise<string[]> {
   } finally {
     input.destroy()
   }
-  throw new Error("The daemon's arguments did not arrive. Start it by hand.")
+  throw new Error("The daemon's arguments did not arrive. Start the daemon by hand.")
 }

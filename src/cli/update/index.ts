@@ -7,13 +7,13 @@ import { endedText } from '../restart.ts'
 import { note, print, printJson } from '../terminal.ts'
 
 const HELP = `
-Downloads the new version next to the current version, and verifies it. If the installed program is a release,
-the new version must be signed with the release key. The new version must pass a trial run. Then the daemon
-switches to it while agents keep running, or are stopped and resumed if the daemon's supervisor would end them
-(\`status\` reports whether it would). If the server accepts the new version, the update is complete;
-otherwise the previous version runs again. Without a running daemon, only the installation is updated. Daemons
-that still run an older version are listed, each with the command that updates it.
-${WHICH}
+The command downloads the new version next to the current version, and verifies it. If the installed program
+is a release, the new version must be signed with the release key. The new version must pass a trial run. Then
+the daemon switches to the new version while agents keep running. If the daemon's supervisor would end the
+agents (\`status\` reports this), the daemon stops the agents, and resumes them after the switch. If the
+server accepts the new version, the update is complete. If not, the previous version runs again. Without a
+running daemon, the command updates only the installation. It lists the daemons that still run an older
+version, each with the command line that updates this daemon. ${WHICH}
 
 Examples:
   $ fomular-daemon update
@@ -31,7 +31,7 @@ export function updateCommand(): Command {
       .description('update this program while its agents keep running')
       .argument('[version]', 'exact version, or dist-tag of the registry', 'latest')
       .option('--check', 'only show which version is available')
-      .option('--allow-downgrade', 'allow an older version')
+      .option('--allow-downgrade', 'also allow an older version')
       .addHelpText('after', HELP)
       .action(update),
   )

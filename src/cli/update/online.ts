@@ -53,6 +53,6 @@ const notBack = (record: UpdateRecord | undefined) =>
     remedy:
       record?.restart_strategy === 'supervisor_required'
         ? 'Its supervisor should have restarted it. Check there, or run `fomular-daemon logs`.'
-        : 'Check `fomular-daemon logs`, then start it.',
+        : 'Check `fomular-daemon logs`, then start the daemon.',
     exitCode: EXIT.failure,
   })

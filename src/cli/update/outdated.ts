@@ -12,7 +12,7 @@ export interface Outdated {
   daemon: LocalDaemon
   /** Absent if this user may not query the daemon. */
   version?: string
-  /** Command that updates it. */
+  /** Command line that updates the daemon. */
   command: string
 }
 
