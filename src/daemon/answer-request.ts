@@ -44,11 +44,12 @@ export function requestFor(agent: Agent, command: Answer): PermissionRequest {
     )
   // A request that an older daemon recorded has no digest. If the agent makes the request again, it has a
   // digest.
-  if (digest !== undefined && request.digest !== undefined && digest !== request.digest)
+  const isOther = digest !== undefined && request.digest !== undefined && digest !== request.digest
+  if (isOther || (command.type === 'agent:permission' && (command.tool ?? request.tool) !== request.tool))
     throw new CommandFailure(
       'request_changed',
       `${agent.id} has changed its request ${request_id} since this answer was given.`,
-      { path: 'digest', remedy: "Look at the agent's current request, and answer it." },
+      { path: isOther ? 'digest' : 'tool', remedy: "Look at the agent's current request, and answer it." },
     )
   // A refusal permits nothing, so it is safe for any request.
   if (isRefusal(command)) return request

@@ -1,19 +1,32 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Agent } from '../agents/agent.ts'
+import { CommandFailure } from '../agents/command-failure.ts'
 import { uuidFrom } from '../agents/events/ids.ts'
-import type { RepositoryTrust } from '../agents/trust/repository-trust.ts'
 import type { CommandOf } from '../protocol/index.ts'
 import { requestFor } from './answer-request.ts'
 import { checkRunning } from './check-running.ts'
+import type { CommandContext } from './command-handlers.ts'
 import { decisionOn } from './read-answers.ts'
 
-/** Answers the request to use the startup files of an agent's folder. @throws CommandFailure */
+/**
+ * Answers the request to use the startup files of an agent's folder.
+ * @param redacted returns an input as the server has seen it
+ * @throws CommandFailure
+ */
 export function answerTrust(
-  trust: Pick<RepositoryTrust, 'answer'>,
+  { trust, redacted }: Pick<CommandContext, 'trust' | 'redacted'>,
   agent: Agent,
   command: CommandOf<'agent:permission'>,
 ) {
   const request = requestFor(agent, command)
   checkRunning(agent)
+  const shown = [request.input, redacted(request.input)]
+  if (command.input && !shown.some((input) => isDeepStrictEqual(input, command.input)))
+    throw new CommandFailure(
+      'request_changed',
+      `The startup files of ${agent.id} are others than this answer names.`,
+      { path: 'input', remedy: 'Look at the current request, and answer that.' },
+    )
   const answer = decisionOn(agent.runtime, request, command)
   if ('deny' in answer) trust.answer(agent, { allow: false, message: answer.deny.message })
   else trust.answer(agent, { allow: true })

@@ -25,6 +25,7 @@ import { Budgets } from './budgets.ts'
 import { CommandLog } from './command-log.ts'
 import { DayCosts } from './day-costs.ts'
 import { Dispatcher } from './dispatcher.ts'
+import { hasBegun } from './has-begun.ts'
 import { Health } from './health.ts'
 import { openIdentity } from './identity.ts'
 import { IdleAgents } from './idle-agents.ts'
@@ -102,7 +103,7 @@ function machineParts({ config, paths, clock, logger }: DaemonOptions) {
     clock,
     nextRevision,
   })
-  const current = openPolicy(config, machine, paths, logger)
+  const current = openPolicy(config, machine, paths, { clock, logger })
   return {
     startedAt,
     machine,
@@ -133,6 +134,7 @@ function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: Mach
     current,
     machineId: machine.machine_id,
     clock,
+    hasBegun: (command) => hasBegun(agents, command),
     counted: (failure, what) => policy.counted(failure, what),
   })
   const peaks = new MemoryPeaks({
@@ -142,7 +144,7 @@ function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: Mach
     monotonic: () => clock.monotonic(),
   })
   const redaction = new Redaction({
-    inForce: () => policy.inForce,
+    policy: () => policy.lastRead,
     environment: process.env,
     environments: () => [...agents].map(({ record }) => record.spec.env),
   })
@@ -160,7 +162,7 @@ function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: Mach
     room: new MemoryRoom({
       memory,
       pressure: () => memoryPressure(),
-      reserve: () => memoryReserve(policy.inForce),
+      reserve: () => memoryReserve(policy.lastRead),
       peakOf: (runtime) => peaks.peakOf(runtime),
     }),
     environment,
@@ -173,7 +175,7 @@ function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: Mach
     nextRevision: machine.nextRevision,
   })
   const costs = new DayCosts({ path: paths.costs, clock, agents })
-  const budgets = new Budgets({ agents, costs, inForce: () => policy.inForce, logger })
+  const budgets = new Budgets({ agents, costs, policy: () => policy.lastRead, logger })
   return {
     agents,
     budgets,
@@ -182,9 +184,9 @@ function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: Mach
     peaks,
     policy,
     redaction,
-    modes: new ModeGuard({ agents, inForce: () => policy.inForce, logger }),
-    idle: new IdleAgents({ agents, inForce: () => policy.inForce, clock, logger }),
-    turns: new LongTurns({ agents, inForce: () => policy.inForce, clock, logger }),
+    modes: new ModeGuard({ agents, policy: () => policy.lastRead, logger }),
+    idle: new IdleAgents({ agents, policy: () => policy.lastRead, clock, logger }),
+    turns: new LongTurns({ agents, policy: () => policy.lastRead, clock, logger }),
     feed: new JournalFeed(outbox, logger),
     offsets: new ServerOffsets({ agents, outbox, clock, logger }),
     upkeep: new Upkeep({
@@ -225,7 +227,7 @@ function commandParts(
         ...(message !== undefined && { message }),
       }),
     onChange: (record) => updateHealth.onUpdate(record),
-    onSettled: (result) => void answers.give(result),
+    onSettled: (result) => void answers.give(result, signatures.untilOfOthers()),
     restart,
   })
   const schedule = new Schedule({
@@ -239,7 +241,7 @@ function commandParts(
     agents,
     trust: parts.trust,
     checkAccepts: () => admission.checkRoom(),
-    checkPolicy: (command: Command) => policy.check(command),
+    checkPolicy: (command: Command, overtaken?: AbortSignal) => policy.check(command, overtaken),
     redacted: <T extends object>(part: T) => parts.redaction.redactPart(part),
     checkMachine: () => health.probe(),
     restart: () => restart(),

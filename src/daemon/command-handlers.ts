@@ -24,8 +24,11 @@ export interface CommandContext {
   trust: Pick<RepositoryTrust, 'answer'>
   /** @throws CommandFailure while no agent may be started */
   checkAccepts(): void
-  /** @throws CommandFailure if the machine's policy refuses the command */
-  checkPolicy(command: Command): Promise<void>
+  /**
+   * @param overtaken signal that is aborted when a stop of the agent arrives: the gate then ends without a decision
+   * @throws CommandFailure if the machine's policy refuses the command
+   */
+  checkPolicy(command: Command, overtaken?: AbortSignal): Promise<void>
   /** Returns a part of a message in the form in which the server has received it, without secrets. */
   redacted<T extends object>(part: T): T
   checkMachine(): Promise<void>
@@ -81,9 +84,10 @@ const handlers: { [T in CommandType]: Handler<T> } = {
     }
   },
 
-  async 'agent:permission'({ agents, trust, redacted }, command) {
+  async 'agent:permission'(context, command) {
+    const { agents, redacted } = context
     const agent = agents.get(command.agent_id)
-    if (agent.launching.trust?.request_id === command.request_id) answerTrust(trust, agent, command)
+    if (agent.launching.trust?.request_id === command.request_id) answerTrust(context, agent, command)
     else
       answerRequest(agent, command, (request) => {
         // A person saw the input with blanks instead of secrets. If the person confirms it unchanged, use the
@@ -185,10 +189,11 @@ const handlers: { [T in CommandType]: Handler<T> } = {
 export async function carryOut(
   context: CommandContext,
   command: Command,
+  overtaken?: AbortSignal,
 ): Promise<{ confirmed: Promise<object> }> {
   const handler = (handlers as Record<string, Handler<CommandType> | undefined>)[command.type]
   if (!handler) throw new CommandFailure('unsupported', `This daemon does not support ${command.type}.`)
-  await context.checkPolicy(command)
+  await context.checkPolicy(command, overtaken)
   return handler(context, command as never)
 }
 

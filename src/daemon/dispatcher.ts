@@ -27,6 +27,8 @@ export class Dispatcher {
    * the order of their arrival.
    */
   readonly #order = new Map<string, Promise<unknown>>()
+  /** Signals for the commands of each agent that have no result yet: a stop overtakes their checks. */
+  readonly #overtaking = new Map<string, Set<AbortController>>()
   #draining = false
 
   constructor(options: DispatcherOptions) {
@@ -74,7 +76,7 @@ export class Dispatcher {
     const { type, command_id, by } = command
     const about = { type, ...('agent_id' in command && { agent_id: command.agent_id }), command_id }
     logger.info({ ...about, ...(by !== undefined && { by }) }, 'command received')
-    const result = await this.#inOrder(command, () => carryOut(context, command))
+    const result = await this.#inOrder(command, (overtaken) => carryOut(context, command, overtaken))
       .then(({ confirmed }) => confirmed)
       .then(
         (value): CommandResult | undefined => ({
@@ -95,19 +97,32 @@ export class Dispatcher {
     await answers.give(result, untilMs)
   }
 
-  #inOrder<R>(command: Command, begin: () => Promise<R>): Promise<R> {
-    if (!('agent_id' in command)) return Promise.resolve().then(begin)
+  #inOrder<R>(command: Command, begin: (overtaken?: AbortSignal) => Promise<R>): Promise<R> {
+    if (!('agent_id' in command)) return Promise.resolve().then(() => begin())
     const { agent_id } = command
-    const turn = (this.#order.get(agent_id) ?? Promise.resolve()).then(begin)
+    const earlier = this.#overtaking.get(agent_id) ?? new Set()
+    if (isStop(command)) for (const each of earlier) each.abort()
+    const overtaking = new AbortController()
+    this.#overtaking.set(agent_id, earlier.add(overtaking))
+    const turn = (this.#order.get(agent_id) ?? Promise.resolve()).then(() => begin(overtaking.signal))
     const settled = turn
       .catch(() => {})
       .then(() => {
-        if (this.#order.get(agent_id) === settled) this.#order.delete(agent_id)
+        earlier.delete(overtaking)
+        if (this.#order.get(agent_id) !== settled) return
+        this.#order.delete(agent_id)
+        this.#overtaking.delete(agent_id)
       })
     this.#order.set(agent_id, settled)
     return turn
   }
 }
+
+/** Reports whether a command ends what its agent does, with everything that waits behind it. */
+const isStop = (command: Command) =>
+  command.type === 'agent:stop' ||
+  (command.type === 'agent:remove' && command.force) ||
+  (command.type === 'agent:interrupt' && command.cancel_queued)
 
 function failed(command: Command, error: unknown): CommandResult {
   const known = error instanceof CommandFailure

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { accessSync, constants, statSync } from 'node:fs'
 import { CommandFailure } from '../agents/command-failure.ts'
 import type { Logger } from '../platform/log.ts'
@@ -34,15 +35,25 @@ export class Gate {
 
   /**
    * Resolves if the policy has no gate, or if the gate's program permits the command.
+   * @param overtaken signal that ends the program when it is aborted
    * @throws CommandFailure
    */
-  async check(command: Command, { gate }: Policy) {
+  async check(command: Command, { gate }: Policy, overtaken?: AbortSignal) {
     if (!gate || !ACTING.includes(command.type)) return
+    const decided = this.#decide(command, gate, overtaken)
+    if (!overtaken) return decided
+    decided.catch(() => {})
+    await Promise.race([decided, aborted(overtaken)])
+    if (overtaken.aborted) throw stopped()
+  }
+
+  async #decide(command: Command, gate: GateSettings, overtaken: AbortSignal | undefined) {
     await this.#turn()
     try {
+      if (overtaken?.aborted) return
       const problem = problemOf(gate.program)
       if (problem !== undefined) this.#logger.error({ gate: gate.program, problem }, 'the gate cannot be run')
-      const reason = problem ?? (await refusalOf(gate, command))
+      const reason = problem ?? (await refusalOf(gate, command, overtaken))
       if (reason !== undefined) throw refused(gate, reason)
     } finally {
       this.#running--
@@ -68,8 +79,16 @@ function problemOf(program: string): string | undefined {
   }
 }
 
-/** Runs the program with the command as JSON on its standard input. @returns why it refuses, if it does */
-function refusalOf({ program, timeout_s }: GateSettings, command: Command): Promise<string | undefined> {
+/**
+ * Runs the program with the command as JSON on its standard input.
+ * @param overtaken signal that ends the program when it is aborted
+ * @returns why it refuses, if it does
+ */
+function refusalOf(
+  { program, timeout_s }: GateSettings,
+  command: Command,
+  overtaken?: AbortSignal,
+): Promise<string | undefined> {
   const { PATH = '/usr/bin:/bin', HOME = '/', LANG = 'C.UTF-8' } = process.env
   // Use a separate process group, so that all processes that the program started can be ended with it.
   const child = spawn(program, [], {
@@ -99,6 +118,7 @@ function refusalOf({ program, timeout_s }: GateSettings, command: Command): Prom
     }
     const timer = setTimeout(() => end(`It has not decided within ${timeout_s} seconds.`), timeout_s * 1000)
     void failed.then(end)
+    overtaken?.addEventListener('abort', () => end(undefined), { once: true })
     child.once('exit', (code, signal) => {
       if (code === 0) return end(undefined)
       const refuse = () => end(firstLine(said) ?? `It has ended with ${signal ?? `code ${code}`}.`)
@@ -126,6 +146,19 @@ function firstLine(said: Buffer): string | undefined {
     .find((each) => each.trim() !== '')
   return line === undefined ? undefined : visible(line.trim()).slice(0, REASON_CHARS)
 }
+
+async function aborted(signal: AbortSignal) {
+  if (!signal.aborted) await once(signal, 'abort')
+}
+
+const stopped = () =>
+  new CommandFailure(
+    'interrupted',
+    'A stop of the agent arrived before the gate of this machine had decided.',
+    {
+      remedy: 'Give the command again, if the agent should still carry it out.',
+    },
+  )
 
 const refused = ({ program }: GateSettings, reason: string) =>
   new CommandFailure('policy', `The gate of this machine refuses the command: ${reason}`, {

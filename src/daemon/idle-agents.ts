@@ -13,7 +13,8 @@ const LEAST_MS = MINUTE_MS
 
 export interface IdleAgentsOptions {
   agents: AgentPool
-  inForce(): Policy | undefined
+  /** Returns the policy as last read; undefined if it could not be read. */
+  policy(): Policy | undefined
   clock: Clock
   logger: Logger
 }
@@ -30,8 +31,8 @@ export class IdleAgents {
   }
 
   check() {
-    const { agents, inForce, clock } = this.#options
-    const { stop_after_min: after, keep } = inForce()?.idle ?? {}
+    const { agents, policy, clock } = this.#options
+    const { stop_after_min: after, keep } = policy()?.idle ?? {}
     if (after === undefined && keep === undefined) return
     const idle = [...agents]
       .filter(isIdle)

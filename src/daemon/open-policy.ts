@@ -4,6 +4,7 @@ import * as z from 'zod/mini'
 import type { DaemonConfig } from '../config/daemon-config.ts'
 import type { StatePaths } from '../config/paths.ts'
 import { isLoopback } from '../config/server-url.ts'
+import type { Clock } from '../platform/clock.ts'
 import { readJson, writeAtomic } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
 import { CurrentPolicy } from '../policy/current.ts'
@@ -21,7 +22,7 @@ export function openPolicy(
   config: DaemonConfig,
   machine: Machine,
   paths: StatePaths,
-  logger: Logger,
+  { clock, logger }: { clock: Clock; logger: Logger },
 ): CurrentPolicy {
   const kept = keptDefault(paths, machine.isNew || machine.restored)
   keep(paths, kept)
@@ -29,6 +30,7 @@ export function openPolicy(
     named: config.policy,
     env: process.env,
     otherwise: config.server_socket !== undefined || isOwn(config.server_url) ? 'open' : kept,
+    monotonic: () => clock.monotonic(),
     logger,
   })
 }

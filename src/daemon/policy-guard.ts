@@ -2,7 +2,7 @@ import { CommandFailure } from '../agents/command-failure.ts'
 import type { Permit } from '../agents/permit.ts'
 import type { Logger } from '../platform/log.ts'
 import { ACTING, refusalsOfCommand } from '../policy/command-refusals.ts'
-import type { CurrentPolicy } from '../policy/current.ts'
+import type { CurrentPolicy, PolicyState } from '../policy/current.ts'
 import { isInherited } from '../policy/inherited.ts'
 import { permittedSpec } from '../policy/permitted-spec.ts'
 import type { PolicyRefusal } from '../policy/refusal.ts'
@@ -47,8 +47,12 @@ export class PolicyGuard {
     this.#options.current.refresh()
   }
 
-  /** Checks a command before it is carried out. @throws CommandFailure */
-  async check(command: Command): Promise<void> {
+  /**
+   * Checks a command before it is carried out.
+   * @param overtaken is aborted once a stop of the agent arrives
+   * @throws CommandFailure
+   */
+  async check(command: Command, overtaken?: AbortSignal): Promise<void> {
     const policy = this.inForce
     // If the machine has no valid policy, permit only commands that read its state or stop agents.
     if (!policy) {
@@ -58,7 +62,7 @@ export class PolicyGuard {
     this.#refuse(refusalsOfCommand(policy, command), command.type)
     try {
       this.#options.budgets.check(command, policy)
-      await this.#gate.check(command, policy)
+      await this.#gate.check(command, policy, overtaken)
     } catch (error) {
       throw error instanceof CommandFailure ? this.counted(error) : error
     }
@@ -97,10 +101,14 @@ export class PolicyGuard {
   /** Number of refusals since the daemon's start, by key of the policy. */
   readonly refused: Record<string, number> = {}
 
-  /** Returns the policy in force; undefined if it cannot be read. */
+  /** Returns the policy in force, after a look at its file; undefined if it cannot be read. */
   get inForce(): Policy | undefined {
-    const { state } = this.#options.current
-    return state.from === 'unreadable' ? undefined : state.policy
+    return policyOf(this.#options.current.state)
+  }
+
+  /** Returns the policy as last read; undefined if it could not be read. @see CurrentPolicy.lastRead */
+  get lastRead(): Policy | undefined {
+    return policyOf(this.#options.current.lastRead)
   }
 
   /** Calls `run` whenever the policy has changed. */
@@ -168,3 +176,5 @@ export class PolicyGuard {
     return failure
   }
 }
+
+const policyOf = (state: PolicyState) => (state.from === 'unreadable' ? undefined : state.policy)

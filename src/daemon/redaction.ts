@@ -24,8 +24,8 @@ const EVENTS_BYTES = Limits.frame_bytes - 64 * 1024
 type Environment = Readonly<Record<string, string | undefined>>
 
 export interface RedactionOptions {
-  /** Returns the policy in force; undefined if it cannot be read. */
-  inForce(): Policy | undefined
+  /** Returns the policy as last read; undefined if it could not be read. */
+  policy(): Policy | undefined
   /** The daemon's environment. */
   environment: Environment
   /** Returns the variables of all agents. */
@@ -77,7 +77,7 @@ export class Redaction {
   }
 
   #current(): Blank | undefined {
-    const policy = this.#options.inForce()?.redact
+    const policy = this.#options.policy()?.redact
     // While the policy cannot be read, use the last policy that could be read.
     if (policy && policy !== this.#policy) {
       this.#policy = policy

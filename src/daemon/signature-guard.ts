@@ -1,13 +1,15 @@
 import { CommandFailure } from '../agents/command-failure.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { CurrentPolicy } from '../policy/current.ts'
-import { openSigned } from '../policy/signed-command.ts'
+import { openSigned, REPEATABLE_MS } from '../policy/signed-command.ts'
 import { type Command, type Refuse, SIGNED } from '../protocol/index.ts'
 
 export interface SignatureGuardOptions {
-  current: CurrentPolicy
+  current: Pick<CurrentPolicy, 'state' | 'lastRead'>
   machineId: string
   clock: Clock
+  /** Reports whether a command's work has begun. @see Expected.hasBegun */
+  hasBegun(command: Command): boolean
   /** Counts and logs a refusal. */
   counted(failure: CommandFailure, what: string): CommandFailure
 }
@@ -36,7 +38,7 @@ export class SignatureGuard {
    * @throws CommandFailure
    */
   admit(command: Command): Admitted {
-    const { current, machineId, clock } = this.#options
+    const { current, machineId, clock, hasBegun } = this.#options
     const { state } = current
     if (!SIGNED.includes(command.type)) return { command: unsigned(command) }
     if (state.from === 'unreadable') {
@@ -45,7 +47,7 @@ export class SignatureGuard {
     }
     const { signed_by: keys } = state.policy
     if (keys.length === 0) return { command: unsigned(command) }
-    const opened = openSigned(command, { keys, machineId, now: clock.now() })
+    const opened = openSigned(command, { keys, machineId, now: clock.now(), hasBegun })
     if (!opened.command) throw this.#refusal(command, opened.refused, opened.remedy)
     return { command: unsigned(opened.command), untilMs: opened.untilMs }
   }
@@ -58,6 +60,17 @@ export class SignatureGuard {
     const { state } = this.#options.current
     const isTrusted = state.from !== 'unreadable' && state.policy.signed_by.length === 0
     return isTrusted ? refusal : { ...refusal, update_to: undefined }
+  }
+
+  /**
+   * Returns the time until which a result must be kept whose command this daemon did not receive itself, in ms since
+   * 1970; undefined if no signatures are needed.
+   */
+  untilOfOthers(): number | undefined {
+    const { current, clock } = this.#options
+    const { lastRead } = current
+    const isSigned = lastRead.from === 'unreadable' || lastRead.policy.signed_by.length > 0
+    return isSigned ? clock.now() + REPEATABLE_MS : undefined
   }
 
   #refusal({ type }: Command, message: string, remedy: string, path = 'signed_by') {

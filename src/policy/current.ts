@@ -3,8 +3,14 @@ import { Emitter } from '../platform/emitter.ts'
 import { reasonOf, shortageIn, systemCode, UserError } from '../platform/errors.ts'
 import type { Logger } from '../platform/log.ts'
 import { faultsOf } from '../platform/ownership.ts'
-import { policyPath, readPolicy } from './read.ts'
+import { isThere, policyPath, readPolicy } from './read.ts'
 import { CAREFUL, OPEN, type Policy } from './schema.ts'
+
+/**
+ * Time for which an unnamed file that is missing stays in force, in ms: an editor moves it away before it writes the new
+ * one.
+ */
+const MISSING_MS = 5000
 
 /** The policy in force. */
 export type PolicyState =
@@ -20,6 +26,8 @@ export interface CurrentPolicyOptions {
   env: NodeJS.ProcessEnv
   /** Default policy if there is no file. */
   otherwise: 'careful' | 'open'
+  /** Returns a time that no change of the clock affects, in ms. */
+  monotonic(): number
   logger: Logger
 }
 
@@ -29,6 +37,7 @@ export class CurrentPolicy {
   readonly #options: CurrentPolicyOptions
   #state: PolicyState
   #seen: string
+  #missingSince: number | undefined
 
   constructor(options: CurrentPolicyOptions) {
     this.#options = options
@@ -42,8 +51,14 @@ export class CurrentPolicy {
     return this.#state
   }
 
+  /** Returns the policy as last read, without access to the disk. Checks that run for each event use it. */
+  get lastRead(): PolicyState {
+    return this.#state
+  }
+
   /** Reads the file again if it has changed. If the file could not be read, reads it again at each call. */
   refresh() {
+    if (this.#isBeingReplaced()) return
     const seen = this.#look()
     if (seen === this.#seen && this.#state.from !== 'unreadable') return
     const before = JSON.stringify(this.#state)
@@ -52,6 +67,15 @@ export class CurrentPolicy {
     if (JSON.stringify(this.#state) === before) return
     this.#options.logger.info(describe(this.#state), 'the policy has changed')
     this.events.emit('change', this.#state)
+  }
+
+  /** Reports whether the file in force has been missing for a short time only. */
+  #isBeingReplaced(): boolean {
+    const { named, monotonic } = this.#options
+    const isMissing = named === undefined && this.#state.from === 'file' && !isThere(this.#state.path)
+    if (!isMissing) this.#missingSince = undefined
+    else this.#missingSince ??= monotonic()
+    return this.#missingSince !== undefined && monotonic() - this.#missingSince < MISSING_MS
   }
 
   #read(): PolicyState {

@@ -28,7 +28,7 @@ export function policyPath(named: string | undefined, env: NodeJS.ProcessEnv): s
  * Reports whether there is a file or a link, even if the link is broken. If this user may not access the
  * system's policy, returns true, because the policy must not seem to be missing.
  */
-function isThere(path: string): boolean {
+export function isThere(path: string): boolean {
   try {
     lstatSync(path)
     return true

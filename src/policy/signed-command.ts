@@ -11,6 +11,8 @@ const SKEW_MS = 2 * 60_000
  * then.
  */
 const AHEAD_MS = 7 * 24 * 3_600_000
+/** Time from its arrival within which a signed command can arrive again and be accepted, in ms. */
+export const REPEATABLE_MS = AHEAD_MS + 2 * SKEW_MS
 
 export interface Expected {
   /** Public keys that the policy names. */
@@ -18,6 +20,8 @@ export interface Expected {
   machineId: string
   /** Milliseconds since 1970. */
   now: number
+  /** Reports whether the machine has begun to carry out a command: a repeat of it has no further effect. */
+  hasBegun(command: Command): boolean
 }
 
 export type Opened =
@@ -30,7 +34,7 @@ export type Opened =
 const SIGN_AGAIN = 'Sign and send the command again.'
 
 /** Returns the command that its author has signed, or why the machine refuses the command. */
-export function openSigned(command: Command, { keys, machineId, now }: Expected): Opened {
+export function openSigned(command: Command, { keys, machineId, now, hasBegun }: Expected): Opened {
   const { signed, type } = command
   if (!signed)
     return {
@@ -59,7 +63,8 @@ export function openSigned(command: Command, { keys, machineId, now }: Expected)
     }
   const refused =
     elsewhere(command, read.message, facts.data.machine_id, machineId) ??
-    outOfTime(facts.data.expires_at, now)
+    unseen(read.message) ??
+    (hasBegun(read.message) ? undefined : outOfTime(facts.data.expires_at, now))
   if (refused !== undefined) return { refused, remedy: SIGN_AGAIN }
   return { command: read.message, untilMs: Date.parse(facts.data.expires_at) + SKEW_MS }
 }
@@ -74,6 +79,13 @@ function elsewhere(command: Command, signed: Command, signedMachine: string, mac
   if (signed.command_id !== command.command_id) return 'The signature is for a command with another id.'
   if (agentOf(signed) !== agentOf(command)) return 'The command is signed for another agent.'
   return undefined
+}
+
+/** Returns what a signed approval leaves to the server, which could show something else to the person. */
+function unseen(signed: Command) {
+  if (signed.type !== 'agent:permission' || signed.decision === 'deny') return undefined
+  if (signed.tool !== undefined && signed.input !== undefined) return undefined
+  return 'The signed approval does not name the tool and the input that it permits.'
 }
 
 const agentOf = (command: Command) => ('agent_id' in command ? command.agent_id : undefined)

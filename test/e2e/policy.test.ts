@@ -215,7 +215,7 @@ test('the policy limits the number of agents, and the starts per hour even if th
 })
 
 test('a program of this machine sees each command, and refuses it with a reason', async (t) => {
-  const { stage, dir, write, start, order } = await ruled(t, '')
+  const { stage, dir, file, write, start, order } = await ruled(t, '')
   const program = join(dir, 'gate')
   const seen = join(dir, 'seen')
   const gate = (script: string, mode = 0o700) => {
@@ -241,6 +241,8 @@ test('a program of this machine sees each command, and refuses it with a reason'
   )
   assert.equal(lines[0].spec.title, 'fine')
 
+  gate(`printf 'version = 1\n[commands]\ndeny = ["agent:prompt"]\n' > ${file}`)
+  assert.deepEqual(await order(agent, 'prompt', { content: 'late' }), by('commands.deny'))
   gate('sleep 60')
   assert.deepEqual(await start(), by('gate'))
   assert.deepEqual(await order(agent, 'interrupt'), DONE)

@@ -125,6 +125,13 @@ test('a start waits for permission to use startup files, even after a restart, a
     decision: 'allow',
   })) as Ended
   assert.equal(late.error?.code, 'request_changed')
+  const other = (await stage.command('one', 'permission', {
+    request_id: changed.pending[0]!.request_id,
+    digest: changed.pending[0]!.digest,
+    decision: 'allow',
+    input: request!.input,
+  })) as Ended
+  assert.deepEqual([other.error?.code, other.error?.path], ['request_changed', 'input'])
   assert.equal((await decide(stage, changed, 'allow')).state, 'succeeded')
   assert.deepEqual(await outcomeOf(stage, resumed), DONE)
 })

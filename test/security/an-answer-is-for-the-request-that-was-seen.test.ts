@@ -48,6 +48,18 @@ test('an answer reaches the request that it names, and no other with the same id
   assert.deepEqual(asking.answers, [['r', { behavior: 'allow', updatedInput: RM }]])
 })
 
+test('an approval that names its tool permits no other tool', async (t) => {
+  const asking = new AskingAgent(t)
+  asking.says(asks('r', { id: 5 }, { tool_name: 'mcp__tickets__delete' }))
+  const { digest } = asking.pending[0]!
+  const answer = { request_id: 'r', digest, decision: 'allow', input: { id: 5 } }
+  assert.equal(
+    await asking.told('permission', { ...answer, tool: 'mcp__tickets__show' }),
+    'request_changed tool',
+  )
+  assert.equal(await asking.told('permission', { ...answer, tool: 'mcp__tickets__delete' }), undefined)
+})
+
 test('the answer to a question reaches the question that it names', async (t) => {
   const asking = new AskingAgent(t)
   const question = (...labels: string[]) =>

@@ -5,8 +5,15 @@ const absent = (part: string) => (): never => {
   throw new Error(`This context has no ${part}.`)
 }
 
-/** The context of a daemon without a policy, a machine, updates, and repository trust. */
-const others: Omit<CommandContext, 'agents'> = {
+/**
+ * Returns the context of a daemon with these agents. The daemon has no policy, machine, updates, or repository
+ * trust.
+ */
+export const commandContext = (
+  agents: CommandContext['agents'],
+  parts: Partial<CommandContext> = {},
+): CommandContext => ({
+  agents,
   trust: { answer: absent('repository trust') },
   checkAccepts: () => undefined,
   checkPolicy: async () => undefined,
@@ -14,8 +21,9 @@ const others: Omit<CommandContext, 'agents'> = {
   checkMachine: absent('machine'),
   restart: absent('supervisor'),
   updates: undefined as never,
-}
+  ...parts,
+})
 
 /** Carries out a command as a daemon with these agents would do. */
 export const carryOutWith = (agents: CommandContext['agents'], command: Command) =>
-  carryOut({ ...others, agents }, command)
+  carryOut(commandContext(agents), command)

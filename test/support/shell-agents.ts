@@ -4,9 +4,9 @@ import type { TestContext } from 'node:test'
 import type { AgentPool, AgentPoolOptions } from '../../src/agents/agent-pool.ts'
 import { signsOf } from '../../src/agents/process/marks.ts'
 import { endStrays } from '../../src/agents/process/strays.ts'
-import { carryOut } from '../../src/daemon/command-handlers.ts'
 import { AgentSpec } from '../../src/protocol/index.ts'
 import { agentsIn } from './agents.ts'
+import { carryOutWith } from './command-context.ts'
 import { ManualClock } from './manual-clock.ts'
 import { tempDir } from './temp.ts'
 
@@ -49,10 +49,7 @@ export function shellAgents(t: TestContext, options: Partial<AgentPoolOptions> =
       agent_id,
       spec: AgentSpec.parse({ cwd, ...spec }),
     } as const
-    const { confirmed } = await carryOut(
-      { agents, checkAccepts: () => {}, checkPolicy: async () => {} } as never,
-      command,
-    )
+    const { confirmed } = await carryOutWith(agents, command)
     return confirmed.then(
       () => 'started',
       (error: Error) => error.message,

@@ -1,23 +1,26 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { carryOut } from '../../../src/daemon/command-handlers.ts'
+import type { AgentPoolOptions } from '../../../src/agents/agent-pool.ts'
+import { CommandFailure } from '../../../src/agents/command-failure.ts'
 import { IdleAgents } from '../../../src/daemon/idle-agents.ts'
+import { Upkeep } from '../../../src/daemon/upkeep.ts'
 import { PolicyFile } from '../../../src/policy/schema.ts'
+import { carryOutWith } from '../../support/command-context.ts'
 import { memoryLog } from '../../support/memory-log.ts'
 import { shellAgents } from '../../support/shell-agents.ts'
 import { until } from '../../support/wait.ts'
 
 const MINUTE_MS = 60_000
 
-function machine(t: TestContext, idle: object) {
-  const it = shellAgents(t)
+function machine(t: TestContext, idle: object, options: Partial<AgentPoolOptions> = {}) {
+  const it = shellAgents(t, options)
   const policy = PolicyFile.parse({ version: 1, idle })
   const { logger } = memoryLog()
   const open = (agents = it.agents) =>
-    new IdleAgents({ agents, inForce: () => policy, clock: it.clock, logger })
+    new IdleAgents({ agents, policy: () => policy, clock: it.clock, logger })
   const stateOf = (id: string) => it.agents.get(id).snapshot.state
   const prompt = (id: string, agents = it.agents) =>
-    carryOut({ agents, checkPolicy: async () => {} } as never, {
+    carryOutWith(agents, {
       type: 'agent:prompt',
       command_id: `prompt-${id}-${agents.get(id).run.run}`,
       agent_id: id,
@@ -66,6 +69,55 @@ test('the next daemon starts such an agent at its prompt, but no agent that a pe
   await assert.rejects(it.prompt('stopped', next), { code: 'agent_not_running' })
   await it.prompt('resting', next)
   await until(() => next.get('resting').isReady)
+})
+
+test('an agent whose start fails at a prompt is started again by its next prompt', async (t) => {
+  let fails = false
+  const it = machine(
+    t,
+    { stop_after_min: 1 },
+    {
+      permit: (spec, _path, begun) => {
+        if (fails && !begun) throw new CommandFailure('policy', 'Not now.')
+        return { spec, inherits: () => true, startup: { isTrusted: () => true, others: 'ask' } }
+      },
+    },
+  )
+  assert.equal(await it.start('a', {}).result, 'started')
+  it.clock.pass(MINUTE_MS)
+  it.idle.check()
+  await until(() => it.agents.get('a').hasRunEnded)
+  fails = true
+  await it.prompt('a')
+  await until(() => it.agents.get('a').status().failure)
+  fails = false
+  await it.prompt('a')
+  await until(() => it.agents.get('a').isReady)
+  assert.equal(it.agents.get('a').status().undelivered_prompts, 2)
+})
+
+test('a resting agent is kept, however long its next prompt takes, unlike a stopped one', async (t) => {
+  const it = machine(t, { stop_after_min: 1 })
+  for (const id of ['resting', 'stopped']) assert.equal(await it.start(id, {}).result, 'started')
+  await it.agents.stop(it.agents.get('stopped'), { commandId: 'stop' })
+  it.clock.pass(MINUTE_MS)
+  it.idle.check()
+  await until(() => it.agents.get('resting').hasEnded)
+  it.clock.pass(30 * 24 * 60 * MINUTE_MS)
+  for (const { id, snapshot } of it.agents) it.agents.get(id).acknowledge(snapshot.offset)
+  const upkeep = new Upkeep({
+    agents: it.agents,
+    isConnected: () => false,
+    journalCapBytes: 1e9,
+    retainEndedDays: 7,
+    clock: it.clock,
+    logger: memoryLog().logger,
+  })
+  upkeep.start()
+  t.after(() => upkeep.stop())
+  it.clock.pass(3000)
+  await until(() => it.agents.find('stopped') === undefined)
+  assert.ok(it.agents.find('resting'))
 })
 
 test('of too many idle agents, the longest idle ones are stopped', async (t) => {

@@ -7,6 +7,7 @@ import { statePaths } from '../../../src/config/paths.ts'
 import { openMachine } from '../../../src/daemon/machine.ts'
 import { defaultOf, openPolicy } from '../../../src/daemon/open-policy.ts'
 import { createLogger } from '../../../src/platform/log.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
 import { tempDir } from '../../support/temp.ts'
 
 const logger = createLogger({ level: 'silent', stderr: 'none' })
@@ -32,7 +33,7 @@ function folder(t: TestContext) {
     if (version === 'old') return undefined
     const env = { HOME: dir, FOMULAR_KEY: 'key' }
     const config = await loadDaemonConfig({ flags: { serverUrl }, env })
-    const { state } = openPolicy(config, machine, paths, logger)
+    const { state } = openPolicy(config, machine, paths, { clock: new ManualClock(), logger })
     const found = state.from === 'default' ? state.kind : state.from
     if (kept === undefined) assert.equal(foreseen, found)
     return found

@@ -9,7 +9,7 @@ const SECRET = 'hunter22-is-secret'
 function redactionOf(redact: object) {
   let policy = PolicyFile.parse({ version: 1, redact })
   const redaction = new Redaction({
-    inForce: () => policy,
+    policy: () => policy,
     environment: { MY_TOKEN: SECRET, OTHER: 'ordinary' },
     environments: () => [{ AGENT_TOKEN: 'of-the-agent' }, undefined],
   })

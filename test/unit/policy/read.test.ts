@@ -7,6 +7,7 @@ import { type TestContext, test } from 'node:test'
 import pino from 'pino'
 import { CurrentPolicy } from '../../../src/policy/current.ts'
 import { policyPath, readPolicy } from '../../../src/policy/read.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
 import { tempDir } from '../../support/temp.ts'
 
 function place(t: TestContext) {
@@ -15,10 +16,14 @@ function place(t: TestContext) {
   const write = (text = '') => writeFileSync(file, `version = 1\n${text}`, { mode: 0o600 })
   write()
   const lines: string[] = []
+  const clock = new ManualClock()
   const logger = pino({ level: 'info' }, { write: (line: string) => lines.push(line) })
-  const current = (named: string | undefined = file) =>
-    new CurrentPolicy({ named, env: { HOME: dir }, otherwise: 'careful', logger })
-  return { dir, file, write, current, lines }
+  const current = (named: string | null = file) =>
+    new CurrentPolicy({
+      ...{ named: named ?? undefined, env: { HOME: dir }, otherwise: 'careful', logger },
+      monotonic: () => clock.monotonic(),
+    })
+  return { dir, file, write, current, lines, clock }
 }
 
 const isRoot = process.getuid?.() === 0
@@ -77,6 +82,7 @@ test('without a setting, a link that leads nowhere is a policy that cannot be re
     named: undefined,
     env,
     otherwise: 'open',
+    monotonic: () => 0,
     logger: pino({ enabled: false }),
   })
   assert.equal(policy.state.from, 'default')
@@ -84,6 +90,27 @@ test('without a setting, a link that leads nowhere is a policy that cannot be re
   assert.equal(policyPath(undefined, env), usual)
   assert.equal(policy.state.from, 'unreadable')
   assert.equal(current().state.from, 'file')
+})
+
+test('a policy stays in force while an editor replaces its file, and for a moment after its deletion', (t) => {
+  const { dir, current, clock } = place(t)
+  const usual = join(dir, '.fomular/policy.toml')
+  mkdirSync(join(dir, '.fomular'))
+  const write = (mode: string) =>
+    writeFileSync(usual, `version = 1\npermission_modes = ["${mode}"]\n`, { mode: 0o600 })
+  write('plan')
+  const policy = current(null)
+  const modes = () => policy.state.from !== 'unreadable' && policy.state.policy.permission_modes
+  assert.deepEqual(modes(), ['plan'])
+  renameSync(usual, `${usual}~`)
+  assert.deepEqual(modes(), ['plan'])
+  write('default')
+  assert.deepEqual(modes(), ['default'])
+  clock.pass(10_000)
+  rmSync(usual)
+  assert.deepEqual(modes(), ['default'])
+  clock.pass(6000)
+  assert.equal(policy.state.from, 'default')
 })
 
 test('the home of the user is meant by ~', (t) => {

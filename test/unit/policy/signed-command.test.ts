@@ -20,7 +20,7 @@ const open = (
   expected: { keys?: string[]; machineId?: string; aheadMs?: number } = {},
 ) => {
   const { keys = [alice.key], machineId = 'm-1', aheadMs = 0 } = expected
-  return openSigned(command, { keys, machineId, now: Date.now() + aheadMs })
+  return openSigned(command, { keys, machineId, now: Date.now() + aheadMs, hasBegun: () => false })
 }
 
 test('a machine carries out the signed text, and never the rest of the command', async () => {
@@ -66,6 +66,28 @@ test('a command is accepted until two minutes after its end, and at most seven d
   assert.match(open(command, { aheadMs: -8 * 24 * 60 * MINUTE }).refused!, /more than 7 days from now/)
 })
 
+test('a command that the machine has begun can be repeated after its end', async () => {
+  const command = await signed()
+  const now = Date.now() + 100 * MINUTE
+  const expected = { keys: [alice.key], machineId: 'm-1', now }
+  assert.ok(openSigned(command, { ...expected, hasBegun: ({ command_id }) => command_id === 'c-1' }).command)
+  assert.match(openSigned(command, { ...expected, hasBegun: () => false }).refused!, /has expired/)
+})
+
+test('a signed approval must name the tool and the input that the person has seen', async () => {
+  const answer = (fields: object) =>
+    signedBy(
+      alice,
+      { ...prompt, type: 'agent:permission', request_id: 'r', ...fields } as never as typeof prompt,
+      'm-1',
+    )
+  const seen = { decision: 'allow', tool: 'Bash', input: { command: 'ls' } }
+  for (const missing of ['tool', 'input'] as const)
+    assert.match(open(await answer({ ...seen, [missing]: undefined })).refused!, /does not name the tool/)
+  assert.ok(open(await answer(seen)).command)
+  assert.ok(open(await answer({ decision: 'deny' })).command)
+})
+
 test('a signed text that is no command, or has no end, is refused', async () => {
   const sign = async (payload: string) => {
     const signature = Buffer.from(await alice.sign(Buffer.from(payload), 'm-1')).toString('base64')
@@ -103,6 +125,11 @@ test('the example on the protocol page is signed with its key', () => {
   assert.ok(parsed.ok && parsed.message.type === 'agent:prompt')
   const { signed } = parsed.message
   const { machine_id, expires_at } = JSON.parse(signed!.payload)
-  const expected = { keys: [signed!.key], machineId: machine_id, now: Date.parse(expires_at) - MINUTE }
+  const expected = {
+    keys: [signed!.key],
+    machineId: machine_id,
+    now: Date.parse(expires_at) - MINUTE,
+    hasBegun: () => false,
+  }
   assert.equal(openSigned(parsed.message, expected).refused, undefined)
 })

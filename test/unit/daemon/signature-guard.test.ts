@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import { appendFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { CommandLog } from '../../../src/daemon/command-log.ts'
+import { hasBegun } from '../../../src/daemon/has-begun.ts'
+import { SignatureGuard } from '../../../src/daemon/signature-guard.ts'
+import { systemClock } from '../../../src/platform/clock.ts'
+import { PolicyFile } from '../../../src/policy/schema.ts'
+import type { Command, CommandResult } from '../../../src/protocol/index.ts'
+import { shellAgents } from '../../support/shell-agents.ts'
+import { person, signedBy } from '../../support/signing.ts'
+import { tempDir } from '../../support/temp.ts'
+
+const alice = person(-10 * 60_000)
+
+function guard(t: TestContext, keys: string[]) {
+  const it = shellAgents(t)
+  const policy = PolicyFile.parse({ version: 1, signed_by: keys })
+  const state = { from: 'file', path: '/policy.toml', policy } as const
+  const open = (agents = it.agents) =>
+    new SignatureGuard({
+      current: { state, lastRead: state },
+      machineId: 'm-1',
+      clock: systemClock,
+      hasBegun: (command) => hasBegun(agents, command),
+      counted: (failure) => failure,
+    })
+  return { ...it, open }
+}
+
+test('a start that waits longer than its command is valid can be repeated, also to the next daemon', async (t) => {
+  const { open, start, again, agents } = guard(t, [alice.key])
+  const command = (agent_id: string): Command => ({
+    type: 'agent:start',
+    command_id: `start-${agent_id}`,
+    agent_id,
+    spec: { runtime: 'claude', cwd: '/' },
+  })
+  const [begun, other] = [
+    await signedBy(alice, command('a'), 'm-1'),
+    await signedBy(alice, command('b'), 'm-1'),
+  ]
+  assert.throws(() => open().admit(begun), /has expired/)
+  assert.equal(await start('a', {}).result, 'started')
+  assert.ok(open().admit(begun).command)
+  assert.throws(() => open().admit(other), /has expired/)
+  assert.throws(() => open().admit({ ...begun, signed: undefined } as never), /without a signature/)
+  agents.close()
+  assert.ok(open(again()).admit(begun).command)
+})
+
+test('a flood of commands does not make the machine forget an update that a person has signed', async (t) => {
+  const path = join(tempDir(t), 'ledger.jsonl')
+  const update: CommandResult = { type: 'daemon:update:result', command_id: 'u-1', ok: true }
+  const log = new CommandLog(path)
+  await log.record(update, guard(t, [alice.key]).open().untilOfOthers())
+  log.close()
+  const flood = { type: 'agent:stop:result', ok: true }
+  const lines = Array.from(
+    { length: 25_000 },
+    (_, n) => `\n${JSON.stringify({ version: 1, result: { ...flood, command_id: `c-${n}` } })}`,
+  )
+  appendFileSync(path, lines.join(''))
+  const next = new CommandLog(path)
+  t.after(() => next.close())
+  assert.deepEqual(next.get('u-1'), update)
+  assert.equal(guard(t, []).open().untilOfOthers(), undefined)
+})
