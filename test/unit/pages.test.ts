@@ -39,7 +39,7 @@ for (const page of pages)
     }
   })
 
-test('the source files that the pages name exist', () => {
+test('all source files that the pages name exist', () => {
   for (const page of pages)
     for (const [, path] of read(page).matchAll(/`((?:src|test|packaging|installer)\/[\w./-]+\.\w+)`/g))
       assert.ok(statSync(new URL(path!, root), { throwIfNoEntry: false })?.isFile(), `${page}: ${path}`)
@@ -61,7 +61,7 @@ test('the README takes two screens, and its table of contents has every section'
   )
 })
 
-test('the README leads to every other page, directly or through another page', () => {
+test('the README links to every other page, directly or through another page', () => {
   const reached = new Set<string>(['README.md'])
   for (const page of reached)
     for (const [, path] of prose(read(page)).matchAll(/\]\((?!https?:)([^)#\s]+\.md)/g))

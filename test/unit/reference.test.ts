@@ -36,7 +36,7 @@ function part(text: string, from: string, to: string): string {
   return text.slice(start, end)
 }
 
-/** Returns the cells of the table under a heading, without its header. */
+/** Returns the cells of the table under a heading, without the table's header. */
 function table(text: string, heading: string): string[][] {
   const start = text.indexOf(`\n${heading}\n`)
   assert.notEqual(start, -1, heading)
@@ -55,7 +55,7 @@ function table(text: string, heading: string): string[][] {
 
 const code = (cell = '') => /^`(.*)`$/.exec(cell)?.[1]
 
-/** Returns every command by its name, such as `agent start`, with its long flags. */
+/** Returns the name of every command, such as `agent start`, with the command's long flags. */
 function commands(command: Command, path: string[] = []): [string, string[]][] {
   const inner = command.commands.filter((each) => each.name() !== 'help')
   const own: [string, string[]] = [path.join(' '), command.options.flatMap(({ long }) => long ?? [])]

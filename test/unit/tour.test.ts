@@ -11,7 +11,7 @@ const readme = readFileSync(new URL('README.md', root), 'utf8')
 const svg = readFileSync(new URL('src/cli/tour.svg', root), 'utf8')
 const shown = textOf(svg)
 
-test('the picture of the tour shows the commands of the README, and no others', async () => {
+test('the picture of the tour shows the commands of the README, and no other commands', async () => {
   assert.match(readme, /!\[[^\]]+\]\(src\/cli\/tour\.svg\)/)
   const commands = commandsOfTour(readme)
   assert.deepEqual(
@@ -22,7 +22,7 @@ test('the picture of the tour shows the commands of the README, and no others', 
   for (const line of commands) assert.equal(await faultOf({ line, mentioned: false }), undefined)
 })
 
-test('the picture of the tour tells nothing of the machine that drew it', () => {
+test('the picture of the tour has no data of the machine on which it was drawn', () => {
   const text = shown.join('\n')
   for (const own of [tmpdir(), homedir(), hostname(), process.cwd(), '127.0.0.1', 'TEST'])
     assert.ok(!text.includes(own), own)

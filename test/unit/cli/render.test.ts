@@ -129,7 +129,8 @@ test('the width of text is measured in terminal columns', () => {
     ['abc', '日本', 'e\u0301', '🎉', '👩\u200d💻', '❤\ufe0f', ''].map(textWidth),
     [3, 4, 1, 2, 2, 2, 0],
   )
-  // Letters of several characters, which terminals show side by side, and symbols wide since Unicode 16.
+  // Tests letters of several characters, which terminals show side by side, and symbols that are wide since
+  // Unicode 16.
   assert.deepEqual(
     ['\u1100'.repeat(50), '\u0915\u094d'.repeat(50), '\u4dc0\u2630', '\u{18b00}'].map(textWidth),
     [100, 50, 4, 2],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { serviceLine } from '../../../src/cli/local/describe.ts'
 
-test('a line that uninstalls a user’s service tells root to run it as that user', (t) => {
+test('the line that uninstalls a user’s service tells root to run the line as that user', (t) => {
   const { getuid } = process
   t.after(() => Object.assign(process, { getuid }))
   Object.assign(process, { getuid: () => 0 })

@@ -24,7 +24,7 @@ async function planned(
   return plan
 }
 
-test('hub settings in the environment are kept in the service of `up`', async (t) => {
+test('the service of `up` keeps the hub settings of the environment', async (t) => {
   const memory = { FOMULAR_HUB_KEEP_COMMANDS_MB: '64', FOMULAR_HUB_KEEP_COMMANDS_DAYS: '7' }
   const env = { ...memory, FOMULAR_HUB_PORT: '4100', FOMULAR_HUB_KEY: 'secret' }
   const up = await planned(t, 'up', env)
@@ -41,7 +41,7 @@ test('an invalid hub variable is refused when the service of `up` is created', a
   await assert.rejects(planned(t, 'up', { FOMULAR_HUB_PORT: '99999' }), /HUB_PORT is "99999"/)
 })
 
-test('a service gets the path of its policy as a variable, which older versions ignore, and keeps it', async (t) => {
+test('a service keeps the path of its policy in a variable, which older versions ignore', async (t) => {
   const daemon = await planned(t, 'daemon', {}, undefined, { policy: 'here/policy.toml' })
   assert.equal(daemon.environment.FOMULAR_POLICY, resolve('here/policy.toml'))
   assert.ok(!daemon.args.some((arg) => arg.includes('policy')))
@@ -51,7 +51,7 @@ test('a service gets the path of its policy as a variable, which older versions 
   assert.equal(markOf(await planned(t, 'daemon', {})).policy, undefined)
 })
 
-test('a service for a server elsewhere is known to lack a policy', async (t) => {
+test('the plan of a service for a server elsewhere tells whether the service has a policy', async (t) => {
   const elsewhere = { FOMULAR_SERVER_URL: 'wss://os.example.com', FOMULAR_KEY: 'k' }
   const home = tempDir(t)
   const hasPolicy = async (env: Record<string, string>) => {

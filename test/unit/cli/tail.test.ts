@@ -13,7 +13,7 @@ test('the tail of a log contains only complete lines', (t) => {
   assert.deepEqual(lastLines(path, 0)?.lines, [])
 })
 
-test('new log lines arrive once each, even when the log is rotated', async (t) => {
+test('each new log line arrives once, even when the log is rotated', async (t) => {
   const path = join(tempDir(t), 'log')
   writeFileSync(path, 'old\nto')
   const added = newLines(path, lastLines(path, 1)?.place)
@@ -34,12 +34,12 @@ test('no line is lost when the log is rotated between two reads', async (t) => {
   log('old')
   const added = newLines(path, lastLines(path, 1)?.place)
   const next = async () => (await added.next()).value
-  // Before the first look.
+  // These lines are written before the first read.
   log('one', 'two')
   rotate()
   log('three')
   for (const line of ['one', 'two', 'three']) assert.equal(await next(), line)
-  // More than one read, and a line that was written in two pieces.
+  // These lines need more than one read, and one of them is written in two pieces.
   const long = 'x'.repeat(1024 * 1024)
   appendFileSync(path, 'to')
   const torn = next()
@@ -52,7 +52,7 @@ test('no line is lost when the log is rotated between two reads', async (t) => {
   for (let count = 0; count < 6; count++) assert.equal(await next(), long)
   assert.equal(await next(), 'last')
   assert.equal(await next(), 'fresh')
-  // `.1` is not the log that was being read, so none of its lines are printed.
+  // This `.1` is not the log that was read before, so none of its lines are printed.
   writeFileSync(`${path}.1`, 'foreign\n')
   renameSync(path, `${path}.gone`)
   log('newest')

@@ -13,7 +13,7 @@ test('the name of a leftover agent process cannot control the terminal', async (
   mkdirSync(join(state, 'agents'))
   const env = { ...process.env, FOMULAR_AGENT: join(state, 'agents/gone') }
   const argv0 = 'x\u001b]0;title\u0007'
-  // Otherwise the test's whole session would count as part of the agent.
+  // Detached, because otherwise all processes in the session of the test would count as part of the agent.
   const child = spawn('sleep', ['600'], { argv0, env, detached: true, stdio: 'ignore' })
   t.after(() => child.kill('SIGKILL'))
   await once(child, 'spawn')

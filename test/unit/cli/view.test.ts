@@ -18,7 +18,7 @@ const eventOf = (request: PermissionRequest): Event => ({
 })
 const agent = (...pending: PermissionRequest[]) => ({ pending, connected: true }) as HubAgent
 
-/** A view without a terminal, its output, and a manual clock; the system clock stands still. */
+/** A view without a terminal, its output, and manual timers. The system clock stands still. */
 function opened(t: TestContext, json = false) {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   t.mock.method(Date, 'now', () => 0)
@@ -34,7 +34,7 @@ function opened(t: TestContext, json = false) {
   }
 }
 
-test('the question about a request appears once its event is shown, if its status arrives first', (t) => {
+test('if the status with a request arrives before its event, the question about the request appears after the event is shown', (t) => {
   const { view, passes, said } = opened(t)
   view.status(agent(REQUEST))
   passes(500)
@@ -50,7 +50,7 @@ test('the question about a request appears once its event is shown, if its statu
   assert.equal(later, '')
 })
 
-test('the question about a request whose event has not arrived appears after a second, even if the clock is set back', (t) => {
+test('if the event of a request does not arrive, the question about the request appears after a second, even if the clock is set back', (t) => {
   const { view, passes, said } = opened(t)
   view.status(agent(REQUEST))
   passes(999)
@@ -65,7 +65,7 @@ test('the question about a request whose event has not arrived appears after a s
   assert.equal(late, '? asks to use Bash: ls\n')
 })
 
-test('no question appears about a request that was answered before its event arrived, or whose view is closed', async (t) => {
+test('no question appears if a request was answered before its event arrived, or if the view is closed', async (t) => {
   const { view, passes, said } = opened(t)
   view.status(agent(REQUEST))
   view.status(agent())
@@ -78,7 +78,7 @@ test('no question appears about a request that was answered before its event arr
   assert.equal(all, '')
 })
 
-test('the command that approves a request is offered only for a request that was shown', (t) => {
+test('the view offers the command that approves a request only after the request was shown', (t) => {
   const digest = 'd1'
   const seen = { ...REQUEST, digest }
   const omitted = { ...seen, input: {}, input_omitted: true }
@@ -94,7 +94,7 @@ test('the command that approves a request is offered only for a request that was
   assert.match(unseen, /waits for an answer: fomular-daemon agent show a1\n$/)
 })
 
-test('the question about a request whose event was shown before its status appears at once, also with JSON output', (t) => {
+test('if the event of a request was shown before its status arrives, the question appears at once, even with JSON output', (t) => {
   const { view, said } = opened(t)
   view.activity(eventOf(REQUEST))
   said()

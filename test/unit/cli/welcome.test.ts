@@ -56,7 +56,7 @@ Ctrl-C stops everything, including the agents.`,
   )
 })
 
-test('the welcome message without Claude Code shows once how to install it', () => {
+test('without Claude Code, the welcome message shows once how to install Claude Code', () => {
   const problem = 'Claude Code is not on this machine. Install it.'
   const text = say(
     machine({
@@ -85,7 +85,7 @@ test('the welcome message reports a missing login and a missing connection', () 
   assert.match(say(undefined), /is not connected: see \/state\/daemon\.log/)
 })
 
-test('the welcome message names this program the way it was started', () => {
+test('the welcome message names this program as the user started it', () => {
   assert.equal(invokedAs(['node', '/usr/local/bin/fomular-daemon'], '/home'), 'fomular-daemon')
   assert.equal(invokedAs(['node', '/clone/dist/index.js'], '/clone'), 'node dist/index.js')
   assert.equal(invokedAs(['node', '/clone/dist/index.js'], '/home'), 'node /clone/dist/index.js')

@@ -13,7 +13,7 @@ import { frameOf, statusOf } from '../../support/light-daemon.ts'
 import type { Cleanup } from '../../support/temp.ts'
 import { until } from '../../support/wait.ts'
 
-/** Listens on one address for a hub that may go away and come back on another. */
+/** Forwards one address to a hub that may end and start again on another port. */
 async function lineTo(t: Cleanup, hub: TestHub) {
   const sockets = new Set<Socket>()
   let isCut = false
@@ -49,7 +49,7 @@ async function lineTo(t: Cleanup, hub: TestHub) {
 const pageAt = (url: string, key: string) =>
   new HubClient(fetchTransport(url, { authorization: `Bearer ${key}` }), { newId: randomUUID })
 
-test('a page attaches to an agent over fetch: nothing is lost or comes twice when the hub goes away', async (t) => {
+test('a page that is attached to an agent over fetch gets every event once, even if the hub restarts', async (t) => {
   const hub = await TestHub.open(t)
   const line = await lineTo(t, hub)
   const client = pageAt(line.url, hub.key('user'))
@@ -78,7 +78,7 @@ test('a page attaches to an agent over fetch: nothing is lost or comes twice whe
   await until(() => offsets().length === 4, { what: 'four events' })
   assert.deepEqual(problems, ['unreachable', undefined])
 
-  // The status comes before the last activity.
+  // The status with the end arrives before the last activity.
   again.send({ type: 'agent:status', ...statusOf('a-1', { revision: 3, state: 'exited', end: 60 }) })
   await until(() => seen.some((item) => item.type === 'status' && item.agent.state === 'exited'), {
     what: 'the end',
@@ -88,7 +88,7 @@ test('a page attaches to an agent over fetch: nothing is lost or comes twice whe
   assert.deepEqual(offsets(), [0, 10, 20, 30, 40, 50])
 })
 
-test('a page learns what failed, and the advice of the hub only', async (t) => {
+test('a page gets the kind of a failure, and a remedy only if the hub sent it', async (t) => {
   const hub = await TestHub.open(t)
   const failure = (promise: Promise<unknown>): Promise<HubFailure> =>
     promise.then(

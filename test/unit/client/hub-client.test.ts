@@ -30,7 +30,7 @@ async function refusal(promise: Promise<unknown>): Promise<UserError> {
   return error
 }
 
-test('a hub without machines has no agents, and starting one fails', async (t) => {
+test('a hub without machines has no agents, and starting an agent fails', async (t) => {
   const { running, key } = await hub(t)
   const client = hubClient({ url: running.url, key })
   assert.deepEqual(await client.machines(), [])
@@ -80,7 +80,7 @@ test('a missing hub, or another server at its address, is reported', async (t) =
   assert.equal((await refusal(hubClient({ url, key }).agents())).code, 'hub_incompatible')
 })
 
-test('following continues after the hub went away, and ends when the agent is removed', async (t) => {
+test('following an agent continues after the hub has restarted, and ends when the agent is removed', async (t) => {
   const agent: HubAgent = {
     agent_id: 'a-1',
     machine_id: 'm',
@@ -112,7 +112,7 @@ test('following continues after the hub went away, and ends when the agent is re
     response.writeHead(200, { 'content-type': 'text/event-stream' })
     if (asked.length === 1) {
       response.write(sse('activity', text(0), '0.0') + sse('status', agent))
-      // In the middle of a message, like a hub that is killed.
+      // Ends the answer in the middle of a message, like a hub that is killed.
       response.write('event: activity\nid: 10.0\nda', () => response.destroy())
     } else
       response.end(

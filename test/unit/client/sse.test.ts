@@ -15,7 +15,7 @@ test('SSE messages have an event, data and an id', () => {
   ])
 })
 
-test('SSE data may have several lines and any line ending; unknown fields are ignored', () => {
+test('SSE data may have several lines and any line ending, and unknown fields are ignored', () => {
   assert.deepEqual(read('data:one\r\ndata: two\rretry: 5\nnonsense\r\n\r\n', 'event: empty\n\n'), [
     { event: 'message', id: '', data: 'one\ntwo' },
   ])
@@ -39,14 +39,14 @@ test('the SSE parser limits the size of a line and a message, but not their numb
     }, RangeError)
 })
 
-test('an incomplete SSE message takes little memory, for any number and size of lines', () => {
+test('an incomplete SSE message takes a bounded amount of memory, for any number and size of lines', () => {
   const parser = new SseParser()
   const lines = Buffer.from('data:x\n'.repeat(10_000))
   assert.throws(() => {
     for (let n = 0; n < 200; n++) parser.push(lines)
   }, /more than 1000000 lines/)
 
-  // Messages and keep-alives in any number, cut anywhere, stay within that limit.
+  // Any number of messages and keep-alives, cut anywhere, stays within that limit.
   const stream = new SseParser()
   const many = Buffer.from('data:x\n\n:\n\n'.repeat(10_000))
   for (let n = 0; n < 40; n++) {
@@ -56,7 +56,7 @@ test('an incomplete SSE message takes little memory, for any number and size of 
   }
 })
 
-test('reading an SSE line takes a few passes, for chunks of any size', (t) => {
+test('reading an SSE line takes only a few passes over its text, for chunks of any size', (t) => {
   let scanned = 0
   for (const name of ['split', 'replace', 'includes', 'indexOf'] as const) {
     const original = String.prototype[name] as (...args: unknown[]) => unknown
@@ -82,7 +82,7 @@ test('reading an SSE line takes a few passes, for chunks of any size', (t) => {
   }
 })
 
-test('SSE messages do not depend on how the stream is split', () => {
+test('SSE messages are the same for any split of the stream', () => {
   const line = fc.stringMatching(/^[^\r\n\0]*$/)
   const message = fc.record({ event: line, id: line, data: fc.array(line, { minLength: 1, maxLength: 3 }) })
   const end = fc.constantFrom('\n', '\r\n', '\r')
@@ -119,5 +119,5 @@ test('SSE messages do not depend on how the stream is split', () => {
   )
 })
 
-/** Encodes text like the network does: half a surrogate pair becomes a replacement character. */
+/** Encodes text as the network does: half a surrogate pair becomes a replacement character. */
 const utf8 = (text: string) => Buffer.from(text).toString('utf8')

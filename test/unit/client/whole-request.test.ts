@@ -35,7 +35,7 @@ function hub(end: number, from = 0) {
   }
 }
 
-test('an input too long for a status is found in the history, from its end', async () => {
+test('an input that is too long for a status is found in the history, by a search from its end', async () => {
   const { asked, ...client } = hub(4_100_000)
   assert.deepEqual((await wholeRequest(client, 'a', omitted)).input, EVENT.input)
   assert.equal(asked.length, 1)
@@ -44,7 +44,7 @@ test('an input too long for a status is found in the history, from its end', asy
   assert.equal(far.asked.at(-1), undefined)
 })
 
-test('an input that has not reached the hub is awaited, and then reported as missing', async () => {
+test('the client waits for an input that has not reached the hub, and then reports it as missing', async () => {
   assert.deepEqual((await wholeRequest(hub(4_100_000, 1), 'a', omitted)).input, EVENT.input)
   const none = hub(10, Number.POSITIVE_INFINITY)
   const left = await wholeRequest(none, 'a', omitted, { arrivalMs: 0 })
@@ -62,7 +62,7 @@ test('an event without a digest matches a request with a digest once the history
   assert.deepEqual([whole.input, whole.digest], [EVENT.input, 'd'])
 })
 
-test('a history without the event is read once, and afterwards only its new part', async () => {
+test('a history without the event is read once, and after that, only its new part is read', async () => {
   const text = { kind: 'text' as const, message_id: 'm', text: 'hello' }
   const all: EventPage['events'] = [{ ...text, offset: 0, index: 0 }]
   const asked: (string | undefined)[] = []

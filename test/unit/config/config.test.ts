@@ -81,7 +81,7 @@ test('each setting comes from its flag, its variable, the file or the default, i
   )
 })
 
-test('the configuration file in the home folder is found, and its paths are relative to it', async () => {
+test('the configuration file in the home folder is found, and paths in it are relative to the file', async () => {
   const other = mkdtempSync(join(home, 'home-'))
   mkdirSync(join(other, '.fomular'))
   writeFileSync(join(other, '.fomular/config.toml'), 'ca_file = "ca.pem"\n')
@@ -111,7 +111,7 @@ test('configuration errors name the flag, variable or line with the mistake', as
     (await refusal(load({ config: join(home, 'none') }))).message,
     /^--config: .*none cannot be read: no such file or directory$/,
   )
-  // A device is endless.
+  // Reading this device never ends.
   assert.match(
     (await refusal(load({ config: '/dev/zero' }))).message,
     /^--config: \/dev\/zero cannot be read: it is longer than 1048576 bytes$/,

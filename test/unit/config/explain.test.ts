@@ -37,7 +37,7 @@ test('each setting has its value and its source: flag, variable, line or default
   assert.deepEqual(settings.server_url, { value: 'ws://localhost:3001', source: 'default' })
 })
 
-test('no secret is shown: neither a key from any source, nor a password in an address', async (t) => {
+test('no secret is shown, neither a key from any source nor a password in an address', async (t) => {
   const { HOME, path } = home(
     t,
     'key = "secret-key"\n[update]\nregistry = "https://me:secret-word@npm.example"\n',
@@ -74,7 +74,7 @@ test('all mistakes in a file are reported at once, with their lines and suggesti
   assert.match(problems[1]!.message, new RegExp(`^${path}:5: .*"update.chanel"`))
 })
 
-test('an unknown variable similar to one of this program’s causes a warning', async (t) => {
+test('an unknown variable that is similar to a variable of this program causes a warning', async (t) => {
   const known = {
     FOMULAR_MAX_AGENTS: '3',
     FOMULAR_HUB_KEY_FILE: 'x',
@@ -99,7 +99,7 @@ test('an unknown variable similar to one of this program’s causes a warning', 
   ])
 })
 
-test('the explained settings equal those of a daemon on a machine without a file', async (t) => {
+test('the explained settings equal the settings of a daemon on a machine without a configuration file', async (t) => {
   const env = { HOME: tempDir(t) }
   const { settings } = await named({ key: 'k' }, env)
   const {
@@ -117,7 +117,7 @@ test('the explained settings equal those of a daemon on a machine without a file
   assert.deepEqual(new Set(Object.keys(settings)), new Set(CONFIG_KEYS.filter((name) => name !== 'key_file')))
 })
 
-test('a key file or authority file that others can write to is reported', async (t) => {
+test('a key file or certificate authority file that other users can write to is reported', async (t) => {
   const dir = tempDir(t)
   const [key, authority] = [join(dir, 'key'), join(dir, 'authority.pem')]
   for (const path of [key, authority]) {

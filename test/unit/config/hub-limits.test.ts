@@ -21,7 +21,7 @@ test('the command memory of a hub is set by flags or variables, and defaults to 
   assert.deepEqual(limitVariables({}, {}), {})
 })
 
-test('an invalid limit, or a limit over the maximum of earlier hubs, is refused by name', () => {
+test('an invalid limit or a limit over the maximum of earlier hubs is refused, and the error names its flag or variable', () => {
   for (const value of ['0', '129', '1.5', 'much'])
     assert.throws(() => hubLimits({ keepCommandsMb: value }, {}), /^UserError: --keep-commands-mb is/)
   assert.throws(
@@ -30,7 +30,7 @@ test('an invalid limit, or a limit over the maximum of earlier hubs, is refused 
   )
 })
 
-test('the limits for a machine are set the same way, and reach the hub of a service as variables', () => {
+test('the limits for a machine are set by flags or variables, and a service passes them to its hub as variables', () => {
   const env = { FOMULAR_HUB_MACHINE_AGENTS: '20' }
   const { machine } = hubLimits({ machineHistory: '7' }, env)
   assert.deepEqual(machine, { agents: 20, history_bytes: 7 * MIB, in_flight_bytes: 64 * MIB })
@@ -41,7 +41,7 @@ test('the limits for a machine are set the same way, and reach the hub of a serv
   assert.throws(() => hubLimits({ machineAgents: '0' }, {}), /^UserError: --machine-agents is "0"/)
 })
 
-test('the audit log is split into files small enough to be read at once, at any total size', () => {
+test('for any total size, the audit log is split into files that are small enough to be read at once', () => {
   const audit = (auditMb?: string) => hubLimits({ auditMb }, {}).audit
   assert.deepEqual(audit(), { bytes: 4 * MIB, files: 16 })
   assert.deepEqual(audit('1'), { bytes: MIB / 16, files: 16 })

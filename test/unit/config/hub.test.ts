@@ -34,7 +34,7 @@ test('the hub in the state folder is used by default', () => {
   })
 })
 
-test('a hub named by a flag or a variable is used with its own key', () => {
+test('a hub that a flag or a variable names is used with its own key', () => {
   const env = { FOMULAR_HUB_URL: 'https://hub.example/', FOMULAR_HUB_KEY: 'their-key' }
   assert.deepEqual(find({}, env), { url: 'https://hub.example', key: 'their-key' })
   assert.equal(find({ hub: 'ws://localhost:9' }, env).url, 'http://localhost:9')
@@ -45,7 +45,7 @@ test('the key of this machine is used only for a hub on this machine', () => {
   assert.throws(() => find({ hub: 'https://hub.example' }), /No key for the hub at https:\/\/hub.example/)
 })
 
-test('a missing hub is reported with the command that starts one', () => {
+test('a missing hub is reported with the command that starts a hub', () => {
   assert.throws(
     () => find({}, { FOMULAR_STATE_DIR: join(root, 'none') }),
     (error: Error & { remedy?: string }) => /fomular-daemon up/.test(error.remedy ?? ''),

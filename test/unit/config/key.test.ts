@@ -36,7 +36,7 @@ test('the key comes from its flag, variable, file or systemd, in that order', ()
   assert.equal(read({}, { CREDENTIALS_DIRECTORY: dir }).key, 'from-systemd')
 })
 
-test('a key that names a variable is read from it, in an argument and in the environment', () => {
+test('a key that names a variable is read from that variable, both in an argument and in the environment', () => {
   const env = { MACHINE_KEY: 'from-variable', OTHER: `${dir}/named` }
   const sources = [
     [{ key: '$MACHINE_KEY' }, env, '--key, the variable MACHINE_KEY'],
@@ -51,7 +51,7 @@ test('a key that names a variable is read from it, in an argument and in the env
   assert.throws(() => read({ key: '$MACHINE_KEY' }), /there is no variable MACHINE_KEY/)
 })
 
-test('the text of a key file is the key, unchanged; text that looks like a variable causes a warning', () => {
+test('the unchanged text of a key file is the key, and text that looks like a variable causes a warning', () => {
   const odd = { $odd: 1, '"quoted"': 0, '~/a': 0, $a$b: 0, '$(id)': 1, '%ODD%': 0 }
   for (const [key, warned] of Object.entries(odd)) {
     const found = readKey([{ name: '--key-file', file: file('odd', `${key}\n`) }], missingKey(), {
@@ -67,7 +67,7 @@ test('the text of a key file is the key, unchanged; text that looks like a varia
   )
 })
 
-test('a missing key is reported with every way to give one', () => {
+test('the error about a missing key names every way to set the key', () => {
   assert.throws(
     () => read({}),
     (error: Error & { remedy?: string; exitCode?: number }) => {
@@ -86,7 +86,7 @@ test('a missing key is reported with every way to give one', () => {
   )
 })
 
-test('a key file that others can read causes a warning', () => {
+test('a key file that other users can read causes a warning', () => {
   const path = file('open', 'k', 0o644)
   assert.deepEqual(read({ keyFile: path }).warnings, [`other users can read ${path}: run chmod 600 ${path}`])
 })
@@ -113,7 +113,7 @@ test('an invalid key is refused, and not repeated in the message', () => {
     () => read({ keyFile: join(dir, 'none') }),
     /--key-file: .*none cannot be read: no such file or directory$/,
   )
-  // An endless device, and a file over the limit.
+  // Tests an endless device and a file over the limit.
   for (const keyFile of ['/dev/zero', file('long', 'k'.repeat(8193))])
     assert.throws(
       () => read({ keyFile }),
@@ -134,7 +134,7 @@ test('a key is hidden from ps and from child processes', async () => {
     ...process.env,
     FOMULAR_KEY: 'secret-1',
     FOMULAR_HUB_KEY: 'secret-2',
-    // Copies of the command line that a supervisor keeps.
+    // A supervisor may keep copies of the command line in variables.
     MACHINE_KEY: 'secret-3-which-is-a-long-one',
     args: 'run,--key,secret-3-which-is-a-long-one',
     UNLIKE: 'secret-3',
@@ -155,7 +155,7 @@ test('a key is hidden from ps and from child processes', async () => {
   assert.match(cmdline, /--server-url ws:\/\/localhost:1 --key \*\*\*/)
 })
 
-test('a lack of descriptors is not blamed on the key or the configuration file', async () => {
+test('the error about missing file descriptors does not blame the key or the configuration file', async () => {
   const keyFile = file('there', 'a-key')
   const path = file('config.toml', '')
   const failed: unknown[] = []

@@ -24,7 +24,7 @@ test('a socket path within the length limit of the system is used unchanged', ()
   assert.equal(socketAddress(socket), '/var/lib/fomular/daemon.sock')
 })
 
-test('a socket path over the length limit works, too', async () => {
+test('a socket path over the length limit also works', async () => {
   const { socket } = statePaths(join(dir, 'x'.repeat(120)))
   const server = createServer((peer) => peer.end('hello'))
   server.listen(socketAddress(socket))

@@ -6,7 +6,7 @@ import type { Verdict } from '../../../src/conformance/point.ts'
 import { helloOf } from '../../support/light-daemon.ts'
 import type { Cleanup } from '../../support/temp.ts'
 
-/** Nested to the maximum depth of a frame. */
+/** A value that is nested to the maximum depth of a frame. */
 const DEEP = `${'['.repeat(900)}${']'.repeat(900)}`
 
 /**

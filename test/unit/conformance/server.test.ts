@@ -8,10 +8,13 @@ import type { Cleanup } from '../../support/temp.ts'
 type Frame = Record<string, unknown>
 
 const TICK_MS = 100
-/** Ticks of silence before a server closes: 1 s, excluding time when a long frame blocks this process. */
+/**
+ * Number of ticks of silence before the server closes a connection. That is 1 s, without the time for which a
+ * long frame blocks this process.
+ */
 const QUIET_TICKS = 10
 
-/** A server that accepts every key, and answers each frame with the result of `answers`. */
+/** Opens a server that accepts every key, and answers each frame with the result of `answers`. */
 async function serverThat(t: Cleanup, answers: (frame: Frame) => object[] | 'close'): Promise<string> {
   const server = new WebSocketServer({ host: '127.0.0.1', port: 0, maxPayload: 64 * 1024 * 1024 })
   await new Promise((resolve) => server.once('listening', resolve))
@@ -54,12 +57,12 @@ const judged = async (url: string) => {
   return new Map(verdicts.map((verdict) => [verdict.name, verdict]))
 }
 
-test('violations of a server are reported point by point, with the observation', async (t) => {
+test('each violation of a server is reported at its point of the protocol, with the observation', async (t) => {
   const url = await serverThat(t, (frame) => {
     if (frame.type === 'machine:hello')
       return [{ type: 'server:welcome', protocol: { version: 1 }, offsets: {} }]
     if (frame.type === 'link:ping') return [{ type: 'link:pong', nonce: String(frame.nonce) }]
-    // Every frame is accepted as the next, even after a gap.
+    // The server accepts every frame as the next frame, even after a gap.
     if (frame.type === 'agent:activity')
       return [{ type: 'agent:ack', offsets: { [String(frame.agent_id)]: frame.to } }]
     if (frame.type === 'agent:status') return [{ type: 'server:refuse', code: 7 }]
@@ -105,7 +108,7 @@ test('a server may store frames of a broken connection after its next welcome', 
     const have = stored.get(agent_id) ?? 0
     if (from !== have) return [{ type: 'agent:resend', agent_id, from: have }]
     stored.set(agent_id, to)
-    // The disk is slow to store the last frame before the connection breaks.
+    // Simulates a slow disk: the last frame before the connection breaks is stored, but not acknowledged.
     if (to === 250) return []
     told.set(agent_id, to)
     return [{ type: 'agent:ack', offsets: { [agent_id]: to } }]

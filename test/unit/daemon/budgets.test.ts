@@ -15,7 +15,7 @@ const DAY_MS = 24 * 3_600_000
 
 type Agents = Record<string, number>
 
-/** Agents that cost what the test says, and daemons that count it. */
+/** Agents whose costs the test sets, and daemons that count these costs. */
 function machine(t: TestContext, agents: Agents) {
   const path = join(tempDir(t), 'costs.json')
   const clock = new ManualClock()
@@ -34,7 +34,7 @@ function machine(t: TestContext, agents: Agents) {
   return { clock, daemon, cost }
 }
 
-test('the day has what all agents cost since it began, each dollar once', (t) => {
+test('the costs of a day are the costs of all agents since the day began, and each dollar counts once', (t) => {
   const { clock, daemon, cost } = machine(t, { old: 100 })
   let costs = daemon()
   assert.equal(costs.usd, 0)
@@ -49,7 +49,7 @@ test('the day has what all agents cost since it began, each dollar once', (t) =>
   assert.equal(costs.usd, 0.5)
 })
 
-test('what an agent cost while no daemon ran counts when the next one finds it', (t) => {
+test('costs of an agent while no daemon ran count when the next daemon finds them', (t) => {
   const agents: Agents = { a: 1 }
   const { daemon } = machine(t, agents)
   const costs = daemon()
@@ -58,7 +58,7 @@ test('what an agent cost while no daemon ran counts when the next one finds it',
   assert.equal(daemon().usd, 4)
 })
 
-test('beyond a budget, prompts are refused, and a turn that began before is interrupted once', async (t) => {
+test('when a budget is used up, prompts are refused, and a turn that began before is interrupted once', async (t) => {
   const it = shellAgents(t)
   const policy = PolicyFile.parse({ version: 1, budgets: { usd_per_agent: 1, usd_per_day: 3 } })
   const costs = new DayCosts({ path: join(tempDir(t), 'costs.json'), clock: it.clock, agents: it.agents })

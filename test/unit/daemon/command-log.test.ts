@@ -9,7 +9,7 @@ import { tempDir } from '../../support/temp.ts'
 
 const result = (command_id: string): CommandResult => ({ type: 'agent:stop:result', command_id, ok: true })
 
-test('a result is known to the next daemon, even after a torn line', async (t) => {
+test('the next daemon knows a result, even if a later line is torn', async (t) => {
   const path = join(tempDir(t), 'ledger.jsonl')
   const first = new CommandLog(path)
   await first.record(result('c-1'))
@@ -42,7 +42,7 @@ test('the ledger stays bounded over any number of daemon starts', async (t) => {
   assert.equal(left(), 10_001)
 })
 
-test('a flood of commands does not make the ledger forget a signed command that could be repeated', async (t) => {
+test('even after very many commands, the ledger remembers a signed command that could be repeated', async (t) => {
   const path = join(tempDir(t), 'ledger.jsonl')
   const first = new CommandLog(path)
   const [past, future] = [Date.now() - 1000, Date.now() + 60_000]

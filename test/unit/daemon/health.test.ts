@@ -16,7 +16,7 @@ const TICK_MS = 15_000
 const HOUR_MS = 3_600_000
 const plenty: Space = { total_bytes: 100 * GIB, available_bytes: 50 * GIB }
 
-/** A machine whose runtime, disk, memory and clock are set by the test. */
+/** A machine for which the test sets the runtime, the disk, the memory, and the clock. */
 function machine(t: Cleanup, found: Partial<Runtime> = {}) {
   const dir = tempDir(t)
   const program = join(dir, 'claude')
@@ -68,7 +68,7 @@ function machine(t: Cleanup, found: Partial<Runtime> = {}) {
     health,
     problems: () => health.status().problems.map(({ code }) => code),
     problem: (code: string) => health.status().problems.find((problem) => problem.code === code),
-    /** Lets time pass, and waits until everything due has finished. */
+    /** Advances the clock, and waits until all due work has finished. */
     async pass(ms: number) {
       clock.pass(ms)
       await setImmediate()
@@ -96,7 +96,7 @@ test('a runtime that is missing, too old or broken is a problem until it works',
   }
 })
 
-test('a runtime that is installed, updated or removed is noticed soon, with few probes', async (t) => {
+test('the daemon notices an installed, updated, or removed runtime soon, with few probes', async (t) => {
   const { world, pass, health, problem } = machine(t, { found: false, problem: 'Install it.' })
   await health.probe()
   await pass(TICK_MS)
@@ -160,7 +160,7 @@ test('a usage limit is a problem until it resets', async (t) => {
   assert.deepEqual(problems(), [])
 })
 
-test('a disk that fills up causes a warning, then stops new agents, and recovers', async (t) => {
+test('a disk that fills up causes a warning, then prevents new agents, and both end when there is free space', async (t) => {
   const { world, pass, health, problems } = machine(t)
   const of = (available_bytes: number) => ({ ...plenty, available_bytes })
   for (const [space, codes, accepts] of [
@@ -177,7 +177,7 @@ test('a disk that fills up causes a warning, then stops new agents, and recovers
   }
 })
 
-test('low memory is a problem until memory is free again', async (t) => {
+test('low memory is a problem until enough memory is free again', async (t) => {
   const { world, pass, problems } = machine(t)
   world.memory = { ...plenty, available_bytes: GIB / 10 }
   await pass(TICK_MS)

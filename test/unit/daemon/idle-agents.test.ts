@@ -47,7 +47,7 @@ test('an agent that was idle for long enough is stopped, and its next prompt sta
   assert.equal(it.agents.get('a').status().undelivered_prompts, 1)
 })
 
-test('a prompt that comes during the stop starts the agent again', async (t) => {
+test('a prompt that arrives while an idle agent is being stopped starts the agent again', async (t) => {
   const it = machine(t, { stop_after_min: 1 })
   assert.equal(await it.start('a', {}).result, 'started')
   it.clock.pass(MINUTE_MS)
@@ -57,7 +57,7 @@ test('a prompt that comes during the stop starts the agent again', async (t) => 
   await until(() => it.agents.get('a').isReady && it.agents.get('a').run.run === 2)
 })
 
-test('the next daemon starts such an agent at its prompt, but no agent that a person has stopped', async (t) => {
+test('a prompt makes the next daemon start an agent that was stopped as idle, but not an agent that a person has stopped', async (t) => {
   const it = machine(t, { stop_after_min: 1 })
   for (const id of ['resting', 'stopped']) assert.equal(await it.start(id, {}).result, 'started')
   it.clock.pass(MINUTE_MS)
@@ -96,7 +96,7 @@ test('an agent whose start fails at a prompt is started again by its next prompt
   assert.equal(it.agents.get('a').status().undelivered_prompts, 2)
 })
 
-test('a resting agent is kept, however long its next prompt takes, unlike a stopped one', async (t) => {
+test('the daemon keeps a resting agent until its next prompt, no matter how late, but forgets a stopped agent', async (t) => {
   const it = machine(t, { stop_after_min: 1 })
   for (const id of ['resting', 'stopped']) assert.equal(await it.start(id, {}).result, 'started')
   await it.agents.stop(it.agents.get('stopped'), { commandId: 'stop' })
@@ -120,7 +120,7 @@ test('a resting agent is kept, however long its next prompt takes, unlike a stop
   assert.ok(it.agents.find('resting'))
 })
 
-test('of too many idle agents, the longest idle ones are stopped', async (t) => {
+test('if there are too many idle agents, the agents that have been idle longest are stopped', async (t) => {
   const it = machine(t, { keep: 1 })
   assert.equal(await it.start('first', {}).result, 'started')
   it.clock.pass(MINUTE_MS)

@@ -11,7 +11,7 @@ import { shellAgents } from '../../support/shell-agents.ts'
 
 const MINUTE_MS = 60_000
 
-/** An agent that began a turn now. */
+/** An agent that has just begun a turn. */
 async function working(t: TestContext, turns: object) {
   const it = shellAgents(t)
   assert.equal(await it.start('a', {}).result, 'started')
@@ -28,7 +28,7 @@ async function working(t: TestContext, turns: object) {
 
 const event = (fields: object) => ({ offset: 0, index: 0, ...fields }) as Event
 
-test('a turn that takes long is a problem of its agent, with the tool that it uses, until it ends', async (t) => {
+test('a long turn is a problem of its agent until the turn ends, and the problem names the tool in use', async (t) => {
   const { turns, agent, clock, move, problems } = await working(t, { report_after_min: 30 })
   const use = (id: string, tool: string) =>
     turns.onEvent(event({ kind: 'tool_use', tool_use_id: id, tool, input: {} }), agent)
@@ -80,7 +80,7 @@ test('a turn that asks a person again and again becomes long, too, and is interr
   assert.deepEqual(problems(), [])
 })
 
-test('a turn that takes too long is interrupted once, also by the next daemon, and its agent says why', async (t) => {
+test('a turn that takes too long is interrupted once, even if the daemon restarts, and the agent’s status has the reason', async (t) => {
   const { turns, agent, clock, daemon } = await working(t, { interrupt_after_min: 60 })
   clock.pass(59 * MINUTE_MS)
   turns.check()

@@ -45,7 +45,7 @@ function machine(t: TestContext) {
 
 const mib = (bytes: number) => Math.round(bytes / MIB)
 
-test('an unknown runtime is expected to use 300 MiB until three of its agents were seen', (t) => {
+test('the expected memory use of a runtime is 300 MiB until three of its agents were measured', (t) => {
   const { peaks, use } = machine(t)
   assert.equal(mib(peaks.peakOf('claude')), 300)
   peaks.observe(use([100, 120]))
@@ -55,7 +55,7 @@ test('an unknown runtime is expected to use 300 MiB until three of its agents we
   assert.equal(mib(peaks.peakOf('other')), 300)
 })
 
-test('the highest use of an agent counts, also for the next daemon', (t) => {
+test('the highest memory use of an agent counts, and the next daemon remembers it', (t) => {
   const { open, peaks, use } = machine(t)
   peaks.observe(use([400, 500, 900]))
   peaks.observe(use([100, 100, 100]))
@@ -63,7 +63,7 @@ test('the highest use of an agent counts, also for the next daemon', (t) => {
   assert.equal(mib(open().peakOf('claude')), 900)
 })
 
-test('a giant among many agents does not set the expectation, and alone at most a quarter of the machine', (t) => {
+test('one huge agent among many does not raise the expected use, and alone raises it to at most a quarter of the machine’s memory', (t) => {
   const { peaks, use } = machine(t)
   peaks.observe(use([14_000]))
   assert.equal(mib(peaks.peakOf('claude')), 4096)

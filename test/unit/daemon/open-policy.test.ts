@@ -22,7 +22,7 @@ function folder(t: TestContext) {
   t.after(() => {
     process.env.HOME = home
   })
-  /** Starts a daemon of this version, or of an older one without policies. */
+  /** Starts a daemon of this version, or of an older version without policies. */
   const run = async (
     serverUrl: string,
     { version = 'new', kept }: { version?: string; kept?: string } = {},
@@ -41,14 +41,14 @@ function folder(t: TestContext) {
   return { dir, paths, run }
 }
 
-test('a new machine of a server elsewhere is careful, and stays so after a rollback', async (t) => {
+test('a new machine of a server elsewhere has the careful policy, even after a rollback to an older version', async (t) => {
   const { run } = folder(t)
   assert.equal(await run(ELSEWHERE), 'careful')
   await run(ELSEWHERE, { version: 'old' })
   assert.equal(await run(ELSEWHERE), 'careful')
 })
 
-test('an updated installation stays open, also after a rollback', async (t) => {
+test('an updated installation stays open, even after a rollback to an older version', async (t) => {
   const { run } = folder(t)
   await run(ELSEWHERE, { version: 'old' })
   assert.equal(await run(ELSEWHERE), 'open')
@@ -56,14 +56,14 @@ test('an updated installation stays open, also after a rollback', async (t) => {
   assert.equal(await run(ELSEWHERE), 'open')
 })
 
-test('a server on the machine itself is open, and its machine is careful for another server', async (t) => {
+test('a machine is open for a server on the same machine, and careful for another server', async (t) => {
   const { run } = folder(t)
   assert.equal(await run(HERE), 'open')
   assert.equal(await run(ELSEWHERE), 'careful')
   assert.equal(await run('ws://[::1]:1'), 'open')
 })
 
-test('a damaged record, and a state folder that was lost, are careful', async (t) => {
+test('a machine with a damaged record or a lost state folder is careful', async (t) => {
   const { dir, paths, run } = folder(t)
   await run(ELSEWHERE, { version: 'old' })
   assert.equal(await run(ELSEWHERE), 'open')

@@ -9,7 +9,7 @@ const MUCH_LATER = '2026-01-09T00:00:00.000Z'
 
 const here: Place = { dir: '/state', hostname: 'build-7', folder: '1:1', system: 'one' }
 
-/** A folder on which a test starts daemons in several places. */
+/** A state folder. The test starts daemons on it in several places. */
 function folder(t: Cleanup) {
   const dir = tempDir(t)
   return (place: Partial<Place>, { now = NOW, machineId = 'm', there = [] as string[] } = {}) => {
@@ -48,7 +48,7 @@ test('a state folder that was restored, moved, remounted or renamed is not a cop
     start({})
     assert.equal(start(place), undefined, JSON.stringify(place))
   }
-  // A system without an id, before or after.
+  // Tests systems without an id: the earlier system, the later system, or both.
   const { system: _, ...without } = here
   for (const [before, after] of [
     [without, { ...here, folder: '2:2' }],

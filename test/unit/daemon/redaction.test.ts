@@ -30,7 +30,7 @@ const activity = (...events: object[]): FromDaemon => ({
 })
 const eventsOf = (message: FromDaemon) => (message.type === 'agent:activity' ? message.events : [])
 
-test('secrets are blanked wherever an event has text of the agent, and ids stay', () => {
+test('secrets are blanked in every text of the agent in an event, but ids are not changed', () => {
   const { redaction } = redactionOf({ variables: ['*_TOKEN'] })
   const sent = eventsOf(
     redaction.redact(
@@ -63,7 +63,7 @@ test('secrets are blanked wherever an event has text of the agent, and ids stay'
   ])
 })
 
-test('text that arrives in pieces, or is cut anywhere, is held back', () => {
+test('text that is streamed in pieces is not sent, and a secret that is cut off is blanked', () => {
   const { redaction } = redactionOf({ patterns: ['sk-[a-z]+'] })
   const kinds = ['text_delta', 'thinking_delta', 'tool_input_delta']
   const deltas = kinds.map((kind) => ({ kind, block: 0, text: 'hello sk-' }))
@@ -74,7 +74,7 @@ test('text that arrives in pieces, or is cut anywhere, is held back', () => {
   assert.deepEqual(texts, ['', '', '', '[redacted]'])
 })
 
-test('an event that no server would accept without its secrets becomes unreadable, with the same id', () => {
+test('an event that would be invalid without its secrets becomes unreadable, with the same id', () => {
   const { redaction } = redactionOf({ patterns: ['Bash'] })
   const name = `${'Bash---'.repeat(146)}`
   const [event] = eventsOf(
@@ -83,7 +83,7 @@ test('an event that no server would accept without its secrets becomes unreadabl
   assert.deepEqual([event?.kind, event?.offset, event?.index], ['unreadable', 0, 0])
 })
 
-test('statuses, results, and variables of new agents are covered, and a changed policy holds at once', () => {
+test('secrets are also blanked in statuses and results, variables of new agents count as secrets, and a changed policy applies at once', () => {
   const { redaction, change } = redactionOf({ variables: ['MY_TOKEN', 'NEW_*'] })
   const status = { failure: { code: 'launch_failed', message: `No ${SECRET} here, late-secret` } }
   assert.equal(redaction.redactPart(status).failure.message, 'No [redacted] here, late-secret')

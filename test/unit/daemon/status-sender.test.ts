@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { StatusSender } from '../../../src/daemon/status-sender.ts'
 import type { FromDaemon, MachineStatus } from '../../../src/protocol/index.ts'
 
-test('a status that changes while an earlier one is being sent is sent, too', async () => {
+test('a status that changes while an earlier status is being sent is also sent', async () => {
   const sent: unknown[] = []
   const status = (revision: number) => ({ revision }) as MachineStatus
   const sender: StatusSender = new StatusSender({

@@ -19,7 +19,7 @@ const record = (changed: Partial<UpdateRecord>): UpdateRecord => ({
   ...changed,
 })
 
-test('a registry that does not answer is a problem until it does; a failed update takes precedence', () => {
+test('a registry that does not answer is a problem until it answers, but a failed update takes precedence', () => {
   let problem: string | undefined
   const health = new UpdateHealth({
     setUpdate: () => {},

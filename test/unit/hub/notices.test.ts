@@ -5,7 +5,7 @@ import { Notices } from '../../../src/hub/gate/notices.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { memoryLog } from '../../support/memory-log.ts'
 
-test('the log repeats a message of each machine or key up to a limit, and then counts it', () => {
+test('the log repeats a message about the same machine or key up to a limit, and then counts the repetitions', () => {
   const clock = new ManualClock()
   const { logger, lines } = memoryLog()
   const log = new Notices({ clock, logger, lines: Number.POSITIVE_INFINITY, same: 2 }).asLogger()
@@ -30,12 +30,12 @@ test('the log repeats a message of each machine or key up to a limit, and then c
   )
 })
 
-test('a pending count of messages does not keep a hub from exiting', () => {
+test('a pending count of messages does not prevent a hub from exiting', () => {
   const at = (path: string) => JSON.stringify(new URL(`../../../src/${path}`, import.meta.url).href)
   const script = `
     import { Notices } from ${at('hub/gate/notices.ts')}
     import { systemClock } from ${at('platform/clock.ts')}
     new Notices({ clock: systemClock, logger: { warn() {} } }).tell('192.0.2.1', 'refused')`
-  // Less than the period of counting.
+  // This timeout is shorter than the period of counting.
   execFileSync(process.execPath, ['--input-type=module', '-e', script], { timeout: 45_000 })
 })

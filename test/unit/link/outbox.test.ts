@@ -10,7 +10,7 @@ type Step = (bench: Bench) => void | Promise<void>
 
 const anySource = fc.nat({ max: 2 })
 
-/** Mostly short, sometimes longer than a frame, rarely longer than the window. */
+/** Lengths of lines: mostly short, sometimes longer than a frame, rarely longer than the window. */
 const anyLength = fc.oneof(
   { weight: 5, arbitrary: fc.integer({ min: 1, max: 2 * KIB }) },
   { weight: 3, arbitrary: fc.integer({ min: 1, max: 300 * KIB }) },
@@ -49,7 +49,7 @@ const simple: [string, Step][] = [
   ],
   ['the link is lost', (bench) => bench.connect(bench.server.restart((durable) => durable))],
   [
-    'the link is lost, the server lives',
+    'the link is lost, but the server keeps running',
     (bench) => {
       bench.server.sync()
       bench.connect()
@@ -98,7 +98,7 @@ test('an agent may be named like a property of every object', () => {
   assert.deepEqual([source.acked, source.sent], [0, 0])
 })
 
-test('a chatty agent does not hold up a quiet one', () => {
+test('an agent with much output does not delay an agent with little output', () => {
   const bench = new Bench()
   const [chatty, quiet] = bench.sources as [Lines, Lines]
   for (let i = 0; i < 2000; i++) chatty.append(KIB)
@@ -110,7 +110,7 @@ test('a chatty agent does not hold up a quiet one', () => {
   )
 })
 
-test('a server that acknowledges nothing gets one full window', async () => {
+test('a server that acknowledges nothing gets exactly one full window', async () => {
   const bench = new Bench()
   const [source] = bench.sources as [Lines]
   for (let i = 0; i < 20 * KIB; i++) source.append(KIB)
@@ -134,7 +134,7 @@ test('a server that reconnects with a lower offset gets the missing bytes again,
   bench.assertComplete()
 })
 
-test('a server that asks again for every frame after a gap gets each frame only a few times', async () => {
+test('if a server requests a resend for every frame after a gap, each frame is sent only a few times', async () => {
   const bench = new Bench({ askOnce: false })
   const [source] = bench.sources as [Lines]
   for (let i = 0; i < 4 * KIB; i++) source.append(KIB)
@@ -147,7 +147,7 @@ test('a server that asks again for every frame after a gap gets each frame only 
   assert.ok(bench.sentFrames <= 3 * frames, `${bench.sentFrames} frames sent for ${frames}`)
 })
 
-test('the outbox sends nothing while the link is busy, and catches up afterwards', async () => {
+test('the outbox sends nothing while the link is busy, and sends the missed frames later', async () => {
   const bench = new Bench()
   const [one, other] = bench.sources as [Lines, Lines]
   bench.isBusy = true
@@ -191,7 +191,7 @@ test('the unacknowledged bytes of a removed agent no longer count', async () => 
   })
 })
 
-test('a frame that a server twice could not store is sent a third time', () => {
+test('a frame that a server could not store twice is sent a third time', () => {
   const bench = new Bench()
   bench.append(bench.sources[0]!, 10)
   bench.connect({})

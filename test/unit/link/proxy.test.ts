@@ -14,7 +14,7 @@ import { until } from '../../support/wait.ts'
 
 const SERVER = 'ws://os.example.com'
 
-/** A proxy that answers CONNECT with this head, or forwards every connection to this port. */
+/** Opens a proxy that answers CONNECT with this text, or forwards every connection to this port. */
 async function proxy(t: Cleanup, answer: string | number) {
   const asked: string[] = []
   const server = createServer((client) => {
@@ -69,7 +69,7 @@ test('any answer of a proxy to CONNECT is attributed to the proxy instead of the
     const { dialed, refusals } = link(t, `http://name:pass@${host}`)
     await until(() => dialed.info().last_error !== undefined)
     assert.equal(dialed.info().last_error, `the proxy ${host} ${said}`)
-    // The error does not mention the key, and the daemon soon tries again, as after any failure of the
+    // The answer is not a refusal of the key, and the daemon soon tries again, as after any failure of the
     // network.
     assert.deepEqual(refusals, [])
     await until(() => asked.length > 1, { what: `another try after ${said}` })
@@ -78,7 +78,7 @@ test('any answer of a proxy to CONNECT is attributed to the proxy instead of the
   }
 })
 
-test('an unreachable proxy is named in the error, and a working proxy leads to the server', async (t) => {
+test('the error names an unreachable proxy, and a working proxy leads to the server', async (t) => {
   const gone = await proxy(t, head('200 OK'))
   gone.end()
   const { dialed } = link(t, gone.host)
@@ -120,7 +120,7 @@ test('an unsupported proxy is refused without showing its password', async (t) =
   assert.ok(await proxyAgent('wss://server', { ALL_PROXY: 'socks5://a', HTTPS_PROXY: 'http://b' }))
 })
 
-test('the hub client does not mistake the answer of a proxy for that of a hub', async (t) => {
+test('the hub client does not treat the answer of a proxy as the answer of a hub', async (t) => {
   const { host } = await proxy(t, head('403 Forbidden'))
   const before = process.env.http_proxy
   process.env.http_proxy = `http://${host}`

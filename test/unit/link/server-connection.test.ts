@@ -12,7 +12,7 @@ const MINUTE = 60_000
 const WELCOME = JSON.stringify({ type: 'server:welcome', protocol: { version: 1 } })
 
 test('a daemon retries neither too often nor too rarely, for any retry_after_s that a server sends', async (t) => {
-  // Longer than the maximum of a timer, which would fire at once.
+  // The first value is over the maximum of a timer, which would then fire at once.
   for (const [retry_after_s, least, most] of [
     [3_000_000, 24 * 60 * MINUTE, 30 * 60 * MINUTE],
     [0, 900, MINUTE],
@@ -32,7 +32,7 @@ test('a daemon retries neither too often nor too rarely, for any retry_after_s t
   }
 })
 
-test('the Retry-After header is respected, in seconds or as a date, for any status', async (t) => {
+test('the daemon respects the Retry-After header, in seconds or as a date, for any status', async (t) => {
   for (const [status, header, least] of [
     [503, '120', 2 * MINUTE - 1000],
     [403, (now: number) => new Date(now + 10 * MINUTE).toUTCString(), 10 * MINUTE - 2000],
@@ -61,7 +61,7 @@ test('the Retry-After header is respected, in seconds or as a date, for any stat
   }
 })
 
-test('a busy server is retried soon; an unknown refusal waits for minutes', async (t) => {
+test('the daemon soon tries a busy server again, but waits for minutes after an unknown refusal', async (t) => {
   const refusing = (code: string) => JSON.stringify({ type: 'server:refuse', code, message: 'No.' })
   for (const [code, passes, tries] of [
     ['busy', 1000, 2],
@@ -79,7 +79,7 @@ test('a busy server is retried soon; an unknown refusal waits for minutes', asyn
   }
 })
 
-test('a server that sends a close frame and leaves TCP open is not waited for', async (t) => {
+test('the daemon does not wait for a server that sends a close frame but does not close the TCP connection', async (t) => {
   const server = await serveGreeted(t, (socket) => {
     const raw = (socket as unknown as { _socket: Socket })._socket
     raw.removeAllListeners('data')
@@ -121,7 +121,7 @@ test('a server that sends a long frame slowly is not considered silent', async (
   const server = await serveGreeted(t, (socket) => {
     socket.send(WELCOME)
     stream = (socket as unknown as { _socket: Socket })._socket
-    // The beginning of a text of 65,535 bytes.
+    // Sends the beginning of a text frame of 65,535 bytes.
     stream.write(Buffer.from([0x81, 0x7e, 0xff, 0xff]))
   })
   const link = connectLink(t, server.url, { clock })

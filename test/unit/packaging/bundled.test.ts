@@ -9,9 +9,9 @@ import { sbom } from '../../../packaging/sbom.ts'
 
 /** Dependencies of bundled packages whose code the program does not use. */
 const NOT_USED: Record<string, string[]> = {
-  // The build leaves it out.
+  // The build leaves `debug` out.
   'https-proxy-agent': ['debug'],
-  // They serve its own output and its worker thread, which the build leaves out.
+  // These packages are for pino's output and worker thread, which the build leaves out.
   pino: [
     'atomic-sleep',
     'pino-abstract-transport',
@@ -21,7 +21,7 @@ const NOT_USED: Record<string, string[]> = {
     'thread-stream',
   ],
   'registry-url': ['find-up-simple'],
-  // Only its parser is used.
+  // The program uses only the parser of tar.
   tar: ['@isaacs/fs-minipass', 'chownr', 'yallist'],
 }
 
@@ -48,7 +48,7 @@ describe('the packages in the program', () => {
     assert.deepEqual(built, [])
   })
 
-  test('bundled packages are all listed with their licenses', () => {
+  test('all bundled packages are listed with their licenses', () => {
     const text = thirdPartyLicenses(packages)
     for (const { name, version } of packages) assert.ok(text.includes(`\n${name} ${version} (`), name)
     for (const name of ['tar', 'minipass', 'minizlib']) assert.match(text, new RegExp(`^${name} `, 'm'))
@@ -58,7 +58,7 @@ describe('the packages in the program', () => {
     )
   })
 
-  test('bundled packages are all in the SBOM, with the hashes that npm checked', () => {
+  test('all bundled packages are in the SBOM, with the hashes that npm checked', () => {
     const { components, dependencies } = JSON.parse(sbom(packages, ['24.0.0']))
     const [node, ...libraries] = components
     assert.equal(node.purl, 'pkg:generic/node@24.0.0')

@@ -10,12 +10,12 @@ describe('the changelog', () => {
     assert.equal(changelog('0.2.0', PAGE), '# 0.2.0\n\n- new\n')
   })
 
-  test('the changelog says so if nothing is listed for a release', () => {
+  test('`hasChanges` tells whether the changelog lists any change for a release', () => {
     assert.equal(hasChanges(changelog('0.2.0', PAGE)), true)
     assert.equal(hasChanges(changelog('0.2.0', '# Changelog\n\n## Pending\n\n## 0.1.0\n\n- old\n')), false)
   })
 
-  test('the pending section of the changelog gets the name of the version that npm makes', () => {
+  test('the pending section of the changelog is renamed to the version that npm makes', () => {
     const next = cut(PAGE, '0.2.0', '2026-02-03')
     assert.equal(changelog('0.2.0', next), '# 0.2.0\n\n- new\n')
     assert.throws(() => cut(next, '0.3.0', '2026-02-04'), /is empty/)

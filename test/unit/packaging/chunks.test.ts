@@ -12,7 +12,7 @@ import { tempDir } from '../../support/temp.ts'
 const run = promisify(execFile)
 
 describe('the program that npm installs', () => {
-  test('the installed program has a small entry, which prints the version without loading the rest', async (t) => {
+  test('the installed program has a small entry file, which prints the version without loading other files', async (t) => {
     const { dir, program } = programCopy(t)
     rmSync(join(dir, 'program'), { recursive: true })
     const text = readFileSync(program, 'utf8')
@@ -20,7 +20,7 @@ describe('the program that npm installs', () => {
     assert.equal((await run(process.execPath, [program, '--version'])).stdout, `${VERSION}\n`)
   })
 
-  test('the installed program has the names and lines of the sources, and no path of the machine that built it', (t) => {
+  test('the installed program has the names and lines of the sources, but no path of the machine that built it', (t) => {
     const { chunks } = programCopy(t)
     const texts = readdirSync(chunks)
       .filter((name) => name.endsWith('.js'))
@@ -32,7 +32,7 @@ describe('the program that npm installs', () => {
       /^\/\/ src\/hub\/hub\.ts$/m,
     ])
       assert.match(code, line)
-    // Versions without chunks copy the files in this order: the entry looks for the last one.
+    // Versions without chunks copy the files in this order, and the entry file looks for the last file.
     const names = readdirSync(chunks).filter((name) => name.endsWith('.js'))
     assert.equal(names.sort().at(-1), 'main.js')
     assert.ok(texts.length < 16, `${texts.length} chunks`)
@@ -57,7 +57,7 @@ describe('the program that npm installs', () => {
     })
   })
 
-  test('the installed program runs on the oldest Node, and in an update that has replaced only the entry', async (t) => {
+  test('the installed program runs on the oldest Node, and during an update that has replaced only the entry file', async (t) => {
     const { dir, program } = programCopy(t)
     const staged = join(dir, `../.update/${VERSION}/dist`)
     mkdirSync(dirname(join(staged, 'program')), { recursive: true })

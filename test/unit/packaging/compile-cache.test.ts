@@ -23,8 +23,8 @@ function installed(t: Cleanup) {
   return { chunks, cache, compiled, run }
 }
 
-describe('the compiled form of the program', () => {
-  test('the compiled form is in a folder that only this user may enter', async (t) => {
+describe('the compiled code of the program', () => {
+  test('the compiled code of the program is kept in a folder that only this user may enter', async (t) => {
     const { cache, compiled, run } = installed(t)
     const umask = process.umask(0)
     t.after(() => void process.umask(umask))
@@ -35,7 +35,7 @@ describe('the compiled form of the program', () => {
   })
 
   const foreign: Record<string, (cache: string, dir: string) => void> = {
-    'that others may enter': (cache) => {
+    'that other users may enter': (cache) => {
       mkdirSync(cache)
       chmodSync(cache, 0o711)
     },
@@ -43,17 +43,17 @@ describe('the compiled form of the program', () => {
       mkdirSync(cache, { mode: 0o700 })
       chownSync(cache, NOBODY, NOBODY)
     },
-    'that a link leads to': (cache, dir) => symlinkSync(dir, cache),
+    'behind a symbolic link': (cache, dir) => symlinkSync(dir, cache),
   }
   for (const [what, make] of Object.entries(foreign))
-    test(`the compiled form is not kept in a folder ${what}`, async (t) => {
+    test(`the compiled code of the program is not kept in a folder ${what}`, async (t) => {
       const { cache, compiled, run } = installed(t)
       make(cache, tempDir(t))
       await run()
       assert.deepEqual(compiled(), [])
     })
 
-  test("the compiled form is not kept next to another user's program, or by a Node that cannot keep it", async (t) => {
+  test("the compiled code is not kept next to another user's program, or by a Node without support for this", async (t) => {
     const { chunks, compiled, run } = installed(t)
     await run(await oldestNode())
     assert.equal(compiled(), undefined)

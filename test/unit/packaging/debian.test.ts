@@ -14,7 +14,7 @@ const pem = () =>
   generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }).toString()
 const DATE = new Date('2026-05-04T08:00:00Z')
 
-test('a prerelease is older than its release for Debian, too', () => {
+test('Debian also treats a prerelease as older than its release', () => {
   assert.equal(debianVersion('1.2.0'), '1.2.0')
   assert.equal(debianVersion('1.2.0-rc.1'), '1.2.0~rc.1')
   assert.equal(debianVersion('1.2.0-alpha-1.2'), '1.2.0~alpha.1.2')
@@ -58,7 +58,7 @@ test('the apt index is signed with the release key, and lists prereleases separa
   writeFileSync(ring, Buffer.from(armored.replace(/\s/g, ''), 'base64'))
   assert.notEqual(checked().status, 0, 'by another key')
   await makeRepository(dir, await aptSigner(key), DATE)
-  assert.equal(at('apt/InRelease'), signed, 'the same key and release give the same bytes')
+  assert.equal(at('apt/InRelease'), signed, 'the same key and release result in the same bytes')
   assert.doesNotMatch(signed, /Valid-Until/)
   await makeRepository(dir, await aptSigner(key), DATE, new Date('2026-06-03T08:00:00Z'))
   assert.match(at('apt-next/InRelease'), /^Valid-Until: Wed, 03 Jun 2026 08:00:00 GMT\r?$/m)

@@ -12,7 +12,7 @@ import { until } from '../../support/wait.ts'
 const packaging = fileURLToPath(new URL('../../../packaging', import.meta.url))
 const LOCK = JSON.stringify({ packages: { '': {}, 'node_modules/a': { version: '1.0.0' } } })
 
-/** Downloads forever, into the folder in its arguments. */
+/** A stand-in for npm that downloads forever, into the folder in its arguments. */
 const NPM = `#!/bin/sh
 for arg; do [ -d "$arg" ] && echo part > "$arg/part"; done
 echo $$ > npm.pid
@@ -62,7 +62,7 @@ for (const [what, installed] of [
         globSync('npm.pid', { cwd: dir }).map((file) => readFileSync(join(dir, file), 'utf8'))
       const npm = Number(await until(() => started()[0]?.trim(), { what: 'npm' }))
       assert.equal(left().length, 1)
-      // A terminal sends Ctrl-C to all of its processes, but a supervisor signals only one.
+      // A terminal sends Ctrl-C to all processes, but a supervisor signals only one process.
       process.kill(signal === 'SIGINT' ? group : child.pid!, signal)
       assert.deepEqual(await once(child, 'exit'), [null, signal])
       assert.deepEqual(left(), [])
@@ -70,7 +70,7 @@ for (const [what, installed] of [
     }
   })
 
-test('a signal that reaches only npm ends the whole script, without advice about the network', async (t) => {
+test('if a signal reaches only npm, the whole script ends, without advice about the network', async (t) => {
   for (const installed of [false, true]) {
     const { dir, child, left } = checkout(t, { installed })
     const pid = () => globSync('npm.pid', { cwd: dir }).map((file) => readFileSync(join(dir, file), 'utf8'))
@@ -83,7 +83,7 @@ test('a signal that reaches only npm ends the whole script, without advice about
 })
 
 test('a global install from Git by npm before 12 is refused before any download', async (t) => {
-  // Set by npm for the scripts of its temporary clone.
+  // npm sets these variables for the scripts of its temporary clone.
   const env = { _PACOTE_NO_PREPARE_: 'git+file:///a', npm_config_global: 'true' }
   const { dir, child } = checkout(t, { env })
   const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')])

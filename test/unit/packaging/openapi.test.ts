@@ -23,7 +23,7 @@ const pathOf = (pattern: string) => pattern.replace(/:(\w+)/g, '{$1}').replace('
 const ajv = new Ajv2020({ strict: false })
 ajv.addSchema(api, 'api')
 
-/** Asserts that a value fits the schema at this place in the document. */
+/** Checks that a value fits the schema at this place in the document. */
 function assertFits(value: unknown, place: string[], what: string) {
   const pointer = place.map((part) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1')))
   const fits = ajv.getSchema(`api#/${pointer.join('/')}/schema`)
@@ -31,7 +31,7 @@ function assertFits(value: unknown, place: string[], what: string) {
   assert.ok(fits(value), `${what}: ${ajv.errorsText(fits.errors)} in ${JSON.stringify(value)}`)
 }
 
-/** Fields of the answers that later requests need. */
+/** Fields of answers that are needed for later requests. */
 interface Answer {
   token?: string
   expires_at?: string
@@ -40,7 +40,7 @@ interface Answer {
   keys?: HubKey[]
 }
 
-/** Returns a function that checks requests to a hub, and the routes that have answered. */
+/** Returns a function that sends and checks requests to a hub, and the set of routes that have answered. */
 function asker(hub: TestHub) {
   const answered = new Set<string>()
 

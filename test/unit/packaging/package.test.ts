@@ -23,7 +23,7 @@ async function packed(t: Cleanup): Promise<string> {
   return join(out, 'package')
 }
 
-/** A project that has installed this package, and nothing else. */
+/** A project with this package as its only dependency. */
 function consumer(t: Cleanup, files: Record<string, string>): string {
   const dir = tempDir(t)
   mkdirSync(join(dir, 'node_modules/@fomular-os'), { recursive: true })
@@ -81,7 +81,7 @@ test('the program starts on the oldest supported Node', async () => {
   assert.equal(stdout, `${version}\n`)
 })
 
-test('import and require give the exports of the source, on the oldest Node, too', async (t) => {
+test('`import` and `require` return the exports of the source, even on the oldest Node', async (t) => {
   const dir = consumer(t, {
     'a.mjs': `import * as p from '@fomular-os/daemon/protocol'
       import { createRequire } from 'node:module'
@@ -128,7 +128,7 @@ const readSources = () =>
     readFileSync(join(root, `src/protocol/${name}.ts`), 'utf8'),
   )
 
-test('the type declarations need no other package, and match the source', async (t) => {
+test('the type declarations do not need other packages, and match the source', async (t) => {
   const dir = consumer(t, {
     'package.json': '{"type":"module"}',
     'use.ts': `import { Commands, type AgentStartInput, parseFromDaemon, CloseCode } from '@fomular-os/daemon/protocol'
@@ -148,7 +148,7 @@ test('the type declarations need no other package, and match the source', async 
   const compile = (files: string[], rest: string[] = []) =>
     run(bin('tsc'), [...options, ...rest, ...files], { cwd: dir })
   await compile(['use.ts', 'use.cts'], ['--exactOptionalPropertyTypes'])
-  // The source itself needs the types of zod.
+  // The source needs the types of zod.
   writeFileSync(join(dir, 'same.ts'), sameTypes())
   await compile(['same.ts'], ['--allowImportingTsExtensions', '--skipLibCheck'])
 })

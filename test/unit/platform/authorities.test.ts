@@ -12,7 +12,10 @@ import { isCertificate, trust } from '../../../src/platform/trust.ts'
 import { certificates } from '../../support/certificates.ts'
 import { tempDir } from '../../support/temp.ts'
 
-/** A server with a certificate of a private authority, and a client that returns its answer or error. */
+/**
+ * A server with a certificate of a private authority, and a client that returns the server's answer or an
+ * error.
+ */
 async function privateServer(t: TestContext) {
   const dir = tempDir(t)
   const tls = certificates(dir, ['127.0.0.1'])
@@ -33,18 +36,18 @@ async function privateServer(t: TestContext) {
   return { dir, tls, ask, port, empty: { SSL_CERT_FILE: '/dev/null', SSL_CERT_DIR: dir } }
 }
 
-test('a server is trusted through an authority in the system’s bundle, and not without it', async (t) => {
+test('a server is trusted only if its certificate authority is in the system’s bundle', async (t) => {
   const { dir, tls, ask, empty } = await privateServer(t)
   assert.match(await ask(empty), /^(UNABLE_TO|SELF_SIGNED)/)
   const bundle = join(dir, 'bundle.crt')
   writeFileSync(bundle, `# Test\n${readFileSync(tls.authority, 'utf8')}`)
   assert.equal(await ask({ ...empty, SSL_CERT_FILE: bundle }), 'here')
-  // A named authority is trusted in addition to the system's.
+  // A named authority is trusted in addition to the system's authorities.
   assert.equal(await ask(empty, readFileSync(tls.authority, 'utf8')), 'here')
   assert.equal(await ask({ ...empty, NODE_EXTRA_CA_CERTS: tls.authority }), 'here')
 })
 
-test('a folder of authorities is read by hashed names, as in OpenSSL', async (t) => {
+test('in a folder of authorities, only files with hashed names are read, as in OpenSSL', async (t) => {
   const { dir, tls, ask } = await privateServer(t)
   const folder = join(dir, 'certs')
   mkdirSync(folder)
@@ -67,7 +70,7 @@ test('a changed bundle is used from the next connection on', async (t) => {
   assert.equal(await ask(env), 'here')
 })
 
-test('a bundle that is broken, missing, endless or a pipe is skipped with a reason', async (t) => {
+test('a bundle that is broken, missing, endless, or a pipe is skipped, and the reason is reported', async (t) => {
   const { dir, tls, ask, empty } = await privateServer(t)
   const pipe = join(dir, 'pipe')
   execFileSync('mkfifo', [pipe])
@@ -80,7 +83,7 @@ test('a bundle that is broken, missing, endless or a pipe is skipped with a reas
     assert.ok(systemAuthorities(env).sources[0]?.problem, path)
     assert.match(await ask(env), /^(UNABLE_TO|SELF_SIGNED)/, path)
   }
-  // An unreadable certificate does not affect the others.
+  // An unreadable certificate does not affect the other certificates in the file.
   writeFileSync(broken, readFileSync(broken, 'utf8') + readFileSync(tls.authority, 'utf8'))
   const { certificates: found } = systemAuthorities({ ...empty, SSL_CERT_FILE: broken })
   assert.deepEqual(found.map(isCertificate), [false, true])

@@ -9,7 +9,7 @@ const complete = (env: NodeJS.ProcessEnv, executable = false) => {
   return env
 }
 
-test('the environment that cron provides gets the home folder and the usual folders of programs', () => {
+test('the environment of cron gets the home folder and the usual folders of programs', () => {
   const { HOME, PATH } = complete({ PATH: '/usr/bin:/bin' })
   assert.equal(HOME, userInfo().homedir)
   const folders = PATH!.split(':')
@@ -19,7 +19,7 @@ test('the environment that cron provides gets the home folder and the usual fold
   assert.equal(new Set(folders).size, folders.length)
 })
 
-test('an empty environment, or one with an empty HOME, gets both variables', () => {
+test('an empty environment, or an environment with empty variables, gets HOME and PATH', () => {
   for (const env of [{}, { HOME: '', PATH: '' }]) {
     const { HOME, PATH } = complete(env, true)
     assert.equal(HOME, userInfo().homedir)

@@ -7,7 +7,7 @@ import { signalsTo } from '../../../src/platform/early-signal.ts'
 
 const MODULE = new URL('../../../src/platform/early-signal.ts', import.meta.url).href
 
-/** A program that is starting, and keeps signals until `body` is done. */
+/** Starts a program that keeps signals until `body` has finished. */
 function starting(t: TestContext, body: string) {
   const code = `import { keepSignals, keptSignal, signalSoFar } from ${JSON.stringify(MODULE)}
 keepSignals()
@@ -20,7 +20,7 @@ ${body}`
   return { child, said: text(child.stdout), ended: once(child, 'exit') }
 }
 
-test('a signal sent right after a program’s start is handled once the program can act on it', async (t) => {
+test('a signal that arrives right after a program’s start is handled once the program can act on it', async (t) => {
   const { child, said, ended } = starting(
     t,
     'while (!(await signalSoFar())) await sleep(10); console.log(keptSignal())',
@@ -30,7 +30,7 @@ test('a signal sent right after a program’s start is handled once the program 
   assert.equal(await said, 'SIGTERM\n')
 })
 
-test('a second signal ends a program that cannot act on the first', async (t) => {
+test('a second signal ends a program that cannot act on the first signal', async (t) => {
   const { child, ended } = starting(t, 'for (;;) await sleep(1000)')
   const send = signalsTo(child)
   send('SIGTERM')

@@ -4,7 +4,7 @@ import { Emitter } from '../../../src/platform/emitter.ts'
 
 const bell = () => new Emitter<{ ring: [times: number, by: string]; fall: [] }>()
 
-test('listeners of an event are called in the order of their addition, with its arguments', () => {
+test('the listeners of an event are called in the order of their addition, with the event’s arguments', () => {
   const events = bell()
   const heard: unknown[] = []
   events.on('ring', (times, by) => heard.push(['first', times, by]))
@@ -20,7 +20,7 @@ test('listeners of an event are called in the order of their addition, with its 
   ])
 })
 
-test('an event needs no listeners, and the error of a listener reaches the code that emits', () => {
+test('an event needs no listeners, and the error of a listener reaches the code that emits the event', () => {
   const events = bell()
   events.emit('ring', 1, 'wind')
   events.on('ring', () => {

@@ -5,14 +5,14 @@ import { test } from 'node:test'
 import { clearTemporary, makeFolder, writeAtomic } from '../../../src/platform/files.ts'
 import { tempDir } from '../../support/temp.ts'
 
-/** Higher than any process id. */
+/** A number that is higher than any process id. */
 const NO_PID = 4_194_305
 
-test('unfinished files of a dead process are deleted, and nothing else', (t) => {
+test('only unfinished files of a dead process are deleted', (t) => {
   const dir = tempDir(t)
   const others = `state.json.${process.ppid}.tmp`
   const keep = ['exit.tmp', 'a.tmp.json', `b.${NO_PID}`, `${NO_PID}.tmp`]
-  // In a container, a process has the pid of its predecessor.
+  // In a container, a process may have the pid of its predecessor.
   const left = [NO_PID, process.pid].map((pid) => `state.json.${pid}.tmp`)
   for (const name of [...keep, others, ...left]) writeFileSync(join(dir, name), '')
   clearTemporary(dir)

@@ -8,7 +8,7 @@ import { tempDir } from '../../support/temp.ts'
 
 const formatIn = (dir: string) => JSON.parse(readFileSync(join(dir, 'format.json'), 'utf8')).format
 
-test('a folder is upgraded through every format from its own to the newest, once each', (t) => {
+test('a folder is upgraded once through every format from its own format to the newest', (t) => {
   const dir = tempDir(t)
   const done: number[] = []
   const upgrade = (format: number) => () => void done.push(format)
@@ -20,7 +20,7 @@ test('a folder is upgraded through every format from its own to the newest, once
   assert.deepEqual(done, [0, 1, 2])
 })
 
-test('an interrupted upgrade is repeated, and the upgrades before it are not', (t) => {
+test('an interrupted upgrade is repeated, but the upgrades before it are not', (t) => {
   const dir = tempDir(t)
   const done: string[] = []
   const fails = () => {
@@ -32,7 +32,7 @@ test('an interrupted upgrade is repeated, and the upgrades before it are not', (
   assert.deepEqual([done, formatIn(dir)], [['first', 'begun', 'second'], 2])
 })
 
-test('a folder in a newer format is refused, even if its marker is in a newer format, too', (t) => {
+test('a folder in a newer format is refused, even if the format of its marker is also newer', (t) => {
   const dir = tempDir(t)
   for (const mark of ['{"version":1,"format":2}', '{"version":2}']) {
     writeFileSync(join(dir, 'format.json'), mark)

@@ -20,7 +20,7 @@ function other(t: TestContext): ProcessIdentity {
 const held = (path: string) => (error: unknown) =>
   error instanceof LockHeldError && error.holder.pid === JSON.parse(readFileSync(path, 'utf8')).pid
 
-test('a lock is held by one living process, and leaves nothing behind', (t) => {
+test('only one living process can hold a lock, and a released lock leaves no file behind', (t) => {
   const dir = tempDir(t)
   const path = join(dir, 'lock')
   const release = acquireLock(path)
@@ -30,7 +30,7 @@ test('a lock is held by one living process, and leaves nothing behind', (t) => {
   assert.deepEqual(readdirSync(dir), [])
 })
 
-test('a lock is free if its process is gone, if its pid was reused, or if its file is damaged', (t) => {
+test('a lock is free if its process has ended, if its pid was reused, or if its file is damaged', (t) => {
   const dir = tempDir(t)
   const path = join(dir, 'lock')
   const living = other(t)
@@ -44,7 +44,7 @@ test('a lock is free if its process is gone, if its pid was reused, or if its fi
   assert.throws(() => acquireLock(path), held(path))
 })
 
-test('a lock of an earlier boot is free, but a live lock of this boot with another boot id is not', (t) => {
+test('a lock of an earlier boot is free, but a lock of a living process with another boot id is not', (t) => {
   const path = join(tempDir(t), 'lock')
   writeFileSync(path, JSON.stringify({ ...other(t), boot_id: 'b' }))
   assert.throws(() => acquireLock(path), held(path))
@@ -57,7 +57,7 @@ test('a process that finds a dead lock does not remove the lock of a faster proc
   const path = join(tempDir(t), 'lock')
   const living = other(t)
   writeFileSync(path, JSON.stringify({ ...living, start: '1' }))
-  // Between the check and the removal, another process takes the lock.
+  // Another process takes the lock between the check and the removal.
   const { rmSync, renameSync } = fs
   const overtaken = () => {
     Object.assign(fs, { rmSync, renameSync })
@@ -80,7 +80,7 @@ test('a process that finds a dead lock does not remove the lock of a faster proc
   assert.deepEqual(JSON.parse(readFileSync(path, 'utf8')), living)
 })
 
-test('a lock that cannot be taken on a full disk leaves nothing behind', (t) => {
+test('a lock that cannot be taken on a full disk leaves no file behind', (t) => {
   const dir = tempDir(t)
   const printed = limited(
     0,
@@ -97,7 +97,7 @@ test('a lock that cannot be taken on a full disk leaves nothing behind', (t) => 
   assert.deepEqual(readdirSync(dir), [])
 })
 
-test('releasing a lock without free descriptors keeps its file, and does not fail', async (t) => {
+test('releasing a lock without free file descriptors does not fail, and leaves the file of the lock', async (t) => {
   const path = join(tempDir(t), 'lock')
   const release = acquireLock(path)
   await withoutDescriptors(release)

@@ -32,7 +32,7 @@ test('a log entry is always one line without control characters', () => {
   )
 })
 
-test('a log entry keeps the stack of an error, on lines that look like no entry', () => {
+test('a log entry keeps the stack of an error, on lines that do not look like an entry', () => {
   const stack =
     'Error: a\n2026-11-25 01:02:04Z info  all is well\n    at one (\x1b[2J)\ncaused by: Error: b\n    at two'
   const entry = {
@@ -61,7 +61,10 @@ test('a log entry keeps the stack of an error, on lines that look like no entry'
   assert.ok(formatLogLine(JSON.stringify(endless)).split('\n').length < 60)
 })
 
-/** Returns the lines that a program writes to its standard error, which it may take for the journal. */
+/**
+ * Returns the lines that a program writes to standard error. With `journal`, standard error looks like
+ * journald.
+ */
 function errors(t: TestContext, args: string[], journal = true): string[] {
   const path = join(tempDir(t), 'stderr')
   const fd = openSync(path, 'w')
@@ -82,7 +85,7 @@ function logged(t: TestContext, { format, journal }: { format: 'text' | 'json'; 
 }
 
 describe('a log that journald reads', () => {
-  test('a log for journald has the priority of each line, and no times, which journald adds', (t) => {
+  test('a log for journald has the priority of each line, but no times, because journald adds them', (t) => {
     const lines = logged(t, { format: 'text', journal: true })
     assert.equal(lines[0], '<2>fatal over (why)')
     assert.match(lines[1]!, /^<2> {4}at /)
@@ -94,7 +97,7 @@ describe('a log that journald reads', () => {
     ])
   })
 
-  test('a log for journald has JSON after the priority if programs read it', (t) => {
+  test('a log for journald in the format JSON has the priority before each line', (t) => {
     const [fatal, error] = logged(t, { format: 'json', journal: true })
     assert.match(fatal!, /^<2>\{"level":"fatal","time":"/)
     assert.equal(JSON.parse(error!.replace(/^<3>/, '')).msg, 'error it is')
@@ -108,7 +111,7 @@ describe('a log that journald reads', () => {
     assert.match(errors(t, [program, 'run', 'nonsense'], false)[0]!, /^error: /)
   })
 
-  test('a log is an ordinary log if standard error does not lead to journald', (t) => {
+  test('a log is an ordinary log if standard error is not connected to journald', (t) => {
     const lines = logged(t, { format: 'text', journal: false })
     assert.match(lines[0]!, /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ fatal over \(why\)$/)
     assert.match(lines.at(-1)!, /Z debug debug it is$/)
@@ -127,7 +130,7 @@ describe('a log file', () => {
     return { dir, file, logger, fill, text: () => readFileSync(file, 'utf8') }
   }
 
-  test('a log file is moved aside when it is full, even if a folder is in the way', (t) => {
+  test('a full log file is moved aside, even if a folder has the name of the earlier file', (t) => {
     const { dir, file, logger, fill, text } = open(t)
     mkdirSync(join(dir, 'daemon.log.1/folder'), { recursive: true })
     fill()

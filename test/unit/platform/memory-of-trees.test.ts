@@ -6,7 +6,7 @@ import { memoryOfTrees } from '../../../src/platform/memory-of-trees.ts'
 import { memoryPressure } from '../../../src/platform/memory-pressure.ts'
 import { tempDir } from '../../support/temp.ts'
 
-/** A folder like /proc, with processes as `[pid, parent, session, kB]`. */
+/** Makes a folder like /proc, with processes as `[pid, parent, session, kB]`. */
 function proc(t: TestContext, processes: [number, number, number, number][]) {
   const dir = tempDir(t)
   for (const [pid, parent, session, kb] of processes) {
@@ -17,12 +17,12 @@ function proc(t: TestContext, processes: [number, number, number, number][]) {
   return dir
 }
 
-test('a tree has all descendants and the members of their sessions, and no others', (t) => {
+test('the processes of a tree are all descendants and the members of their sessions, and no other processes', (t) => {
   const dir = proc(t, [
     [10, 1, 10, 100],
     [11, 10, 10, 20],
     [12, 11, 12, 3],
-    // Its parent has ended, but its session began in the tree.
+    // The parent of this process has ended, but its session began in the tree.
     [13, 1, 12, 4],
     [20, 1, 20, 5000],
   ])
@@ -36,12 +36,12 @@ test('a tree has all descendants and the members of their sessions, and no other
   )
 })
 
-test('without /proc, nothing is known', () => {
+test('without /proc, the memory of trees is 0, and the pressure is undefined', () => {
   assert.deepEqual(memoryOfTrees([1], '/nowhere'), new Map([[1, 0]]))
   assert.equal(memoryPressure('/nowhere'), undefined)
 })
 
-test('the pressure is the share of the last ten seconds', (t) => {
+test('the memory pressure is the average of the last ten seconds', (t) => {
   const path = join(tempDir(t), 'memory')
   writeFileSync(
     path,

@@ -3,8 +3,9 @@ import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
 import { oldestNode } from '../../support/nodes.ts'
 
-test('the free memory that Node reports includes caches, on the oldest Node, too', async () => {
-  // Other programs change the figure all the time: compares only if two readings around it agree.
+test('the free memory that Node reports includes caches, even on the oldest Node', async () => {
+  // Other programs change the free memory all the time, so the program compares only if the readings before
+  // and after agree.
   const program = `
     const { readFileSync } = require('node:fs')
     const { freemem } = require('node:os')

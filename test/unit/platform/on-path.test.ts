@@ -7,7 +7,7 @@ import { programsOnPath } from '../../../src/platform/on-path.ts'
 import { findNpm } from '../../../src/update/fetch/npm.ts'
 import { tempDir } from '../../support/temp.ts'
 
-/** Folders for PATH, where only the program in the last one can be run. */
+/** Makes folders for PATH. Only the last two folders have a program that can be run. */
 function folders(t: TestContext, name: string) {
   const dir = tempDir(t)
   for (const folder of ['folder', 'data', 'dead', 'linked', 'first', 'second']) mkdirSync(join(dir, folder))
@@ -21,13 +21,13 @@ function folders(t: TestContext, name: string) {
 }
 
 describe('a search on PATH', () => {
-  test('a search on PATH finds executable files, in order, and no folder of the same name', (t) => {
+  test('a search on PATH finds executable files in order, but no folder of the same name', (t) => {
     const { dir, PATH } = folders(t, 'tool')
     assert.deepEqual(programsOnPath('tool', { PATH }), [join(dir, 'first/tool'), join(dir, 'second/tool')])
     assert.deepEqual(programsOnPath('tool', {}), [])
   })
 
-  test('a search on PATH uses a relative folder only if the caller says where it starts', (t) => {
+  test('a search on PATH uses a relative folder only if the caller passes the current folder', (t) => {
     const { dir } = folders(t, 'tool')
     const env = { PATH: 'folder:first:' }
     assert.deepEqual(programsOnPath('tool', env), [])
@@ -35,7 +35,7 @@ describe('a search on PATH', () => {
     assert.deepEqual(programsOnPath('tool', env, join(dir, 'second')), [join(dir, 'second/tool')])
   })
 
-  test('a search on PATH mistakes no folder for npm or Claude Code', (t) => {
+  test('a search for npm or Claude Code on PATH skips folders with these names', (t) => {
     const npm = folders(t, 'npm')
     assert.equal(findNpm(npm)?.file, join(npm.dir, 'first/npm'))
     const claude = folders(t, 'claude')

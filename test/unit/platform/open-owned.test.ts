@@ -12,7 +12,7 @@ import { tempDir } from '../../support/temp.ts'
 const NOBODY = 65534
 const OTHER = 65533
 
-test('a pipe instead of a file is ignored without waiting', (t) => {
+test('a pipe in place of a file is ignored, without waiting for a writer', (t) => {
   const path = join(tempDir(t), 'daemon.lock')
   execFileSync('mkfifo', [path])
   assert.equal(readOwned(path, 100), undefined)
@@ -44,7 +44,7 @@ test('in a folder that a group can write to, only this user’s own files are re
   }
   assert.deepEqual(read(NOBODY, NOBODY), [true, undefined])
   assert.deepEqual(read(NOBODY, 0), [true, 'text'])
-  // Nobody but root is in its group.
+  // Only root is a member of the group 0.
   assert.deepEqual(read(0, 0), [false, 'text'])
 })
 
@@ -68,7 +68,7 @@ test('a socket in a shared folder must belong to root, the folder’s owner or t
       process.seteuid?.(0)
     }
   }
-  // A container's volume is owned by root, with the user's group.
+  // The volume of a container belongs to root.
   assert.equal(reached(NOBODY, NOBODY, 0), true)
   assert.equal(reached(NOBODY, 0, OTHER), true)
   assert.equal(reached(NOBODY, OTHER, OTHER), true)

@@ -11,12 +11,12 @@ function program(t: TestContext, script: string): string {
   return path
 }
 
-test('a program that gets a SIGTERM meant for its whole unit is asked again', async (t) => {
+test('a program is started again if a SIGTERM for the whole unit ended it', async (t) => {
   const path = program(t, 'if mkdir "$0.asked" 2>/dev/null; then kill -TERM $$; fi; echo "$1"')
   assert.deepEqual(await programOutput(path, ['yes'], { timeout: 30_000 }), { ok: true, stdout: 'yes\n' })
 })
 
-test('a program that is killed repeatedly, fails, hangs or is missing gives no answer', async (t) => {
+test('a program that is killed repeatedly, fails, hangs, or is missing has no output', async (t) => {
   for (const script of ['kill -TERM $$', 'exit 1', 'exec sleep 60'])
     assert.equal((await programOutput(program(t, script), [], { timeout: 300 })).ok, false, script)
   assert.equal((await programOutput('/none', [], { timeout: 300 })).ok, false)

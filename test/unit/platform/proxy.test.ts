@@ -14,7 +14,7 @@ test('a proxy is chosen by the scheme of the URL, from variables in either case'
   assert.equal(proxyFor('wss://server/', { HTTPS_PROXY: 'http://a', https_proxy: 'http://b' }), 'http://b')
 })
 
-test('an empty variable means no proxy, and the other spelling takes its place', () => {
+test('an empty variable names no proxy, and the variable in the other case is used instead', () => {
   const ALL_PROXY = 'http://all'
   for (const none of [{ HTTPS_PROXY: '' }, { https_proxy: '' }, { https_proxy: '', HTTPS_PROXY: '' }])
     assert.equal(proxyFor('wss://server/', { ALL_PROXY, ...none }), undefined)
@@ -26,7 +26,7 @@ test('an empty variable means no proxy, and the other spelling takes its place',
   assert.equal(proxyFor('wss://server/', { https_proxy: HTTPS_PROXY, HTTPS_PROXY: '' }), HTTPS_PROXY)
 })
 
-test('this machine is never reached through a proxy', () => {
+test('connections to this machine never use a proxy', () => {
   for (const host of ['localhost', 'hub.localhost', 'localhost.', '127.0.0.1', '127.1.2.3', '[::1]'])
     assert.equal(proxyFor(`ws://${host}:3001`, { ALL_PROXY: HTTPS_PROXY }), undefined, host)
   assert.equal(proxyFor('wss://127.0.0.1.example.com', { HTTPS_PROXY }), HTTPS_PROXY)
@@ -88,7 +88,7 @@ test('NO_PROXY names hosts in all common notations', () => {
     ['a*b*c.example.com', 'wss://a1c2b.example.com', false],
     ['build**.example.com', 'wss://build.example.com', true],
     ['server*server', 'wss://server', false],
-    // A RegExp built from this would take forever.
+    // A regular expression of this pattern would take forever.
     [`${'*a'.repeat(30)}b`, `wss://${'a'.repeat(60)}`, false],
     ['a+b(', 'wss://server', false],
     ['', 'wss://server', false],

@@ -4,7 +4,7 @@ import { UNSAFE, visibleJson, visibleLength } from '../../../src/platform/visibl
 
 const EVERY = String.fromCharCode(...Array.from({ length: 0x10000 }, (_, code) => code))
 
-test('escaped JSON has the same value, no unsafe characters and a length known in advance', () => {
+test('escaped JSON has the same value and no unsafe characters, and its length is known in advance', () => {
   for (const text of [
     EVERY,
     `x${EVERY}`,
@@ -12,7 +12,7 @@ test('escaped JSON has the same value, no unsafe characters and a length known i
     '',
     '\u202e'.repeat(100_000),
     '\x7f\u{1f600}'.repeat(50_000),
-    // Surrogate pairs on the border of two pieces.
+    // Surrogate pairs that lie on the border of two pieces.
     `x${'\u{e0061}'.repeat(50_000)}`,
     `${'\u{e0061}'.repeat(50_000)}\ud83e`,
   ]) {
@@ -25,7 +25,7 @@ test('escaped JSON has the same value, no unsafe characters and a length known i
   assert.equal(visibleJson('"a\u202eb\x7f"'), '"a\\u202eb\\u007f"')
 })
 
-test('characters without a glyph are escaped in JSON, and ordinary text is not', () => {
+test('characters without a glyph are escaped in JSON, but ordinary text is not', () => {
   const invisible =
     /[\p{Default_Ignorable_Code_Point}\p{Co}\p{Cs}\p{Zl}\p{Zp}\u2800\ufff9-\ufffc\u{13430}-\u{1343f}\u{16fe4}\u{1d159}]/u
   let escaped = 0
@@ -38,7 +38,7 @@ test('characters without a glyph are escaped in JSON, and ordinary text is not',
     escaped++
   }
   assert.ok(escaped > 100_000)
-  // Invisible characters within a visible character stay.
+  // Invisible characters that are part of a visible character stay unescaped.
   const plain = JSON.stringify('café हिन्दी עִברית 日本語\u{20000} 🦊👍🏽 1\u00a0000 ᄀ')
   assert.equal(visibleJson(plain), plain)
 })

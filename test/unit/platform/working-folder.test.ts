@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { tempDir } from '../../support/temp.ts'
 
-test('a process leaves its working folder if it was deleted, and not before', (t) => {
+test('a process leaves its working folder only after the folder was deleted', (t) => {
   const module = `
     import { rmdirSync } from 'node:fs'
     import { leaveDeletedFolder } from '${fileURLToPath(new URL('../../../src/platform/working-folder.ts', import.meta.url))}'

@@ -9,7 +9,7 @@ const careful = summaryOf({ from: 'default', kind: 'careful', policy: CAREFUL })
 const keys = (policy: MachinePolicy, spec: object) =>
   foreseenRefusals(policy, { type: 'agent:start', spec: { cwd: '/work', ...spec } }).map(({ key }) => key)
 
-test('what a machine says about its policy tells which starts it would refuse', () => {
+test('the policy summary of a machine shows which starts the machine would refuse', () => {
   assert.deepEqual(keys(careful, {}), [])
   assert.deepEqual(keys(careful, { permission_mode: 'bypassPermissions' }), ['permission_modes'])
   assert.deepEqual(keys(careful, { allowed_tools: ['Read', 'Bash'] }), ['tools.allow'])
@@ -25,7 +25,7 @@ test('what a machine says about its policy tells which starts it would refuse', 
   assert.equal(foreseenRefusals(careful, mode)[0]?.key, 'permission_modes')
 })
 
-test('what only the machine can judge is left to it', () => {
+test('checks that only the machine can make are left to the machine', () => {
   const listed = { ...careful, mcp_listed: ['db'], folders: { allow: ['/srv'], deny: ['/work'] } }
   assert.deepEqual(keys(listed, { mcp_servers: { db: { command: '/bin/other' } } }), [])
   assert.deepEqual(

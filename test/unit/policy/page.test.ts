@@ -12,11 +12,11 @@ const rows = [...table.matchAll(/^\| `([\w.]+)` \|(.*?)\|/gm)].map(([, key, valu
   value: value!.trim(),
 }))
 
-test('the page on the policy has a row for every key, and no other', () => {
+test('the page on the policy has a row for every key, and no other row', () => {
   assert.deepEqual(rows.map(({ key }) => key).sort(), [...KEYS].sort())
 })
 
-test('the defaults on the page are those of the careful policy', () => {
+test('the defaults on the page are the values of the careful policy', () => {
   for (const { key, value } of rows) {
     const [, shown] = /^`(.*)`$/.exec(value) ?? []
     const actual = key

@@ -28,7 +28,7 @@ function place(t: TestContext) {
 
 const isRoot = process.getuid?.() === 0
 
-test('a file that others could have written, or that is no policy, is never obeyed', (t) => {
+test('a file that other users could have written, or that is not a policy, is never applied', (t) => {
   const { dir, file, write } = place(t)
   const open = join(dir, 'open')
   mkdirSync(open)
@@ -72,7 +72,7 @@ test('a file that others could have written, or that is no policy, is never obey
   }
 })
 
-test('without a setting, a link that leads nowhere is a policy that cannot be read', (t) => {
+test('a dangling link in place of the default policy file is an unreadable policy', (t) => {
   const { dir, current } = place(t)
   const env = { HOME: dir }
   assert.equal(policyPath(undefined, env), undefined)
@@ -113,13 +113,13 @@ test('a policy stays in force while an editor replaces its file, and for a momen
   assert.equal(policy.state.from, 'default')
 })
 
-test('the home of the user is meant by ~', (t) => {
+test('`~` in a policy is the home folder of the user', (t) => {
   const { file, write } = place(t)
   write('[folders]\nallow = ["~", "~/work"]')
   assert.deepEqual(readPolicy(file).folders.allow, [homedir(), join(homedir(), 'work')])
 })
 
-test('the policy is read again when its file, a link to it, or a folder above it changes', (t) => {
+test('the policy is read again when its file, a link to the file, or a parent folder changes', (t) => {
   const { dir, file, write, current, lines } = place(t)
   const link = join(dir, 'link')
   symlinkSync(file, link)
@@ -145,7 +145,7 @@ test('the policy is read again when its file, a link to it, or a folder above it
   assert.equal(changes, 4)
 })
 
-test('a policy on a path that leads nowhere cannot be read, and is looked at again', (t) => {
+test('a policy on an impossible path is unreadable, and is checked again', (t) => {
   const { dir, file, current } = place(t)
   const loop = join(dir, 'loop')
   symlinkSync(loop, loop)

@@ -18,7 +18,7 @@ const specOf = (spec: object) => AgentSpec.parse({ cwd: '/srv/work', ...spec })
 const refused = (text: string, spec: object, program?: { path: string; version?: string }) =>
   refusalsOfSpec(policyOf(text), specOf(spec), program).map(({ key }) => key)
 
-test('a folder is judged by where it leads, however its path is written', (t) => {
+test('a folder is checked by its real path, no matter how its path is written', (t) => {
   const dir = realpathSync(tempDir(t))
   const [allowed, other] = [join(dir, 'allowed'), join(dir, 'other')]
   for (const made of [join(allowed, 'inner'), join(other, 'deep'), `${allowed}-too`])
@@ -37,7 +37,7 @@ test('a folder is judged by where it leads, however its path is written', (t) =>
     `${allowed}-too`,
     `${allowed}/../other`,
     `${allowed}/out`,
-    // The system follows the link before it goes up, so this is `other`.
+    // The system follows the link before it goes to the parent folder, so this path is `other`.
     `${allowed}/deep/..`,
     `${allowed}/dangling`,
     `${allowed}/dangling2/below`,
@@ -52,7 +52,7 @@ test('a folder is judged by where it leads, however its path is written', (t) =>
   assert.deepEqual(refused(`[folders]\nallow = ["${join(dir, 'in')}"]`, { cwd: allowed }), [])
 })
 
-test('an agent gets further folders without links, so that they lead nowhere else later', (t) => {
+test('an agent gets its further folders as real paths, so that a link cannot change them later', (t) => {
   const dir = realpathSync(tempDir(t))
   symlinkSync('/usr', join(dir, 'link'))
   const spec = specOf({ add_dirs: [join(dir, 'link')] })
@@ -74,7 +74,7 @@ test('only named modes are permitted, and an agent without a mode gets the first
     assert.deepEqual(refused('', { permission_mode }), ['permission_modes'])
 })
 
-test('a tool is permitted unasked only if the runtime reads the entry as exactly that tool', () => {
+test('a tool is permitted without a question only if the runtime reads the entry as exactly that tool', () => {
   const text = '[tools]\nallow = ["Read", "Bash(git status:*)"]'
   for (const rule of ['Read', 'Read(./src/**)', 'Read(a, b)', 'Bash(git status:*)'])
     assert.deepEqual(refused(text, { allowed_tools: [rule] }), [], rule)
@@ -101,7 +101,7 @@ test('a tool is permitted unasked only if the runtime reads the entry as exactly
   assert.deepEqual(refused('[tools]\nallow = ["*"]', { allowed_tools: ['Bash'] }), [])
 })
 
-test('no entry of a server hides a tool that the policy denies', () => {
+test('no entry of a server can cancel the denial of a tool by the policy', () => {
   const policy = policyOf('[tools]\ndeny = ["WebFetch", "Bash(sudo *)"]')
   const { disallowed_tools } = permittedSpec(policy, specOf({ disallowed_tools: ['X(', 'WebFetch'] }))
   assert.deepEqual(disallowed_tools, ['WebFetch', 'Bash(sudo *)', 'X('])
@@ -140,7 +140,7 @@ test('a listed MCP server is permitted with exactly the listed definition', () =
   assert.deepEqual(refused('[mcp]\nservers = "any"', { mcp_servers: { a: one } }), [])
 })
 
-test('a server sets no variable that decides what runs, where it connects, or as whom', () => {
+test('a server cannot set variables that determine programs, connections, or accounts', () => {
   const guarded = [
     ...['PATH', 'Path', 'path', 'LD_PRELOAD', 'ld_library_path', 'NODE_OPTIONS', 'BASH_ENV', 'ENV', 'HOME'],
     ...['https_proxy', 'ALL_PROXY', 'ANTHROPIC_BASE_URL', 'OPENAI_BASE_URL', 'GITHUB_TOKEN', 'AWS_PROFILE'],
@@ -168,7 +168,7 @@ test('a server sets no variable that decides what runs, where it connects, or as
   assert.deepEqual(refused('[environment]\nset = []', { env: { TICKET: '1' } }), ['environment.set'])
 })
 
-test('agents always inherit what programs need, and else only the named variables', () => {
+test('agents always inherit the variables that programs need, and besides these only the named variables', () => {
   const inherited = (text: string, names: string[]) =>
     names.filter((name) => isInherited(policyOf(text), name))
   const all = ['PATH', 'HOME', 'LC_ALL', 'SECRET', 'MY_ONE', 'ONE_MY']
@@ -177,7 +177,7 @@ test('agents always inherit what programs need, and else only the named variable
   assert.deepEqual(inherited('[environment]\ninherit = ["MY_*"]', all), ['PATH', 'HOME', 'LC_ALL', 'MY_ONE'])
 })
 
-test('the system prompt is changed at most as far as the policy permits', () => {
+test('the system prompt can be changed only as far as the policy permits', () => {
   const ask = (mode: string) => ({ system_prompt: { mode, text: 'x' } })
   for (const [most, append, replace] of [
     ['none', 1, 1],
@@ -203,7 +203,7 @@ test('a runtime is permitted by its name, its program, and its version', (t) => 
   assert.deepEqual(refused(versions, {}, { path: program.path }), ['runtimes.claude.versions'])
 })
 
-test('what a permission leaves behind is limited like a specification', () => {
+test('rules that a permission adds are limited like a specification', () => {
   const policy = policyOf('[tools]\nallow = ["Read"]\n[folders]\nallow = ["/srv"]')
   const keys = (...remember: object[]) => {
     const ids = { command_id: 'c', agent_id: 'a', request_id: 'r', type: 'agent:permission' }
@@ -254,7 +254,7 @@ test('only as many agents run as the policy permits', () => {
   assert.equal(refusedNumber(policyOf('[limits]\nagents = 2'), 2).length, 1)
 })
 
-test('an open machine refuses nothing, and a careful one nothing ordinary', () => {
+test('an open machine refuses nothing, and a careful machine refuses nothing ordinary', () => {
   const wild = {
     cwd: '/etc',
     permission_mode: 'bypassPermissions',

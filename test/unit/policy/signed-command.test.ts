@@ -23,13 +23,13 @@ const open = (
   return openSigned(command, { keys, machineId, now: Date.now() + aheadMs, hasBegun: () => false })
 }
 
-test('a machine carries out the signed text, and never the rest of the command', async () => {
+test('a machine carries out only the signed text, and ignores the other fields of the command', async () => {
   const altered = { ...(await signed()), content: 'Delete the files', by: 'alice' }
   const { command } = open(altered)
   assert.deepEqual(command && 'content' in command && command.content, 'List the files')
 })
 
-test('a command is refused without a signature, with a stranger’s, or for someone else', async () => {
+test('a command without a signature, with the signature of an unknown person, or for another target is refused', async () => {
   const command = await signed()
   const { payload, ...rest } = command.signed!
   const other = person()
@@ -55,7 +55,7 @@ test('a command is refused without a signature, with a stranger’s, or for some
   for (const [name, { refused = '' }, message] of refusals) assert.match(refused, message, name)
 })
 
-test('a command is accepted until two minutes after its end, and at most seven days before', async () => {
+test('a command is accepted until two minutes after its expiry, and from seven days before its expiry', async () => {
   const command = await signed()
   assert.ok(open(command, { aheadMs: 11.9 * MINUTE }).command)
   assert.match(
@@ -66,7 +66,7 @@ test('a command is accepted until two minutes after its end, and at most seven d
   assert.match(open(command, { aheadMs: -8 * 24 * 60 * MINUTE }).refused!, /more than 7 days from now/)
 })
 
-test('a command that the machine has begun can be repeated after its end', async () => {
+test('a command that the machine has begun can be repeated after its expiry', async () => {
   const command = await signed()
   const now = Date.now() + 100 * MINUTE
   const expected = { keys: [alice.key], machineId: 'm-1', now }
@@ -88,7 +88,7 @@ test('a signed approval must name the tool and the input that the person has see
   assert.ok(open(await answer({ decision: 'deny' })).command)
 })
 
-test('a signed text that is no command, or has no end, is refused', async () => {
+test('a signed text that is not a command, or has no expiry, is refused', async () => {
   const sign = async (payload: string) => {
     const signature = Buffer.from(await alice.sign(Buffer.from(payload), 'm-1')).toString('base64')
     return open({ ...prompt, signed: { payload, signature, key: alice.key } }).refused
@@ -118,7 +118,7 @@ test('a web page can sign with WebCrypto', async () => {
   assert.ok(open(await signedBy(page, prompt, 'm-1'), { keys: [page.key] }).command)
 })
 
-test('the example on the protocol page is signed with its key', () => {
+test('the signature of the example on the protocol page fits the key of the example', () => {
   const page = readFileSync(new URL('../../../src/protocol/README.md', import.meta.url), 'utf8')
   const [, example = ''] = /```json\n(\{\n {2}"type": "agent:prompt",[\s\S]*?)\n```/.exec(page)!
   const parsed = parseFromServer(example)

@@ -6,10 +6,10 @@ import { parsePolicy } from '../../../src/policy/read.ts'
 import { CAREFUL, OPEN } from '../../../src/policy/schema.ts'
 import { policyText } from '../../../src/policy/template.ts'
 
-/** Activates every key and table of a file. */
+/** Uncomments every key and table of a file. */
 const activated = (text: string) => text.replace(/^# (?=\w+ = |\[)/gm, '')
 
-/** Removes the keys whose text calls their values examples. */
+/** Removes the keys whose comment calls their values examples. */
 const withoutExamples = (text: string) =>
   text
     .split('\n\n')
@@ -18,7 +18,7 @@ const withoutExamples = (text: string) =>
     )
     .join('\n\n')
 
-/** Returns the full names of the keys in a file; those of a table of runtimes count as one. */
+/** Returns the full names of the keys in a file. All keys in a table of runtimes count as one key. */
 const keysIn = (table: object, path = ''): string[] =>
   Object.entries(table).flatMap(([key, value]) =>
     typeof value === 'object' && !Array.isArray(value) && key !== 'runtimes'
@@ -26,14 +26,14 @@ const keysIn = (table: object, path = ''): string[] =>
       : [path + key],
   )
 
-test('the written policy has every key, and explains it', () => {
+test('the written policy has and explains every key', () => {
   const text = policyText({})
   assert.deepEqual(keysIn(parse(activated(text))).sort(), [...KEYS].sort())
   for (const paragraph of text.split('\n\n').filter((each) => / = /.test(each) && each !== 'version = 1'))
     assert.match(paragraph, /^# [A-Z"][\s\S]*\.\n# /)
 })
 
-test('a policy without choices is the careful default, also once its defaults are written out', () => {
+test('a written policy without choices is the careful default, even if its defaults are uncommented', () => {
   assert.deepEqual(parsePolicy(policyText({}), 'p'), CAREFUL)
   assert.deepEqual(parsePolicy(activated(withoutExamples(policyText({}))), 'p'), CAREFUL)
 })

@@ -14,10 +14,10 @@ test('JSON within its bounds is parsed from text and from bytes', () => {
     assert.deepEqual(parsed(` ${JSON.stringify(value)}\n`), value)
 })
 
-test('JSON beyond its bounds is refused, and so is invalid JSON', () => {
+test('JSON beyond its bounds and invalid JSON are refused', () => {
   const beyond = ['[[[[]]]]', '{"a":{"b":{"c":{}}}}', `[${Array(12).fill('{}')}]`, `[${Array(12).fill(0)}]`]
   const none = ['', ' ', '[', '{"a"', '"', '[}', '[] []', '\uFEFF[]', 'undefined', '[1,]', "{'a':1}"]
-  // Brackets outside a string that a naive scanner would take for a part of one.
+  // Brackets outside of a string that a naive scanner would treat as part of a string.
   const astray = [`["\\"]${'['.repeat(20)}`, `"${'['.repeat(20)}`, `{}${'[{},'.repeat(20)}`]
   for (const text of [...beyond, ...none, ...astray]) assert.equal(parsed(text), undefined, text)
 })

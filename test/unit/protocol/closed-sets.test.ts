@@ -22,7 +22,7 @@ const page = read('../../../src/protocol/README.md').match(/### Closed sets\n[\s
 /** Sets in which every reader accepts unknown values. */
 const OPEN = ['HealthProblemCode', 'CommandErrorCode', 'RefusalCode', 'Event kinds']
 
-test('no closed set has changed since the previous release, and none was added', () => {
+test('no closed set was changed or added since the previous release', () => {
   const now = knownValues(definitions('input'))
   for (const name of OPEN) {
     assert.ok(now[name], name)
@@ -55,7 +55,7 @@ const machine = (rest: object) => {
 const problem = { code: 'x', severity: UNKNOWN, message: 'x', since: 'x' }
 const image = { type: 'image', media_type: 'image/avif', data: 'QQ==' }
 
-/** Frames with an unknown value, each with the path of that value. */
+/** Frames with an unknown value. Each frame has the path of that value. */
 const frames: Record<string, [frame: object, place: string]> = {
   AgentState: [status({ state: UNKNOWN }), 'state'],
   'Exit.reason': [status({ exit: { code: 1, reason: UNKNOWN } }), 'exit.reason'],
@@ -113,7 +113,7 @@ test('an unknown value affects only itself, and is replaced as the protocol page
   }
 })
 
-test('an agent of unknown state in a greeting does not block its machine or the other agents', () => {
+test('an agent with an unknown state in a greeting does not block its machine or the other agents', () => {
   const agents = [
     { ...statusOf('a'), state: UNKNOWN, exit: { reason: UNKNOWN } },
     { ...statusOf('b'), state: 'idle' },
@@ -183,7 +183,7 @@ test('a command with an unknown value is refused, with the path of the value', (
   }
 })
 
-test('the conformance check of daemons is strict: it reports the path of an unknown value', () => {
+test('the conformance check of daemons is strict, and reports the path of an unknown value', () => {
   for (const [name, [frame, place]] of Object.entries(frames)) {
     const parsed = parseFromDaemon(JSON.stringify(frame))
     assert.ok(parsed.ok)

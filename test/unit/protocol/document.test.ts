@@ -44,7 +44,7 @@ const sorted = (values: Iterable<string>) => [...new Set(values)].sort()
 const eventKinds = Event.def.options.flatMap((option) => option.shape.kind.def.values)
 const resultTypes = Object.keys(Results).map((type) => `${type}:result`)
 
-test('the protocol page has an example of every message, command, result and event, and no other', () => {
+test('the protocol page has an example of every message, command, result, and event, and no other example', () => {
   assert.deepEqual(
     sorted(frames.map(({ type }) => type)),
     sorted([
@@ -92,9 +92,9 @@ test('the JSON Schema refuses the same invalid examples as the schemas', () => {
   for (const frame of frames)
     for (const field of Object.keys(frame).filter((key) => key !== 'type'))
       for (const spoilt of [omit(frame, field), { ...frame, [field]: wrong }]) {
-        // The rest of a successful result is checked by the sender of the command.
+        // The sender of the command checks the other fields of a successful result.
         if (frame.type.endsWith(':result') && !['command_id', 'ok', 'error'].includes(field)) continue
-        // The schema tells servers what to write; a refusal with another value is still valid.
+        // The schema defines the values that servers write, but daemons accept a refusal with another value.
         if (frame.type === 'server:refuse' && field === 'update_to') continue
         const json = JSON.stringify(spoilt)
         const ours = Object.hasOwn(index.from_server, frame.type)
@@ -123,7 +123,7 @@ test('the example of agent:start has every field', () => {
   assert.deepEqual(sorted(Object.keys(start.spec as object)), sorted(Object.keys(AgentSpec.shape)))
 })
 
-test('the fields that the protocol page calls secret are those marked in the schema', () => {
+test('the fields that the protocol page calls secret are the fields that the schema marks as secret', () => {
   const { properties = {} } = definitions('input').AgentSpec!
   const marked = Object.keys(properties).filter((name) => properties[name]?.writeOnly === true)
   const said = [...text.matchAll(/^\| `(\w+)` \| secret: /gm)].map(([, name]) => name!)

@@ -39,7 +39,7 @@ test('a form answer becomes a value of its field’s type, and any other answer 
   assert.deepEqual(fieldValue(field({ type: 'object' }), '{"a":1}'), { a: 1 })
 })
 
-test('a choice is given by value or title, alone or in a list, even if it contains commas', () => {
+test('an option is selected by its value or title, alone or in a list, even if it contains commas', () => {
   assert.equal(fieldValue(field({ options }), 'Dev'), 'dev')
   assert.equal(fieldValue(field({ options }), 'a, b'), 'a, b')
   assert.match(fault(() => fieldValue(field({ options }), 'prod')).message, /one of dev, a, b, a/)
@@ -76,7 +76,7 @@ test('a form is filled in by field names or questions, and omitted fields get th
   assert.equal(fault(() => filled({ env: 'dev', size: '1' })).field, 'size')
 })
 
-test('an answer belongs to the field with its name, or else to the only field with its question', () => {
+test('an answer belongs to the field with that name, or to the only field with that question', () => {
   const fields = ['a', 'b', 'c'].map((name) => ({ name, type: 'string' }))
   const filled = (answers: Record<string, string>, ...asked: string[]) => {
     const form = { server: 's', message: 'm', fields }
@@ -93,7 +93,7 @@ test('an answer belongs to the field with its name, or else to the only field wi
   assert.equal(fault(() => filled({ constructor: 'x' }, 'first', 'second', 'third')).field, 'constructor')
 })
 
-test('a title selects an option only if it is unique', () => {
+test('a title selects an option only if the title is unique', () => {
   const options = [
     { value: 'a', title: 'Live' },
     { value: 'b', title: 'Live' },

@@ -4,7 +4,10 @@ import fc from 'fast-check'
 import { nextBeat } from '../../../src/protocol/heartbeat.ts'
 import { Limits } from '../../../src/protocol/index.ts'
 
-/** Returns the time from the last message until silence is detected, if checks follow `nextBeat`. */
+/**
+ * Returns the time from the last message until silence is detected, if the checks are at the times of
+ * `nextBeat`.
+ */
 function foundAfter(heard: number, connected: number, heartbeatMs: number): number {
   let now = connected
   while (now < heard || now - heard < Limits.silence_ms)
@@ -12,7 +15,7 @@ function foundAfter(heard: number, connected: number, heartbeatMs: number): numb
   return now - heard
 }
 
-test('silence is detected exactly when its limit is reached, whenever it began', () => {
+test('silence is detected exactly when its limit is reached, no matter when it began', () => {
   const ms = fc.integer({ min: 0, max: 60_000 })
   fc.assert(
     fc.property(
@@ -27,6 +30,6 @@ test('silence is detected exactly when its limit is reached, whenever it began',
   )
 })
 
-test('a peer that finds the limit exceeded waits one more heartbeat for an answer', () => {
+test('a peer that detects silence late waits one more heartbeat for an answer', () => {
   assert.equal(nextBeat(0, Limits.silence_ms + 1, 10_000), 10_000)
 })

@@ -54,7 +54,7 @@ test('a result keeps all its fields, even for an unknown command', () => {
   assert.deepEqual(parseFromDaemon(JSON.stringify(result)), { ok: true, message: result })
 })
 
-/** Returns the error in answer to a frame, without its message. */
+/** Returns the error that answers a frame, without the error's message. */
 function faultOf(frame: string) {
   const parsed = parseFromServer(frame)
   assert.ok(!parsed.ok && parsed.error, frame)
@@ -83,7 +83,7 @@ test('an error in a union names the path within the matching variant', () => {
   assert.equal(pathOf(content([{ type: 'image', media_type: 'x', data: 'a' }])), 'content.0.media_type')
 })
 
-test('an error names its path, its message type and its command', () => {
+test('an error names the path of the fault, the type of the frame, and the command', () => {
   const of_type = 'agent:start'
   const command_id = 'c1'
   assert.deepEqual(faultOf('{"type":'), { code: 'not_json' })
@@ -125,7 +125,7 @@ test('an error names its path, its message type and its command', () => {
   })
 })
 
-test('an error message says which field is wrong, and why', () => {
+test('an error message names the wrong field and the reason', () => {
   const parsed = server(start({ cwd: 7 }))
   assert.ok(!parsed.ok)
   assert.equal(

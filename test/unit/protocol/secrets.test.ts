@@ -13,7 +13,7 @@ import {
 const start = Commands['agent:start']
 const plain = { type: 'agent:start' as const, command_id: 'c', agent_id: 'a', spec: { cwd: '/' } }
 
-test('the secrets of a start are hidden, but not their names', () => {
+test('the secrets of a start are hidden, but the names of their fields are shown', () => {
   const command = {
     ...plain,
     spec: { cwd: '/', env: { TOKEN: 'abc' }, mcp_servers: { tickets: { env: { KEY: 'def' } } } },

@@ -15,7 +15,7 @@ test('variables in a command line are replaced as systemd replaces them', () => 
   )
 })
 
-test('an environment file gives back the values written to it', () => {
+test('an environment file is read with the same values that were written to it', () => {
   const values = { PLAIN: 'a/b', ODD: 'a "b" $c `d` \\e', LINES: 'a\nb', EMPTY: '', QUOTE: "it's" }
   const text = Object.entries(values)
     .map(([name, value]) => environmentLine(name, value))

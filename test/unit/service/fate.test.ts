@@ -5,7 +5,7 @@ import { settings } from '../../../src/service/unit-fate.ts'
 
 const name = (group: string) => unitOf(group)?.name
 
-test('the control group that systemd assigned is found with cgroups v1, v2 and both', () => {
+test('the control group that systemd assigned is found with cgroups v1, with v2, and with both', () => {
   const service = '/system.slice/fomular.service'
   assert.equal(parseGroups(`0::${service}\n`), service)
   assert.equal(parseGroups(`12:pids:${service}/x\n1:name=systemd:${service}\n0::${service}\n`), service)
@@ -13,7 +13,7 @@ test('the control group that systemd assigned is found with cgroups v1, v2 and b
   assert.equal(parseGroups(''), undefined)
 })
 
-test('a control group gives the service and whether it belongs to the system or a user', () => {
+test('the control group of a process shows its service, and whether the service belongs to the system or a user', () => {
   assert.deepEqual(unitOf('/system.slice/fomular.service'), {
     name: 'fomular',
     scope: 'system',
@@ -24,7 +24,7 @@ test('a control group gives the service and whether it belongs to the system or 
     scope: 'user',
     group: '/user.slice/user-1000.slice/user@1000.service/app.slice/my-agents@1.service',
   })
-  // With its own subtree, and in a container that sees the groups of the host.
+  // Checks a service with a subtree, and a container that sees the groups of the host.
   assert.equal(unitOf('/system.slice/fomular.service/payload')?.group, '/system.slice/fomular.service')
   assert.equal(name('/lxc.payload.a/system.slice/fomular.service'), 'fomular')
   // A scope that a user started is not a service of that user's systemd.
@@ -35,20 +35,20 @@ test('a control group gives the service and whether it belongs to the system or 
   assert.equal(unitOf(undefined), undefined)
 })
 
-test('a control group is within itself and its parents, but not in a group that shares a prefix', () => {
+test('a control group is within itself and its parents, but not within a group that only shares a prefix', () => {
   const group = '/system.slice/a.service'
   assert.ok(isWithin(group, group) && isWithin(`${group}/x`, group))
   assert.ok(!isWithin('/system.slice/a.service-b.service', group) && !isWithin(undefined, group))
 })
 
-test('the last setting of a name counts, ignoring comments and continued lines', () => {
+test('the last setting with a name counts, and comments and continued lines are ignored', () => {
   const text =
     '[Service]\n# KillMode=none\nKillMode=mixed\nExecStart=/bin/a \\\n  KillMode=none\n KillMode = process \n'
   assert.deepEqual(settings(text), { KillMode: 'process', ExecStart: '/bin/a    KillMode=none' })
   assert.deepEqual(settings(''), {})
 })
 
-test('unusual unit names are found: escaped, in nested slices, of instances, in a container', () => {
+test('unusual names of units are found, such as escaped names, names of instances, and names in nested slices or a container', () => {
   assert.equal(name('/a.slice/a-b.slice/my\\x2dagents.service'), 'my\\x2dagents')
   assert.equal(name('/system.slice/system-fomular.slice/fomular@a-b.service'), 'fomular@a-b')
   assert.equal(name('/machine.slice/machine-x.scope/payload/system.slice/fomular.service'), 'fomular')

@@ -34,7 +34,7 @@ interface Analysis {
   stderr: string
 }
 
-/** Needs the Debian package systemd, but no running systemd. */
+/** Runs systemd-analyze, which needs the Debian package systemd, but no running systemd. */
 function analyze(t: Cleanup, args: string[]): Promise<Analysis> {
   const env = { PATH: process.env.PATH, XDG_RUNTIME_DIR: tempDir(t), HOME: tempDir(t) }
   return promisify(execFile)('systemd-analyze', args, { env }).catch((error) => {
@@ -56,7 +56,7 @@ const cases = [
   { what: 'that runs as root', of: root, scope: 'system', exposure: 9.7 },
 ] as const
 
-test('no variable or argument can add a setting to a unit', () => {
+test('a variable or an argument cannot add a setting to a unit', () => {
   const text = 'x\nExecStartPre=/bin/false\r\n'
   const of = { ...plan, path: text, environment: { LANG: text }, args: ['run', '--server-url', text] }
   for (const scope of ['system', 'user'] as const)
@@ -66,7 +66,7 @@ test('no variable or argument can add a setting to a unit', () => {
 for (const { what, of, scope, exposure } of cases)
   test(`a unit ${what} has only settings that systemd knows, within its exposure limit`, async (t) => {
     const path = unitFile(t, unitText(of, { version: 252, scope }))
-    // It exits with 0, even with warnings.
+    // systemd-analyze exits with 0 even if there are warnings.
     const verified = await analyze(t, ['verify', ...(scope === 'user' ? ['--user'] : []), path])
     assert.deepEqual([verified.stdout, verified.stderr], ['', ''])
     const { stdout } = await analyze(t, ['security', '--offline=true', '--no-pager', path])
@@ -82,7 +82,7 @@ test('a unit has the settings that the installed systemd supports', () => {
   assert.match(of(undefined), /^LoadCredential=key:\/etc\/fomular-daemon\/key$/m)
   for (const text of [of(245), of(252, 'user')])
     assert.match(text, /^Environment=FOMULAR_KEY_FILE=\S+\/key$/m)
-  // If the configuration file has the key, the service needs none.
+  // If the configuration file has the key, the service does not need a key.
   for (const version of [245, 252])
     assert.doesNotMatch(
       unitText({ ...plan, ownKey: false }, { version, scope: 'system' }),
@@ -90,7 +90,7 @@ test('a unit has the settings that the installed systemd supports', () => {
     )
 })
 
-test('every service file records its state folder, user and program', (t) => {
+test('every service file records the state folder, the user, and the program', (t) => {
   for (const text of [
     unitText(plan, { version: 252, scope: 'system' }),
     ecosystemText(plan),

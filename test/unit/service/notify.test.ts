@@ -10,7 +10,7 @@ import { until } from '../../support/wait.ts'
 
 const logger = createLogger({ level: 'silent', stderr: 'none' })
 
-/** A systemd-notify that records its messages. */
+/** A stand-in for systemd-notify that records its messages. */
 function stage(t: Cleanup, env: NodeJS.ProcessEnv = {}) {
   const dir = tempDir(t)
   const path = join(dir, 'systemd-notify')
@@ -45,18 +45,18 @@ test('the notifier reports the connection, each change of its status, and finall
   ])
 })
 
-test('the notifier sends regular signs of life when systemd has a watchdog', async (t) => {
+test('the notifier regularly reports that it is alive if systemd has a watchdog', async (t) => {
   const { condition, said } = stage(t, { WATCHDOG_USEC: '60000', WATCHDOG_PID: '42', SYSTEMD_EXEC_PID: '42' })
   condition.connected = true
   await until(() => said().filter((line) => line.includes('WATCHDOG=1')).length >= 3)
 })
 
-test('the notifier ignores a socket meant for a parent process', (t) => {
+test('the notifier ignores a socket that is for a parent process', (t) => {
   assert.equal(stage(t, { SYSTEMD_EXEC_PID: '41' }).notifier, undefined)
   assert.equal(stage(t, { NOTIFY_SOCKET: '' }).notifier, undefined)
 })
 
-test('a message of the server cannot become a command to systemd, and is cut to a safe length', async (t) => {
+test('a message of the server cannot become a command to systemd, and is shortened to a safe length', async (t) => {
   const { condition, said } = stage(t)
   await until(() => said().length === 1)
   condition.text = 'Refused: no\nMAINPID=1\x1b[2J\0'

@@ -39,7 +39,7 @@ test('a state folder is deleted entirely, unless it contains other files', async
   assert.deepEqual([none, existsSync(alone)], [[], false])
 })
 
-test('the folder of a hub is deleted entirely, too', async (t) => {
+test('the folder of a hub is also deleted entirely', async (t) => {
   const dir = join(tempDir(t), 'hub')
   for (const folder of ['agents', 'audit', 'releases']) mkdirSync(join(dir, folder), { recursive: true })
   for (const name of ['user.key', 'keys.json', 'user-keys.json', 'hub.json', 'hub.sock', 'audit/1.jsonl'])
@@ -48,7 +48,7 @@ test('the folder of a hub is deleted entirely, too', async (t) => {
   assert.deepEqual([left, existsSync(dir)], [[], false])
 })
 
-test('a purge spares a link, its target, and a folder that does not belong to this program', (t) => {
+test('a purge does not delete a link, its target, or a folder that does not belong to this program', (t) => {
   const dir = state(t)
   const link = join(tempDir(t), 'link')
   symlinkSync(dir, link)
@@ -67,7 +67,7 @@ test('a purge spares a link, its target, and a folder that does not belong to th
   assert.deepEqual(planPurge('/proc', { whole: true }).left, ['/proc: a disk is mounted at /proc'])
 })
 
-test('a purge by root deletes files in another user’s folder only as that user', async (t) => {
+test('if root purges another user’s folder, the files are deleted with the rights of that user', async (t) => {
   if (process.getuid?.() !== 0) return
   const victim = state(t)
   const home = tempDir(t)

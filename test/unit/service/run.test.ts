@@ -7,7 +7,7 @@ import { findAccount } from '../../../src/service/accounts.ts'
 import { queryOrFail } from '../../../src/service/run.ts'
 import { type Cleanup, tempDir } from '../../support/temp.ts'
 
-/** Puts the test's own getent first on PATH. */
+/** Puts a getent with this script first on PATH. */
 function withGetent(t: Cleanup, script: string) {
   const dir = tempDir(t)
   writeFileSync(join(dir, 'getent'), `#!/bin/sh\n${script}\n`)

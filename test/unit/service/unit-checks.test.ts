@@ -6,7 +6,7 @@ import type { Runs } from '../../../src/service/plan.ts'
 import { pm2Problems, unitProblems } from '../../../src/service/unit-checks.ts'
 import { tempDir } from '../../support/temp.ts'
 
-/** The unit that `service install` writes, as shown by systemd. */
+/** The settings of a unit that `service install` writes, as systemd shows them. */
 const good = {
   Type: 'notify',
   NotifyAccess: 'all',
@@ -31,14 +31,14 @@ const said = (change: Partial<typeof good> & Record<string, string>, runs: Runs 
     ({ level, remedy }) => `${level} ${remedy.split(' (')[0]}`,
   )
 
-test('a unit that would end agents, or prevent updates, is reported with its remedy', () => {
+test('a setting of a unit that would end agents or prevent updates is reported with a remedy', () => {
   assert.deepEqual(said({}), [])
   for (const KillMode of ['control-group', 'mixed'])
     assert.deepEqual(said({ KillMode }), ['error Set KillMode=process'])
   assert.deepEqual(said({ Restart: 'no', RestartForceExitStatus: '' }), ['error Set Restart=always'])
   assert.deepEqual(said({ Restart: 'on-failure', RestartForceExitStatus: '' }), ['error Set Restart=always'])
   assert.deepEqual(said({ RestartPreventExitStatus: '2 75' }), ['error Set Restart=always'])
-  // Each of these still restarts the service after code 75.
+  // With these settings, systemd still restarts the service after exit code 75.
   assert.deepEqual(said({ Restart: 'no' }), [])
   assert.deepEqual(said({ Restart: 'on-failure', RestartForceExitStatus: '', SuccessExitStatus: '' }), [])
   assert.deepEqual(said({ Environment: 'FOMULAR_DAEMON_NO_SELF_RELAUNCH=10' }), [
@@ -84,7 +84,7 @@ test('a unit of a hub needs no settings for agents', () => {
   assert.deepEqual(said({ ...hub, NotifyAccess: 'main' }, 'hub'), ['error Set NotifyAccess=all'])
 })
 
-test('a program that cannot write to its own folder cannot be updated', (t) => {
+test('a unit whose program cannot write to its own folder is reported, because updates would fail', (t) => {
   const dir = join(tempDir(t), 'lib/@fomular-os/daemon')
   mkdirSync(join(dir, 'dist'), { recursive: true })
   writeFileSync(join(dir, 'dist/index.js'), '')
@@ -96,7 +96,7 @@ test('a program that cannot write to its own folder cannot be updated', (t) => {
   assert.deepEqual(said({ ExecStart, ProtectSystem: 'strict', ReadWritePaths: `/srv -${dir}` }), [])
 })
 
-test('a pm2 entry that would end agents, or prevent updates, is reported with its remedy', () => {
+test('a setting of a pm2 entry that would end agents or prevent updates is reported with a remedy', () => {
   const entry = {
     name: 'x',
     pm2_env: { status: 'online', treekill: false, autorestart: true, kill_timeout: 50_000 },

@@ -6,7 +6,7 @@ import { claudeVersion, startsClaude } from '../../suite/claude-versions.ts'
 
 const file = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 
-test('the suite for one version of Claude Code has the files that start it, even indirectly', () => {
+test('the suite for one version of Claude Code has all test files that start Claude Code, even indirectly', () => {
   assert.ok(startsClaude(file('e2e/claude-code.test.ts')))
   assert.ok(startsClaude(file('e2e/life.test.ts')))
   assert.ok(!startsClaude(file('e2e/hub-http.test.ts')))

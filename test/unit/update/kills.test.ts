@@ -5,7 +5,7 @@ import type { UpdateRecord } from '../../../src/update/record.ts'
 
 type Version = 'old' | 'new'
 
-/** The part of a record that decides; `planned` stands for its trial. */
+/** The fields of a record that determine the next step. `planned` is true if the record has a trial. */
 interface Recorded {
   ordered: boolean
   planned: boolean
@@ -21,7 +21,7 @@ interface Machine {
   installed: Version
   hasStandIn: boolean
   starts: number
-  /** The running daemon, with the record that it has in memory, and what it does next. */
+  /** The running daemon, with the record in its memory, and its next effects. */
   daemon?: { version: Version; memory: Recorded; todo: Effect[] }
   /** True while a guard runs. */
   guarded: boolean
@@ -34,7 +34,7 @@ type Effect =
   | 'put_back'
   | 'restart'
 
-/** A write that a full disk may prevent without stopping the update. */
+/** A write that does not stop the update if a full disk prevents it. */
 const note = (write: Partial<Recorded>): Effect => ({ write, mayBeLost: true })
 
 const UPDATE: Effect[] = [
@@ -57,7 +57,7 @@ const effects: Record<Action, Effect[]> = {
   settle: [SETTLE],
   clear: [],
 }
-/** Ends of a trial: the version is welcomed, given up, or stopped. */
+/** Effects at the end of a trial: the version is welcomed, given up, or stopped. */
 const TRIALS = [effects.succeed, [...REVERT, 'restart' as const], REVERT]
 
 function actionFor({ disk, hasStandIn, starts }: Machine, running: Version): Action {
@@ -94,14 +94,17 @@ function act(machine: Machine, lost = false): Machine {
   }
 }
 
-/** Returns the ways in which a daemon can start: as installed, through the stand-in, or past it. */
+/**
+ * Returns the machine after each possible start of a daemon: as installed, through the stand-in, or without
+ * the stand-in.
+ */
 function starts(machine: Machine): Machine[] {
   const start = (version: Version, at: Machine) => ({
     ...at,
     daemon: { version, memory: at.disk, todo: effects[actionFor(at, version)] },
   })
   if (!machine.hasStandIn) return [start(machine.installed, machine)]
-  // More starts make no difference.
+  // Starts after the third make no difference.
   const through = { ...machine, starts: Math.min(machine.starts + 1, 3) }
   return [
     start(through.starts > 2 ? 'old' : 'new', { ...through, guarded: through.starts <= 2 }),
@@ -109,7 +112,7 @@ function starts(machine: Machine): Machine[] {
   ]
 }
 
-/** Returns what can happen next, kills and lost writes included. */
+/** Returns the machine after each possible next event, including kills and lost writes. */
 function successors(machine: Machine): Machine[] {
   const { daemon, disk, guarded, hasStandIn } = machine
   const all: Machine[] = []
@@ -125,7 +128,8 @@ function successors(machine: Machine): Machine[] {
   }
   if (!guarded) return all
   all.push({ ...machine, guarded: false })
-  // The guard acts when the version on trial has ended: it notes the failure, if it can, then reverts.
+  // The guard acts when the version on trial has ended: it records the failure, if it can, and then reverts
+  // the update.
   if (daemon || !hasStandIn) return all
   const noted = { ...machine, disk: { ...disk, outcome: disk.outcome ?? ('failed' as const) } }
   all.push({ ...noted, guarded: false })
@@ -133,7 +137,7 @@ function successors(machine: Machine): Machine[] {
   return all
 }
 
-/** Returns all machines that can become of some. */
+/** Returns all states of a machine that can follow these states. */
 function reachable(first: Machine[]): Machine[] {
   const found = new Map(first.map((machine) => [JSON.stringify(machine), machine]))
   for (const machine of found.values())
@@ -141,7 +145,7 @@ function reachable(first: Machine[]): Machine[] {
   return [...found.values()]
 }
 
-/** Lets daemons work undisturbed until there is nothing left to do. */
+/** Lets daemons work without kills until no effect is left. */
 function undisturbed(machine: Machine): Machine {
   let now = machine
   for (let steps = 0; steps < 50; steps++) {
@@ -168,7 +172,7 @@ const machines = reachable(
   }),
 )
 
-/** Checks that the record says which version is in place, and that it is a version, not a stand-in. */
+/** Checks that the installed version matches the record, and that no stand-in is left. */
 function checkEnd(machine: Machine) {
   const { disk, installed, hasStandIn } = machine
   const shown = JSON.stringify(machine)
@@ -177,13 +181,13 @@ function checkEnd(machine: Machine) {
   assert.equal(installed, disk.outcome === 'succeeded' ? 'new' : 'old', shown)
 }
 
-test('wherever the daemon, the guard, or the machine is killed, a settled update is what its record says', () => {
+test('after any kill of the daemon, the guard, or the machine, a settled update matches its record', () => {
   const settled = machines.filter(({ disk }) => disk.settled)
   assert.ok(settled.length > 10 && machines.length > 200)
   settled.forEach(checkEnd)
 })
 
-test('wherever they are killed, an undisturbed daemon settles the update, or waits for the server’s command', () => {
+test('after any kill, a daemon without further kills settles the update or waits for the server’s command', () => {
   for (const machine of machines) {
     const end = undisturbed(killed(machine))
     if (end.disk.settled) checkEnd(end)

@@ -28,8 +28,8 @@ interface Situation {
 }
 
 /**
- * Every record with every world, up to values that make no difference. Only the stand-in of a recorded trial
- * counts.
+ * Yields every record with every state of the world, except values that make no difference. A stand-in counts
+ * only if its trial is recorded.
  */
 function* situations(): Generator<Situation> {
   for (const settled of [false, true])
@@ -63,7 +63,7 @@ function* situations(): Generator<Situation> {
                       }
 }
 
-/** Checks a statement for every situation, and that some situations are of its kind. */
+/** Checks a statement for every situation to which it applies, and that there is such a situation. */
 function always(
   applies: (situation: Situation) => unknown,
   holds: (action: Action, situation: Situation) => unknown,
@@ -83,7 +83,7 @@ const isGivenUp = ({ record }: Situation) => record.outcome === 'failed' && reco
 const isSwitched = ({ record }: Situation) => record.stage === 'relaunch' || record.stage === 'confirm'
 const fails = (action: Action) => action === 'fail_interrupted' || action === 'fail_crashed'
 
-describe('a daemon that finds the record of an update', () => {
+describe('the next step of a daemon that finds the record of an update', () => {
   test('a daemon only cleans up after a settled update', () => {
     always(
       ({ record }) => record.settled,
@@ -101,25 +101,25 @@ describe('a daemon that finds the record of an update', () => {
       (action) => ['settle', 'go_back', 'finish_reverting'].includes(action),
     ))
 
-  test('a daemon goes back from a version exactly if the version was given up', () =>
+  test('a daemon goes back from its version only if the version was given up, and always then', () =>
     always(
       ({ record }) => !record.settled,
       (action, situation) => (action === 'go_back') === (isGivenUp(situation) && isNext(situation)),
     ))
 
-  test('a daemon leaves no stand-in in place once the update has failed', () =>
+  test('a daemon removes the stand-in of a failed update', () =>
     always(
       (situation) => !situation.record.settled && isGivenUp(situation) && situation.world.hasStandIn,
       (action) => action === 'go_back' || action === 'finish_reverting',
     ))
 
-  test('a daemon tries a version only through its stand-in, and never twice as another version', () =>
+  test('a daemon is on trial only if it has the new version and was started by the stand-in', () =>
     always(
       ({ record }) => !record.settled && !record.outcome,
       (action, situation) => (action === 'try') === (situation.world.hasStandIn && isNext(situation)),
     ))
 
-  test('a daemon reports a success only as the new version, and never through a stand-in', () =>
+  test('a daemon reports a success only if it has the new version and there is no stand-in', () =>
     always(
       (situation) => nextStep(situation.record, situation.world) === 'succeed',
       (_, situation) =>
@@ -138,7 +138,7 @@ describe('a daemon that finds the record of an update', () => {
       (action, { world }) => action === (world.starts > 0 ? 'fail_crashed' : 'fail_interrupted'),
     ))
 
-  test('a daemon concludes from a missing stand-in after the restart that the guard rolled back', () =>
+  test('a daemon without a stand-in after the restart concludes that the guard has rolled back the update', () =>
     always(
       (situation) => {
         const { settled, outcome, trial: planned } = situation.record
@@ -148,7 +148,7 @@ describe('a daemon that finds the record of an update', () => {
       (action) => action === 'fail_crashed',
     ))
 
-  test('a daemon waits for a repeated command only while nothing has changed, and for at most three attempts', () =>
+  test('a daemon waits for a repetition of the command only while nothing has changed, for at most three attempts', () =>
     always(
       ({ record }) => !record.settled && !record.outcome,
       (action, situation) => {
@@ -159,7 +159,7 @@ describe('a daemon that finds the record of an update', () => {
       },
     ))
 
-  test('a daemon finds each update in one phase, whose outcome is the recorded outcome', () => {
+  test('a daemon finds each update in exactly one phase, which matches the recorded outcome', () => {
     for (const { record, world } of situations()) {
       const phase = phaseOf(record, world)
       if (record.outcome === 'succeeded') assert.equal(phase, 'confirmed')

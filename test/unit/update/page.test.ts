@@ -18,13 +18,13 @@ const cells = (section: string) =>
   ].map(([, row]) => row!.split('|').map((cell) => cell.trim()))
 const names = (text: string) => [...text.matchAll(/`([^`]+)`/g)].map(([, name]) => name!)
 
-test('the map names every file of updates once, and no other', () => {
+test('the map on the page of updates names every file of updates once, and no other file', () => {
   const mapped = cells('Map').flatMap(([files = '']) => names(files))
   const files = globSync('**/*.ts', { cwd: fileURLToPath(src) }).map((file) => basename(file))
   assert.deepEqual(mapped.sort(), files.sort())
 })
 
-test('the table of phases has every phase, with every phase that can follow', () => {
+test('the table of phases has every phase of an update, with every phase that can follow it', () => {
   const stimuli: Stimulus[] = [
     'present',
     'switched',

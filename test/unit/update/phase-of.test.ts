@@ -8,7 +8,7 @@ import { NEW, OLD, recordOf, stagedUpdate } from '../../support/staged-update.ts
 
 type Change = [Partial<UpdateRecord>, Partial<World>]
 
-test('the record and the disk, after each stimulus, are those of the phase in the table', (t) => {
+test('after each stimulus, the record and the disk match the phase in the table', (t) => {
   const { trial } = stagedUpdate(t, 'package')
   const failed: Change = [{ outcome: 'failed' }, {}]
   const changes: Record<Stimulus, Change> = {

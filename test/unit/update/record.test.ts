@@ -22,7 +22,7 @@ const AT = '1970-01-01T00:00:05.000Z'
 const crash = { code: 'update_crashed', message: 'It crashed.' } as const
 const full = { code: 'update_disk_full', message: 'The disk is full.' } as const
 
-test('a record survives on the disk, readable only by its owner', (t) => {
+test('the record of an update is stored on the disk, and only its owner can read it', (t) => {
   const { trial, stateDir } = stagedUpdate(t, 'prefix')
   assert.equal(readRecord(stateDir), undefined)
   const record = recordOf(trial)
@@ -31,7 +31,7 @@ test('a record survives on the disk, readable only by its owner', (t) => {
   assert.equal(statSync(join(stateDir, 'update.json')).mode & 0o777, 0o600)
 })
 
-test('a damaged record is set aside when a daemon reads it, and left alone by others', (t) => {
+test('a daemon that reads a damaged record sets it aside, but other programs do not change it', (t) => {
   const { stateDir } = stagedUpdate(t, 'package')
   const path = join(stateDir, 'update.json')
   writeFileSync(path, '{"version":1,')
@@ -41,7 +41,7 @@ test('a damaged record is set aside when a daemon reads it, and left alone by ot
   assert.ok(!existsSync(path) && readdirSync(stateDir).some((name) => name.startsWith('update.json')))
 })
 
-test('an update is under way from its trial until it is settled', (t) => {
+test('an update is in progress from its trial until it is settled', (t) => {
   const { trial, stateDir } = stagedUpdate(t, 'package')
   const at = (record: ReturnType<typeof recordOf>) => {
     writeRecord(stateDir, record)
@@ -53,7 +53,7 @@ test('an update is under way from its trial until it is settled', (t) => {
   assert.equal(at(recordOf(trial, { outcome: 'failed', settled: true })), false)
 })
 
-test('a repeated attempt is counted, and another update keeps only handover and failed versions', () => {
+test('a repeated attempt is counted, and a new update keeps only the handover and the failed versions of the last record', () => {
   const handover = { from: '/old', version: OLD, to: '/new' }
   const bad_versions = [{ version: '1.5.0', code: 'update_hung', at: AT }]
   const first = recordOf(undefined, { attempts: 2, handover, bad_versions })
@@ -66,7 +66,7 @@ test('a repeated attempt is counted, and another update keeps only handover and 
   assert.equal(other.restart_strategy, 'supervisor_required')
 })
 
-test('a version is remembered as bad only for its own faults, once each, the latest 20', () => {
+test('a version is recorded as bad only for its own faults and only once, and only the latest 20 versions are kept', () => {
   const failed = failedRecord(recordOf(undefined), crash, AT)
   assert.deepEqual(failed.bad_versions, [{ version: NEW, code: 'update_crashed', at: AT }])
   assert.equal(failed.error?.message, `It crashed. ${OLD} still runs.`)
@@ -80,7 +80,7 @@ test('a version is remembered as bad only for its own faults, once each, the lat
   assert.equal(failedRecord({ ...failed, bad_versions: more }, crash, AT).bad_versions.length, 20)
 })
 
-test('a failure keeps a handover, unless its program is in a prefix that is removed again', (t) => {
+test('a failed update keeps a handover, except if its program is in a prefix that is removed again', (t) => {
   const { trial } = stagedUpdate(t, 'prefix')
   const handover = { from: '/old', version: OLD, to: trial.entry }
   assert.deepEqual(failedRecord(recordOf(trial, { handover }), crash, AT).handover, handover)
@@ -90,7 +90,7 @@ test('a failure keeps a handover, unless its program is in a prefix that is remo
 
 test('a finished update leaves neither a key nor the files of its trial', (t) => {
   const { trial, stateDir } = stagedUpdate(t, 'package')
-  // As versions up to 0.1.0 wrote it.
+  // Versions up to 0.1.0 wrote the record in this form.
   const record = recordOf({ ...trial, args: ['up', '--key', 'secret'] }, { outcome: 'succeeded' })
   writeRecord(stateDir, record)
   for (const path of [startPath(stateDir), startsPath(stateDir)]) writeFileSync(path, '..')
@@ -105,7 +105,7 @@ test('a finished update leaves neither a key nor the files of its trial', (t) =>
   assert.equal(startsOf(stateDir), 0)
 })
 
-test('others see neither the trial nor the format of a record', (t) => {
+test('servers see neither the trial nor the format of a record', (t) => {
   const { trial } = stagedUpdate(t, 'package')
   assert.deepEqual(
     Object.keys(recordOf(trial)).filter((key) => !(key in publicRecord(recordOf(trial)))),

@@ -10,7 +10,7 @@ import { memoryLog } from '../../support/memory-log.ts'
 const at = (day: number, hour: number, minute = 0) => new Date(2026, 5, day, hour, minute).getTime()
 const night = { from: 2 * 60, to: 5 * 60 }
 
-test('the next update falls within the next window, at a different moment for each machine', () => {
+test('the next update is within the next window, at a different time for each machine', () => {
   assert.deepEqual(
     moment(night, at(10, 12), () => 0),
     { time: at(11, 2), end: at(11, 5) },
@@ -21,7 +21,7 @@ test('the next update falls within the next window, at a different moment for ea
   )
 })
 
-test('within a window, the next update uses the rest of it; at its end, the next window', () => {
+test('within a window, the next update is in the remaining part of the window, and at its end, in the next window', () => {
   assert.deepEqual(
     moment(night, at(10, 4), () => 0),
     { time: at(10, 4), end: at(10, 5) },
@@ -44,7 +44,7 @@ test('a window may span midnight', () => {
   )
 })
 
-test('the next update is always in the future, within the window, and once per window', () => {
+test('the next update is always in the future and within the window, and there is one update per window', () => {
   const minute = fc.integer({ min: 0, max: 24 * 60 - 1 })
   fc.assert(
     fc.property(
@@ -101,7 +101,7 @@ function scheduled({ policy = {}, found = {} }: { policy?: Partial<UpdateConfig>
     asked,
     told,
     lines,
-    /** Lets days pass, and everything due in them happen. */
+    /** Advances the clock by some days, and lets all due work happen. */
     async pass(days: number) {
       clock.pass(days * 24 * 3_600_000)
       await new Promise((resolve) => setImmediate(resolve))
@@ -149,7 +149,7 @@ test('a registry without a newer version for a long time is reported in the log'
   )
 })
 
-test('a registry that does not answer is reported, and so is its next answer', async () => {
+test('the schedule reports a registry that does not answer, and also the next answer', async () => {
   const unreachable = new UpdateFailure('update_registry_unreachable', 'resolve', 'There is no route to it.')
   const { told, pass } = scheduled({ found: unreachable })
   await pass(1)

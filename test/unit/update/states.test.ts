@@ -25,13 +25,13 @@ function following(phase: Phase, seen = new Set<Phase>()): Set<Phase> {
   return seen
 }
 
-test('an update is confirmed by the welcome of a version that was switched to and started', () => {
+test('an update is confirmed when the server welcomes the new version after the switch and the start', () => {
   assert.equal(walk('switched', 'started', 'welcomed'), 'confirmed')
   assert.equal(walk('switched', 'welcomed'), 'staged')
   assert.equal(walk('welcomed'), 'fetching')
 })
 
-test('a version that is installed already is confirmed without a trial', () => {
+test('a version that is already installed is confirmed without a trial', () => {
   assert.equal(walk('present'), 'confirmed')
   assert.equal(walk('switched', 'present'), 'confirmed')
 })
@@ -44,7 +44,7 @@ test('a trial that does not end with a welcome ends with the previous version', 
   }
 })
 
-test('an error before the switch has nothing to revert, and an error after it has', () => {
+test('an update is reverted after an error only if the error happened after the switch', () => {
   assert.equal(walk('broken'), 'failed')
   assert.equal(walk('switched', 'broken', 'restored'), 'reverted')
 })
@@ -66,7 +66,7 @@ test('only a start begins a trial, and only a welcome or an installed version co
   )
 })
 
-test('an update that is over stays unchanged, and every other update can end', () => {
+test('an update that has ended does not change, and every other update can end', () => {
   for (const { from, to } of moves) if (isOver(from)) assert.equal(to, from)
   for (const phase of phases.filter((each) => !isOver(each)))
     assert.ok([...following(phase)].some(isOver), phase)

@@ -21,7 +21,7 @@ import type { Cleanup } from '../../support/temp.ts'
 
 const refusal: Refuse = { type: 'server:refuse', code: 'invalid_key', message: 'no', retry_after_s: 60 }
 
-/** An update with a stand-in in place, and daemons of both versions that take it up. */
+/** An update whose stand-in is in place, and daemons of both versions that continue the update. */
 function switched(t: Cleanup, layout: (typeof LAYOUTS)[number], changed: Partial<UpdateRecord> = {}) {
   const update = stagedUpdate(t, layout)
   const { trial, stateDir } = update
@@ -50,7 +50,7 @@ function switched(t: Cleanup, layout: (typeof LAYOUTS)[number], changed: Partial
     updates.takeUp()
     return updates
   }
-  /** Starts the next version, as the stand-in does. */
+  /** Starts the next version in the same way as the stand-in. */
   const onTrial = () => {
     appendFileSync(startsPath(stateDir), '.')
     return daemon(NEW)
@@ -78,13 +78,13 @@ for (const layout of LAYOUTS)
         results.map(({ command_id, ok }) => [command_id, ok]),
         [['an-update', true]],
       )
-      // The time limit has ended with the trial.
+      // The time limit of the trial does not apply anymore.
       clock.pass(trial.confirm_ms)
       assert.deepEqual([installed(), restarts], [NEW, []])
       assert.deepEqual([existsSync(startPath(stateDir)), existsSync(startsPath(stateDir))], [false, false])
     })
 
-    test('an update is undone by a refusal, which the previous version reports', (t) => {
+    test('an update is undone by a refusal of the server, and the previous version reports the refusal', (t) => {
       const { trial, installed, results, restarts, daemon, onTrial, outcome } = switched(t, layout)
       onTrial().onRefused(refusal)
       assert.deepEqual([installed(), restarts], [OLD, [trial.previous_entry]])
@@ -103,12 +103,12 @@ for (const layout of LAYOUTS)
       assert.deepEqual([installed(), restarts], ['stand-in', []])
       clock.pass(1)
       assert.deepEqual([installed(), restarts], [OLD, [trial.previous_entry]])
-      // It is too late for a welcome.
+      // The welcome comes too late.
       updates.onWelcomed()
       assert.deepEqual([installed(), ...outcome()], [OLD, 'failed', false, 'update_not_accepted'])
     })
 
-    test('an update is undone by a stop of the version on trial, which starts no other daemon', (t) => {
+    test('an update is undone by a stop of the version on trial, and no other daemon is started', (t) => {
       const { installed, restarts, onTrial, outcome } = switched(t, layout)
       onTrial().onStopped()
       assert.deepEqual([installed(), restarts], [OLD, []])
@@ -129,7 +129,7 @@ for (const layout of LAYOUTS)
       assert.deepEqual([installed(), restarts], [OLD, [trial.previous_entry]])
     })
 
-    test('an update is interrupted if the previous version starts instead, and crashed if the new version had started', (t) => {
+    test('if the previous version starts, the update counts as crashed if the new version had started, and otherwise as interrupted', (t) => {
       for (const [starts, code] of [
         [0, 'update_interrupted'],
         [1, 'update_crashed'],
@@ -142,14 +142,14 @@ for (const layout of LAYOUTS)
       }
     })
 
-    test('an update is undone by the next daemon if a failure was recorded, but the stand-in is still there', (t) => {
+    test('the next daemon undoes an update if a failure was recorded, but the stand-in is still in place', (t) => {
       const { trial, installed, daemon, outcome } = switched(t, layout, { outcome: 'failed' })
       assert.ok(hasStandIn(trial))
       daemon(OLD)
       assert.deepEqual([installed(), ...outcome().slice(0, 2)], [OLD, 'failed', true])
     })
 
-    test('an update is confirmed by the next daemon if the new version was installed, but not recorded', (t) => {
+    test('the next daemon confirms an update if the new version was installed, but the success was not recorded', (t) => {
       const { trial, installed, results, daemon, outcome } = switched(t, layout)
       keepNext(trial)
       daemon(NEW)
@@ -158,7 +158,7 @@ for (const layout of LAYOUTS)
     })
   })
 
-test('a repeated order during a trial is answered later, and a different order is refused', async (t) => {
+test('a repeated command during a trial is answered later, and a different update command is refused', async (t) => {
   const { onTrial } = switched(t, 'package')
   const updates = onTrial()
   const order = { requested: 'latest', allow_downgrade: false, origin: 'server' as const }
@@ -172,7 +172,7 @@ test('a repeated order during a trial is answered later, and a different order i
   assert.deepEqual([result?.from_version, result?.to_version], [OLD, NEW])
 })
 
-test('a server’s order that has changed nothing yet waits for the server, three times at most', (t) => {
+test('an ordered update that has changed nothing so far waits for a repetition of the command, at most three times', (t) => {
   const { stateDir, trial, daemon, results, outcome } = switched(t, 'package')
   putBack(trial)
   const fetching = (attempts: number) =>

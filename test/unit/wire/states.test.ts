@@ -6,7 +6,7 @@ import { type ConnectionState, type ConnectionStimulus, isUp, step } from '../..
 const stimuli: ConnectionStimulus[] = ['start', 'opened', 'greeted', 'welcomed', 'lost', 'close']
 const walk = (...steps: ConnectionStimulus[]) => steps.reduce<ConnectionState>(step, 'idle')
 
-test('a link is up from the welcome until it is lost', () => {
+test('a link is up from the welcome until the link is lost', () => {
   assert.equal(walk('start', 'opened', 'welcomed'), 'live')
   assert.equal(walk('start', 'opened', 'welcomed', 'lost'), 'dialing')
   assert.equal(walk('start', 'opened', 'welcomed', 'lost', 'opened', 'welcomed'), 'live')
@@ -30,7 +30,7 @@ test('a closed link stays closed, and no link is up without a welcome', () => {
   )
 })
 
-test('a server’s connection is up from its welcome until it is closed, and never dialed', () => {
+test('a server’s connection is up from the welcome until it is closed, and is never dialed', () => {
   const accepted = (...steps: ConnectionStimulus[]) => steps.reduce<ConnectionState>(step, 'greeting')
   assert.equal(accepted('greeted'), 'welcoming')
   assert.ok(!isUp(accepted('greeted')))

@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { PROGRAM } from '../../../support/stage.ts'
 import { tempDir } from '../../../support/temp.ts'
 
-test('on Windows the daemon starts nothing, and refers to WSL', async (t) => {
+test('on Windows, the daemon does not start, and refers to WSL', async (t) => {
   const env = { PATH: process.env.PATH, HOME: tempDir(t), FOMULAR_KEY: 'k' }
   const pretend = `Object.defineProperty(process, 'platform', { value: 'win32' }); require(${JSON.stringify(PROGRAM)})`
   for (const command of ['run', 'up'])

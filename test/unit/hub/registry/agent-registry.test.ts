@@ -11,7 +11,7 @@ import { type Cleanup, tempDir } from '../../../support/temp.ts'
 
 const logger = createLogger({ level: 'silent', stderr: 'none' })
 
-/** The agents of a hub that has 100 bytes of the machine's agent `a`. */
+/** The agents of a hub that has 100 bytes of the journal of agent `a`. */
 async function agentsWithHistory(t: Cleanup) {
   const options = { dir: tempDir(t), faults: [], strict: true, audit: HUB_LIMITS.audit, clock: systemClock }
   const store = await openFileStore({ ...options, logger })
@@ -29,7 +29,7 @@ async function agentsWithHistory(t: Cleanup) {
   const { key, begin } = agents.begin({ machine_id: 'm', agent_id: 'a' })!
   await store.journals.take(key, 'm', frameOf('a', 0, 100), begin)
   await committed
-  // A machine that has lost the end of this journal, and does not support journal generations.
+  // Greets as a machine that has lost the end of this journal, and does not support journal generations.
   const greet = (isPresent: () => boolean) => {
     const listed = [statusOf('a', { end: 50 }), statusOf('b'), statusOf('c')]
     return agents.onHello(helloOf({ machine_id: 'm', capabilities: [], agents: listed }), isPresent)
@@ -46,7 +46,7 @@ test('a machine that is removed during its greeting leaves no agent behind', asy
   assert.equal(agents.count('m'), 0)
 })
 
-test('a machine that has lost the end of a journal is greeted with all its agents', async (t) => {
+test('the hub lists all agents of a machine that has lost the end of a journal', async (t) => {
   const { agents, greet } = await agentsWithHistory(t)
   await greet(() => true)
   assert.equal(agents.count('m'), 3)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { jsonParts, shown } from '../../../../src/hub/registry/client-json.ts'
 
-test('a long answer is built in pieces, without a change to its content', async () => {
+test('a long answer is built in pieces, and its content is unchanged', async () => {
   const characters = 'x\u{1f600}'.repeat(300_000)
   const object = {
     events: [{ text: '\u202e'.repeat(1_000_000) }, { text: characters }, {}],
@@ -22,7 +22,7 @@ test('a long answer is built in pieces, without a change to its content', async 
   assert.ok(turns >= 5, String(turns))
 })
 
-test('a list is written entry by entry, so that it need not fit into a string', () => {
+test('a list is written entry by entry, so that the whole list does not have to fit into a string', () => {
   function* entries() {
     yield { n: 1 }
     yield { n: 2 }

@@ -12,7 +12,7 @@ import { tempDir } from '../../../support/temp.ts'
 const logger = createLogger({ level: 'silent', stderr: 'none' })
 const HOUR_MS = 3_600_000
 
-/** The commands of a hub whose only machine is away, in their own file. */
+/** The commands of a hub whose only machine is not connected, in a file. */
 async function commandsIn(path: string, memory: Partial<CommandMemory> = {}, clock = new ManualClock()) {
   const commands = new CommandQueue({
     store: new CommandFile({ path, logger }),
@@ -44,7 +44,7 @@ test('a hub forgets the oldest outcomes over its limit, but no command without a
   const hub = await commandsIn(path, { bytes })
   const ids = named(100)
   for (const id of ids) await hub.give(id)
-  // The others are answered in a different order.
+  // The commands between the first and the last are answered in a different order.
   const answered = ids.slice(1, 99).reverse()
   for (const id of answered) hub.answer(id)
   const remembered = answered.filter((id) => hub.commands.get(id))
@@ -53,7 +53,7 @@ test('a hub forgets the oldest outcomes over its limit, but no command without a
   assert.deepEqual(hub.known(['c1', 'c100']), ['c1', 'c100'])
   await hub.commands.close()
 
-  // A hub that reads the file forgets the same outcomes, though the file still holds them all.
+  // A hub that reads the file forgets the same outcomes, although the file still has all of them.
   const again = await commandsIn(path, { bytes })
   assert.deepEqual(again.known(ids), hub.known(ids))
   const more = await commandsIn(path)
@@ -77,7 +77,7 @@ test('a hub remembers more than 10,000 commands', async (t) => {
   await hub.commands.close()
 })
 
-test('an expired outcome is forgotten, even over restarts and when the clock was ahead', async (t) => {
+test('an expired outcome is forgotten, even after restarts and after the clock was ahead', async (t) => {
   const path = fileIn(t)
   const clock = new ManualClock()
   clock.jump(1000 * HOUR_MS)
@@ -102,7 +102,7 @@ test('an expired outcome is forgotten, even over restarts and when the clock was
   assert.deepEqual(third.known(['waiting', 'late', 'last']), ['waiting', 'last'])
 })
 
-test('commands of earlier hubs count from now on, and earlier hubs can read new ones', async (t) => {
+test('the time limit for commands of earlier hubs begins at the update, and earlier hubs can read new commands', async (t) => {
   const path = fileIn(t)
   const outcome = { command_id: 'c1', machine_id: 'm', agent_id: 'a', state: 'succeeded' }
   writeFileSync(path, `${JSON.stringify({ version: 1, type: 'agent:prompt', outcome })}\n`)
@@ -115,11 +115,11 @@ test('commands of earlier hubs count from now on, and earlier hubs can read new 
   await hub.commands.close()
   const [, order, answer] = readFileSync(path, 'utf8').split('\n')
   assert.deepEqual(Object.keys(JSON.parse(order!)), ['version', 'machine_id', 'command'])
-  // Earlier hubs ignore the time.
+  // Earlier hubs ignore the field `at`.
   assert.deepEqual(Object.keys(JSON.parse(answer!)), ['version', 'type', 'outcome', 'at'])
 })
 
-test('the command file stays small at any traffic, and keeps pending commands', async (t) => {
+test('the command file stays small under any load, and keeps pending commands', async (t) => {
   const path = fileIn(t)
   const hub = await commandsIn(path, { bytes: 1024 * 1024 })
   await hub.give('waiting', 'wait')
@@ -137,7 +137,7 @@ test('the command file stays small at any traffic, and keeps pending commands', 
   assert.deepEqual(again.known(['waiting', ...named(40)]), ['waiting', ...named(40)])
 })
 
-test('a removed machine whose command the disk refused does not block rewriting the file', async (t) => {
+test('the command file can be rewritten after the removal of a machine whose command could not be written', async (t) => {
   const path = fileIn(t)
   const hub = await commandsIn(path)
   mkdirSync(path)
@@ -155,7 +155,7 @@ test('a removed machine whose command the disk refused does not block rewriting 
   assert.ok(statSync(path).size < 10 * 1024 * 1024)
 })
 
-test('pending commands of one key for one machine block nothing else, even after a restart', async (t) => {
+test('pending commands of one key for one machine do not block other keys or machines, even after a restart', async (t) => {
   const path = fileIn(t)
   const hub = await commandsIn(path)
   const busy = { status: 429, message: /Too many commands/ }
@@ -179,7 +179,7 @@ test('pending commands of one key for one machine block nothing else, even after
   await again.commands.close()
 })
 
-test('pending commands for silent machines never block other machines, or stopping agents', async (t) => {
+test('pending commands for silent machines never block commands for other machines or commands that stop agents', async (t) => {
   const hub = await commandsIn(fileIn(t))
   const fill = async (give: (id: string, key: string, machine: string) => Promise<unknown>) => {
     let taken = 0

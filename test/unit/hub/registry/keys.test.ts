@@ -6,7 +6,7 @@ import type { Enrolment, HubKey, HubMachine, HubToken, NewKey } from '../../../.
 import { TestHub } from '../../../support/hub.ts'
 import { helloOf, LightDaemon } from '../../../support/light-daemon.ts'
 
-/** A hub with keys of each kind, whose disk refuses the files of keys and tokens while they are blocked. */
+/** A hub with keys of each kind. While a file of keys or tokens is blocked, the hub cannot write it. */
 async function open(t: Parameters<typeof TestHub.open>[0]) {
   const hub = await TestHub.open(t)
   const make = (name: string, role: string) =>
@@ -31,7 +31,7 @@ async function open(t: Parameters<typeof TestHub.open>[0]) {
       readFileSync(join(hub.dir, name), 'utf8'),
     ),
   })
-  /** Returns the temporary paths at which new contents of these files are written first. */
+  /** Returns the temporary paths to which the hub first writes the new contents of these files. */
   const blocks = (names: string[]) => names.map((name) => join(hub.dir, `${name}.${process.pid}.tmp`))
   const blocked = async <T>(names: string[], run: () => Promise<T>): Promise<T> => {
     for (const path of blocks(names)) mkdirSync(path)
@@ -86,7 +86,7 @@ test('a failed write to the disk changes no key and no token', async (t) => {
     assert.ok(status >= 500, `${method} ${path}: ${status}`)
     await unchanged(`${method} ${path}`)
   }
-  // The hub's own keys are in separate files, too.
+  // The hub's own keys are also stored in separate files.
   const files = ['user.key', 'machine.key']
   for (const [method, path] of requests.filter(([, path]) => path.includes(user) || path.includes('local'))) {
     const { status } = await blocked(files, () => hub.request(method, path))

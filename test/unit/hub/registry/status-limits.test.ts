@@ -5,7 +5,7 @@ import { StatusLimits } from '../../../../src/hub/registry/status-limits.ts'
 import { Limits } from '../../../../src/protocol/index.ts'
 import { statusOf } from '../../../support/light-daemon.ts'
 
-test('a list of all agents fits into a frame, and keeps the statuses of small machines whole', () => {
+test('a list of all agents fits into a frame, and the statuses of machines with small statuses stay complete', () => {
   const room = new StatusLimits()
   const held = ['m-1', 'm-2', 'm-3', 'quiet'].flatMap((machine_id) =>
     Array.from({ length: machine_id === 'quiet' ? 3 : 20 }, (_, n) => {
@@ -20,7 +20,7 @@ test('a list of all agents fits into a frame, and keeps the statuses of small ma
   assert.ok(JSON.stringify(listed).length <= 1.01 * Limits.frame_bytes)
   const whole = (id: string) => listed.filter((each) => each.machine_id === id && each.status.title).length
   assert.deepEqual(['m-1', 'm-2', 'm-3', 'quiet'].map(whole), [11, 11, 11, 3])
-  // A machine that takes back its statuses leaves its share to the others.
+  // The share of a machine that withdraws its statuses goes to the other machines.
   for (const { holder } of held) if (holder.machine_id === 'm-3') room.leave(holder)
   const again = room.inList()
   const first = held.filter(({ holder }) => holder.machine_id === 'm-1')

@@ -10,7 +10,7 @@ import { tempDir } from '../../../support/temp.ts'
 
 const logger = createLogger({ level: 'silent', stderr: 'none' })
 
-// A second store is a second call.
+// A second kind of store would be tested by a second call.
 keepsTheContract('the store in files', (t) => {
   const root = tempDir(t)
   let [dir, copies] = [join(root, 'hub'), 0]
@@ -18,7 +18,7 @@ keepsTheContract('the store in files', (t) => {
     open: () =>
       openFileStore({ dir, faults: [], strict: true, audit: HUB_LIMITS.audit, clock: systemClock, logger }),
     async kill(store: Store) {
-      // A copy of the disk as it is now, before closing the store writes more.
+      // Copies the present files, before closing the store writes more data.
       const copy = join(root, `hub-${++copies}`)
       cpSync(dir, copy, { recursive: true, filter: (path) => !path.endsWith('/lock') })
       dir = copy

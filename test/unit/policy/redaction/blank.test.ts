@@ -5,7 +5,7 @@ import { blanker } from '../../../../src/policy/redaction/blank.ts'
 
 const blanked = (text: string, ...patterns: string[]) => blanker([], patterns)(text)
 
-test('every match of a pattern is blanked, and nothing else', () => {
+test('every match of a pattern is blanked, and no other text', () => {
   for (const [text, expected, ...patterns] of [
     ['no secret', 'no secret', 'sk-[a-z]+'],
     ['a sk-abc, a sk-d.', 'a [redacted], a [redacted].', 'sk-[a-z]+'],
@@ -25,7 +25,7 @@ test('every match of a pattern is blanked, and nothing else', () => {
     assert.equal(blanked(text, ...patterns), expected, patterns.join(' '))
 })
 
-test('patterns match what the regular expressions of JavaScript match', () => {
+test('patterns match the same texts as the regular expressions of JavaScript', () => {
   const patterns = ['a+b', '(a|bb)*c', 'a.?b{1,2}', '[^ab]c', '(ab|a)(c|bc)', 'b[a-b]+?a', '(?:a{2})+b?']
   const letters = 'abc'
   for (const pattern of patterns)
@@ -44,7 +44,7 @@ test('patterns match what the regular expressions of JavaScript match', () => {
     }
 })
 
-test('the values of variables are blanked: their lines, as JSON, and where a text was cut', () => {
+test('the values of variables are blanked, including their single lines, their JSON form, and values that are cut off', () => {
   const blank = blanker(['hunter22', 'short', 'a "quoted" one', 'first line\nsecond line'], [])
   assert.equal(blank('is hunter22, short'), 'is [redacted], short')
   assert.equal(blank('{"a":"a \\"quoted\\" one"}'), '{"a":"[redacted]"}')
@@ -54,7 +54,7 @@ test('the values of variables are blanked: their lines, as JSON, and where a tex
   assert.equal(blank('it is hun…'), 'it is hun…')
 })
 
-test('matches are found wherever a long text is divided', () => {
+test('matches are found even where a long text is divided', () => {
   for (const length of [16_300, 16_384, 32_760, 70_000]) {
     const text = `${'x'.repeat(length)}sk-${'a'.repeat(60)}`
     assert.equal(
@@ -64,11 +64,11 @@ test('matches are found wherever a long text is divided', () => {
   }
 })
 
-test('a text of many short matches does not outgrow its frame', () => {
+test('a text with many short matches does not become longer', () => {
   assert.equal(blanked('1 '.repeat(1000), '\\d'), '[redacted]')
 })
 
-test('no text holds up the daemon with any pattern', () => {
+test('no combination of a text and a pattern blocks the daemon for long', () => {
   for (const [pattern, text] of [
     ['(a+)+b', 'a'.repeat(1_000_000)],
     ['(a|a)*b', 'a'.repeat(1_000_000)],

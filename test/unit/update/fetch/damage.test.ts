@@ -33,7 +33,7 @@ describe('the proof of a version', () => {
     await prove(options(programCopy(t).program, tempDir(t)))
   })
 
-  test('the proof of a version refuses a program that lacks one of its chunks', async (t) => {
+  test('the proof of a version refuses a program without one of its chunks', async (t) => {
     const { chunks, program } = programCopy(t)
     const stateDir = tempDir(t)
     for (const name of readdirSync(chunks).filter((name) => name.endsWith('.js'))) {

@@ -17,7 +17,7 @@ trusted comment: a comment
 ezxqbNFl9GQLELZjt2JMcgu8FDkDuah1YvqoTzUP2DXq5lzQQASJYnsTqQkEcDm83UfCNDKpxl3aI1O/BddXBQ==
 `
 
-test('a minisign signature is valid over the file or its hash, and covers the trusted comment', () => {
+test('a minisign signature of a file or of its hash is valid, and it also covers the trusted comment', () => {
   for (const signature of [HASHED, PLAIN]) {
     assert.ok(isSigned(DATA, signature, [KEY]))
     assert.ok(isSigned(DATA, signature.replaceAll('\n', '\r\n'), [releaseKey().publicKey, KEY]))
@@ -28,7 +28,7 @@ test('a minisign signature is valid over the file or its hash, and covers the tr
   }
 })
 
-test('a malformed or foreign signature is invalid', () => {
+test('a malformed signature, and a signature with another key, are invalid', () => {
   const [head = '', own = '', comment = '', all = ''] = PLAIN.split('\n')
   const bytes = Buffer.from(own, 'base64')
   const spoilt = (at: number, value: number) => {
@@ -43,7 +43,7 @@ test('a malformed or foreign signature is invalid', () => {
     [head, own, all, comment].join('\n'),
     [head, own.slice(0, -4), comment, all].join('\n'),
     [head, own, comment, own].join('\n'),
-    // For another algorithm, and with another key.
+    // These signatures have another algorithm or another key.
     spoilt(1, 'D'.charCodeAt(0)),
     spoilt(0, 'X'.charCodeAt(0)),
     spoilt(2, 0),

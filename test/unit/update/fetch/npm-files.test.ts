@@ -15,7 +15,7 @@ const NOBODY = 65534
 const PACKAGE = '@fomular-os/daemon'
 const REGISTRY = 'https://packages.example'
 
-/** A user's npm settings, in files whose owners a test can change. */
+/** The npm settings of a user. The test can change the owners of their files. */
 function settings(t: TestContext) {
   const dir = tempDir(t)
   const HOME = join(dir, 'home')
@@ -54,7 +54,7 @@ const refused = (path: string) => (error: unknown) => {
   return true
 }
 
-test('an npm setting, certificate, key or parent folder owned by another user is refused', (t) => {
+test('an npm setting, certificate, key, or parent folder that belongs to another user is refused', (t) => {
   const { path, env, used } = settings(t)
   const own = {
     ca: 'ca.pem',
@@ -77,11 +77,11 @@ test('an npm setting, certificate, key or parent folder owned by another user is
   lchownSync(path('.npmrc'), 0, 0)
   chownSync(path('other'), NOBODY, NOBODY)
   assert.throws(() => registrySet(PACKAGE, env), refused(path('other')))
-  // The file does not exist.
+  // This file does not exist.
   assert.equal(registrySet(PACKAGE, { ...env, npm_config_userconfig: path('none') }), undefined)
 })
 
-test('an npm file that others can write to is accepted once on older machines, with a warning', (t) => {
+test('on older machines, an npm file that other users can write to is accepted once, with a warning', (t) => {
   const { path, source, used } = settings(t)
   const state = tempDir(t)
   const warnings: string[] = []
@@ -109,7 +109,7 @@ test('an npm file that others can write to is accepted once on older machines, w
   assert.equal(used(source).url, REGISTRY)
 })
 
-test('another user’s npm is not run, and this user’s npm ignores other users’ settings', async (t) => {
+test('npm of another user is not run, and settings of another user for this user’s npm are refused', async (t) => {
   const { path, source, env } = settings(t)
   const npm = path('npm/bin/npm')
   mkdirSync(path('npm/bin'), { recursive: true })
@@ -124,7 +124,7 @@ test('another user’s npm is not run, and this user’s npm ignores other users
   assert.equal((await registryInUse(asked)).registry, undefined)
 })
 
-test('a check for updates contacts no registry that another user may have chosen', async (t) => {
+test('a check for updates does not contact a registry that another user may have chosen', async (t) => {
   const { path, env } = settings(t)
   const registry = await PackageServer.open(t)
   await registry.publish({ version: '9.0.0', files: { a: '' } })

@@ -99,7 +99,7 @@ test('credentials are found for the registry’s address or a parent path, in ev
   assert.equal(used().ca, 'a certificate')
 })
 
-/** Returns what this .npmrc says about the registry. */
+/** Returns the settings of this .npmrc for the registry. */
 function settings(
   t: TestContext,
   lines: string[],
@@ -142,7 +142,7 @@ describe('an .npmrc', () => {
     )
   })
 
-  test('an .npmrc can turn a proxy off', (t) => {
+  test('an .npmrc can turn off a proxy', (t) => {
     for (const off of ['false', 'null', '', '"false"']) {
       const { env } = settings(t, ['proxy=http://one.example', `https-proxy=${off}`]).proxies
       assert.equal(env.http_proxy, 'http://one.example')
@@ -152,7 +152,7 @@ describe('an .npmrc', () => {
     }
   })
 
-  test('an .npmrc may name the usual port of a registry', (t) => {
+  test('an .npmrc may include the default port in the address of a registry', (t) => {
     const sent = (line: string, registry?: string) => settings(t, [line], {}, registry).authorization
     assert.equal(sent('//packages.example:443/npm/:_authToken=t'), 'Bearer t')
     assert.equal(sent('//packages.example:443/:_authToken=t', 'https://packages.example:443/npm'), 'Bearer t')
@@ -161,7 +161,7 @@ describe('an .npmrc', () => {
     assert.equal(sent('//packages.example:443/:_authToken=t', 'http://packages.example/npm'), undefined)
   })
 
-  test('variables in an .npmrc are replaced as npm replaces them', (t) => {
+  test('variables in an .npmrc are replaced in the same way as by npm', (t) => {
     const sent = (value: string) =>
       settings(t, [`//packages.example/:_authToken=${value}`], { A: 'a', B: '' })
     assert.equal(sent(`x\${A}\${B}y\${A?}`).authorization, 'Bearer xaya')
@@ -198,7 +198,7 @@ describe('an .npmrc', () => {
     )
   })
 
-  test('an unset variable in an .npmrc names no registry', (t) => {
+  test('a registry with an unset variable in an .npmrc is refused', (t) => {
     for (const key of ['registry', '@fomular-os:registry'])
       assert.throws(
         () => settings(t, [`${key}=https://\${HOST}/npm`], {}, null),

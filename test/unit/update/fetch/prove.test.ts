@@ -15,7 +15,7 @@ const fine = {
   problems: [] as string[],
 }
 
-test('a version that fails its proof is refused with its own explanation', async (t) => {
+test('a version that fails its proof is refused, with the explanation that it printed', async (t) => {
   const dir = tempDir(t)
   const program = join(dir, 'program.cjs')
   const { signal } = new AbortController()
@@ -37,7 +37,7 @@ if (process.argv[2] !== '--version') process.exitCode = ${code}`,
   }
   assert.equal(await proven(JSON.stringify(fine), 0), 'proven')
   const refuses = { ...fine, ok: false, problems: ['runtimes.json: has format 9', 'and more'] }
-  // Versions before this one exit with 1.
+  // Earlier versions exit with 1.
   for (const code of [0, 1])
     assert.match(
       await proven(JSON.stringify(refuses), code),
@@ -48,7 +48,7 @@ if (process.argv[2] !== '--version') process.exitCode = ${code}`,
   const many = Array.from({ length: 2000 }, (_, number) => `problem ${number}`)
   const long = await proven(JSON.stringify({ ...fine, ok: false, problems: many }), 0)
   assert.match(long, /problem 4 and 1995 more\.$/)
-  // Small values take far more memory than their text.
+  // An answer with many small values would take far more memory than its text.
   const answer = { ...fine, more: Array(300_000).fill({}) }
   assert.match(await proven(JSON.stringify(answer), 0), /output of its self-check is not valid/)
 })

@@ -20,7 +20,7 @@ async function hostOf(t: TestContext, server: Server): Promise<string> {
   return `127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-test('a failed download is retried, and credentials for one host are sent to no other', async (t) => {
+test('a failed download is repeated, and credentials for one host are not sent to another host', async (t) => {
   const heard: string[] = []
   const note = (name: string, authorization: string | undefined) => heard.push(`${name}: ${authorization}`)
   const storage = await listening(t, ({ headers }, response) => {
@@ -67,7 +67,7 @@ test('a failed download is retried, and credentials for one host are sent to no 
   ])
 })
 
-test('a retry comes after the pause that the registry asks for', async (t) => {
+test('a failed request is repeated after the pause that the registry requests', async (t) => {
   const asks = ['7', '3600', undefined]
   const registry = await listening(t, (_request, response) => {
     const after = asks.shift()
@@ -117,7 +117,7 @@ test("a registry's response is limited in length and in number of values", async
   for (const more of tooMuch) await assert.rejects(asked(more), noRegistry)
 })
 
-/** Returns the package from a registry whose address does not resolve. */
+/** Returns the metadata of a package from the given registry. */
 async function asked(t: TestContext, registry: string, env: NodeJS.ProcessEnv, npmrc = '') {
   const HOME = tempDir(t)
   writeFileSync(join(HOME, '.npmrc'), npmrc)
@@ -166,7 +166,7 @@ test('a registry without TLS is reached through a proxy without CONNECT', async 
     basic('you:word'),
     basic('me:100%'),
   ])
-  // A proxy whose certificate is from an unknown authority receives nothing.
+  // A proxy with a certificate of an unknown authority receives nothing.
   heard.length = 0
   await assert.rejects(
     asked(t, registry, { http_proxy: proxies[1] }, token),
@@ -205,7 +205,7 @@ test('an unusable proxy is reported with the setting that names it', async (t) =
   assert.match(gone.remedy!, /and https_proxy of the daemon/)
 })
 
-test('a refusal names the variable that a token needs', async (t) => {
+test('the error about a refusal names the unset variable of the token', async (t) => {
   let status = 401
   const registry = await listening(t, (_request, response) => response.writeHead(status).end())
   const npmrc = `//${registry}/:_authToken=\${NPM_TOKEN}`

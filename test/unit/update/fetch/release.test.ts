@@ -7,11 +7,11 @@ import { registryInUse } from '../../../../src/update/fetch/release.ts'
 import { npmRegistry } from '../../../../src/update/fetch/source.ts'
 import { tempDir } from '../../../support/temp.ts'
 
-test('the registry that selects the release keys is the one npm uses, from any of its files', async (t) => {
+test('the release keys are selected by the registry that npm uses, from any of npm’s files', async (t) => {
   const HOME = tempDir(t)
   const prefix = join(HOME, 'prefix')
   mkdirSync(join(prefix, 'etc'), { recursive: true })
-  // Debian's npm does not look for it in the prefix.
+  // Debian's npm does not look for the global file in the prefix.
   const user = `prefix=${prefix}\nglobalconfig=${join(prefix, 'etc/npmrc')}\n`
   writeFileSync(join(HOME, '.npmrc'), user)
   writeFileSync(join(prefix, 'etc/npmrc'), 'registry=http://127.0.0.1:1/global\n')
@@ -25,7 +25,7 @@ test('the registry that selects the release keys is the one npm uses, from any o
   assert.equal(await used(), 'http://127.0.0.1:1/scope')
 })
 
-test('the registry in npm’s settings is reported with the variable or file that names it', async (t) => {
+test('a registry from npm’s settings is reported with the variable or file that names the registry', async (t) => {
   const HOME = tempDir(t)
   const told = (env = {}) => npmRegistry('@fomular-os/daemon', { HOME, PATH: process.env.PATH, ...env })
   const none = { npm_config_globalconfig: '/nowhere' }

@@ -16,7 +16,7 @@ const release = (integrity: string) => ({
 const refused = (message: RegExp) => (error: unknown) =>
   error instanceof UpdateFailure && error.error.code === 'update_integrity' && message.test(error.message)
 
-test('a package must match its sha512, and is refused without one', async (t) => {
+test('a package must match its sha512, and a package without a sha512 is refused', async (t) => {
   const file = join(tempDir(t), 'a.tgz')
   writeFileSync(file, 'content')
   const hash = createHash('sha512').update('content').digest('base64')

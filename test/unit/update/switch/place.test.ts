@@ -11,7 +11,7 @@ import { LAYOUTS, NEW, OLD, stagedUpdate } from '../../../support/staged-update.
 
 for (const layout of LAYOUTS)
   describe(`the place of a program in a ${layout}`, () => {
-    test('the place of a program holds the stand-in of one trial, then the new version', (t) => {
+    test('the place of a program contains the stand-in during the trial, then the new version', (t) => {
       const { trial, stateDir, installed } = stagedUpdate(t, layout)
       assert.equal(hasStandIn(trial), false)
       putStandIn(trial, standIn(trial, stateDir, false))
@@ -21,7 +21,7 @@ for (const layout of LAYOUTS)
       assert.deepEqual([installed(), hasStandIn(trial)], [NEW, false])
     })
 
-    test('the place of a program holds the previous version again after a rollback, even after a second one', (t) => {
+    test('the place of a program contains the previous version again after a rollback, even if the rollback is repeated', (t) => {
       const { trial, stateDir, installed } = stagedUpdate(t, layout)
       putStandIn(trial, standIn(trial, stateDir, false))
       putBack(trial)
@@ -32,7 +32,7 @@ for (const layout of LAYOUTS)
       assert.equal(existsSync(trial.next), false)
     })
 
-    test('the place of a program holds all files of the new version after the cleanup', (t) => {
+    test('the place of a program contains all files of the new version after the cleanup', (t) => {
       const { trial, installed } = stagedUpdate(t, layout)
       keepNext(trial)
       tidy(trial)
@@ -43,7 +43,7 @@ for (const layout of LAYOUTS)
     })
   })
 
-test('the chunks of a version are in the package from its trial on, and gone after a rollback', (t) => {
+test('the chunks of a version are in the package from its trial on, and are removed by a rollback', (t) => {
   const { trial, stateDir } = stagedUpdate(t, 'package')
   const chunks = 'dist/program/0123456789abcdef'
   mkdirSync(join(trial.next, chunks), { recursive: true })
@@ -55,7 +55,7 @@ test('the chunks of a version are in the package from its trial on, and gone aft
   assert.deepEqual(readdirSync(join(trial.root, 'dist/program')), [])
 })
 
-test('a new version that is put in its place again, after a crash, leaves no other file', (t) => {
+test('putting a new version in its place again after a crash leaves no other file behind', (t) => {
   const { trial } = stagedUpdate(t, 'package')
   const chunks = 'dist/program/0123456789abcdef'
   mkdirSync(join(trial.next, chunks), { recursive: true })
@@ -65,7 +65,7 @@ test('a new version that is put in its place again, after a crash, leaves no oth
   assert.deepEqual(readdirSync(join(trial.root, chunks)), ['main.js'])
 })
 
-test('a prefix that was used for the first time is empty again after a rollback', (t) => {
+test('a prefix that an update used for the first time has no version after a rollback', (t) => {
   const { trial: whole, stateDir } = stagedUpdate(t, 'prefix')
   const { restore: _, ...trial } = whole
   putStandIn(trial, standIn(trial, stateDir, false))
@@ -74,7 +74,7 @@ test('a prefix that was used for the first time is empty again after a rollback'
   assert.equal(existsSync(trial.entry), false)
 })
 
-test('tidying a prefix keeps both versions of the update and recent ones, and removes old ones', (t) => {
+test('tidying a prefix keeps both versions of the update and recent versions, and removes old versions', (t) => {
   const { trial } = stagedUpdate(t, 'prefix')
   const versions = join(trial.root, 'versions')
   for (const name of ['0.8.0', '0.9.0', '.trial-0.9.0', 'notes']) mkdirSync(join(versions, name))
@@ -87,7 +87,7 @@ test('tidying a prefix keeps both versions of the update and recent ones, and re
   assert.deepEqual(kept, ['0.9.0', 'notes', OLD, NEW])
 })
 
-test('the copy of a package has all its files, but none of updates', (t) => {
+test('the copy of a package has all files of the package, except the files of updates', (t) => {
   const { trial } = stagedUpdate(t, 'package')
   const copy = copyPackage(trial.root, OLD)
   assert.equal(readFileSync(join(copy, trial.program), 'utf8'), readFileSync(trial.previous, 'utf8'))

@@ -22,7 +22,7 @@ test('an executable is updated only in the home folder of its own user', (t) => 
     (error) => error instanceof UpdateFailure && error.error.code === 'update_refused',
   )
   if (process.getuid?.() !== 0) return
-  // Files in another user's folder would not be run later.
+  // A later start would not run files in another user's folder.
   const within = join(home, 'own')
   mkdirSync(within)
   assert.throws(
@@ -33,7 +33,7 @@ test('an executable is updated only in the home folder of its own user', (t) => 
   assert.equal(targetOf(layout, { program, command: program, env }).root, join(within, '.fomular'))
 })
 
-test('the mode says whether the updated installation is in ~/.fomular, by any path', (t) => {
+test('the mode of an update shows whether the updated installation is in ~/.fomular, by any path', (t) => {
   const home = tempDir(t)
   const linked = join(tempDir(t), 'home')
   symlinkSync(home, linked)
@@ -52,7 +52,7 @@ test('the mode says whether the updated installation is in ~/.fomular, by any pa
   assert.equal(mode(join(home, '.fomular-other'), home), 'global')
   assert.equal(mode(join(home, 'lib/node_modules/@fomular-os/daemon'), home), 'global')
   assert.equal(mode(byNpm, tempDir(t)), 'global')
-  // Moved to another disk.
+  // Tests a `.fomular` folder that was moved to another disk.
   const elsewhere = tempDir(t)
   const moved = tempDir(t)
   symlinkSync(elsewhere, join(moved, '.fomular'))

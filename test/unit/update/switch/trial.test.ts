@@ -13,7 +13,7 @@ import { until } from '../../../support/wait.ts'
 const ENV = { PATH: process.env.PATH, HOME: '/nowhere' }
 const ARGS = ['up', '--key', 'secret']
 
-/** Makes the programs of an update executable by themselves, as those with Node inside are. */
+/** Makes the programs of an update executable by themselves, like programs that include Node. */
 function asExecutables({ trial }: StagedUpdate) {
   for (const path of [trial.previous, join(trial.next, trial.program)]) {
     writeFileSync(path, `#!${process.execPath}\n${readFileSync(path, 'utf8')}`)
@@ -21,7 +21,7 @@ function asExecutables({ trial }: StagedUpdate) {
   }
 }
 
-/** Returns a function that starts the installed program, and returns the version that has run. */
+/** Returns a function that starts the installed program and returns the version that ran. */
 function starter(update: StagedUpdate, executable: boolean) {
   const { trial, stateDir } = update
   if (executable) asExecutables(update)
@@ -80,7 +80,7 @@ for (const executable of [false, true])
       assert.equal(start(ARGS), OLD)
     })
 
-    test('a stand-in names the versions that it stands for', (t) => {
+    test('the text of a stand-in names the trial and the previous version', (t) => {
       const update = stagedUpdate(t, 'prefix')
       const { trial } = update
       starter(update, executable)
@@ -105,7 +105,7 @@ test('only a stand-in is recognized as a stand-in', (t) => {
   }
 })
 
-test('a start is identified without its key', () => {
+test('the text that identifies a start does not contain a key', () => {
   const text = startText(['up', '--key', 'secret', '--key=secret', '--port', '1'], { HOME: '/home/a' })
   assert.doesNotMatch(text, /secret/)
   assert.match(text, /^HOME=\/home\/a\nFOMULAR_STATE_DIR=\n/)

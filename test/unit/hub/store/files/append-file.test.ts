@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { limited } from '../../../../support/limited.ts'
 import { tempDir } from '../../../../support/temp.ts'
 
-test('a line truncated by a full disk and then discarded does not corrupt the next line', (t) => {
+test('a line that a full disk has cut off, and that is then discarded, does not corrupt the next line', (t) => {
   const path = join(tempDir(t), 'lines')
   limited(
     4096,

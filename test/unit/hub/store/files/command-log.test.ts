@@ -6,7 +6,7 @@ import { CommandLog } from '../../../../../src/hub/store/files/command-log.ts'
 import { createLogger } from '../../../../../src/platform/log.ts'
 import { tempDir } from '../../../../support/temp.ts'
 
-test('a command log that earlier hubs let grow is rewritten, even after several restarts', async (t) => {
+test('a large command log of an earlier hub is rewritten, even after several restarts', async (t) => {
   const path = join(tempDir(t), 'commands.jsonl')
   const line = JSON.stringify({
     version: 1,

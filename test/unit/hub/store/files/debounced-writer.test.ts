@@ -7,7 +7,7 @@ import { ManualClock } from '../../../../support/manual-clock.ts'
 const logger = createLogger({ level: 'silent', stderr: 'none' })
 const NAMES = Array.from({ length: 10 }, (_, n) => `status ${n}`)
 
-/** Clock that also advances during writes. */
+/** A clock that also advances during writes. */
 class SlowDisk extends ManualClock {
   #spent = 0
 
@@ -43,7 +43,7 @@ test('constantly changing values are written once per round, with a second betwe
   saver.close()
 })
 
-test('a failing write does not prevent the others', () => {
+test('a failing write does not prevent other writes', () => {
   const clock = new SlowDisk()
   const saver = new DebouncedWriter({ clock, logger })
   const written: string[] = []

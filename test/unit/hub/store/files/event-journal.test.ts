@@ -23,13 +23,13 @@ async function history(log: EventJournal): Promise<AnyEvent[]> {
   return all
 }
 
-test('a machine that announces another journal twice at once causes no damage', async (t) => {
+test('two simultaneous announcements of another journal by a machine do not damage the history', async (t) => {
   const log = new EventJournal(join(tempDir(t), 'activity.jsonl'), () => {})
   log.take(said('first'), 0)
   await log.commit()
   const both = [log.turn(0), log.turn(0)]
   await both[0]
-  // It is written while the second announcement is handled.
+  // This activity is written while the second announcement is handled.
   log.take(said('second'), 0)
   await both[1]
   log.take(said('third'), 0)
@@ -43,7 +43,7 @@ test('a machine that announces another journal twice at once causes no damage', 
   assert.equal(log.ackOffset, 10)
 })
 
-test('after a crash in the middle of a long frame, only the missing lines are taken again', async (t) => {
+test('after a crash in the middle of a long frame, the hub takes only the missing lines again', async (t) => {
   const path = join(tempDir(t), 'activity.jsonl')
   const events: AnyEvent[] = Array.from({ length: 40 }, (_, n) => ({
     kind: n % 2 ? 'text_delta' : 'thinking_delta',
@@ -64,7 +64,7 @@ test('after a crash in the middle of a long frame, only the missing lines are ta
     const log = new EventJournal(path, () => assert.fail('set aside'))
     const from = log.ackOffset
     assert.ok(from > 0 && from < 1000 && from === log.wantedOffset)
-    // A daemon continues from there, with the events that follow.
+    // A daemon continues from the acknowledged offset, with the next events.
     assert.equal(
       log.take({ ...whole, from, events: events.filter(({ offset }) => offset >= from) }, 0),
       'taken',
@@ -77,7 +77,7 @@ test('after a crash in the middle of a long frame, only the missing lines are ta
   }
 })
 
-test('a history is found again under every name of its journal', async (t) => {
+test('a history is found again, no matter how its journal is named', async (t) => {
   for (const journal of ['\u2028'.repeat(64), '","events":[', '\\"}\n\0', '\ud800'.repeat(64)]) {
     const path = join(tempDir(t), 'activity.jsonl')
     const log = new EventJournal(path, () => {})
