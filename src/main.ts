@@ -10,8 +10,8 @@ import { EXIT } from './platform/exit-codes.ts'
 import { isReadByJournald, withPriority } from './platform/journald.ts'
 
 /**
- * Time for a pipe to accept output after Ctrl-C, in ms. It is limited because `less` reads only as much as it
- * shows.
+ * Time for a pipe to accept output after Ctrl-C, in ms. The time is limited because `less` reads only as much
+ * as it shows.
  */
 const INTERRUPTED_MS = 200
 
@@ -44,8 +44,8 @@ completeEnvironment(process.env, { executable: EXECUTABLE })
 try {
   process.cwd()
 } catch {
-  // The working folder was deleted. The program does not need it, but functions for paths fail while it is
-  // missing.
+  // The working folder was deleted. The program does not need this folder, but functions for paths fail while
+  // it is missing.
   process.chdir('/')
 }
 

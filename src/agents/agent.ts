@@ -35,14 +35,16 @@ export class Agent {
   acked: number
   /** Offset of the first byte still on disk. */
   begin: number
-  /** Number of journal bytes passed to the connection. It is between `acked` and the journal's end. */
+  /**
+   * Number of journal bytes passed to the connection. The number is between `acked` and the journal's end.
+   */
   sent: number
   revision: number
   /** Time before which the agent is not restarted automatically, in ms since 1970. */
   heldUntil: number | undefined
-  /** Why the current run is queued for its launch, if it is, and whether its start is slow. */
+  /** Reason why the current run is queued for its launch, and whether the run's start is slow. */
   launching: Launching = {}
-  /** Sentence that explains why the current turn takes long. */
+  /** Sentence that explains why the current turn takes a long time. */
   longTurn: string | undefined
   /** True if it has ended but will restart soon: prompts are kept for the next run. */
   returning = false
@@ -110,8 +112,8 @@ export class Agent {
   }
 
   /**
-   * Returns a frame with the whole lines after `sent`: about `budget` journal bytes, or one line that is
-   * longer.
+   * Returns a frame with the next whole lines after `sent`: about `budget` bytes of the journal, or a single
+   * line that is longer.
    * @returns undefined if there is no whole line
    */
   read(budget: number): ActivityFrame | undefined {
@@ -157,8 +159,8 @@ export class Agent {
 
   /**
    * Begins a new generation of the journal for a server that has the journal up to `offset`. Moves all bytes
-   * that no server has received to that offset, or the whole journal if the server has fewer bytes than it
-   * had before.
+   * that no server has received to `offset`. If the server has fewer bytes than before, moves the whole
+   * journal.
    * @throws the system error
    */
   beginGeneration(offset: number) {

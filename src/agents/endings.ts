@@ -72,7 +72,7 @@ export class Endings {
 
   /**
    * Records that the agent may end, or has ended, for a reason that is not yet known. A later call of
-   * `explain` gives it.
+   * `explain` gives the reason.
    */
   expect(agent: Agent) {
     this.#unseen.add(agent)

@@ -27,7 +27,7 @@ interface Permitted {
 interface Begun {
   /** Number of other agents that run. */
   running: number
-  /** True if a command requested it, false if a restart policy did. */
+  /** True if a command requested the start or resume, false if a restart policy did. */
   isOrdered: boolean
 }
 

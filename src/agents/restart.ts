@@ -4,7 +4,7 @@ import type { Agent } from './agent.ts'
 import { CommandFailure } from './command-failure.ts'
 
 const HOUR_MS = 3_600_000
-/** Delay before the first restart within an hour, in ms. It doubles for each further restart. */
+/** Delay before the first restart within an hour, in ms. The delay doubles for each further restart. */
 const FIRST_DELAY_MS = 1000
 /**
  * Delay between restarts of many agents at once, for example after a reboot, in ms: each start needs a core for

@@ -34,7 +34,7 @@ export interface ResumesOptions {
   endings: Endings
 }
 
-/** Starts agents that have ended again, in their sessions. */
+/** Starts agents again that have ended, and continues their sessions. */
 export class Resumes {
   readonly #options: ResumesOptions
   readonly #underWay = new Map<Agent, Promise<unknown>>()
@@ -56,7 +56,7 @@ export class Resumes {
   }
 
   /**
-   * Starts an ended agent again, in its session.
+   * Starts an agent again that has ended, and continues its session.
    * @param commandId undefined for a restart by policy
    * @throws CommandFailure
    */
@@ -113,7 +113,8 @@ export class Resumes {
     if (commandId !== undefined) agent.inbox.mark(resumedId(agent.id, commandId))
     agent.startRun(next)
     const launched = launches.add(agent)
-    // Do not wait for the launch of a resume by command: the caller waits until the agent is ready.
+    // If a command resumes the agent, do not wait for the launch here, because the caller waits until the
+    // agent is ready.
     if (commandId === undefined) return launched
     // If the launch fails, the next prompt of a resting agent must start it again.
     launched.catch(() => wasResting && beginRest(agent)).catch(() => {})

@@ -45,7 +45,7 @@ export class Starts {
   }
 
   /**
-   * Creates an agent and launches it, or queues it for launch. If it is queued, the agent's state shows the
+   * Creates an agent and launches it, or queues it for launch. If the agent is queued, its state shows the
    * result of the launch later. A repeated command returns the agent that the first command created.
    * @throws CommandFailure
    */

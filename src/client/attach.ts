@@ -5,7 +5,7 @@ import type { HubClient } from './hub-client.ts'
 
 export interface AttachOptions extends FollowOptions {
   /**
-   * Reports whether an agent with this status has ended, so that no status follows, only its last activity.
+   * Reports whether an agent with this status has ended. After that, only the agent's last activity follows.
    */
   hasEnded(agent: HubAgent): boolean
 }

@@ -34,12 +34,14 @@ export interface HubClientOptions {
   newId(): string
   /** Signs commands, as the policies of some machines require. By default, commands are not signed. */
   signer?: Signer | undefined
-  /** Converts a failure into the error that methods throw. By default, they throw the failure itself. */
+  /**
+   * Converts a failure into the error that methods throw. By default, the methods throw the failure itself.
+   */
   errorFor?: ErrorFor
 }
 
 /**
- * The hub's HTTP API, as `protocol/hub-api.ts` describes it. Its methods throw the errors that `errorFor`
+ * The hub's HTTP API, as `protocol/hub-api.ts` describes it. The methods throw the errors that `errorFor`
  * returns.
  */
 export class HubClient {
@@ -47,8 +49,8 @@ export class HubClient {
   readonly #newId: () => string
   readonly #signer: Signer | undefined
   /**
-   * Ids of machines, by agent id, for agents that were looked up. They are needed because two machines may
-   * have agents with the same id.
+   * Ids of machines, by agent id, for agents that were looked up. The machine is remembered because two
+   * machines may have agents with the same id.
    */
   readonly #machines = new Map<string, string>()
 

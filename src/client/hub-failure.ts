@@ -26,12 +26,12 @@ interface Details {
 }
 
 /**
- * A failed request to a hub. It has a remedy only if the hub sent one, because other remedies depend on the
- * program that sent the request.
+ * A failed request to a hub. A HubFailure has a remedy only if the hub sent one, because any other remedy
+ * depends on the program that sent the request.
  */
 export class HubFailure extends Error {
   readonly kind: FailureKind
-  /** Code by which programs identify the failure. It is the same in all versions. */
+  /** Code by which programs identify the failure. The code is the same in all versions. */
   readonly code: string
   readonly remedy: string | undefined
   /** Path of the faulty part of the command, or of the policy's key that refuses the command. */
@@ -94,6 +94,6 @@ export function unreachable(url: string, error: unknown): HubFailure {
   )
 }
 
-/** Returns the error that contains the reason. `fetch` wraps it in another error. */
+/** Returns the error that contains the reason. `fetch` wraps this error in another error. */
 export const innerError = (error: unknown): unknown =>
   error instanceof Error && error.cause instanceof Error ? error.cause : error

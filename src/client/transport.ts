@@ -11,7 +11,9 @@ export interface TransportRequest {
 
 export interface TransportResponse {
   status: number
-  /** The chunks of the body as they arrive. They can be read only once. Throws if the connection breaks. */
+  /**
+   * The chunks of the body as they arrive. The chunks can be read only once. Throws if the connection breaks.
+   */
   body: AsyncIterable<Uint8Array>
   /** Closes an answer whose body is not read. */
   discard(): void

@@ -15,8 +15,8 @@ export interface BudgetsOptions {
 }
 
 /**
- * Enforces the policy's limits on costs. A runtime reports costs only at the end of a turn, so one turn can
- * exceed a budget, and no turn starts after it.
+ * Enforces the policy's limits on costs. A runtime reports costs only at the end of a turn, so a turn can
+ * exceed a budget, and the next turn is refused.
  */
 export class Budgets {
   readonly #options: BudgetsOptions

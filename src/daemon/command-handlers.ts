@@ -40,9 +40,10 @@ export interface CommandContext {
 export class AnsweredLater extends Error {}
 
 /**
- * Carries out one command. Handlers of an agent's commands run in the order in which the commands arrived.
- * The promise in the result resolves when the agent has confirmed the command; other commands are carried out
- * in the meantime. If a handler runs again for the same command, it finishes the interrupted work.
+ * Carries out one command. The handlers of an agent's commands run in the order in which the commands
+ * arrived. The promise in the result resolves when the agent has confirmed the command; other commands are
+ * carried out in the meantime. If a handler runs again for the same command, it finishes the interrupted
+ * work.
  */
 type Handler<T extends CommandType> = (
   context: CommandContext,
@@ -90,8 +91,8 @@ const handlers: { [T in CommandType]: Handler<T> } = {
     if (agent.launching.trust?.request_id === command.request_id) answerTrust(context, agent, command)
     else
       answerRequest(agent, command, (request) => {
-        // A person saw the input with blanks instead of secrets. If the person confirms it unchanged, use the
-        // original input.
+        // A person saw the input with `[redacted]` instead of secrets. If the person confirms this input
+        // unchanged, use the original input.
         const isAsShown = isDeepStrictEqual(command.input, redacted(request.input))
         const { input } = isAsShown ? request : command
         return decisionOn(agent.runtime, request, { ...command, ...(input && { input }) })

@@ -11,7 +11,7 @@ import { CommandResult } from '../protocol/index.ts'
  */
 const KEPT = 10_000
 
-/** Maximum size of a command log that can be read, in bytes. It is the maximum length of a string. */
+/** Maximum size of a command log that can be read, in bytes. This is the maximum length of a string. */
 const MOST_BYTES = 512 * 1024 * 1024 - 32
 const FLAGS = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT
 
@@ -36,8 +36,8 @@ export class CommandLog {
   readonly #entries = new Map<string, Entry>()
   #fd: number
   /**
-   * Results that could not be written because the disk was full. They are written together with the next
-   * result.
+   * Results that could not be written because the disk was full. These results are written together with the
+   * next result.
    */
   readonly #owed: string[] = []
   /** Number of lines in the file. Only the newest `KEPT` lines, and those of signed commands, are needed. */
@@ -104,7 +104,7 @@ export class CommandLog {
 }
 
 /**
- * Returns a line. It starts with a newline, because the previous line may be incomplete after a kill or on a
- * full disk.
+ * Returns a line. The line starts with a newline, because the previous line may be incomplete after a kill or
+ * on a full disk.
  */
 const lineOf = (entry: Entry) => `\n${JSON.stringify({ version: 1, ...entry })}`

@@ -43,8 +43,8 @@ export class DayCosts {
   }
 
   /**
-   * Reads the record. Called when all agents are known. Costs from before the first record are not counted
-   * for any day.
+   * Reads the record. Called when all agents are known. Costs that arose before the first record was written
+   * are not counted for any day.
    */
   open() {
     const { path, agents } = this.#options

@@ -33,7 +33,8 @@ export function greet({ agents: statuses, ...own }: Own): Greeting {
     room += entry.weight - least.weight
     Object.assign(entry, least, { short: true })
   }
-  // Add the smallest requests first, so that larger requests can use the space that these leave.
+  // Add the smallest requests first, so that larger requests can use the space that the smaller requests
+  // leave.
   const asking = entries
     .map((entry) => ({ entry, asks: weightOf(entry.status.pending) }))
     .filter(({ entry }) => entry.status.pending.length > 0)

@@ -6,8 +6,8 @@ import type { Policy } from '../policy/schema.ts'
 
 const MINUTE_MS = 60_000
 /**
- * Minimum time that an agent stays idle before it is stopped, in ms. Until then, a person may be about to
- * write to it.
+ * Minimum time that an agent stays idle before it is stopped, in ms. Before that, a person may be about to
+ * write to the agent.
  */
 const LEAST_MS = MINUTE_MS
 

@@ -8,7 +8,9 @@ export const MachineRecord = z.object({
   version: z.literal(1),
   machine_id: z.string(),
   created_at: z.string(),
-  /** Number of times that a daemon was started on this folder. It is the high part of every revision. */
+  /**
+   * Number of times that a daemon was started on this folder. This number is the high part of every revision.
+   */
   starts: z.int(),
 })
 
@@ -51,8 +53,8 @@ export function openMachine(path: string, now: string, kept?: string): Machine {
         version: 1 as const,
         machine_id: kept ?? randomUUID(),
         created_at: now,
-        // If the number of starts was lost, use the minutes since 2024 instead. They exceed any real number
-        // of starts, so that revisions still grow. Seconds would exceed the range of JSON numbers.
+        // If the number of starts was lost, use the minutes since 2024 instead. This value exceeds any real
+        // number of starts, so that revisions still grow. Seconds would exceed the range of JSON numbers.
         starts: damaged || kept !== undefined ? Math.floor(Date.now() / 60_000) - 28_400_000 : 0,
       }
   const record = { ...known, starts: known.starts + 1 }

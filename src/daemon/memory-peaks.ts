@@ -13,15 +13,15 @@ const ENOUGH = 3
 /** Number of newest agents that are used for each runtime. */
 const KEPT = 50
 /**
- * Share of the observed agents that use no more than the expected memory. It is below 1, so that a single
- * agent with a very high use does not delay all starts.
+ * Share of the observed agents that use no more than the expected memory. The share is below 1, so that a
+ * single agent with a very high use does not delay all starts.
  */
 const SHARE = 0.9
 /** Maximum share of the machine's memory that one agent is expected to use. */
 const MOST_SHARE = 1 / 4
 /**
- * Minimum time between two observations, in ms. It is long because each observation reads all processes of
- * the machine.
+ * Minimum time between two observations, in ms. The interval is long because each observation reads all
+ * processes on the machine.
  */
 const INTERVAL_MS = 60_000
 /** Maximum number of runtimes in the record. */

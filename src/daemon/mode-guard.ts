@@ -28,7 +28,10 @@ export interface ModeGuardOptions {
  */
 export class ModeGuard {
   readonly #options: ModeGuardOptions
-  /** For each agent, how often the mode of its current run was set back, and whether this is in progress. */
+  /**
+   * Number of times that the mode of an agent's current run was set back, and whether this is in progress, by
+   * agent.
+   */
   readonly #setBack = new WeakMap<Agent, { run: number; count: number; isBusy: boolean }>()
 
   constructor(options: ModeGuardOptions) {
@@ -65,8 +68,8 @@ export class ModeGuard {
   }
 
   /**
-   * Sets the agent's mode back to a permitted mode. Stops the agent if no mode is permitted or if it does not
-   * change its mode.
+   * Sets the agent's mode back to a permitted mode. Stops the agent if no mode is permitted, or if the agent
+   * does not change its mode.
    */
   async #correct(agent: Agent, mode: string, permitted: string | undefined, count: number) {
     const { agents, logger } = this.#options

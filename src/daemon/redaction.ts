@@ -4,7 +4,10 @@ import type { Policy } from '../policy/schema.ts'
 import { Event, type FromDaemon, Limits } from '../protocol/index.ts'
 import { check } from '../protocol/schema-check.ts'
 
-/** Names of fields with values that the protocol defines, or with ids. Their values stay unchanged. */
+/**
+ * Names of fields with values that the protocol defines, or with ids. The values of these fields stay
+ * unchanged.
+ */
 const KEPT = new Set([
   ...['type', 'kind', 'code', 'state', 'phase', 'severity', 'ask', 'stage', 'media_type', 'capabilities'],
   ...['machine_id', 'instance_id', 'boot_id', 'agent_id', 'command_id', 'digest', 'journal', 'protocol'],
@@ -101,7 +104,7 @@ function redactedEvent(event: Event, blank: Blank): Event {
   return redacted === event || check(Event, redacted).success ? redacted : unsendable(event)
 }
 
-/** Returns an event that replaces an event which would be too long or invalid without its secrets. */
+/** Returns a replacement for an event that would be too long or invalid without its secrets. */
 const unsendable = ({ offset, index }: Event): Event => ({
   ...{ offset, index, bytes: 0, text: REDACTED },
   kind: 'unreadable',

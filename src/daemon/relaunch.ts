@@ -28,7 +28,7 @@ export function captureInvocation(): Invocation {
   // If pm2 starts the program, pm2's own script is the main module.
   const program = (isPm2(env) && env.pm_exec_path !== PM2_LAUNCHER && env.pm_exec_path) || named
   const cwd = process.cwd()
-  // Leave out these variables, which apply only to one start.
+  // Leave out the variables that apply only to one start.
   const { [ON_TRIAL]: _trial, [STARTED_AS]: startedAs, ...lasting } = env
   return {
     runner: EXECUTABLE ? [] : [execPath, ...execArgv],
@@ -48,7 +48,8 @@ function pathOf(name: string, env: NodeJS.ProcessEnv, cwd: string): string {
 }
 
 /**
- * Reports whether a supervisor restarts this daemon when it exits. If so, the daemon must not restart itself.
+ * Reports whether a supervisor restarts this daemon when it exits. A daemon that a supervisor restarts must
+ * not restart itself.
  */
 export function isSupervised(env: NodeJS.ProcessEnv, pid: number): boolean {
   if (env[SUPERVISED] === '1') return true
@@ -76,9 +77,9 @@ const PATH_VARIABLES = [
 ]
 
 /**
- * Returns the command that restarts this program now. If the folder in which it was started was deleted,
- * relative paths are made absolute. If its Node was deleted, for example by an update of Node, the Node on
- * PATH is used.
+ * Returns the command that restarts this program now. If the folder in which the program was started no
+ * longer exists, relative paths are made absolute. If the program's Node executable no longer exists, for
+ * example after an update of Node, `node` on PATH is used.
  */
 export function startNow({ runner, argv, env, cwd }: Invocation) {
   const [node, ...nodeArgs] = runner

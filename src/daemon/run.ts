@@ -32,7 +32,8 @@ const EXIT_ALREADY_RUNNING = 4
 export interface RunOptions {
   logger: Logger
   /**
-   * Command that restarts this program. It is needed if argv or the environment was changed before the call.
+   * Command that restarts this program. This option is needed if argv or the environment was changed before
+   * the call.
    */
   invocation?: Invocation
   /**
@@ -199,10 +200,7 @@ const alreadyRunning = ({ holder, elsewhere }: LockHeldError) =>
     exitCode: EXIT_ALREADY_RUNNING,
   })
 
-/**
- * Maximum duration of the last part of a stop, in which the daemon hurries and the server may not answer, in
- * seconds.
- */
+/** Maximum duration of the last, shortened part of a stop if the server does not answer, in seconds. */
 const HURRIED_S = 6
 
 /**
@@ -242,7 +240,7 @@ function endings(logger: Logger, withinS: number | undefined) {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, onSignal)
   const kept = keptSignal()
   if (kept) onSignal(kept)
-  // Ignore SIGHUP, because the daemon and its connection must survive when its terminal is closed.
+  // Ignore SIGHUP, because the daemon must keep its connection when its terminal is closed.
   process.on('SIGHUP', () => logger.info('SIGHUP ignored'))
   return {
     asked,

@@ -12,8 +12,8 @@ import type { Problems } from './problems.ts'
  */
 const PROBE_MS = 10 * 60_000
 /**
- * Interval between checks while a runtime has a problem, in ms. It is shorter because a user may be fixing
- * the problem.
+ * Interval between checks while a runtime has a problem, in ms. This interval is shorter because a user may
+ * be fixing the problem.
  */
 const MENDING_PROBE_MS = 60_000
 

@@ -36,7 +36,7 @@ export class ServerOffsets {
   }
 
   /**
-   * Resumes each journal from its offset in the welcome. If the server has more of a journal than this
+   * Resumes each journal from its offset in the welcome. If the server has more bytes of a journal than this
    * machine, the journal continues in a new generation.
    * @returns errors for the invalid offsets of the welcome
    */
@@ -133,7 +133,7 @@ export class ServerOffsets {
     }
     this.#options.logger.warn(
       { agent_id: agent.id, server_has: offset, machine_has: told, journal: agent.generations.current },
-      'the server has more of this journal than this machine, or a different journal; the journal continues after the copy of the server',
+      'the server has more of this journal than this machine, or a different journal; the journal continues after the end of the copy on the server',
     )
     return undefined
   }

@@ -5,7 +5,10 @@ import type { Health } from './health.ts'
 /** Reports problems with updates as part of the machine's condition. */
 export class UpdateHealth {
   readonly #health: Pick<Health, 'setUpdate' | 'report' | 'clear'>
-  /** Error of the last search for a newer version. If an update has failed, that is reported instead. */
+  /**
+   * Error of the last search for a newer version. If an update has failed, the failed update is reported
+   * instead.
+   */
   #blind: CommandError | undefined
   #failed: { to: string; error: CommandError } | undefined
 

@@ -8,15 +8,15 @@ import { checkHooks } from '../agents/state/slow-hooks.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 
-/** Interval at which cursors are saved that contain changes which are not in the journal, in ms. */
+/** Interval at which a cursor is saved if it has changes that cannot be read from the journal, in ms. */
 const SAVE_MS = 2000
 /** Interval at which processes and journals are checked, and all other changed cursors are saved, in ms. */
 const CHECK_MS = 6000
 /** Interval at which disk space is freed and old agents are removed, in ms. */
 const CLEAN_MS = 30_000
 /**
- * Delay of the first cleanup, in ms. It is short because an earlier daemon may have left work, but long
- * enough not to delay the start.
+ * Delay of the first cleanup, in ms. The delay is short because an earlier daemon may have left work, but
+ * long enough not to delay the start.
  */
 const FIRST_CLEAN_MS = 3000
 /**

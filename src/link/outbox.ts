@@ -2,15 +2,15 @@ import { type Clock, systemClock, type Timer } from '../platform/clock.ts'
 import { type Activity, Limits } from '../protocol/index.ts'
 
 /**
- * Number of journal bytes in one frame. It is large, so that the overhead per byte is low, but small enough
- * that agents with less output need not wait.
+ * Number of journal bytes in one frame. A large frame has less overhead per byte, but a very large frame
+ * would delay agents with less output.
  */
 const FRAME_BYTES = 64 * 1024
 /** Maximum number of frames sent before yielding to the event loop. */
 const FRAMES_PER_TURN = 32
 /**
- * Minimum time between two resends of the same gap, in ms. It is needed because a server may report the gap
- * again for every later frame.
+ * Minimum time between two resends of the same gap, in ms. The limit is needed because a server may report
+ * the gap again for every later frame.
  */
 const RESEND_MS = 1000
 
@@ -60,7 +60,7 @@ export interface Outlet {
 /**
  * Sends the bytes of all sources in turn. Sending pauses while `Limits.window_bytes` are unacknowledged or
  * the outlet is busy. Both limits are needed, because a frame can be many times larger than its journal
- * bytes. They limit the memory in use if a server stops reading; bytes that are not sent stay in the
+ * bytes. The limits bound the memory in use if a server stops reading; bytes that are not sent stay in the
  * journals.
  */
 export class Outbox {
@@ -69,8 +69,8 @@ export class Outbox {
   readonly #ready = new Set<Source>()
   readonly #resent = new Map<Source, Resent>()
   /**
-   * Sources for which the server has sent an invalid offset. They are not sent until the server requests a
-   * valid offset.
+   * Sources for which the server has sent an invalid offset. These sources are not sent until the server
+   * requests a valid offset.
    */
   readonly #held = new Set<Source>()
   #inFlight = 0

@@ -28,7 +28,10 @@ export const refusalByStatus = (status: number, retryAfterS: number | undefined)
     ? refusal('unauthorized', `The server refused the key (HTTP ${status}).`, retryAfterS)
     : undefined
 
-/** Explanation to use if the server sent none when it replaced this daemon's connection by another. */
+/**
+ * Explanation to use if the server replaced this daemon's connection by another connection without an
+ * explanation.
+ */
 export const SUPERSEDED = 'another daemon connected with this machine identity'
 
 const BY_CLOSE_CODE: Readonly<Record<number, Refuse['code']>> = {

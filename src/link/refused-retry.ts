@@ -1,6 +1,6 @@
 import type { Refuse } from '../protocol/index.ts'
 
-/** Delay after a refusal, in ms. It is long because a refusal rarely ends before an operator acts. */
+/** Delay after a refusal, in ms. The delay is long because a refusal rarely ends before an operator acts. */
 const RETRY_MS = 5 * 60_000
 /** Minimum and maximum delay that a server may request, in seconds. */
 const RETRY_AFTER_S = { least: 1, most: 24 * 3600 }

@@ -27,7 +27,9 @@ import { early, TYPE_CHARS, unsupported } from './unsupported.ts'
 
 type Wire = Connection<FromServer | Command, FromDaemon>
 
-/** The connection to the server. It reconnects until it is closed, and detects a silent server with heartbeats. */
+/**
+ * The connection to the server. Reconnects until it is closed, and detects a silent server with heartbeats.
+ */
 export class ServerConnection {
   readonly events = new Emitter<LinkEvents>()
   readonly #options: ServerConnectionOptions

@@ -10,8 +10,9 @@ export type Intended =
   | { type: Exclude<Command['type'], 'agent:start'>; permission_mode?: string }
 
 /**
- * Predicts from a machine's report on its policy what the machine would refuse. Only the machine itself can
- * check folders (because of links), the definitions of listed MCP servers, and the programs of runtimes.
+ * Predicts which parts of a command a machine would refuse, from the machine's report on its policy. Only the
+ * machine itself can check folders (because of links), the definitions of listed MCP servers, and the
+ * programs of runtimes.
  */
 export function foreseenRefusals(reported: MachinePolicy, intended: Intended): PolicyRefusal[] {
   const { type } = intended

@@ -1,10 +1,10 @@
 /**
  * Names of variables that determine which programs run, which files and libraries they load, which servers
- * they connect to, and with which login. They are patterns for `matches`, and upper and lower case do not
- * matter.
+ * they connect to, and with which login. The names are patterns for `matches`, and upper and lower case do
+ * not matter.
  */
 const GUARDED_NAMES = [
-  // Where programs and libraries are searched, and which libraries are loaded first.
+  // Places in which programs and libraries are searched, and libraries that are loaded first.
   'PATH LD_* DYLD_* GCONV_PATH GLIBC_TUNABLES LOCPATH NODE_* BUN_* DENO_* PYTHON* PERL5* PERLLIB',
   'RUBY* GEM_* BUNDLE_* JAVA_* _JAVA_OPTIONS JDK_* CLASSPATH LUA_* NPM_* YARN_* PNPM_* COREPACK_*',
   'PIP_* UV_* CARGO_* RUSTC* RUSTFLAGS GOFLAGS GO* CC CXX CFLAGS CPPFLAGS CXXFLAGS LDFLAGS MAKEFLAGS',

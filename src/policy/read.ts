@@ -13,12 +13,12 @@ import type { Policy } from './schema.ts'
 /** Maximum size of the file, in bytes. */
 const FILE_BYTES = 256 * 1024
 
-/** Policy of the whole system. It takes precedence over the policy of a user. */
+/** Policy of the whole system. The system's policy takes precedence over a user's policy. */
 export const SYSTEM_POLICY = '/etc/fomular-daemon/policy.toml'
 
 /**
- * Returns the path of the policy. If `named` is given, returns it, even if the file does not exist;
- * otherwise, returns the first default path at which a file exists, or undefined.
+ * Returns the path of the policy: `named` if it is given, even if the file does not exist. Without `named`,
+ * returns the first default path at which a file exists, or undefined.
  */
 export function policyPath(named: string | undefined, env: NodeJS.ProcessEnv): string | undefined {
   return named ?? [SYSTEM_POLICY, join(homeOf(env), '.fomular/policy.toml')].find(isThere)

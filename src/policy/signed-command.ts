@@ -7,8 +7,8 @@ import { publicKeyOf } from './public-key.ts'
 /** Time for which a command is still accepted after `expires_at`, in ms, because clocks differ. */
 const SKEW_MS = 2 * 60_000
 /**
- * Maximum time from now to `expires_at`, in ms. It is limited because a server could withhold a command until
- * then.
+ * Maximum time from now to `expires_at`, in ms. The time is limited because a server could withhold a command
+ * until then.
  */
 const AHEAD_MS = 7 * 24 * 3_600_000
 /** Time from its arrival within which a signed command can arrive again and be accepted, in ms. */

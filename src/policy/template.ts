@@ -7,8 +7,8 @@ const TEMPLATE = `\
 #   fomular-daemon policy check                   checks this file
 #   fomular-daemon policy explain COMMAND.json    shows what it would refuse
 #
-# Only root and the daemon's user may have the right to write to the file. If it has a mistake, no agent is
-# started. A key that is commented out has the value shown here, unless its text calls the value an example.
+# Only root and the daemon's user may have the right to write to the file. If the file has a mistake, no agent
+# is started. A key that is commented out has the value shown here, unless its text calls the value an example.
 
 version = 1
 

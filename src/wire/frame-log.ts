@@ -55,7 +55,9 @@ const OPENED = new Set([
     'answers',
   ],
 ])
-/** Pattern of the field names that are logged. It excludes names in which an agent could put a text. */
+/**
+ * Pattern of the field names that are logged. The pattern excludes names in which an agent could put a text.
+ */
 const NAME = /^\w{1,64}$/
 /** Maximum length of a text that is logged, in UTF-16 units. */
 const TEXT_CHARS = 128

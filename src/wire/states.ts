@@ -1,12 +1,14 @@
 /**
- * State of a connection between a daemon and a server, for both ends. A daemon begins in `idle`, and dials again
- * when the connection is lost. A server begins in `greeting`, when it has accepted a connection.
+ * State of a connection between a daemon and a server, for both ends. A daemon begins in `idle`, and dials
+ * again when the connection is lost. A server begins in `greeting`, when it has accepted a connection.
  * - `idle`: the connection was not started
  * - `dialing`: the daemon is opening the connection, or waits to try again
  * - `greeting`: the ends are connected; the server has not received the daemon's hello yet
- * - `welcoming`: the server has the hello and prepares its welcome. The daemon stays in `greeting` meanwhile
+ * - `welcoming`: the server has the hello and prepares its welcome. Until the welcome arrives, the daemon is
+ * still in `greeting`
  * - `live`: the welcome was sent, so activity, statuses and commands can be exchanged
- * - `closed`: the connection was stopped, was lost (on a server), or was replaced by another daemon's connection
+ * - `closed`: the connection was stopped, was lost (on a server), or was replaced by another daemon's
+ * connection
  */
 export type ConnectionState = 'idle' | 'dialing' | 'greeting' | 'welcoming' | 'live' | 'closed'
 export type ConnectionStimulus = 'start' | 'opened' | 'greeted' | 'welcomed' | 'lost' | 'close'

@@ -38,7 +38,7 @@ export function writeCursor(
   writeAtomic(path, JSON.stringify(record))
 }
 
-/** Adds the refusals that were due to a snapshot that an earlier version wrote. */
+/** Completes a snapshot that an earlier version wrote: adds the refusals that must still be sent. */
 export function dueOfEarlierVersion(
   snapshot: Snapshot,
   { id, runtime }: { id: string; runtime: Pick<Conversation, 'refuse'> },

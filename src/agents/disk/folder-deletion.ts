@@ -9,8 +9,9 @@ import type { Logger } from '../../platform/log.ts'
 const RETRY_MS = 10_000
 
 /**
- * Deletes agents' folders. Deleting a folder needs file descriptors, which may have run out; renaming it does
- * not. So a folder is renamed at once, and deleted as soon as possible, if necessary by the next daemon.
+ * Deletes agents' folders. Deleting a folder needs file descriptors, which may have run out; renaming a
+ * folder needs none. So a folder is renamed at once, and deleted as soon as possible, if necessary by the
+ * next daemon.
  */
 export class FolderDeletion {
   readonly #parent: string

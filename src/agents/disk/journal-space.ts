@@ -3,7 +3,7 @@ import { punchHole } from '../../platform/disk.ts'
 import { openPlain } from '../../platform/plain-files.ts'
 import type { Agent } from '../agent.ts'
 
-/** Block size of file systems, in bytes. They free only whole blocks. */
+/** Block size of file systems, in bytes. File systems free only whole blocks. */
 const BLOCK_BYTES = 4096
 /** Minimum number of bytes to free at once, because a process is started each time. */
 const LEAST_BYTES = 1024 * 1024

@@ -22,7 +22,7 @@ export interface ByteMove {
   running: boolean
   /** Line to write before the moved bytes, without its newline. */
   marker: string
-  /** Holes of the journal, in order. They are not moved. */
+  /** Holes of the journal, in order. Holes are not moved. */
   holes: readonly Span[]
 }
 

@@ -9,8 +9,8 @@ const CHARS = 2000
 const BYTES = 4 * CHARS
 
 /**
- * Maximum length, in characters, for an agent that ended after it was ready. It is lower because the journal
- * of such an agent explains more.
+ * Maximum length, in characters, for an agent that ended after it was ready. This limit is lower because the
+ * journal of such an agent explains more.
  */
 const DETAIL_CHARS = 300
 /** Exit codes of a shell for a program that cannot be run, or does not exist. */

@@ -47,7 +47,7 @@ const LAUNCHER_PREFIX = '{"type":"launcher",'
 /** Maximum number of bytes of an unreadable line that the event contains. */
 const UNREADABLE_HEAD_BYTES = 4096
 
-/** Maximum length of a line that is too short to exceed the nesting limit, in bytes. */
+/** Maximum length of a line, in bytes, up to which the line is too short to exceed the nesting limit. */
 const SHALLOW_BYTES = 2 * Limits.nesting
 /** Line length in bytes, and number of events, up to which the events always fit in a frame. */
 const SMALL_BYTES = 1024 * 1024
@@ -95,8 +95,8 @@ const unreadable = (reason: Unreadable, bytes: number, head: Buffer): EventBody 
 })
 
 /**
- * Returns the event that replaces a line that is too long: the line exceeds `Limits.line_bytes`, so that only
- * its head was read, or its events exceed their limit.
+ * Returns the event that replaces a line that is too long. Either the line exceeds `Limits.line_bytes` and
+ * only its head was read, or the line's events exceed their limit.
  */
 export const tooLong = (offset: number, bytes: number, head: Buffer): Event[] => [
   {
@@ -227,8 +227,8 @@ function unfit(bodies: EventBody[], bytes: number): Unreadable | undefined {
 }
 
 /**
- * Reports whether the events are too long. They can be longer than the line, because each event repeats the
- * line's common fields, and escapes add length.
+ * Reports whether the events are too long. The events can be longer than the line, because each event repeats
+ * the line's common fields, and escapes add length.
  */
 function grown(events: Event[], bytes: number): boolean {
   if (bytes <= SMALL_BYTES && events.length <= FEW_EVENTS) return false

@@ -32,8 +32,8 @@ export const repliedId = (agentId: string, run: number, offset: number, index: n
   uuidFrom('replied', agentId, run, offset, index)
 
 /**
- * Returns the id of an answer that depends only on the request, such as a refusal. It contains the run, since
- * another run may reuse the request's id.
+ * Returns the id of an answer that depends only on the request, such as a refusal. The id depends on the run,
+ * since another run may reuse the request's id.
  */
 export const refusedId = (agentId: string, run: number, requestId: string) =>
   uuidFrom('refused', agentId, run, requestId)

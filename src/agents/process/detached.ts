@@ -9,8 +9,8 @@ const WHY =
 const ending = new WeakSet<Agent>()
 
 /**
- * Ends a running agent whose journal was deleted or replaced. Its output goes to the old file and it gets no
- * input, so it would look idle forever. Linux only.
+ * Ends a running agent whose journal was deleted or replaced. The agent's output goes to the old file and the
+ * agent gets no input, so it would look idle forever. Linux only.
  */
 export function endDetached(agent: Agent) {
   if (!agent.process || ending.has(agent) || !isDetached(agent)) return

@@ -99,15 +99,15 @@ export interface StopOptions {
   /** Abort signal that shortens the remaining steps. */
   hurry?: AbortSignal | undefined
   /**
-   * `rebooted`: the machine is shutting down. `recalled`: the next daemon starts the agent again. For both
-   * causes, the turn is not interrupted, so that the agent can continue it.
+   * `rebooted`: the machine is shutting down. `recalled`: the next daemon starts the agent again. With
+   * `rebooted` and `recalled`, the turn is not interrupted, so that the agent can continue it.
    */
   cause?: 'stopped' | 'rebooted' | 'recalled'
 }
 
 /**
  * Stops an agent step by step, each with a grace period: interrupts its turn, ends its session, sends
- * SIGTERM, sends SIGKILL. Then ends its leftover processes.
+ * SIGTERM, sends SIGKILL. Then ends the agent's leftover processes.
  */
 export async function stop(
   agent: Agent,

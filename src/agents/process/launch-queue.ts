@@ -17,7 +17,7 @@ const SLOW_MS = 10_000
 const MEMORY_MS = 2000
 /**
  * Number of places at the front of the queue at which an agent's place is reported at each change. Further
- * back, it is reported only at every tenth place.
+ * back in the queue, an agent's place is reported only at every tenth place.
  */
 const REPORTED_PLACES = 10
 /** Minimum wait in the queue, in ms, after which `launched_at` is updated to the time of the launch. */
@@ -59,7 +59,7 @@ export class LaunchQueue {
     try {
       // Do this before the wait, so that input sent during the wait comes after the first input.
       putFirst(agent)
-      // If there is nothing to ask, do not await, so that the caller sees at once whether the agent is
+      // If there is nothing to ask, do not await, so that the caller knows at once whether the agent is
       // queued.
       const asked = isLaunched(agent) ? undefined : this.#askForTrust(agent)
       if ((asked && !(await asked)) || !(await this.#turn(agent))) return
@@ -82,7 +82,9 @@ export class LaunchQueue {
     void this.watch(agent).then(() => this.#leave())
   }
 
-  /** Marks an agent as slow if its start takes long. Resolves when it is ready, has ended, or is slow. */
+  /**
+   * Marks an agent as slow if its start takes a long time. Resolves when it is ready, has ended, or is slow.
+   */
   async watch(agent: Agent): Promise<void> {
     const { run } = agent.run
     const over = () => agent.isReady || agent.hasRunEnded || agent.run.run !== run

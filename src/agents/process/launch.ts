@@ -31,7 +31,7 @@ export const isLaunched = (agent: Agent) => existsSync(agent.folder.claim(agent.
 /** A place for programs that must outlive the daemon, such as a systemd scope. */
 export interface Shelter {
   /**
-   * Returns a command and an environment. Together they run `argv` with `env` in this place.
+   * Returns a changed command line and environment, which run `argv` with `env` in this place.
    * @param name a name that is used in this place only once
    */
   command(
@@ -48,13 +48,15 @@ export interface LaunchOptions {
   umask?: string | undefined
   permit: Permit
   trust: Pick<RepositoryTrust, 'mayUse'>
-  /** Place in which to start the agent. If that fails, the agent is started outside it. */
+  /**
+   * Place in which to start the agent. If starting it there fails, the agent is started without a shelter.
+   */
   shelter?: Shelter | undefined
 }
 
 /**
- * Launches the run in `run.json`. It may be called again after a crash at any point: no input is delivered
- * twice, and a second launcher for one run exits at once.
+ * Launches the run in `run.json`. This function may be called again after a crash at any point: no input is
+ * delivered twice, and a second launcher for a run exits at once.
  * @throws CommandFailure if the launch is not permitted, or the system error if the launcher cannot be
  * started
  */
@@ -189,8 +191,8 @@ async function startsWithin(ms: number, spawned: Spawned, hasCome: () => boolean
 }
 
 /**
- * Returns the name of an agent's shelter. It contains a hash of the agent's folder, because agents of two
- * state folders may have the same id.
+ * Returns the name of an agent's shelter. The name contains a hash of the agent's folder, because agents of
+ * two state folders may have the same id.
  */
 function shelterName({ id, folder, run }: Agent) {
   const hash = createHash('sha256').update(folder.dir).digest('hex').slice(0, 8)

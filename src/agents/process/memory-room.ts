@@ -10,7 +10,7 @@ const MOST_PRESSURE = 10
 /** Maximum share of the machine's memory that stays free by default. */
 const RESERVED_SHARE = 1 / 8
 
-/** Explains to people why an agent cannot be launched yet. */
+/** Explanation for people why an agent cannot be launched yet. */
 export interface Wait {
   reason: string
   remedy?: string
@@ -21,8 +21,8 @@ export interface MemoryRoomOptions {
   /** Share of the time in which programs wait for memory, in percent; undefined if it is unknown. */
   pressure(): number | undefined
   /**
-   * Memory that must stay free, in bytes. If it is a default and not `chosen`, it is limited to an eighth of
-   * the machine's memory.
+   * Memory that must stay free, in bytes. The default is limited to an eighth of the machine's memory; a
+   * `chosen` value is not limited.
    */
   reserve(): { bytes: number; chosen: boolean }
   /** Returns the memory that an agent of a runtime is expected to use, in bytes. */

@@ -21,13 +21,15 @@ export interface Sandbox {
 export interface SandboxPlaces {
   /** Folder that the agent begins in, without links. */
   cwd: string
-  /** Further folders that its specification chooses, without links. It may change them. */
+  /** Further folders that its specification chooses, without links. The agent may change these folders. */
   chosen: readonly string[]
   /** Further files and folders that it may change. */
   writable: readonly string[]
   /** Folders that are empty at the start of each of its processes. */
   empty: readonly string[]
-  /** Files and folders that it can only read, even if they are in a folder that it may change. */
+  /**
+   * Files and folders that the agent can only read, even if they are in a folder that the agent may change.
+   */
   readable: readonly string[]
 }
 
@@ -63,7 +65,10 @@ export async function sandboxed(sandbox: Sandbox, places: SandboxPlaces): Promis
   return argv
 }
 
-/** Folders of the system: files that control other programs, and sockets and devices that lead to them. */
+/**
+ * Folders of the system. Files in them control other programs, and sockets and devices in them lead to other
+ * programs.
+ */
 const SYSTEM = ['/run', '/proc', '/sys', '/dev', '/etc', '/usr', '/boot', '/var/run', '/var/lib/systemd']
 
 /** Reports whether an agent could leave its sandbox if it may write to this folder. */

@@ -30,9 +30,9 @@ export interface AgentProcesses {
 }
 
 /**
- * Finds the processes of all agents of a user. It does not find processes that have cleared their environment
- * and whose parent processes have ended, or processes that have switched to another user. A process in a
- * container belongs to another daemon, even if its folder has the same path.
+ * Finds the processes of all agents of a user. Does not find processes that have switched to another user, or
+ * that have cleared their environment and lost their parent processes. A process in a container belongs to
+ * another daemon, even if its folder has the same path.
  */
 export function agentProcesses(user = ownUid()): AgentProcesses {
   const all = processesOfUser(user)

@@ -10,8 +10,8 @@ export interface Input {
 }
 
 /**
- * An input with which the daemon answers a line of the agent, such as the answer to a request. It is sent
- * only once.
+ * An input with which the daemon answers a line of the agent, such as the answer to a request. Such an input
+ * is sent only once.
  */
 export interface Reply extends Omit<Input, 'id'> {
   /** Defaults to an id derived from the line's offset in the journal. */
@@ -42,7 +42,7 @@ export interface Run {
 export interface Heard {
   events: EventBody[]
   inputs?: Reply[]
-  /** State of the conversation after the line. It must be JSON, and is never changed in place. */
+  /** State of the conversation after the line. The state must be JSON, and is never changed in place. */
   state?: unknown
 }
 
@@ -64,7 +64,10 @@ export interface Conversation {
    * the state must be small.
    */
   isStateful: boolean
-  /** Returns the inputs that begin a run. The first of them is delivered before all other waiting input. */
+  /**
+   * Returns the inputs that begin a run. The first of these inputs is delivered before all other waiting
+   * input.
+   */
   open(run: Run): Input[]
   /**
    * Reads a line of the journal. An unknown line becomes an `unknown` event.
@@ -75,8 +78,8 @@ export interface Conversation {
    */
   onLine(line: string, state: unknown, run: Run): Heard
   /**
-   * Reports whether a line contains only text of the model, so that it cannot change the agent's status or
-   * the conversation's state.
+   * Reports whether a line contains only the model's text, so that the line cannot change the agent's status
+   * or the conversation's state.
    */
   isSkippable(line: Buffer): boolean
   prompt(id: string, content: Content, state: unknown): Input

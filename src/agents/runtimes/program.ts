@@ -1,7 +1,7 @@
 import type { AgentSpec, Runtime as RuntimeFound } from '../../protocol/index.ts'
 
 export interface LaunchPlan {
-  /** Program and arguments. They must not contain secrets, since other users can read them. */
+  /** Program and arguments. The arguments must not contain secrets, since other users can read arguments. */
   argv: string[]
   /** Variables to add to the inherited environment; undefined removes a variable. */
   env: Record<string, string | undefined>
@@ -30,8 +30,8 @@ export interface Explained {
 }
 
 /**
- * Basic regular expressions for lines of the journal. With them, the launcher determines without a daemon
- * whether an agent is idle. Only the newest matching lines are used.
+ * Basic regular expressions for lines of the journal. With these expressions, the launcher determines without
+ * a daemon whether an agent is idle. Only the newest matching lines are used.
  */
 interface IdlePatterns {
   /** Lines about the agent's state. */
@@ -59,16 +59,17 @@ export interface RuntimeVariables {
   /** Variable with the path of the folder in which the program keeps its settings and sessions. */
   folder: string
   /**
-   * Further variables that determine which files and servers the program uses. Their values are not secret.
+   * Further variables that determine which files and servers the program uses. The values of these variables
+   * are not secret.
    */
   others: readonly string[]
-  /** Variables that log the program in. Their values are secret. */
+  /** Variables that log the program in. The values of these variables are secret. */
   logins: RegExp
   /** All variables that configure the program. */
   all: RegExp
 }
 
-/** An agent program: how it is found and launched, and which files it has on the disk. */
+/** An agent program: its location, how it is launched, and its files on the disk. */
 export interface Program {
   /** Name for people. */
   title: string

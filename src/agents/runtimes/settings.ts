@@ -15,8 +15,8 @@ export const COMMON_FIELDS = [
 ] as const satisfies readonly (keyof AgentSpec)[]
 
 /**
- * Checks that the runtime supports every setting in the specification. Otherwise, an agent might run without
- * a limit that was requested.
+ * Checks that the runtime supports every setting in the specification. Without this check, an agent might run
+ * without a limit that was requested.
  * @throws CommandFailure
  */
 export function checkSettings(

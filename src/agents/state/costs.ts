@@ -11,7 +11,7 @@ const ORDERLY_SIGNALS: unknown[] = [undefined, 'SIGTERM', 'SIGINT', 'SIGHUP']
 
 /**
  * Returns the agent's total cost in US dollars, which never falls. A runtime counts per process and session.
- * Its count restarts at 0 after the conversation was cleared or the process was killed; after a resume, it
+ * The count restarts at 0 after the conversation was cleared or the process was killed; after a resume, it
  * continues from the last saved count.
  */
 export function costAfter(snapshot: Snapshot, event: TurnResult): number | undefined {

@@ -26,7 +26,10 @@ export function turnFailureOf(event: Of<'turn_result'>): TurnFailure | undefined
 
 const REFUSAL_CHARS = 2000
 
-/** Returns why a process refuses to start. It reports this in a `turn_result`, although there was no turn. */
+/**
+ * Returns why a process refuses to start. The process reports this in a `turn_result`, although there was no
+ * turn.
+ */
 export function startRefusal(event: Of<'turn_result'>): Snapshot['start_refused'] {
   const message = event.errors?.length ? event.errors.join('; ') : event.text
   const reason = event.startup_failure_reason
@@ -83,8 +86,8 @@ function detailOf({ exit_code, output }: Of<'hook'>) {
 /** Number of failed attempts to send one request after which the model's service is reported as a problem. */
 const MANY_TRIES = 3
 /**
- * Time after which the report expires if there is no further attempt, in ms. It begins when the delay before
- * the next attempt is over.
+ * Time after which the report expires if there is no further attempt, in ms. The time begins when the delay
+ * before the next attempt is over.
  */
 const TRY_MS = 60_000
 

@@ -93,8 +93,8 @@ function takeIn(snapshot: Snapshot, event: Event, initializeId: string | undefin
       const other = serversSeen(snapshot, event)
       return (
         assign(snapshot, {
-          // An event without a model reports only a changed mode. It may come before the first turn, when the
-          // session cannot be resumed yet.
+          // An event without a model reports only a changed mode. Such an event may come before the first
+          // turn, when the session cannot be resumed yet.
           session_id: begins ? event.session_id : undefined,
           model: event.model,
           permission_mode: event.permission_mode,

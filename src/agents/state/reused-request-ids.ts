@@ -5,8 +5,8 @@ import type { Snapshot } from '../disk/records.ts'
 const ASKED_KEPT = 64
 
 /**
- * Records a request, and whether another request had the same id. If so, the id alone does not identify the
- * request that a person answers.
+ * Records a request, and whether another request had the same id. If two requests have the same id, the id
+ * alone does not identify the request that a person answers.
  */
 export function noteAsked(snapshot: Snapshot, { request_id, digest }: PermissionRequest): void {
   const others = (snapshot.asked ?? []).filter((one) => one.request_id !== request_id)

@@ -3,7 +3,10 @@ import { problemsOf } from './problems.ts'
 
 const told = new WeakMap<Agent, number>()
 
-/** Sends the agent's status when a running hook becomes slow, because no event reports this. */
+/**
+ * Sends the agent's status if the number of its problems has changed without an event, for example because a
+ * hook is slow.
+ */
 export function checkHooks(agent: Agent, now: number) {
   const count = agent.hasEnded ? 0 : problemsOf(agent.snapshot, now).length
   if (count === (told.get(agent) ?? 0)) return

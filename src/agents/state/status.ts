@@ -12,8 +12,8 @@ import { problemsOf } from './problems.ts'
 const STATUS_INPUT_CHARS = 16 * 1024
 
 /**
- * Why a run is queued for its launch, whether its start is slow, and the request for permission to use its
- * folder's startup files.
+ * Reason why a run is queued for its launch, whether the run's start is slow, and the request for permission
+ * to use the folder's startup files.
  */
 export interface Launching {
   queued?: AgentStatus['queued']
@@ -112,8 +112,8 @@ const slowness = (pid: number | undefined) =>
     : `Process ${pid} is running but not ready yet; session start hooks and MCP servers can delay it.`
 
 /**
- * Returns the session with which an agent was started. The status has it until the agent reports a session;
- * only the agent knows the new session of a fork.
+ * Returns the session with which an agent was started. A status contains this session until the agent reports
+ * its session. For a fork, only the agent knows the new session.
  */
 function launchedIn({ run, record, isReady, hasEnded }: Described): string | undefined {
   if (isReady || !hasEnded) return run.session?.mode === 'fork' ? undefined : run.session?.id

@@ -43,8 +43,9 @@ export class RepositoryTrust {
 
   /**
    * Asks a person about the agent's startup files, in its status.
-   * @returns undefined if there is nothing to ask; else a promise of whether the agent may be launched, which
-   * is false if the request was withdrawn. Rejects with a CommandFailure if the person refuses
+   * @returns undefined if there is nothing to ask; else a promise of whether the agent may be launched. The
+   * promise resolves to false if the request was withdrawn. Rejects with a CommandFailure if the person
+   * refuses
    * @throws CommandFailure if the policy refuses the agent
    */
   ask(agent: Trusting): Promise<boolean> | undefined {
@@ -99,7 +100,7 @@ export class RepositoryTrust {
 
   /**
    * Decides right before a launch whether the agent uses its startup files.
-   * @returns true if it uses them
+   * @returns true if the agent uses its startup files
    * @throws CommandFailure if they have changed since a person has permitted them
    */
   mayUse(agent: Pick<Trusting, 'runtime'>, spec: AgentSpec, startup: StartupRule): boolean {

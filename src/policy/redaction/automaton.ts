@@ -2,7 +2,7 @@ import { build, type Edge } from './build.ts'
 import type { Pattern } from './parse-pattern.ts'
 import { type StateSet, StateSets } from './state-sets.ts'
 
-/** Length of the pieces in which a long text is searched, in characters. It limits the memory in use. */
+/** Length of the pieces in which a long text is searched, in characters. Short pieces need less memory. */
 const PIECE_CHARS = 16 * 1024
 /**
  * Length of the text before and after a piece that is searched with it, in characters. Matches up to this
@@ -13,8 +13,8 @@ const AROUND_CHARS = 4096
 export type Part = [from: number, to: number]
 
 /**
- * Finds all matches of some patterns in a text. It follows all possible matches at the same time, so the time
- * depends only on the text's length.
+ * Finds all matches of some patterns in a text. The automaton follows all possible matches at the same time,
+ * so the time depends only on the text's length.
  */
 export class Automaton {
   readonly #classOf: Uint8Array
@@ -91,7 +91,7 @@ export class Automaton {
   }
 
   /**
-   * Reports whether a character belongs to a match: whether it leads from a state in `before` to a state in
+   * Reports whether a character belongs to a match, because it leads from a state in `before` to a state in
    * `after`.
    */
   #isWithin(before: StateSet, unit: number, after: StateSet): boolean {

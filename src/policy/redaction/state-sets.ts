@@ -62,7 +62,9 @@ export class StateSets {
   readonly #known = new Map<number, StateSet>()
   /** States that follow a state, by the class of the next character. */
   readonly #follow: (number[] | undefined)[][]
-  /** Random numbers for each state. Combined with XOR, they identify a set. */
+  /**
+   * Random numbers for each state. The random numbers of a set's states, combined with XOR, identify the set.
+   */
   readonly #keys: [high: number, low: number][]
   /** The last step in which each state was added. */
   readonly #added: Int32Array

@@ -6,7 +6,7 @@ import { refusedTools } from './tools.ts'
 
 /**
  * Refuses rules that an approval asks the runtime to remember, because such rules permit tools, modes, and
- * folders without asking a person. The rules have the form of the runtime's suggestions.
+ * folders without asking a person. The rules have the same format as the runtime's suggestions.
  */
 export function refusedMemory(policy: Policy, entries: readonly unknown[]): PolicyRefusal[] {
   return entries.flatMap((entry) => {

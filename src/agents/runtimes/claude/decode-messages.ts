@@ -112,8 +112,8 @@ function toolResult(entry: unknown, base: object): EventBody | undefined {
 }
 
 /**
- * Types of stream events around the deltas. They contain nothing that is not in the finished blocks and the
- * result.
+ * Types of stream events around the deltas. These events contain nothing that is not in the finished blocks
+ * and the result.
  */
 const FRAMING = new Set([
   'message_start',

@@ -5,15 +5,15 @@ import type { EventBody } from '../conversation.ts'
 import { compact, type Fields, fields, list, number, text, textList } from './fields.ts'
 
 /**
- * Limits of a form: number of fields, length in characters, and nesting. They are low because every status
- * contains the form.
+ * Limits of a form: number of fields, length in characters, and nesting. The limits are low because every
+ * status contains the form.
  */
 const FIELDS = 100
 const FORM_CHARS = 64 * 1024
 const DEPTH = 100
 
 /**
- * Decodes a form of an MCP server, or the address that the server asks a person to open.
+ * Decodes an MCP server's form, or the address that the server asks a person to open.
  * @returns undefined if the form exceeds the limits
  */
 export function elicitation(id: string, request: Fields): EventBody[] | undefined {

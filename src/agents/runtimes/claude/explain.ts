@@ -23,15 +23,15 @@ const EXPLAINED: [RegExp, Explained][] = [
 ]
 
 /**
- * Number of characters at the start of a message that are searched. This is enough, because the messages are
- * one sentence long.
+ * Number of characters at the start of a message that are searched. Longer searches are not needed, because
+ * each message is one sentence long.
  */
 const MESSAGE_CHARS = 2000
 
 const SIGN_IN = 'Sign in with an account that the organization allows (`claude auth login`).'
 const NETWORK = 'Check the connection to Anthropic, then start the agent again.'
 
-/** Remedies for cases in which Claude Code refuses to start, by its name for the reason. */
+/** Remedies for cases in which Claude Code refuses to start, by Claude Code's name for the reason. */
 const REMEDIES: Record<string, string> = {
   cli_version_too_old: 'Update Claude Code.',
   config_file_invalid: 'Correct the configuration file that the message names.',

@@ -27,7 +27,7 @@ export const textList = (value: unknown): string[] | undefined =>
 export const known = <T>(table: Record<string, T>, name: unknown): T | undefined =>
   typeof name === 'string' && Object.hasOwn(table, name) ? table[name] : undefined
 
-/** Removes undefined fields, because JSON makes no difference between an absent and an undefined field. */
+/** Removes undefined fields, because JSON does not distinguish between absent and undefined fields. */
 export function compact<T extends object>(value: T): T {
   for (const key in value) if (value[key] === undefined) return copyOf(value)
   return value

@@ -4,8 +4,8 @@ import { isProgram, programsOnPath } from '../../../platform/on-path.ts'
 import { realPath } from '../../../platform/real-path.ts'
 
 /**
- * Returns the paths at which installers put Claude Code. A daemon that runs as a service needs them, because
- * its PATH is short.
+ * Returns the paths at which installers put Claude Code. A daemon that runs as a service needs these paths,
+ * because its PATH is short.
  */
 const usualPlaces = (home: string) => [
   join(home, '.local/bin/claude'),
@@ -35,7 +35,7 @@ export function findClaude(env: NodeJS.ProcessEnv): string[] {
 }
 
 /**
- * Recognizes a program that Claude Code's own installer installed. It puts each version into a separate file
- * and deletes older versions.
+ * Recognizes a program that Claude Code's own installer installed. This installer puts each version into a
+ * separate file and deletes older versions.
  */
 export const isPruned = (path: string) => /\/claude\/versions\/\d+\.\d+\.\d+[^/]*$/.test(path)

@@ -107,7 +107,7 @@ const SESSION_FLAGS = ['--session-id', '--resume', '-r']
 
 /**
  * Reports whether the arguments name the session. A fork continues the session's conversation in a new
- * session, so it does not count.
+ * session, so the function returns false for a fork.
  */
 export function isInSession(argv: string[], sessionId: string): boolean {
   if (argv.includes('--fork-session')) return false

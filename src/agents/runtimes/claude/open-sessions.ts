@@ -7,7 +7,10 @@ import { fields, text } from './fields.ts'
 
 /** Maximum size of a record, in bytes; Claude Code writes less than 2 KiB. */
 const RECORD_BYTES = 64 * 1024
-/** True on Linux. Only there, Claude Code and this program read a process's start time in the same format. */
+/**
+ * True on Linux. On other systems, Claude Code and this program get a process's start time in different
+ * formats.
+ */
 const startsCompare = process.platform === 'linux'
 
 /** Returns Claude Code's configuration folder. */

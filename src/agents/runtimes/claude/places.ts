@@ -13,8 +13,8 @@ export function places(env: NodeJS.ProcessEnv) {
   mkdirSync(settings, { recursive: true, mode: 0o700 })
   return {
     shared: [settings, join(env.HOME || homedir(), '.claude.json')],
-    // The records have process ids as names. A process id in a sandbox is the id of another process outside
-    // it.
+    // The records have process ids as names, and a process in a sandbox can have the same id as a process
+    // outside of the sandbox.
     ofProcesses: [join(settings, 'sessions')],
   }
 }

@@ -47,7 +47,7 @@ export async function probe({
     }
   const preferred = await examine(first, env, timeoutMs)
   if (!preferred.wrong) return preferred.runtime
-  // Do not try other programs after a shortage of resources: it would affect them, too.
+  // Do not try other programs if resources are short, because the shortage would affect them, too.
   if (!preferred.shortage)
     for (const path of others) {
       const { runtime, wrong } = await examine(path, env, timeoutMs)
@@ -94,8 +94,8 @@ const versionIn = (text: string): string | undefined =>
   [...stripVTControlCharacters(text).matchAll(/(?:^|\s)(\d+\.\d+\.\d+\S*) \(Claude Code\)\s*$/gm)].at(-1)?.[1]
 
 /**
- * Returns the login from the output of `auth status`, which also covers keys and tokens in the environment, and other
- * providers. It exits with 1 if no account is logged in.
+ * Returns the login from the output of `auth status`, which also covers keys and tokens in the environment,
+ * and other providers. `auth status` exits with 1 if no account is logged in.
  */
 function loginIn(status: string): Runtime['login'] {
   // A wrapper may print text before the JSON. Searching the output with a single regular expression would

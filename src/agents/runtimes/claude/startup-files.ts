@@ -17,9 +17,9 @@ const GIT_BYTES = 8192
 /**
  * Returns the paths of all files and folders that can make Claude Code run a program in these folders,
  * whether they exist or not. Claude Code 2.1.260 and 2.1.332 read `.mcp.json` in every parent folder, even
- * above the repository. They read settings in the folder itself, in the repository, and in the main checkout
- * of a worktree. This function returns the paths of all these files for each of these folders, since a later
- * version may read more. It leaves out the user's own configuration folder.
+ * above the repository. These versions read settings in the folder itself, in the repository, and in the main
+ * checkout of a worktree. This function returns the paths of all these files for each of these folders, since
+ * a later version may read more. The paths do not include the user's own configuration folder.
  */
 export function startupPaths({ cwd, add_dirs = [] }: AgentSpec, env: NodeJS.ProcessEnv): string[] {
   const own = realPath(folder(env))
