@@ -35,7 +35,7 @@ export const withHub = (command: Command, json = JSON_OUTPUT.object): Command =>
     .option('--hub <url>', 'address of the hub (default: FOMULAR_HUB_URL, else the hub on this machine)')
     .option(
       '--hub-key-file <file>',
-      'file with a user key of the hub (default: FOMULAR_HUB_KEY_FILE, or the key itself in FOMULAR_HUB_KEY, else the file in the state folder)',
+      'file with a user key of the hub (default: FOMULAR_HUB_KEY_FILE, or the key in FOMULAR_HUB_KEY, or else user.key in the folder of the hub on this machine)',
     )
     .option(
       '--state-dir <dir>',

@@ -8,9 +8,9 @@ The key may also come from FOMULAR_KEY, FOMULAR_KEY_FILE, the systemd credential
 configuration file. Prefer --key-file to --key: other users can briefly see the command line. A value $NAME or
 \${NAME} is replaced with the value of the variable NAME.
 
-Every flag has a variable (--max-agents: FOMULAR_MAX_AGENTS) and a setting (max_agents) in the configuration
-file, which is TOML at ~/.fomular/config.toml or /etc/fomular-daemon/config.toml. Flags override variables,
-and variables override the file.
+Every flag has a variable, and a setting in the configuration file. For --max-agents, these are
+FOMULAR_MAX_AGENTS and max_agents. The configuration file is ~/.fomular/config.toml or
+/etc/fomular-daemon/config.toml, in TOML. Flags override variables, and variables override the file.
 
 Examples:
   $ fomular-daemon --server-url wss://os.example.com --key-file ~/.fomular/key

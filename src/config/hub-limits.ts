@@ -74,7 +74,7 @@ export const HUB_SETTINGS = {
   },
   machineAgents: {
     flag: '--machine-agents <count>',
-    help: 'maximum number of agents to keep per machine, including removed ones',
+    help: 'maximum number of agents to keep per machine, including removed agents',
     variable: 'FOMULAR_HUB_MACHINE_AGENTS',
     read: integer(1, MOST),
     fallback: 10_000,

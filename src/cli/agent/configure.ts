@@ -20,10 +20,10 @@ export function configureCommand(): Command {
       new Command('configure')
         .description('change the model or permission mode of an agent while it runs')
         .argument('<id>', 'id of the agent, or a unique prefix')
-        .option('--model <model>', 'alias such as opus or sonnet, or a full name')
+        .option('--model <model>', 'model: an alias such as opus or sonnet, or a full name')
         .option(
           '--permission-mode <mode>',
-          'default, acceptEdits, plan, dontAsk, auto, or bypassPermissions; see `agent start --help`',
+          'permission mode: default, acceptEdits, plan, dontAsk, auto, or bypassPermissions; see `agent start --help`',
         )
         .addHelpText('after', HELP)
         .action(configure),

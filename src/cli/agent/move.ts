@@ -4,8 +4,8 @@ import { cleanLine } from '../render/clean.ts'
 import { print, printJson } from '../terminal.ts'
 
 const HELP = `
-Use this after moving an agent's state folder to a machine with another identity. The agent's history at
-the hub then belongs to that machine. The command changes nothing on either machine.
+Use this command after you have moved an agent's state folder to a machine with another identity. The agent's
+history at the hub then belongs to that machine. The command changes nothing on either machine.
 
 Examples:
   $ fomular-daemon agent move a-1f2e build-8

@@ -32,7 +32,7 @@ const ALWAYS = `
 --always remembers the rules that the request suggests for the tool until the session ends.
 --also remembers other suggestions of the request:
 
-  save         keep the rules in a file (see \`agent show\`) after this session
+  save         save the rules in the file that \`agent show\` names
   mode         switch to another permission mode
   directories  allow more directories
   other        all other suggestions
@@ -74,7 +74,7 @@ Examples:
 export const denyCommand = (): Command =>
   base('deny')
     .description("refuse an agent's request")
-    .option('--message <text>', 'message for the agent, such as what to do instead')
+    .option('--message <text>', 'message for the agent, such as an alternative')
     .option('--interrupt', "also end the agent's turn")
     .addHelpText(
       'after',

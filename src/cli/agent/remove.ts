@@ -6,8 +6,8 @@ import { connectSigning, type HubOptions, withHub, withSigning } from '../option
 const REMOVE_WAIT_S = 120
 
 const HELP = `
-Deletes the agent's folder on the machine and its history at the hub. Claude Code keeps its own record of the
-session.
+The command deletes the agent's folder on the machine and the agent's history at the hub. Claude Code keeps
+its own record of the session.
 
 Examples:
   $ fomular-daemon agent remove a-1f2e

@@ -24,8 +24,8 @@ export function resumeCommand(): Command {
         .argument('<id>', 'id of the agent, or a unique prefix')
         .option('--prompt <text>', 'prompt to continue with; - reads it from standard input')
         .option('--prompt-file <file>', 'file with the prompt')
-        .addOption(repeatable('--image <file>', 'image for the prompt; repeatable'))
-        .option('--session <id>', 'id of the session to resume (default: its last session)')
+        .addOption(repeatable('--image <file>', 'file with an image for the prompt; repeatable'))
+        .option('--session <id>', "id of the session to resume (default: the agent's last session)")
         .option('--wait', "with a prompt, print the agent's activity until the turn ends")
         .addHelpText('after', HELP)
         .action(resume),

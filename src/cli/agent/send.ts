@@ -26,7 +26,7 @@ export function sendCommand(): Command {
         .argument('<id>', 'id of the agent, or a unique prefix')
         .argument('[prompt]', 'text of the prompt; - reads it from standard input')
         .option('--prompt-file <file>', 'file with the prompt')
-        .addOption(repeatable('--image <file>', 'image for the prompt; repeatable'))
+        .addOption(repeatable('--image <file>', 'file with an image for the prompt; repeatable'))
         .option('--wait', "print the agent's activity until the turn ends")
         .addHelpText('after', HELP)
         .action(send),

@@ -7,8 +7,8 @@ import { write } from '../terminal.ts'
 const SHELLS = ['bash', 'zsh', 'fish'] as const
 
 const HELP = `
-The installer sets up completion. Use this command if you installed in another way. Agent ids and machine
-names come from the hub.
+The installer sets up completion. Use this command if you installed the program in another way. Agent ids and
+machine names come from the hub.
 
 Examples:
   $ mkdir -p ~/.local/share/bash-completion/completions ~/.config/fish/completions ~/.zfunc

@@ -50,18 +50,28 @@ export function conformanceCommand(): Command {
   return new Command('conformance')
     .description('check your own server or daemon against the protocol')
     .option('--url <url>', 'server to check')
-    .option('--listen <port>', 'check the daemon that connects to this port instead', port)
-    .option('--wait-for-daemon <seconds>', 'with --listen, seconds to wait for the daemon', numeric, 60)
+    .option('--listen <port>', 'instead of a server, check the daemon that connects to this port', port)
+    .option(
+      '--wait-for-daemon <seconds>',
+      'with --listen, time to wait for the daemon, in seconds',
+      numeric,
+      60,
+    )
     .option('--key-file <file>', 'file with a key that the server accepts (recommended)')
-    .option('--key <key>', 'the key itself; other users can see it in the list of processes')
-    .option('--ca-file <file>', "certificate authority of the server's certificate, PEM")
+    .option('--key <key>', 'key that the server accepts; other users can see it in the list of processes')
+    .option('--ca-file <file>', "file with the certificate authority of the server's certificate (PEM)")
     .option('--allow-insecure', 'allow a remote server without TLS')
     .addOption(
       new Option('--level <level>', 'level of the rules that must hold for exit code 0')
         .choices(['core', 'optional'])
         .default('core'),
     )
-    .option('--wait-for-command <seconds>', 'seconds to wait for a command from the server', numeric, 0)
+    .option(
+      '--wait-for-command <seconds>',
+      'time to wait for a command from the server, in seconds',
+      numeric,
+      0,
+    )
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
     .action(conformance)

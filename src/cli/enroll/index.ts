@@ -25,7 +25,7 @@ export function enrollCommand(): Command {
       '--config <file>',
       'configuration file to write (default: FOMULAR_CONFIG, else ~/.fomular/config.toml)',
     )
-    .option('--ca-file <file>', "certificate authority of the hub's certificate, PEM")
+    .option('--ca-file <file>', "file with the certificate authority of the hub's certificate (PEM)")
     .option('--allow-insecure', 'allow a remote hub without TLS')
     .option(
       '--force',

@@ -40,10 +40,10 @@ export function withHubServeFlags(command: Command): Command {
   command
     .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
     .option('--port <port>', 'port to listen on (default: FOMULAR_HUB_PORT, else 3001)', port)
-    .option('--data-dir <dir>', "the hub's folder (default: hub in the state folder)")
-    .option('--tls-cert <file>', 'certificate chain, PEM')
-    .option('--tls-key <file>', "the certificate's private key, PEM")
-    .option('--insecure', 'allow a non-local address without TLS')
+    .option('--data-dir <dir>', "the hub's folder (default: the folder hub in the state folder)")
+    .option('--tls-cert <file>', 'file with the certificate chain for TLS (PEM)')
+    .option('--tls-key <file>', 'file with the private key of the certificate (PEM)')
+    .option('--insecure', 'allow the hub to listen on a non-local address without TLS')
     .addOption(
       repeatable(
         '--trusted-proxy <address>',
@@ -60,7 +60,10 @@ export function hubCommand(): Command {
     new Command('hub').description('run only the hub, the server that comes with this package'),
   )
     .option('--verbose', 'log debug messages')
-    .option('--log-level <level>', 'trace, debug, info, warn, error, fatal, or silent (default: info)')
+    .option(
+      '--log-level <level>',
+      'level of the log: trace, debug, info, warn, error, fatal, or silent (default: info)',
+    )
     .addHelpText('after', HELP)
     .action(hub)
     .addCommand(auditCommand())

@@ -24,7 +24,7 @@ Examples:
     withHub(
       new Command('list')
         .alias('ls')
-        .description('list the tokens that have not expired, and which of them were used')
+        .description('list the tokens that have not expired, and show which of them were used')
         .addHelpText('after', '\nExample:\n  $ fomular-daemon hub token list')
         .action(list),
     ),

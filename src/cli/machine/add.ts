@@ -32,7 +32,7 @@ export function addCommand(): Command {
       .addOption(
         new Option(
           '--expires <time>',
-          'lifetime of the command, from 1m to 7d: a number of seconds (s), minutes (m), hours (h) or days (d)',
+          'time for which the printed command is valid, from 1m to 7d: a number of seconds (s), minutes (m), hours (h) or days (d)',
         )
           .argParser(seconds)
           .default(USUAL_S, '1h'),
@@ -43,7 +43,7 @@ export function addCommand(): Command {
       )
       .option(
         '--ca-file <file>',
-        'certificate authority of the hub at that address, PEM (default: the command connects to the address and detects a private authority)',
+        'file with the certificate authority of the hub at that address (PEM; default: the command connects to the address and detects a private authority)',
       )
       .addHelpText('after', HELP)
       .action(add),

@@ -8,8 +8,9 @@ import { statusCommand } from './status.ts'
 import { uninstallCommand } from './uninstall.ts'
 
 const HELP = `
-A service starts the daemon at boot, and restarts it when it exits. Agents outlive the daemon: a crash, a
-restart or an update does not affect them. If you stop the service, the service stops its agents gracefully.
+The service manager starts the daemon at boot, and restarts the daemon when it exits. A crash, a restart, or
+an update of the daemon does not affect its agents. If you stop the service, the service stops its agents
+gracefully.
 
   systemd        the machine's systemd; installing requires root
   systemd-user   the user's systemd

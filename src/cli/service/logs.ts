@@ -3,7 +3,7 @@ import { numeric } from '../options.ts'
 import { installedService, type ServiceOptions, withService } from './options.ts'
 
 const HELP = `
-Shows the log that the service manager keeps, from journalctl or pm2. For the daemon's own log, use
+The command shows the log of the service in systemd's journal or in pm2. For the daemon's own log, use
 fomular-daemon logs.
 
 Examples:

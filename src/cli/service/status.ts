@@ -4,8 +4,8 @@ import { print, printJson, stdoutColors } from '../terminal.ts'
 import { installedService, type ServiceOptions, withService } from './options.ts'
 
 const HELP = `
-Shows the status of the service. For the daemon's own status, use fomular-daemon status --state-dir with the
-folder shown here. The exit code is 0 only if the service is running.
+The command shows the status of the service. For the daemon's own status, use fomular-daemon status
+--state-dir with the folder shown here. The exit code is 0 only if the service is running.
 
 Examples:
   $ fomular-daemon service status

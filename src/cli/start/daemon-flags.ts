@@ -8,12 +8,15 @@ export const withDaemonFlags = (command: Command): Command =>
     command
       .option('--server-url <url>', 'server to connect to (default: ws://localhost:3001)')
       .option('--key-file <file>', "file with this machine's key for the server (recommended)")
-      .option('--key <key>', 'the key itself; other users can see it in the list of processes')
-      .option('--ca-file <file>', "certificate authority of the server's certificate, PEM")
+      .option(
+        '--key <key>',
+        "this machine's key for the server; other users can see it in the list of processes",
+      )
+      .option('--ca-file <file>', "file with the certificate authority of the server's certificate (PEM)")
       .option('--allow-insecure', 'allow a remote server without TLS')
       .option(
         '--server-user <user>',
-        "user, besides root and the daemon's user, who may run a server on this machine (default: the user who first ran it)",
+        "user, besides root and the daemon's user, who may run a server on this machine (default: the user who ran the server at the first connection)",
       )
       .option(
         '--log-format <format>',
@@ -26,7 +29,7 @@ export const withSharedDaemonFlags = (command: Command): Command =>
   command
     .option(
       '--config <file>',
-      'configuration file, TOML (default: FOMULAR_CONFIG, else ~/.fomular/config.toml)',
+      'configuration file (TOML; default: FOMULAR_CONFIG, else ~/.fomular/config.toml)',
     )
     .option('--state-dir <dir>', 'state folder (default: FOMULAR_STATE_DIR, else ~/.fomular/state)')
     .option(
@@ -35,14 +38,20 @@ export const withSharedDaemonFlags = (command: Command): Command =>
     )
     .option(
       '--policy <file>',
-      'policy of this machine, TOML (default: FOMULAR_POLICY, or else /etc/fomular-daemon/policy.toml, or else ~/.fomular/policy.toml)',
+      'policy of this machine (TOML; default: FOMULAR_POLICY, or the first of /etc/fomular-daemon/policy.toml and ~/.fomular/policy.toml that exists)',
     )
-    .option('--log-level <level>', 'trace, debug, info, warn, error, fatal, or silent (default: info)')
+    .option(
+      '--log-level <level>',
+      'level of the log: trace, debug, info, warn, error, fatal, or silent (default: info)',
+    )
     .option('--max-agents <count>', 'maximum number of agents at the same time (default: 200)')
-    .option('--stop-grace-s <seconds>', 'maximum seconds for each step of a graceful stop (default: 5)')
+    .option(
+      '--stop-grace-s <seconds>',
+      'maximum time for each step of a graceful stop, in seconds (default: 5)',
+    )
     .option(
       '--stop-within-s <seconds>',
-      'maximum seconds for all steps of a stop; the daemon shortens later steps if necessary (default: 10 in the main process of a container)',
+      'maximum time for all steps of a stop, in seconds; the daemon shortens later steps if necessary (default: 10 in the main process of a container)',
     )
     .option(
       '--resume-turns',
