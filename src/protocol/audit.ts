@@ -1,8 +1,9 @@
 import * as z from 'zod/mini'
 
 /**
- * An entry of the hub's audit log. Each order has one entry before it is carried out, and another with its
- * outcome. An order without an outcome is in progress, or was when the hub ended.
+ * An entry of the hub's audit log. Each order has an entry that is written before the order is carried out,
+ * and a second entry with the outcome. An order without a second entry is in progress, or was in progress
+ * when the hub ended.
  */
 export const AuditEntry = z.object({
   /** Number of the entry; numbers have no gaps. */
@@ -18,17 +19,17 @@ export const AuditEntry = z.object({
   action: z.string(),
   machine_id: z.optional(z.string()),
   agent_id: z.optional(z.string()),
-  /** Id of the key or token in question. */
+  /** Id of the key or token to which the order applies. */
   target: z.optional(z.string()),
   /** Id of the command. The entry with its outcome has the same id. */
   command_id: z.optional(z.string()),
-  /** For the outcome of an order that is not a command: number of the order's entry. */
+  /** In the entry with the outcome of an order that is not a command: number of the order's first entry. */
   of: z.optional(z.int()),
   /** `ordered`, then `succeeded`, `failed` or `refused`; `repeated` for a repeated command. More may come. */
   outcome: z.string(),
   /** Reason of the failure or refusal. */
   code: z.optional(z.string()),
-  /** Number of occurrences that this entry stands for. Absent for a single one. */
+  /** Number of requests that this entry represents. Absent for a single request. */
   times: z.optional(z.int()),
   /** Details of the order, shortened, and without secrets. */
   details: z.optional(z.record(z.string(), z.unknown())),
@@ -37,9 +38,9 @@ export type AuditEntry = z.infer<typeof AuditEntry>
 
 export const AuditPage = z.object({
   entries: z.array(AuditEntry),
-  /** Last entry that was searched: continue with `after=<next>`. */
+  /** Number of the last entry that was searched. For the next page, send `after=<next>`. */
   next: z.int(),
-  /** Oldest entry that the log still has. */
+  /** Number of the oldest entry in the log. */
   first: z.int(),
 })
 export type AuditPage = z.infer<typeof AuditPage>

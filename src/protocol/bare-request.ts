@@ -1,6 +1,9 @@
 import type { PermissionRequest } from './permission.ts'
 
-/** Returns the fields of a request that an answer needs. The `permission_request` event has the others. */
+/**
+ * Returns the fields of a request that an answer needs. The `permission_request` event contains the other
+ * fields.
+ */
 export const bareRequest = ({
   request_id,
   digest,

@@ -4,7 +4,8 @@ import { Scan } from './scan.ts'
 import { decodeText } from './tokens.ts'
 
 /**
- * Parses foreign JSON whose length is already bounded. Small values take 35 times the memory of their text.
+ * Parses JSON from an untrusted source whose length is already bounded. The number of values must be bounded,
+ * too, because small values take 35 times the memory of their text.
  * @returns undefined if the text is not JSON or exceeds the bounds
  */
 export function boundedJson(

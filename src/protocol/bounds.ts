@@ -13,7 +13,7 @@ export const Words = upTo(Limits.text_chars)
 
 /**
  * Returns a schema that shortens a string to `max` UTF-16 units. A daemon's report about its machine is never
- * refused for its length, since the server would then know nothing about the machine.
+ * refused because of its length, because the server would then know nothing about the machine.
  */
 function headOf(max: number) {
   const schema = z.string().check(
@@ -32,7 +32,7 @@ export const ReportedSentence = headOf(Limits.sentence_chars)
 export const list = <T extends z.ZodMiniType>(item: T, max: number = Limits.items) =>
   z.array(item).check(z.maxLength(max))
 
-/** Returns the schema of a list of which only the first `max` items are read. */
+/** Returns the schema of a list. Only the first `max` items of the list are read. */
 export function firstOf<T extends z.ZodMiniType>(item: T, max: number) {
   const schema = z.array(item).check(
     z.overwrite((items) => (items.length > max ? items.slice(0, max) : items)),

@@ -10,16 +10,16 @@ function reader(values: readonly string[], fallback: string | undefined) {
 }
 
 /**
- * Returns the schema of a set that never gains a value: daemons and servers up to 0.1.0 refuse a whole frame
- * because of one unknown value. This schema reads such a value as `fallback`, so that the rest of a newer
- * peer's frame is not lost. A value that is not a string is still a fault.
+ * Returns the schema of a set to which no value will be added, because daemons and servers up to 0.1.0 refuse
+ * a whole frame with an unknown value. This schema reads an unknown value as `fallback`, so that the other
+ * fields of a newer peer's frame are not lost. A value that is not a string is still a fault.
  */
 export function closed<const T extends string>(values: readonly T[], fallback: NoInfer<T>) {
   const read: z.ZodMiniType = z.pipe(reader(values, fallback), z.enum<readonly string[]>(values))
   return read as z.ZodMiniType<T, string>
 }
 
-/** The same for an optional value: an unknown value is read as absent. */
+/** Returns such a schema for an optional value. An unknown value is read as absent. */
 export function closedOptional<const T extends string>(values: readonly T[]) {
   const known = z.optional(z.enum<readonly string[]>(values))
   const read: z.ZodMiniType = z.pipe(reader(values, undefined), known)

@@ -10,18 +10,21 @@ const command = {
   command_id: CommandId,
   /** Name of the key, person or program that gave the command, for the machine's log. */
   by: z.optional(ReportedName),
-  /** Needed if the machine's policy demands signatures. */
+  /** Required if the machine's policy demands signatures. */
   signed: z.optional(Signed),
 }
 const agent = { ...command, agent_id: AgentId }
 
-/** The `digest` of the request that is answered. If it has changed since, the answer is refused. */
+/**
+ * The `digest` of the answered request. If the request has another digest now, the daemon refuses the answer.
+ */
 const digest = z.optional(Name)
 
 const Answer = z.union([Words, z.number(), z.boolean(), list(Words)])
 
 /**
- * Commands from a server, by message type. Each is answered by `<type>:result` with the same `command_id`.
+ * Commands from a server, by message type. The daemon answers each command with `<type>:result` and the same
+ * `command_id`.
  */
 export const Commands = {
   'agent:start': z.object({ type: z.literal('agent:start'), ...agent, spec: AgentSpec }),
@@ -29,7 +32,7 @@ export const Commands = {
   'agent:interrupt': z.object({
     type: z.literal('agent:interrupt'),
     ...agent,
-    /** Also drop the prompts queued behind the interrupted turn. */
+    /** True to also drop the prompts that wait in the queue. */
     cancel_queued: z._default(z.boolean(), false),
   }),
   'agent:permission': z.object({
@@ -44,7 +47,7 @@ export const Commands = {
     input: z.optional(JsonObject),
     /** With `deny`: message to the agent. */
     message: z.optional(Words),
-    /** With `deny`: end the turn as well. */
+    /** With `deny`: true to end the turn as well. */
     interrupt: z.optional(z.boolean()),
     /** With `allow`: the entries of the request's `suggestions` to remember. */
     remember: z.optional(list(Json)),
@@ -55,8 +58,8 @@ export const Commands = {
     request_id: Name,
     digest,
     /**
-     * Question text → answer: an option's label, several labels joined by ", ", or free text. For a form also
-     * field name → value. An answer may be a password.
+     * Question text → answer: an option's label, several labels joined by ", ", or free text. For a form,
+     * also the name of a field → its value. An answer may be a password.
      */
     answers: secret(z._default(table(Words, Answer), {})),
     /** For a form: `accept` (the default), `decline` or `cancel`. */
@@ -71,7 +74,10 @@ export const Commands = {
   'agent:stop': z.object({
     type: z.literal('agent:stop'),
     ...agent,
-    /** Seconds to wait after each step of the stop: interrupt, end of session, SIGTERM; then SIGKILL. */
+    /**
+     * Seconds to wait after each of the first three steps of a stop: interrupt, end of the session, SIGTERM.
+     * The last step is SIGKILL.
+     */
     grace_s: z.optional(z.number().check(z.minimum(0), z.maximum(600))),
   }),
   /** Starts an ended agent again, in its last session. */
@@ -81,19 +87,22 @@ export const Commands = {
     session_id: z.optional(Uuid),
     prompt: z.optional(Content),
   }),
-  /** Forgets an agent and deletes its folder. With `force`, a running agent is stopped first. */
+  /** Removes an agent and deletes its folder. With `force`, a running agent is stopped first. */
   'agent:remove': z.object({
     type: z.literal('agent:remove'),
     ...agent,
     force: z._default(z.boolean(), false),
   }),
-  /** Looks again for runtimes, their versions and logins, and reports the machine's status. */
+  /** Checks the runtimes, their versions, and their logins again, and reports the machine's status. */
   'machine:check': z.object({ type: z.literal('machine:check'), ...command }),
   /**
-   * Restarts the daemon. Agents keep running, or are stopped and resumed if they would end with the daemon.
+   * Restarts the daemon. Restarts the daemon. Agents keep running. Agents that would end together with the
+   * daemon are stopped and resumed.
    */
   'daemon:restart': z.object({ type: z.literal('daemon:restart'), ...command }),
-  /** Installs another version of the daemon in place. It affects agents as a restart does. */
+  /**
+   * Installs another version of the daemon in place. An update affects agents in the same way as a restart.
+   */
   'daemon:update': z.object({
     type: z.literal('daemon:update'),
     ...command,
@@ -106,8 +115,8 @@ export const Commands = {
 export type CommandType = keyof typeof Commands
 
 /**
- * Commands that must be signed on a machine whose policy demands signatures: all that do more than end agents' work or
- * look at the machine.
+ * Commands that must be signed if the policy of the machine demands signatures. The other commands only end
+ * agents' work or check the machine.
  */
 export const SIGNED: readonly CommandType[] = [
   'agent:start',

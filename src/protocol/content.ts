@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { list } from './bounds.ts'
 import { Limits } from './limits.ts'
 
-/** Limited only by its frame. */
+/** The length of the text is limited only by the size of its frame. */
 const Prompt = z.string().check(z.maxLength(Limits.frame_bytes))
 
 const MediaType = z.enum(['image/png', 'image/jpeg', 'image/gif', 'image/webp'])
@@ -22,14 +22,17 @@ export type ContentBlock = z.infer<typeof ContentBlock>
 export const Content = z.union([Prompt.check(z.minLength(1)), list(ContentBlock).check(z.minLength(1))])
 export type Content = z.infer<typeof Content>
 
-/** Schema of a string that is none of these. */
+/** Schema of a string that is none of these values. */
 const other = (known: readonly string[]) =>
   z
     .string()
     .check(z.refine((value) => !known.includes(value), { abort: true }))
     .register(z.globalRegistry, { not: { enum: [...known] } })
 
-/** A block. A kind of block or image that only newer daemons know is read as text: its name in brackets. */
+/**
+ * A block. A block or image of a kind that only newer daemons know. It is read as a text block with the name
+ * of the kind in brackets.
+ */
 const SaidBlock = z.pipe(
   z.pipe(
     z.union([
@@ -45,7 +48,7 @@ const SaidBlock = z.pipe(
   ContentBlock,
 )
 
-/** A message to an agent, as its journal has it. */
+/** A message to an agent, as the agent's journal contains it. */
 export const SaidContent = z.union([
   z.string().check(z.minLength(1)),
   z.array(SaidBlock).check(z.minLength(1)),

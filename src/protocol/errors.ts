@@ -50,16 +50,19 @@ export type CommandErrorCode = z.infer<typeof CommandErrorCode>
 export const CommandError = z.object({
   code: ReportedName,
   message: ReportedSentence,
-  /** Part of the command at fault, such as `spec.cwd`; with `policy`, the key of the policy that refuses it. */
+  /**
+   * The invalid part of the command, such as `spec.cwd`. With the code `policy`: the key of the policy that
+   * refuses the command.
+   */
   path: z.optional(ReportedSentence),
   remedy: z.optional(ReportedSentence),
-  /** For an update: the stage that it reached, and the output of npm or of the new version. */
+  /** For an update: the stage in which it failed, and the output of npm or of the new version. */
   stage: z.optional(ReportedName),
   output: z.optional(ReportedSentence),
 })
 export type CommandError = z.infer<typeof CommandError>
 
-/** Reasons for a server to turn a daemon away. Servers may have others. */
+/** Reasons for which a server refuses a daemon. Servers may use further reasons. */
 export const RefusalCode = z.enum([
   'unauthorized',
   'protocol_version',
@@ -74,7 +77,7 @@ export type RefusalCode = z.infer<typeof RefusalCode>
 export const CloseCode = {
   /** Another daemon connected with the same machine id: this daemon must not reconnect by itself. */
   superseded: 4001,
-  /** No greeting in time, or no heartbeat. */
+  /** The greeting or the heartbeat did not arrive in time. */
   timeout: 4002,
   /** The server does not know the key, or has revoked it. */
   unauthorized: 4003,

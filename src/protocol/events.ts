@@ -9,14 +9,15 @@ const id = z.optional(Name)
 
 /**
  * Fields of every event. `(agent_id, offset, index)` identifies an event permanently: `offset` is the
- * position of its line in the agent's journal, and `index` its position among the events of that line.
+ * position of the event's line in the agent's journal, and `index` is the position of the event among the
+ * events of that line.
  */
 const base = {
   offset: Offset,
   index: Offset,
   /** Present if a sub-agent caused the event: the tool use that started the sub-agent. */
   parent_tool_use_id: id,
-  /** Time of the event (ISO 8601), if the runtime gives it. */
+  /** Time of the event (ISO 8601), if the runtime provides it. */
   time: id,
 }
 
@@ -31,15 +32,18 @@ export const Event = z.discriminatedUnion('kind', [
     ...base,
     kind: z.literal('process_exited'),
     run: z.int(),
-    /** Exit code as a shell reports it: 128 + n for signal n. Absent if the end was not observed. */
+    /**
+     * Exit code as a shell reports it: 128 + n for signal n. Absent if the daemon did not observe the end.
+     */
     code: z.optional(z.int()),
     signal: id,
     /** `lease`: no daemon or server came back in time. `rebooted`: the machine rebooted. */
     reason: closedOptional(['lease', 'rebooted']),
   }),
   /**
-   * The machine was rolled back to an earlier state: this generation of the journal continues from byte `from`
-   * of the previous one, whose bytes up to `to` the machine no longer has.
+   * The machine was rolled back to an earlier state. This generation of the journal continues from byte
+   * `from` of the previous generation. The machine no longer has the bytes of the previous generation from
+   * `from` to `to`.
    */
   z.object({
     ...base,
@@ -89,8 +93,8 @@ export const Event = z.discriminatedUnion('kind', [
     message_id: id,
     text: z.string(),
     /**
-     * Present if the runtime speaks for the model: `authentication_failed`, `rate_limit`, `model_not_found`,
-     * …
+     * Present if the runtime, not the model, wrote the text. The value is the reason:
+     * `authentication_failed`, `rate_limit`, `model_not_found`, …
      */
     error: text,
   }),
@@ -118,7 +122,8 @@ export const Event = z.discriminatedUnion('kind', [
     tool: Name,
     input: JsonObject,
     /**
-     * Present if the tool runs at the model's service: the runtime's name for it, such as `server_tool_use`.
+     * Present if the tool runs in the model's service: the runtime's name for the block, such as
+     * `server_tool_use`.
      */
     via: id,
   }),
@@ -128,7 +133,10 @@ export const Event = z.discriminatedUnion('kind', [
     tool_use_id: Name,
     is_error: z.boolean(),
     content: Json,
-    /** The same for the result, such as `web_search_tool_result`. */
+    /**
+     * Present if the tool ran in the model's service: the runtime's name for the block, such as
+     * `web_search_tool_result`.
+     */
     via: id,
   }),
   z.object({ ...base, kind: z.literal('tool_progress'), tool_use_id: id, tool: id, elapsed_s: num }),
@@ -143,7 +151,7 @@ export const Event = z.discriminatedUnion('kind', [
     reason: text,
     subagent_id: id,
   }),
-  /** A prompt without a turn: a hook or a rule of the runtime kept it from the model. */
+  /** A prompt that started no turn, because a hook or a rule of the runtime refused it. */
   z.object({ ...base, kind: z.literal('prompt_rejected'), reason: text }),
   z.object({
     ...base,
@@ -164,13 +172,16 @@ export const Event = z.discriminatedUnion('kind', [
     model_usage: z.optional(Usage),
     stop_reason: id,
     terminal_reason: id,
-    /** True if the turn was interrupted, which is not a failure, although `is_error` is true as well. */
+    /**
+     * True if the turn was interrupted. An interrupted turn has not failed, although its `is_error` is true
+     * as well.
+     */
     interrupted: z.optional(z.boolean()),
     api_error_status: z.optional(z.union([z.int(), z.string()])),
     session_id: id,
     prompt_ids: z.optional(z.array(z.string())),
     permission_denials: z.optional(z.array(Json)),
-    /** Cause of a turn that no prompt began, such as `task-notification`. */
+    /** Cause of a turn that was not started by a prompt, such as `task-notification`. */
     origin: id,
     /** The runtime's reason for not starting: `bypass_root`, `cwd_unavailable`, … */
     startup_failure_reason: id,
@@ -207,7 +218,7 @@ export const Event = z.discriminatedUnion('kind', [
      * `success`, `error`, `cancelled` (by its time limit or an interrupt), or the value of a newer runtime.
      */
     outcome: id,
-    /** With 2 the hook refused the action in question, which is not a failure. */
+    /** If it is 2, the hook refused the agent's action. This is not a failure of the hook. */
     exit_code: num,
     output: text,
   }),
@@ -237,16 +248,22 @@ export const Event = z.discriminatedUnion('kind', [
   z.object({
     ...base,
     kind: z.literal('notice'),
-    /** The runtime's name for the kind: `informational`, `notification`, `model_refusal_fallback`, … */
+    /**
+     * The runtime's name for the kind of message: `informational`, `notification`, `model_refusal_fallback`,
+     * …
+     */
     about: Name,
     text: z.string(),
     /** Importance or outcome of the message, in the runtime's words. */
     level: id,
-    /** With `about: control_request`: the runtime's request that the daemon does not know and has refused. */
+    /**
+     * With `about: control_request`: id of the runtime's request that the daemon does not know and has
+     * refused.
+     */
     request_id: id,
     info: Json,
   }),
-  /** The conversation starts over in another session. */
+  /** The conversation starts again in a new session. */
   z.object({
     ...base,
     kind: z.literal('conversation_reset'),
@@ -269,7 +286,10 @@ export const Event = z.discriminatedUnion('kind', [
   }),
   /** A line of JSON that this daemon does not know, unchanged. */
   z.object({ ...base, kind: z.literal('unknown'), raw: Json }),
-  /** A line that cannot be read: torn by a kill, not JSON, too long, or too deep. `text` is its beginning. */
+  /**
+   * A line that cannot be read, because its writer was killed, it is not JSON, it is too long, or it is too
+   * deep. `text` is the beginning of the line.
+   */
   z.object({
     ...base,
     kind: z.literal('unreadable'),
@@ -282,7 +302,7 @@ export type Event = z.infer<typeof Event>
 
 const kinds = Event._zod.propValues.kind!
 
-/** An event from a newer daemon, of a kind that is unknown here. */
+/** An event from a newer daemon, of a kind that this program does not know. */
 const NewerEvent = z.looseObject({
   offset: Offset,
   index: Offset,
@@ -292,6 +312,9 @@ const NewerEvent = z.looseObject({
     .register(z.globalRegistry, { not: { enum: [...kinds] } }),
 })
 
-/** An event from a peer. An event of unknown kind is stored and passed on unchanged. */
+/**
+ * An event from a peer, of a known or an unknown kind. Events of unknown kind are stored and passed on
+ * unchanged.
+ */
 export const AnyEvent = z.union([Event, NewerEvent])
 export type AnyEvent = z.infer<typeof AnyEvent>

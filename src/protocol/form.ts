@@ -6,7 +6,10 @@ export type FormAnswer = string | number | boolean | string[]
 
 export const FORM_ACTIONS = ['accept', 'decline', 'cancel'] as const
 
-/** The outcome of a form. An accepted form has the values of its fields. A form that only asks a person to open an address has none. */
+/**
+ * The outcome of a form. An accepted form has the values of its fields. A form that only asks a person to
+ * open an address has no values.
+ */
 export interface FormResult {
   action: (typeof FORM_ACTIONS)[number]
   content?: Record<string, unknown>
@@ -25,7 +28,10 @@ export class FormFault extends Error {
   }
 }
 
-/** Maximum length of an answer that lists several options, in characters: each part is compared with every option. */
+/**
+ * Maximum length of an answer that lists several options, in characters. The length is limited because each
+ * part of the answer is compared with every option.
+ */
 const CHOICES_CHARS = 4096
 
 interface Given {
@@ -35,7 +41,8 @@ interface Given {
 
 /**
  * Checks the answer to a form.
- * @param questions of the same request: an answer may be under a field's name or under its question
+ * @param questions questions of the same request, because the key of an answer may be the name of a field or
+ * its question
  * @throws FormFault
  */
 export function formResult(form: Form, questions: Question[] | undefined, given: Given): FormResult {
@@ -51,8 +58,9 @@ export function formResult(form: Form, questions: Question[] | undefined, given:
 }
 
 /**
- * Returns the answers by the position of their field. A key that is the name of a field means that field, even if it is
- * also the question of another, and takes precedence over the question.
+ * Returns the answers by the position of their field. If a key is the name of one field and the question of
+ * another, it refers to the field with that name. If answers have both the name and the question of a field
+ * as keys, the answer under the name is used.
  */
 function byPlace({ fields }: Form, questions: Question[] = [], answers: Record<string, FormAnswer>) {
   const given = new Map<number, FormAnswer>()
@@ -72,7 +80,7 @@ function byPlace({ fields }: Form, questions: Question[] = [], answers: Record<s
   return given
 }
 
-/** Returns the action that was chosen. In a form without fields, the only question is whether to accept. */
+/** Returns the chosen action. A form without fields has a single question, whose answer is the action. */
 function actionOf(
   form: Form,
   action: string | undefined,
@@ -96,7 +104,7 @@ function actionOf(
 
 /**
  * Returns the value of one field.
- * @param answer undefined or empty text for an omitted field, which takes its default
+ * @param answer undefined or empty text for an omitted field, which gets its default value
  * @throws FormFault
  */
 export function fieldValue(field: FormField, answer: FormAnswer | undefined): unknown {
@@ -110,7 +118,9 @@ export function fieldValue(field: FormField, answer: FormAnswer | undefined): un
   return (own(types, field.type) ?? anything)(field, answer)
 }
 
-/** Returns an entry by a name that a stranger chose, so inherited properties do not count. */
+/**
+ * Returns an entry by its name. The name comes from an untrusted source, so inherited properties are ignored.
+ */
 const own = <T>(table: Record<string, T>, name: string): T | undefined =>
   Object.hasOwn(table, name) ? table[name] : undefined
 
@@ -121,7 +131,7 @@ const fault = (field: FormField, what: string) => new FormFault(field.name, `"${
 
 const YES = ['true', 'yes', 'y']
 const NO = ['false', 'no', 'n']
-/** Digits match in only one way, so that matching takes linear time. */
+/** Each digit can match in only one way, so matching takes linear time. */
 const NUMBER = /^[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?$/i
 
 const types: Record<string, (field: FormField, answer: FormAnswer) => unknown> = {
@@ -162,7 +172,10 @@ function number(field: FormField, answer: FormAnswer): number {
   return value
 }
 
-/** Reads the value of a field whose type only newer servers know: JSON if the answer is JSON. */
+/**
+ * Reads the value of a field of a type that only newer servers know. If the answer is JSON, the value is the
+ * parsed JSON.
+ */
 function anything(_field: FormField, answer: FormAnswer): unknown {
   if (typeof answer !== 'string') return answer
   try {
@@ -191,7 +204,7 @@ function several(field: FormField, answer: FormAnswer): string[] {
 
 const COMMA = /^\s*(?:,|$)/
 
-/** Splits text at its commas, except at those within an option. */
+/** Splits text at its commas, except at commas within the name of an option. */
 function split(field: FormField, text: string): string[] {
   if (text.length > CHOICES_CHARS) throw fault(field, 'is too long')
   const names = (field.options ?? [])

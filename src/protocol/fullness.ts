@@ -4,8 +4,8 @@ import { shortened } from './rules.ts'
 type Test = (value: unknown) => boolean
 
 /**
- * Returns a test of whether any text or list in a value has the maximum length that its schema allows: a
- * longer one was cut when it was read.
+ * Returns a function that reports whether any text or list in a value has the maximum length that its schema
+ * allows. Such a text or list may have been longer before it was read and cut.
  * @returns undefined if the schema never cuts anything
  */
 export function fullness(schema: z.core.$ZodType): Test | undefined {

@@ -13,22 +13,22 @@ import { AgentStatus, MachineStatus } from './status.ts'
  * | request | body → answer |
  * | --- | --- |
  * | `GET /health` | no key needed → `{ok, version}`; 503 with `ok: false` and `error` while activity cannot be written to the disk |
- * | `GET /api/machines` | → `{machines: HubMachine[], enrolled: HubKey[]}`, where `enrolled` are the keys that no machine has connected with yet |
+ * | `GET /api/machines` | → `{machines: HubMachine[], enrolled: HubKey[]}`, where `enrolled` contains the keys with which no machine has connected yet |
  * | `POST /api/machines/:machine_id/{check,restart,update}` | the command without `type` → `Outcome` |
  * | `PATCH /api/machines/:machine_id` | `RenameRequest` → `HubMachine`; 409 `name_taken` if another machine has that name |
- * | `DELETE /api/machines/:machine_id` | forgets a machine that is not connected, or with `?force=true` any machine; revokes its keys, used or not → `{revoked_keys, shared_keys}` |
- * | `GET /api/audit?after=N&limit=N` | → `AuditPage`: the newest entries of the audit log, or those after `after`; also filtered by `by`, `action`, `machine_id`, `agent_id`, `target`, `outcome` |
+ * | `DELETE /api/machines/:machine_id` | removes a machine that is not connected, or with `?force=true` any machine; revokes all its keys, including unused keys → `{revoked_keys, shared_keys}` |
+ * | `GET /api/audit?after=N&limit=N` | → `AuditPage`: the newest entries of the audit log, or the entries after `after`; optional filters are `by`, `action`, `machine_id`, `agent_id`, `target`, `outcome` |
  * | `GET /api/keys` | → `{keys: HubKey[]}` |
  * | `POST /api/keys` | `KeyRequest` → 201 `NewKey`; 409 `name_taken` if another user key has that name |
- * | `POST /api/keys/:key_id/rotate` | replaces a key → 201 `NewKey`. The previous key is no longer accepted; a machine's previous key is accepted until the machine has connected with the new one |
+ * | `POST /api/keys/:key_id/rotate` | replaces a key → 201 `NewKey`. The previous key is no longer accepted; however, a machine's previous key is accepted until the machine has connected with the new key |
  * | `POST /api/keys/:key_id/bind` | `BindRequest`: binds the key to that machine, and revokes the machine's other keys → `HubKey` and `revoked_keys` |
  * | `DELETE /api/keys/:key_id` | revokes the key and ends the connections and requests made with it → `{revoked_keys}`; 409 `key_local` for the hub's own user key |
  * | `GET /api/enrolments` | → `{enrolments: HubToken[]}`, without expired tokens |
  * | `POST /api/enrolments` | `EnrolmentRequest` → 201 `Enrolment` |
  * | `DELETE /api/enrolments/:token_id` | revokes the token → `{}`; 409 `token_used` if a machine has enrolled with it |
  * | `POST /enroll` | no key needed: `EnrollRequest` → `EnrollAnswer`; with the machine's previous key as `Authorization`, the new key replaces it; 401 `token_invalid`, 409 `key_taken` if another key has the same id |
- * | `POST /enroll/check` | no key needed: `EnrollCheck` → `EnrollChecked`, without changing anything; 401 `token_invalid` |
- * | `GET /install.sh` | no key needed: the installer, with the address of this hub as in the request; 404 if the hub has no releases |
+ * | `POST /enroll/check` | no key needed: `EnrollCheck` → `EnrollChecked`; changes nothing; 401 `token_invalid` |
+ * | `GET /install.sh` | no key needed: the installer, with the address of this hub, which is taken from the request; 404 if the hub has no releases |
  * | `GET /releases/:path` | no key needed: a file of a release; supports `Range: bytes=N-` |
  * | `GET /api/agents` | → `{agents: HubAgent[]}` |
  * | `GET /api/agents/:agent_id` | → `HubAgent` |
@@ -41,25 +41,27 @@ import { AgentStatus, MachineStatus } from './status.ts'
  * | `GET /api/commands/:command_id` | → `Outcome` |
  *
  * The role of a key sets its permissions: a `viewer` may read machines and agents, an `operator` may also
- * command agents, an `admin` may do everything. Other requests are answered with 403 `forbidden`.
+ * command agents, and an `admin` may make all requests. The hub answers requests that a key does not allow
+ * with 403 `forbidden`.
  *
- * An agent belongs to its machine, and several machines may have an agent of the same id. A request that
- * contains only the agent's id is for the only such agent. An agent that was started from here takes
- * precedence over agents that only their machines reported. If several remain, the answer is 409
- * `agent_ambiguous`; choose one with `?machine_id=`.
+ * An agent belongs to its machine, and several machines may have agents with the same id. A request that
+ * contains only an agent's id works if only one agent has this id. An agent that was started through this hub
+ * takes precedence over agents that were only reported by their machines. If there are still several agents,
+ * the answer is 409 `agent_ambiguous`. In this case, choose an agent with `?machine_id=`.
  *
- * A `machine_id` in a path that begins with a quotation mark is the id as JSON: a path cannot contain `..`
- * otherwise.
+ * If a `machine_id` in a path begins with a quotation mark, it is the id as JSON. An id such as `..` must be
+ * written as JSON, because a path cannot contain it.
  *
- * A hub that has no room answers 503 (`busy`, `too_many_clients`, `too_many_streams`, `too_many_downloads`):
- * send the same request again. After too many invalid keys or tokens from one address, the hub answers the
- * next invalid one with 429 `too_many_failures`. A valid one is always accepted. Answers with 429, 503, and
- * 507 have `Retry-After`, in seconds.
+ * A hub that has no room for a request answers with 503 (`busy`, `too_many_clients`, `too_many_streams`,
+ * `too_many_downloads`). In this case, send the same request again. After too many invalid keys or tokens
+ * from one address, the hub answers the next invalid key or token with 429 `too_many_failures`. A valid key
+ * or token is always accepted. Answers with 429, 503, and 507 contain `Retry-After`, in seconds.
  *
- * A body may contain a `command_id` from the caller: if it is sent again, it is the same command.
- * `?wait=SECONDS` (default 30, at most 300) is the time to wait for the outcome: 200 if the command
- * succeeded, 422 if it failed, 202 while it is pending. A pending command stays queued, even while its
- * machine is disconnected. `remove` of an agent that is `gone` deletes the rest of it on the hub.
+ * A body may contain a `command_id` that the caller has chosen. If the caller sends another request with the
+ * same `command_id`, the hub treats it as a repeat of the same command. `?wait=SECONDS` (default 30, at most
+ * 300) is the time to wait for the outcome: 200 if the command succeeded, 422 if it failed, 202 while it is
+ * pending. A pending command stays queued, even while its machine is disconnected. `remove` of an agent that
+ * is `gone` deletes the agent's data on the hub.
  */
 export const HubMachine = z.object({
   machine_id: z.string(),
@@ -74,7 +76,7 @@ export const HubMachine = z.object({
   since: z.string(),
   /** Number of the machine's agents on the hub, with or without a status. Only in the list of machines. */
   agents: z.optional(z.int()),
-  /** Size of these agents' histories, in bytes. Only in the list of machines. */
+  /** Total size of the histories of the machine's agents, in bytes. Only in the list of machines. */
   history_bytes: z.optional(z.int()),
   status: MachineStatus,
 })
@@ -85,11 +87,11 @@ export const HubAgent = z.object({
   machine_id: z.string(),
   /** The `name` of the machine. */
   machine_name: z.optional(z.string()),
-  /** True if the machine is connected now; otherwise the status is the last known one. */
+  /** True if the machine is connected now. If false, the status is the last known status. */
   connected: z.boolean(),
-  /** True if the machine no longer has the agent; only its history is left. */
+  /** True if the machine no longer has the agent, and only the agent's history on the hub remains. */
   gone: z.optional(z.boolean()),
-  /** True if only the machine reported the agent: it was not started from here. */
+  /** True if the agent was not started through this hub, but only reported by its machine. */
   claimed: z.optional(z.boolean()),
   /** Offset up to which the hub has the agent's journal. */
   offset: z.int(),
@@ -97,18 +99,18 @@ export const HubAgent = z.object({
 export type HubAgent = z.infer<typeof HubAgent>
 
 export const StartRequest = z.object({
-  /** Default: the only machine. */
+  /** Default: the only machine of the hub, or the only connected machine. */
   machine_id: z.optional(z.string()),
   /** Default: an id that the hub generates. */
   agent_id: z.optional(AgentId),
   command_id: z.optional(CommandId),
   spec: Commands['agent:start'].shape.spec,
-  /** As in the command. It fixes the machine, the agent, and the id. */
+  /** The signed form of the command. The machine, the agent, and the command id are then fixed. */
   signed: z.optional(Signed),
 })
 export type StartRequest = z.input<typeof StartRequest>
 
-/** Moves an agent with its history to another machine: the machine that its state folder was moved to. */
+/** Moves an agent with its history to the machine to which the agent's state folder was moved. */
 export const MoveRequest = z.object({ machine_id: MachineId })
 export type MoveRequest = z.infer<typeof MoveRequest>
 
@@ -143,20 +145,23 @@ export const HubToken = z.object({
   expires_at: z.string(),
   /** Name of the user key that created the token. */
   by: z.optional(z.string()),
-  /** True if a machine has enrolled with the token: no other machine can use it. */
+  /** True if a machine has enrolled with the token. No other machine can then use the token. */
   used: z.boolean(),
-  /** The key of that machine. */
+  /** Id of the key of the machine that enrolled with the token. */
   key_id: z.optional(z.string()),
 })
 export type HubToken = z.infer<typeof HubToken>
 
-/** A machine's request to enroll, with a key that it created. An unchanged repeat is the same request. */
+/**
+ * A machine's request to enroll, with a key that it created. If the machine repeats the request unchanged,
+ * the hub gives the same answer.
+ */
 export const EnrollRequest = z.object({
   token: secret(z.string()),
   /** SHA-256 of the machine's key, in hexadecimal. The key is `fmk_` and 32 random bytes in base64url. */
   key_sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
   hostname: z.string().check(z.minLength(1), z.maxLength(255)),
-  /** Machine to bind the key to. Default: the first that connects with it. */
+  /** Machine to which the key is bound. Default: the first machine that connects with the key. */
   machine_id: z.optional(MachineId),
 })
 export type EnrollRequest = z.infer<typeof EnrollRequest>
@@ -165,7 +170,8 @@ export const EnrollAnswer = z.object({
   /** Name of the machine. */
   name: z.string(),
   /**
-   * True if the key is bound to the requested machine. False for a known machine that did not show its key.
+   * True if the key is bound to the requested machine. False if the hub already knows the machine, and the
+   * request did not contain the machine's previous key.
    */
   bound: z.optional(z.boolean()),
 })
@@ -176,13 +182,18 @@ export const EnrollCheck = z.object({
   token: secret(z.string()),
   /** SHA-256 of the machine's existing key, if it has one. */
   key_sha256: z.optional(z.string().check(z.regex(/^[0-9a-f]{64}$/))),
-  /** The machine, if it knows its id: a key of another machine does not count as its own. */
+  /**
+   * Id of the machine, if the machine knows its id. The hub then does not accept the key of another machine.
+   */
   machine_id: z.optional(MachineId),
 })
 export type EnrollCheck = z.infer<typeof EnrollCheck>
 
 export const EnrollChecked = z.object({
-  /** True if the machine's key is accepted, so that it needs no token. If false, the token is valid. */
+  /**
+   * True if the hub accepts the machine's key, so that the machine needs no token. If false, the token is
+   * valid.
+   */
   enrolled: z.boolean(),
   /** Current or future name of the machine. */
   name: z.optional(z.string()),
@@ -198,7 +209,7 @@ export const Outcome = z.object({
   state: z.enum(['pending', 'succeeded', 'failed']),
   /** Progress of a running update. */
   progress: z.optional(z.object({ stage: z.string(), message: z.optional(z.string()) })),
-  /** If it succeeded: the fields of its result. */
+  /** For a command that succeeded: the fields of its result. */
   result: z.optional(z.record(z.string(), z.unknown())),
   error: z.optional(CommandError),
 })
@@ -206,7 +217,7 @@ export type Outcome = z.infer<typeof Outcome>
 
 export const EventPage = z.object({
   events: z.array(AnyEvent),
-  /** Continue with `after=<next>`; absent at the end. */
+  /** For the next page, send `after=<next>`. Absent at the end of the history. */
   next: z.optional(z.string()),
 })
 export type EventPage = z.infer<typeof EventPage>

@@ -2,7 +2,10 @@ import * as z from 'zod/mini'
 import { MachineId, MachineName } from './ids.ts'
 import { secret } from './secrets.ts'
 
-/** Roles of user keys: read; also command agents; also manage machines, keys and updates. */
+/**
+ * Roles of user keys. A `viewer` reads. An `operator` also commands agents. An `admin` also manages machines,
+ * keys, and updates.
+ */
 export const USER_ROLES = ['viewer', 'operator', 'admin'] as const
 export type UserRole = (typeof USER_ROLES)[number]
 
@@ -14,13 +17,15 @@ export const HubKey = z.object({
   role: z.string(),
   name: z.string(),
   created_at: z.string(),
-  /** True for the hub's own keys, each of which has a file in its folder. */
+  /** True for the hub's own keys. The hub's folder contains a file with the text of each of these keys. */
   local: z.boolean(),
-  /** For a machine's key: the machines that may connect with it. Empty until the first one is known. */
+  /**
+   * For a machine's key: the machines that may connect with the key. Empty until the first machine is known.
+   */
   machines: z.array(z.string()),
   /** True once a machine has connected with the key, or a user has sent a request with it. */
   used: z.boolean(),
-  /** True for a key that several machines used before the hub bound each key to one machine. */
+  /** True for a key that several machines used before the hub began to bind each key to one machine. */
   shared: z.boolean(),
 })
 export type HubKey = z.infer<typeof HubKey>
@@ -35,12 +40,15 @@ export const KeyRequest = z.object({
   name: MachineName,
   /** A `UserRole`, or `machine`. */
   role: z.string().check(z.maxLength(64)),
-  /** For a machine's key: the machine that may use it. Default: the first that connects with it. */
+  /**
+   * For a machine's key: the machine that may use the key. Default: the first machine that connects with the
+   * key.
+   */
   machine_id: z.optional(MachineId),
 })
 export type KeyRequest = z.infer<typeof KeyRequest>
 
-/** A new key, or the replacement of an existing one. */
+/** A new key, or the replacement of an existing key. */
 export const NewKey = z.extend(HubKey, {
   /** Secret; the hub does not store it. Absent for the hub's own keys, which are in their files. */
   key: secret(z.optional(z.string())),

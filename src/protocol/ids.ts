@@ -2,10 +2,14 @@ import * as z from 'zod/mini'
 import en from 'zod/v4/locales/en.js'
 import { Limits } from './limits.ts'
 
-// Without a locale, every error message is just "Invalid input". The index of all locales would add 290 kB.
+// Without a locale, every error message would be just "Invalid input". Do not import the index of all
+// locales, which would add 290 kB.
 z.config(en())
 
-/** An agent's id, chosen by the server. It also names the agent's folder, so its alphabet is small. */
+/**
+ * An agent's id, chosen by the server. The id is also the name of the agent's folder, so it may contain only
+ * a few kinds of characters.
+ */
 export const AgentId = z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/))
 
 /** A machine's id, which the machine creates itself. */
@@ -15,8 +19,9 @@ export const MachineId = z.string().check(z.minLength(1), z.maxLength(128))
 export const CommandId = z.string().check(z.regex(/^[\x21-\x7e]{1,128}$/))
 
 /**
- * A machine's name for people: printable words separated by single spaces, not starting like a flag. NFC
- * makes names equal no matter how a keyboard composes accented letters.
+ * A machine's name for people: printable words separated by single spaces. It must not begin with "-", like a
+ * flag. Names are converted to NFC, so that equal names are equal regardless of how a keyboard composes
+ * accented letters.
  */
 export const MachineName = z
   .string()
@@ -48,7 +53,7 @@ const VERSION_CHARS = 64
 
 /**
  * An exact version of the daemon, or a dist-tag of a registry. npm would also accept addresses, aliases,
- * paths and archive names; the pattern excludes them.
+ * paths, and archive names, but the pattern excludes them.
  */
 export const VersionOrTag = z
   .string()

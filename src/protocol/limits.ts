@@ -1,16 +1,19 @@
-/** Limits that both sides keep, so that a server can rely on them. */
+/** Limits on messages. Both sides obey them, so that a server can rely on them. */
 export const Limits = {
   /** Longest frame that a daemon accepts and that a server must accept, in bytes. */
   frame_bytes: 32 * 1024 * 1024,
-  /** Longest journal line that is parsed, in bytes; a longer one arrives as `unreadable`. */
+  /** Longest journal line that is parsed, in bytes. A longer line arrives as `unreadable`. */
   line_bytes: 16 * 1024 * 1024,
-  /** Maximum number of events in a journal line; a line beyond it arrives as `unreadable`. */
+  /** Maximum number of events in a journal line. A line with more events arrives as `unreadable`. */
   line_events: 10_000,
   /** Deepest nesting of objects and arrays in an event; a deeper line arrives as `unreadable`. */
   nesting: 1000,
-  /** Maximum number of objects, arrays and their members, in total, in a frame from a server. */
+  /** Maximum total number of objects, arrays, and their members in a frame from a server. */
   values: 100_000,
-  /** The same for a frame from a daemon; its events are counted separately. */
+  /**
+   * Maximum total number of objects, arrays, and their members in a frame from a daemon. Each event is
+   * counted separately.
+   */
   greeting_values: 1_000_000,
   /** Longest name, id, code or version, in UTF-16 units. */
   name_chars: 1024,
@@ -18,7 +21,10 @@ export const Limits = {
   path_chars: 4096,
   /** Longest sentence from a daemon about its machine, its agents, or a command, in UTF-16 units. */
   sentence_chars: 16_384,
-  /** Longest text in a command, in UTF-16 units. Does not apply to prompts, which only their frame limits. */
+  /**
+   * Longest text in a command, in UTF-16 units. Does not apply to prompts, which are limited only by the size
+   * of a frame.
+   */
   text_chars: 1024 * 1024,
   /** Maximum number of items in a list or table whose schema sets no other limit. */
   items: 65_536,
@@ -26,9 +32,15 @@ export const Limits = {
   pending: 1000,
   /** Longest agent status that a daemon sends, in bytes. */
   status_bytes: 1024 * 1024,
-  /** Maximum number of agents on a machine, including ended ones, since a greeting lists all of them. */
+  /**
+   * Maximum number of agents on a machine, including ended agents. The number is limited because a greeting
+   * lists all agents.
+   */
   agents: 10_000,
-  /** Maximum size of an agent in a greeting that would otherwise be too long, in bytes. */
+  /**
+   * Maximum size of an agent's shortened entry in a greeting that would be too long without shortening, in
+   * bytes.
+   */
   greeted_agent_bytes: 2048,
   /** Maximum amount of activity sent ahead of acknowledgments, in journal bytes, over all agents. */
   window_bytes: 4 * 1024 * 1024,

@@ -15,5 +15,8 @@ export function idFromAddress(text: string): string {
   }
 }
 
-/** Reports whether people and programs can name the id. A new machine may have no other id. */
+/**
+ * Reports whether people and programs can write the id in commands and paths. The hub refuses a new machine
+ * with any other id.
+ */
 export const isNameable = (machineId: string) => !/^\.{1,2}$|[\p{Cc}\p{Cs}]/u.test(machineId)

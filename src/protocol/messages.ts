@@ -8,14 +8,17 @@ import { Limits } from './limits.ts'
 import { AgentStatus, MachineStatus } from './status.ts'
 
 /**
- * First message on a connection, from the daemon. A server reads `protocol` first and leniently: it can then
- * still tell a daemon that it is too old, and which version to update to.
+ * First message on a connection, from the daemon. A server reads `protocol` first and leniently. It can then
+ * refuse a daemon that is too old, and name the version to update to, even if the other fields are invalid.
  */
 export const Hello = z.object({
   type: z.literal('machine:hello'),
   protocol: z.object({ version: z.int(), minimum: z.int() }),
   machine_id: MachineId,
-  /** Identifies a daemon process of the machine: the newest connection wins. */
+  /**
+   * Identifies a daemon process of the machine. If a machine has several connections, the newest connection
+   * wins.
+   */
   instance_id: ReportedName,
   hostname: ReportedName,
   os: ReportedName,
@@ -31,7 +34,7 @@ export const Hello = z.object({
 })
 export type Hello = z.infer<typeof Hello>
 
-/** The server's answer to `machine:hello`. The link is then live. */
+/** The server's answer to `machine:hello`. After this answer, the link is live. */
 export const Welcome = z.object({
   type: z.literal('server:welcome'),
   protocol: z.object({ version: z.int() }),
@@ -53,34 +56,37 @@ export const Refuse = z.object({
   retry_after_s: z.optional(z.number()),
   /**
    * Version to update to, if the protocol version is the reason. A value that is neither a version nor a
-   * dist-tag is ignored: the refusal still holds.
+   * dist-tag is ignored, but the refusal is still valid.
    */
   update_to: z.catch(z.optional(VersionOrTag), undefined),
 })
 export type Refuse = z.infer<typeof Refuse>
 
-/** Journal bytes `[from, to)` of an agent, as events. Frames of an agent come in order and without gaps. */
+/**
+ * Journal bytes `[from, to)` of an agent, as events. The frames of an agent arrive in order and without gaps.
+ */
 export const Activity = z.object({
   type: z.literal('agent:activity'),
   agent_id: AgentId,
   from: Offset,
   to: Offset,
-  /** Generation of the journal to which these bytes belong; absent for the first. */
+  /** Generation of the journal to which these bytes belong; absent for the first generation. */
   journal: z.optional(JournalName),
   events: z.array(AnyEvent),
 })
 export type Activity = z.infer<typeof Activity>
 
 /**
- * Offsets up to which the server has stored journals. Cumulative; a repeated or lower one changes nothing.
+ * Offsets up to which the server has stored journals. Acknowledgments are cumulative. A repeated or lower
+ * offset changes nothing.
  */
 export const Ack = z.object({ type: z.literal('agent:ack'), offsets: table(Name, Offset) })
 export type Ack = z.infer<typeof Ack>
 
 /**
- * Tells the daemon that the server lacks bytes, so the daemon continues from `from`. The server sends this in
- * answer to a frame whose `from` is beyond its copy and is not the agent's `begin`; bytes before `begin` no
- * longer exist.
+ * Tells the daemon that the server does not have the bytes from `from` on. The daemon then continues from
+ * `from`. The server sends this message when the `from` of a frame is beyond the server's copy, unless it is
+ * the agent's `begin`. Bytes before `begin` no longer exist.
  */
 export const Resend = z.object({ type: z.literal('agent:resend'), agent_id: AgentId, from: Offset })
 export type Resend = z.infer<typeof Resend>
@@ -119,9 +125,9 @@ export const ProtocolError = z.object({
   type: z.literal('protocol:error'),
   code: closed(['not_json', 'not_text', 'too_large', 'invalid', 'unexpected'], 'invalid'),
   message: ReportedSentence,
-  /** Place of the fault in the frame. */
+  /** Path of the invalid field in the frame. */
   path: z.optional(ReportedSentence),
-  /** The `type` and `command_id` of the frame at fault, if they could be read. */
+  /** The `type` and `command_id` of the invalid frame, if they could be read. */
   of_type: z.optional(ReportedName),
   command_id: z.optional(ReportedName),
   /** The machine's limit that the frame exceeds: `agents`, `history_bytes`, `in_flight_bytes`, or another. */
@@ -129,7 +135,7 @@ export const ProtocolError = z.object({
 })
 export type ProtocolError = z.infer<typeof ProtocolError>
 
-/** Any JSON, but short: it is sent back. */
+/** Any JSON. Its length is limited, because the receiver sends it back. */
 const Nonce = Json.check(
   z.refine((nonce) => (JSON.stringify(nonce) ?? '').length <= Limits.name_chars, {
     error: `Too big: expected at most ${Limits.name_chars} characters of JSON`,

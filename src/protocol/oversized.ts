@@ -2,7 +2,7 @@ import type * as z from 'zod/mini'
 import { readHead } from './object-head.ts'
 import { decodeText } from './tokens.ts'
 
-/** Maximum length of the beginning of an oversized event that is passed on, in bytes. */
+/** An `unreadable` event contains the beginning of an oversized event, up to this length, in bytes. */
 const HEAD_BYTES = 4096
 
 /** An event that exceeds a limit: bytes `[start, end)` of a frame. */
@@ -12,7 +12,7 @@ export interface Oversized {
   reason: 'too_deep' | 'too_long'
 }
 
-/** Returns the text of a frame, with `unreadable` events in place of oversized ones. */
+/** Returns the text of a frame, with `unreadable` events in place of oversized events. */
 export function replaceOversized(bytes: Uint8Array, events: readonly Oversized[]): string {
   let text = ''
   let at = 0
@@ -37,7 +37,7 @@ const unreadable = (offset: unknown, index: unknown, reason: string, bytes: numb
 
 type Checked = { success: true } | { success: false; error: z.core.$ZodError }
 
-/** Returns the events, with `unreadable` events in place of those with a field that exceeds its limit. */
+/** Returns the events. If a field of an event exceeds its limit, an `unreadable` event replaces the event. */
 export const replaceTooLong = (events: unknown[], check: (event: unknown) => Checked): unknown[] =>
   events.map((event) => {
     const checked = check(event)

@@ -13,7 +13,10 @@ import { shorten } from './shorten.ts'
 import { decodeText } from './tokens.ts'
 import { whyNotJson } from './why-not-json.ts'
 
-/** Maximum length of a path, type or id that is sent back, in characters. A frame may contain longer ones. */
+/**
+ * Maximum length of a path, type, or id in an answer, in characters. A received frame may contain longer
+ * values.
+ */
 const PATH_CHARS = 1024
 
 export type Parsed<M> =
@@ -42,14 +45,18 @@ const NO_OBJECT = 'A frame must be a JSON object with a "type".'
 /** Rule for a frame of unknown or missing type. */
 const ANY_OBJECT = { ...FREE, is: KIND.object }
 
-/** Returns a `command_id` unchanged, so that its author recognizes it, unless it is too long to send back. */
+/**
+ * Returns a `command_id` unchanged, so that its author recognizes it. Returns undefined if it is too long for
+ * an answer.
+ */
 const echo = (value: unknown) => (typeof value === 'string' && value.length <= PATH_CHARS ? value : undefined)
 
 /** Returns the `command_id` of a frame if it is valid. */
 const commandIdOf = (value: unknown) => CommandId.safeParse(value).data
 
 /**
- * Checks the limits of a frame before parsing it: its cost must not depend on what a stranger puts into it.
+ * Parses a frame after checking its limits, because the content of a frame from an untrusted sender must not
+ * determine the cost of parsing.
  */
 function parse<M>(frame: string | Uint8Array, side: Side): Parsed<M> {
   const bytes = typeof frame === 'string' ? new TextEncoder().encode(frame) : frame
@@ -88,12 +95,13 @@ function read<M>(
 ): Parsed<M> {
   const { type, command_id } = json
   if (typeof type !== 'string') return fault('invalid', 'A frame must have a "type".', { path: 'type' })
-  // A frame of one type must not be checked against the limits of another.
+  // The limits were checked for the first `type` in the text. A second `type` must not select another schema.
   if (type !== scanned) return fault('invalid', 'A frame must have exactly one "type".', { path: 'type' })
   if (!schema) return unknown(type, command_id)
   const events: unknown[] | undefined =
     schema === FromDaemon['agent:activity'] && Array.isArray(json.events) ? json.events : undefined
-  // Activity is most of the traffic: a copy without unknown fields would cost as much as parsing it.
+  // Most frames are activity. Return the parsed value, because a copy without unknown fields would cost as
+  // much as parsing.
   if (events && fits(schema, json)) {
     readInPlace(events)
     return { ok: true, message: json as M }
@@ -116,7 +124,10 @@ const CHANGING = new Set<unknown>(
   Event._zod.def.options.filter(mayChange).flatMap(({ _zod }) => [...(_zod.propValues?.kind ?? [])]),
 )
 
-/** Reads in place each event that reading may change. The events must match their schema. */
+/**
+ * Replaces each event that its schema may change by the parsed event, in the same list. The events must match
+ * their schema.
+ */
 function readInPlace(events: unknown[]) {
   for (const [at, event] of events.entries())
     if (CHANGING.has((event as AnyEvent).kind)) events[at] = check(AnyEvent, event).data
@@ -138,7 +149,7 @@ const invalid = (
     ...(command_id !== undefined && { command_id }),
   })
 
-/** Returns a message for people and the place of the fault: `path` as `spec.cwd`. */
+/** Returns a message for people, and the path of the invalid field, such as `spec.cwd`. */
 export const faultOf = ({ issues }: z.core.$ZodError) => located(furthest(issues))
 
 function located(at: { message: string; path: readonly PropertyKey[] } | undefined): {
@@ -153,7 +164,8 @@ function located(at: { message: string; path: readonly PropertyKey[] } | undefin
 /** Returns the issue of the union branch that matches to the greatest depth. */
 function furthest([issue]: readonly z.core.$ZodIssue[]): z.core.$ZodIssue | undefined {
   if (issue?.code !== 'invalid_union') return issue
-  // A remaining union issue says that the discriminator matches no branch: it counts less than any other.
+  // A remaining union issue says that the discriminator matches no branch. It has a lower rank than any other
+  // issue of the same depth.
   const rank = ({ code, path }: z.core.$ZodIssue) => 2 * path.length + (code === 'invalid_union' ? 0 : 1)
   const [inner] = issue.errors.flatMap((branch) => furthest(branch) ?? []).sort((a, b) => rank(b) - rank(a))
   return inner ? { ...inner, path: [...issue.path, ...inner.path] } : issue
@@ -178,7 +190,7 @@ export const parseFromServer = (frame: string | Uint8Array) =>
 export const parseFromDaemon = (frame: string | Uint8Array) =>
   parse<FromDaemon>(frame, {
     schemaOf: (type) => own(FromDaemon, type) ?? (type.endsWith(':result') ? CommandResult : undefined),
-    // A greeting contains the input of each pending request.
+    // A greeting has a higher limit, because it contains the input of each pending request.
     bounds: { nesting: Limits.nesting + 2 * OUTER, values: Limits.greeting_values },
   })
 

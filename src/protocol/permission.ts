@@ -23,14 +23,14 @@ export type Question = z.infer<typeof Question>
 export const FormField = z.object({
   name: ReportedName,
   /**
-   * `string`, `number`, `integer`, `boolean`, `array` (several of `options`), or the type of a newer server.
+   * `string`, `number`, `integer`, `boolean`, `array` (several of `options`), or a type of a newer server.
    */
   type: ReportedName,
   title: text,
   description: text,
   required: z.optional(z.boolean()),
   options: z.optional(firstOf(z.object({ value: ReportedSentence, title: text }), LISTED)),
-  /** Value if no answer is given. */
+  /** Value of the field if the answer omits it. */
   default: z.optional(Json),
   /** `email`, `uri`, `date`, `date-time`, … */
   format: id,
@@ -63,24 +63,28 @@ const fields = {
   tool: ReportedName,
   tool_use_id: id,
   input: JsonObject,
-  /** In a status: `input` was too large and is empty; the `permission_request` event has it. */
+  /**
+   * In a status: True if `input` was too large and is therefore empty. The `permission_request` event
+   * contains the full input.
+   */
   input_omitted: z.optional(z.boolean()),
   description: text,
   /** The runtime's reason for asking, in its own words. */
   reason: text,
-  /** File or folder in question, if the agent may not use it without permission. */
+  /** The file or folder that the agent may not use without permission. */
   blocked_path: text,
-  /** Present if a sub-agent asks: the tool use that started it. */
+  /** Present if a sub-agent asks: the tool use that started the sub-agent. */
   parent_tool_use_id: id,
-  /** Present if a sub-agent asks: its id, which is the `task_id` of its task. */
+  /** Present if a sub-agent asks: the id of the sub-agent, which is the `task_id` of its task. */
   subagent_id: id,
-  /** In a status: the purpose of that sub-agent. */
+  /** Present in a status if a sub-agent asks: the purpose of the sub-agent. */
   subagent: text,
   questions: z.optional(firstOf(Question, LISTED)),
   /** Present if an MCP server asks: `questions` has one question for each field, in the same order. */
   form: z.optional(Form),
   /**
-   * Permission rules that the runtime suggests to remember, in its own form. `remember` accepts some of them.
+   * Permission rules that the runtime suggests to remember, in the runtime's own form. An answer accepts some
+   * of them with `remember`.
    */
   suggestions: z.optional(firstOf(Json, LISTED)),
   /**
@@ -92,7 +96,7 @@ const fields = {
 const { suggestions: _, ...SAID } = fields
 const isFull = fullness(z.object(SAID))!
 
-/** Marks a request that was cut. Another schema with these fields needs this check too. */
+/** Sets `cut` in a request that was cut. Every schema with these fields needs this check. */
 export const marksCut = () =>
   z.overwrite<z.infer<z.ZodMiniObject<typeof fields>>>((request) =>
     isFull(request) ? { ...request, cut: true } : request,

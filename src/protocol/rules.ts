@@ -6,7 +6,7 @@ const ANY = 63
 export interface Bounds {
   /** Deepest nesting of objects and arrays. */
   nesting: number
-  /** Maximum number of objects, arrays and their members, in total. */
+  /** Maximum total number of objects, arrays, and their members. */
   values: number
 }
 
@@ -19,7 +19,8 @@ export interface Rule {
   /** Maximum number of items of an array, or keys of an object. */
   items: number
   /**
-   * Present for an object with separate bounds. An object that exceeds them is set apart, and is no fault.
+   * Present for an object with separate bounds. If an object exceeds these bounds, `Scan.apart` lists it, and
+   * the frame has no fault.
    */
   bounds?: Bounds
   /** Fields of an object, by the length of the key in bytes. Any other field may have any value. */
@@ -66,15 +67,18 @@ export const kindNames = (kinds: number) =>
 export const shortened = new WeakMap<z.core.$ZodType, number>()
 /** Maximum numbers of entries of tables. */
 export const entries = new WeakMap<z.core.$ZodType, number>()
-/** Schemas that accept any object, and nothing else. */
+/** Schemas that accept any object, and no other value. */
 export const objects = new WeakSet<z.core.$ZodType>()
 
-/** Bounds of objects that have separate ones. */
+/** Bounds of objects that have separate bounds. */
 export const bounded = new WeakMap<z.core.$ZodType, Bounds>()
 
 const compiled = new WeakMap<z.core.$ZodType, Rule>()
 
-/** Returns the rule of a schema. It is no stricter than the schema, and leaves the rest to parsing. */
+/**
+ * Returns the rule of a schema. The rule is at most as strict as the schema. Parsing checks the other
+ * requirements of the schema.
+ */
 export function ruleOf(schema: z.core.$ZodType): Rule {
   let rule = compiled.get(schema)
   if (!rule) {
@@ -159,7 +163,10 @@ export function mayChange(schema: z.core.$ZodType): boolean {
   }
 }
 
-/** Returns a rule that allows all that either rule allows. Only parsing tells two kinds of object apart. */
+/**
+ * Returns a rule that allows each value that one of the two rules allows. Two kinds of objects are
+ * distinguished only by parsing.
+ */
 function either(one: Rule, other: Rule): Rule {
   const open = [one, other].filter(({ is }) => is & (KIND.object | KIND.array))
   return {

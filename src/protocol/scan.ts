@@ -13,20 +13,23 @@ const SHORT = 32
 const KEY_BYTES = 256
 
 /**
- * Reads a frame before it is parsed, each byte once, and stops at the first fault: a kind of value that its
- * rule does not allow, or a limit exceeded. Stores nothing that it reads, and recurses only as deep as the
- * rules do. Leaves text that is not JSON to the parser.
+ * Checks a frame before it is parsed. Reads each byte once, and stops at the first fault: a kind of value
+ * that its rule does not allow, or a value that exceeds a limit. Stores no part of the frame, and recurses
+ * only as deep as the rules are nested. Does not report text that is not JSON, because the parser reports it.
  */
 export class Scan {
   readonly #bytes: Uint8Array
   #bounds: Bounds
-  /** The path to `#at`: start and end of each key, or -1 and the index of each item. */
+  /**
+   * The path to `#at`. For each key, it contains the key's start and end; for each item of an array, -1 and
+   * the item's index.
+   */
   readonly #way: number[] = []
   #at = 0
   #depth = 0
   #values = 0
   fault: Fault | undefined
-  /** Values that exceed their separate bounds, which is no fault. */
+  /** Objects that exceed their separate bounds. They are not faults of the frame. */
   readonly apart: Oversized[] = []
 
   constructor(bytes: Uint8Array, bounds: Bounds) {
@@ -34,7 +37,10 @@ export class Scan {
     this.#bounds = bounds
   }
 
-  /** Reads the next value. @returns the position after it; undefined if it has a fault or is not JSON */
+  /**
+   * Reads the next value. @returns the position after the value; undefined if the value has a fault or is not
+   * JSON
+   */
   value(rule: Rule): number | undefined {
     const kind = kindOf(this.#next())
     if (kind === 0) return undefined
@@ -103,8 +109,8 @@ export class Scan {
   }
 
   /**
-   * Returns a field's rule by the bytes of its key. Decodes a key only if escapes may spell a name
-   * differently.
+   * Returns a field's rule by the bytes of its key. Decodes a key only if it contains escapes, because a name
+   * may be written with escapes.
    */
   #named(fields: NonNullable<Rule['fields']>, start: number, end: number): Rule | undefined {
     const bytes = this.#bytes
@@ -122,7 +128,9 @@ export class Scan {
     return fields[name.length]?.find((field) => field.name === name)?.rule
   }
 
-  /** Reads a value with separate bounds. If it exceeds them, sets it apart and continues after it. */
+  /**
+   * Reads a value with separate bounds. If the value exceeds them, adds it to `apart` and continues after it.
+   */
   #bounded(own: Bounds): number | undefined {
     const [bounds, values, depth, start] = [this.#bounds, this.#values, this.#depth, this.#at]
     this.#bounds = own
@@ -151,7 +159,7 @@ export class Scan {
     for (; depth <= nesting && count <= values; at++) {
       const byte = bytes[at]
       if (byte === BYTE.quote) {
-        // Most strings are too short to be worth a call.
+        // Read short strings without a call, because most strings are short.
         let end = at + 1
         const stop = at + SHORT
         while (end < stop && bytes[end] !== BYTE.quote && bytes[end] !== BYTE.backslash) end++

@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 
 const compiled = new WeakMap<z.ZodMiniType, z.ZodMiniType>()
 
-/** Stops at the first fault, because no caller uses the others. */
+/** Stop at the first fault, because no caller uses further faults. */
 const FIRST_FAULT = { abortEarly: true } as object
 
 /** Compiles a schema at its first use. */
@@ -21,7 +21,10 @@ export const check = <S extends z.ZodMiniType>(schema: S, value: unknown) =>
 /** Reports whether a value matches a schema, without copying the value. */
 export const fits = (schema: z.ZodMiniType, value: unknown): boolean => z.validate(ready(schema), value)
 
-/** Returns the value with its long texts and lists shortened; unchanged if it does not match the schema. */
+/**
+ * Returns the value with shortened texts and lists if they are too long. Returns the value unchanged if it
+ * does not match the schema.
+ */
 export function shortenTo<S extends z.ZodMiniType>(schema: S, value: z.output<S>): z.output<S> {
   const checked = check(schema, value)
   return checked.success ? checked.data : value

@@ -1,11 +1,11 @@
 import * as z from 'zod/mini'
 
-/** Replaces a secret in anything that is shown or stored. */
+/** Text that replaces a secret wherever a value is shown or stored. */
 export const HIDDEN = '[secret]'
 
 /**
- * Marks a field as secret: its receiver passes it to its destination, and keeps it no longer than that takes.
- * It appears in no log and no list. In the JSON Schema the field is `writeOnly`.
+ * Marks a field as secret. A receiver passes the value to its destination, and does not keep it after that.
+ * The value appears in no log and no list. In the JSON Schema, the field is `writeOnly`.
  */
 export function secret<S extends z.ZodMiniType>(schema: S): S {
   z.globalRegistry.add(schema, { writeOnly: true })
@@ -15,8 +15,8 @@ export function secret<S extends z.ZodMiniType>(schema: S): S {
 const isSecret = (schema: z.core.$ZodType) => z.globalRegistry.get(schema)?.writeOnly === true
 
 /**
- * Returns a value with HIDDEN in place of each secret that its schema marks. A secret object keeps its names.
- * A value without secrets is returned unchanged.
+ * Returns a value with HIDDEN in place of each secret that its schema marks. A secret object keeps the names
+ * of its fields. A value without secrets is returned unchanged.
  */
 export function withoutSecrets<T>(schema: z.core.$ZodType, value: T): T
 export function withoutSecrets(schema: z.core.$ZodType, value: unknown): unknown {

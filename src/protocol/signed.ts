@@ -5,8 +5,8 @@ import { Limits } from './limits.ts'
 import { secret } from './secrets.ts'
 
 /**
- * A command as its author wrote and signed it. A machine whose policy demands signatures carries out the payload, not
- * its other fields.
+ * A command as its author wrote and signed it. If the policy of the machine demands signatures, the machine
+ * carries out the payload, not the fields outside it.
  */
 export const Signed = z.object({
   /**
@@ -14,14 +14,14 @@ export const Signed = z.object({
    * secrets.
    */
   payload: secret(z.string().check(z.maxLength(Limits.frame_bytes))),
-  /** Ed25519 signature of the payload's UTF-8, in base64. */
+  /** Ed25519 signature of the payload's UTF-8 bytes, in base64. */
   signature: Name,
   /** The author's public key: `ed25519:` and its 32 bytes in base64. */
   key: Name,
 })
 export type Signed = z.infer<typeof Signed>
 
-/** Machine and time that a signed command names. */
+/** The machine and the time in the payload of a signed command. */
 export const SignedFor = z.object({
   machine_id: MachineId,
   /** Time from which the machine refuses the command (ISO 8601). */

@@ -7,13 +7,15 @@ import { secret } from './secrets.ts'
 
 const Name = z.string().check(z.minLength(1), z.maxLength(256))
 
-/** When to restart an agent's process that ends without being told to. */
+/** Cases in which an agent's process is restarted after it ended without a request to stop. */
 export const RestartPolicy = z.object({
   /**
    * `never`; `on-loss`: after a reboot or a kill from outside; `on-failure`: also after any non-zero exit.
    */
   policy: z.enum(['never', 'on-loss', 'on-failure']),
-  /** Resume the interrupted turn; otherwise the session is resumed and waits for a prompt. */
+  /**
+   * True to resume the interrupted turn. If false, the session is resumed, and the agent waits for a prompt.
+   */
   resume_turn: z._default(z.boolean(), false),
   /** Maximum number of restarts within an hour. */
   max_per_hour: z._default(z.int().check(z.minimum(1), z.maximum(60)), 5),
@@ -32,7 +34,7 @@ export const AgentSpec = z.object({
   runtime: z._default(Name, 'claude'),
   /** Working directory. It must exist on the machine. */
   cwd: AbsolutePath,
-  /** First prompt. Without one the agent starts and waits. */
+  /** First prompt. Without a prompt, the agent starts and waits for a prompt. */
   prompt: z.optional(Content),
   /** Title for people. */
   title: z.optional(z.string().check(z.maxLength(200))),
@@ -45,7 +47,7 @@ export const AgentSpec = z.object({
   disallowed_tools: z.optional(list(Name)),
   /** MCP server name → its definition in the runtime's own form. */
   mcp_servers: secret(z.optional(JsonObject)),
-  /** Use only `mcp_servers`, and no servers configured on the machine. */
+  /** True to use only `mcp_servers`, and no MCP servers that are configured on the machine. */
   mcp_strict: z.optional(z.boolean()),
   add_dirs: z.optional(list(AbsolutePath)),
   /** Environment variables for the agent's process only. */

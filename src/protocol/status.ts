@@ -20,11 +20,12 @@ export const Exit = z.object({
   signal: z.optional(ReportedName),
   /**
    * `stopped`: a server asked for it. `finished`: ended by itself with code 0. `crashed`: ended by itself
-   * with another code. `killed`: by a signal that did not come from the daemon. `lost`: disappeared without a
-   * trace. `rebooted`: the machine went down. `lease`: no daemon or server came back in time.
+   * with another code. `killed`: by a signal that did not come from the daemon. `lost`: the process
+   * disappeared for an unknown reason. `rebooted`: the machine rebooted. `lease`: no daemon or server came
+   * back in time.
    */
   reason: closed(['stopped', 'finished', 'crashed', 'killed', 'lost', 'rebooted', 'lease'], 'lost'),
-  /** Sentence about who ended the agent and why, if the daemon knows more than the reason says. */
+  /** Sentence with further facts, such as who ended the agent and why, if the daemon knows any. */
   detail: z.optional(ReportedSentence),
 })
 export type Exit = z.infer<typeof Exit>
@@ -32,13 +33,13 @@ export type Exit = z.infer<typeof Exit>
 export const TurnFailure = z.object({
   /** As in the event `turn_result`, or `prompt_rejected`. */
   outcome: ReportedName,
-  /** The runtime's own words, shortened. */
+  /** Message in the runtime's own words, shortened. */
   message: z.optional(ReportedSentence),
 })
 export type TurnFailure = z.infer<typeof TurnFailure>
 
 export const AgentProblem = z.object({
-  /** `mcp_server`, `hook`, `program`, `model`, `turn` or `startup_files`; more may come. */
+  /** `mcp_server`, `hook`, `program`, `model`, `turn`, or `startup_files`. Future versions may add values. */
   kind: ReportedName,
   name: ReportedName,
   /**
@@ -46,7 +47,7 @@ export const AgentProblem = z.object({
    * `cancelled`, or `running`; for a program `deleted`; for a model `retrying`; for a turn `long`.
    */
   status: ReportedName,
-  /** Explanation by the part itself, shortened. */
+  /** Explanation in the words of the part itself, shortened. */
   detail: z.optional(ReportedSentence),
 })
 export type AgentProblem = z.infer<typeof AgentProblem>
@@ -59,7 +60,10 @@ export const BackgroundTask = z.object({
   description: z.optional(ReportedSentence),
 })
 
-/** A snapshot of an agent, not a log entry: the highest `revision` wins, and older ones are dropped. */
+/**
+ * A snapshot of an agent, not a log entry. The status with the highest `revision` is valid, and older
+ * statuses are dropped.
+ */
 export const AgentStatus = z.object({
   agent_id: AgentId,
   revision: z.int(),
@@ -70,7 +74,9 @@ export const AgentStatus = z.object({
   runtime_version: z.optional(ReportedName),
   title: z.optional(ReportedName),
   cwd: ReportedPath,
-  /** Number of processes that this agent has had: 1 for the first, one more after each resume. */
+  /**
+   * Number of the agent's processes so far. It is 1 for the first process, and increases with each resume.
+   */
   run: z.int(),
   pid: z.optional(z.int()),
   session_id: z.optional(ReportedName),
@@ -78,14 +84,18 @@ export const AgentStatus = z.object({
   permission_mode: z.optional(ReportedName),
   /** Permission requests and questions that are still open. */
   pending: firstOf(PermissionRequest, Limits.pending),
-  /** Number of requests that `pending` does not list. Absent if it lists all. */
+  /** Number of requests that `pending` does not list. Absent if `pending` lists all requests. */
   pending_omitted: z.optional(z.int()),
-  /** Number of accepted prompts that the runtime has not begun to process. They outlive its process. */
+  /**
+   * Number of accepted prompts that the runtime has not begun to process. These prompts are not lost when the
+   * runtime's process ends.
+   */
   undelivered_prompts: z.int(),
   exit: z.optional(Exit),
   /**
-   * The wait for a launch: a machine limits how many agents it launches at once, and launches none without memory for
-   * it. Its start (ISO 8601), place in the queue, from 1, reason, and what would help.
+   * Present while the agent waits for its launch, because a machine launches only a limited number of agents
+   * at once, and only if there is enough memory. Contains the start of the wait (ISO 8601), the place in the
+   * queue (the first is 1), the reason, and a remedy.
    */
   queued: z.optional(
     z.object({
@@ -95,29 +105,36 @@ export const AgentStatus = z.object({
       remedy: z.optional(ReportedSentence),
     }),
   ),
-  /** Launch time (ISO 8601) and current step of a start that takes long. */
+  /** Present if a start takes a long time: the launch time (ISO 8601), and the current step of the start. */
   slow: z.optional(z.object({ since: ReportedName, detail: ReportedSentence })),
-  /** Reason why the agent is idle after a restart that interrupted its turn. Absent from the next turn on. */
+  /**
+   * Reason why the agent is idle after a restart that interrupted its turn. Absent once the next turn begins.
+   */
   turn_interrupted: z.optional(ReportedSentence),
-  /** Failure of the last turn, or of a prompt that began none. Absent from the next turn on. */
+  /**
+   * Failure of the last turn, or of the last prompt if it started no turn. Absent once the next turn begins.
+   */
   turn_failed: z.optional(TurnFailure),
-  /** Parts of the agent that do not work, such as MCP servers and hooks. Absent if there are none. */
+  /** Parts of the agent that do not work, such as MCP servers and hooks. Absent if all parts work. */
   problems: z.optional(firstOf(AgentProblem, LISTED)),
-  /** Reason for a failed start, in the agent's own words if it gave any. */
+  /** Reason for a failed start, in the agent's own words if the agent reported a reason. */
   failure: z.optional(
     z.object({
       code: ReportedName,
       message: ReportedSentence,
-      /** With the code `policy`: the key that refuses the start. */
+      /** With the code `policy`: the key of the policy that refuses the start. */
       path: z.optional(ReportedSentence),
       remedy: z.optional(ReportedSentence),
     }),
   ),
-  /** Time until which a crash loop delays a restart (ISO 8601). */
+  /** Time of the next restart (ISO 8601), if restarts are delayed because the agent crashes repeatedly. */
   restart_held_until: z.optional(ReportedName),
-  /** Running background tasks, at most 32. An `idle` agent with such tasks is not done. */
+  /**
+   * Running background tasks, at most 32. An `idle` agent with background tasks continues to work when these
+   * tasks end.
+   */
   background_tasks: z.optional(firstOf(BackgroundTask, LISTED)),
-  /** Sum over all of the agent's processes and sessions. */
+  /** Total cost of all of the agent's processes and sessions. */
   total_cost_usd: z.optional(z.number()),
   /** First byte of the journal that the machine still has. */
   begin: Offset,
@@ -125,7 +142,7 @@ export const AgentStatus = z.object({
   acked: Offset,
   /** End of the journal. */
   end: Offset,
-  /** Current generation of the journal; absent for the first. */
+  /** Current generation of the journal; absent for the first generation. */
   journal: z.optional(JournalName),
 })
 export type AgentStatus = z.infer<typeof AgentStatus>
@@ -162,7 +179,7 @@ export const HealthProblem = z.object({
   message: ReportedSentence,
   remedy: z.optional(ReportedSentence),
   since: ReportedName,
-  /** Time at which the problem is expected to pass (ISO 8601), for instance when a usage limit resets. */
+  /** Time at which the problem is expected to end (ISO 8601), for example when a usage limit resets. */
   until: z.optional(ReportedName),
 })
 export type HealthProblem = z.infer<typeof HealthProblem>
@@ -175,7 +192,7 @@ export const Runtime = z.object({
   version: z.optional(ReportedName),
   login: z.optional(closed(['logged_in', 'logged_out', 'expired', 'unknown'], 'unknown')),
   problem: z.optional(ReportedSentence),
-  /** Programs that come before the chosen one but do not work. */
+  /** Programs that the daemon prefers to the chosen program, but that do not work. */
   passed_over: z.optional(firstOf(z.object({ path: ReportedPath, problem: ReportedSentence }), LISTED)),
 })
 export type Runtime = z.infer<typeof Runtime>
@@ -184,18 +201,19 @@ const permitted = z.optional(firstOf(ReportedName, LISTED))
 const folders = firstOf(ReportedPath, LISTED)
 
 /**
- * Part of the machine's policy that limits its server, so that a client can refuse a command before it is sent. The machine
- * decides about each command anyway.
+ * The part of the machine's policy that limits the server. With it, a client can refuse a command before the
+ * command is sent. The machine decides about each command anyway.
  */
 export const MachinePolicy = z.object({
   /**
-   * `file`; `careful`: a new machine without a file; `open`: a machine without a file that permits everything;
-   * `unreadable`: nothing is started.
+   * `file`; `file`: the machine has a policy file. `careful`: a new machine without a policy file. `open`: a
+   * machine without a policy file that permits everything. `unreadable`: the policy cannot be read, and
+   * nothing is started.
    */
   state: ReportedName,
   folders: z.optional(z.object({ allow: folders, deny: folders })),
   runtimes: permitted,
-  /** `*` permits all; also in the lists below. */
+  /** `*` permits all modes. In the lists below, `*` also permits all entries. */
   permission_modes: permitted,
   /** Tools that a server may permit without asking a person. */
   tools_allowed: permitted,
@@ -221,9 +239,9 @@ export const MachineStatus = z.object({
   problems: firstOf(HealthProblem, LISTED),
   memory: z.object({ total_bytes: z.number(), available_bytes: z.number() }),
   disk: z.object({ total_bytes: z.number(), available_bytes: z.number() }),
-  /** False if the disk is almost full or the daemon is stopping: `agent:start` would be refused. */
+  /** False if the disk is almost full or the daemon is stopping. The daemon then refuses `agent:start`. */
   accepts_agents: z.boolean(),
-  /** The record of the last update, if any. */
+  /** The record of the last update; absent if there was none. */
   update: z.optional(Json),
   policy: z.optional(MachinePolicy),
 })

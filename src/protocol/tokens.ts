@@ -10,11 +10,15 @@ export const BYTE = {
   closeBrace: 0x7d,
 } as const
 
-/** Number of bytes of a string to check one by one before searching for the next quote. */
+/**
+ * Number of bytes at the start of a string that are checked one by one. After that, the next quote is
+ * searched for.
+ */
 const STEP = 64
 
 /**
- * Returns the position of the next byte that is not white space. Invalid white space is left to the parser.
+ * Returns the position of the next byte that is not white space. Invalid white space is not detected here,
+ * because the parser detects it.
  */
 export function skipSpace(bytes: Uint8Array, start: number): number {
   let at = start
@@ -35,7 +39,7 @@ export function skipString(bytes: Uint8Array, start: number): number {
         escapes++
       }
     }
-    // After an escape, the next quote is probably escaped too, so a search would not pay off.
+    // After an escape, the next quote is probably also escaped, so a search would be slower.
     if (escapes > 0) continue
     const quote = bytes.indexOf(BYTE.quote, at)
     if (quote === -1) return 0
@@ -79,7 +83,7 @@ export function isLonger(bytes: Uint8Array, from: number, to: number, max: numbe
   for (let at = from; at < to && units <= max; at++) {
     const byte = bytes[at]!
     if (byte === BYTE.backslash) at += bytes[at + 1] === 0x75 ? 5 : 1
-    // A continuation byte is no unit; a character of four bytes is two units.
+    // A continuation byte counts as no unit, and a character of four bytes counts as two units.
     if ((byte & 0xc0) !== 0x80) units += byte >= 0xf0 ? 2 : 1
   }
   return units > max
@@ -88,7 +92,7 @@ export function isLonger(bytes: Uint8Array, from: number, to: number, max: numbe
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 export const decodeText = (bytes: Uint8Array) => decoder.decode(bytes)
 
-/** Returns the value in bytes `[from, to)`; undefined if they are not JSON. */
+/** Returns the value in bytes `[from, to)`; undefined if these bytes are not JSON. */
 export function jsonOf(bytes: Uint8Array, from: number, to: number): unknown {
   try {
     return JSON.parse(decodeText(bytes.subarray(from, to)))
@@ -97,7 +101,10 @@ export function jsonOf(bytes: Uint8Array, from: number, to: number): unknown {
   }
 }
 
-/** Returns the string in bytes `[from, to)`, quotes included; undefined if they are not a JSON string. */
+/**
+ * Returns the string in bytes `[from, to)`, which include its quotes; undefined if these bytes are not a JSON
+ * string.
+ */
 export function textOf(bytes: Uint8Array, from: number, to: number): string | undefined {
   const value = jsonOf(bytes, from, to)
   return typeof value === 'string' ? value : undefined

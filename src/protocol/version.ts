@@ -1,9 +1,10 @@
 /**
- * The protocol version of this package, and the oldest it understands. Only incompatible changes raise them.
+ * The protocol version of this package, and the oldest version that this package understands. Only
+ * incompatible changes increase these numbers.
  */
 export const PROTOCOL = { version: 1, minimum: 1 } as const
 
-/** Features of the daemon, by name. A server uses only those that the daemon lists. */
+/** Features of the daemon, by name. A server uses only features that the daemon lists. */
 export const DAEMON_CAPABILITIES = [
   'agent:start',
   'agent:prompt',

@@ -1,6 +1,6 @@
 /**
  * Returns the reason why a text is not JSON, without the text that V8 quotes, which may contain a secret.
- * @param error of `JSON.parse`
+ * @param error the error that `JSON.parse` threw
  */
 export const whyNotJson = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error))

@@ -98,7 +98,7 @@ const CUT = 'This request is incomplete: it was too long and was cut.'
 /** Returns why a request can only be refused; undefined if it can be allowed. */
 function onlyRefused(request: PermissionRequest): string | undefined {
   const fault = request.cut ? CUT : unanswerable(request)
-  return fault && `${fault} It can only be refused.`
+  return fault && `${fault} The request can only be refused.`
 }
 
 const OMITTED =

@@ -92,8 +92,8 @@ test('each violation of a server is reported at its point of the protocol, with 
   fails('link-ping', /no link:pong with the nonce 7/)
   fails('unknown-types', /ended with code 1011/)
   fails('not-json', /ended with code 1007/)
-  fails('silence', /after \d s already/)
-  fails('valid-frames', /2 do not; the first: server:refuse/)
+  fails('silence', /closed the silent connection after only \d s/)
+  fails('valid-frames', /2 frames do not match; the first fault: server:refuse/)
 })
 
 test('a server may store frames of a broken connection after its next welcome', async (t) => {
