@@ -146,7 +146,10 @@ test('questions with ambiguous answers are not shown, and can be refused', async
       assert.deepEqual([refused.code, JSON.parse(refused.stdout).error.code], [4, 'request_unanswerable'])
     }
     const { stdout } = await agent.run('show', 'a')
-    assert.match(stdout, /Waits +\S+ agent deny a --request \w+\n[\s\S]*\n +! .*The request can only be refused\./)
+    assert.match(
+      stdout,
+      /Waits +\S+ agent deny a --request \w+\n[\s\S]*\n +! .*The request can only be refused\./,
+    )
   }
   const twice = asking(which('Go on?', 'Yes', 'No'), which('Go on?', 'Drop it', 'Keep it'))
   await agent.asks(twice)
