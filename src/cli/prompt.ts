@@ -8,7 +8,7 @@ const TYPED_MS = 50
 /** Pause in typing after which a person is assumed to have read the question, in ms. */
 const QUIET_MS = 300
 
-/** Opens a reader for lines typed at the terminal. It escapes its questions for the terminal. */
+/** Opens a reader for lines typed at the terminal. The reader escapes its questions for the terminal. */
 export async function openPrompt(): Promise<Interface> {
   const { createInterface } = await import('node:readline/promises')
   const prompt = createInterface({ input: process.stdin, output: process.stdout })

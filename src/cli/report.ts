@@ -32,8 +32,8 @@ export function report(thrown: unknown, { json }: { json: boolean }): Report {
 }
 
 /**
- * Indents all lines but the first: a message may quote foreign text, whose lines must not look
- * like this program's.
+ * Indents all lines but the first: a message may quote foreign text, and the lines of this text must not look
+ * like lines of this program.
  */
 const indentRest = (text: string, by = 2) => text.replace(/\r?\n(?!$)/g, `\n${' '.repeat(by)}`)
 

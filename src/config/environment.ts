@@ -21,8 +21,8 @@ const OWN = [
 ]
 
 /**
- * Variable that marks a version on trial. The previous version must be able to replace it again, so
- * a version on trial does not change the format of folders, and does not exit with a code after
+ * Variable that marks a version on trial. The previous version must be able to replace a version on trial.
+ * Therefore, a version on trial does not change the format of folders, and does not exit with a code after
  * which a supervisor gives up.
  */
 export const ON_TRIAL = 'FOMULAR_DAEMON_ON_TRIAL'

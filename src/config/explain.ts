@@ -40,8 +40,8 @@ export interface Explained {
 }
 
 /**
- * Returns every setting of a daemon started here, with its source. Problems are returned, not thrown, unless
- * the file cannot be read.
+ * Returns every setting of a daemon started here, with its source. Returns problems instead of throwing them.
+ * Throws only if the file cannot be read.
  * @throws UserError
  */
 export async function explainConfig(flags: DaemonFlags, env: NodeJS.ProcessEnv): Promise<Explained> {

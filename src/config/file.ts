@@ -27,7 +27,7 @@ export const usualFiles = (env: NodeJS.ProcessEnv) => [
 /** Maximum size of the file, in bytes: a settings file has only a few lines. */
 export const FILE_BYTES = 1024 * 1024
 
-/** Sections of the file. Their keys are named `section.key`. */
+/** Sections of the file. The keys of a section are named `section.key`. */
 const SECTIONS = ['update']
 
 /**

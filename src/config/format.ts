@@ -1,9 +1,9 @@
 import type { Upgrades } from '../platform/format.ts'
 
 /**
- * Upgrades of a daemon's state folder. An upgrade that the previous version cannot read prevents
- * going back to that version: no folder is upgraded until an update is confirmed, and each version
- * also runs on the previous format.
+ * Upgrades of a daemon's state folder. The previous version may be unable to read an upgraded folder.
+ * Therefore, no folder is upgraded until an update is confirmed, and each version also runs on the previous
+ * format.
  */
 export const STATE_UPGRADES: Upgrades = [
   // The first folders did not record their format. Everything else in them is unchanged.

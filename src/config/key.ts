@@ -86,7 +86,10 @@ export function readKey(sources: KeySource[], missing: UserError, env: NodeJS.Pr
 /** Maximum size of a key's file, in bytes: servers do not accept a longer header. */
 const FILE_BYTES = 8192
 
-/** Reports whether a file is a container's secret, whose owner and mode the container cannot change. */
+/**
+ * Reports whether a file is a container's secret. The container cannot change the owner and mode of this
+ * file.
+ */
 export const isContainerSecret = (file: string) => /^(\/var)?\/run\/secrets\//.test(file)
 
 export const missingKey = () =>

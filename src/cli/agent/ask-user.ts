@@ -24,7 +24,7 @@ const FAULT_CHARS = 400
 
 /** Reason to abort a question: another person has answered, or the agent has withdrawn it. */
 export const ANSWERED = 'answered'
-/** Reason to abort a question: the agent asks something else under the same id. */
+/** Reason to abort a question: the agent now asks a different question under the same id. */
 export const CHANGED = 'changed'
 
 const WHY = new Map<unknown, string>([

@@ -14,8 +14,8 @@ import { whyUnanswerable } from './why-unanswerable.ts'
 /** Maximum time between the status that announces a request and the request's event, in ms. */
 const NEW_MS = 5000
 /**
- * This maximum, in ms, for requests that were already open when watching began. Their events usually do not
- * arrive.
+ * This maximum, in ms, for requests that were already open when watching began. The events of these requests
+ * usually do not arrive.
  */
 const KNOWN_MS = 1000
 
@@ -45,7 +45,7 @@ export class View {
   #unshown: PermissionRequest | undefined
   #patienceMs = KNOWN_MS
   #asking: { request: PermissionRequest; gone: AbortController; done: Promise<void> } | undefined
-  /** Output held back while a question is on the screen. */
+  /** Output to print later, because a question is on the screen. */
   #held: { text: string; request: PermissionRequest | undefined }[] = []
   #machineAway = false
 

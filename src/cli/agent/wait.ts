@@ -12,7 +12,7 @@ import { showUntilEnd } from './show-until-end.ts'
 const OUTCOME_WAIT_S = 60
 
 export interface WaitOptions {
-  /** Id of the prompt whose turn to wait for. Default: the next turn. */
+  /** Id of the prompt. The function waits for the end of this prompt's turn. Default: the next turn. */
   promptId?: string | undefined
   /** Id of the last event before the command. */
   after?: string | undefined

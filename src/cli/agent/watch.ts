@@ -4,8 +4,8 @@ import { EXIT } from '../../platform/exit-codes.ts'
 import { connectSigning, type HubOptions, JSON_OUTPUT, withHub, withSigning } from '../options.ts'
 
 const HELP = `
-On a terminal, the command asks you to answer the agent's requests. It ends when the agent ends; Ctrl-C stops
-only the command, not the agent. With --json, the command prints one event per line.
+On a terminal, the command asks you to answer the agent's requests. The command ends when the agent ends.
+Ctrl-C stops only the command, not the agent. With --json, the command prints one event per line.
 
 Examples:
   $ fomular-daemon agent watch a-1f2e

@@ -6,7 +6,7 @@ import type { HubAddress } from '../../config/hub.ts'
 import { withAdvice } from './advice.ts'
 import { send } from './http.ts'
 
-/** Returns a client for a hub, whose methods throw UserError. */
+/** Returns a client for a hub. The client's methods throw UserError. */
 export const hubClient = (at: HubAddress, signer?: Signer): HubClient =>
   new HubClient(transportTo(at), {
     newId: randomUUID,

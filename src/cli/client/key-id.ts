@@ -9,7 +9,7 @@ const LISTED = 10
 const LEAST = 4
 
 /**
- * Returns the key with the id `given`, or else with that name, or else with that prefix of its id.
+ * Returns the key that `given` names: by its id, or else by its name, or else by a prefix of its id.
  * @throws UserError
  */
 export function pickKey(keys: readonly HubKey[], given: string): HubKey {

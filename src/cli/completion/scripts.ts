@@ -1,6 +1,6 @@
 /**
  * Completion scripts by shell. A script runs the program to get completions, so it stays correct after
- * updates. It passes each typed word as a separate argument and evaluates none of them.
+ * updates. A script passes each typed word to the program as a separate argument, and evaluates no word.
  */
 export const SCRIPTS = {
   bash: String.raw`# Completion of fomular-daemon for bash.

@@ -56,9 +56,9 @@ const REAP = 36
 const PERL = '/usr/bin/perl'
 
 /**
- * Returns a command prefix. A program that is run with this prefix adopts orphans. It is needed if Node has
- * no `execve`: Node then stays the first process, and reaps only its own children. Returns undefined without
- * Perl, which every Debian system has.
+ * Returns a command prefix. A program that is run with this prefix adopts orphans. The prefix is needed if
+ * Node has no `execve`: Node then stays the first process, and reaps only its own children. Returns undefined
+ * without Perl, which every Debian system has.
  */
 function reaper(): [string, ...string[]] | undefined {
   const call = PRCTL[process.arch]

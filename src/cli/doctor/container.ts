@@ -14,7 +14,7 @@ const warning = (message: string, remedy: string): Finding => ({
 })
 
 /**
- * Checks a container whose main process is the daemon. Returns nothing elsewhere.
+ * Checks a container whose main process is the daemon. Returns nothing outside of such a container.
  * @param pid process id of the running daemon
  */
 export async function checkContainer(stateDir: string, pid: number | undefined): Promise<Finding[]> {

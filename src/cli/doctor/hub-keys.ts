@@ -19,7 +19,7 @@ export async function checkHubKeys({ dir, hub }: StatePaths): Promise<Finding[]>
       .map(({ key_id, name, machines }) => ({
         check: 'hub',
         level: 'warning',
-        message: `${machines.length} machines share the hub's key ${cleanLine(name, 64)}: each of them can pose as the others`,
+        message: `${machines.length} machines share the hub's key ${cleanLine(name, 64)}: each of these machines can pose as the others`,
         remedy: `Give every other machine its own key with \`fomular-daemon machine add\`, then assign this key: fomular-daemon hub key bind ${cleanLine(key_id, 12)} MACHINE`,
       }))
   } catch (error) {

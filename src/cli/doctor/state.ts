@@ -52,7 +52,7 @@ export function checkModes(
 }
 
 /**
- * Reports how other users could change programs and certificates elsewhere.
+ * Reports how other users could change programs and certificates outside of the state folder.
  * @param env environment of the running daemon, or of a daemon that would be started here
  */
 export const checkSurroundings = (env: NodeJS.ProcessEnv, user?: number): Finding[] =>

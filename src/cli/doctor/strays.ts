@@ -80,8 +80,8 @@ function unprovenFinding(strays: Stray[]): Finding {
 }
 
 /**
- * Reports agents that run without a daemon on their state folder. They are not lost: the next daemon takes
- * them over.
+ * Reports agents that run without a daemon on their state folder. These agents are not lost: the next daemon
+ * takes them over.
  */
 function unattended(paths: StatePaths, { running, user }: { running: boolean; user: number }): Finding[] {
   const states = new Map<string, number>()

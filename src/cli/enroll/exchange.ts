@@ -30,7 +30,7 @@ export interface Enrolling {
   /** Address that the daemon connects to. */
   server: string
   caFile?: string | undefined
-  /** File that records which user runs each server, for servers on this machine at which it was enrolled. */
+  /** File that records the user of each server on this machine at which the machine was enrolled. */
   servers: string
 }
 

@@ -31,8 +31,8 @@ export const isNamed = (given: string | undefined, env: NodeJS.ProcessEnv) =>
   given !== undefined || Boolean(env.FOMULAR_STATE_DIR || env.STATE_DIRECTORY)
 
 /**
- * Returns the daemon on this machine that a command is about: the daemon of the named state folder, or else
- * the running daemon, or else a daemon that could be started.
+ * Returns the daemon on this machine to which a command applies. This is the daemon of the named state
+ * folder, or else the running daemon, or else a daemon that could be started.
  * @throws UserError if there are several and no terminal to ask on
  */
 export async function chooseDaemon({ stateDir: given, json, env = process.env }: Choice): Promise<Chosen> {
@@ -68,7 +68,7 @@ export async function chooseDaemon({ stateDir: given, json, env = process.env }:
   return { ...chosen, named: asked, notable: !asked && !isUsual, others: others(chosen) }
 }
 
-/** Prints which daemon a command is about. */
+/** Prints the daemon to which a command applies. */
 export function announce(chosen: Chosen) {
   if (chosen.notable) note(clean(`This is ${nameOf(chosen)}.`))
 }

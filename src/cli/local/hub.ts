@@ -11,10 +11,10 @@ import { capital, serviceLine } from './describe.ts'
 import { pickOne } from './pick-one.ts'
 
 /**
- * Returns flags that select the hub for a command: the given flags if they name a hub; otherwise, the given flags
- * with the folder of the hub that runs here.
- * @throws UserError if several hubs run here, if this user cannot read the hub's key, or if the hub is known to
- * run on another machine
+ * Returns flags that select the hub for a command: the given flags if they name a hub, or else the given
+ * flags and the folder of the hub that runs here.
+ * @throws UserError if several hubs run here, if this user cannot read the hub's key, or if the hub is known
+ * to run on another machine
  */
 export async function chooseHub(flags: HubFlags, env: NodeJS.ProcessEnv): Promise<HubFlags> {
   if (flags.hub !== undefined || env.FOMULAR_HUB_URL || isNamed(flags.stateDir, env)) return flags

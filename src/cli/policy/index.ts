@@ -4,10 +4,10 @@ import { explainCommand } from './explain.ts'
 import { initCommand } from './init.ts'
 
 const HELP = `
-A policy is a file on this machine that limits what a server may have it do: the folders in which agents work,
-their permission modes, tools, MCP servers, environment, costs, and more. The server cannot change it. The
-file is /etc/fomular-daemon/policy.toml, or else ~/.fomular/policy.toml of the daemon's user. Only root and
-the daemon's user may have write access to this file.
+A policy is a file on this machine that limits what a server may have the machine do. It limits the folders in
+which agents work, their permission modes, tools, MCP servers, environment, costs, and more. The server cannot
+change it. The file is /etc/fomular-daemon/policy.toml, or else ~/.fomular/policy.toml of the daemon's user.
+Only root and the daemon's user may have write access to this file.
 
 Without a policy file, a new machine with a server on another machine follows a careful default. Any other
 machine without a policy file lets its server do anything that the daemon's user can do.

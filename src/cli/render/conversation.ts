@@ -10,7 +10,7 @@ type Kind = Event['kind']
 type Of<K extends Kind> = Extract<Event, { kind: K }>
 type Spoken = 'text' | 'thinking'
 
-/** Events after which unfinished blocks stay unfinished. */
+/** Events that end all unfinished blocks. */
 const ENDS_BLOCKS: ReadonlySet<Kind> = new Set(['turn_result', 'process_started', 'process_exited'])
 
 /**

@@ -50,7 +50,7 @@ function serviceName(value: string): string {
   throw new InvalidArgumentError('Use only letters, digits, ".", "_" and "-".')
 }
 
-/** Returns the service that a command is about, and its manager. */
+/** Returns the service to which a command applies, and its manager. */
 export async function installedService({ manager, name }: ServiceOptions) {
   const { installedManager, installedName, managerNamed } = await import('../../service/managers.ts')
   const home = homeOf(process.env)

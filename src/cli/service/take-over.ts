@@ -152,7 +152,7 @@ async function understand(found: Found) {
     ...(FOMULAR_STATE_DIR && { FOMULAR_STATE_DIR: resolve(cwd, FOMULAR_STATE_DIR) }),
     ...(stateDirectory && { STATE_DIRECTORY: `/var/lib/${stateDirectory}` }),
   }
-  // The variable that held the key is recognized by its value, and not kept.
+  // Drop the variable that contained the key, which is recognized by its value.
   const kept = Object.entries(rest).filter(([, value]) => !key || !value.includes(key))
   const { key: _key, keyFile: _keyFile, ...further } = given
   const known = key ?? (isGiven ? 'given' : undefined)

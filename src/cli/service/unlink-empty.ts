@@ -9,6 +9,6 @@ export function unlinkEmpty(manager: ManagerName, { name, home }: At) {
     try {
       rmdirSync(path)
     } catch {
-      // Not empty, or already gone.
+      // The folder is not empty, or no longer exists.
     }
 }

@@ -64,8 +64,8 @@ export async function faultsBeside(env: NodeJS.ProcessEnv): Promise<OwnershipFau
 }
 
 /**
- * Passes the configuration file and strict mode to the next version, whose self-check runs without this
- * version's flags.
+ * Passes the configuration file and strict mode to the next version. The self-check of the next version runs
+ * without this version's flags.
  */
 export function passStateDirOn({ env }: Invocation, flags: DaemonFlags, strict: boolean) {
   const file = namedFile(flags, env)
