@@ -20,8 +20,8 @@ const BATCH_BYTES = 60_000
 /**
  * Time from an agent's write(2) until the receiver has the line. The daemon's agents have real launchers. The
  * benchmark itself appends lines to their journals, with O_APPEND like an agent. The floor reads an equal
- * number of pipes, written to in the same way, and sends each line immediately. The receiver handles both in
- * the same way, but acknowledges only the daemon's frames.
+ * number of pipes, to which the benchmark writes in the same way, and sends each line immediately. The
+ * receiver handles both in the same way, but acknowledges only the daemon's frames.
  */
 export const flow: Benchmark = {
   name: 'flow',

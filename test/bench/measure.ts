@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
 /**
- * Returns the monotonic clock in ms. It is the same in every process, so that their times can be compared.
+ * Returns the monotonic clock in ms. The clock is the same in every process, so that times of different
+ * processes can be compared.
  */
 export function monotonic(): number {
   const [seconds, nanoseconds] = process.hrtime()

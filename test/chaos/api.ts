@@ -23,7 +23,7 @@ export class Api {
     this.#key = key
   }
 
-  /** Sends a request. @throws if no answer comes */
+  /** Sends a request. @throws if no answer arrives */
   send(method: string, path: string, body?: object): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const outgoing = request(

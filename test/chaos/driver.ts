@@ -16,9 +16,9 @@ export interface Known {
   machine: Machine
   /** True after a remove command was sent: the history may disappear at any time. */
   removing: boolean
-  /** True if the client follows the stream; otherwise it sometimes reads the history page by page. */
+  /** True if the client follows the agent's stream. If false, it sometimes reads the history page by page. */
   watched: boolean
-  /** Events that this client has seen. */
+  /** Events of the agent that this client has seen. */
   seen: Event[]
 }
 
@@ -51,8 +51,8 @@ export interface DriverOptions {
 }
 
 /**
- * A client that sends many commands to many agents through the hub's API, and repeats each until it is
- * answered.
+ * A client that sends many commands to many agents through the hub's API, and repeats each command until it
+ * is answered.
  */
 export class Driver {
   readonly known = new Map<string, Known>()

@@ -1,7 +1,7 @@
 /**
- * Loaded into hub and daemon before their own code. It shifts their wall clock, and reports the resources
- * that keep them alive. `CHAOS_EDGE` names a file that contains `{"offset_ms": N, "ask": N}`. For each new
- * `ask`, the module writes an answer to `<file>.<pid>`.
+ * Loaded into the hub and daemons before their own code. This module shifts the wall clock of its process,
+ * and reports the resources that keep the process alive. `CHAOS_EDGE` names a file that contains
+ * `{"offset_ms": N, "ask": N}`. For each new `ask`, the module writes an answer to `<file>.<pid>`.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 

@@ -28,7 +28,7 @@ export interface Kill {
   part: 'launcher' | 'feeder' | 'agent'
 }
 
-/** The hub's events for an agent when its machine was rolled back. */
+/** The events that the hub had for an agent when the agent's machine was rolled back. */
 export interface Kept {
   agent: string
   events: Event[]

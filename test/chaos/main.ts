@@ -89,7 +89,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
 const verdict = await run({ ...options, dir, say })
 if (!verdict.ok || values.keep) {
   say(`All files are in ${dir}: */*.log of hub and daemons, logs/*.log of agents, histories/ of the hub,`)
-  say('and the state folders */state. The same --seed gives the same faults.')
+  say('and the state folders */state. The same --seed causes the same faults.')
   process.stdout.write(`${JSON.stringify({ ...verdict, dir }, undefined, 2)}\n`)
 } else {
   process.stdout.write(`${JSON.stringify(verdict, undefined, 2)}\n`)

@@ -33,7 +33,7 @@ class Edge {
     this.#write()
   }
 
-  /** Returns the resources that keep the process alive: their kinds, one entry for each. */
+  /** Returns the kind of each resource that keeps the process alive. */
   async resources(pid: number): Promise<string[]> {
     this.#ask++
     this.#write()
@@ -58,7 +58,10 @@ class Edge {
   }
 }
 
-/** The hub, or one machine with its daemon: a process that is kept running, with its own disk and clock. */
+/**
+ * The hub, or a machine with its daemon: a process that is restarted whenever it ends, with its own disk and
+ * clock.
+ */
 export interface Place {
   name: string
   folder: string
@@ -69,9 +72,9 @@ export interface Place {
   edge: Edge
   process: Supervised
   program: string
-  /** Times at which its disk was full: `[from, to]`, ms since 1970. */
+  /** Periods in which the place's disk was full: `[from, to]`, ms since 1970. */
   fullTimes: { from: number; to: number }[]
-  /** Time at which a limit on its descriptors or processes ends, in ms since 1970. */
+  /** Time at which a limit on the descriptors or processes of the place ends, in ms since 1970. */
   limited: { until: number }
 }
 
@@ -137,8 +140,8 @@ export function openPlace({
     crashed(who, how) {
       // Without disk space for its lock file, the process cannot start.
       const full = fullTimes.some(({ to }) => to > Date.now() - 1000)
-      // Either the start failed, or Node itself aborted. After exit code 2, a supervisor would not restart
-      // it.
+      // A limit can cause a failed start or an abort of Node itself. After exit code 2, a supervisor would
+      // not restart the process.
       const starting = how === 1 && !STARTED.test(process.words())
       const short = limited.until > process.startedAt && (starting || how === 'SIGABRT' || how === 'SIGSEGV')
       if (!full && !short) options.crashed(who, how)

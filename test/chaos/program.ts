@@ -56,7 +56,7 @@ const HASTENED: Edit[] = [
 
 /** Deliberately wrong builds, which the verdict must detect. */
 export const SABOTAGES = {
-  /** The hub acknowledges activity before it has written it, and delays the write. */
+  /** The hub acknowledges activity before the write, and delays the write. */
   'ack-before-write': [
     {
       file: 'src/hub/store/files/event-journal.ts',
@@ -88,7 +88,7 @@ export const SABOTAGES = {
     },
     { file: 'src/agents/disk/inbox.ts', from: /if \(this\.#accepted\.has\(input\.id\)\) return\n/, to: '' },
   ],
-  /** The hub accepts a command before it has written it. */
+  /** The hub accepts a command before it has written the command. */
   'command-before-write': [
     {
       file: 'src/hub/store/files/command-log.ts',
@@ -117,7 +117,7 @@ export const SABOTAGES = {
       to: 'return undefined',
     },
   ],
-  /** A refused start leaves its agent behind. */
+  /** The daemon does not delete the agent of a refused start. */
   'left-behind': [
     {
       file: 'src/agents/starts.ts',

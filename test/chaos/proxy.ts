@@ -3,11 +3,11 @@ import { Commands } from '../../src/protocol/index.ts'
 import { FrameReader } from './frames.ts'
 import type { Random } from './random.ts'
 
-/** Maximum delay of a held-back command, or of a copy of one, in milliseconds. */
+/** Maximum delay of a held-back command or of its copy, in milliseconds. */
 const LATE_MS = 1500
 const TICK_MS = 20
 
-/** Present faults between a daemon and the hub; each lasts until a time of `performance.now()`. */
+/** Present faults between a daemon and the hub. Each fault lasts until a time of `performance.now()`. */
 interface Trouble {
   stalled: number
   refusing: number
@@ -124,7 +124,7 @@ export class FaultProxy {
     }
   }
 
-  /** Makes the present connections go silent; new ones work. */
+  /** Makes the present connections go silent, but not new connections. */
   freeze() {
     for (const connection of this.#alive) {
       this.counts.frozen++
@@ -154,7 +154,7 @@ export class FaultProxy {
     this.#trouble.duplicating = performance.now() + ms
   }
 
-  /** Delays commands, so that others overtake them. */
+  /** Delays commands, so that later commands overtake them. */
   reorder(ms: number) {
     this.#trouble.reordering = performance.now() + ms
   }

@@ -33,7 +33,7 @@ export class Supervised {
   #from = 0
   #ended: Promise<number | string> = Promise.resolve(0)
   starts = 0
-  /** Time of its last start, in ms since 1970. */
+  /** Time of the last start of the process, in ms since 1970. */
   startedAt = 0
 
   constructor(options: SupervisedOptions) {

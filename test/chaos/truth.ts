@@ -28,17 +28,17 @@ export interface ProcessTruth {
   session: string
   /** In ms since 1970. */
   began: number
-  /** Number of earlier rollbacks of its machine while the agent existed. */
+  /** Number of earlier rollbacks of the machine while the agent existed. */
   life: number
-  /** Time when it began to read, in ms since 1970. */
+  /** Time when the process began to read, in ms since 1970. */
   ready?: number
   written: Written[]
   inputs: Input[]
-  /** Prompts that it executed. */
+  /** Ids of the prompts that the process executed. */
   acted: string[]
   exit?: number
   violations: string[]
-  /** Number of times that it met a full disk. */
+  /** Number of times that the process met a full disk. */
   full: number
 }
 

@@ -13,7 +13,7 @@ const STEP_MS = 10
 
 /**
  * Returns a user for one machine only, because the system counts some resources by user.
- * @returns undefined if this process may not give files to other users
+ * @returns undefined if this process may not change the owner of files
  */
 export function ownUser(n: number, probe: string): number | undefined {
   const uid = FIRST_UID + process.pid * USERS + n

@@ -176,7 +176,7 @@ export class World {
 
   /**
    * Switches the last machine from the present version to the previous release, or back.
-   * @returns that machine; undefined if that release could not be built
+   * @returns the last machine, or undefined if the previous release could not be built
    */
   changeRelease(): Machine | undefined {
     const machine = this.machines.at(-1)!

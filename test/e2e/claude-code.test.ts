@@ -88,7 +88,7 @@ const asked = ({ requests }: MessagesApi, text: string) =>
 const newSession = (): LaunchSession => ({ id: randomUUID(), mode: 'new', resumeTurn: false })
 const resumed = ({ id }: LaunchSession): LaunchSession => ({ id, mode: 'resume', resumeTurn: false })
 
-test('a prompt is queued, started, and completed once, however often it is sent', async (t) => {
+test('a prompt is queued, started, and completed only once, even if it is sent several times', async (t) => {
   const { api, start } = await bench(t)
   const session = newSession()
   const id = randomUUID()
@@ -122,7 +122,8 @@ test('a killed agent loses its queued prompt, and runs the prompt once when it i
   const [first, second] = [randomUUID(), randomUUID()]
   const agent = start(session)
   agent.send(claude.prompt(first, mock([{ text: 'busy ', repeat: 600, every: 100 }])))
-  // Claude Code writes a session to disk 0.1 s late; an agent killed before that leaves no session.
+  // Claude Code writes a session to the disk 0.1 s late. An agent that is killed before that leaves no
+  // session.
   await until(() => isWritten(session), { what: 'the session on disk' })
   agent.send(claude.prompt(second, mock([{ text: 'the second' }])))
   await reached(agent, second, 'queued')
@@ -184,7 +185,7 @@ test('the record of open sessions names the current session of an agent after /c
     const id = randomUUID()
     agent.send(claude.prompt(id, text))
     await reached(agent, id, 'completed')
-    await until(() => open(agent) === last(agent), { what: 'the record of its session' })
+    await until(() => open(agent) === last(agent), { what: 'the record of the agent’s session' })
     assert.equal(last(agent) === session.id, text !== '/clear')
   }
   const fork = start({ ...session, mode: 'fork' })

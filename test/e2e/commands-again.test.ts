@@ -68,7 +68,7 @@ test('an agent that is being stopped accepts no answer to its request, because i
   await until(() => caller.frames.some(({ command_id }) => command_id === 'stop'), { what: 'the stop' })
 })
 
-test('an interrupt reports whether it interrupted anything, and a repeated one gives the same answer', async (t) => {
+test('an interrupt reports whether it interrupted anything, and a repeated interrupt returns the same answer', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   await stage.daemon()

@@ -69,7 +69,7 @@ test('bash completes commands, flags, values, files, and agents at Tab', async (
   assert.equal(existsSync(join(stage.cwd, 'ran')), false)
 })
 
-test('zsh completes commands, flags, values, files, and agents from its functions path', async (t) => {
+test('zsh completes commands, flags, values, files, and agents with a script on its fpath', async (t) => {
   const { stage, scripts } = await desk(t)
   mkdirSync(join(stage.dir, 'functions'))
   writeFileSync(join(stage.dir, 'functions/_fomular-daemon'), scripts.zsh)

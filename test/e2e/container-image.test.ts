@@ -93,7 +93,7 @@ test('the documented Dockerfile builds a healthy image that keeps agents over a 
   assert.deepEqual((await stage.agent(agent)).exit, { code: 0, reason: 'stopped' })
 })
 
-/** Packs this program and a stand-in for Claude Code as npm does. @returns their files by path */
+/** Packs this program and a stand-in for Claude Code as npm does. @returns the files of both, by path */
 async function packages(dir: string): Promise<Record<string, string>> {
   const pack = async (folder: string) => {
     const { stdout } = await execa(

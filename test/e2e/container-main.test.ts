@@ -17,9 +17,7 @@ const PROBE = [
 ]
 const RUN_REST = '"$@"; exit $?'
 
-/**
- * Programs from process 1 to the daemon's parent, and whether the container ends when the last of them ends.
- */
+/** Programs from process 1 to the daemon's parent, and whether the container ends when the parent ends. */
 const CHAINS: [string, string[], boolean][] = [
   ['its own init', ['tini', 'sh'], true],
   ['a switch to another user', ['sh', 'su', 'gosu'], true],

@@ -96,7 +96,7 @@ test('a container stopped during a restart of its daemon ends the agents gracefu
   assert.deepEqual((await stage.agent(agent)).exit, { code: 0, reason: 'stopped' })
 })
 
-/** Waits for the daemon below its keeper. @param other pid to ignore */
+/** Waits for the process of the daemon, which is below its keeper. @param other process id to ignore */
 const daemonOf = (stage: Stage, other?: number): Promise<number> =>
   until(() => stage.processes().find(({ pid }) => pid !== other && isDaemon(pid))?.pid, {
     what: 'a daemon that starts',
@@ -185,7 +185,7 @@ test('an agent that does not end is killed before Docker kills the container', a
   assert.equal((await stage.agent(agent)).exit?.reason, 'stopped')
 })
 
-test('a key given as an argument is not visible to others in a container', async (t) => {
+test('a key in the arguments is not visible to other users in a container', async (t) => {
   const stage = await contained(t, RUN)
   await stage.hub()
   const key = readFileSync(join(stage.state, 'hub/machine.key'), 'utf8').trim()

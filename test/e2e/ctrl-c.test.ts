@@ -108,7 +108,7 @@ test('Ctrl-C at a question restores the terminal, both while typing and while th
   assert.deepEqual(await terminal.run('stty -a'), before)
 })
 
-test('Ctrl-C ends a command whose output nobody reads', async (t) => {
+test('Ctrl-C ends a command even if no process reads its output', async (t) => {
   const { hub, stage } = await desk(t)
   const terminal = await Terminal.open(t, stage)
   // Behaves like a pager that shows its first page.

@@ -18,7 +18,10 @@ import {
 import { PythonServer } from '../support/python-server.ts'
 import { freePort, RUN, type Stage } from '../support/stage.ts'
 
-/** Returns a function that runs a command of a program on a stage. @throws its output on another exit code */
+/**
+ * Returns a function that runs a command of a program on a stage.
+ * @throws an error with the output if the exit code differs
+ */
 function cliOf(stage: Stage, t: TestContext, program: string[] = RUN) {
   return async (args: string[], expected = 0) => {
     const [file, ...before] = program as [string, ...string[]]
@@ -40,7 +43,7 @@ const jsonLines = (text: string) =>
     .filter(Boolean)
     .map((line) => JSON.parse(line) as Record<string, unknown>)
 
-// The tests mostly wait, so together they take about as long as one.
+// The tests mostly wait, so all tests together take about as long as a single test.
 describe('the previous release', { concurrency: true }, () => {
   test('a hub accepts, keeps, and shows everything that a daemon sends, even if the hub’s version changes back and forth', async (t) => {
     const stage = await fakeStage(t)

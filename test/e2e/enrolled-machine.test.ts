@@ -140,7 +140,7 @@ test('a machine is added and enrolled by one line, and runs without flags from t
   assert.match(await run(['machine', 'remove', 'build-7', '--force']), /no longer accepted/)
   assert.equal(await stage.machine(), undefined)
   await until(() => /removed from the hub/.test(daemon.log()), { what: 'the reason in the daemon’s log' })
-  // Its key no longer works; a new token gives it another key.
+  // The key of a removed machine no longer works, but a new token gives the machine another key.
   const { token } = JSON.parse(await run(['machine', 'add', '--json']))
   const back = await run(['enroll', '--server-url', stage.hubUrl], { FOMULAR_ENROLL_TOKEN: token })
   assert.match(back, /is enrolled at [\s\S]*Start the daemon with/)

@@ -31,7 +31,7 @@ test('a token admits one machine, with its own key, even after restarts of the h
       assert.ok(!readFileSync(join(hub.dir, file), 'utf8').includes(token), `${file} has the token in it`)
 })
 
-test('a token can be checked without being used, and the check reveals no more than using it', async (t) => {
+test('a token can be checked without being used, and the check reveals no more than using the token', async (t) => {
   const hub = await TestHub.open(t)
   const check = async (body: object, path = '/enroll/check') => {
     // Curl sends this content type by default.

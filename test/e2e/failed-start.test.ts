@@ -42,7 +42,7 @@ test('an agent keeps its session after a failed resume, and the reason of the fa
   assert.equal((await stage.agentIs(agent, 'idle')).session_id, session_id)
 })
 
-test('an agent whose first start failed can be resumed once the cause is gone, and keeps its prompt', async (t) => {
+test('an agent whose first start failed can be resumed after the cause was fixed, and keeps its prompt', async (t) => {
   const { stage, breakIt, mend } = await open(t)
   breakIt('Root may not.')
   const failed = await stage.api<{ agent_id: string; error?: { message: string } }>('POST', '/api/agents', {

@@ -14,7 +14,7 @@ import { until } from '../support/wait.ts'
 /** Size of a disk that is large enough to start agents, in MiB. */
 const DISK_MIB = 300
 
-/** Sets up a machine with its state folder on a small disk, and its hub on another. */
+/** Sets up a machine with its state folder on a small disk and its hub on another disk. */
 async function smallMachine(t: TestContext) {
   const disk = new SmallDisk(t, DISK_MIB)
   const stage = await fakeStage(t)
@@ -66,7 +66,7 @@ test('a nearly full disk prevents new agents, and the daemon refuses a prompt th
   assert.deepEqual(texts, ['one', 'two', 'three, again'])
 })
 
-test('an agent that cannot write is reported as ended once there is room, and continues when resumed', async (t) => {
+test('an agent that cannot write is reported as ended once there is free space, and continues after a resume', async (t) => {
   const { stage, disk, daemon } = await smallMachine(t)
   const agent = await stage.start({ prompt: 'one' })
   await stage.eventually(agent, 'turn_result')

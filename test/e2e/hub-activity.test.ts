@@ -30,7 +30,7 @@ test('unknown data from a newer daemon is kept and passed on without an error', 
   assert.deepEqual(machines[0]?.status.problems, [problem])
 })
 
-test('unfinished files of a killed hub are gone after the next start', async (t) => {
+test('unfinished files of a killed hub are deleted at the next start', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   daemon.send(frameOf('a', 0, 10))
@@ -125,7 +125,7 @@ test('the hub keeps the old and the new history of a restored machine, even if t
   assert.deepEqual(offsets(await hub.events('a', 7)), [...expected, 601])
 })
 
-test('the hub reports the generation of each journal, and never truncates one', async (t) => {
+test('the hub reports the generation of each journal, and never truncates a journal', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a'), statusOf('b')] })
   daemon.send(frameOf('a', 0, 500))
@@ -227,7 +227,7 @@ test('damaged files are set aside, and the hub starts', async (t) => {
   assert.deepEqual(offsets(await hub.events('a')), steps(100))
 })
 
-test('the newest revision of a status wins, and agents that are gone stay readable until removed', async (t) => {
+test('the newest revision of a status wins, and agents that no longer exist stay readable until they are removed', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a'), statusOf('b')] })
   daemon.send({ type: 'agent:status', ...statusOf('a', { revision: 5, state: 'working' }) })

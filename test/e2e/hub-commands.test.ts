@@ -120,7 +120,7 @@ test('an agent gets its id from the hub, and accepts commands before its machine
   await daemon.command('agent:prompt')
 })
 
-test('a removed agent and its history are gone from the hub', async (t) => {
+test('the hub deletes a removed agent and its history', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   const removing = post(hub, '/api/agents/a/remove', { force: true })

@@ -120,7 +120,7 @@ test('an agent is followed from any event, over restarts of the hub, without gap
   for (const each of [second, third]) each.close()
 })
 
-test('a client that stops reading misses nothing when it continues', async (t) => {
+test('a client that stops reading and continues later misses no event', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   for (let at = 0; at < 1_000_000; at += 1000) daemon.send(frameOf('a', at, at + 1000, 20))
@@ -154,7 +154,7 @@ test('a client that stops reading misses nothing when it continues', async (t) =
   )
 })
 
-test('when thousands of agents change at once, each is shown in its current state', async (t) => {
+test('when thousands of agents change at once, each agent is shown in its current state', async (t) => {
   const hub = await TestHub.open(t)
   const agents = Array.from({ length: 2500 }, (_, n) => statusOf(`a${n}`))
   const daemon = await hub.daemon({ agents })

@@ -88,7 +88,7 @@ test('the hub applies every greeting, but a status only if it is not older than 
   assert.equal(await title(), 'newer')
 })
 
-test('a daemon with another protocol version is refused for that reason, even if the rest of its greeting is unknown', async (t) => {
+test('a daemon with another protocol version is refused for that reason, even if its greeting has unknown fields', async (t) => {
   const hub = await TestHub.open(t)
   const old = await hub.dial()
   old.send({ type: 'machine:hello', protocol: { version: 0, minimum: 0 }, who: 'knows' })
@@ -278,7 +278,7 @@ test('keys are added and revoked while the hub runs, and a deleted key file is r
   await (await LightDaemon.dial(hub.url, hub.key('machine'))).close()
   writeFileSync(path, before)
   await assert.rejects(LightDaemon.dial(hub.url, 'laptop-key'), /401/)
-  // A half-edited file, and one from a newer version, are left alone, and the keys stay unchanged.
+  // The hub does not change a half-edited file or a file from a newer version, and the keys stay unchanged.
   for (const text of [before.slice(0, -20), JSON.stringify({ version: 2, keys: [] })]) {
     writeFileSync(path, text)
     await assert.rejects(LightDaemon.dial(hub.url, 'nonsense'), /401/)

@@ -88,7 +88,7 @@ const FAULTS: Fault[] = [
   ['a missing token file', /cannot be read/, () => [['--token-file', '/nothing', '--server-url', 'wss://x']]],
 ]
 
-test('a failed installation says what failed, gives a remedy, and leaves nothing behind', async (t) => {
+test('a failed installation reports the failure and a remedy, and leaves nothing behind', async (t) => {
   for (const [name, error, arrange, tools] of FAULTS)
     await t.test(`the installation fails with ${name}`, async (t) => {
       const server = await ReleaseServer.open(t)

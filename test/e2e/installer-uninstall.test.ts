@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { box, whereIs } from '../support/installer.ts'
 import { ReleaseServer } from '../support/release-server.ts'
 
-test('a completion file that the user wrote is left alone', async (t) => {
+test('an uninstall does not delete a completion file that the user wrote', async (t) => {
   const server = await ReleaseServer.open(t)
   await server.release('1.0.0')
   const machine = box(t, server)

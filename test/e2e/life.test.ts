@@ -11,7 +11,7 @@ import { journalEvents, merged } from '../support/journal.ts'
 import { mock } from '../support/messages-script.ts'
 import { until } from '../support/wait.ts'
 
-test('an agent killed from outside is reported as killed, and remembers everything when its session resumes', async (t) => {
+test('an agent that is killed from outside is reported as killed, and remembers everything when its session resumes', async (t) => {
   const { stage, api } = await claudeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -32,7 +32,7 @@ test('an agent killed from outside is reported as killed, and remembers everythi
   assert.match(JSON.stringify(api.requests.at(-1)), /remember the heron/)
 })
 
-test('files that an agent writes have the permissions that its user’s files would have', async (t) => {
+test('files that an agent writes have the same permissions as files that its user writes', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()
@@ -211,7 +211,7 @@ test('a missing, broken, or old Claude Code is reported as a problem, and new ag
   assert.match(old.message, /1\.0\.3/)
 })
 
-test('prompts, tools, environment, and MCP servers of a spec reach the agent, but not through its arguments', async (t) => {
+test('the prompts, tools, environment, and MCP servers of a spec reach the agent, but not as command-line arguments', async (t) => {
   const { stage, api } = await claudeStage(t)
   await stage.hub()
   await stage.daemon()

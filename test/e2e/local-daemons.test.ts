@@ -4,7 +4,7 @@ import { INSTALL_SYSTEM as INSTALL, MACHINE_KEY, SERVER, serviceMachine } from '
 import { until } from '../support/wait.ts'
 
 const STATE = '/var/lib/fomular-daemon'
-/** Options for a command without a state folder in its environment. */
+/** Options that run a command without a state folder in its environment. */
 const UNNAMED = { env: { FOMULAR_STATE_DIR: '' } }
 
 test('on a machine with a service, everyday commands use the service', async (t) => {
@@ -46,7 +46,7 @@ test('on a machine with a service, everyday commands use the service', async (t)
     assert.match(refused.stderr, /which would start it again\.\n.*service stop --manager systemd --name/)
   })
 
-  await t.test('an ordinary user gets the command with sudo', async () => {
+  await t.test('for an ordinary user, the error contains the command with sudo', async () => {
     const lines = ['status', 'logs -n 3', 'doctor', 'update', 'stop', 'agent list']
     for (const line of lines) {
       const refused = await daemon(line.split(' '), { user: 'alice', ...UNNAMED })

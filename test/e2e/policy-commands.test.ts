@@ -36,7 +36,7 @@ async function policyStage(t: Parameters<typeof fakeStage>[0]) {
   return { file, stage: await fakeStage(t, { FOMULAR_POLICY: file }) }
 }
 
-test('`policy init` writes what the flags choose, and `policy check` and `policy explain` read it', async (t) => {
+test('`policy init` writes a policy with the choices of the flags, and `policy check` and `policy explain` read the policy', async (t) => {
   const { stage, file } = await policyStage(t)
   const unknown = await cli(stage, ['policy', 'init'])
   assert.equal(unknown.code, 2)

@@ -214,7 +214,7 @@ test('the policy limits the number of agents, and the starts per hour even if th
   assert.deepEqual(await start(), DONE)
 })
 
-test('a program of this machine sees each command, and refuses it with a reason', async (t) => {
+test('a gate program on the machine reads each command, and can refuse the command with a reason', async (t) => {
   const { stage, dir, file, write, start, order } = await ruled(t, '')
   const program = join(dir, 'gate')
   const seen = join(dir, 'seen')

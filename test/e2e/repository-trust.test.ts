@@ -169,7 +169,7 @@ test('Claude Code runs a folder’s programs only after the permission, and neve
   assert.deepEqual(files.ran(), files.names)
 })
 
-test('Claude Code uses no startup files in a folder that is not listed, and its status says so', async (t) => {
+test('Claude Code uses no startup files in a folder that is not listed, and the agent’s status reports that', async (t) => {
   const { stage, files } = await ruled(t, 'repository_trust = "listed"', realStage)
   const agent = await stage.start({ prompt: mock([{ text: 'done' }]) })
   const { problems } = await stage.agentIs(agent, 'idle')

@@ -10,7 +10,7 @@ import { PROGRAM, RUN, Stage } from '../support/stage.ts'
 import { testTool } from '../support/tool.ts'
 import { until } from '../support/wait.ts'
 
-/** A pm2 file like those of users, apart from the address and the home folder. */
+/** A pm2 file as a user would write it, except for the address and the home folder. */
 const sample = (script: string, url: string) => `module.exports = {
   apps: [
     {
@@ -25,7 +25,7 @@ const sample = (script: string, url: string) => `module.exports = {
 };
 `
 
-/** Reads a file. Returns an empty string if it does not exist. */
+/** Reads a file. Returns an empty string if the file does not exist. */
 const read = (path: string) => (existsSync(path) ? readFileSync(path, 'utf8') : '')
 
 /**
@@ -48,7 +48,7 @@ for (const program of ['a symbolic link of npm', 'an executable'])
     mkdirSync(join(home, '.fomular/bin'), { recursive: true })
     if (program === 'a symbolic link of npm') symlinkSync(PROGRAM, script)
     else {
-      // pm2 runs a file without Node if it does not look like text.
+      // pm2 runs a file without Node if the file does not look like text.
       writeFileSync(script, `#!/bin/sh\n# \0\0\0\0\nexec ${RUN.map((word) => `'${word}'`).join(' ')} "$@"\n`)
       chmodSync(script, 0o755)
     }
@@ -65,7 +65,8 @@ for (const program of ['a symbolic link of npm', 'an executable'])
 
     await pm2(['start', file])
     const log = (of: 'out' | 'error') => read(join(home, `.pm2/logs/fomular-daemon-${of}.log`))
-    // Fifty starts can take minutes on a busy machine; two show that each start is refused.
+    // Fifty starts can take minutes on a busy machine. Two refusals are enough to show that each start is
+    // refused.
     const said = await until(
       () => {
         const text = log('error')

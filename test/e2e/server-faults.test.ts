@@ -165,7 +165,7 @@ test('wrong acknowledgments and resend requests lose no events, and cause no end
   assert.ok(!states.includes('exited') && !states.includes('failed'))
 })
 
-test('a refused key is reported once, however often it is tried, and works as soon as the server accepts it', async (t) => {
+test('a refused key is reported only once, even after many attempts, and works as soon as the server accepts it', async (t) => {
   const stage = await fakeStage(t)
   const server = await LightServer.open(t)
   const daemon = server.daemon(stage)

@@ -26,7 +26,7 @@ RestartSec=2
 WantedBy=multi-user.target
 `
 
-test('a handwritten unit is taken over on request with all its settings', async (t) => {
+test('on request, the service takes over a handwritten unit with all its settings', async (t) => {
   const on = await serviceMachine(t)
   const { machine, daemon, at, write } = on
   const key = readFileSync(at(MACHINE_KEY), 'utf8').trim()
@@ -103,7 +103,7 @@ test('a handwritten unit is taken over on request with all its settings', async 
     assert.equal((await on.agentIs(agent, 'idle')).pid, pid)
   })
 
-  await t.test('environment files are parsed as systemd parses them', async () => {
+  await t.test('environment files are parsed in the same way as by systemd', async () => {
     const odd = [
       '# comment \\',
       'STILL=comment',

@@ -98,7 +98,7 @@ test('after a restored backup, the server keeps the old history and gets all new
   ])
 })
 
-test('a server in another language keeps both histories, even if its own folder is restored as well', async (t) => {
+test('a server in another language keeps both histories, even if the folder of the server is also restored', async (t) => {
   const stage = await fakeStage(t)
   const folder = machineFolder(stage)
   const disk = join(stage.dir, 'server')

@@ -18,7 +18,9 @@ interface Supervisor {
   run: [string, ...string[]]
   /** Shell arguments that start, restart, and stop the daemon through the supervisor. */
   verbs: Record<'start' | 'restart' | 'stop', string>
-  /** Status command; `leftDown` matches its output when the supervisor leaves the daemon down. */
+  /**
+   * Status command; `leftDown` matches the command's output if the supervisor does not restart the daemon.
+   */
   status: string
   leftDown: RegExp
 }

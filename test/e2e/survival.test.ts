@@ -152,7 +152,7 @@ test('without a supervisor the daemon restarts itself', async (t) => {
   await stage.eventually(agent, 'turn_result')
 })
 
-test('a daemon whose working directory was deleted restarts itself, and can be started from there', async (t) => {
+test('a daemon whose working directory was deleted restarts itself, and a new daemon can be started in the deleted directory', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   const folder = join(stage.dir, 'gone')

@@ -140,7 +140,7 @@ test('`watch` removes a question that was answered elsewhere', async (t) => {
   const { pending } = await stage.agentIs('shared', 'waiting')
   await stage.command('shared', 'permission', { request_id: pending[0]!.request_id, decision: 'allow' })
   await terminal.shows(/\(no longer asked\)[\s\S]*on\n✓ done/)
-  // Ctrl-D at a question does not answer it; the request stays open.
+  // Ctrl-D at a question does not answer the question, and the request stays open.
   await stage.command('shared', 'prompt', {
     content: mock([{ tool: 'Bash', input: { command: 'touch later' } }]),
   })
@@ -292,7 +292,7 @@ test('hub and daemon run separately, each in a terminal', async (t) => {
   assert.equal((await daemon.over()).code, 0)
 })
 
-test('help explains commands, and a typing error gets a suggestion', async (t) => {
+test('the help explains commands, and the error about a mistyped command has a suggestion', async (t) => {
   const { stage } = await claudeStage(t)
   const terminal = await Terminal.open(t, stage)
   const help = await terminal.run('fd --help')

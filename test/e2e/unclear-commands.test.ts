@@ -44,7 +44,7 @@ test('the daemon answers commands that are early, unknown, empty, too deep, too 
   const started = await caller.received('agent:start:result')
   assert.equal(started.ok, true)
   await caller.settled()
-  assert.equal(caller.ofType('agent:start:result').length, 1, 'one answer for all repeated commands')
+  assert.equal(caller.ofType('agent:start:result').length, 1, 'all repeated commands get a single answer')
   caller.send(start)
   assert.deepEqual(await caller.received('agent:start:result', 2), started)
 

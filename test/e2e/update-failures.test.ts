@@ -51,7 +51,7 @@ async function withAgent(t: TestContext, env: Record<string, string> = {}) {
   }
 }
 
-test('a release that crashes at its start is undone by the guard, and retried only on request', async (t) => {
+test('a release that crashes at its start is undone by the guard, and is tried again only on request', async (t) => {
   const { machine, agent } = await withAgent(t)
   await machine.stage.daemon()
   const running = await agent()
@@ -150,7 +150,7 @@ test('a faulty release is detected and reported before anything changes', async 
   await machine.runs('0.9.0')
 })
 
-test('one of several concurrent updates runs, and the others are refused', async (t) => {
+test('only one of several concurrent updates runs, and the other updates are refused', async (t) => {
   const { machine } = await withAgent(t)
   await machine.stage.daemon()
   const [first, second, third] = await Promise.all([

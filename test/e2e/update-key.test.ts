@@ -17,7 +17,7 @@ for (const [version, tag, before] of [
   await registry.release({ version, tag, before })
   await registry.releaseExecutable({ version, tag, before })
 }
-/** Token of a private registry, as npm needs it. */
+/** Token of a private registry, in the form that npm needs. */
 const TOKEN = 'npm_0123456789abcdefghijklmnopqrstuvwxyz'
 
 async function filesWith(secret: string, dir: string): Promise<string[]> {
@@ -81,7 +81,7 @@ for (const [layout, options] of Object.entries({ package: {}, executable: { asEx
       await secretsAreWhereTheyBelong('after an update')
     })
 
-test('a key that an older version left in its update record is gone after the next start', async (t) => {
+test('a key that an older version left in its update record is deleted at the next start', async (t) => {
   const { machine, key, secretsAreWhereTheyBelong } = await machineWithKey(t, forms['as an argument'])
   assert.equal((await machine.order('1.1.0')).state, 'succeeded')
   await machine.runs('1.1.0')

@@ -132,7 +132,7 @@ test('connections use the proxy with its password, and bypass the proxy for host
   const args = ['run', '--server-url', `wss://os.example.test:${stage.port}`, '--key-file', key]
   const run = (env: Record<string, string>) => stage.run([...args, '--ca-file', tls.authority], env)
 
-  // `DEBUG` makes many packages print what they do.
+  // `DEBUG` makes many packages log their actions.
   const daemon = run({ HTTPS_PROXY: `http://user:${secret}@${way.host}`, DEBUG: '*' })
   await until(() => daemon.log().includes('info  connected'), { what: 'the connection' })
   assert.deepEqual(new Set(way.asked), new Set([`os.example.test:${stage.port}`]))

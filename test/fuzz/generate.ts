@@ -3,7 +3,7 @@ import type { Random } from '../chaos/random.ts'
 
 const defs = definitions('input')
 
-/** Maximum depth of optional fields; deeper objects have required fields only. */
+/** Maximum depth of optional fields. Deeper objects have only required fields. */
 const DEPTH = 6
 const NOW = '2026-05-04T08:00:00.000Z'
 

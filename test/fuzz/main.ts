@@ -1,5 +1,5 @@
 /**
- * Feeds invalid inputs to a part of the program, and checks that it keeps working.
+ * Feeds invalid inputs to a part of the program, and checks that the part keeps working.
  *
  *     npm run fuzz -- --target daemon|hub|http|journal|cli [--count N] [--seed S] [--from N] [--replay FILE]
  *

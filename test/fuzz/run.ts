@@ -3,7 +3,7 @@ import { Random } from '../chaos/random.ts'
 import type { OpenTarget, Target } from './target.ts'
 
 export interface FuzzOptions {
-  /** Name of the target; the inputs depend on it. */
+  /** Name of the target, on which the inputs depend. */
   name: string
   open: OpenTarget
   seed: string

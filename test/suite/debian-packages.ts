@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { execa } from 'execa'
 
-/** Timeout for apt's lock, in seconds: on a new machine, Debian's own updates hold it for minutes. */
+/** Timeout for apt's lock, in seconds. On a new machine, Debian's own updates hold the lock for minutes. */
 const LOCK_S = 600
 const list = new URL('../../packaging/debian-packages', import.meta.url)
 
@@ -13,11 +13,11 @@ export const debianPackages = new Map(
     .map((line) => line.split(' ') as [string, string]),
 )
 
-/** Returns the packages of these programs. */
+/** Returns the Debian packages of these programs. */
 export const packagesOf = (programs: readonly string[]) =>
   [...new Set(programs.map((program) => debianPackages.get(program) ?? program))].sort()
 
-/** Reports whether this is Debian or a derivative. */
+/** Reports whether this system is Debian or a derivative. */
 export function isDebian(): boolean {
   try {
     return /^ID(_LIKE)?=.*\b(debian|ubuntu)\b/m.test(readFileSync('/etc/os-release', 'utf8'))

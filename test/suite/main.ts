@@ -3,9 +3,9 @@
  *
  *     npm run test:NAME -- [FLAG OF node --test]... [FILE]...
  *
- * As root on Debian or Ubuntu, it installs missing packages. As another user, it runs the files that need
- * neither root nor missing packages, and lists the others. Exit code: 0 if all tests passed, 1 if something
- * failed, 77 if all tests that could run passed and some were left out.
+ * As root on Debian or Ubuntu, it installs missing packages. As another user, it runs the test files that
+ * need neither root nor missing packages, and lists the other files. Exit code: 0 if all tests passed, 1 if
+ * something failed, 77 if all tests that could run passed and some were left out.
  */
 import { execFileSync } from 'node:child_process'
 import { globSync } from 'node:fs'

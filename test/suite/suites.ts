@@ -5,7 +5,7 @@ export interface Suite {
   before?: readonly string[]
   /** True to run one file after the other, and print a table of durations. */
   serial?: boolean
-  /** Runs only the files that start the real Claude Code, with this version of it. */
+  /** Version of Claude Code with which only the test files run that start the real Claude Code. */
   claude?: 'oldest' | 'newest'
   /** Timeout of one test. */
   timeoutMinutes: number

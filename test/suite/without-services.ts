@@ -13,7 +13,7 @@ if kill -0 ${process.pid} 2>/dev/null; then exit 101; fi
 /** Installs packages without starting their services, now or at boot. */
 export async function withoutServices(install: () => Promise<void>) {
   const before = await enabled()
-  // An administrator's own policy stays in force.
+  // A policy file of an administrator is not replaced.
   const free = !existsSync(POLICY) || readFileSync(POLICY, 'utf8').includes(MARK)
   if (free) writeFileSync(POLICY, denial, { mode: 0o755 })
   try {

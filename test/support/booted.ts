@@ -8,7 +8,7 @@ import { overlay } from './overlay.ts'
 import { type Cleanup, tempDir } from './temp.ts'
 import { until } from './wait.ts'
 
-/** Timeout of a boot, in milliseconds; on an idle machine it takes a second. */
+/** Timeout of a boot, in milliseconds. On an idle machine, a boot takes a second. */
 const BOOT_MS = 60_000
 const COMMAND_MS = 120_000
 /** Packages for systemd as on a server, for user services, and for downloads. */
@@ -120,7 +120,9 @@ export class Booted {
     return stdout
   }
 
-  /** Shuts the machine down as an administrator would. Its files stay until the test has ended. */
+  /**
+   * Shuts the machine down as an administrator would. The files of the machine stay until the test has ended.
+   */
   async powerOff() {
     await this.run(['systemctl', 'poweroff', '--no-block'])
     await this.#ended

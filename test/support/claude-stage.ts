@@ -11,7 +11,7 @@ export interface ClaudeStage {
 
 /**
  * Makes a stage whose agents are the real Claude Code, with a stand-in for the model.
- * @param next returns the model's next step in a conversation; by default, the prompt contains all steps
+ * @param next returns the model's next step in a conversation. By default, the prompt contains all steps.
  */
 export async function claudeStage(
   t: Cleanup,

@@ -19,7 +19,7 @@ export const inside = (init: number) => ['nsenter', `--target=${init}`, '--pid',
 /** Returns process 1 of a container, by its process id outside the container. */
 export const initOf = ({ pid }: Running): Promise<number> => childOf(pid)
 
-/** Waits until a process has a child, and returns its id. */
+/** Waits until a process has a child, and returns the child's process id. */
 export async function childOf(pid: number): Promise<number> {
   const children = () => read(`/proc/${pid}/task/${pid}/children`).trim()
   return Number.parseInt(await until(children, { what: `a child of ${pid}` }), 10)

@@ -77,7 +77,9 @@ interface EarlierPackaging {
 
 async function build(): Promise<Buffer> {
   if (!hasCommit())
-    throw new Error('This clone lacks the history that the test builds from. Run git fetch --unshallow.')
+    throw new Error(
+      'This clone lacks the history from which the test builds the previous release. Run git fetch --unshallow.',
+    )
   const dir = mkdtempSync(join(tmpdir(), 'earlier-release-'))
   try {
     unpack(dir)

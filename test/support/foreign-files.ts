@@ -6,7 +6,7 @@ import { freePort, Stage } from './stage.ts'
 import type { Cleanup } from './temp.ts'
 import { until } from './wait.ts'
 
-/** uid and gid of a user other than root and the user of the tests. */
+/** The uid and gid of a user who is neither root nor the user of the tests. */
 export const NOBODY = 65534
 
 /** Makes that user the owner of a file or folder. */

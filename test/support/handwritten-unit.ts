@@ -23,7 +23,7 @@ export interface HandwrittenUnit {
   prompts(agent: string): Promise<string[]>
 }
 
-/** A unit named fomular as a user would write it, with the program in that user's own installation. */
+/** A unit named fomular as a user would write it. The program is in the installation of that user. */
 export async function handwrittenUnit(
   on: ServiceMachine,
   { user, text }: { user: string; text: string },

@@ -40,7 +40,9 @@ interface Supervisor {
 /** User id without an account. */
 const NOBODY = 60_123
 
-/** A machine with this program installed by npm, a hub, a registry, and agents that stream. */
+/**
+ * A machine with a hub, a registry, agents with streaming output, and this program, which npm has installed.
+ */
 export class Installation {
   readonly stage: Stage
   readonly registry: TestRegistry

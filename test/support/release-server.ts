@@ -16,7 +16,7 @@ export interface Faults {
   missing?: RegExp
   /** Ends the connection after `bytes` bytes of each answer to a path that matches `path`. */
   cut?: { path: RegExp; bytes: number }
-  /** Paths whose answers never end and have no length. */
+  /** Paths that the server answers with an endless response without a length. */
   endless?: RegExp
   /** Ignores ranges. */
   withoutRanges?: boolean

@@ -57,8 +57,8 @@ export interface MachineOptions {
 }
 
 /**
- * A Debian with this program installed by npm for all users, a user bob, a stand-in for Claude Code, and a
- * hub as a separate service.
+ * A Debian with a user bob, a stand-in for Claude Code, and a hub as a separate service. This program was
+ * installed for all users by npm.
  */
 export async function serviceMachine(
   t: Cleanup,

@@ -71,7 +71,7 @@ export class Machine {
 
   /**
    * Replaces the folder with the backup while no daemon is running.
-   * @param inPlace overwrites the files, which keep their inodes
+   * @param inPlace true to overwrite the files, so that they keep their inodes
    */
   setBack({ inPlace = false } = {}) {
     this.stop()

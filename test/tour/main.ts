@@ -1,4 +1,7 @@
-/** Draws the picture of the tour in the README: `npm run tour`, after a change of the tour or of its output. */
+/**
+ * Draws the picture of the tour in the README: run `npm run tour` after a change of the tour or of its
+ * output.
+ */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { commandsOfTour } from './commands.ts'
 import { picture } from './picture.ts'

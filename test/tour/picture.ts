@@ -21,7 +21,7 @@ const fromXml = (text: string) => text.replace(/&lt;/g, '<').replace(/&gt;/g, '>
 
 /**
  * Returns a picture of a terminal as SVG.
- * @param screens output with color sequences, each with its command in the first line, after `$ `
+ * @param screens outputs with color sequences; the first line of each output is its command, after `$ `
  * @param title text for people who cannot see the picture
  */
 export function picture(screens: string[], { title, columns }: { title: string; columns: number }): string {

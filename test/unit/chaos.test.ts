@@ -9,7 +9,7 @@ import { Supervised } from '../chaos/supervised.ts'
 import { tempDir } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
 
-test('the accelerated and the sabotaged builds still find the code in src that they change', async () => {
+test('the edits of the accelerated and the sabotaged builds still fit the code in src', async () => {
   const plain = await buildHastened('1.0.0')
   for (const sabotage of Object.keys(SABOTAGES) as Sabotage[])
     assert.notDeepEqual(await buildHastened('1.0.0', sabotage), plain)
@@ -21,7 +21,7 @@ test('a seed determines the sequence of faults', () => {
   assert.notDeepEqual(storm('1'), storm('2'))
 })
 
-test('the frame reader finds the frames of a server however the stream is split', () => {
+test('the frame reader finds the frames of a server for any split of the stream', () => {
   const message = (text: string) => {
     const length = Buffer.byteLength(text)
     const head = Buffer.alloc(length < 126 ? 2 : length < 65_536 ? 4 : 10)

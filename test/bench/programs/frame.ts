@@ -1,6 +1,6 @@
 /**
  * Reads a frame repeatedly: `frame.ts NAME WAY ROUNDS`. Prints the cost of a round: CPU time in ms, and peak
- * memory in MB besides the frame itself.
+ * memory in MB without the frame itself.
  */
 import { parseFromDaemon, parseFromServer } from '../../../src/protocol/index.ts'
 import { FRAMES } from '../frame-samples.ts'

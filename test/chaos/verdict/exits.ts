@@ -28,7 +28,7 @@ export function judgeCode(
     return killed('launcher') || agent.diskWasFull
       ? []
       : [`run ${run} ended with ${exit ?? 'a kill'}, but no code was reported`]
-  // The process may be killed while it exits; a killed process records nothing.
+  // The process may be killed while it exits, and a killed process records nothing.
   const possible = exit === undefined ? [KILLED, TERMINATED] : killed('agent') ? [exit, KILLED] : [exit]
   return possible.includes(code)
     ? []

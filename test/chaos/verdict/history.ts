@@ -9,7 +9,10 @@ export type Body = Record<string, unknown> & { kind: Event['kind'] }
 /** Fields of an event that the previous release lacks. */
 const NEWER = new Set(['origin', 'digest'])
 
-/** Returns an event without its place, in a form that does not depend on its source. */
+/**
+ * Returns an event without its place in the journal, in a form that does not depend on the source of the
+ * event.
+ */
 export const formOf = (body: object): string =>
   JSON.stringify(body, (key, value) =>
     NEWER.has(key)
@@ -54,7 +57,10 @@ function changed({ known: { seen } }: Case, history: Event[]): string[] {
   return [`history changed after it was read, at event ${differs}: ${shorten(formOf(seen[differs]!))}`]
 }
 
-/** Checks a removed agent: the events read before must be the beginning of those that it wrote. */
+/**
+ * Checks a removed agent. The events that were read before must be the beginning of the events that the agent
+ * wrote.
+ */
 function seenOnly(agent: Case): string[] {
   const { seen } = agent.known
   const problems = order(seen)

@@ -15,21 +15,24 @@ export interface Violation {
 export interface Case {
   known: Known
   processes: ProcessTruth[]
-  /** 1, plus 1 for each rollback of its machine while the agent existed. */
+  /** 1, plus 1 for each rollback of the agent's machine while the agent existed. */
   lives: number
   commands: Issued[]
-  /** The hub's history; undefined if it was deleted with the agent. */
+  /** The agent's history at the hub, or undefined if it was deleted with the agent. */
   history?: Event[]
   kills: Kill[]
-  /** The hub's events for the agent at each rollback of its machine. */
+  /** The events that the hub had for the agent at each rollback of the agent's machine. */
   kept: Event[][]
-  /** Time of the last rollback of its machine, in ms since 1970; undefined if there was none. */
+  /**
+   * Time of the last rollback of the agent's machine, in ms since 1970, or undefined if there was no
+   * rollback.
+   */
   setBack: number | undefined
-  /** Offset of the first byte of its journal that is still on its machine. */
+  /** Offset of the first byte of the agent's journal that is still on the machine. */
   begin: number
-  /** True if its machine was short of descriptors or processes at some time. */
+  /** True if the agent's machine was short of descriptors or processes at some time. */
   limited: boolean
-  /** True if its machine's disk was full at some time. */
+  /** True if the disk of the agent's machine was full at some time. */
   diskWasFull: boolean
 }
 

@@ -5,7 +5,7 @@ import { findByEnvironment } from '../../../src/platform/process-list.ts'
 import { RUN_MARK } from '../place.ts'
 import type { World } from '../world.ts'
 
-/** Maximum time until leftovers are gone, in milliseconds: closing a link takes up to half a minute. */
+/** Maximum time until no leftovers exist, in milliseconds. Closing a link takes up to half a minute. */
 const PATIENCE_MS = 35_000
 const STEP_MS = 100
 
@@ -88,7 +88,7 @@ const ALLOWED = new Set([
   ],
 ])
 
-/** Returns files that should be gone. */
+/** Returns the files that should not exist anymore. */
 export function files(world: World): string[] {
   return world.places.flatMap(({ name, state }) =>
     readdirSync(state, { recursive: true, encoding: 'utf8' })
@@ -97,7 +97,7 @@ export function files(world: World): string[] {
   )
 }
 
-/** Returns processes of the run that should be gone, with their command lines. */
+/** Returns the processes of the run that should have ended, with their command lines. */
 export async function processes(world: World): Promise<string[]> {
   const deadline = performance.now() + PATIENCE_MS
   for (;;) {

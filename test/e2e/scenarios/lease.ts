@@ -43,7 +43,9 @@ export const leases = () =>
       const idle = await Promise.all([leased, kept, free].map((agent) => idleAfter(stage, agent)))
       await kill(daemon)
       await until(() => hasEnded(stage, leased), { ...MINUTE, what: 'the end of the leased agent' })
-      await until(() => stage.agentProcesses(leased).length === 0, { what: 'the end of its processes' })
+      await until(() => stage.agentProcesses(leased).length === 0, {
+        what: 'the end of the agent’s processes',
+      })
       await stage.daemon()
       const ended = await stage.agentIs(leased, 'exited')
       assert.deepEqual(ended.exit, { reason: 'lease', code: 143, signal: 'SIGTERM' })
@@ -80,7 +82,7 @@ export const leases = () =>
       assert.equal(ended.run, 1)
     })
 
-    test('a lease is renewed by every connected daemon, even a short-lived one', async (t) => {
+    test('every connected daemon renews a lease, even a daemon that runs only for a short time', async (t) => {
       const stage = await fakeStage(t)
       await stage.hub()
       const agent = await (async () => {

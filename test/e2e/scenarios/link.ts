@@ -19,7 +19,7 @@ async function kill(running: Running) {
   await running.ended
 }
 
-/** Checks that the hub has everything the agent wrote, once and in order, from one process. */
+/** Checks that the hub has everything that the agent wrote, once and in order, from a single process. */
 async function complete(stage: Stage, agent: string) {
   await stage.eventually(agent, 'turn_result')
   await stage.agentIs(agent, ({ offset, end, state }) => state === 'idle' && offset >= end)

@@ -60,7 +60,7 @@ test('prompts for an agent that does not read its input block no other agent, st
   assert.equal(idle.pid, pid)
 })
 
-test('prompts that an agent did not read before it died go to its next run', async (t) => {
+test('prompts that an agent did not read before it died are sent to its next run', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()

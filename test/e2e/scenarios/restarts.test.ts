@@ -17,7 +17,7 @@ async function kill(running: Running) {
 const problem = async (stage: Stage, code: string) =>
   (await stage.machine())?.status.problems.find((found) => found.code === code)
 
-/** Ends all processes of these agents at once, without a record of it, as a power failure would. */
+/** Ends all processes of these agents at once, without a record of their end, as a power failure would. */
 async function powerOff(stage: Stage, agents: string[]) {
   const all = agents.flatMap((agent) => stage.agentProcesses(agent))
   for (const process of all) sendSignal(process, 'SIGKILL')
@@ -29,7 +29,7 @@ async function powerOff(stage: Stage, agents: string[]) {
   }
 }
 
-test('after a reboot, agents that restart on loss continue the interrupted turn, and others are reported as lost', async (t) => {
+test('after a reboot, agents that restart on loss continue the interrupted turn, and other agents are reported as lost', async (t) => {
   const { stage, api } = await claudeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()

@@ -109,7 +109,7 @@ test('after /clear, another agent can use the old session, but not the new sessi
   assert.equal((await startOn(stage, open!)).error?.code, 'session_in_use')
 })
 
-test('a session that a process opened without naming it in its arguments is in use', async (t) => {
+test('a session is in use even if the process that opened it does not name the session in its arguments', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   await stage.daemon()

@@ -42,7 +42,7 @@ const runs: Record<string, (stage: Stage) => string[]> = {
   hub: (stage) => ['hub', '--port', String(stage.port)],
 }
 
-test('folders from a newer version are refused with a clear message, and left unchanged to the last byte', async (t) => {
+test('folders from a newer version are refused with a clear message, and stay completely unchanged', async (t) => {
   const { stage } = await used(t)
   const [state, hub] = [join(stage.state, 'format.json'), join(stage.state, 'hub/format.json')]
   const current = readFileSync(state, 'utf8')

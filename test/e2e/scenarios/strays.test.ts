@@ -231,7 +231,7 @@ test('leftover processes are found under any path of the state folder', async (t
   }
 })
 
-test('an agent whose folder is damaged is found and ended', async (t) => {
+test('an agent with a damaged folder is found and ended', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()

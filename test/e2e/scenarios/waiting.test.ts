@@ -2,7 +2,7 @@ import { describe } from 'node:test'
 import { leases } from './lease.ts'
 import { links } from './link.ts'
 
-// These tests mostly wait, so together they take little longer than one.
+// These tests mostly wait, so all tests together take little longer than a single test.
 describe('slow scenarios', { concurrency: true }, () => {
   leases()
   links()

@@ -135,7 +135,7 @@ function answerTo(method: string, path: string): Answer {
   return /^\/api\/agents\/[^/?]/.test(path) ? 'agent' : 'agents'
 }
 
-/** The commands that print answers of a hub or a daemon, run in this process. */
+/** The commands that print answers of a hub or a daemon. They run in this process. */
 export async function cli(t: Cleanup): Promise<Target> {
   const dir = tempDir(t)
   let current: Scene | undefined

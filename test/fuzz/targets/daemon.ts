@@ -43,8 +43,7 @@ done
 const frame = (random: Random) => generated(random.pick(FRAMES), random)
 
 /**
- * Reports whether a frame would make the daemon end the link or the process for a while; other tests cover
- * such frames.
+ * Reports whether a frame would make the daemon end its link or its process. Other tests cover such frames.
  */
 function isObeyed(input: Buffer): boolean {
   const parsed = parseFromServer(input)

@@ -71,7 +71,7 @@ test('an agent that was stopped for a restart counts as stopped if a stop comman
   agents.close()
 })
 
-test('an agent still ends properly when its old program cannot be deleted', async (t) => {
+test('an agent still ends properly if its old program cannot be deleted', async (t) => {
   const dir = tempDir(t)
   const { at, started, exited } = leftAgent(dir, 'a', { launched_at: new Date().toISOString() })
   started()

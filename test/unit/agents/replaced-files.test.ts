@@ -17,7 +17,7 @@ interface Options {
   args?: string[]
 }
 
-/** An agent that an earlier daemon left running, with its output in its journal or in a pipe. */
+/** An agent that an earlier daemon left running. Its output goes to its journal or to a pipe. */
 function running(
   t: TestContext,
   { output = 'journal', program: original = '/bin/sleep', args = ['600'] }: Options = {},

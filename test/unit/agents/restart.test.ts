@@ -28,7 +28,7 @@ function ended(exit: Exit, restart?: Partial<Restart>, restarts: number[] = []) 
   return { agent: agent as unknown as Agent, told }
 }
 
-test('each restart policy selects the ends after which it restarts an agent', () => {
+test('each restart policy selects the exit reasons after which an agent restarts', () => {
   const restarts = (reason: Exit['reason'], policy: Restart['policy']) =>
     nextRestart(ended({ reason }, { policy }).agent, 0) !== undefined
   const reasons = ['stopped', 'finished', 'lease', 'crashed', 'killed', 'lost', 'rebooted'] as const
@@ -85,7 +85,7 @@ test('agents that are to restart at the same time are started one after another'
   assert.deepEqual(resumed, [1000, 1250, 1500, 1750, 2000])
 })
 
-test('a restart that this machine refuses is retried, and reported with the reason', async () => {
+test('a restart that this machine refuses is tried again, and is reported with the reason', async () => {
   let missing = true
   const it = restarts(async (agent) => {
     it.restarts.cancel(agent)

@@ -118,7 +118,7 @@ test('a journal generation that this machine never had is not part of its journa
   assert.deepEqual(said(machine.frames), ['set_back', ...all])
 })
 
-test('an agent that appends while its journal is being moved loses nothing', async (t) => {
+test('no line is lost if an agent appends while its journal is being moved', async (t) => {
   const { machine, had } = setBack(t)
   appendFileSync(machine.at('activity.jsonl'), launcherLine({ subtype: 'started', run: 1 }))
   const writer = (await import('node:child_process')).spawn(

@@ -16,7 +16,7 @@ const request = (request_id: string): PermissionRequest => ({
 })
 const asking = (...ids: string[]) => ({ agent_id: 'a-1', pending: ids.map(request) }) as HubAgent
 
-test('numbers in an answer select options, and any other text is the answer itself', () => {
+test('numbers in an answer select options, and any other text is used as the answer', () => {
   assert.equal(given(one, ' 2 '), 'B')
   assert.equal(given(one, '2.'), 'B')
   assert.equal(given(one, '２'), 'B')

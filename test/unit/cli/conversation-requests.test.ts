@@ -51,7 +51,7 @@ test('an interrupt is shown as an interrupt instead of a failure', () => {
   assert.equal(render([{ ...failed, errors: [diagnostic, 'No room'] }]), '✗ during execution: No room\n')
 })
 
-test('a started prompt is not reported as canceled: the result of its turn is shown instead', () => {
+test('a started prompt is not reported as canceled, because the result of its turn is shown instead', () => {
   const failed = { kind: 'turn_result', outcome: 'success', is_error: true, text: 'API Error: 400' } as const
   const cancelled = { kind: 'prompt_state', prompt_id: 'p', state: 'cancelled' } as const
   // Checks both cases: the start of the prompt was seen, or reading began later.

@@ -55,7 +55,7 @@ test('the number of an option selects that option, even if the title of another 
   assert.equal(replyText(replyIn(joined, 0, chosen)), 'field 1 "env": option 1 "a", option 2 "b"')
 })
 
-test('form answers are given in order or by name, and numbers select options', () => {
+test('answers to a form can be in order or by name, and numbers select options', () => {
   const answers = (...typed: string[]) => answersOf(formAnswers(form, questions, typed))
   assert.deepEqual(answers('1'), { env: 'stg' })
   assert.deepEqual(answers('Staging'), { env: 'stg' })
@@ -79,7 +79,7 @@ test('a form field accepts a valid answer, and refuses any other answer with an 
   assert.throws(() => fieldAnswer(replicas!, questions[1], '10'), { code: 'answer_invalid', exitCode: 2 })
 })
 
-test('a form is shown with its fields, the values they accept, and the commands that end it', () => {
+test('a form is shown with its fields, the values they accept, and the commands that end the form', () => {
   assert.equal(
     shown(form),
     `? MCP server "deploy" asks: Where to?

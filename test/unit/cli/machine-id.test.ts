@@ -57,12 +57,16 @@ test('the name of a machine is not confused with an equal id or host name of ano
     assert.throws(() => picked('debian', [...known, liar]), { code: 'machine_ambiguous' })
   for (const liar of [machine('x', '7d12', '7d12'), machine('x', '7d12', 'other')])
     assert.throws(() => picked('7d12', [...known, liar]), { code: 'machine_ambiguous' })
-  assert.equal(picked('7d12', [...known, machine('x', 'h', '7d12')]), 'x', 'the given name takes precedence')
+  assert.equal(
+    picked('7d12', [...known, machine('x', 'h', '7d12')]),
+    'x',
+    'a name takes precedence over ids and host names',
+  )
   assert.equal(picked('7d', [...known, machine('x', '7d', '7d')]), 'x')
   assert.equal(picked('m-1', [machine('m-10', 'web'), machine('m-1', 'web')]), 'm-1')
 })
 
-test('an ambiguous name lists the machines that match, with their ids and hosts', () => {
+test('the error about an ambiguous name lists the matching machines, with their ids and hosts', () => {
   const error = (given: string | undefined, machines = MACHINES) => {
     try {
       return pickMachine(machines, given) && undefined

@@ -15,7 +15,7 @@ const text = (rest: Partial<PermissionRequest>) => permissionText(request(rest),
 /** A long text that is dangerous only at its end. */
 const long = (end: string) => `${'echo safe\n'.repeat(2000)}${end}`
 
-test('a permission request is shown to its last character', () => {
+test('a permission request is shown completely, up to its last character', () => {
   assert.match(
     text({ input: { command: long('rm -rf /') } }),
     /rm -rf \/\n +\(end of the request: 2\d{3} lines\)$/,
@@ -26,7 +26,7 @@ test('a permission request is shown to its last character', () => {
   assert.match(text({ tool: 'mcp__x', input: { edits: [{ new: long('the end') }] } }), /the end/)
 })
 
-test('a question is shown whole, with its options', () => {
+test('a question is shown completely, with its options', () => {
   const questions = [
     {
       question: `${'q'.repeat(5000)}?`,

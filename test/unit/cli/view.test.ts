@@ -113,7 +113,7 @@ test('if the event of a request was shown before its status arrives, the questio
   assert.match(two, /^\{"kind":"permission_request".*\}\nThe agent waits for an answer: .*\n$/)
 })
 
-test('the error for a refused answer cannot control the terminal, and its remedy is shown', async (t) => {
+test('the error for a refused answer cannot control the terminal, and is shown with its remedy', async (t) => {
   const terminal = () => Object.assign(new PassThrough(), { isTTY: true })
   const [input, output, errors] = [terminal(), terminal(), terminal()]
   t.mock.getter(process, 'stdin', () => input)

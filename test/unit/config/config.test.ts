@@ -130,7 +130,7 @@ test('configuration errors name the flag, variable or line with the mistake', as
   assert.equal(level.exitCode, 2)
 })
 
-test('the server address must be a URL without a password, encrypted unless it is local', async () => {
+test('the server address must be a URL without a password, and must be encrypted except for a local server', async () => {
   const url = async (serverUrl: string, flags: DaemonFlags = {}) =>
     (await load({ serverUrl, ...flags })).server_url
   assert.equal(await url('http://127.0.0.1:4000/'), 'ws://127.0.0.1:4000')
@@ -166,7 +166,7 @@ test('no error shows a misplaced key from the configuration file', async () => {
   assert.match(message, /line 2, column \d+: /)
 })
 
-test('key_file is relative to the configuration file, and every other source precedes it', async () => {
+test('`key_file` is relative to the configuration file, and every other source of the key takes precedence', async () => {
   writeFileSync(join(home, 'machine.key'), 'from-file\n', { mode: 0o600 })
   const config = file('key_file = "machine.key"\n')
   assert.equal((await load({ key: undefined, config })).key, 'from-file')

@@ -18,7 +18,7 @@ test('agents inherit the user’s environment', () => {
   assert.deepEqual(childEnvironment(env), env)
 })
 
-test('agents inherit neither secrets nor variables that tie them to the daemon', () => {
+test('agents inherit no secrets, and no variables that tie them to the daemon', () => {
   const names = [
     'FOMULAR_KEY',
     'FOMULAR_KEY_FILE',
@@ -61,7 +61,7 @@ test('agents inherit neither secrets nor variables that tie them to the daemon',
   assert.deepEqual(childEnvironment(Object.fromEntries(names.map((name) => [name, 'x']))), {})
 })
 
-test('agents keep the variables that a user sets for Claude Code, but not those of an outer session', () => {
+test('agents keep the variables that a user sets for Claude Code, but not the variables of an outer session', () => {
   const env = {
     CLAUDE_CODE_OAUTH_TOKEN: 'theirs',
     CLAUDE_CODE_EFFORT_LEVEL: 'high',

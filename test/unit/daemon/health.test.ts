@@ -198,7 +198,7 @@ test('a machine that slept reports the duration afterward', async (t) => {
   assert.equal(problem('was_asleep'), undefined)
 })
 
-test('a problem keeps its start time while it lasts, and each change has a higher revision', async (t) => {
+test('a problem keeps its start time while it lasts, and each change of the status has a higher revision', async (t) => {
   const { world, pass, problem } = machine(t)
   world.memory = { ...plenty, available_bytes: 1 }
   await pass(TICK_MS)

@@ -16,7 +16,7 @@ test('the list of Debian packages covers exactly the programs that tests need', 
   assert.deepEqual([...programs].sort(), [...debianPackages.keys()].sort())
 })
 
-test('the needs of a test include those of the files that it imports from test/', () => {
+test('the needs of a test file include the needs of the files that it imports from test/', () => {
   assert.deepEqual([...needs('test/e2e/fresh-machine.test.ts')].sort(), [
     'debootstrap',
     'dpkg-deb',
@@ -29,7 +29,7 @@ test('the needs of a test include those of the files that it imports from test/'
   assert.deepEqual([...needs('test/unit/protocol/*.test.ts')], [])
 })
 
-test('skipped tests are listed by their missing needs, with a remedy', () => {
+test('skipped test files are grouped by their missing needs, with a remedy', () => {
   const leftOut = [
     { file: 'test/e2e/a.test.ts', lacking: ['tmux', 'root'] },
     { file: 'test/e2e/b.test.ts', lacking: ['tmux'] },

@@ -22,7 +22,7 @@ fail(\`the file ${code} is read anew\`)
     assert.deepEqual(words('src/a.ts', text), ['2 is to be', '3 anew'])
   })
 
-  test('the wording check reads titles of tests, and no other string of a test', () => {
+  test('the wording check reads the titles of tests, but no other strings of a test', () => {
     const text = "test('whoever asks', () => {\n  assert.match(out, 'it is read anew here')\n})\n"
     assert.deepEqual(words('test/a.test.ts', text), ['1 whoever'])
   })

@@ -4,7 +4,7 @@ import { proxyAgent, proxyFor } from '../../../src/platform/proxy.ts'
 
 const HTTPS_PROXY = 'http://proxy:3128'
 
-test('a proxy is chosen by the scheme of the URL, from variables in either case', () => {
+test('the scheme of the URL selects the proxy, from variables in upper or lower case', () => {
   assert.equal(proxyFor('wss://server/', {}), undefined)
   assert.equal(proxyFor('wss://server/', { HTTPS_PROXY }), HTTPS_PROXY)
   assert.equal(proxyFor('wss://server/', { https_proxy: 'proxy:3128' }), HTTPS_PROXY)
@@ -122,7 +122,7 @@ test('the remedy for an unsupported proxy names the variable that takes preceden
     })
 })
 
-test('a proxy whose login cannot be decoded is refused without showing the password', async () => {
+test('a proxy with an undecodable login is refused without showing the password', async () => {
   for (const login of ['name:100%', 'na%me:25', 'name%:25', 'name:a%zzb', '100%:word', 'name:%ff'])
     await assert.rejects(
       proxyAgent('wss://server/', { HTTPS_PROXY: `http://${login}@proxy:3128` }),

@@ -12,7 +12,7 @@ test('a connection failure is explained in words', () => {
   assert.equal(unreachable(failure('EWHATEVER', 'something new')), 'something new')
 })
 
-test('an untrusted certificate is explained with the setting that names its authority', () => {
+test('the error about an untrusted certificate names the setting for its authority', () => {
   for (const code of [
     'SELF_SIGNED_CERT_IN_CHAIN',
     'DEPTH_ZERO_SELF_SIGNED_CERT',

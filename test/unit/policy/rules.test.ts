@@ -61,7 +61,7 @@ test('an agent gets its further folders as real paths, so that a link cannot cha
   assert.deepEqual(permittedSpec(OPEN, spec), spec)
 })
 
-test('only named modes are permitted, and an agent without a mode gets the first of them', () => {
+test('only the named modes are permitted, and an agent without a mode gets the first named mode', () => {
   const text = 'permission_modes = ["plan", "default"]'
   assert.deepEqual(refused(text, { permission_mode: 'default' }), [])
   for (const permission_mode of ['bypassPermissions', 'auto', 'Default', 'acceptEdits', '*'])

@@ -92,7 +92,7 @@ const rows = [...page.matchAll(/^\| (`.*?) \| .*? \| (.*) \|$/gm)].flatMap(([, n
   [...names!.matchAll(/`(.*?)`/g)].map(([, name]) => [name!, as!] as const),
 )
 
-test('an unknown value affects only itself, and is replaced as the protocol page says', () => {
+test('an unknown value affects no other field, and is replaced as the protocol page says', () => {
   assert.deepEqual(rows.map(([name]) => name).sort(), Object.keys(frames).sort())
   for (const [name, as] of rows) {
     const [frame, place] = frames[name]!

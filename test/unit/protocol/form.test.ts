@@ -14,7 +14,7 @@ const fault = (act: () => unknown) => {
   throw new Error('it was taken')
 }
 
-test('a form answer becomes a value of its field’s type, and any other answer is refused', () => {
+test('a valid form answer becomes a value of its field’s type, and any other answer is refused', () => {
   const count = field({ type: 'integer', minimum: 1, maximum: 9 })
   assert.equal(fieldValue(count, ' 3 '), 3)
   assert.equal(fieldValue(count, 3), 3)

@@ -45,7 +45,7 @@ function feed({ inbox, fed }: ReturnType<typeof folder>): string[] {
     })
 }
 
-test('inputs are fed once each and in order, except that an urgent input comes first', (t) => {
+test('each input is fed once and in order, except that an urgent input is fed first', (t) => {
   const at = folder(t)
   const inbox = new Inbox(at)
   inbox.put(prompt('p1'))

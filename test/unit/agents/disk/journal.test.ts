@@ -49,7 +49,7 @@ test('a journal line is readable only after its newline was written', (t) => {
   })
 })
 
-test('a journal gives the same lines for any split into writes and any read budget', (t) => {
+test('the lines of a journal are the same for any split into writes and any read budget', (t) => {
   const line = fc.oneof(
     { weight: 6, arbitrary: fc.string({ unit: 'grapheme', maxLength: 50 }) },
     { weight: 2, arbitrary: fc.integer({ min: 4000, max: 9000 }).map((length) => 'x'.repeat(length)) },

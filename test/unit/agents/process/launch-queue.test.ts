@@ -24,7 +24,7 @@ test('a slow start is reported as slow, and succeeds or fails with its process',
   assert.deepEqual([late.status()?.state, late.status()?.slow], ['idle', undefined])
 })
 
-test('a limited number of starts run at once; waiting starts can be stopped', async (t) => {
+test('only a limited number of starts run at once, and waiting starts can be stopped', async (t) => {
   const it = shellAgents(t)
   it.slow()
   const first = Array.from({ length: AT_ONCE }, (_, n) => it.start(`first-${n}`))

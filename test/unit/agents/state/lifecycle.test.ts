@@ -15,7 +15,7 @@ test('an agent waits during a turn that asks a question', () => {
   assert.equal(walk('waiting', 'running', 'idle'), 'idle')
 })
 
-test('an agent that ends before it is ready has failed, unless it was asked to end', () => {
+test('an agent that ends before it is ready has failed, except if it was stopped', () => {
   assert.equal(walk('starting', 'ended'), 'failed')
   assert.equal(walk('starting', 'stop', 'ended'), 'exited')
   assert.equal(walk('starting', 'ready', 'ended'), 'exited')

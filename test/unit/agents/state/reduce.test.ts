@@ -107,7 +107,7 @@ test('an exit during a stop is reported as stopped, with any code', () => {
   assert.deepEqual([snapshot.state, snapshot.stopping], ['exited', undefined])
 })
 
-test('an exit before the agent was ready is a failure, unless it was intended', () => {
+test('an exit before the agent was ready is a failure, except if the exit was intended', () => {
   assert.equal(after(started(), exited({ code: 1 })).state, 'failed')
   assert.equal(after(started(), exited({ reason: 'lease' })).state, 'exited')
 })
@@ -141,7 +141,7 @@ const anyBody = fc.oneof(
   fc.constant<Body>({ kind: 'unknown', raw: {} }),
 )
 
-test('a request of a sub-agent carries the description of its task until the task ends', () => {
+test('a request of a sub-agent has the description of the sub-agent’s task until the task ends', () => {
   const task = (task_id: string, phase: string, description?: string): Body => ({
     kind: 'task',
     task_id,
@@ -205,7 +205,7 @@ test('the result of a process that failed to start changes neither the session n
   assert.deepEqual([session_id, total_cost_usd], ['lived', 0.5])
 })
 
-test('background tasks are known until they or the process end, within the limits of a status', () => {
+test('a status lists background tasks until they or the process end, within the limits of a status', () => {
   const tasks = (...list: unknown[]): Body => ({ kind: 'background_tasks', tasks: list })
   const up = [
     started(),

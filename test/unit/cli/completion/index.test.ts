@@ -7,7 +7,7 @@ import { program } from '../../../../src/cli/program.ts'
 const root = await program(['--help'])
 const values = (...typed: string[]) => candidatesFor(root, typed).words.map(({ value }) => value)
 
-test('completion offers commands first, then their flags and the names that they take', () => {
+test('completion offers commands first, then their flags and the names of agents, machines, and services', () => {
   assert.ok(values('').includes('agent'))
   assert.ok(!values('').includes('self-check'))
   assert.ok(values('agent', '').includes('watch'))

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
 
-test('a hub without free descriptors reports that, and does not blame its address', () => {
+test('a hub without free file descriptors reports the shortage, and does not blame its address', () => {
   const at = (path: string) => JSON.stringify(new URL(`../../../../src/${path}`, import.meta.url).href)
   const script = `
     import { openSync } from 'node:fs'

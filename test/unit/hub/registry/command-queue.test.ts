@@ -38,7 +38,7 @@ async function commandsIn(path: string, memory: Partial<CommandMemory> = {}, clo
 const fileIn = (t: TestContext) => join(tempDir(t), 'commands.jsonl')
 const named = (count: number) => Array.from({ length: count }, (_, n) => `c${n + 1}`)
 
-test('a hub forgets the oldest outcomes over its limit, but no command without an outcome', async (t) => {
+test('a hub over its limit forgets the oldest outcomes, but no command without an outcome', async (t) => {
   const path = fileIn(t)
   const bytes = 4000
   const hub = await commandsIn(path, { bytes })

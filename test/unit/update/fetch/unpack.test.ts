@@ -20,7 +20,7 @@ function block(
   return Buffer.concat([header, body, Buffer.alloc(-body.length & 511)])
 }
 
-/** Returns a line of a pax header, which begins with its own length. */
+/** Returns a line of a pax header. Such a line begins with its length. */
 const says = (size: number) => {
   const rest = ` size=${size}\n`
   return Buffer.from(`${rest.length + String(rest.length + 2).length}${rest}`)

@@ -90,7 +90,7 @@ for (const executable of [false, true])
     })
   })
 
-test('only a stand-in is recognized as a stand-in', (t) => {
+test('no other file is recognized as a stand-in', (t) => {
   const path = join(tempDir(t), 'program')
   assert.equal(standInAt(path), undefined)
   for (const text of [

@@ -8,7 +8,7 @@ import { recordings } from '../../../../support/claude-samples.ts'
 const samples = recordings().flatMap(({ out }) => out)
 const isEvent = (body: object) => assert.doesNotThrow(() => Event.parse({ ...body, offset: 0, index: 0 }))
 
-test('a line that is not a JSON object is reported with its size and its head', () => {
+test('a line that is not a JSON object is reported with its size and its beginning', () => {
   assert.deepEqual(decode('Segmentation fault — sorry'), [
     { kind: 'unreadable', reason: 'not_json', bytes: 28, text: 'Segmentation fault — sorry' },
   ])

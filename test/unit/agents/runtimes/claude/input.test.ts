@@ -91,7 +91,7 @@ test('answers to questions and the approval of a plan have the format of the rec
   assert.deepEqual(line(claude.answerPermission('id', plan!.request, { allow: {} })), plan!.given)
 })
 
-test('an approval can change the input, and a denial without a message gets one', () => {
+test('an approval can change the input, and a denial without a message gets a default message', () => {
   const { request } = requestsOf('02-initialize-permissions')[0]!
   const decision = (answer: PermissionAnswer) =>
     line(claude.answerPermission('id', request, answer)).response.response

@@ -62,7 +62,7 @@ test('a message that Claude Code sends in the user’s name is marked with its o
   })
 })
 
-test('a sub-agent’s prompt has the agent that started it as its origin', () => {
+test('the origin of a sub-agent’s prompt is the agent that started the sub-agent', () => {
   const inner = { uuid: MADE, parent_tool_use_id: 'toolu_1' }
   assert.deepEqual(said('search', inner), {
     parent_tool_use_id: 'toolu_1',
