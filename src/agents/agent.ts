@@ -8,6 +8,7 @@ import type { AgentFolder } from './disk/folder.ts'
 import type { Generations } from './disk/generations.ts'
 import type { Inbox } from './disk/inbox.ts'
 import type { Journal } from './disk/journal.ts'
+import type { LimitOrders } from './disk/limit-orders.ts'
 import type { ProcessRecord, RunRecord, Snapshot, SpecRecord } from './disk/records.ts'
 import type { ServerCopy } from './disk/server-copy.ts'
 import type { ActivityFrame } from './events/activity-frame.ts'
@@ -31,6 +32,7 @@ export class Agent {
   readonly journal: Journal
   readonly generations: Generations
   readonly contact: ServerCopy
+  readonly limits: LimitOrders
   run: RunRecord
   acked: number
   /** Offset of the first byte still on disk. */
@@ -65,13 +67,13 @@ export class Agent {
     this.runtime = runtime
     this.#context = context
     this.#waiters = new Waiters(context.clock)
-    const { toldCounts } = context
-    const files = openFiles(folder, { id: this.id, runtime, toldCounts, now: this.#now() })
+    const files = openFiles(folder, { record, runtime, toldCounts: context.toldCounts, now: this.#now() })
     const { snapshot, checkpoints } = files
     this.inbox = files.inbox
     this.journal = files.journal
     this.generations = files.generations
     this.contact = files.contact
+    this.limits = files.limits
     this.begin = files.begin ?? 0
     this.acked = files.acked ?? 0
     this.sent = this.acked

@@ -13,7 +13,7 @@ import type { Permit } from './permit.ts'
 import type { LaunchQueue } from './process/launch-queue.ts'
 import { firstRun } from './process/next-run.ts'
 import type { RuntimeAdapter } from './runtimes/runtime.ts'
-import { checkSettings } from './runtimes/settings.ts'
+import { checkOnLimit, checkSettings } from './runtimes/settings.ts'
 import type { SessionGuard } from './session-guard.ts'
 
 export interface StartsOptions {
@@ -60,6 +60,7 @@ export class Starts {
       })
     const runtime = runtimeOf(runtimes, spec.runtime)
     checkSettings(spec, runtime)
+    checkOnLimit(spec.on_limit, 'spec.on_limit')
     const path = await program(spec.runtime)
     permit(spec, path, { running: runningBeside(agents), isOrdered: true })
     checkCwd(spec.cwd)

@@ -49,6 +49,7 @@ import { type StatusConnection, StatusSender } from './status-sender.ts'
 import { UpdateHealth } from './update-health.ts'
 import { updateOrders } from './update-orders.ts'
 import { Upkeep } from './upkeep.ts'
+import { UsageLimits } from './usage-limits.ts'
 import { warnOfReplacement } from './warn-of-copy.ts'
 
 export interface DaemonOptions {
@@ -186,6 +187,7 @@ function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: Mach
     redaction,
     modes: new ModeGuard({ agents, policy: () => policy.lastRead, logger }),
     idle: new IdleAgents({ agents, policy: () => policy.lastRead, clock, logger }),
+    limits: new UsageLimits({ agents, check: (command) => policy.check(command), clock, logger }),
     turns: new LongTurns({ agents, policy: () => policy.lastRead, clock, logger }),
     feed: new JournalFeed(outbox, logger),
     offsets: new ServerOffsets({ agents, outbox, clock, logger }),
@@ -259,7 +261,7 @@ function commandParts(
 
 /** Connects parts that do not import each other. */
 function connect({ paths, logger }: DaemonOptions, parts: AgentParts & ReturnType<typeof commandParts>) {
-  const { link, health, signatures, policy, modes, idle, turns, statuses } = parts
+  const { link, health, signatures, policy, modes, idle, limits, turns, statuses } = parts
   const { outbox, agents, budgets, peaks, feed, offsets, updates } = parts
 
   link.events.on('drained', () => statuses.flush())
@@ -275,6 +277,7 @@ function connect({ paths, logger }: DaemonOptions, parts: AgentParts & ReturnTyp
   health.events.on('check', () => peaks.observe(agents))
   health.events.on('check', () => idle.check())
   health.events.on('check', () => turns.check())
+  health.events.on('check', () => limits.check())
 
   agents.events.on('change', (agent) => statuses.onAgent(agent))
   agents.events.on('change', (agent) => modes.check(agent))

@@ -3,8 +3,8 @@ import type { Agent } from '../agents/agent.ts'
 import type { AgentPool } from '../agents/agent-pool.ts'
 import { CommandFailure } from '../agents/command-failure.ts'
 import { uuidFrom } from '../agents/events/ids.ts'
-import { isResting } from '../agents/process/rest.ts'
 import type { Input } from '../agents/runtimes/conversation.ts'
+import { checkOnLimit } from '../agents/runtimes/settings.ts'
 import type { RepositoryTrust } from '../agents/trust/repository-trust.ts'
 import type { Command, CommandErrorCode, CommandOf, CommandType, ResultOf } from '../protocol/index.ts'
 import { UpdateFailure } from '../update/failure.ts'
@@ -14,7 +14,9 @@ import type { Updates } from '../update/updates.ts'
 import { answerRequest } from './answer-request.ts'
 import { answerTrust } from './answer-trust.ts'
 import { checkRunning } from './check-running.ts'
+import { deliverPrompt, promptId } from './deliver-prompt.ts'
 import { answersTo, decisionOn } from './read-answers.ts'
+import { endWait } from './usage-limits.ts'
 
 /** Maximum wait for an agent's reply, in ms. */
 const REPLY_MS = 30_000
@@ -59,21 +61,14 @@ const handlers: { [T in CommandType]: Handler<T> } = {
     return { confirmed: started(context.agents, agent) }
   },
 
-  async 'agent:prompt'({ agents }, { agent_id, command_id, content }) {
-    const agent = agents.get(agent_id)
-    const prompt_id = uuidFrom('prompt', agent_id, command_id)
-    if (!agent.inbox.hasAccepted(prompt_id)) {
-      if (isResting(agent)) await wake(agents, agent, command_id)
-      else if (!agent.returning) checkRunning(agent)
-      agent.inbox.put(agent.runtime.prompt(prompt_id, content, agent.snapshot.conversation))
-      agent.touch()
-    }
-    return done({ prompt_id })
+  async 'agent:prompt'({ agents }, command) {
+    return done({ prompt_id: await deliverPrompt(agents, command) })
   },
 
   async 'agent:interrupt'({ agents }, { agent_id, command_id, cancel_queued }) {
     const agent = agents.get(agent_id)
     const id = uuidFrom('interrupt', agent_id, command_id)
+    if (endWait(agent) && agent.hasEnded) return done({ idle: true })
     const { conversation } = agent.snapshot
     // If the command is repeated, it is unknown whether the agent was idle when the command first arrived.
     const idle =
@@ -105,12 +100,13 @@ const handlers: { [T in CommandType]: Handler<T> } = {
     return done({})
   },
 
-  async 'agent:configure'({ agents }, { agent_id, command_id, model, permission_mode }) {
+  async 'agent:configure'({ agents }, { agent_id, command_id, model, permission_mode, on_limit }) {
     const agent = agents.get(agent_id)
-    if (model === undefined && permission_mode === undefined)
+    if (model === undefined && permission_mode === undefined && on_limit === undefined)
       throw new CommandFailure('invalid_command', 'There is nothing to change.', {
-        remedy: 'Name a model, a permission_mode, or both.',
+        remedy: 'Name a model, a permission_mode, or an on_limit.',
       })
+    checkOnLimit(on_limit, 'on_limit')
     const { conversation } = agent.snapshot
     const asked: Promise<void>[] = []
     if (model !== undefined)
@@ -130,6 +126,7 @@ const handlers: { [T in CommandType]: Handler<T> } = {
       )
     return {
       confirmed: Promise.all(asked).then(() => {
+        if (on_limit !== undefined) agent.limits.order(on_limit)
         agent.onConfigured({ model, permission_mode })
         return {}
       }),
@@ -138,6 +135,7 @@ const handlers: { [T in CommandType]: Handler<T> } = {
 
   async 'agent:stop'({ agents }, { agent_id, command_id, grace_s }) {
     const agent = agents.get(agent_id)
+    endWait(agent)
     const stopped = stopOnce(agents, agent, command_id, grace_s).then(() => {
       const { code, signal } = agent.snapshot.exit ?? {}
       return { ...(code !== undefined && { code }), ...(signal && { signal }) }
@@ -148,7 +146,7 @@ const handlers: { [T in CommandType]: Handler<T> } = {
   async 'agent:resume'({ agents }, { agent_id, command_id, session_id, prompt }) {
     const agent = agents.get(agent_id)
     await agents.resume(agent, command_id, session_id)
-    const prompt_id = uuidFrom('prompt', agent_id, command_id)
+    const prompt_id = promptId(agent_id, command_id)
     if (prompt !== undefined)
       agent.inbox.put(agent.runtime.prompt(prompt_id, prompt, agent.snapshot.conversation))
     const { run } = agent.run
@@ -196,12 +194,6 @@ export async function carryOut(
   if (!handler) throw new CommandFailure('unsupported', `This daemon does not support ${command.type}.`)
   await context.checkPolicy(command, overtaken)
   return handler(context, command as never)
-}
-
-/** Restarts an agent that the machine stopped because it was idle. @throws CommandFailure */
-async function wake(agents: AgentPool, agent: Agent, commandId: string) {
-  await agent.until(() => agent.hasEnded)
-  await agents.resume(agent, commandId)
 }
 
 async function updated(updates: Updates, request: UpdateRequest): Promise<UpdateResult> {

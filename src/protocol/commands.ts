@@ -70,6 +70,8 @@ export const Commands = {
     ...agent,
     model: z.optional(Name.check(z.minLength(1))),
     permission_mode: z.optional(Name.check(z.minLength(1))),
+    /** As in `AgentSpec`. Applies to a limit that is already reached, too. */
+    on_limit: z.optional(Name.check(z.minLength(1))),
   }),
   'agent:stop': z.object({
     type: z.literal('agent:stop'),

@@ -178,6 +178,8 @@ export const Event = z.discriminatedUnion('kind', [
      */
     interrupted: z.optional(z.boolean()),
     api_error_status: z.optional(z.union([z.int(), z.string()])),
+    /** True if the usage limit of the account ended the turn. */
+    usage_limit: z.optional(z.literal(true)),
     session_id: id,
     prompt_ids: z.optional(z.array(z.string())),
     permission_denials: z.optional(z.array(Json)),

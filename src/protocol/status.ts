@@ -115,6 +115,17 @@ export const AgentStatus = z.object({
    * Failure of the last turn, or of the last prompt if it started no turn. Absent once the next turn begins.
    */
   turn_failed: z.optional(TurnFailure),
+  /** The agent's setting, if it has one. */
+  on_limit: z.optional(ReportedName),
+  /** Present if the usage limit of the agent's account ended its last turn. Absent once the next turn begins. */
+  limited: z.optional(
+    z.object({
+      /** Time at which the limit resets (ISO 8601), if it is known. */
+      until: z.optional(ReportedName),
+      /** True if the machine continues the turn after the reset. */
+      waits: z.optional(z.boolean()),
+    }),
+  ),
   /** Parts of the agent that do not work, such as MCP servers and hooks. Absent if all parts work. */
   problems: z.optional(firstOf(AgentProblem, LISTED)),
   /** Reason for a failed start, in the agent's own words if the agent reported a reason. */

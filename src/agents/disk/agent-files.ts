@@ -6,7 +6,8 @@ import type { AgentFolder } from './folder.ts'
 import { Generations } from './generations.ts'
 import { Inbox } from './inbox.ts'
 import { Journal } from './journal.ts'
-import type { CursorRecord, Snapshot } from './records.ts'
+import { LimitOrders } from './limit-orders.ts'
+import type { CursorRecord, Snapshot, SpecRecord } from './records.ts'
 import { ServerCopy } from './server-copy.ts'
 
 export interface AgentFiles extends Partial<Pick<CursorRecord, 'acked' | 'begin' | 'checkpoints'>> {
@@ -14,12 +15,13 @@ export interface AgentFiles extends Partial<Pick<CursorRecord, 'acked' | 'begin'
   journal: Journal
   generations: Generations
   contact: ServerCopy
+  limits: LimitOrders
   /** State of the agent according to the part of its journal that earlier daemons have read. */
   snapshot: Snapshot
 }
 
 export interface OpenFilesOptions {
-  id: string
+  record: SpecRecord
   runtime: Pick<Conversation, 'refuse'>
   /** True if the cursor records everything that was sent to a server. */
   toldCounts: boolean
@@ -30,18 +32,19 @@ export interface OpenFilesOptions {
 /** Opens the files of an agent that several parts read and write. @throws the system error, with nothing left open */
 export function openFiles(
   folder: AgentFolder,
-  { id, runtime, toldCounts, now }: OpenFilesOptions,
+  { record: { agent_id: id, spec }, runtime, toldCounts, now }: OpenFilesOptions,
 ): AgentFiles {
   const inbox = new Inbox(folder)
   const journal = new Journal(folder.journal)
   try {
     const generations = new Generations(folder.generations, journal)
     const { apart, snapshot = emptySnapshot(now), ...rest } = readCursor(folder.cursor, journal) ?? {}
+    const limits = new LimitOrders(folder.limit, spec.on_limit)
     const contact = new ServerCopy(apart, journal, folder.spec, toldCounts)
     dueOfEarlierVersion(snapshot, { id, runtime })
     // An earlier daemon answered this request, but ended before it wrote its cursor.
     snapshot.pending = snapshot.pending.filter((request) => !inbox.hasAccepted(answeredId(id, request)))
-    return { inbox, journal, generations, contact, snapshot, ...rest }
+    return { inbox, journal, generations, contact, limits, snapshot, ...rest }
   } catch (error) {
     journal.close()
     throw error

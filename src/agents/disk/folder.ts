@@ -18,6 +18,7 @@ export interface AgentFolder {
   readonly generations: string
   readonly process: string
   readonly exit: string
+  readonly limit: string
   readonly stderr: string
   readonly inputs: string
   readonly inbox: string
@@ -44,6 +45,7 @@ export function agentFolder(dir: string): AgentFolder {
     generations: at('generations.json'),
     process: at('process.json'),
     exit: at('exit.json'),
+    limit: at('limit.json'),
     stderr: at('stderr.log'),
     inputs: at('inputs.jsonl'),
     inbox: at('in'),

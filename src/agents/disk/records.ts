@@ -153,6 +153,24 @@ export const Snapshot = z.object({
   hooks: z.optional(z.array(z.object({ id: z.string(), name: z.string(), since: z.string() }))),
   /** Failure of the model's service, and the time at which its report expires (ISO 8601). */
   retry: z.optional(z.object({ until: z.string(), detail: z.string() })),
+  /** The last report of a limit of the account, while requests are rejected. */
+  rejected: z.optional(z.object({ limit: z.optional(z.string()), until: z.optional(z.string()) })),
+  /** The newest turn that the usage limit of the account has ended. */
+  limit: z.optional(
+    z.object({
+      /** Offset of the line that ended the turn. */
+      at: Offset,
+      /** Times are ISO 8601. */
+      since: z.string(),
+      until: z.optional(z.string()),
+      /** True if the turn was the first one after an earlier limit. */
+      again: z.optional(z.literal(true)),
+      /** Start of the next turn. */
+      tried: z.optional(z.string()),
+      /** Time of the model's first answer in it. */
+      lifted: z.optional(z.string()),
+    }),
+  ),
   /** The agent's newest replies, so that a repeated command gets the same result. */
   replies: z.array(
     z.object({

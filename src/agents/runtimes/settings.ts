@@ -12,6 +12,7 @@ export const COMMON_FIELDS = [
   'session',
   'restart',
   'lease',
+  'on_limit',
 ] as const satisfies readonly (keyof AgentSpec)[]
 
 /**
@@ -30,5 +31,16 @@ export function checkSettings(
   throw new CommandFailure('invalid_command', `The runtime "${name}" has no setting ${field}.`, {
     path: `spec.${field}`,
     remedy: 'Leave it out, or choose another runtime.',
+  })
+}
+
+const ON_LIMIT = ['wait', 'stop', 'show']
+
+/** Checks what an agent is to do at its usage limit. @param path of the value in the command @throws CommandFailure */
+export function checkOnLimit(given: string | undefined, path: string) {
+  if (given === undefined || ON_LIMIT.includes(given)) return
+  throw new CommandFailure('invalid_command', `This daemon does not know the on_limit "${given}".`, {
+    path,
+    remedy: `Choose one of: ${ON_LIMIT.join(', ')}.`,
   })
 }

@@ -5,6 +5,7 @@ import { backgroundTasks } from './background.ts'
 import { costAfter, settleCosts } from './costs.ts'
 import { withdrawDue } from './due-inputs.ts'
 import { hasEnded, isInTurn, type Stimulus, step } from './lifecycle.ts'
+import { followLimit } from './limit.ts'
 import { ask, clearPending } from './pending.ts'
 import {
   hookSeen,
@@ -76,7 +77,8 @@ export function reduce(
   now: string,
 ): boolean {
   const recovered = retryOver(snapshot, event)
-  return takeIn(snapshot, event, initializeId, now) || recovered
+  const isBegun = followLimit(snapshot, event, now)
+  return takeIn(snapshot, event, initializeId, now) || recovered || isBegun
 }
 
 function takeIn(snapshot: Snapshot, event: Event, initializeId: string | undefined, now: string): boolean {

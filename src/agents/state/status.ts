@@ -2,9 +2,11 @@ import { type AgentProblem, AgentStatus, Limits, type PermissionRequest } from '
 import { shortenTo } from '../../protocol/schema-check.ts'
 import type { Generations } from '../disk/generations.ts'
 import type { Inbox } from '../disk/inbox.ts'
+import type { LimitOrders } from '../disk/limit-orders.ts'
 import type { ProcessRecord, RunRecord, Snapshot, SpecRecord } from '../disk/records.ts'
 import { programProblem } from '../process/program-gone.ts'
 import { weightOf } from './json-weight.ts'
+import { isLimited, isWaiting, resetOf } from './limit.ts'
 import { fitPending } from './pending.ts'
 import { problemsOf } from './problems.ts'
 
@@ -37,6 +39,8 @@ interface Described {
   acked: number
   heldUntil: number | undefined
   longTurn: string | undefined
+  limits: LimitOrders
+  returning: boolean
   launching: Launching
 }
 
@@ -82,12 +86,19 @@ function described(agent: Described, now: number): AgentStatus {
       !agent.isReady && { slow: { since: run.launched_at, detail: slowness(pid) } }),
     ...(snapshot.turn_interrupted && { turn_interrupted: snapshot.turn_interrupted }),
     ...(snapshot.turn_failed && { turn_failed: snapshot.turn_failed }),
+    ...(agent.limits.onLimit && { on_limit: agent.limits.onLimit }),
+    ...(isLimited(snapshot) && { limited: limitedBy(agent) }),
     ...(problems.length > 0 && { problems }),
     ...(snapshot.failure && { failure: snapshot.failure }),
     ...(snapshot.background_tasks && { background_tasks: snapshot.background_tasks }),
     ...(snapshot.total_cost_usd !== undefined && { total_cost_usd: snapshot.total_cost_usd }),
     ...(heldUntil && { restart_held_until: new Date(heldUntil).toISOString() }),
   }
+}
+
+function limitedBy(agent: Described): AgentStatus['limited'] {
+  const until = resetOf(agent)
+  return { ...(until !== undefined && { until }), ...(isWaiting(agent) && { waits: true }) }
 }
 
 const longTurn = ({ longTurn: detail }: Described) =>

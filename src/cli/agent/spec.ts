@@ -26,6 +26,7 @@ export interface SpecFlags {
   maxBudgetUsd?: number
   restart?: 'never' | 'on-loss' | 'on-failure'
   resumeTurn?: boolean
+  onLimit?: string
   lease?: string
 }
 
@@ -66,6 +67,7 @@ export function specFrom(flags: SpecFlags, prompt: Content | undefined): Spec {
         flags.restart === undefined
           ? undefined
           : { policy: flags.restart, resume_turn: flags.resumeTurn ?? false },
+      on_limit: flags.onLimit,
       lease: flags.lease === undefined ? undefined : lease(flags.lease),
     }),
   }

@@ -114,6 +114,12 @@ export function startCommand(): Command {
       ).choices(['never', 'on-loss', 'on-failure']),
     )
     .option('--resume-turn', 'with --restart, continue the interrupted turn instead of waiting for a prompt')
+    .addOption(
+      new Option(
+        '--on-limit <action>',
+        "when the usage limit of the agent's account ends a turn, continue it after the reset, stop the agent, or only show the limit (default: show)",
+      ).choices(['wait', 'stop', 'show']),
+    )
     .option(
       '--lease <seconds:action>',
       'what the agent does without a daemon or server, see below (default: keep running)',

@@ -3,6 +3,7 @@ import { isSame } from '../../client/same-request.ts'
 import { wholeRequest } from '../../client/whole-request.ts'
 import { UserError } from '../../platform/errors.ts'
 import type { Event, HubAgent, PermissionRequest } from '../../protocol/index.ts'
+import { limitedText } from '../render/agents.ts'
 import { clean } from '../render/clean.ts'
 import { Conversation } from '../render/conversation.ts'
 import { answerHint } from '../render/permission.ts'
@@ -48,6 +49,8 @@ export class View {
   /** Output to print later, because a question is on the screen. */
   #held: { text: string; request: PermissionRequest | undefined }[] = []
   #machineAway = false
+  /** The last words about a usage limit. */
+  #limited: string | undefined
 
   constructor(client: HubClient, agentId: string, options: ViewOptions) {
     this.#client = client
@@ -80,6 +83,9 @@ export class View {
           : 'The machine is connected again.',
       )
     }
+    const limited = limitedText(agent)
+    if (limited !== undefined && limited !== this.#limited) this.#say(limited)
+    this.#limited = limited
     const asking = this.#asking
     if (asking && !this.#pending.some((request) => isSame(request, asking.request)))
       asking.gone.abort(

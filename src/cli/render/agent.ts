@@ -2,7 +2,7 @@ import type { HubAgent, HubMachine } from '../../protocol/index.ts'
 import type { AgentDetail } from '../client/control-client.ts'
 import { describedMachine } from '../client/machine-id.ts'
 import { invokedAs } from '../program-name.ts'
-import { delayText, endText, problemTexts, stateText, turnFailureText } from './agents.ts'
+import { delayText, endText, limitedText, problemTexts, stateText, turnFailureText } from './agents.ts'
 import type { Colors } from './ansi.ts'
 import { cleanLine } from './clean.ts'
 import { layOut } from './layout.ts'
@@ -40,10 +40,13 @@ export function agentText(
     ...row('State', `${stateText(agent)} for ${age(agent.since, now)}`),
     ...row(
       'Why',
-      ended ? endText(agent) : (delayText(agent) ?? turnFailureText(agent) ?? agent.turn_interrupted),
+      ended
+        ? endText(agent)
+        : (delayText(agent) ?? limitedText(agent) ?? turnFailureText(agent) ?? agent.turn_interrupted),
     ),
     ...(ended && !agent.gone ? row('', `→ ${remedyOf(agent)}`) : []),
     ...problemTexts(agent).flatMap((text, index) => row(index === 0 ? 'Problems' : '', text)),
+    ...row('At limit', agent.on_limit),
     ...row('Held back', restart_held_until && `until ${restart_held_until}: it ended repeatedly`),
     ...agent.pending.flatMap((request) => [
       ...row('Waits', answerHint(agent.agent_id, request)),

@@ -94,6 +94,7 @@ export function stateText({
   failure,
   turn_interrupted,
   turn_failed,
+  limited,
   problems = [],
   queued,
   slow,
@@ -116,6 +117,7 @@ export function stateText({
     case 'failed':
       return `failed: ${cleanLine(failure?.code ?? 'unknown', 30)}${away}`
     case 'idle':
+      if (limited) return `idle: usage limit${limited.waits ? ', waits' : ''}${away}`
       return `${turn_failed ? 'idle: turn failed' : turn_interrupted ? 'idle: interrupted' : `idle${impaired || running}`}${away}`
     case 'starting':
       return `starting${queued ? ': queued' : slow ? ': slow' : ''}${away}`
@@ -150,6 +152,14 @@ export function delayText({ queued, slow }: AgentStatus): string | undefined {
   return [`${inQueue}, since ${cleanLine(since, 40)}.`, reason, remedy]
     .flatMap((part) => (part === undefined ? [] : [cleanLine(part, 500)]))
     .join(' ')
+}
+
+/** Returns sentences on a usage limit that has ended the agent's last turn. */
+export function limitedText({ limited }: AgentStatus): string | undefined {
+  if (!limited) return undefined
+  const until = limited.until === undefined ? '' : `, which resets at ${cleanLine(limited.until, 40)}`
+  const then = limited.waits ? ' Its turn continues after that.' : ''
+  return `The agent has reached the usage limit of its account${until}.${then}`
 }
 
 /** Returns a sentence on how the last turn failed. */

@@ -76,6 +76,7 @@ function result(line: Fields): EventBody[] | undefined {
       terminal_reason: reason,
       interrupted: (isError && reason?.startsWith('aborted_')) || undefined,
       api_error_status: integer(status) ?? text(status),
+      usage_limit: line.api_error === 'usage_limit_reached' || undefined,
       session_id: text(line.session_id),
       prompt_ids: textList(line.user_message_uuids),
       permission_denials: list(line.permission_denials),

@@ -1,0 +1,54 @@
+import * as z from 'zod/mini'
+import { writeAtomic } from '../../platform/files.ts'
+import { Offset } from '../../protocol/index.ts'
+import { readRecord } from './read-record.ts'
+
+/** `limit.json`: orders about the usage limit of an agent's account that came after the agent's start. */
+const LimitRecord = z.object({
+  version: z.literal(1),
+  on_limit: z.optional(z.string()),
+  /** Place of the limit whose reset the agent does not wait for, because a person has ended the wait. */
+  ended_wait: z.optional(Offset),
+})
+type LimitRecord = z.infer<typeof LimitRecord>
+
+/** Orders for the case that a turn of an agent ends at the usage limit of its account. */
+export class LimitOrders {
+  /** Later reset that another agent of the account has learned of; without `until`, its time is unknown. */
+  postponed: { until?: string } | undefined
+  readonly #path: string
+  readonly #first: string | undefined
+  #record: LimitRecord = { version: 1 }
+
+  /** @param first order from the agent's specification @throws the system error */
+  constructor(path: string, first: string | undefined) {
+    this.#path = path
+    this.#first = first
+    const read = readRecord(path, LimitRecord)
+    if (read.ok) this.#record = read.value
+  }
+
+  get onLimit(): string | undefined {
+    return this.#record.on_limit ?? this.#first
+  }
+
+  /** Gives another order, which also applies to a limit that is already reached. @throws the system error */
+  order(on_limit: string) {
+    this.#save({ version: 1, on_limit })
+  }
+
+  /** Reports whether the agent waits for the reset of the limit at this offset. */
+  isWaitFor({ at }: { at: number }): boolean {
+    return this.onLimit === 'wait' && this.#record.ended_wait !== at
+  }
+
+  /** Ends the wait for this reset. @throws the system error */
+  endWait({ at }: { at: number }) {
+    if (this.isWaitFor({ at })) this.#save({ ...this.#record, ended_wait: at })
+  }
+
+  #save(record: LimitRecord) {
+    writeAtomic(this.#path, JSON.stringify(record), { durable: true })
+    this.#record = record
+  }
+}

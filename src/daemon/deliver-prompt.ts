@@ -1,0 +1,34 @@
+import type { Agent } from '../agents/agent.ts'
+import type { AgentPool } from '../agents/agent-pool.ts'
+import { uuidFrom } from '../agents/events/ids.ts'
+import { isResting } from '../agents/process/rest.ts'
+import type { CommandOf } from '../protocol/index.ts'
+import { checkRunning } from './check-running.ts'
+
+/** Returns the id of a command's prompt. */
+export const promptId = (agentId: string, commandId: string) => uuidFrom('prompt', agentId, commandId)
+
+/**
+ * Gives an agent a prompt, once. Starts the agent again if the machine stopped it because it was idle.
+ * @returns the prompt's id
+ * @throws CommandFailure
+ */
+export async function deliverPrompt(
+  agents: AgentPool,
+  { agent_id, command_id, content }: Pick<CommandOf<'agent:prompt'>, 'agent_id' | 'command_id' | 'content'>,
+): Promise<string> {
+  const agent = agents.get(agent_id)
+  const id = promptId(agent_id, command_id)
+  if (agent.inbox.hasAccepted(id)) return id
+  if (isResting(agent)) await wake(agents, agent, command_id)
+  else if (!agent.returning) checkRunning(agent)
+  agent.inbox.put(agent.runtime.prompt(id, content, agent.snapshot.conversation))
+  agent.touch()
+  return id
+}
+
+/** Starts an agent again that the machine stopped because it was idle. @throws CommandFailure */
+async function wake(agents: AgentPool, agent: Agent, commandId: string) {
+  await agent.until(() => agent.hasEnded)
+  await agents.resume(agent, commandId)
+}

@@ -1,0 +1,63 @@
+import type { Agent } from '../agents/agent.ts'
+import { uuidFrom } from '../agents/events/ids.ts'
+import { isInTurn } from '../agents/state/lifecycle.ts'
+import { isLimited, resetOf } from '../agents/state/limit.ts'
+
+/** Time between a reset and the first turn after it, in ms: clocks differ. */
+const GRACE_MS = 30_000
+/** Time over which the turns of agents are spread, in ms. With the interval of the checks, a turn begins within 90 s. */
+const SPREAD_MS = 45_000
+/** Time after which a turn without an answer no longer holds up other agents, in ms. */
+const ATTEMPT_MS = 5 * 60_000
+
+type Limited = Pick<Agent, 'id' | 'snapshot' | 'limits'>
+
+/** Returns the limit that has ended the agent's last turn. */
+export function limitOf({ snapshot, id }: Pick<Agent, 'id' | 'snapshot'>) {
+  if (!snapshot.limit) throw new Error(`${id} has no limit`)
+  return snapshot.limit
+}
+
+/** Returns the delay by which this agent's turn differs from others, the same after a restart of the daemon. */
+export const spreadMs = (agent: Pick<Agent, 'id' | 'snapshot'>) =>
+  Number.parseInt(uuidFrom('limit', agent.id, limitOf(agent).at).slice(0, 8), 16) % SPREAD_MS
+
+/** Returns the time at which the agent's turn may continue, in ms since 1970; Infinity if no reset is known. */
+export function dueAt(agent: Limited): number {
+  const reset = ms(resetOf(agent))
+  return Math.max(reset, Date.parse(limitOf(agent).since)) + GRACE_MS + spreadMs(agent)
+}
+
+/** Returns the newest time at which the model answered after a limit, in ms since 1970. */
+export const worksSince = (agents: Limited[]) =>
+  Math.max(0, ...agents.map(({ snapshot }) => Date.parse(snapshot.limit?.lifted ?? '') || 0))
+
+/** Reports whether the outcome of an agent's first turn after a limit is still open. @param id of its prompt */
+export function isUnderWay(agent: Agent, id: string, now: number): boolean {
+  const { snapshot, inbox, hasEnded, returning } = agent
+  if (isLimited(snapshot))
+    return inbox.hasAccepted(id) && inbox.unsettledCount > 0 && (!hasEnded || returning)
+  const { tried, lifted } = limitOf(agent)
+  if (tried === undefined || lifted !== undefined || !isInTurn(snapshot.state)) return false
+  return now - Date.parse(tried) < ATTEMPT_MS
+}
+
+/**
+ * Returns the reset that other agents have learned of in turns after this agent's reset; undefined if there were no such
+ * turns.
+ */
+export function postponedBy(agent: Limited, all: Limited[]): Limited['limits']['postponed'] {
+  const { until } = limitOf(agent)
+  if (until === undefined || !isLimited(agent.snapshot)) return undefined
+  const works = worksSince(all)
+  const later = all
+    .filter((other) => other !== agent && isLimited(other.snapshot))
+    .map(limitOf)
+    .filter(({ again, since }) => again && Date.parse(since) >= Math.max(ms(until), works))
+    .map((limit) => limit.until)
+  if (later.length === 0) return undefined
+  if (later.some((time) => time === undefined)) return {}
+  return { until: new Date(Math.max(ms(until), ...later.map(ms))).toISOString() }
+}
+
+const ms = (time: string | undefined) => (time === undefined ? Number.POSITIVE_INFINITY : Date.parse(time))

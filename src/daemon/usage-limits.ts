@@ -1,0 +1,147 @@
+import type { Agent } from '../agents/agent.ts'
+import type { AgentPool } from '../agents/agent-pool.ts'
+import { uuidFrom } from '../agents/events/ids.ts'
+import { isLimited, isWaiting, resetOf } from '../agents/state/limit.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/log.ts'
+import type { Command } from '../protocol/index.ts'
+import { accountOf } from './account-of.ts'
+import { deliverPrompt, promptId } from './deliver-prompt.ts'
+import { dueAt, isUnderWay, limitOf, postponedBy, spreadMs, worksSince } from './limit-plan.ts'
+
+/** Time after which a turn that could not be continued is tried again, in ms. */
+const RETRY_MS = 10 * 60_000
+/** Prompt that continues a turn. */
+const CONTINUE = 'Continue.'
+
+export interface UsageLimitsOptions {
+  agents: AgentPool
+  /** @throws CommandFailure if the machine's policy refuses the command */
+  check(command: Command): Promise<void>
+  clock: Clock
+  logger: Logger
+}
+
+/**
+ * Stops agents at the usage limit of their account, or continues their turns after its reset, as their settings say.
+ * After a reset, one agent of an account tries first: the others follow if the model answers it, and wait for the new
+ * reset if it meets the limit again.
+ */
+export class UsageLimits {
+  readonly #options: UsageLimitsOptions
+  /** Agents that are being given their prompt. */
+  readonly #busy = new Set<Agent>()
+  /** Times before which agents are not tried again, in ms since 1970. */
+  readonly #failed = new WeakMap<Agent, number>()
+
+  constructor(options: UsageLimitsOptions) {
+    this.#options = options
+  }
+
+  check() {
+    const accounts = new Map<string, Agent[]>()
+    for (const agent of this.#options.agents) {
+      if (!agent.snapshot.limit) continue
+      const account = accountOf(agent)
+      accounts.set(account, [...(accounts.get(account) ?? []), agent])
+    }
+    for (const agents of accounts.values()) this.#checkAccount(agents)
+  }
+
+  /** @param agents all agents of one account that have met its limit */
+  #checkAccount(agents: Agent[]) {
+    const now = this.#options.clock.now()
+    for (const agent of agents) postpone(agent, postponedBy(agent, agents))
+    for (const agent of agents) this.#stop(agent)
+    const works = worksSince(agents)
+    const isTrying = agents.some(
+      (agent) => this.#busy.has(agent) || isUnderWay(agent, continueId(agent), now),
+    )
+    const due = agents
+      .filter((agent) => this.#mayContinue(agent, now) && dueAt(agent) <= now)
+      .sort((a, b) => dueAt(a) - dueAt(b))
+    const isOpen = (agent: Agent) => works >= Date.parse(resetOf(agent) ?? '')
+    for (const agent of due) if (isOpen(agent) && now >= works + spreadMs(agent)) void this.#continue(agent)
+    const first = due.find((agent) => !isOpen(agent))
+    if (first && !isTrying) void this.#continue(first)
+  }
+
+  #mayContinue(agent: Agent, now: number): boolean {
+    const { snapshot, inbox, isReady, hasEnded } = agent
+    return (
+      isWaiting(agent) &&
+      (hasEnded ? agent.run.resting === true : isReady && snapshot.state === 'idle') &&
+      inbox.unsettledCount === 0 &&
+      !inbox.hasAccepted(continueId(agent)) &&
+      !this.#busy.has(agent) &&
+      now >= (this.#failed.get(agent) ?? 0)
+    )
+  }
+
+  async #continue(agent: Agent) {
+    const { agents, check, clock, logger } = this.#options
+    const command = {
+      type: 'agent:prompt',
+      agent_id: agent.id,
+      command_id: continueCommand(agent),
+      content: CONTINUE,
+    } as const
+    this.#busy.add(agent)
+    try {
+      await check(command)
+      // A person may have ended the wait in the meantime.
+      if (!isWaiting(agent) || continueCommand(agent) !== command.command_id) return
+      logger.info({ agent_id: agent.id }, 'continuing a turn after the reset of the usage limit')
+      await deliverPrompt(agents, command)
+    } catch (err) {
+      this.#failed.set(agent, clock.now() + RETRY_MS)
+      logger.warn({ agent_id: agent.id, err }, 'cannot continue the turn; will retry')
+    } finally {
+      this.#busy.delete(agent)
+    }
+  }
+
+  /** Stops an agent once for each limit, so that a person can start it again. */
+  #stop(agent: Agent) {
+    const { agents, logger } = this.#options
+    const { snapshot, limits, inbox, id, hasEnded } = agent
+    if (limits.onLimit !== 'stop' || !isLimited(snapshot) || hasEnded || snapshot.state !== 'idle') return
+    const { at } = limitOf(agent)
+    const mark = uuidFrom('limit-stop', id, at)
+    if (inbox.hasAccepted(mark)) return
+    inbox.mark(mark)
+    const until = resetOf(agent)
+    logger.info({ agent_id: id, until }, 'stopping an agent at the usage limit of its account')
+    agents
+      .stop(agent, { commandId: `usage-limit-${at}` })
+      .then(() =>
+        agent.explain(
+          `It met the usage limit of its account${until === undefined ? '' : `, which resets at ${until}`}.`,
+        ),
+      )
+      .catch((err) => logger.error({ agent_id: id, err }, 'cannot stop the agent'))
+  }
+}
+
+/**
+ * Ends an agent's wait for the reset of its account's limit, because a person takes over.
+ * @returns whether it waited
+ * @throws the system error
+ */
+export function endWait(agent: Agent): boolean {
+  if (!isWaiting(agent)) return false
+  agent.limits.endWait(limitOf(agent))
+  agent.touch()
+  return true
+}
+
+function postpone(agent: Agent, postponed: Agent['limits']['postponed']) {
+  const { limits } = agent
+  if (limits.postponed?.until === postponed?.until && !limits.postponed === !postponed) return
+  limits.postponed = postponed
+  agent.touch()
+}
+
+const continueCommand = (agent: Agent) => `usage-limit-${limitOf(agent).at}`
+
+const continueId = (agent: Agent) => promptId(agent.id, continueCommand(agent))

@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { limitedAgents } from '../../support/limited-agents.ts'
+import { until } from '../../support/wait.ts'
+
+const MINUTE_MS = 60_000
+const RESET_MS = 60 * MINUTE_MS
+
+const iso = (ms: number) => new Date(ms).toISOString()
+
+/** Agents of one account that have met its limit, which resets after an hour. */
+async function limited(t: TestContext, ids: string[], spec: object = { on_limit: 'wait' }) {
+  const it = limitedAgents(t)
+  for (const id of ids) await it.start(id, spec)
+  for (const id of ids) it.meetsLimit(id, RESET_MS)
+  return it
+}
+
+test('after the reset, one of five agents tries, and the others follow once the model answers it', async (t) => {
+  const it = await limited(t, ['a', 'b', 'c', 'd', 'e'])
+  assert.deepEqual(it.status('a').limited, { until: iso(RESET_MS), waits: true })
+  assert.equal(it.status('a').on_limit, 'wait')
+  await it.pass(RESET_MS / 2)
+  await it.restart()
+  await it.pass(RESET_MS / 2)
+  assert.equal(it.prompts.length, 0)
+  await it.pass(30 * MINUTE_MS)
+  assert.equal(it.prompts.length, 1)
+  const [probe] = it.prompts
+  assert.equal(probe?.text, 'Continue.')
+  assert.ok(probe!.atMs >= RESET_MS + 30_000 && probe!.atMs <= RESET_MS + 90_000)
+  it.begins(probe!.id)
+  assert.equal(it.status(probe!.id).limited, undefined)
+  await it.restart()
+  await it.pass(MINUTE_MS)
+  assert.equal(it.prompts.length, 1)
+  it.answers(probe!.id)
+  const answeredMs = it.clock.now()
+  await it.pass(MINUTE_MS)
+  const others = it.prompts.slice(1)
+  assert.deepEqual([...new Set(it.prompts.map(({ id }) => id))].sort(), ['a', 'b', 'c', 'd', 'e'])
+  assert.equal(others.length, 4)
+  assert.ok(others.every(({ atMs }) => atMs <= answeredMs + MINUTE_MS))
+  assert.ok(new Set(others.map(({ atMs }) => atMs)).size > 1)
+  await it.restart()
+  await it.pass(RESET_MS)
+  assert.equal(it.prompts.length, 5)
+})
+
+test('if the first agent meets the limit again, all wait for the new reset', async (t) => {
+  const it = await limited(t, ['a', 'b', 'c'])
+  await it.pass(RESET_MS + 2 * MINUTE_MS)
+  const first = it.prompts[0]!.id
+  it.begins(first)
+  it.meetsLimit(first, 3 * RESET_MS)
+  await it.pass(MINUTE_MS)
+  for (const id of ['a', 'b', 'c'])
+    assert.deepEqual(it.status(id).limited, { until: iso(3 * RESET_MS), waits: true })
+  await it.restart()
+  await it.pass(RESET_MS)
+  assert.equal(it.prompts.length, 1)
+  await it.pass(RESET_MS)
+  assert.equal(it.prompts.length, 2)
+  assert.ok(it.prompts[1]!.atMs >= 3 * RESET_MS + 30_000)
+})
+
+test('a reset that passes without effect is not tried again: the agents wait for a person', async (t) => {
+  const it = await limited(t, ['a', 'b'])
+  await it.pass(RESET_MS + 2 * MINUTE_MS)
+  const first = it.prompts[0]!.id
+  it.begins(first)
+  it.meetsSameLimit(first)
+  await it.pass(10 * RESET_MS)
+  assert.equal(it.prompts.length, 1)
+  assert.deepEqual([it.status('a').limited, it.status('b').limited], [{}, {}])
+})
+
+test('an agent whose limit has no known reset waits for a person', async (t) => {
+  const it = limitedAgents(t)
+  await it.start('a', { on_limit: 'wait' })
+  it.meetsLimit('a', undefined)
+  assert.deepEqual(it.status('a').limited, {})
+  await it.pass(10 * RESET_MS)
+  assert.equal(it.prompts.length, 0)
+})
+
+test('without an order, a limit is only shown, until a person prompts the agent', async (t) => {
+  const it = await limited(t, ['a'], {})
+  assert.deepEqual(it.status('a').limited, { until: iso(RESET_MS) })
+  await it.pass(2 * RESET_MS)
+  assert.equal(it.prompts.length, 0)
+  assert.equal(it.status('a').state, 'idle')
+  await it.command('agent:prompt', 'a', { content: 'go on' })
+  it.begins('a')
+  assert.equal(it.status('a').limited, undefined)
+})
+
+test('the wait can be ordered and called off while it lasts, also across restarts', async (t) => {
+  const it = await limited(t, ['a', 'b'], {})
+  await it.command('agent:configure', 'a', { on_limit: 'wait' })
+  await it.command('agent:configure', 'b', { on_limit: 'wait' })
+  assert.equal(it.status('b').limited?.waits, true)
+  await it.command('agent:configure', 'b', { on_limit: 'show' })
+  assert.equal(it.status('b').limited?.waits, undefined)
+  await it.restart()
+  await it.pass(RESET_MS + 2 * MINUTE_MS)
+  assert.deepEqual(
+    it.prompts.map(({ id }) => id),
+    ['a'],
+  )
+})
+
+test('an order that this daemon does not know is refused', async (t) => {
+  const it = await limited(t, ['a'], {})
+  await assert.rejects(it.command('agent:configure', 'a', { on_limit: 'pay' }), {
+    error: {
+      code: 'invalid_command',
+      message: 'This daemon does not know the on_limit "pay".',
+      path: 'on_limit',
+      remedy: 'Choose one of: wait, stop, show.',
+    },
+  })
+})
+
+for (const type of ['agent:interrupt', 'agent:stop'] as const)
+  test(`${type} ends the wait for this reset, but not for the next one`, async (t) => {
+    const it = await limited(t, ['a'])
+    await it.command(type, 'a')
+    await it.restart()
+    assert.deepEqual(it.status('a').limited, { until: iso(RESET_MS) })
+    if (type === 'agent:stop') await it.command('agent:resume', 'a')
+    await it.pass(2 * RESET_MS)
+    assert.equal(it.prompts.length, 0)
+    it.meetsLimit('a', 3 * RESET_MS)
+    assert.equal(it.status('a').limited?.waits, true)
+    await it.pass(2 * RESET_MS)
+    assert.equal(it.prompts.length, 1)
+  })
+
+test('with `stop`, the agent is stopped once, says why, and can be started again', async (t) => {
+  const it = await limited(t, ['a'], { on_limit: 'stop' })
+  await it.pass(15_000)
+  const detail = `It met the usage limit of its account, which resets at ${iso(RESET_MS)}.`
+  await until(() => it.status('a').exit?.detail !== undefined)
+  assert.deepEqual(
+    { reason: it.status('a').exit?.reason, detail: it.status('a').exit?.detail },
+    { reason: 'stopped', detail },
+  )
+  await it.command('agent:resume', 'a')
+  await it.restart()
+  await it.pass(MINUTE_MS)
+  assert.equal(it.status('a').state, 'idle')
+})
+
+test('an agent that rested when its limit reset is started again', async (t) => {
+  const it = await limited(t, ['a'])
+  await it.rest('a')
+  assert.equal(it.status('a').limited?.waits, true)
+  await it.pass(RESET_MS + 2 * MINUTE_MS)
+  await until(() => it.agent('a').isReady && it.agent('a').run.run === 2)
+  assert.equal(it.status('a').undelivered_prompts, 1)
+})
+
+test('agents with a login of their own wait for themselves', async (t) => {
+  const it = limitedAgents(t)
+  await it.start('a', { on_limit: 'wait' })
+  await it.start('b', { on_limit: 'wait', env: { ANTHROPIC_AUTH_TOKEN: 'other' } })
+  for (const id of ['a', 'b']) it.meetsLimit(id, RESET_MS)
+  await it.pass(RESET_MS + 2 * MINUTE_MS)
+  assert.deepEqual(it.prompts.map(({ id }) => id).sort(), ['a', 'b'])
+})
+
+test('an agent that fails for another reason makes way for the next one', async (t) => {
+  const it = await limited(t, ['a', 'b'])
+  await it.pass(RESET_MS + 2 * MINUTE_MS)
+  const first = it.prompts[0]!.id
+  it.begins(first)
+  it.ends(first, { is_error: true, api_error_status: 529 })
+  await it.pass(MINUTE_MS)
+  assert.equal(it.prompts.length, 2)
+  assert.notEqual(it.prompts[1]!.id, first)
+})
+
+test('errors of an API key and of an overloaded service are no limit of the account', async (t) => {
+  const it = limitedAgents(t)
+  await it.start('a', { on_limit: 'wait' })
+  for (const api_error_status of [429, 529]) {
+    it.begins('a')
+    it.ends('a', { is_error: true, api_error_status })
+    assert.equal(it.status('a').limited, undefined)
+  }
+})
