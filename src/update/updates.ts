@@ -15,13 +15,16 @@ import { crashed, interrupted } from './switch/guard.ts'
 import { hasStandIn } from './switch/place.ts'
 import { worldOf } from './world.ts'
 
-/** Updates of this daemon, one at a time. An update spans several processes, from the order to the result. */
+/**
+ * The updates of this daemon. Only one update runs at a time. An update spans several processes, from the
+ * order to the result.
+ */
 export class Updates {
   readonly #options: UpdatesOptions
   readonly #abort = new AbortController()
   readonly #keeper: RecordKeeper
   readonly #outcome: Outcome
-  /** Phase of the update in which this process takes part; undefined if there is none. */
+  /** Phase of the current update; undefined if this process takes part in no update. */
   #phase: Phase | undefined
   #timeLimit: Timer | undefined
 
@@ -54,7 +57,7 @@ export class Updates {
 
   /**
    * Updates this daemon.
-   * @returns undefined if a later process reports the result
+   * @returns the result; undefined if a later process will report it
    * @throws UpdateFailure
    */
   async run(request: UpdateRequest): Promise<UpdateResult | undefined> {
@@ -84,7 +87,7 @@ export class Updates {
       this.#on('present')
       return resultOf(keeper.record)
     } catch (error) {
-      // The daemon is stopping. The next one continues the update.
+      // The daemon is stopping. The next daemon continues the update.
       if (this.#abort.signal.aborted) return undefined
       this.#on('broken')
       this.#outcome.fail(asFailure(error, keeper.record.stage), { tell: false })
@@ -102,11 +105,14 @@ export class Updates {
     return { ...found, bad: this.#isBad(found.available) }
   }
 
-  /** Updates without an order from a person or the server. Does not retry a version that failed here. */
+  /**
+   * Updates without an order from a person or the server. Does not retry a version that failed on this
+   * machine.
+   */
   async runUnasked(origin: 'refusal' | 'schedule', requested: string): Promise<void> {
     if (this.#isBusy) return
     if (this.#isBad(requested)) {
-      const why = 'this version failed here before and is retried only on request'
+      const why = 'this version has failed on this machine and is retried only on request'
       return this.#options.logger.warn({ version: requested }, why)
     }
     const command_id = `${origin}-${randomUUID()}`
@@ -134,7 +140,10 @@ export class Updates {
       void this.runUnasked('refusal', update_to)
   }
 
-  /** Called when the daemon is stopped for good. Ends a trial, so that its guard starts no other daemon. */
+  /**
+   * Called when the daemon is stopped and must not start again. Ends a trial, so that the guard of the trial
+   * starts no other daemon.
+   */
   onStopped() {
     this.#abort.abort()
     if (this.#on('stopped')) this.#outcome.revert(interrupted(this.#keeper.record))
@@ -170,13 +179,13 @@ export class Updates {
     this.#goBack()
   }
 
-  /** Lets the previous version take the place of this one. */
+  /** Puts the previous version back in its place, and restarts the daemon with it. */
   #goBack() {
     this.#outcome.putBack()
     this.#options.restart(this.#keeper.record.trial!.previous_entry)
   }
 
-  /** @returns the phase that a stimulus leads to; undefined if it changes nothing */
+  /** Applies a stimulus to the phase. @returns the new phase; undefined if the phase does not change */
   #on(stimulus: Stimulus): Phase | undefined {
     const phase = this.#phase && step(this.#phase, stimulus)
     if (phase === this.#phase) return undefined

@@ -1,18 +1,19 @@
 import { startsOf, type UpdateRecord } from './record.ts'
 import { hasStandIn } from './switch/place.ts'
 
-/** Facts that a process needs besides the record of the last update. */
+/** Facts that a process needs in addition to the record of the last update, to determine the next step. */
 export interface World {
   /** Version of this program. */
   running: string
-  /** True if the stand-in of the record's trial is in the program's place. */
+  /** True if the stand-in of the recorded trial is in the program's place. */
   hasStandIn: boolean
   /** Number of starts of the version on trial. */
   starts: number
 }
 
 /**
- * Reads these facts from the installation and the state folder. Once the update is settled, reads neither.
+ * Reads the facts for a record from the installation and the state folder. Reads nothing if the update is
+ * settled.
  */
 export const worldOf = (stateDir: string, running: string, { trial, settled }: UpdateRecord): World => ({
   running,

@@ -13,7 +13,7 @@ const sample = (nth: number) =>
     'wss://os.example.com': 'ws://127.0.0.1:3001',
   })
 
-/** Ways to start the daemon for bob on a machine. */
+/** Ways to start the daemon for the user bob. */
 const WAYS: Record<string, (at: ServiceMachine) => Promise<unknown>> = {
   'cron, at boot': async ({ machine, write }) => {
     write('/var/spool/cron/crontabs/bob', sample(0))
@@ -22,7 +22,7 @@ const WAYS: Record<string, (at: ServiceMachine) => Promise<unknown>> = {
       '-c',
       'chown bob:crontab /var/spool/cron/crontabs/bob; chmod 600 /var/spool/cron/crontabs/bob',
     ])
-    // cron recognizes a boot by the absence of this file.
+    // cron concludes from the absence of this file that the machine has just booted.
     await machine.out(['sh', '-c', 'rm -f /run/crond.reboot && systemctl restart cron'])
   },
   'rc.local': async ({ machine, write }) => {
@@ -48,7 +48,7 @@ const WAYS: Record<string, (at: ServiceMachine) => Promise<unknown>> = {
   },
 }
 
-test('a bare daemon runs when cron, rc.local, su, a shell, systemd-run, or init starts it for another user', {
+test('a daemon without a supervisor runs if cron, rc.local, su, a shell, systemd-run, or init starts it for another user', {
   timeout: 10 * 60_000,
 }, async (t) => {
   const at = await serviceMachine(t, {

@@ -9,7 +9,10 @@ import { until } from '../support/wait.ts'
 
 const START_MS = 10 * 60_000
 
-/** Versions of Node with their npm; the first versions of npm 9 to 12 differ in node_modules/.bin. */
+/**
+ * Versions of Node, each with a version of npm. The first versions of npm 9 to 12 differ in their
+ * node_modules/.bin.
+ */
 const NODES = [
   ['18.19.0', '10.2.3'],
   ['18.20.4', '9.2.0'],
@@ -29,7 +32,7 @@ for (const [node, npm] of NODES)
     const connected = () => /^Machine +\S+ connected /m.test(text)
     await until(() => connected() || started.exitCode !== null, { timeoutMs: START_MS, what: 'npm start' })
     assert.ok(connected(), text)
-    // Like a terminal: to npm and every process that it has started.
+    // Like a terminal, send the signal to npm and every process that npm has started.
     process.kill(-started.pid!, 'SIGINT')
     assert.equal((await started).exitCode, 0, text)
     assert.equal((await newcomer.out('node', ['dist/index.js', '--version'])).trim(), '0.1.0')

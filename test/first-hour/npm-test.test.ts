@@ -6,12 +6,12 @@ import type { DebianRelease } from '../support/debian.ts'
 import { FreshDebian, USER } from '../support/fresh-debian.ts'
 
 const RELEASES: DebianRelease[] = ['bookworm', 'trixie']
-/** A file of tests that needs Debian packages, and another that also needs root. */
+/** A test file that needs Debian packages, and a test file that also needs root. */
 const FILES = ['test/unit/service/files.test.ts', 'test/e2e/full-disk.test.ts']
 const TWO = ['npm', 'test', '--', ...FILES]
 
 for (const release of RELEASES)
-  test(`npm test on ${release} lists the files left out and why; as root, it installs their needs`, async (t) => {
+  test(`npm test on ${release} lists the test files that it skips, with the reasons; as root, it installs the missing packages`, async (t) => {
     const machine = await FreshDebian.open(t, { release })
     const cwd = await machine.clone(`/home/${USER}/clone`, USER)
     const asUser = await machine.run(TWO, { user: USER, cwd })

@@ -6,7 +6,7 @@ import { handwrittenUnit } from '../support/handwritten-unit.ts'
 import { MACHINE_KEY, serviceMachine } from '../support/service-machine.ts'
 import { until } from '../support/wait.ts'
 
-test('agents survive a restart and a crash under the unit in the documentation', async (t) => {
+test('agents survive a restart and a crash of the daemon if it runs under the unit from the documentation', async (t) => {
   const on = await serviceMachine(t)
   const page = readFileSync(new URL('../../src/service/README.md', import.meta.url), 'utf8')
   const [, text] = /```ini\n([\s\S]*?)```/.exec(page)!
@@ -30,7 +30,7 @@ test('agents survive a restart and a crash under the unit in the documentation',
   assert.doesNotMatch(await unit.log(), /ends the agents/)
 })
 
-test('agents of a root unit that would kill them run in scopes, which end when the agents end', async (t) => {
+test('agents run in scopes if the daemon’s unit runs as root and would kill them; a scope ends with its agent', async (t) => {
   const on = await serviceMachine(t)
   const key = readFileSync(on.at(MACHINE_KEY), 'utf8').trim()
   const text = `[Service]

@@ -10,7 +10,7 @@ import { tempDir } from '../support/temp.ts'
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Installs a package like the suites. */
+/** Installs a package in the same way as the test suites do. */
 const INSTALL = `
 import { execFileSync } from 'node:child_process'
 import { withoutServices } from '/checkout/test/suite/without-services.ts'
@@ -46,7 +46,7 @@ function probe(dir: string): string {
   return file
 }
 
-test('installing the packages that tests need starts no service, now or at boot, and leaves no policy', async (t) => {
+test('installing the packages that tests need starts no service, now or at boot, and leaves no policy-rc.d behind', async (t) => {
   const deb = probe(tempDir(t))
   const binds = { '/checkout': checkout, '/probe.deb': deb, '/opt/node': process.execPath }
   const machine = await Booted.boot(t, binds)
@@ -57,7 +57,7 @@ test('installing the packages that tests need starts no service, now or at boot,
   assert.deepEqual([await is('is-active'), await is('is-enabled')], ['inactive', 'disabled'])
   assert.ok(!existsSync(join(machine.root, 'usr/sbin/policy-rc.d')))
 
-  // A normal installation starts the service, and the suites do not touch a running one.
+  // A normal installation starts the service. The test suites do not stop a service that is already running.
   await machine.out(['dpkg', '--purge', 'probe'])
   await machine.out(['dpkg', '--install', '/probe.deb'])
   assert.deepEqual([await is('is-active'), await is('is-enabled')], ['active', 'enabled'])

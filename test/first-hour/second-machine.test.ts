@@ -13,7 +13,7 @@ import { until } from '../support/wait.ts'
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
 const platform = `linux-${process.arch === 'arm64' ? 'arm64' : 'x64'}`
 const HUB_ADDRESS = '10.9.0.1'
-/** Puts the hub's unit into another network namespace, like another machine. */
+/** Puts the hub's unit into another network namespace, as if the hub were on another machine. */
 const ELSEWHERE = '[Service]\nNetworkNamespacePath=/run/netns/hub\n'
 const NETWORK = `
   ip netns add hub
@@ -23,7 +23,7 @@ const NETWORK = `
   ip -n hub addr add ${HUB_ADDRESS}/24 dev far && ip -n hub link set far up
   echo '${HUB_ADDRESS} hub.example.com' >>/etc/hosts`
 
-test('the line of `machine add` connects another machine, by root and by users, with a private authority', {
+test('the line that `machine add` prints connects another machine whose root or user runs it, with a private certificate authority', {
   timeout: 20 * 60_000,
 }, async (t) => {
   const machine = await Booted.boot(
@@ -35,7 +35,7 @@ test('the line of `machine add` connects another machine, by root and by users, 
   const sh = (script: string) => machine.out(['sh', '-ec', script])
   const hubProgram = `/srv/releases/${version}/fomular-daemon-${platform}`
 
-  // Sets up the hub's machine with the commands of the page.
+  // Sets up the hub's machine with the commands from the documentation.
   await sh(NETWORK)
   const { authority, certificate, key } = certificates(tempDir(t), ['hub.example.com'])
   mkdirSync(join(machine.root, 'etc/systemd/system/fomular-hub.service.d'), { recursive: true })
@@ -51,7 +51,7 @@ test('the line of `machine add` connects another machine, by root and by users, 
     (JSON.parse(await sh(there('machine list --json'))) as { machines: HubMachine[] }).machines
   assert.deepEqual(await machines(), [])
 
-  /** Runs `machine add`. @returns the line that it prints for the new machine */
+  /** Runs `machine add`. @returns the lines that the command prints for the new machine */
   const add = async (name: string, flags = '') => {
     const printed = await sh(there(`machine add --name ${name} ${flags} 2>&1`))
     assert.match(printed, /uses hub\.example\.com, a name in the hub's certificate/)
@@ -79,7 +79,7 @@ test('the line of `machine add` connects another machine, by root and by users, 
     const { machine_id } = await connected('d12')
     await sh(there(`machine rename d12 'Büro 12'`))
     assert.equal((await connected('Büro 12')).machine_id, machine_id)
-    // An old installer left a temporary path for the authority's certificate.
+    // Old installers wrote a temporary path of the authority's certificate into the settings.
     const config = '/root/.fomular/config.toml'
     await sh(`sed -i 's,^ca_file.*,ca_file = "/tmp/gone.pem",' ${config}`)
     const again = await machine.out(['bash', '-c', line])
@@ -97,7 +97,7 @@ test('the line of `machine add` connects another machine, by root and by users, 
   await sh(
     'useradd --create-home --shell /bin/bash ada; echo "ada ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/ada',
   )
-  await t.test('an ordinary user with sudo before sh gets the same as root', async () => {
+  await t.test('an ordinary user who puts sudo before sh gets the same installation as root', async () => {
     const lines = await add('by-ada', '--ca-file /root/ca.pem')
     assert.equal(lines.length, 2, 'a line with curl and a line with wget')
     const line = lines[1]!.replace('| sh -c', '| sudo sh -c')
@@ -109,7 +109,7 @@ test('the line of `machine add` connects another machine, by root and by users, 
     await sh(there('machine remove by-ada'))
   })
 
-  await t.test('an ordinary user gets an installation for that user', async () => {
+  await t.test('an ordinary user without sudo gets an installation only for that user', async () => {
     const [line = ''] = await add('of-ada', '--ca-file /root/ca.pem')
     const said = await machine.out(['bash', '-c', line], { user: 'ada' })
     assert.match(said, /installed in \/home\/ada\/\.fomular[\s\S]*as of-ada\./)

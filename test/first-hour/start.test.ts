@@ -6,7 +6,8 @@ import { freePort } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
 /**
- * Timeout, in milliseconds: npm ci, a Node of 45 MB, and a build, on a slow connection and a busy machine.
+ * Timeout, in milliseconds. It is enough for npm ci, a download of Node (45 MB), and a build, on a slow
+ * connection and a busy machine.
  */
 const START_MS = 10 * 60_000
 

@@ -20,8 +20,8 @@ const NEXT = '99.0.0'
 const HUB = ['--hub', 'http://127.0.0.1:3001', '--hub-key-file', '/var/lib/hub/user.key', '--json']
 
 /**
- * Makes a release folder, and a copy with a second version that differs only in its number, both signed for
- * apt.
+ * Makes a release folder, and a copy of it with a second version that differs only in its version number.
+ * Both folders are signed for apt.
  */
 async function repository(t: TestContext): Promise<{ first: string; both: string }> {
   const release = await realRelease(`linux-${arch.node}`)
@@ -121,7 +121,7 @@ for (const release of ['bookworm', 'trixie'] as const)
       assert.match(await sh('systemctl is-active fomular-daemon || true'), /inactive/)
       assert.equal(await sh('dpkg --verify fomular-daemon; dpkg --audit'), '')
       assert.equal(await sh('systemd-analyze verify fomular-daemon.service 2>&1'), '')
-      // Without a key, the unit does not start.
+      // The unit does not start without a key.
       await sh('systemctl start fomular-daemon')
       assert.match(await sh('systemctl is-active fomular-daemon || true'), /inactive/)
     })
@@ -134,7 +134,7 @@ for (const release of ['bookworm', 'trixie'] as const)
       (await hub<{ agents: HubAgent[] }>('agent', 'list')).agents.find(({ agent_id }) => agent_id === id)
     let pid: number | undefined
 
-    await t.test('with a key, the daemon runs as its own user and leaves updates to apt', async () => {
+    await t.test('with a key, the daemon runs as a separate user, and only apt updates it', async () => {
       await sh(
         'printf \'#!/bin/sh\\nexec node /opt/support/fake-agent-program.ts "$@"\\n\' >/usr/local/bin/claude; chmod 755 /usr/local/bin/claude',
       )
@@ -161,7 +161,7 @@ for (const release of ['bookworm', 'trixie'] as const)
     })
 
     await t.test(
-      "the service commands recognize the package's unit and leave its removal to apt",
+      "the service commands recognize the package's unit, but only apt can remove it",
       async () => {
         const status = async () =>
           JSON.parse(await machine.out(['fomular-daemon', 'service', 'status', '--json']))
@@ -202,7 +202,7 @@ for (const release of ['bookworm', 'trixie'] as const)
       })
       assert.equal((await agent())?.pid, pid)
       assert.equal((await agent())?.state, 'idle')
-      assert.notEqual(await hubPid(), oldHub, 'a hub that runs the package restarts, too')
+      assert.notEqual(await hubPid(), oldHub, 'a hub that runs the package’s program also restarts')
       assert.equal(await sh('systemctl is-active fomular-hub'), 'active\n')
     })
 
@@ -231,7 +231,7 @@ for (const release of ['bookworm', 'trixie'] as const)
       },
     )
 
-    await t.test('a removal ends the agent and keeps settings and state, which a purge deletes', async () => {
+    await t.test('a removal ends the agent, but only a purge deletes settings and state', async () => {
       await sh('apt-get remove --yes fomular-daemon 2>&1')
       assert.equal(await sh(`test ! -d /proc/${pid} && echo ended`), 'ended\n')
       assert.equal((await machine.run(['which', 'fomular-daemon'])).code, 1)

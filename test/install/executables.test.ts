@@ -12,7 +12,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const host = `linux-${process.arch === 'arm64' ? 'arm64' : 'x64'}`
 
-/** Runs tests with another build of the program instead of the bundle. */
+/** Runs test files with another build of the program instead of the bundle. */
 async function runTests(program: string, files: string[], args: string[] = [], patience = 1) {
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
   const all = [
@@ -40,7 +40,7 @@ test('two builds of the same sources are identical', async (t) => {
   assert.equal(manifest(first), manifest(second))
 })
 
-test('the executable passes the tests of command line, agents, conversations, and survival', async () => {
+test('the executable passes the tests of the command line, agents, conversations, and agent survival', async () => {
   const program = join(await realRelease(host), version, `fomular-daemon-${host}`)
   await runTests(program, ['cli', 'conversation', 'life', 'survival'])
 })

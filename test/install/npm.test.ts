@@ -14,17 +14,17 @@ import { until } from '../support/wait.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
 
-/** Versions of Node, with the npm that its users have. */
+/** Versions of Node, each with the version of npm that its users usually have. */
 const NODES = [
   ['18.19.1', '10.9.9'],
   ['20.8.0', '10.9.9'],
   ['22.23.2', '11.21.2'],
   ['24.21.0', '11.21.2'],
-  // The first npm that runs no install scripts by default.
+  // npm 12 is the first version that runs no install scripts by default.
   ['26.9.0', '12.2.0'],
 ] as const
 
-/** Starts a registry with the package that users get, published by npm. */
+/** Starts a registry with the same package that users get. npm publishes the package. */
 async function published(t: Cleanup): Promise<TestRegistry> {
   const registry = await TestRegistry.open(t)
   const dir = tempDir(t)
@@ -59,14 +59,14 @@ for (const [node, npmVersion] of NODES)
       const run = (file: string, args: string[]) => execa(file, args, { env, extendEnv: false, cwd: home })
       await run(program, [npm, 'install', '-g', PACKAGE])
       const installed = join(prefix, 'lib/node_modules', PACKAGE)
-      assert.ok(!existsSync(join(installed, 'node_modules')), 'it has no dependencies')
+      assert.ok(!existsSync(join(installed, 'node_modules')), 'the package has no dependencies')
       assert.deepEqual(readdirSync(join(prefix, 'lib/node_modules')), ['@fomular-os'])
       const daemon = join(prefix, 'bin/fomular-daemon')
       assert.equal((await run(daemon, ['--version'])).stdout, version)
 
       const up = execa(daemon, ['up'], { env, extendEnv: false, cwd: home, reject: false })
       const machines = async () => {
-        // Other hubs may run on this machine.
+        // Name the hub, because other hubs may run on this machine.
         const { stdout } = await run(daemon, [
           'machine',
           'list',

@@ -22,7 +22,7 @@ const platform = `linux-${process.arch === 'arm64' ? 'arm64' : 'x64'}`
 const pem = String(generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }))
 const publicKey = publicKeyOf(String(createPublicKey(pem).export({ type: 'spki', format: 'pem' })))
 
-test('installer and program verify a release that was signed on a separate machine', async (t) => {
+test('the installer and the program verify a release that was signed on a separate machine', async (t) => {
   const server = await ReleaseServer.open(t)
   const release = (only: string, args: string[], env: Record<string, string>) =>
     execa(
@@ -30,7 +30,7 @@ test('installer and program verify a release that was signed on a separate machi
       [join(root, 'packaging/release.ts'), '--dry-run', '--only', only, '--out', server.dir, ...args],
       { env, reject: false },
     )
-  // Other tests need the program without a key.
+  // Build the program again without a key, as other tests need it.
   t.after(() => execa(process.execPath, [join(root, 'packaging/bundle.ts')]))
   const made = await release('build', [platform], { FOMULAR_RELEASE_PUBLIC_KEY: publicKey })
   assert.equal(made.exitCode, 0, made.stderr)

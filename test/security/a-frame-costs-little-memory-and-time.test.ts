@@ -11,7 +11,7 @@ import { until } from '../support/wait.ts'
 interface Cost {
   /** Processor time. */
   ms: number
-  /** Peak memory, besides the frame. */
+  /** Peak memory in MB, without the memory of the frame itself. */
   mb: number
   size: number
 }
@@ -21,15 +21,15 @@ const ROUNDS = '3'
 /** Frames to measure, each of a different kind. */
 const SHOWN = ['wrong items', 'too many values', 'a deep status', 'a long event', 'many events']
 
-/** Runs a separate process, so that its peak memory is that of one frame. */
+/** Reads a frame in a separate process, so that the peak memory of the process is that of this frame. */
 async function cost(name: string, way: 'read' | 'parse' | 'scan'): Promise<Cost> {
   const { stdout } = await execa(process.execPath, ['--expose-gc', program, name, way, ROUNDS])
   return JSON.parse(stdout)
 }
 
-/** Memory of a process that reads any frame at all, in MB. */
+/** Memory that a process needs to read even a short frame, in MB. */
 const SLACK_MB = 24
-/** Factor for other work on the machine in the meantime. */
+/** Factor that allows for other work on the machine at the same time. */
 const UNREST = 2
 
 for (const { name, taken } of FRAMES.filter(({ name }) => SHOWN.includes(name)))
@@ -42,7 +42,7 @@ for (const { name, taken } of FRAMES.filter(({ name }) => SHOWN.includes(name)))
     assert.ok(ours.ms <= time, `${ours.ms} ms of at most ${time}`)
   })
 
-test('greetings that are never completed cost a hub at most what one key may send', async (t) => {
+test('greetings that are never completed cost a hub at most as much memory as one key may use', async (t) => {
   const stage = await Stage.open(t)
   const hub = await stage.hub()
   const height = () =>
@@ -56,7 +56,7 @@ test('greetings that are never completed cost a hub at most what one key may sen
     socket.write(frameHead(59 * 1024 * 1024))
     await new Promise((resolve) => socket.write(part, resolve))
   }
-  await until(() => strangers.open.length <= 1, { what: 'the end of most' })
-  // 360 MiB were sent; memory of closed connections is not collected at once.
+  await until(() => strangers.open.length <= 1, { what: 'the end of all connections except one' })
+  // The clients have sent 360 MiB in total. The memory of closed connections is not freed at once.
   assert.ok(height() - before < 200, `${height() - before} MB`)
 })

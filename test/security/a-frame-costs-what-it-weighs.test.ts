@@ -21,12 +21,12 @@ function parsedIn(t: { mock: typeof import('node:test').mock }, work: () => void
   return chars
 }
 
-test('a frame beyond a limit is refused before it is parsed, with the command named', (t) => {
+test('a frame that exceeds a limit is refused before it is parsed, with an error that names the command', (t) => {
   const frames = {
     'wrong items': start(`"add_dirs":${ones(30 * MB)}`),
-    'a key in disguise': start(`"add\\u005fdirs":${ones(2 * MB)}`),
-    'more than is taken anywhere': start(`"mcp_servers":{"a":${ones(30 * MB)}}`),
-    'more items than its list has': start(`"add_dirs":[${'"/a",'.repeat(Limits.items)}"/a"]`),
+    'an escaped key': start(`"add\\u005fdirs":${ones(2 * MB)}`),
+    'a longer list than any field allows': start(`"mcp_servers":{"a":${ones(30 * MB)}}`),
+    'more items than the list allows': start(`"add_dirs":[${'"/a",'.repeat(Limits.items)}"/a"]`),
     'a long string': start(`"add_dirs":["${'/a'.repeat(MB)}"]`),
     'a long string of escapes': start(`"title":"${'\\u0041'.repeat(MB)}"`),
     'an unknown field': start(`"new":${ones(30 * MB)}`),
@@ -47,7 +47,7 @@ test('a frame beyond a limit is refused before it is parsed, with the command na
   }
 })
 
-test('a frame with two types is refused, so it cannot combine their limits', () => {
+test('a frame with two types is refused, so it cannot combine the limits of both types', () => {
   const parsed = parseFromDaemon('{"type":"agent:activity","type":"machine:status"}')
   assert.ok(!parsed.ok && parsed.error?.path === 'type')
 })
@@ -56,7 +56,7 @@ const activity = (events: string) =>
   Buffer.from(`{"type":"agent:activity","agent_id":"a","from":0,"to":9,"events":[${events}]}`)
 const event = (raw: string, offset = 0) => `{"kind":"unknown","raw":${raw},"offset":${offset},"index":0}`
 
-test('an event beyond a limit is stored as unreadable, and the other events unchanged', () => {
+test('an event that exceeds a limit is stored as unreadable, and the other events are stored unchanged', () => {
   const parsed = parseFromDaemon(activity([event('1'), event(deep(100_000), 1), event('2', 2)].join()))
   assert.ok(parsed.ok && parsed.message.type === 'agent:activity')
   const [before, beyond, behind, ...more] = parsed.message.events
@@ -65,7 +65,7 @@ test('an event beyond a limit is stored as unreadable, and the other events unch
   assert.deepEqual([beyond.reason, beyond.offset, beyond.index], ['too_deep', 1, 0])
 })
 
-test('long lines, lines with many values, and a thousand levels stay valid', () => {
+test('long lines, lines with many values, and lines with a thousand nesting levels are still valid', () => {
   for (const raw of [JSON.stringify('x'.repeat(Limits.line_bytes)), ones(8 * MB), deep(Limits.nesting - 1)]) {
     const parsed = parseFromDaemon(activity(event(raw)))
     assert.ok(parsed.ok && parsed.message.type === 'agent:activity', raw.slice(0, 20))
@@ -73,7 +73,7 @@ test('long lines, lines with many values, and a thousand levels stay valid', () 
   }
 })
 
-test('a status with too many levels is refused', () => {
+test('a status with too many nesting levels is refused', () => {
   const status = `{"type":"machine:status","revision":1,"runtimes":[],"problems":[],"memory":{"total_bytes":1,"available_bytes":1},"disk":{"total_bytes":1,"available_bytes":1},"accepts_agents":true,"update":`
   assert.ok(parseFromDaemon(`${status}${deep(100)}}`).ok)
   assert.ok(!parseFromDaemon(`${status}${deep(100_000)}}`).ok)

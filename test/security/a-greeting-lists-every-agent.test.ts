@@ -24,7 +24,7 @@ import { until } from '../support/wait.ts'
 const { machine, machine_id, started_at } = helloOf()
 const greetingWith = (agents: AgentStatus[]) => greet({ machine, machine_id, started_at, agents })
 
-/** The greeting as a server reads it. */
+/** Returns the greeting as a server would read it. */
 function read(hello: Hello): Hello {
   const text = JSON.stringify(hello)
   assert.ok(Buffer.byteLength(text) <= Limits.frame_bytes, `${text.length} characters`)
@@ -44,7 +44,7 @@ test('an agent with endless requests does not keep its machine offline', (t) => 
     const status = asking.agent.status()
     assert.ok(Buffer.byteLength(JSON.stringify(status)) <= Limits.status_bytes)
     assert.equal(status.pending.length + (status.pending_omitted ?? 0), 3000)
-    assert.equal(status.pending[0]?.input_omitted, undefined, 'the first is there in full')
+    assert.equal(status.pending[0]?.input_omitted, undefined, 'the first request is complete')
     assert.equal(status.pending.at(-1)?.input_omitted, true)
     const { hello } = greetingWith([status, statusOf('b')])
     assert.deepEqual(
@@ -55,7 +55,7 @@ test('an agent with endless requests does not keep its machine offline', (t) => 
   }
 })
 
-test('the size of a few long requests is bounded, too, and unlisted requests are not forgotten', async (t) => {
+test('the size of a few long requests is also limited, and requests that are not listed are not forgotten', async (t) => {
   const asking = new AskingAgent(t)
   const command = 'x'.repeat(10_000_000)
   for (const id of ['one', 'two', 'three', 'four', 'five']) asking.says(asks(id, { command }))
@@ -80,7 +80,7 @@ const request = (n: number, input: Record<string, unknown>) => ({
   input,
 })
 
-test('a greeting first shortens the lists of requests, with a share for every agent', () => {
+test('a greeting that is too long first shortens the agents’ lists of requests, and each agent keeps a share', () => {
   const many = Array.from({ length: 1000 }, (_, n) => request(n, { command: 'x'.repeat(900) }))
   const values = Array.from({ length: 1000 }, (_, n) => request(n, { list: Array(400).fill(1) }))
   const statuses = [
@@ -125,7 +125,7 @@ test('a greeting lists ten thousand agents with fields of maximum length', () =>
   for (const { agent_id } of short) assert.ok(shortened.includes(agent_id))
 })
 
-test('the rest of a shortened greeting follows the welcome', async (t) => {
+test('the parts that a shortened greeting omits follow after the welcome', async (t) => {
   const stage = await Stage.open(t)
   const server = await LightServer.open(t)
   const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'])
@@ -163,7 +163,7 @@ test('the rest of a shortened greeting follows the welcome', async (t) => {
   assert.equal(server.callers.length, 1, 'in one connection')
 })
 
-test('a machine sends any number of statuses at the pace of its link', async () => {
+test('a machine with any number of statuses sends them only as fast as its connection accepts them', async () => {
   const told: string[] = []
   const link = {
     isUp: true,

@@ -13,7 +13,9 @@ import { until } from '../support/wait.ts'
 
 const ROLES = ['viewer', 'operator', 'admin'] as const
 
-/** Every request of the API, by method and path, except middleware for all requests. */
+/**
+ * Returns the method and path of every request of the API, without the middleware that handles all requests.
+ */
 function routes(): string[] {
   const trails = { middleware: (_: unknown, next: () => Promise<void>) => next() }
   const app: Hono = api({ trails } as unknown as ApiContext)
@@ -45,7 +47,7 @@ test('a key allows exactly the requests of its role', async (t) => {
     for (const [route, { role }] of Object.entries(ROUTES)) {
       const [method = '', path = ''] = route.split(' ')
       if (role === 'anyone' || path.endsWith('stream')) continue
-      // The path names no existing object, so an allowed request gets an error about that.
+      // The path names an object that does not exist, so an allowed request gets an error about that object.
       const { status } = await hub.request(
         method,
         path.replace(/:\w+/g, 'none').replace('*', 'none'),
@@ -64,7 +66,7 @@ test('a key allows exactly the requests of its role', async (t) => {
   assert.equal((await hub.request('GET', '/api/agents', undefined, bearer(hub.key('machine')))).status, 401)
 })
 
-test('a key is shown once, stored as its hash, and known by its name', async (t) => {
+test('a key is shown only once, stored only as a hash, and identified by its name', async (t) => {
   const hub = await TestHub.open(t)
   const { key, ...alice } = await makeKey(hub, 'alice', 'operator')
   assert.match(key, /^fuk_[\w-]{43}$/)
@@ -80,7 +82,7 @@ test('a key is shown once, stored as its hash, and known by its name', async (t)
   assert.equal((await hub.request('POST', '/api/keys', { name: 'bob', role: 'owner' })).status, 400)
   await hub.request('GET', '/api/agents', undefined, bearer(key))
   assert.equal((await listKeys(hub)).find(({ name }) => name === 'alice')?.used, true)
-  // A hub without roles would treat every user key in its list as an admin's.
+  // Older hubs without roles would treat every user key in their list as an admin's key.
   assert.ok(!readFileSync(join(hub.dir, 'keys.json'), 'utf8').includes('alice'))
   await hub.restart()
   assert.equal((await hub.request('POST', '/api/agents', {}, bearer(key))).status, 400)
@@ -90,7 +92,7 @@ test('a user key without a role counts as an admin’s, and can be revoked', asy
   const hub = await TestHub.open(t)
   const { key, key_id } = await makeKey(hub, 'old', 'viewer')
   await hub.stop()
-  // As if a person had written it into the list.
+  // Write a key into the list, as a person could do by hand.
   const [people, path] = [join(hub.dir, 'user-keys.json'), join(hub.dir, 'keys.json')]
   const [{ sha256 }] = JSON.parse(readFileSync(people, 'utf8')).keys
   writeFileSync(people, JSON.stringify({ version: 1, keys: [] }))
@@ -133,7 +135,7 @@ test('tokens are listed with their creator, and can be canceled', async (t) => {
   assert.equal((await hub.request('DELETE', '/api/enrolments/none')).status, 404)
 })
 
-test('making or rotating a machine’s key never leaves the machine unable to connect', async (t) => {
+test('a machine can still connect while its key is made or rotated', async (t) => {
   const hub = await TestHub.open(t)
   const { key, key_id, machines } = await makeKey(hub, 'build-7', 'machine', 'm-7')
   assert.match(key, /^fmk_/)
@@ -153,7 +155,7 @@ test('making or rotating a machine’s key never leaves the machine unable to co
   const { name, used } = (await listKeys(hub)).find((each) => each.key_id === next.key_id)!
   assert.deepEqual([name, used], ['build-7', true])
 
-  // The daemon of the hub's own machine reads the file again when it starts.
+  // The daemon on the hub's own machine reads the key file again when it starts.
   const own = await hub.dial()
   own.socket.terminate()
   const before = hub.key('machine')

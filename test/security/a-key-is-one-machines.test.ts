@@ -67,12 +67,12 @@ test('a key belongs to the machine that used it first, and a machine connects on
     )
   }
   await first.daemon.settled()
-  assert.equal(first.daemon.closed, undefined, 'whose id was used stays connected')
+  assert.equal(first.daemon.closed, undefined, 'the machine whose id was used stays connected')
   const { machines } = await hub.api<{ machines: HubMachine[] }>('GET', '/api/machines')
   assert.deepEqual(machines.map(({ machine_id }) => machine_id).sort(), ['m-a', 'm-b'])
   first.daemon.socket.terminate()
 
-  // The same holds for the hub's own key.
+  // The hub's own machine key is bound in the same way.
   assert.equal(await outcome(hub, hub.key('machine'), 'm-local'), 'welcome')
   assert.equal(await outcome(hub, hub.key('machine'), 'm-other'), 'key_bound')
   assert.equal(await outcome(hub, hub.key('machine'), 'm-a'), 'key_bound')
@@ -81,7 +81,7 @@ test('a key belongs to the machine that used it first, and a machine connects on
   assert.equal(await outcome(hub, a, 'm-a'), 'welcome')
 })
 
-test('a machine with another machine’s id receives none of its messages', async (t) => {
+test('a machine that uses another machine’s id receives none of the messages for that machine', async (t) => {
   const hub = await TestHub.open(t)
   const [a, b] = [await hub.enroll('a'), await hub.enroll('b')]
   const owner = await greet(hub, a, 'm-a')
@@ -101,7 +101,7 @@ test('a machine with another machine’s id receives none of its messages', asyn
   assert.equal(state, 'pending')
 })
 
-test('only the enrolling machine gets its key, and it needs the old key to change the key', async (t) => {
+test('only the machine that enrolls gets its key, and it needs the old key to get a new key', async (t) => {
   const hub = await TestHub.open(t)
   const first = await hub.enroll('a', { machine_id: 'm-a' })
   assert.equal(await outcome(hub, first, 'm-x'), 'key_bound')
@@ -112,10 +112,10 @@ test('only the enrolling machine gets its key, and it needs the old key to chang
   assert.equal(await outcome(hub, stranger, 'm-x'), 'welcome')
 
   const second = await hub.enroll('a', {}, first)
-  assert.equal(await outcome(hub, first, 'm-a'), 'welcome', 'until the new one is used')
+  assert.equal(await outcome(hub, first, 'm-a'), 'welcome', 'the old key is valid until the new key is used')
   assert.equal(await outcome(hub, second, 'm-a'), 'welcome')
   await assert.rejects(LightDaemon.dial(hub.url, first), /401/)
-  // A copy that becomes a separate machine shows the key it was copied with.
+  // A copy of a machine that becomes a separate machine shows the key that was copied.
   const copy = await hub.enroll('copy', {}, second)
   assert.equal(await outcome(hub, copy, 'm-copy'), 'welcome')
   assert.equal(await outcome(hub, second, 'm-a'), 'welcome')
@@ -127,7 +127,7 @@ test('a known machine without a key cannot be taken over by an enrollment', asyn
   assert.equal(await outcome(hub, own, 'm-own'), 'welcome')
   await hub.api('DELETE', `/api/keys/${idOf(own)}`)
   const refused = async (machineId: string) => {
-    // With or without an id; neither another machine's key nor a revoked key helps.
+    // Enroll with and without an id. Another machine's key and a revoked key make no difference.
     const other = await hub.enroll('other', { machine_id: `other of ${machineId}` })
     const keys = [
       await hub.enroll(),
@@ -143,16 +143,16 @@ test('a known machine without a key cannot be taken over by an enrollment', asyn
     }
     return keys[0]!
   }
-  // The message says how the machine can connect again.
+  // Follow the error message, which explains how the machine can connect again.
   const key = await refused('m-own')
   await bind(hub, key, 'm-own')
   assert.equal(await outcome(hub, key, 'm-own'), 'welcome')
-  // The hub's own key behaves the same, and is made again after its removal.
+  // The hub's own machine key behaves in the same way. The hub makes a new one after the removal of the key.
   assert.equal(await outcome(hub, hub.key('machine'), 'm-local'), 'welcome')
   await hub.api('DELETE', `/api/keys/${idOf(hub.key('machine'))}`)
   await refused('m-local')
   assert.equal(await outcome(hub, hub.key('machine'), 'm-local'), 'welcome')
-  // A removed machine is no longer known.
+  // After its removal, the machine is no longer known to the hub.
   await hub.api('DELETE', '/api/machines/m-own')
   assert.equal(await outcome(hub, await hub.enroll(), 'm-own'), 'welcome')
 
@@ -160,11 +160,15 @@ test('a known machine without a key cannot be taken over by an enrollment', asyn
   await fromBefore(hub, ['m-1', 'm-2'])
   await refused('m-1')
   const heir = await hub.enroll('m-1', { machine_id: 'm-1' }, before)
-  assert.equal(await outcome(hub, heir, 'm-1'), 'welcome', 'it shows the key with which it could come')
+  assert.equal(
+    await outcome(hub, heir, 'm-1'),
+    'welcome',
+    'the machine shows the key with which it could connect before',
+  )
   assert.equal(await outcome(hub, before, 'm-2'), 'welcome')
 })
 
-test('a removed machine does not come back with the successor of its key', async (t) => {
+test('a removed machine cannot connect with the key that replaced its own key', async (t) => {
   const hub = await TestHub.open(t)
   const first = await hub.enroll()
   assert.equal(await outcome(hub, first, 'm-1'), 'welcome')
@@ -188,12 +192,12 @@ test('an enrollment with another key’s hash or id is refused, and its token st
     assert.deepEqual([answer.status, error.code], [409, 'key_taken'])
   }
   const answer = await enroll(createHash('sha256').update(hub.key('user')).digest('hex'))
-  assert.equal(answer.status, 409, 'nor does a key of people become one of machines')
+  assert.equal(answer.status, 409, 'a user key cannot become a machine key')
   assert.deepEqual(await keys(hub), before)
   for (const again of [1, 2]) assert.equal((await enroll('0'.repeat(64))).status, 200, `${again}`)
 })
 
-test('a machine whose key is revoked before its greeting gets the reason', async (t) => {
+test('a machine whose key is revoked before its greeting is told the reason', async (t) => {
   const hub = await TestHub.open(t)
   const key = await hub.enroll()
   const daemon = await LightDaemon.dial(hub.url, key)
@@ -203,7 +207,7 @@ test('a machine whose key is revoked before its greeting gets the reason', async
   assert.equal((await daemon.ended()).code, 4003)
 })
 
-test('a new machine has an id that commands accept, and an older machine keeps any id', async (t) => {
+test('the id of a new machine must be valid in commands, but an older machine keeps an id of any form', async (t) => {
   const hub = await TestHub.open(t)
   for (const id of ['.', '..', '\ud800', 'x\udc00y', 'a\u0000', 'a\nb', '\u009b'])
     assert.equal(await outcome(hub, await hub.enroll(), id), 'key_bound', JSON.stringify(id))
@@ -241,7 +245,7 @@ test('a new machine has an id that commands accept, and an older machine keeps a
   )
 })
 
-test('removing a machine revokes its key, connected or not, used or not, its own or the hub’s', async (t) => {
+test('removing a machine revokes its key: of a connected or disconnected machine, a used or unused key, its own key or the hub’s', async (t) => {
   const hub = await TestHub.open(t)
   const local = hub.key('machine')
   const [used, unused, loose] = [

@@ -7,7 +7,9 @@ import { Stage } from '../support/stage.ts'
 import { type Cleanup, tempDir } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
 
-/** A machine whose state folder, and home with configuration and key, are separate from the hub's. */
+/**
+ * Enrolls a machine. Its state folder and its home, with configuration and key, are separate from the hub's.
+ */
 async function enrolled(t: Cleanup) {
   const stage = await Stage.open(t)
   await stage.hub()
@@ -25,7 +27,7 @@ async function enrolled(t: Cleanup) {
     const { machines } = await stage.api<{ machines: HubMachine[] }>('GET', '/api/machines')
     return machines.filter((machine) => machine.connected)
   }
-  /** Starts a daemon, and stops it once it is connected. @returns its machine's id */
+  /** Starts a daemon, and stops it when it is connected. @returns the id of the daemon's machine */
   const visit = async (dir: string) => {
     const daemon = stage.run(['run'], at(dir))
     const [machine] = (await until(
@@ -56,7 +58,7 @@ test('a machine whose state folder is lost or damaged keeps its identity through
   assert.equal(await visit(home), id)
   writeFileSync(join(state, 'machine.json'), '{')
   assert.equal(await visit(home), id)
-  // With a new key too: the machine shows the old key, which then ends.
+  // The machine also keeps its identity with a new key: it shows the old key, which then becomes invalid.
   await enroll(home, '--force')
   rmSync(join(state, 'ledger.jsonl'), { force: true })
   assert.equal(await visit(home), id)
@@ -74,7 +76,7 @@ test('a copy of a machine is refused, with the remedy for becoming a separate ma
   writeFileSync(config, readFileSync(config, 'utf8').replace(home, copy))
 
   const daemon = stage.run(['run'], at(copy))
-  await until(() => /belongs to another machine/.test(daemon.log()), { what: 'the refusal in its log' })
+  await until(() => /belongs to another machine/.test(daemon.log()), { what: 'the refusal in the log' })
   const other = JSON.parse(readFileSync(join(copy, '.fomular/state/machine.json'), 'utf8')).machine_id
   assert.notEqual(other, id)
   const run = async (...args: string[]) => {

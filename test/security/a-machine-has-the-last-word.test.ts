@@ -23,7 +23,7 @@ async function ruled(t: TestContext, text = '') {
 
 const DENIED = '[folders]\nallow = ["/srv"]'
 
-test('starts that a server orders at once are as few as the policy permits', async (t) => {
+test('if a server orders many starts at once, only as many agents start as the policy permits', async (t) => {
   const { start } = await ruled(t, '[limits]\nagents = 2')
   const outcomes = await Promise.all(Array.from({ length: 8 }, () => start()))
   const refused = outcomes.filter(({ state }) => state !== 'succeeded')
@@ -31,7 +31,7 @@ test('starts that a server orders at once are as few as the policy permits', asy
   for (const { error } of refused) assert.deepEqual([error?.code, error?.path], ['policy', 'limits.agents'])
 })
 
-test('no restart policy brings an agent back that the policy no longer permits', async (t) => {
+test('no restart policy starts an agent again if the machine’s policy no longer permits it', async (t) => {
   const { stage, write } = await ruled(t)
   const agent = await stage.start({ restart: { policy: 'on-loss' } })
   const { pid } = await stage.agentIs(agent, 'idle')
@@ -46,7 +46,7 @@ test('no restart policy brings an agent back that the policy no longer permits',
   assert.deepEqual(stage.agentProcesses(agent), [])
 })
 
-test('a run that waited for its launch is not launched once the policy forbids it, also by the next daemon', async (t) => {
+test('a run that waits for its launch is not launched if the policy now forbids it, not even by the next daemon', async (t) => {
   const { stage, write, start } = await ruled(t)
   const memory = join(stage.env.HOME!, '.fake-agent')
   mkdirSync(memory, { recursive: true })

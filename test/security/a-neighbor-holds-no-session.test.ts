@@ -10,7 +10,7 @@ import { until } from '../support/wait.ts'
 
 const SESSION = '6f0d1f6e-0c51-4f0e-9d6a-3a1f5b8a7c11'
 
-test('an agent’s session can be held by a process of its user, and not by another user’s', async (t) => {
+test('a process of the agent’s user can hold the agent’s session, but a process of another user cannot', async (t) => {
   const env = { HOME: tempDir(t) }
   const claims = async (...as: string[]) => {
     const argv = [...as, 'sh', '-c', 'sleep 600; :', 'claude', '--resume', SESSION]

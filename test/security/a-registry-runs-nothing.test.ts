@@ -6,11 +6,11 @@ import { defaultUrl } from 'registry-url'
 import { PackageServer, PlainInstallation, packageFiles } from '../support/package-server.ts'
 import { tempDir } from '../support/temp.ts'
 
-test('an update fetches only the package’s address, even where npm would run more', async (t) => {
+test('an update fetches only the package’s address, even if npm would also run git or scripts', async (t) => {
   const registry = await PackageServer.open(t)
   const dir = tempDir(t)
   const ran = join(dir, 'ran')
-  // Addresses that would clone a repository, or run a package's scripts.
+  // Use addresses with which npm would clone a repository, or run a package's scripts.
   for (const name of ['git', 'ssh'])
     writeFileSync(join(dir, name), `#!/bin/sh\necho "${name} $*" >>'${ran}'\nexit 1\n`, { mode: 0o755 })
   const folder = join(dir, 'package')
@@ -46,7 +46,7 @@ test('an update fetches only the package’s address, even where npm would run m
     [],
   )
 
-  // The public registry's host means the configured registry, as in npm.
+  // The host of the public registry stands for the configured registry, as in npm.
   const tarball = new URL('/tarballs/1.1.0.tgz', defaultUrl).href
   await registry.publish({ version: '1.1.0', files: await packageFiles('1.1.0'), dist: { tarball } })
   assert.equal((await machine.update('1.1.0')).to_version, '1.1.0')

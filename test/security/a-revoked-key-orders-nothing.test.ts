@@ -16,7 +16,7 @@ test('revoking or rotating a key takes effect at once, also for its open streams
   const follow = async (key: string) => {
     const { body } = await hub.request('GET', '/api/stream', undefined, bearer(key))
     const reader = body!.getReader()
-    // Reads until the stream ends or breaks off.
+    // Reads until the stream ends or is interrupted.
     const ended = (async () => {
       try {
         while (!(await reader.read()).done);
@@ -38,12 +38,12 @@ test('revoking or rotating a key takes effect at once, also for its open streams
   assert.equal((await hub.request('GET', '/api/keys', undefined, bearer(rotated.key))).status, 200)
   assert.equal(await Promise.race([own.ended, hub.api('GET', '/api/agents').then(() => false)]), false)
 
-  // With the hub's own key, an administrator can still get in.
+  // The hub's own key cannot be revoked, so that an administrator can still access the hub.
   const local = (await listKeys(hub)).find(({ role, local }) => local && role === 'admin')!
   assert.equal((await hub.request('DELETE', `/api/keys/${local.key_id}`)).status, 409)
   const before = hub.key('user')
   const renewed = await hub.api<NewKey>('POST', `/api/keys/${local.key_id}/rotate`)
-  assert.equal(renewed.key, undefined, 'it is in its file')
+  assert.equal(renewed.key, undefined, 'the new key is only in its file')
   assert.notEqual(hub.key('user'), before)
   assert.equal((await hub.request('GET', '/api/agents', undefined, bearer(before))).status, 401)
   assert.equal((await hub.request('GET', '/api/agents')).status, 200)
@@ -52,10 +52,10 @@ test('revoking or rotating a key takes effect at once, also for its open streams
   assert.equal((await hub.request('GET', '/api/agents')).status, 200)
 })
 
-/** Used instead of the name of a key. */
+/** Used instead of a name for requests without a key. */
 const NOBODY = ''
 
-/** Orders with these keys wait for the audit log until they are released. */
+/** Makes orders with these keys wait for the audit log until they are released. */
 function held(t: TestContext, ...names: string[]) {
   let letGo = () => {}
   const free = new Promise<void>((resolve) => {
@@ -74,7 +74,7 @@ function held(t: TestContext, ...names: string[]) {
   return { letGo, waiting: () => waiting }
 }
 
-test('an order that waits for the log is not carried out if its key is revoked', async (t) => {
+test('an order that waits for the audit log is not carried out if its key is revoked in the meantime', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ machine_id: 'm-1' })
   for (const id of ['a', 'gone']) daemon.send({ type: 'agent:status', ...statusOf(id) })
@@ -101,7 +101,7 @@ test('an order that waits for the log is not carried out if its key is revoked',
       const { entries } = await hub.api<AuditPage>('GET', '/api/audit?outcome=refused&by=evil')
       return entries.length === orders.length ? entries : undefined
     },
-    { what: 'what became of the orders' },
+    { what: 'the outcomes of all orders' },
   )
   assert.deepEqual([...new Set(refused.map(({ code }) => code))], ['unauthorized'])
   await again.settled()
@@ -116,7 +116,7 @@ test('an order that waits for the log is not carried out if its key is revoked',
   assert.notEqual(machines[0]?.name, 'mine')
 })
 
-test('a token that is canceled during an enrollment admits no machine', async (t) => {
+test('no machine can enroll with a token that is canceled during the enrollment', async (t) => {
   const hub = await TestHub.open(t)
   const { token } = await hub.api<Enrolment>('POST', '/api/enrolments', {})
   const { letGo, waiting } = held(t, NOBODY)
@@ -133,7 +133,7 @@ test('a token that is canceled during an enrollment admits no machine', async (t
   assert.deepEqual([outcome?.outcome, outcome?.code], ['refused', 'token_invalid'])
 })
 
-test('a token whose cancellation is logged in one batch with its use is either used or canceled', async (t) => {
+test('a token is either used or canceled, even if its use and its cancellation are logged in one batch', async (t) => {
   const hub = await TestHub.open(t)
   const outcomes: number[][] = []
   for (const first of ['enroll', 'cancel']) {
@@ -159,7 +159,7 @@ test('a token whose cancellation is logged in one batch with its use is either u
     assert.ok((enrolled === 200 && canceled === 409) || (enrolled === 401 && canceled === 200), `${outcomes}`)
 })
 
-test('of two starts of an agent that are logged in one batch, one is refused', async (t) => {
+test('if two starts of the same agent are logged in one batch, one of them is refused', async (t) => {
   const hub = await TestHub.open(t)
   await hub.daemon({ machine_id: 'm-1' })
   const { letGo, waiting } = held(t, 'local')
@@ -172,7 +172,7 @@ test('of two starts of an agent that are logged in one batch, one is refused', a
   assert.deepEqual(statuses.sort(), [202, 409, 409])
 })
 
-test('an order logged in one batch with the revocation of its key is not carried out after it', async (t) => {
+test('an order that is logged in one batch with the revocation of its key is not carried out after the revocation', async (t) => {
   const hub = await TestHub.open(t)
   const evil = await makeKey(hub, 'evil', 'admin')
   const { letGo, waiting } = held(t, 'evil', 'local')
@@ -201,7 +201,7 @@ test('an order logged in one batch with the revocation of its key is not carried
     assert.deepEqual([by, outcome], ['evil', 'refused'])
 })
 
-test('orders that wait for an offline machine end with their key', async (t) => {
+test('orders that wait for an offline machine end when their key is revoked', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ machine_id: 'm-1' })
   daemon.send({ type: 'agent:status', ...statusOf('a') })
@@ -218,7 +218,7 @@ test('orders that wait for an offline machine end with their key', async (t) => 
   assert.deepEqual([state, error?.code], ['failed', 'key_revoked'])
   await hub.api('POST', `/api/keys/${bob.key_id}/rotate`)
   await hub.stop()
-  // Edits the file by hand.
+  // Change the file as a person could do by hand.
   const path = join(hub.dir, 'user-keys.json')
   const file = JSON.parse(readFileSync(path, 'utf8')) as { keys: { name: string }[] }
   writeFileSync(path, JSON.stringify({ ...file, keys: file.keys.filter(({ name }) => name !== 'carol') }))
@@ -231,7 +231,7 @@ test('orders that wait for an offline machine end with their key', async (t) => 
   assert.equal(other.error?.code, 'key_revoked')
 })
 
-test('an order that its machine may already have keeps its outcome when the key is revoked', async (t) => {
+test('the revocation of a key does not affect the outcome of an order that the machine may already have received', async (t) => {
   const hub = await TestHub.open(t)
   const dave = await makeKey(hub, 'dave', 'operator')
   const prompt = (id: string) =>
@@ -248,7 +248,7 @@ test('an order that its machine may already have keeps its outcome when the key 
   const again = await hub.daemon({ machine_id: 'm-1', agents: [statusOf('a')] })
   await again.command('agent:prompt')
   again.send({ type: 'agent:prompt:result', command_id: 'sent', ok: true })
-  // The machine may still answer an order that the hub no longer knows it has sent.
+  // A machine may still answer an order even if the hub has forgotten that it sent the order.
   again.send({ type: 'agent:prompt:result', command_id: 'waits', ok: true })
   await again.settled()
   assert.equal(again.ofType('agent:prompt').length, 1)

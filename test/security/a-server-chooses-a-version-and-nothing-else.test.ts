@@ -17,7 +17,7 @@ import { Stage } from '../support/stage.ts'
 import { tempDir } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
 
-/** Names that must be refused, because npm takes most of them for something other than a version. */
+/** Names that must be refused, because npm would not treat most of them as versions. */
 const NO_VERSIONS = [
   'git+http://127.0.0.1/evil.git',
   'git+ssh://-oProxyCommand=touch /tmp/x',
@@ -43,7 +43,7 @@ const VERSIONS = ['1.0.0', '0.2.0-rc.1', '1.0.0+build.7', 'latest', 'next', 'my_
 
 const refuse = { type: 'server:refuse', code: 'protocol_version', message: 'old' }
 
-test('only the version of a refusal is kept, and an order for anything but a version is invalid', () => {
+test('only a valid version in a refusal is kept, and an order with anything other than a version is invalid', () => {
   for (const update_to of [...NO_VERSIONS, 7, null, true, ['1.0.0'], { version: '1.0.0' }]) {
     const parsed = parseFromServer(JSON.stringify({ ...refuse, retry_after_s: 60, update_to }))
     assert.ok(parsed.ok && parsed.message.type === 'server:refuse', JSON.stringify(update_to).slice(0, 80))
@@ -62,7 +62,7 @@ test('only the version of a refusal is kept, and an order for anything but a ver
   }
 })
 
-test('a refused daemon follows no address, alias, or path, and reports the refusal', async (t) => {
+test('a refused daemon does not update to an address, alias, or path, and reports the refusal', async (t) => {
   const stage = await Stage.open(t)
   const server = await LightServer.open(t)
   server.daemon(stage, { FOMULAR_UPDATE_REGISTRY: 'http://127.0.0.1:1' })
@@ -86,7 +86,7 @@ test('a refused daemon follows no address, alias, or path, and reports the refus
 })
 
 for (const npm of [true, false])
-  test(`an order on this machine cannot make ${npm ? 'npm' : 'the registry'} fetch anything but a version`, async (t) => {
+  test(`an order on this machine cannot make ${npm ? 'npm' : 'the registry'} fetch anything other than a version`, async (t) => {
     const asked: string[] = []
     const trap = createServer((socket) => {
       socket.on('error', () => {})
@@ -131,7 +131,7 @@ test('the update channel in the settings must be a dist-tag', async () => {
   assert.equal((await load('next')).channel, 'next')
 })
 
-test('a server can order a confirmed version again; the machine must allow older ones', () => {
+test('a server can order a confirmed version again; for any other older version, the machine must allow downgrades', () => {
   const step = {
     running: '2.0.0',
     resolved: '1.0.0',
@@ -155,7 +155,7 @@ test('a server can order a confirmed version again; the machine must allow older
       () => checkDirection({ ...step, origin, allowDowngrade: false }, ground),
       refused(/is older/),
     )
-  // A registry that moves its tag back does not choose a version.
+  // A registry cannot cause a downgrade by moving its dist-tag back.
   for (const origin of ['server', 'local'] as const)
     assert.throws(
       () => checkDirection({ ...step, origin, requested: 'latest' }, ground),
@@ -163,7 +163,7 @@ test('a server can order a confirmed version again; the machine must allow older
     )
 })
 
-test('a version that an older program updated to after a rollback counts as confirmed', async (t) => {
+test('a version counts as confirmed if an older program updated to it after a rollback', async (t) => {
   const dir = tempDir(t)
   await confirm(dir, { version: '1.0.0', at: '', welcomed: true })
   const record = {
@@ -199,7 +199,7 @@ test('a version that an older program updated to after a rollback counts as conf
     return versions()
   }
   assert.deepEqual(recorded({ outcome: 'failed' }), ['1.0.0'])
-  // Without a trial, or if a local order came before any server's welcome, no server welcomed it.
+  // An update without a trial, or before a server's welcome, proves no welcome of a version.
   const { trial: _, ...offline } = record
   assert.deepEqual(recorded({ origin: 'local', stage: 'switch', trial: undefined }), ['1.0.0'])
   assert.deepEqual(recorded({ origin: 'refusal', stage: 'relaunch' }), ['1.0.0'])
@@ -213,7 +213,7 @@ test('a version that an older program updated to after a rollback counts as conf
   assert.deepEqual(versions(), ['1.0.0', '0.9.0', '0.9.5', '1.1.0'])
 })
 
-test('a version that only ran here is recognized by its program, and no server can order it', async (t) => {
+test('a version that ran on this machine without a server’s welcome is recognized by its program, and no server can order it', async (t) => {
   const dir = tempDir(t)
   const program = join(dir, 'program')
   writeFileSync(program, 'a program')
@@ -228,7 +228,7 @@ test('a version that only ran here is recognized by its program, and no server c
   assert.equal(ranHere(dir, '0.9.1', sha256), false)
 })
 
-test('a server’s welcome confirms a version, and an order back to it is carried out', async (t) => {
+test('a server’s welcome confirms a version, and a later order to go back to that version is carried out', async (t) => {
   const registry = await PackageServer.open(t)
   for (const version of ['0.9.0', '1.0.0', '1.1.0'])
     await registry.publish({ version, files: await packageFiles(version) })

@@ -7,13 +7,13 @@ import { tempDir } from '../support/temp.ts'
 
 const NOBODY = 65534
 
-test('a server must belong to its first owner, this user, root, or the configured user', (t) => {
+test('a server on this machine must run as its first known owner, this user, root, or the configured user', (t) => {
   const file = join(tempDir(t), 'state/servers.json')
   const url = 'ws://127.0.0.1:3001'
   const notices: string[] = []
   const rules = { file, notice: (text: string) => void notices.push(text) }
   const refused = { code: 'server_foreign' }
-  // A new machine, and a machine from an older version.
+  // Connect as a new machine, or as a machine of an older version, without a record.
   checkOwner(NOBODY, url, rules)
   assert.match(notices.join(), /The server at 127\.0\.0\.1:3001 is run by nobody/)
   checkOwner(NOBODY, url, rules)
@@ -25,7 +25,7 @@ test('a server must belong to its first owner, this user, root, or the configure
   assert.throws(() => checkOwner(NOBODY, url, { ...rules, user: '61234' }), refused)
   checkOwner(NOBODY, url, { ...rules, user: 'nobody' })
   assert.throws(() => checkOwner(61_234, url, { ...rules, user: 'no-such-user' }), { code: 'config_invalid' })
-  // A server that was root's cannot become another user's.
+  // A server that has run as root must not run as another user later.
   checkOwner(0, 'ws://localhost:3002', rules)
   assert.throws(() => checkOwner(NOBODY, 'http://localhost:3002', rules), refused)
   // A command that only reads does not record an owner.
@@ -38,7 +38,7 @@ test('a server must belong to its first owner, this user, root, or the configure
   assert.equal(notices.length, 1)
 })
 
-test('a server’s owner is recorded for the port, under every name and address of this machine', (t) => {
+test('a server’s owner is recorded for its port, for every name and address of this machine', (t) => {
   const file = join(tempDir(t), 'state/servers.json')
   const notices: string[] = []
   const rules = { file, notice: (text: string) => void notices.push(text) }
@@ -60,7 +60,7 @@ test('a server’s owner is recorded for the port, under every name and address 
     checkOwner(NOBODY, `ws://${host}:3002`, rules)
   }
   assert.equal(notices.length, 1)
-  // As older versions wrote it: two names of a port, possibly with different users.
+  // Write the record as older versions did: with two names for one port, possibly with different users.
   const owners = {
     'localhost:3001': NOBODY,
     '[::1]:3001': NOBODY,
@@ -77,7 +77,7 @@ test('a server’s owner is recorded for the port, under every name and address 
     })
   checkOwner(0, 'http://127.0.0.1', rules)
   checkOwner(NOBODY, 'http://127.0.0.1', { ...rules, user: 'nobody' })
-  // If the variable is set, the configuration file does not count.
+  // If the variable is set, the setting in the configuration file has no effect.
   const refusal = () => {
     try {
       checkOwner(NOBODY, 'http://127.0.0.1', { ...rules, user: '61234' })
@@ -91,11 +91,11 @@ test('a server’s owner is recorded for the port, under every name and address 
   assert.match(refusal()!, /FOMULAR_SERVER_USER=nobody\.$/)
 })
 
-test('a damaged record does not count as a first connection', (t) => {
+test('a connection with a damaged record of owners does not count as the first connection', (t) => {
   const dir = tempDir(t)
   const file = join(dir, 'servers.json')
   const url = 'ws://127.0.0.1:3001'
-  const notice = () => assert.fail('as if it were new')
+  const notice = () => assert.fail('the server is treated as new')
   const whole = JSON.stringify({ version: 1, owners: { '127.0.0.1:3001': 0 } })
   for (const text of ['', whole.slice(0, -4), '[]', '{"version":1,"owners":{"127.0.0.1:3001":"0"}}'])
     for (const rules of [{ file }, { file: join(dir, 'other/servers.json'), enrolled: file }]) {
@@ -105,7 +105,7 @@ test('a damaged record does not count as a first connection', (t) => {
         message: /servers\.json is damaged\. No key was sent/,
         remedy: /delete .*servers\.json/,
       })
-      // A server that needs no record stays reachable; the record of other ports is not overwritten.
+      // A server that needs no record stays reachable. The record of other ports is not overwritten.
       checkOwner(0, url, { ...rules, notice })
       checkOwner(NOBODY, url, { ...rules, notice, user: 'nobody' })
       assert.equal(readFileSync(file, 'utf8'), text)

@@ -12,7 +12,7 @@ import { RUN, type Stage } from '../support/stage.ts'
 import { tempDir } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
 
-/** A hub in a stranger's hands, with a machine that obeys Alice's signature. */
+/** A hub that an attacker controls, with a machine that obeys only commands signed by Alice. */
 class StolenHub {
   readonly alice: Signer = person()
   readonly stage: Stage
@@ -49,7 +49,7 @@ class StolenHub {
     assert.equal((machine as { policy: { signed: boolean } }).policy.signed, true)
   }
 
-  /** Sends a frame. @returns the result of its command */
+  /** Sends a frame. @returns the result of the command */
   async send(
     command: Command,
   ): Promise<Frame & { ok?: boolean; error?: { message: string; path?: string } }> {
@@ -79,7 +79,7 @@ class StolenHub {
     content,
   })
 
-  /** Returns the number of lines of agents that contain a text. */
+  /** Returns the number of lines in the output of agents that contain a text. */
   said = (text: string): number =>
     this.caller
       .ofType('agent:activity')
@@ -140,7 +140,7 @@ test('a stolen hub cannot change, repeat, retype, readdress, or withhold what a 
   const late = { ...hub.alice, validMs: -121_000 }
   await hub.isRefused(await hub.sign(hub.prompt('good words'), hub.machineId, late), /has expired/)
 
-  // The refusals have not used up the command's id. What stands next to the signed text is never carried out.
+  // The refusals have not used up the command's id. Fields next to the signed text are never carried out.
   const beside = { ...prompt, content: 'evil words' } as Command
   const done = await hub.send(beside)
   assert.equal(done.ok, true)
@@ -151,7 +151,7 @@ test('a stolen hub cannot change, repeat, retype, readdress, or withhold what a 
   assert.equal(hub.said('evil'), 0)
 })
 
-test('a command is answered again after it has expired, and after a restart that its machine wants', async (t) => {
+test('a repeated command is answered again after its signature has expired, and after a restart of the daemon', async (t) => {
   const hub = await StolenHub.open(t)
   const started = await hub.sign(start(hub, 'a-1'), hub.machineId, { ...hub.alice, validMs: -118_000 })
   assert.equal((await hub.send(started)).ok, true)
@@ -168,7 +168,7 @@ test('a command is answered again after it has expired, and after a restart that
   assert.equal((await hub.send(await hub.sign(hub.prompt('good words')))).ok, true)
 })
 
-test('a stolen hub cannot have a machine update by refusing it', async (t) => {
+test('a stolen hub cannot make a machine update by refusing the machine', async (t) => {
   const hub = await StolenHub.open(t)
   const refuse = { type: 'server:refuse', code: 'protocol_version', message: 'old', retry_after_s: 0 }
   const refusedBy = async (count: number) => {
@@ -183,5 +183,9 @@ test('a stolen hub cannot have a machine update by refusing it', async (t) => {
   hub.caller.socket.terminate()
   assert.equal((await refusedBy(2)).update, undefined)
   writeFileSync(hub.policy, 'version = 1\n')
-  assert.notEqual((await refusedBy(3)).update, undefined, 'without signatures, it would')
+  assert.notEqual(
+    (await refusedBy(3)).update,
+    undefined,
+    'without required signatures, the machine would update',
+  )
 })

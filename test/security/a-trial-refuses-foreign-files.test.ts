@@ -11,7 +11,7 @@ import { asLeftBefore, machine, toOther } from '../support/foreign-files.ts'
 import { Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
-/** Puts this version on trial in a state folder, as the previous version would. */
+/** Puts this version on trial in a state folder, as the previous version would do. */
 function putOnTrialIn(state: string, dir: string) {
   const root = join(dir, 'installed')
   const trial = {
@@ -93,7 +93,7 @@ test('a new version reports before its start that it would refuse the state fold
   for (const path of [config, key]) {
     toOther(path)
     assert.match(await problems(ofHome), new RegExp(`${path} belongs to`))
-    // A daemon with another configuration reports it.
+    // A daemon with a different configuration does not report this file.
     writeFileSync(join(home, 'other.toml'), '', { mode: 0o600 })
     assert.equal(await problems({ ...ofHome, FOMULAR_CONFIG: join(home, 'other.toml') }), '')
     chownSync(path, 0, 0)
@@ -101,7 +101,7 @@ test('a new version reports before its start that it would refuse the state fold
   assert.equal(await problems(ofHome), '')
 })
 
-test('a refused version on trial tells the previous version why', async (t) => {
+test('a version on trial that refuses to start reports the reason to the previous version', async (t) => {
   const { key, dir, home, stage } = await machine(t)
   const foreign = join(dir, 'foreign.toml')
   writeFileSync(foreign, '')

@@ -59,7 +59,10 @@ test('the unit in the documentation prevents core files and files that others ca
     assert.ok(sample.includes(`\n${line}\n`), line)
 })
 
-/** Starts the daemon and an agent with a umask. @returns the umasks of daemon and agent, and the stage */
+/**
+ * Starts the daemon with a umask, and then an agent. @returns the umasks of the daemon and the agent, and the
+ * stage
+ */
 async function umasks(t: TestContext, umask: string, env: Record<string, string>) {
   const stage = await fakeStage(t, env)
   await stage.hub()

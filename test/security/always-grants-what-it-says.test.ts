@@ -51,7 +51,7 @@ test('the daemon remembers only entries that the request itself suggests', async
   assert.equal(await asking(t, [])(RULE), 'invalid_command remember.0')
 })
 
-test('an entry that only another request suggests is refused', async (t) => {
+test('an entry to remember is refused if only another request suggests it', async (t) => {
   const agent = new AskingAgent(t)
   agent.says(
     asks('one', {}, { permission_suggestions: [MODE] }),
@@ -81,7 +81,7 @@ const OF_SESSION = { ...RULE, destination: 'session' }
 const offering = (...suggestions: unknown[]) => requestFor('r', { command: 'touch a1' }, { suggestions })
 const PLACE = '.claude/settings.local.json in its folder'
 
-test('always remembers rules for the requested tool, and nothing else', () => {
+test('the answer “always” remembers only rules for the requested tool', () => {
   const granted = (request: PermissionRequest) => rememberedBy(request, { always: true, also: [] }).remember
   assert.deepEqual(granted(offering(...SUGGESTED)), [OF_SESSION])
   const all = { ...OF_SESSION, rules: [{ toolName: 'Bash' }] }
@@ -105,7 +105,7 @@ test('always remembers rules for the requested tool, and nothing else', () => {
     assert.throws(() => granted(offering(only)), /The request offers no rule for Bash/, JSON.stringify(only))
 })
 
-test('a rule without content is shown as allowing every use, and odd characters are made visible', () => {
+test('a rule without content is shown as “every use”, and unusual characters are made visible', () => {
   const said = (ruleContent: unknown) => {
     const request = offering({ ...OF_SESSION, rules: [{ toolName: 'Bash', ruleContent }] })
     const text = offersText(request, colors(false))
@@ -122,7 +122,7 @@ test('a rule without content is shown as allowing every use, and odd characters 
   assert.ok(offered!.includes(`- rule: ${shown}\n! Hidden in it`), offered)
 })
 
-test('a mode, a directory, or a place to save is remembered only if it is named', () => {
+test('a mode, a directory, or a place to save is remembered only if the answer names it', () => {
   const request = offering(...SUGGESTED, { type: 'removeRules' })
   const by = (...also: ('save' | 'mode' | 'directories' | 'other')[]) =>
     rememberedBy(request, { always: true, also })
@@ -177,7 +177,7 @@ test('people and programs see which suggestions were remembered and which were n
   assert.equal((await agent.run('approve', 'a', '--also', 'everything')).code, 2)
 })
 
-test('a terminal asks separately for each suggestion besides the rule', async (t) => {
+test('a terminal asks separately about each suggestion other than the rule', async (t) => {
   const agent = await ScriptedAgent.open(t)
   const request = offering(...SUGGESTED)
   await agent.asks(request)
@@ -208,7 +208,7 @@ test('a terminal asks separately for each suggestion besides the rule', async (t
   await terminal.shows(/permission mode acceptEdits\? y\/N> $/)
   await terminal.type('n')
   await terminal.shows(/Nothing to remember\. Type y to allow it once\.\n.*> $/)
-  // A yes that was typed before the question does not count.
+  // A “y” that was typed before the question appeared does not count.
   await terminal.press('a', 'Enter', 'y', 'Enter')
   await terminal.shows(/once\.\n.*> a\n[\s\S]*permission mode acceptEdits\? y\/N> $/)
   assert.equal((await agent.answers(1)).length, 1)

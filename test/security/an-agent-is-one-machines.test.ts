@@ -9,7 +9,7 @@ import { frameOf, statusOf } from '../support/light-daemon.ts'
 import { SseReader } from '../support/sse-reader.ts'
 import { until } from '../support/wait.ts'
 
-test('an agent of an offline machine stays there, with its history and waiting commands', async (t) => {
+test('an agent of an offline machine stays on that machine, with its history and waiting commands', async (t) => {
   const { hub, owner } = await withHistory(t, 'pay')
   const before = await hub.events('pay')
   await owner.close()
@@ -84,12 +84,12 @@ test('two machines can have agents with the same id, and requests name the machi
   assert.equal(
     (await hub.api<HubAgent>('GET', '/api/agents/twin')).machine_id,
     A,
-    'the only one that is left',
+    'the only remaining machine with this agent',
   )
   assert.equal((await hub.events('twin')).length, 1)
 })
 
-test('ids that a machine only claims do not affect other machines', async (t) => {
+test('agents that a machine only claims to have do not affect other machines', async (t) => {
   const hub = await TestHub.open(t)
   const squatter = await hub.daemon({ machine_id: B, agents: [statusOf('deploy')] })
   squatter.send(frameOf('nightly', 0, 1))
@@ -99,7 +99,7 @@ test('ids that a machine only claims do not affect other machines', async (t) =>
     await start(hub, a, A, id)
     assert.equal((await hub.api<HubAgent>('GET', `/api/agents/${id}`)).machine_id, A)
   }
-  // A request refers to the agent that is being started, even before its machine reports that agent.
+  // A request refers to the agent that is being started, even before the machine reports that agent.
   const pending = hub.api<Outcome>('POST', '/api/agents?wait=0', {
     machine_id: A,
     agent_id: 'early',
@@ -134,7 +134,7 @@ test('claims about an agent that was removed or never started do not affect othe
 
   const failing = order('failed')
   const { command_id } = await b.command('agent:start', 3)
-  // The machine reports the agent that it is about to refuse.
+  // The machine reports an agent whose start it then refuses.
   b.send({ type: 'agent:status', ...statusOf('failed') })
   const error = { code: 'no', message: 'no' }
   b.send({ type: 'agent:start:result', command_id, ok: false, error })
@@ -166,7 +166,7 @@ test('a started agent stays started if the hub is killed before its next write',
   assert.deepEqual([record.machine_id, record.ordered], [A, true])
 })
 
-test('an agent moves by an order, with its history', async (t) => {
+test('an agent moves to another machine only by an order, and keeps its history', async (t) => {
   const { hub, owner: a } = await withHistory(t, 'mover')
   const b = await hub.daemon({ machine_id: B, agents: [statusOf('mover', { begin: 50, end: 150 })] })
   assert.deepEqual(await fault(hub, 'POST', '/api/agents/mover/move', { machine_id: B }), [
@@ -179,10 +179,10 @@ test('an agent moves by an order, with its history', async (t) => {
     'machine_not_found',
   ])
   const moved = await hub.api<HubAgent>('POST', '/api/agents/mover/move', { machine_id: B })
-  // The move is on the disk, in case the hub is killed now.
+  // The move is already on the disk, so it survives if the hub is killed now.
   assert.equal(JSON.parse(readFileSync(join(hub.dir, 'agents/mover/agent.json'), 'utf8')).machine_id, B)
   assert.deepEqual([moved.machine_id, moved.offset], [B, 100])
-  // The new machine is told the length of its history here.
+  // The hub ends the connection, so that the new machine learns the length of the history at the hub.
   assert.equal((await b.ended()).code, 1012)
   const again = await hub.daemon({ machine_id: B, agents: [statusOf('mover', { begin: 50, end: 150 })] })
   assert.equal(again.offsets.mover, 100)
@@ -196,13 +196,13 @@ test('an agent moves by an order, with its history', async (t) => {
   assert.equal((await hub.api<HubAgent>('GET', '/api/agents/mover')).machine_id, B)
 })
 
-test('a machine whose agent another machine took in the past has it again, next to the other machine’s version', async (t) => {
+test('if another machine took over an agent with an older hub, its first machine gets it back, next to the other machine’s agent', async (t) => {
   const hub = await TestHub.open(t)
   const a = await hub.daemon({ machine_id: A })
   await start(hub, a, A, 'pay')
   await a.close()
   await hub.stop()
-  // The state in which an older hub left its folder.
+  // Put the hub's folder into the state in which an older hub left it.
   const path = join(hub.dir, 'agents/pay/agent.json')
   const { ordered: _, ...record } = JSON.parse(readFileSync(path, 'utf8'))
   writeFileSync(path, JSON.stringify({ ...record, machine_id: B }))
@@ -212,12 +212,12 @@ test('a machine whose agent another machine took in the past has it again, next 
   assert.equal(back.offsets.pay, 0)
   back.send(frameOf('pay', 0, 100))
   await back.acknowledged('pay', 100)
-  // A command must name the machine of one of the two agents.
+  // A command must name the machine, because two machines have an agent with this id.
   assert.deepEqual(await fault(hub, 'GET', '/api/agents/pay'), [409, 'agent_ambiguous'])
   assert.equal((await hub.api<HubAgent>('GET', `/api/agents/pay?machine_id=${A}`)).offset, 100)
 })
 
-test('older histories stay in place, and an older hub is not confused by other machines’ histories', async (t) => {
+test('older histories stay in place, and an older hub can still read its folder next to other machines’ histories', async (t) => {
   const hub = await TestHub.open(t)
   const a = await hub.daemon({ machine_id: A, agents: [statusOf('old')] })
   a.send(frameOf('old', 0, 30))
@@ -233,7 +233,7 @@ test('older histories stay in place, and an older hub is not confused by other m
   const { machine_id, offset } = await hub.api<HubAgent>('GET', '/api/agents/old')
   assert.deepEqual([machine_id, offset], [A, 30])
   assert.deepEqual(readdirSync(join(hub.dir, 'agents')).sort(), ['old', `old@${B}`])
-  // A machine whose name cannot be the name of a folder.
+  // This machine has an id that cannot be the name of a folder.
   const odd = await hub.daemon({ machine_id: '../../x', agents: [statusOf('old')] })
   odd.send(frameOf('old', 0, 10))
   await odd.acknowledged('old', 10)

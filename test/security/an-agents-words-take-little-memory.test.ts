@@ -14,13 +14,13 @@ setFlagsFromString('--expose-gc')
 const gc = runInNewContext('gc') as () => void
 
 const MB = 1e6
-/** Avoids `repeat`: V8 would allocate the memory of such a text only at its first use. */
+/** Does not use `repeat`, because V8 would allocate the memory of such a text only at its first use. */
 const long = (character: string, length: number) => Buffer.alloc(length, character).toString('latin1')
 const LONG = long('x', 4 * MB)
-/** The longest text in a line, for values of which only the newest is kept. */
+/** A longer text, for values of which the daemon keeps only the newest. */
 const LONGEST = long('x', 3 * LONG.length)
 const LINES = 8
-/** Maximum kept of 32 MB in total, or of three texts in one line. */
+/** Maximum memory that may be kept after output of 32 MB, or after three long texts in one line. */
 const MOST_KEPT = 2 * LONG.length
 
 function held(): number {
@@ -72,7 +72,7 @@ const SAYINGS: Record<string, (n: number) => object> = {
     }),
   'failing hooks': (n) =>
     system('hook_response', { hook_name: `h-${n}`, outcome: 'error', exit_code: 1, output: LONG }),
-  'hooks with mostly spaces': (n) =>
+  'hooks whose output is mostly spaces': (n) =>
     system('hook_response', { hook_name: `h-${n}`, outcome: 'error', output: `${spaces}a few words ${n}` }),
   servers: () =>
     system('init', {
@@ -95,7 +95,7 @@ const SAYINGS: Record<string, (n: number) => object> = {
 }
 
 for (const [name, saying] of Object.entries(SAYINGS))
-  test(`long texts in ${name} leave little in memory and on the disk`, (t) => {
+  test(`long texts in ${name} use little memory and disk space afterwards`, (t) => {
     const { at, daemon, say } = listening(t, ids)
     const { agent } = daemon()
     say(started)
@@ -105,7 +105,7 @@ for (const [name, saying] of Object.entries(SAYINGS))
       say(saying(n))
       readAll(agent)
     }
-    // V8 itself remembers the last text that a pattern was matched against.
+    // V8 keeps the last text to which a regular expression was applied, so apply one to a short text.
     say({ type: 'keep_alive' })
     readAll(agent)
     const kept = held() - before
@@ -115,7 +115,7 @@ for (const [name, saying] of Object.entries(SAYINGS))
     assert.ok(statSync(at('cursor.json')).size < MB)
   })
 
-test('a reply counts only if the daemon asked for it, and only the first one', (t) => {
+test('a reply counts only if the daemon asked for it, and only the first reply counts', (t) => {
   const { daemon, say } = listening(t, ['r-1'])
   const { agent } = daemon()
   for (let n = 0; n < 40; n++) say(replied(n, { error: `error ${n}`, error_code: 'code' }))
@@ -172,7 +172,7 @@ test('requests that take much more memory than their length are not kept', (t) =
   assert.ok(kept < MOST_KEPT, `${kept / MB} MB`)
 })
 
-test('the beginning of a long text does not keep the rest in memory', () => {
+test('keeping the beginning of a long text does not keep the whole text in memory', () => {
   const before = held()
   const heads = Array.from({ length: LINES }, (_, n) => head(`${LONG}${n}`.replace('x', 'y'), 256))
   const kept = held() - before

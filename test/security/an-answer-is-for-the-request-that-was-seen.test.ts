@@ -12,7 +12,7 @@ const allow = (request_id: string, digest?: string) => ({
   decision: 'allow',
 })
 
-test('a request has one digest in its status and its event, which changes with every byte', (t) => {
+test('a request has the same digest in its status and its event, and the digest changes if any byte of the request changes', (t) => {
   const asking = new AskingAgent(t)
   asking.says(asks('r', LS))
   const digest = asking.pending[0]?.digest
@@ -33,7 +33,7 @@ test('a request has one digest in its status and its event, which changes with e
   assert.equal(new Set([digest, ...digests]).size, others.length + 1)
 })
 
-test('an answer reaches the request that it names, and no other with the same id', async (t) => {
+test('an answer reaches only the request with its digest, and no other request with the same id', async (t) => {
   const asking = new AskingAgent(t)
   asking.says(asks('r', LS))
   const seen = asking.pending[0]?.digest
@@ -81,15 +81,16 @@ test('the answer to a question reaches the question that it names', async (t) =>
   assert.equal(await asking.told('answer', { request_id: 'q', digest, answers }), undefined)
 })
 
-test('an id that has stood for several requests needs the digest, except for a refusal', async (t) => {
+test('if several requests have had the same id, an answer needs the digest, but a refusal does not', async (t) => {
   const again: Record<string, (asking: AskingAgent) => unknown> = {
     'while it was pending': () => {},
     'after it was withdrawn': (asking) => asking.says(withdraws('r')),
     'after it was answered': (asking) => asking.told('permission', allow('r')),
-    'behind many others': (asking) => asking.says(...Array.from({ length: 70 }, (_, n) => asks(`r${n}`, LS))),
-    'behind a start that the agent made up': (asking) =>
+    'after many other requests': (asking) =>
+      asking.says(...Array.from({ length: 70 }, (_, n) => asks(`r${n}`, LS))),
+    'after a start that the agent invented': (asking) =>
       asking.says('{"type":"launcher","subtype":"started","run":1}\n'),
-    'behind a run that the agent made up': (asking) =>
+    'after a run that the agent invented': (asking) =>
       asking.says('{"type":"launcher","subtype":"started","run":2}\n'),
   }
   for (const [when, ends] of Object.entries(again)) {
@@ -116,7 +117,7 @@ const form = (rest: object) =>
     request: { subtype: 'elicitation', mcp_server_name: 's', message: 'm', mode: 'form', ...rest },
   })}\n`
 
-test('a request that is too long to show cannot be allowed, and can be refused', async (t) => {
+test('a request that is too long to show cannot be allowed, but can be refused', async (t) => {
   const long = 'x'.repeat(16_385)
   const options = Array.from({ length: 1001 }, (_, n) => ({ label: `${n}` }))
   const question = (rest: object) =>
@@ -149,7 +150,7 @@ test('a request that is too long to show cannot be allowed, and can be refused',
   short.says(question({ question: long.slice(2), options: options.slice(2) }))
   assert.equal(short.pending[0]?.cut, undefined)
   assert.equal(await short.told('answer', { request_id: 'r', answers: { [long.slice(2)]: '7' } }), undefined)
-  // A suggestion beyond the limit of the list is dropped; the request is still complete.
+  // Suggestions that exceed the limit of the list are dropped, but the request still counts as complete.
   const asking = new AskingAgent(t)
   asking.says(asks('r', LS, { permission_suggestions: options }))
   assert.equal(asking.pending[0]?.cut, undefined)
@@ -163,7 +164,7 @@ const many = (label: string) => ({
 })
 const asksAll = (...questions: object[]) => asks('r', { questions }, { tool_name: 'AskUserQuestion' })
 
-test('questions with ambiguous answers cannot be answered, and can be refused', async (t) => {
+test('questions with ambiguous answers cannot be answered, but can be refused', async (t) => {
   const which = { question: 'Which?', options: [{ label: 'A' }, { label: 'B' }] }
   const cases: [line: string, answers: Record<string, string>][] = [
     [asksAll(which, { ...which, options: [{ label: 'Keep' }] }), { 'Which?': 'A' }],
@@ -191,7 +192,7 @@ test('questions with ambiguous answers cannot be answered, and can be refused', 
   }
 })
 
-test('a question can have the name of a property that every object has', async (t) => {
+test('the text of a question can be the name of a property that every JavaScript object has', async (t) => {
   const asking = new AskingAgent(t)
   const names = ['constructor', 'toString', 'hasOwnProperty']
   const { options } = many('B')
@@ -205,7 +206,7 @@ test('a question can have the name of a property that every object has', async (
   assert.deepEqual(asking.answers[0]?.[1].updatedInput.answers, answers)
 })
 
-test('an id can stand for another request in another run', async (t) => {
+test('a request in a later run can have the same id as a request in an earlier run', async (t) => {
   const asking = new AskingAgent(t)
   asking.says(asks('r', LS), asks('r', RM))
   const { agent } = asking
@@ -214,7 +215,7 @@ test('an id can stand for another request in another run', async (t) => {
   assert.equal(await asking.told('permission', allow('r')), undefined)
 })
 
-test('an answer without a digest is accepted if each id stands for one request', async (t) => {
+test('an answer without a digest is accepted if each id belongs to only one request', async (t) => {
   const asking = new AskingAgent(t)
   asking.says(asks('one', LS), asks('two', LS))
   assert.equal(await asking.told('permission', allow('two')), undefined)

@@ -4,7 +4,7 @@ import { TestHub } from '../support/hub.ts'
 import { LightDaemon } from '../support/light-daemon.ts'
 import { bind, fromBefore, greet, keyOf, keys, outcome } from '../support/machine-keys.ts'
 
-test('an older key is bound if one machine used it, and stays open if several did', async (t) => {
+test('an older key is bound if only one machine has used it, and stays usable for several machines if several have used it', async (t) => {
   const hub = await TestHub.open(t)
   const [own, fleet] = [await hub.enroll('own'), await hub.enroll('fleet')]
   const known = ['m-local', 'm-own', 'f-1', 'f-2', 'f-3']
@@ -12,7 +12,7 @@ test('an older key is bound if one machine used it, and stays open if several di
   assert.equal(await outcome(hub, hub.key('machine'), 'm-local'), 'welcome')
   assert.equal(await outcome(hub, own, 'm-own'), 'welcome')
   for (const id of ['f-1', 'f-3', 'f-2']) assert.equal(await outcome(hub, fleet, id), 'welcome', id)
-  assert.equal(await outcome(hub, fleet, 'f-4'), 'key_bound', 'one that was not known')
+  assert.equal(await outcome(hub, fleet, 'f-4'), 'key_bound', 'a machine that was not known')
   assert.equal(await outcome(hub, own, 'f-1'), 'key_bound')
   assert.equal(await outcome(hub, hub.key('machine'), 'f-1'), 'key_bound')
   await hub.restart()
@@ -31,14 +31,14 @@ test('an older key is bound if one machine used it, and stays open if several di
   assert.equal((await keyOf(hub, 'own')).shared, false)
 })
 
-test('the hub’s older key stays open to its known machines, and is bound to a single one', async (t) => {
+test('the hub’s older key stays usable for its known machines, and is bound if there is only one', async (t) => {
   const hub = await TestHub.open(t)
   const key = hub.key('machine')
   await fromBefore(hub, ['m-1', 'm-2'])
   assert.equal(await outcome(hub, key, 'm-3'), 'key_bound')
   for (const id of ['m-1', 'm-2']) assert.equal(await outcome(hub, key, id), 'welcome')
   assert.equal((await keyOf(hub, 'local')).shared, true)
-  // One of several machines is removed: the others keep the key.
+  // If one of several machines is removed, the others keep the key.
   const removed = await hub.api('DELETE', '/api/machines/m-2')
   assert.deepEqual(removed, { revoked_keys: 0, shared_keys: 1 })
   assert.equal(await outcome(hub, key, 'm-2'), 'key_bound')
@@ -46,13 +46,17 @@ test('the hub’s older key stays open to its known machines, and is bound to a 
 
   await fromBefore(hub, ['m-1'])
   assert.deepEqual(await hub.api('DELETE', '/api/machines/m-1'), { revoked_keys: 1, shared_keys: 0 })
-  await assert.rejects(LightDaemon.dial(hub.url, key), /401/, 'although it had not come since')
+  await assert.rejects(
+    LightDaemon.dial(hub.url, key),
+    /401/,
+    'the key is revoked although the machine has not connected since the update',
+  )
 
   await fromBefore(hub, ['m-1'])
   assert.equal(await outcome(hub, hub.key('machine'), 'm-1'), 'welcome')
   assert.equal(await outcome(hub, hub.key('machine'), 'm-2'), 'key_bound')
 
-  // No machine had ever connected.
+  // Test the key of a hub to which no machine had connected.
   await fromBefore(hub, [])
   assert.equal(await outcome(hub, hub.key('machine'), 'm-5'), 'welcome')
   assert.equal(await outcome(hub, hub.key('machine'), 'm-6'), 'key_bound')
@@ -62,11 +66,11 @@ test('a machine that has lost its identity or its key can connect again', async 
   const hub = await TestHub.open(t)
   const lost = await hub.enroll('a')
   assert.equal(await outcome(hub, lost, 'm-a'), 'welcome')
-  // Its state folder is gone.
+  // The machine has lost its state folder, and with it its id.
   assert.equal(await outcome(hub, lost, 'm-new'), 'key_bound')
   await bind(hub, lost, 'm-new')
   assert.equal(await outcome(hub, lost, 'm-new'), 'welcome')
-  // Its key is gone, and the version that enrolled it does not show the key.
+  // The machine has lost its key, and its older version does not show an old key when it enrolls.
   const again = await hub.enroll('a')
   assert.equal(await outcome(hub, again, 'm-new'), 'key_bound')
   assert.equal((await bind(hub, again, 'm-new')).revoked_keys, 1)

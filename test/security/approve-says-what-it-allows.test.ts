@@ -14,7 +14,7 @@ const QUESTION = requestFor(
   },
 )
 
-test('approve and answer without a terminal need the request’s digest', async (t) => {
+test('the commands approve and answer need the request’s digest if they run without a terminal', async (t) => {
   const agent = await ScriptedAgent.open(t)
   await agent.pends(LS)
   for (const given of [[], ['--request', 'one'], ['--request', LS.digest.slice(0, 12)]]) {
@@ -25,7 +25,7 @@ test('approve and answer without a terminal need the request’s digest', async 
   }
   const json = JSON.parse((await agent.run('approve', 'a', '--json')).stdout)
   assert.deepEqual([json.error.code, json.error.request.digest], ['request_unnamed', LS.digest])
-  // The request that was shown is withdrawn, and replaced by another.
+  // The agent withdraws the request that was shown, and makes another request.
   await agent.pends(RM)
   const gone = await agent.run('approve', 'a', '--request', LS.digest)
   assert.equal(gone.code, 4)
@@ -57,14 +57,14 @@ test('approve prints what it allowed, in full unless the terminal showed it, and
   await agent.answers(2)
   const { request_id, digest, ask, tool, input } = RM
   assert.deepEqual(JSON.parse((await asJson).stdout).request, { request_id, digest, ask, tool, input })
-  // A refusal does not require reading everything.
+  // A person can refuse a request without seeing it in full.
   await agent.pends(LS)
   const denied = agent.run('deny', 'a')
   assert.equal((await agent.answers(3))[2]?.digest, LS.digest)
   assert.match((await denied).stdout, /^Denied: Bash: ls\n$/)
 })
 
-test('approve and answer on a terminal show the request first, and take silence as a no', async (t) => {
+test('on a terminal, approve and answer first show the request, and treat an empty answer as a refusal', async (t) => {
   const agent = await ScriptedAgent.open(t)
   await agent.pends(RM)
   const terminal = await agent.terminal()
@@ -92,7 +92,7 @@ test('approve and answer on a terminal show the request first, and take silence 
   assert.equal((await agent.answers(2))[1]?.digest, QUESTION.digest)
 })
 
-test('a request that cannot be shown comes with no command to allow it', async (t) => {
+test('no command to allow a request is printed if the request cannot be shown', async (t) => {
   const agent = await ScriptedAgent.open(t)
   await agent.pends({ ...RM, input: {}, input_omitted: true })
   const refused = await agent.run('approve', 'a', '--json')
@@ -103,7 +103,7 @@ test('a request that cannot be shown comes with no command to allow it', async (
 test('a request without a digest is shown in full, and answered by its id', async (t) => {
   const agent = await ScriptedAgent.open(t)
   const { digest: _, ...older } = RM
-  // The daemon reads the event again, and knows the request from the daemon before it.
+  // The daemon reads the event again, but has the request itself from the daemon before it.
   await agent.asks(RM)
   await agent.pends({ ...older, input: {}, input_omitted: true })
   const terminal = await agent.terminal()
@@ -132,7 +132,7 @@ const which = (question: string, ...labels: string[]) => ({
 const asking = (...questions: object[]) =>
   requestFor('q', { questions }, { ask: 'question', tool: 'AskUserQuestion', questions: questions as [] })
 
-test('questions with ambiguous answers are not shown, and can be refused', async (t) => {
+test('questions with ambiguous answers are not shown, but can be refused', async (t) => {
   const agent = await ScriptedAgent.open(t)
   for (const request of [
     asking(which('Go on?', 'Yes', 'No'), which('Go on?', 'Drop it', 'Keep it')),

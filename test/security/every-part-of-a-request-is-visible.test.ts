@@ -85,7 +85,7 @@ test('every part of a request is made visible: names, options, forms, plans, and
   // The headline does not count as the full text.
   const long = requestFor('r', { command: `ls${' '.repeat(17_000)}\nrm x` })
   assert.match(shown(long), /^\? asks to use Bash: ls …\n/)
-  // The same applies to a tool or an option that has its own line.
+  // A name of a tool or an option in its own line does not count as the full text either.
   const label = 'one\n  2. two'
   const asked = requestFor('r', {}, { ask: 'question', questions: [{ question: 'q', options: [{ label }] }] })
   assert.match(shown(asked), /^ {2}1\. one␊ {2}2\. two$/m)
@@ -113,7 +113,7 @@ test('no combining mark hides a letter, or turns a space into a letter', () => {
     assert.deepEqual(revealed(text), [shown, '3 marks over other text'])
   }
   for (const [text, shown] of [
-    // On a space, a line, a symbol, a digit, and at the beginning of a text.
+    // A combining mark after a space, a line feed, a symbol, or a digit, or at the beginning of a text.
     ['my \u0332dir', 'my ⟨U+0332⟩dir'],
     ['a\n\u0301b', 'a\n⟨U+0301⟩b'],
     ['-\u0304r', '-⟨U+0304⟩r'],
@@ -122,7 +122,7 @@ test('no combining mark hides a letter, or turns a space into a letter', () => {
     // From another script.
     ['a\u05bcb', 'a⟨U+05BC⟩b'],
     ['a\u{1da00}', 'a⟨U+1DA00⟩'],
-    // After a character that was itself escaped.
+    // A combining mark after a character that is itself escaped.
     ['a\u034f\u0301', 'a⟨U+034F⟩⟨U+0301⟩'],
     ['\u3164\u0301', '⟨U+3164⟩⟨U+0301⟩'],
     ['a\ufffc', 'a⟨U+FFFC⟩'],
@@ -130,7 +130,7 @@ test('no combining mark hides a letter, or turns a space into a letter', () => {
     assert.equal(revealed(text)[0], shown)
 })
 
-test('a field is left out only if the headline shows it in full', () => {
+test('a field is omitted only if the headline shows it in full', () => {
   const rows = (input: Record<string, unknown>) =>
     shown({ request_id: 'r', ask: 'tool', tool: 'mcp__x__y', description: 'ls', input } as PermissionRequest)
   assert.doesNotMatch(rows({ description: 'ls', command: 'ls' }), /command/)
@@ -189,7 +189,7 @@ test('no row of a request begins with the agent’s text, for any text and width
       for (const rest of of(text)) {
         const rows = requestText(requestFor('r', { command: 'rm' }, rest), colors(false), width).split('\n')
         for (const row of rows) {
-          // Only lines of a script or a plan have this indentation.
+          // Only a line of a script or a plan may begin with the text after this indentation.
           const isLine = text.includes('\n') && rest.ask !== 'question' && row === '    FAKE it'
           assert.ok(isLine || !/^ *FAKE/.test(row), `${width}: ${row} in ${JSON.stringify(rest)}`)
           assert.ok(textWidth(row) <= width && row.replace(/[^\u1100]/g, '').length * 2 <= width)
@@ -234,7 +234,7 @@ test('the rows of one line look different from separate lines', () => {
   assert.deepEqual(layOut([{ head: '? ', text: 'a b\nc' }], 6), ['? a ', '  ↳ b', '  ↳ c'])
 })
 
-test('a sub-agent’s request fits the screen, and appears on it once', async (t) => {
+test('a sub-agent’s request fits the screen, and appears on the screen only once', async (t) => {
   const request = requestFor(
     'r',
     { command: `ls ${'x'.repeat(300)}` },
@@ -253,7 +253,7 @@ test('a sub-agent’s request fits the screen, and appears on it once', async (t
   assert.equal(screen.split('? sub-agent s: asks').length, 2)
 })
 
-test('rows are broken on a screen of unknown width too', async (t) => {
+test('rows are also broken on a screen of unknown width', async (t) => {
   const agent = await ScriptedAgent.open(t)
   await agent.pends(requestFor('r', { command: `ls ${'x'.repeat(150)}` }))
   const terminal = await agent.terminal()

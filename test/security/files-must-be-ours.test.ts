@@ -45,7 +45,7 @@ test('a new installation refuses files and folders that every user can write to'
   chmodSync(home, 0o777)
   assert.match(await refused(), /chmod o-w/)
   assert.equal(existsSync(state), false)
-  // Like /tmp, where a user can rename only their own files.
+  // A sticky folder, such as /tmp, is accepted: users can rename only their own files in it.
   chmodSync(home, 0o1777)
   await accepted()
 })
@@ -53,7 +53,7 @@ test('a new installation refuses files and folders that every user can write to'
 test('an older installation gets a warning about its modes, and the next version refuses them', async (t) => {
   const { config, state, refused, accepted } = await machine(t)
   await accepted()
-  // The state in which the previous version left the folder.
+  // Put the folder into the state in which the previous version left it.
   const record = join(state, 'modes.json')
   chmodSync(config, 0o666)
   assert.match(await refused(), /can be written to by every user/)
@@ -70,7 +70,7 @@ test('an older installation gets a warning about its modes, and the next version
   await accepted()
 })
 
-test('a neighbor who can write to the folder cannot make it look previously used or tolerated', (t) => {
+test('another user who can write to the state folder cannot make it look like a folder that was used or tolerated before', (t) => {
   const dir = join(tempDir(t), 'state')
   const known = join(dir, 'format.json')
   const record = join(dir, 'modes.json')
@@ -101,14 +101,14 @@ test('a neighbor who can write to the folder cannot make it look previously used
     }
   }
   anew()
-  // Everyone can rename the files of this user's other programs in the folder.
+  // Other users can move files of this user's other programs to these names in the folder.
   writeFileSync(known, '{}')
   assert.ok(isRefused())
   asLeftBefore(dir)
   assert.equal(isRefused(), false)
 })
 
-test('a mode that was tolerated once is refused after a neighbor deletes the record', async (t) => {
+test('a mode that was tolerated before is refused after another user has deleted the record', async (t) => {
   const { config, state, refused, accepted } = await machine(t)
   await accepted()
   asLeftBefore(state)
@@ -121,7 +121,7 @@ test('a mode that was tolerated once is refused after a neighbor deletes the rec
     for (const [path, content] of kept) writeFileSync(path, content)
   }
   await accepted()
-  // A hub's folder is refused too.
+  // A folder of a hub is also refused.
   const stage = await Stage.open(t)
   const hub = join(stage.state, 'hub')
   const start = () => stage.run(['hub', '--port', '0'])
@@ -153,18 +153,18 @@ test('another user’s files in a state folder or an agent’s folder are refuse
     if (path !== elsewhere)
       assert.match(doctor.log(), new RegExp(`chown -R -h 0 ${state}\\. If not, delete it`))
     assert.match(await accepted(['run', '--strict-modes', 'false']), told)
-    // As the remedy says; a folder that belongs to no agent has been set aside in the meantime.
+    // Follow the remedy. In the meantime, the daemon has moved aside a folder that belongs to no agent.
     execFileSync('chown', ['-R', '-h', '0', state])
     chownSync(elsewhere, 0, 0)
   }
   await accepted()
-  // Another user's hub is judged against its own user.
+  // The folder of another user's hub must belong to the user of that hub.
   mkdirSync(join(state, 'hub'))
   toOther(join(state, 'hub'))
   await accepted()
 })
 
-test('a later version’s tolerance lasts as long as if this version had been the first', async (t) => {
+test('modes that a later version tolerates are tolerated for as long as if this version had tolerated them first', async (t) => {
   const { config, state, accepted } = await machine(t)
   await accepted()
   const record = join(state, 'modes.json')
@@ -183,7 +183,7 @@ test('an installation whose owners and modes cannot be changed can allow them, b
   await accepted(['run'], { FOMULAR_STRICT_MODES: 'false' })
   chmodSync(config, 0o600)
   chmodSync(home, 0o777)
-  // The file itself is in a folder that others can write to.
+  // The setting has no effect if its file is in a folder that others can write to.
   await refused()
   toOther(home)
   await accepted(['run'], { FOMULAR_STRICT_MODES: 'false' })
@@ -207,7 +207,7 @@ test('a hub refuses a folder that others can change, and makes an empty one priv
   const stage = await Stage.open(t)
   const dir = join(stage.dir, 'volume')
   mkdirSync(dir)
-  // A new volume of a container.
+  // A new volume of a container is an empty folder that everyone can write to.
   chmodSync(dir, 0o777)
   const start = () => stage.run(['hub', '--port', '0', '--data-dir', dir])
   const first = start()
@@ -221,7 +221,7 @@ test('a hub refuses a folder that others can change, and makes an empty one priv
   assert.match(second.log(), /volume can be written to by every user/)
 })
 
-test('certificates that the daemon trusts are checked too', async (t) => {
+test('the files of certificates that the daemon trusts are also checked', async (t) => {
   const { home, stage, refused, accepted } = await machine(t)
   const authority = join(home, 'authority.pem')
   writeFileSync(authority, '')

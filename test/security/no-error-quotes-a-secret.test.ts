@@ -41,7 +41,7 @@ test('every field that the protocol marks as secret is hidden in logs, at any de
   assert.doesNotMatch(readFileSync(file, 'utf8'), /sk-/)
 })
 
-/** Returns the names of a schema's marked fields, at any depth. */
+/** Returns the names of the fields that a schema marks as secret, at any depth. */
 function secretNames(schema: z.core.$ZodType, name = ''): string[] {
   if (z.globalRegistry.get(schema)?.writeOnly) return [name]
   const { def } = (schema as z.core.$ZodTypes)._zod

@@ -51,7 +51,7 @@ const STATE_FILES = [
   'x.4194305.tmp',
 ]
 
-/** Replacements that an agent, which runs as the daemon's user, can put in place of a file. */
+/** Replacements that an agent can put in the place of a file. Agents run as the daemon's user. */
 const KINDS: Record<string, (path: string) => void | Promise<void>> = {
   'a pipe': (path) => void execFileSync('mkfifo', [path]),
   'a folder': (path) => void mkdirSync(join(path, 'full'), { recursive: true }),
@@ -117,7 +117,7 @@ for (const [kind, put] of Object.entries(KINDS))
     await isWell(again, 'after a restart')
   })
 
-test("an agent that removes the daemon's read permission is set aside, and the others are adopted", (t) => {
+test("the folder of an agent that removes the daemon's read permission is moved aside, and the other agents are adopted", (t) => {
   const dir = tempDir(t)
   const left = Object.fromEntries(
     ['well', 'ill-spec', 'ill-link', 'ill-in', 'ill-folder'].map((id) => {
@@ -148,7 +148,7 @@ test("an agent that removes the daemon's read permission is set aside, and the o
   )
   assert.equal(damaged.length, 4)
 
-  // Another user's file is for that user or an administrator to handle.
+  // Only the other user or an administrator can fix a file that belongs to another user.
   const theirs = tempDir(t)
   const { at } = leftAgent(theirs, 'a')
   execFileSync('chown', ['-Rh', String(NOBODY), theirs])

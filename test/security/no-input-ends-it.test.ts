@@ -7,13 +7,15 @@ import { fuzz, type Verdict } from '../fuzz/run.ts'
 import type { TargetName } from '../fuzz/targets/index.ts'
 import { tempDir } from '../support/temp.ts'
 
-/** A short form of `npm run fuzz`: finds a target that no longer works, or a serious fault. */
+/**
+ * Numbers of inputs for a short version of `npm run fuzz`, which finds a broken target or a serious fault.
+ */
 const COUNTS: Record<TargetName, number> = { daemon: 300, hub: 400, http: 400, journal: 2000, cli: 200 }
 
 const MAIN = fileURLToPath(new URL('../fuzz/main.ts', import.meta.url))
 
 for (const [name, count] of Object.entries(COUNTS))
-  test(`malformed input neither ends nor blocks its target: ${name}`, async () => {
+  test(`malformed input neither ends nor blocks the fuzz target ${name}`, async () => {
     const args = [MAIN, '--target', name, '--count', String(count), '--seed', 'npm-test']
     const { code, stdout } = await ran(args)
     const { finding, inputs } = JSON.parse(stdout) as Verdict

@@ -28,7 +28,7 @@ import { until } from '../support/wait.ts'
 
 const NOBODY = 65534
 
-/** A hub that has run and is down, with its keys, and the home of a daemon that was connected. */
+/** Returns a stopped hub, with its keys and the home of a daemon that was connected to it. */
 async function down(t: TestContext) {
   const stage = await Stage.open(t)
   const hub = await stage.hub()
@@ -63,7 +63,7 @@ test('a squatter on the port of a stopped hub gets neither the user key nor the 
   await doctor.ended
   assert.match(doctor.log(), /no key was sent/)
   assert.equal(squatter.heard(), '')
-  // The link keeps trying, and finds the hub when the hub is back.
+  // The daemon keeps trying to connect, and succeeds when the hub runs again.
   await squatter.leave()
   await stage.hub()
   await until(() => daemon.log().includes('connected'), { what: 'the link' })
@@ -89,7 +89,7 @@ test('doctor reports another user’s server before the first connection, and se
   assert.equal(squatter.heard(), '')
 })
 
-test('a squatter that accepts no connection on its port gets no key', async (t) => {
+test('a squatter that accepts no connections on its port gets no key', async (t) => {
   const { stage, run } = await down(t)
   const squatter = await Squatter.sit(t, '127.0.0.1', stage.port, { takes: false })
   const command = run(['agent', 'list'])
@@ -134,7 +134,7 @@ test('commands on the hub’s machine use its private socket, even if another us
   assert.equal(existsSync(socket), false)
 })
 
-test('a record of a hub is trusted only for the process that it names', async (t) => {
+test('a record of a running hub is trusted only if it names that hub’s process', async (t) => {
   const hub = await TestHub.open(t)
   const record = JSON.parse(readFileSync(join(hub.dir, 'hub.json'), 'utf8'))
   const written = (changes: object) => {
@@ -144,21 +144,21 @@ test('a record of a hub is trusted only for the process that it names', async (t
   assert.equal(written({}), hub.url)
   assert.equal(written({ pid: 2 ** 22 - 1 }), undefined)
   assert.equal(written({ start: '1' }), undefined)
-  // A container has two names for one boot; after another boot, the file is older than the process.
+  // In a container, one boot can have two ids. After another boot, the file is older than the process.
   assert.equal(written({ boot_id: 'b' }), hub.url)
   const before = Date.now() / 1000 - 3600
   utimesSync(join(hub.dir, 'hub.json'), before, before)
   assert.equal(livingHub(hub.dir), undefined)
 })
 
-test('a hub’s key for its own user is not sent to the server that ran there before', (t) => {
+test('a hub’s key for its own user is not sent to a server of another user that used the same port before', (t) => {
   const file = join(tempDir(t), 'servers.json')
   const url = 'ws://127.0.0.1:3001'
   checkOwner(NOBODY, url, { file, notice: () => {} })
   assert.throws(() => checkOwner(NOBODY, url, { file, owner: 0 }), { code: 'server_foreign' })
 })
 
-test('a machine knows the owner of its server from its enrollment on', async (t) => {
+test('a machine knows the owner of its server from the time of its enrollment', async (t) => {
   const stage = await Stage.open(t)
   const hub = await stage.hub()
   const home = stage.env.HOME!
@@ -170,14 +170,14 @@ test('a machine knows the owner of its server from its enrollment on', async (t)
   hub.kill('SIGTERM')
   await hub.ended
   const squatter = await Squatter.sit(t, '127.0.0.1', stage.port)
-  // Its daemon with a service's state folder, and by another name of this machine.
+  // The machine's daemon refuses with the state folder of a service, and with another name of this machine.
   for (const args of [[], ['--server-url', `ws://localhost:${stage.port}`]]) {
     const daemon = stage.run(['run', '--state-dir', join(stage.dir, 'service'), ...args], env)
     await until(() => daemon.log().includes('no key was sent'), { what: 'the refusal' })
     daemon.kill('SIGTERM')
     await daemon.ended
   }
-  // A command with another state folder, and a command that would send the key again.
+  // Try a command with another state folder, and a command that would send the key again.
   const elsewhere = { FOMULAR_STATE_DIR: join(stage.dir, 'elsewhere'), FOMULAR_HUB_KEY: 'a-user-key' }
   for (const [args, more] of [
     [['agent', 'list', '--hub', stage.hubUrl], elsewhere],
@@ -188,7 +188,7 @@ test('a machine knows the owner of its server from its enrollment on', async (t)
     assert.match(command.log(), /no key was sent/)
   }
   assert.equal(squatter.heard(), '')
-  // Another user's service takes the record along.
+  // A service of another user gets the recorded owner in its settings.
   const account = { name: 'nobody', uid: NOBODY, gid: NOBODY, home: '/nonexistent' }
   const { environment } = await carriedSettings(home, account as Parameters<typeof carriedSettings>[1])
   assert.equal(environment.FOMULAR_SERVER_USER, '0')
@@ -209,13 +209,13 @@ test('a group member’s socket in a folder that the group can write to gets no 
     t.after(() => server.close())
     chownSync(socket, NOBODY, NOBODY)
     const list = stage.run(['agent', 'list'], { FOMULAR_HUB_URL: '' })
-    // The hub is reached at its port, whose owner is known.
+    // The command reaches the hub at its port instead, because the owner of the port is known.
     assert.equal(await list.ended, 0, list.log())
     assert.equal(existsSync(heard), false)
   }
 })
 
-test('the owner of a server on IPv6, or on both families, is recognized', async (t) => {
+test('the owner of a server that listens on IPv6, or on IPv4 and IPv6, is recognized', async (t) => {
   for (const [listens, hostname] of [
     ['::1', '[::1]'],
     ['::', '127.0.0.1'],
@@ -268,12 +268,12 @@ test('the owner of the port is checked if the system does not list the other end
   const port = await freePort()
   const end = { localAddress: '127.0.0.1', localPort: 9, remoteAddress: '127.0.0.1', remotePort: port }
   const owner = () => ownerOfPeer(end as Socket)
-  // No local program listens on the port, as if the port belonged to a container.
+  // No local program listens on the port, as with a port of a container.
   assert.equal(await owner(), undefined)
   for (const listens of ['127.0.0.1', '0.0.0.0', '::']) {
     const squatter = await Squatter.sit(t, listens, port)
     assert.equal(await owner(), NOBODY)
-    // A local listener on the port of another machine's server is not that server.
+    // A local program that listens on the same port number as another machine's server is not that server.
     const beyond = { ...end, localAddress: '198.51.100.1', remoteAddress: '198.51.100.2' }
     assert.equal(await ownerOfPeer(beyond as Socket), undefined)
     await squatter.leave()

@@ -18,7 +18,7 @@ const limit = (resetsAt: string) =>
   `{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":${resetsAt}}}`
 const idle = '{"type":"system","subtype":"session_state_changed","state":"idle"}'
 
-/** Lines with numbers that make no valid date, sum, or frame. */
+/** Lines with numbers from which no valid date, sum, or frame can be made. */
 const STRANGE = [
   limit('1e300'),
   limit('-1e300'),
@@ -148,7 +148,7 @@ test('a line with too many or too large events arrives as one unreadable event',
   }
 })
 
-test('a line with the maximum number of events arrives in full, and an event counts once for all its blocks', () => {
+test('a line with the maximum number of events arrives in full, and an event with several blocks counts once', () => {
   const events = (line: string) => decodeLine(Buffer.from(line), 0, decode)
   for (const line of [
     said(blocks('0', Limits.line_events)),

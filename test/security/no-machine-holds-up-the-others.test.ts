@@ -119,14 +119,14 @@ describe('one machine', () => {
     let seen = ''
     while (!seen.includes('"last"')) {
       const { value, done } = await reader.read()
-      assert.ok(!done, 'the stream has ended')
+      assert.ok(!done, 'the stream must not end')
       seen += value
     }
     assert.ok(!seen.includes('agent_removed'))
     await reader.cancel()
   })
 
-  test('only a few answers wait for a machine that does not read them', async (t) => {
+  test('the hub keeps only a few answers for a machine that does not read them', async (t) => {
     const hub = await TestHub.open(t)
     const good = await hub.daemon({ agents: [statusOf('good')] })
     const bad = await hub.daemon({ machine_id: 'machine-2' })
@@ -136,7 +136,7 @@ describe('one machine', () => {
     assert.deepEqual((await bad.received('link:pong')).nonce, { deep: ['x'.repeat(900)] })
     bad.socket.pause()
     const isGone = async () => {
-      // More than the operating system buffers.
+      // Send more than the operating system can buffer.
       for (let n = 0; n < 5000; n++) bad.send({ type: 'link:ping', nonce: 'x'.repeat(1000) })
       const { machines } = await hub.api<{ machines: HubMachine[] }>('GET', '/api/machines')
       return machines.some(({ machine_id, connected }) => machine_id === 'machine-2' && !connected)
@@ -188,7 +188,7 @@ describe('one machine', () => {
     })
 })
 
-test('a stream ends after more removals than it can report, so its client reads the list again', async (t) => {
+test('a stream ends if there are more removals than it can report, so that its client reads the list again', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: Array.from({ length: 3000 }, (_, n) => statusOf(`a-${n}`)) })
   const { machine_id } = (await hub.api<{ machines: { machine_id: string }[] }>('GET', '/api/machines'))

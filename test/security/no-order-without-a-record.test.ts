@@ -8,7 +8,7 @@ import { auditEntries, auditFiles, auditPage, inShort } from '../support/audit.t
 import { TestHub } from '../support/hub.ts'
 import { makeKey } from '../support/role-keys.ts'
 
-test('an enrolling machine is recorded once, however often it retries', async (t) => {
+test('the enrollment of a machine is recorded once, even if the machine retries it several times', async (t) => {
   const hub = await TestHub.open(t)
   const { token } = await hub.api<Enrolment>('POST', '/api/enrolments', { name: 'build-7' })
   const { next } = await auditPage(hub)
@@ -25,7 +25,7 @@ test('an enrolling machine is recorded once, however often it retries', async (t
   assert.deepEqual(entries[0]?.details, { name: 'build-7', hostname: 'h', key_id: '1'.repeat(12) })
 })
 
-test('an enrolling machine is recorded before it is accepted, with any kind of key', async (t) => {
+test('the enrollment of a machine with any kind of key is recorded before the machine is accepted', async (t) => {
   const hub = await TestHub.open(t)
   const enroll = async (name: string, digit: string) => {
     const { token } = await hub.api<Enrolment>('POST', '/api/enrolments', { name })
@@ -65,7 +65,7 @@ test('only one of several machines that enroll with one token at once is accepte
   )
 })
 
-test('an order is decided in one step after it is recorded: one of two starts of an agent is refused', async (t) => {
+test('an order is decided in one step after it is recorded, so one of two starts of the same agent is refused', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ machine_id: 'm-1' })
   const start = (command_id: string) =>
@@ -78,9 +78,9 @@ test('an order is decided in one step after it is recorded: one of two starts of
   assert.equal(entries.filter(({ code }) => code === 'agent_exists').length, 2)
 })
 
-/** Makes the log unwritable. @returns a function that restores it */
+/** Makes the audit log unwritable. @returns a function that makes it writable again */
 async function unwritable(hub: TestHub): Promise<() => void> {
-  // By then, all entries are on the disk.
+  // When this request returns, all entries are on the disk.
   await auditPage(hub)
   const [path = ''] = auditFiles(hub)
   renameSync(path, `${path}.away`)
@@ -123,7 +123,7 @@ test('no order is carried out if the audit log cannot be written', async (t) => 
   )
 })
 
-test('an order that the disk refuses fails with a remedy', async (t) => {
+test('an order that cannot be written to the disk fails with a remedy', async (t) => {
   const hub = await TestHub.open(t)
   const { next } = await auditPage(hub)
   t.mock.method(UserKeys.prototype, 'make', () => {

@@ -5,7 +5,7 @@ import { describe, type TestContext, test } from 'node:test'
 import { TestHub } from '../support/hub.ts'
 import { Stage } from '../support/stage.ts'
 
-/** A machine that is enrolled at one hub, and a command that moves it to another. */
+/** Returns a machine that is enrolled at one hub, and a command that moves it to another hub. */
 async function between(t: TestContext) {
   const stage = await Stage.open(t)
   const [first, second] = [await TestHub.open(t), await TestHub.open(t)]
@@ -28,7 +28,7 @@ async function between(t: TestContext) {
   }
 }
 
-describe('a machine that leaves its server for another', () => {
+describe('a machine that moves to another server', () => {
   test('a machine that moves to another server has one key afterwards, for the new server', async (t) => {
     const { second, enroll, read, keys } = await between(t)
     const before = read('key')
@@ -40,7 +40,7 @@ describe('a machine that leaves its server for another', () => {
 
   test('a machine whose settings cannot be changed keeps its key and its server', async (t) => {
     const { second, home, enroll, read, keys } = await between(t)
-    // The same settings with quoted keys, which an edit by lines does not find.
+    // Quote the keys of the settings, so that a line-based edit does not find them.
     writeFileSync(join(home, 'config.toml'), read('config.toml').replace(/^(\w+)/gm, '"$1"'))
     const before = [read('key'), read('config.toml')]
     const { code, log } = await enroll(second)
@@ -69,7 +69,7 @@ fs.renameSync = (from, to) => {
     const daemon = stage.run(['run'])
     assert.equal(await daemon.ended, 2)
     assert.match(daemon.log(), /key/)
-    // The way back is the line of a new token.
+    // The machine can connect again after an enrollment with a new token.
     assert.equal((await enroll(second)).code, 0)
     assert.equal(existsSync(join(home, 'key.before')), false)
   })

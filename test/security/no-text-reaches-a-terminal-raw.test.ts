@@ -40,7 +40,7 @@ function harmless(text: string, what: string) {
   )
 }
 
-/** Asserts that every line is JSON, and that nothing in it needs further escaping. */
+/** Asserts that every line is JSON, and that no character in the text needs further escaping. */
 function harmlessJson(text: string, what: string) {
   harmless(text.replaceAll('\t', '\x00'), what)
   for (const line of text.trimEnd().split('\n').filter(Boolean)) JSON.parse(line)
@@ -148,7 +148,7 @@ test('no command prints a hub’s text unescaped, in any text field of its proto
   assert.deepEqual(silent, [])
 })
 
-/** All messages of a side, except those that end the daemon or use the network. */
+/** Returns all messages of one side, except messages that end the daemon or use the network. */
 const saidBy = (side: Record<string, z.ZodMiniType>) =>
   Object.entries(side)
     .filter(([type]) => !/^(daemon|server):/.test(type))
@@ -191,7 +191,7 @@ test('no server’s text reaches a terminal unescaped through the daemon, its lo
 test('no machine’s text reaches a terminal unescaped through the hub, its log, or its API', async (t) => {
   const stage = await Stage.open(t)
   const hello = sampleOf(FromDaemon['machine:hello'], 1) as protocol.Hello
-  // A new machine could not have such an id.
+  // The machine is already known, because a new machine could not have such an id.
   const { machine_id, hostname, os, arch, daemon_version, machine: status } = hello
   const known = { machine_id, hostname, os, arch, daemon_version, since: '', status }
   mkdirSync(join(stage.state, 'hub'), { recursive: true, mode: 0o700 })
@@ -263,7 +263,7 @@ test('every command is tested with a hub’s text, or listed as an exception', (
   assert.deepEqual(names.sort(), OTHERS.sort())
 })
 
-test('JSON keeps its value, and contains no terminal controls', () => {
+test('escaped JSON has the same value as before, and contains no terminal controls', () => {
   fc.assert(
     fc.property(fc.jsonValue({ stringUnit: 'binary' }), (value) => {
       const text = jsonLine(value)

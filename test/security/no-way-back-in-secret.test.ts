@@ -28,7 +28,7 @@ const refused = (code: string, message: RegExp) => (error: unknown) =>
   message.test(error.message) &&
   error.error.remedy !== undefined
 
-test('a release older than the running one is accepted only by name', () => {
+test('a release older than the running version is accepted only if it is named exactly', () => {
   const runs = { runs: daysAgo(10), maxDays: undefined }
   assert.equal(checkFreshness({ ...candidate, date: daysAgo(9) }, runs), undefined)
   assert.equal(checkFreshness({ ...candidate, date: daysAgo(10) }, runs), undefined)
@@ -91,14 +91,14 @@ test('a registry cannot downgrade with a tag, or withhold releases without a war
   assert.match(taken.stderr, /^! 1\.2\.0 is 95 days old/m)
 })
 
-test('the installer goes back only to a version that is named', async (t) => {
+test('the installer installs an older version only if the user names that version', async (t) => {
   const server = await ReleaseServer.open(t)
   const releases = ['1.9.0', '1.10.0-rc.2', '1.10.0-rc.10', '1.10.0']
   for (const version of releases) await server.release(version, key)
   const machine = box(t, server)
   const latest = (version: string) => writeFileSync(join(server.dir, 'latest'), `${version}\n`)
   let runs = 0
-  // Each run uses the next shell.
+  // Each run uses a different shell.
   const run = async (...args: string[]) => {
     const shell = SHELLS[runs++ % SHELLS.length]!
     const { code, err } = await machine.run(['--public-key', key.publicKey, ...args], { shell })
@@ -132,7 +132,7 @@ test('the installer reports that the latest release is old, or that it cannot ch
   )
 })
 
-test('an installer with an earlier key follows the lists to the current key', async (t) => {
+test('an installer with an earlier key follows the signed lists of keys to the current key', async (t) => {
   const server = await ReleaseServer.open(t)
   const [second, third, stranger] = [releaseKey(), releaseKey(), releaseKey()]
   const list = (number: number, by: typeof key, next: typeof key) => {

@@ -40,7 +40,7 @@ test('a long request is shown screen by screen, and a yes before its end does no
   assert.equal(refusal?.type === 'agent:permission' && refusal.decision, 'deny')
 })
 
-test('a request that the hub does not have in full is shown only once it has', async (t) => {
+test('a request that the hub does not have in full is shown only when the hub has all of it', async (t) => {
   const agent = await ScriptedAgent.open(t)
   const whole = requestFor('r', { command: `ls # ${' '.repeat(17_000)}\ntouch PWNED` })
   const bare = { ...whole, input: {}, input_omitted: true }
@@ -101,7 +101,7 @@ test('a request that the daemon or the hub has shortened cannot be approved', as
   await denied
 })
 
-test('a question leaves the screen when the agent asks something else with the same id', async (t) => {
+test('a question disappears from the screen when the agent asks another question with the same id', async (t) => {
   const agent = await ScriptedAgent.open(t)
   const [ls, rm] = [requestFor('r', { command: 'ls' }), requestFor('r', { command: 'rm -rf /important' })]
   await agent.asks(ls)
@@ -174,7 +174,7 @@ test('a person who keeps typing is asked only after a pause', async (t) => {
   assert.equal(isAsked, true)
 })
 
-test('the last of several requests on the screen is the one to answer', async (t) => {
+test('the answer is for the last of several requests on the screen', async (t) => {
   const agent = await ScriptedAgent.open(t)
   const [one, two] = [requestFor('one', { command: 'rm -rf /srv' }), requestFor('two', { command: 'ls' })]
   await agent.asks(one, two)
@@ -182,7 +182,7 @@ test('the last of several requests on the screen is the one to answer', async (t
   const terminal = await agent.terminal()
   await terminal.begin('fd agent watch a')
   await terminal.shows(/Bash: ls\n\? asks to use Bash: rm -rf \/srv\n.*y yes, n no.*> $/)
-  // A key pressed twice by mistake answers once.
+  // If a person presses a key twice by mistake, only one request is answered.
   await terminal.press('y', 'Enter', 'y', 'Enter')
   assert.equal((await agent.answers(1)).length, 1)
   await agent.pends(two)
@@ -224,7 +224,7 @@ test('a request is shown again in full after the window becomes narrower', async
     [6, '22'],
     [6, '28'],
   ])
-  // From beginning to end, in rows for the new width.
+  // The request is shown from its beginning to its end, in rows for the new width.
   const again =
     pages
       .slice(1)
@@ -250,7 +250,7 @@ test('no row of a question begins with the agent’s text on a narrow screen', a
   await agent.pends(request)
   const terminal = await agent.terminal()
   await terminal.resize(20, 50)
-  // Every row that the screen breaks is a separate row here.
+  // The screen of this test treats each row of a broken line as a separate row.
   await terminal.begin('fd agent watch a')
   await terminal.shows(/or text> $/)
   await terminal.type('7')

@@ -21,7 +21,7 @@ import { asLeftBefore, machine, toOther } from '../support/foreign-files.ts'
 import { PROGRAM } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
-/** The record of an update that makes this program hand over to `program`. */
+/** Returns the record of an update after which this program starts `program` instead of itself. */
 const handedOver = (program: string) => ({
   version: 1,
   command_id: 'c',
@@ -49,7 +49,7 @@ test("no command runs a program that is named in another user's state folder", a
   })
   writeFileSync(join(state, 'update.json'), JSON.stringify(handedOver(program)))
   for (const path of [join(state, 'update.json'), program, state]) toOther(path)
-  // If a command opened one of these pipes as its compile cache, it would never end.
+  // Put pipes in the place of compile caches: a command that opened one of them would never end.
   const pipe = join(dir, 'pipe')
   execFileSync('mkfifo', ['-m', '600', pipe])
   for (const command of ['run', 'up', 'hub']) symlinkSync(pipe, join(state, `compiled-${command}.bin`))
@@ -71,7 +71,7 @@ test("no command runs a program that is named in another user's state folder", a
   const said = stage.run(['doctor', ...given])
   await said.ended
   assert.match(said.log(), /foreign belongs to/)
-  // Root's own folder does not make another user's program acceptable.
+  // Another user's program is also refused if the folder itself belongs to root.
   for (const command of ['run', 'up', 'hub']) rmSync(join(state, `compiled-${command}.bin`))
   chownSync(state, 0, 0)
   chownSync(join(state, 'update.json'), 0, 0)
@@ -117,7 +117,8 @@ test('an updated program that others can change runs, with a warning, if `modes.
   assert.match(doctor.log(), told)
   tolerated(VERSION, shared)
   await runs()
-  // Without `modes.json`, this version counts as the first with the check, and writes the file itself.
+  // Without `modes.json`, this version counts as the first version that checks modes, and writes the file
+  // itself.
   rmSync(join(state, 'modes.json'))
   const { remember } = checkStateDir(state, [], true)
   remember()
@@ -133,7 +134,7 @@ test('an updated program that others can change runs, with a warning, if `modes.
   await runs()
   toOther(shared)
   await isLeft(/shared belongs to .*: it decides what this program runs\. Use another/)
-  // No update is installed there either.
+  // An update is also not installed into such a folder.
   chownSync(shared, 0, 0)
   const refused = (path: string) => (error: unknown) =>
     error instanceof UpdateFailure && error.error.code === 'update_refused' && error.message.startsWith(path)
@@ -179,7 +180,7 @@ test('another user’s programs and certificates cause a warning, and doctor doe
   )
 })
 
-test('a pipe instead of a file does not keep a daemon from starting or ending', async (t) => {
+test('a daemon starts and ends normally even if a pipe is in the place of one of its files', async (t) => {
   const { dir, home, config, key, stage, refused, accepted } = await machine(t)
   const pipe = join(dir, 'pipe')
   execFileSync('mkfifo', ['-m', '600', pipe])

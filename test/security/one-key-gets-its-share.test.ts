@@ -33,11 +33,11 @@ test('greetings that are never completed take a bounded amount of memory for eac
   daemon.socket.terminate()
   const [one] = strangers.open
   one!.write(part)
-  await until(() => one!.closed, { what: 'the end of one that is longer than any greeting' })
+  await until(() => one!.closed, { what: 'the end of a connection whose data is longer than any greeting' })
   assert.ok(lines.some(({ address, msg }) => address === '127.0.0.1' && /before its greeting/.test(msg)))
 })
 
-test('connections of one key without a greeting are limited, and told to retry later', async (t) => {
+test('connections of one key without a greeting are limited, and further connections are told to retry later', async (t) => {
   const hub = await TestHub.open(t)
   const strangers = new RawConnections(t, hub.port)
   const answers = []
@@ -74,7 +74,7 @@ test('one key gets at most half of the connections, and refused connections end 
     clients.ask(`GET /api/keys HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${key}\r\n\r\n`)
   const all = []
   for (let n = 0; n < 20; n++) all.push((await get(greedy)).status)
-  // A viewer may not use this path, but its key is accepted.
+  // The key of a viewer is accepted, although a viewer may not use this path.
   assert.deepEqual(all, [...Array(6).fill(403), ...Array(14).fill(503)])
   assert.equal((await get(hub.key('user'))).status, 200)
   const { entries } = await hub.api<AuditPage>('GET', '/api/audit?by=greedy')
@@ -85,13 +85,13 @@ test('one key gets at most half of the connections, and refused connections end 
       ['GET /api/keys', 'too_many_clients'],
     ],
   )
-  await until(() => clients.open.length <= 7, { what: 'the end of those beyond' })
+  await until(() => clients.open.length <= 7, { what: 'the end of the connections above the limit' })
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   t.after(() => agent.destroy())
   for (const key of [hub.key('user'), other, greedy, hub.key('user')]) {
     const answer = await requestUnread(hub, key, '/api/machines', { agent })
     answer.resume()
-    assert.equal(answer.statusCode, key === greedy ? 503 : 200, 'of a proxy, one connection serves all keys')
+    assert.equal(answer.statusCode, key === greedy ? 503 : 200, 'one connection of a proxy serves all keys')
     await new Promise((resolve) => answer.once('close', resolve))
   }
   const socketPath = `${hub.dir}/hub.sock`
@@ -100,11 +100,11 @@ test('one key gets at most half of the connections, and refused connections end 
       socketPath,
       headers: { authorization: `Bearer ${hub.key('user')}`, host: 'localhost' },
     })
-    assert.equal(answer.statusCode, 200, 'at the Unix socket there is always a way in')
+    assert.equal(answer.statusCode, 200, 'requests at the Unix socket are always accepted')
   }
 })
 
-test('a stream whose client left before its start frees its slot', () => {
+test('a stream frees its slot if its client has left before the stream starts', () => {
   const clock = new ManualClock()
   const notices = new Notices({ clock, logger: memoryLog().logger })
   const followers = new Followers({

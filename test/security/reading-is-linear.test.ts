@@ -9,7 +9,7 @@ import { decode } from '../../src/agents/runtimes/claude/decode.ts'
 import { eventsOf } from '../support/journal.ts'
 import { tempDir } from '../support/temp.ts'
 
-/** Pieces of a torn line: each looks like the start of an object. */
+/** Contents of an incomplete line. Each piece looks like the start of a JSON object. */
 const CONTENTS = {
   objects: '{"a":',
   strings: '{"a":"{\\"b\\":',
@@ -19,7 +19,7 @@ const CONTENTS = {
 }
 const idle = '{"type":"system","subtype":"session_state_changed","state":"idle"}'
 
-test('reading a line takes a few passes, for any length and any pieces', (t) => {
+test('reading a line takes only a few passes over its text, for any length and any content', (t) => {
   let parsed = 0
   const parse = JSON.parse
   t.mock.method(JSON, 'parse', (text: string) => {
@@ -37,7 +37,7 @@ test('reading a line takes a few passes, for any length and any pieces', (t) => 
       }
 })
 
-test('the object at the end of a text is found if it can be told apart from the text before it', () => {
+test('the JSON object at the end of a text is found if it can be distinguished from the text before it', () => {
   for (const [before, object] of [
     ['', '{}'],
     ['{"a":"', '{"b":"}{\\"\\\\"}'],

@@ -25,7 +25,7 @@ async function open(t: Cleanup, gate: TestHubOptions['gate'] = {}) {
   return { hub, lines, get }
 }
 
-/** A connection, and all data received on it. */
+/** Opens a connection, and collects all data received on it. */
 async function talk(t: Cleanup, port: number) {
   const socket = connect(port, '127.0.0.1')
   t.after(() => {
@@ -57,7 +57,7 @@ test('files that were requested together are closed after their client leaves', 
   for (const count of [1, 2, 3, 100]) {
     const { socket, heard } = await talk(t, hub.port)
     socket.write(get.repeat(count))
-    await until(() => socket.closed || heard() !== '', { what: 'an answer or the end' })
+    await until(() => socket.closed || heard() !== '', { what: 'an answer, or the end of the connection' })
     socket.destroy()
     await until(() => !isOpenHere(`${hub.dir}/releases/big`), { what: `all closed, of ${count}` })
   }
@@ -82,14 +82,16 @@ test('streams that were requested together free their slots after their client l
       const { socket, heard } = await talk(t, hub.port)
       socket.write(get('/api/stream').repeat(count))
       const isOver = () => (count === 2 ? heard() !== '' : socket.closed)
-      await until(isOver, { what: 'an answer, or the end where there are too many' })
+      await until(isOver, { what: 'an answer, or the end of the connection if it has too many requests' })
       socket.destroy()
     }
-    await until(async () => (await statusOfOne()) === '200', { what: `a place, after ${count} at once` })
+    await until(async () => (await statusOfOne()) === '200', {
+      what: `a free slot after ${count} requests at once`,
+    })
   }
 })
 
-test('waiting requests that were sent together end with their connection', async (t) => {
+test('requests that were sent together and still wait end when their connection ends', async (t) => {
   const { hub, get } = await open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   const prompt = { command_id: 'waits', content: 'x' }
@@ -111,18 +113,20 @@ test('a pipelined request is answered after the request before it', async (t) =>
   assert.ok(heard().indexOf('1.0.0') < heard().indexOf('"ok":true'))
 })
 
-test('a request that waited for another may take as long as any request', async (t) => {
+test('a request that waited for another request has the same time limit as any other request', async (t) => {
   const { hub, get } = await open(t, { stall_ms: 300 })
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   await hub.request('POST', '/api/agents/a/prompt?wait=0', { command_id: 'slow', content: 'x' })
   const { socket, heard } = await talk(t, hub.port)
   socket.write(get('/api/agents') + get('/api/commands/slow?wait=1'))
-  await until(() => socket.closed || statusesIn(heard()).length === 2, { what: 'both answers, or the end' })
+  await until(() => socket.closed || statusesIn(heard()).length === 2, {
+    what: 'both answers, or the end of the connection',
+  })
   assert.deepEqual(statusesIn(heard()), ['200', '202'])
   daemon.socket.terminate()
 })
 
-test('an aborted body is not logged, and failures are logged for each address', async (t) => {
+test('a request body that the client aborts is not logged, but failures are logged for each address', async (t) => {
   const printed = t.mock.method(console, 'error', () => {})
   const { hub, lines, get } = await open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })

@@ -34,8 +34,8 @@ function sessionOf(pid: number): number | undefined {
 }
 
 /**
- * Starts a session of root unrelated to any daemon: a shell, processes of root and of nobody with these
- * variables, and a process of root without them.
+ * Starts a session of root that is unrelated to any daemon. It has a shell, processes of root and of nobody
+ * with the given variables, and a process of root without these variables.
  */
 async function bystanders(t: Cleanup, variables: Record<string, string>): Promise<ProcessIdentity[]> {
   const env = Object.entries(variables).map(([name, value]) => `${name}='${value}'`)
@@ -52,7 +52,7 @@ function end(processes: ProcessIdentity[]) {
   for (const { pid } of processes.filter(isAlive)) process.kill(pid, 'SIGKILL')
 }
 
-/** Starts a command within an agent, and waits for its process. */
+/** Starts a command in an agent, and waits for the process of the command. */
 async function within(stage: Stage, agent: string, command: string, marker: string) {
   await stage.command(agent, 'prompt', { content: `run ${command}` })
   const found = await until(() => commandLines().find(({ argv }) => argv.includes(marker)), { what: command })
@@ -70,7 +70,7 @@ function doctor(stage: Stage): Promise<string> {
   )
 }
 
-test('stopping an agent, and doctor --fix, spare processes that only name it or belong to another user', async (t) => {
+test('stopping an agent, and doctor --fix, do not end processes that only name the agent or belong to another user', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -88,19 +88,21 @@ test('stopping an agent, and doctor --fix, spare processes that only name it or 
     FOMULAR_AGENT_MARK: mark,
   })
   const elsewhere = await bystanders(t, { FOMULAR_AGENT: '/nowhere/agents/zz' })
-  // With a leaked secret, only root's process that has it counts as the agent's.
+  // If the secret leaks, only a process of root that has the secret counts as the agent's.
   const known = await bystanders(t, { FOMULAR_AGENT: folder, FOMULAR_AGENT_MARK: mark })
 
   assert.equal((await stage.command(agent, 'stop', { grace_s: 0 })).state, 'succeeded')
   await until(() => !isAlive(tool) && known.filter(isAlive).length === 3, {
-    what: 'the end of what is its own',
+    what: "the end of the agent's own processes",
   })
   const strangers = [...named, ...guessed, ...removed, ...elsewhere, dropped]
   assert.ok(strangers.every(isAlive))
 
   const leftover = await bystanders(t, { FOMULAR_AGENT: folder, FOMULAR_AGENT_MARK: mark })
   const { findings } = JSON.parse(await doctor(stage))
-  await until(() => leftover.filter(isAlive).length === 3, { what: 'the end of what was left behind' })
+  await until(() => leftover.filter(isAlive).length === 3, {
+    what: 'the end of the processes that the agent left behind',
+  })
   assert.ok([...strangers, ...known.filter(isAlive)].every(isAlive))
   const unproven = findings.flatMap((finding: { unproven?: { pid: number }[] }) => finding.unproven ?? [])
   const told = (pids: ProcessIdentity[]) =>
@@ -127,11 +129,11 @@ test('stopping an agent of an earlier version ends its recorded processes and th
     ...(await bystanders(t, { FOMULAR_AGENT: folder, FOMULAR_AGENT_MARK: '0'.repeat(32) })),
   ]
   assert.equal((await stage.command(agent, 'stop', { grace_s: 0 })).state, 'succeeded')
-  await until(() => !own.some(isAlive) && !isAlive(tool), { what: 'the end of what is its own' })
+  await until(() => !own.some(isAlive) && !isAlive(tool), { what: "the end of the agent's own processes" })
   assert.ok(strangers.every(isAlive))
 })
 
-test('a launcher finds its processes by the secret of its run, which no argument list shows', async (t) => {
+test('a launcher finds its processes by a secret of its run, and no argument list contains this secret', async (t) => {
   const dir = tempDir(t)
   for (const name of ['in', 'fed']) mkdirSync(join(dir, name))
   writeFileSync(join(dir, 'launch.sh'), launchScript)
@@ -155,13 +157,13 @@ test('a launcher finds its processes by the secret of its run, which no argument
         if (argv.join(' ').includes(mark)) shown.add(`${pid} ${argv}`)
       return ours().length === 0
     },
-    { what: 'the end of the lease, and of what was left' },
+    { what: 'the end of the lease, and of the remaining processes' },
   )
   assert.deepEqual([...shown], [])
   assert.ok(strangers.every(isAlive))
 })
 
-test('root’s daemon sends no signal to an agent that another user’s daemon has left', async (t) => {
+test('root’s daemon sends no signal to an agent of another user’s earlier daemon', async (t) => {
   const dir = tempDir(t)
   const { at, started } = leftAgent(dir, 'a', { user: 'nobody' })
   started()

@@ -36,7 +36,7 @@ const start = (hub: TestHub, agent_id: string, spec: object, wait = 30) =>
     spec,
   })
 
-test('a caller that sees the outcome can rely on the secrets being gone from the hub', async (t) => {
+test('when a caller sees the outcome of a command, the hub has already deleted the command’s secrets', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon()
   const answers: Record<string, (command: { type: string; command_id: string }) => void> = {
@@ -62,7 +62,7 @@ test('a caller that sees the outcome can rely on the secrets being gone from the
   )
 })
 
-test('answers to questions and forms are deleted once the machine has taken or refused them', async (t) => {
+test('answers to questions and forms are deleted when the machine has accepted or refused them', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   for (const [count, ok] of [true, false].entries()) {
@@ -152,7 +152,7 @@ test('a hub that was killed before its cleanup, or an earlier version, leaves no
   const text = [
     accepted('a', { ...WITH_ENV, title: 'späte Zeile' }),
     answered('a'),
-    // A list that was being rewritten begins with the outcome.
+    // A command log that was being rewritten begins with the outcome.
     answered('b'),
     accepted('b', WITH_SERVER),
     // Partly overwritten.
@@ -176,12 +176,12 @@ test('a hub that was killed before its cleanup, or an earlier version, leaves no
   assert.equal(daemon.ofType('agent:start').length, 1)
   for (const id of ['a', 'b'])
     assert.equal((await hub.api<protocol.Outcome>('GET', `/api/commands/${id}`)).state, 'succeeded')
-  // The previous version can read the result: it knows the same lines.
+  // The previous version can read the cleaned file, because it knows the same lines.
   await hub.restart()
   assert.deepEqual(filesWith(hub.dir), [])
 })
 
-test('an outcome that the disk refuses deletes the secrets as soon as it can be written', async (t) => {
+test('if an outcome cannot be written to the disk, the secrets are deleted as soon as it can be written', async (t) => {
   const dir = tempDir(t)
   const path = join(dir, 'commands.jsonl')
   writeFileSync(path, `${accepted('a', WITH_ENV)}\n`)
@@ -201,12 +201,12 @@ test('an outcome that the disk refuses deletes the secrets as soon as it can be 
     visit: (line) => read.push('outcome' in line ? line : line.command.command_id),
   })
   assert.deepEqual(read, [outcome, 'b'])
-  // Lines after the late outcome are found at their places.
+  // Lines after the late outcome are still found at their offsets.
   await log.append(JSON.parse(answered('b')))
   assert.deepEqual(filesWith(dir, 'other'), [])
 })
 
-test('no part of a command that a full disk refuses stays on the disk', (t) => {
+test('if a command does not fit on a full disk, no part of it stays on the disk', (t) => {
   const path = join(tempDir(t), 'commands.jsonl')
   const line = accepted('a', { cwd: '/', env: { TOKEN: SECRET.repeat(1000) } })
   limited(
@@ -220,7 +220,7 @@ test('no part of a command that a full disk refuses stays on the disk', (t) => {
   assert.equal(readFileSync(path, 'utf8'), '')
 })
 
-/** A hub in a separate process, which reports the contents of its memory. */
+/** Starts a hub in a separate process that can report the content of its memory. */
 async function hubProcess(t: TestContext) {
   const dir = tempDir(t)
   const program = fileURLToPath(new URL('../support/hub-process.ts', import.meta.url))

@@ -16,7 +16,7 @@ const key = releaseKey()
 
 const KEYED = { keys: [key.publicKey] }
 
-test('a build without a key reports that, and updates to nothing if signatures are required', async (t) => {
+test('a build without a key reports this, and refuses all updates if signatures are required', async (t) => {
   const registry = await PackageServer.open(t)
   await registry.publish({ version: '1.1.0', files: await packageFiles('1.1.0') })
   const machine = new PlainInstallation(t, await packageFiles('1.0.0'), {
@@ -50,7 +50,7 @@ test('a machine that requires no signatures reports that', async (t) => {
   assert.match(stderr, /^! The signature of the update was not checked/m)
 })
 
-test('a build without a key requires no signature, and reports none', () => {
+test('a build without a key requires no signature, and warns about no missing signature', () => {
   const files = new Map([['dist/index.js', { size: 1, sha256: 'x' }]])
   const wanted = {
     dir: '/nowhere',
@@ -64,7 +64,7 @@ test('a build without a key requires no signature, and reports none', () => {
   assert.equal(checkAuthentic(wanted, {}, '/nowhere'), undefined)
 })
 
-test('another user’s record of confirmed versions makes no package acceptable', async (t) => {
+test('a record of confirmed versions that another user wrote makes no package acceptable', async (t) => {
   const [state, dir] = [tempDir(t), tempDir(t)]
   mkdirSync(join(dir, 'dist'))
   const program = join(dir, 'dist/index.js')
@@ -94,7 +94,7 @@ test('another user’s record of confirmed versions makes no package acceptable'
       (error: unknown) => error instanceof UpdateFailure && error.error.code === 'update_integrity',
     )
   }
-  // Later confirmations count again.
+  // Confirmations that this user records later count again.
   await confirm(state, { version: '0.9.0', at: '', program, welcomed: true })
   assert.equal(taken(), undefined)
 })

@@ -14,7 +14,7 @@ import { ManualClock } from '../support/manual-clock.ts'
 import { bearer, makeKey } from '../support/role-keys.ts'
 import { tempDir } from '../support/temp.ts'
 
-/** A separate log in an empty folder. */
+/** Opens a separate audit log in an empty folder. */
 function logIn(t: TestContext) {
   const dir = tempDir(t)
   const logger = createLogger({ level: 'silent', stderr: 'none' })
@@ -65,7 +65,7 @@ test('entries that a failing disk loses are counted, with the reason', async (t)
   assert.equal(entries.filter(({ action }) => action === 'agent:resume').length, 1)
 })
 
-test('the audit log is bounded, and says what it has dropped', async (t) => {
+test('the size of the audit log is limited, and the log reports which entries were dropped', async (t) => {
   const limits = { bytes: 2000, files: 3 }
   const hub = await TestHub.open(t, { audit: limits })
   for (let i = 0; i < 60; i++) await hub.request('DELETE', `/api/enrolments/t-${i}`)
@@ -83,7 +83,7 @@ test('the audit log is bounded, and says what it has dropped', async (t) => {
   assert.equal(told?.details?.to, first - 1)
 })
 
-test('an audit log over a newly lowered limit is shortened at the next entry', async (t) => {
+test('an audit log that exceeds a newly lowered limit is shortened at the next entry', async (t) => {
   const hub = await TestHub.open(t)
   await hub.stop()
   const line = (n: number) =>
@@ -129,7 +129,7 @@ test('the hub keeps serving during a search for rare entries in a long audit log
     const before = turns
     for await (const lines of all) {
       read += lines.length
-      // Some work, like parsing the entries.
+      // Simulate the work of parsing the entries.
       const end = performance.now() + 2
       while (performance.now() < end);
       assert.ok(lines.length <= 1000)
@@ -139,7 +139,7 @@ test('the hub keeps serving during a search for rare entries in a long audit log
   }
 })
 
-test('an entry that a crash has torn is cut off, and the next entry gets its number', async (t) => {
+test('an entry that a crash has left incomplete is cut off, and the next entry gets its number', async (t) => {
   const hub = await TestHub.open(t)
   await makeKey(hub, 'alice', 'viewer')
   await hub.stop()
@@ -154,7 +154,7 @@ test('an entry that a crash has torn is cut off, and the next entry gets its num
   )
 })
 
-test('refused or repeated orders cannot displace the record of real orders', async (t) => {
+test('records of refused or repeated orders cannot displace the records of real orders', async (t) => {
   const hub = await TestHub.open(t, { audit: { bytes: 2000, files: 4 } })
   const daemon = await hub.daemon({ machine_id: 'm-1', capabilities: ['agent:stop'] })
   daemon.send({ type: 'agent:status', ...statusOf('a') })
@@ -189,7 +189,7 @@ test('refused or repeated orders cannot displace the record of real orders', asy
   )
 })
 
-/** A separate record of attempts, and the entries made for them. */
+/** Returns a separate recorder of attempts, and the entries that it makes for them. */
 function denialsOf() {
   const noted: Said[] = []
   const denials = new Denials({ note: (said) => noted.push(said), clock: new ManualClock() })
@@ -198,7 +198,7 @@ function denialsOf() {
   return { noted, denials, attempt }
 }
 
-test('refused attempts cannot displace the record of real orders', () => {
+test('records of refused attempts cannot displace the records of real orders', () => {
   const { noted, denials, attempt } = denialsOf()
   for (let i = 0; i < 1000; i++) {
     attempt({ from: '10.0.0.1' })
@@ -215,7 +215,7 @@ test('refused attempts cannot displace the record of real orders', () => {
   )
 })
 
-test('many kinds of attempts with one key hide none of another key', () => {
+test('many kinds of attempts with one key do not hide attempts with another key', () => {
   const { noted, denials, attempt } = denialsOf()
   for (let i = 0; i < 100; i++) attempt({ by: 'bob', key_id: 'b', action: `agent:x${i}` })
   attempt({ by: 'alice', key_id: 'a', code: 'forbidden' })

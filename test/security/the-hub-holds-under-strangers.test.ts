@@ -18,7 +18,7 @@ import { RUN, Stage } from '../support/stage.ts'
 import { tempDir } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
 
-test('silent connections do not starve a hub with few descriptors', async (t) => {
+test('a hub with few file descriptors still works with many silent connections', async (t) => {
   const stage = await Stage.open(t)
   const hub = await stage.hub(['sh', '-c', 'ulimit -n 256; exec "$@"', 'sh', ...RUN])
   const strangers = new RawConnections(t, stage.port)
@@ -44,14 +44,14 @@ test('a connection without a key that sends no request in time is closed', async
   await strangers.silent(5)
   const [slow] = strangers.sockets
   slow!.write('POST /enroll HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{')
-  await until(() => strangers.open.length === 0, { what: 'the end of all' })
+  await until(() => strangers.open.length === 0, { what: 'the end of all connections' })
   assert.deepEqual(
     lines.flatMap(({ address, msg }) => (address === undefined ? [] : [msg])),
     ['connection ended: no key or request in time'],
   )
 })
 
-test('an address may have few connections without a key, and any number with a key', async (t) => {
+test('an address may have only a few connections without a key, but any number with a key', async (t) => {
   const { logger, lines } = memoryLog()
   const hub = await TestHub.open(t, { logger, gate: { strangers_of_address: 8, grace_ms: 0 } })
   const keys = await Promise.all(Array.from({ length: 30 }, () => hub.enroll()))
@@ -90,16 +90,16 @@ test('downloads are limited per address, and end if the client reads nothing', a
   )
   assert.equal(withKey.status, 200)
   const again = () => strangers.ask(get).then(({ status }) => status === 200)
-  await until(again, { what: 'room, once the first have ended' })
+  await until(again, { what: 'a free slot when the first downloads have ended' })
 })
 
-test('no link in the folder of public releases leads out of it', async (t) => {
+test('no link in the folder of public releases gives access to files outside of it', async (t) => {
   const hub = await TestHub.open(t)
   const releases = join(hub.dir, 'releases')
   const real = join(tempDir(t), 'real')
   mkdirSync(join(real, '1.0.0'), { recursive: true })
   writeFileSync(join(real, '1.0.0/manifest.json'), '{}')
-  // The folder itself may be a link to another place.
+  // The folder itself may be a link to a folder elsewhere.
   symlinkSync(real, releases)
   symlinkSync(join(hub.dir, 'user.key'), join(real, 'file'))
   symlinkSync(hub.dir, join(real, 'folder'))
@@ -113,7 +113,7 @@ test('no link in the folder of public releases leads out of it', async (t) => {
   assert.equal(await status('/install.sh'), 404)
 })
 
-test('a TLS connection counts as a stranger until it shows a key', async (t) => {
+test('a TLS connection counts as a connection without a key until it sends a key', async (t) => {
   const dir = tempDir(t)
   const { certificate, key } = certificates(dir, ['127.0.0.1'])
   const hub = await startHub({
@@ -136,7 +136,9 @@ test('a TLS connection counts as a stranger until it shows a key', async (t) => 
   const half = connectTls({ port: hub.port, host: '127.0.0.1', rejectUnauthorized: false })
   half.on('error', () => {})
   await new Promise((resolve) => half.once('secureConnect', resolve))
-  await until(() => strangers.open.length === 0 && half.closed, { what: 'the end of strangers' })
+  await until(() => strangers.open.length === 0 && half.closed, {
+    what: 'the end of the connections without a key',
+  })
   assert.equal(socket.readyState, WebSocket.OPEN)
 })
 
@@ -190,7 +192,7 @@ test('wrong keys and tokens are slowed down and logged, and a valid key is accep
   await hub.stop()
   assert.ok(
     lines.some(({ msg, times }) => /again$/.test(msg) && Number(times) > 10),
-    'the rest is counted',
+    'further failures are only counted',
   )
 })
 
@@ -204,7 +206,11 @@ test('the address that a proxy forwards counts only if the proxy is trusted', as
       })
     ).status
   for (let n = 0; n < 30; n++) await status('198.51.100.1, 203.0.113.9, 127.0.0.7')
-  assert.equal(await status('198.51.100.77, 203.0.113.9'), 429, 'what the client itself has forwarded')
+  assert.equal(
+    await status('198.51.100.77, 203.0.113.9'),
+    429,
+    'an address that the client itself has put into the header has no effect',
+  )
   assert.equal(await status('203.0.113.10'), 401)
   assert.equal(lines.find(({ msg }) => /user key/.test(msg))?.address, '203.0.113.9')
   const headers = { 'x-forwarded-for': '203.0.113.9' }
@@ -229,7 +235,7 @@ test('long requests that are never completed take a bounded amount of memory', a
   for (const socket of strangers.sockets) socket.write(`${head(32 * MIB)}{`)
   const refused = () => strangers.ask(`${head(32 * MIB)}{`).then(({ status }) => status === 503)
   await until(refused, { what: '503' })
-  assert.equal((await hub.request('POST', '/api/agents', {})).status, 400, 'a short one is taken')
+  assert.equal((await hub.request('POST', '/api/agents', {})).status, 400, 'a short request is accepted')
   for (const socket of strangers.sockets) socket.destroy()
   const taken = () => hub.request('POST', '/api/agents', ' '.repeat(MIB)).then(({ status }) => status === 400)
   await until(taken, { what: 'room' })

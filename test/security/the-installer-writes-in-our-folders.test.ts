@@ -70,13 +70,13 @@ test('the installer writes nothing into another user’s folder, and runs nothin
   assert.equal(calls(), before)
   toOther(prefix)
   assert.equal((await run([], { env: { SUDO_UID: '1' } })).code, 1)
-  // The installer trusts the user who called sudo, who can become root anyway. On a Mac, that user may own
-  // /usr/local/bin.
+  // The installer trusts the user who called sudo, because that user can become root anyway. On a Mac, that
+  // user may own /usr/local/bin.
   const ways: Record<string, string>[] = [{ SUDO_UID: String(NOBODY) }, { FOMULAR_STRICT_MODES: 'false' }]
   for (const env of ways) assert.equal((await run([], { env })).code, 0)
 })
 
-test('the installer refuses a place below a folder that others can write to, and warns during an upgrade', async (t) => {
+test('the installer refuses to install below a folder that others can write to, but only warns during an upgrade', async (t) => {
   const server = await ReleaseServer.open(t)
   await server.release('1.0.0')
   for (const shell of SHELLS) {
@@ -93,12 +93,12 @@ test('the installer refuses a place below a folder that others can write to, and
     const refused = [1, true]
     assert.deepEqual(await outcome(0o777), refused, shell[0])
     assert.deepEqual(await outcome(0o775, NOBODY), refused, shell[0])
-    // Root's group counts as root.
+    // A folder that only root's group can write to counts as root's folder.
     assert.deepEqual(await outcome(0o775), [0, false], shell[0])
     if (shell !== SHELLS[0]) continue
     // In a sticky folder, users can replace only their own files.
     assert.deepEqual(await outcome(0o1777), [0, false], shell[0])
-    // In a parent folder, and behind a link.
+    // The same applies to a parent folder, and to the target of a link.
     symlinkSync(join(open, 'f'), join(home, 'link'))
     chmodSync(open, 0o777)
     const linked = await run(['--prefix', join(home, 'link')], { shell })
@@ -117,7 +117,7 @@ test('the installer refuses a place below a folder that others can write to, and
   }
 })
 
-test('the installer writes nothing through a neighbor’s files in a shared folder', async (t) => {
+test('the installer does not follow another user’s links in a shared folder', async (t) => {
   const server = await ReleaseServer.open(t)
   await server.release('1.0.0')
   const { home, run } = box(t, server)
@@ -139,7 +139,7 @@ test('the installer writes nothing through a neighbor’s files in a shared fold
   )
   assert.equal(readFileSync(victim, 'utf8'), 'precious')
   assert.deepEqual(readdirSync(join(home, 'elsewhere')), [])
-  // A leftover link does not redirect it either.
+  // A link from an earlier attempt does not redirect the installer either.
   for (const path of ['fish', 'fish/vendor_completions.d']) chownSync(join(share, path), 0, 0)
   assert.equal((await run()).code, 0)
   assert.equal(readFileSync(victim, 'utf8'), 'precious')

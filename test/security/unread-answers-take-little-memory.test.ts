@@ -36,7 +36,7 @@ test('one key holds at most half of the unread answers, and clients that read no
   const readOf = (key: 'greedy' | 'other') => read.filter((n) => n < 40 === (key === 'greedy')).length
   for (const { next } of clients) void next()
   await setImmediate()
-  // Concurrent requests do not see each other.
+  // Concurrent requests do not yet count each other's memory.
   for (const key of ['greedy', 'other'] as const)
     assert.ok(readOf(key) >= 16 && readOf(key) <= 18, `${key} ${readOf(key)}`)
   const held = read.length
@@ -55,7 +55,7 @@ test('one key holds at most half of the unread answers, and clients that read no
   unread.close()
 })
 
-/** Longer than the operating system's buffers for a client that does not read. */
+/** Makes a history that is longer than the operating system's buffers for a client that does not read. */
 async function longHistory(hub: TestHub) {
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   const text = 'x'.repeat(15 * MIB)
@@ -75,7 +75,7 @@ test('a client that reads nothing of an answer is closed', async (t) => {
   }
 })
 
-test('unread answers take a bounded amount of memory, and delay no other key', async (t) => {
+test('unread answers use a limited amount of memory, and do not delay the answers for other keys', async (t) => {
   const hub = await TestHub.open(t)
   await longHistory(hub)
   const greedy = await viewerKey(hub, 'greedy')
@@ -96,7 +96,7 @@ test('unread answers take a bounded amount of memory, and delay no other key', a
   await hub.api('GET', path)
 })
 
-test('long request bodies count only while they arrive', async (t) => {
+test('long request bodies count toward the limit only while they arrive', async (t) => {
   const hub = await TestHub.open(t)
   const post = () =>
     new Promise<number>((resolve, reject) => {
@@ -107,7 +107,7 @@ test('long request bodies count only while they arrive', async (t) => {
       })
       asked.on('error', reject)
       asked.flushHeaders()
-      // After the headers, so that the hub reads the body as it arrives.
+      // Send the body later than the headers, so that the hub reads the body as it arrives.
       setTimeout(() => asked.end('{}'), 50)
     })
   const one = await post()
@@ -117,7 +117,7 @@ test('long request bodies count only while they arrive', async (t) => {
   assert.ok(many.includes(503) && many.includes(one), String(many))
 })
 
-test('short request bodies count, too: one key gets its share of them, and they fit next to long bodies', () => {
+test('short request bodies also count: each key gets its share of the space, and they fit next to long bodies', () => {
   const bodies = new Bodies(new Notices({ clock: new ManualClock(), logger: memoryLog().logger }))
   const admit = (key: string, bytes: number) => {
     const coming = Object.assign(new IncomingMessage(new Socket()), {
@@ -144,7 +144,7 @@ test('short request bodies count, too: one key gets its share of them, and they 
   admit('greedy', 64 * 1024)
 })
 
-test('long answers wait until others are read, for any number of keys', async () => {
+test('long answers wait until other long answers are read, for any number of keys', async () => {
   const clock = new ManualClock()
   const unread = new Unread({
     stallMs: 30_000,
@@ -163,16 +163,16 @@ test('long answers wait until others are read, for any number of keys', async ()
   for (let n = 0; n < 10; n++) answers.push(await answer(`key ${n}`, 100 * MIB))
   assert.deepEqual(answers, [100 * MIB, ...Array(9).fill('busy')])
   assert.equal(await answer('another', 15 * MIB), 15 * MIB)
-  // Clients that read nothing are closed, even if nothing waits at that moment.
+  // Connections of clients that read nothing are closed, even if no other answer waits at that time.
   clock.pass(12_000)
   assert.equal(await answer('key 1', 100 * MIB), 100 * MIB)
   unread.close()
 })
 
-test('a request for a long answer is refused with the reason while other answers are unread', async (t) => {
+test('while other answers are unread, a request for a long answer is refused with the reason', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
-  // Six times as long when printed.
+  // The escaped text is six times as long as this text.
   const text = '\x85'.repeat(4 * MIB)
   daemon.send({ ...frameOf('a', 0, 1), events: [{ kind: 'text', text, offset: 0, index: 0 }] })
   await daemon.acknowledged('a', 1)

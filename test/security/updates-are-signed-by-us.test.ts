@@ -32,7 +32,7 @@ const other = releaseKey()
 
 const KEYED = { keys: [key.publicKey] }
 
-/** A package that leaves a mark if any part of it runs. */
+/** Returns a package that creates a file if any part of it runs. */
 const evil = async (version: string, mark: string): Promise<Files> => ({
   ...(await packageFiles(
     version,
@@ -54,14 +54,14 @@ else console.log(JSON.stringify({ ok: true, version: ${JSON.stringify(version)},
   }),
 })
 
-test('a package without our signature never runs, for any answer of the registry', async (t) => {
+test('a package without a signature of the release key never runs, no matter how the registry answers', async (t) => {
   const registry = await PackageServer.open(t)
   const machine = await PlainInstallation.ofRelease(t, KEYED, {
     FOMULAR_UPDATE_REGISTRY: registry.url,
   })
   const mark = join(tempDir(t), 'ran')
   const files = await evil('9.9.9', mark)
-  // Signed like the packages that npm publishes.
+  // Add a signature in the form of npm's registry.
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const sig = createSign('SHA256').update('whatever').sign(privateKey, 'base64')
   const spoilt = signed(files, { version: '9.9.9', key })
@@ -101,7 +101,7 @@ test('a package without our signature never runs, for any answer of the registry
   assert.equal(await machine.version(), '9.9.9')
 })
 
-/** Checks files like the contents of a package. */
+/** Checks files as if they were the content of a package. */
 const check = (files: Files, known = [key.publicKey], version = '1.0.0') =>
   checkManifest(
     {
@@ -123,7 +123,7 @@ const check = (files: Files, known = [key.publicKey], version = '1.0.0') =>
 const refused = (message: RegExp) => (error: unknown) =>
   error instanceof UpdateFailure && error.error.code === 'update_integrity' && message.test(error.message)
 
-test('a manifest covers all files of its package, and no others', () => {
+test('a manifest must list exactly the files of its package', () => {
   const files: Files = { 'package.json': '{}', 'dist/index.js': 'program' }
   const date = '2026-01-02T03:04:05.000Z'
   const whole = signed(files, { version: '1.0.0', key, date })
@@ -143,7 +143,7 @@ test('a manifest covers all files of its package, and no others', () => {
   assert.throws(() => check(whole, []), refused(/not signed/))
 })
 
-test('a key hands over to new keys by signed lists, even if a machine missed several changes', () => {
+test('signed lists replace a key with new keys, even if a machine has missed several changes of keys', () => {
   const [second, third, stranger] = [releaseKey(), releaseKey(), releaseKey()]
   const list = (number: number, by: typeof key, ...keys: (typeof key)[]): Files => {
     const text = keyListText(keys.map(({ publicKey }) => publicKey))
@@ -154,7 +154,7 @@ test('a key hands over to new keys by signed lists, even if a machine missed sev
   const by = (signer: typeof key, more: Files = lists) =>
     signed({ ...files, ...more }, { version: '1.0.0', key: signer })
   for (const known of [key, second, third]) check(by(third), [known.publicKey])
-  // A key that has handed over is no longer valid.
+  // A key that was replaced is no longer valid.
   for (const gone of [key, second])
     assert.throws(() => check(by(gone), [key.publicKey]), refused(/not signed/))
   assert.throws(() => check(by(key), [third.publicKey]), refused(/not signed/))
@@ -170,7 +170,7 @@ test('a key hands over to new keys by signed lists, even if a machine missed sev
     assert.throws(() => check(by(stranger, forged), [key.publicKey]), refused(/not signed/))
 })
 
-test('only the holder of the current key can hand over to the next', (t) => {
+test('only the holder of the current key can replace it with the next key', (t) => {
   const dir = join(tempDir(t), 'keys')
   const [second, third] = [releaseKey(), releaseKey()]
   assert.deepEqual(releaseKeys(key, dir), [key.publicKey])
@@ -184,7 +184,7 @@ test('only the holder of the current key can hand over to the next', (t) => {
     check(signed({ 'package.json': '{}', ...lists }, { version: '1.0.0', key: third }), [known.publicKey])
 })
 
-test('a machine accepts the package that a release publishes with npm', async (t) => {
+test('a machine accepts the package of a release that was published with npm', async (t) => {
   const dir = tempDir(t)
   await x({ file: join(dir, await packProgram(dir, key)), cwd: dir })
   const json = JSON.parse(readFileSync(join(dir, 'package/package.json'), 'utf8'))
@@ -203,7 +203,7 @@ test('an unsigned release is accepted only if its program has run on this machin
   const machine = await PlainInstallation.ofRelease(t, KEYED, {
     FOMULAR_UPDATE_REGISTRY: registry.url,
   })
-  // Unsigned releases consist of a single file.
+  // The program of an unsigned release is a single file.
   const earlier = await packageFiles('0.9.0', await built('0.9.0'))
   const program = join(tempDir(t), 'earlier.js')
   writeFileSync(program, earlier['dist/index.js']!)
@@ -221,7 +221,7 @@ test('an unsigned release is accepted only if its program has run on this machin
   assert.equal((await back()).error?.code, 'update_integrity')
   const mark = join(tempDir(t), 'ran')
   const spoil = `require('node:fs').writeFileSync(${JSON.stringify(mark)}, '')`
-  // Files that an older program looks for around it, and scripts that npm runs.
+  // Add files that an older program would load from the folders around it, and scripts that npm would run.
   await registry.publish({
     version: '0.9.0',
     files: {
@@ -270,7 +270,7 @@ test('a program loads nothing from the folders around it', async (t) => {
   assert.ok(!existsSync(mark))
 })
 
-test('the previous release updates to a signed release, and an order reverts it', async (t) => {
+test('the previous release can update to a signed release, and an order can undo this update', async (t) => {
   const registry = await PackageServer.open(t)
   const earlier = await packageFiles(EARLIER, await earlierRelease())
   const later = await releaseFiles({ version: '1.1.0', keys: [key.publicKey] })

@@ -23,7 +23,7 @@ const refusal = (error: unknown) =>
 /** An address on another machine, without TLS and without a server. */
 const BEYOND = 'http://192.0.2.1'
 
-test('a registry on another machine needs TLS, or permission in the settings', async (t) => {
+test('a registry on another machine must have TLS, or the settings must permit a registry without TLS', async (t) => {
   const dir = tempDir(t)
   const warnings: string[] = []
   const strict = () => transportOf({ allow_insecure: false }, dir, (warning) => warnings.push(warning))
@@ -98,7 +98,7 @@ test('a new machine cannot update without TLS even once, no matter how often it 
   const file = join(stage.state, 'confirmed.json')
   writeFileSync(file, '{')
   assert.equal(insecureUpdateLeft(stage.state), false)
-  // The state in which the previous release left the folder.
+  // Put the folder into the state in which the previous release left it.
   rmSync(file)
   await start()
   assert.equal(insecureUpdateLeft(stage.state), true)
@@ -108,7 +108,7 @@ test('a new machine cannot update without TLS even once, no matter how often it 
   assert.equal(insecureUpdateLeft(other), false)
 })
 
-test('a registry that only npm’s settings name needs TLS too', async (t) => {
+test('a registry that only npm’s settings name must also have TLS', async (t) => {
   const machine = new PlainInstallation(t, await packageFiles('1.0.0'))
   const etc = join(machine.env.HOME!, 'etc')
   mkdirSync(etc)
@@ -125,7 +125,7 @@ test('a registry that only npm’s settings name needs TLS too', async (t) => {
     ),
   )
 
-  // A check for updates follows the rule too.
+  // A check for updates does not contact a registry without TLS either.
   const registry = await PackageServer.open(t)
   await registry.publish({ version: '1.1.0', files: await packageFiles('1.1.0') })
   writeFileSync(join(etc, 'npmrc'), `registry=${registry.url}\n`)
@@ -133,7 +133,7 @@ test('a registry that only npm’s settings name needs TLS too', async (t) => {
   assert.equal(JSON.parse(stdout).available, '1.1.0', stdout)
 })
 
-/** Redirects every request to an address without TLS. */
+/** Starts a server that redirects every request to an address without TLS. */
 async function detour(t: Cleanup): Promise<string> {
   const server = createServer(({ url = '' }, response) =>
     response.writeHead(302, { location: `${BEYOND}${url}` }).end(),

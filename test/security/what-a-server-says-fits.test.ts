@@ -26,7 +26,7 @@ test('a welcome with a protocol version that the daemon does not speak is refuse
       },
     })
     link.events.on('refused', ({ code }) => refused.push(code))
-    await until(() => code !== undefined, { what: `the end of a link in protocol ${version}` })
+    await until(() => code !== undefined, { what: `the end of a connection with protocol ${version}` })
     assert.equal(code, CloseCode.protocol_version)
     assert.deepEqual(refused, ['protocol_version'])
     assert.equal(live, false)
@@ -34,7 +34,7 @@ test('a welcome with a protocol version that the daemon does not speak is refuse
   }
 })
 
-test('a runtime is known only by its exact name', () => {
+test('a runtime is found only by its exact name', () => {
   for (const name of ['constructor', '__proto__', 'toString', 'hasOwnProperty'])
     assert.throws(
       () => runtimeOf({ claude }, name),

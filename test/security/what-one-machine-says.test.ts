@@ -12,7 +12,7 @@ const LONG = 'x'.repeat(4_000_000)
 const COUNT = 600
 const request = { ask: 'tool' as const, tool: 'Bash', input: { command: LONG } }
 
-test('an overlong status of a machine is shown shortened, and other machines’ unchanged', async (t) => {
+test('an overlong status of a machine is shortened, and the statuses of other machines stay unchanged', async (t) => {
   const hub = await TestHub.open(t)
   await hub.daemon({ agents: [statusOf('good')] })
   const { machine } = helloOf()
@@ -47,7 +47,7 @@ test('an overlong status of a machine is shown shortened, and other machines’ 
   assert.equal(agents.find(({ agent_id }) => agent_id === 'worse')?.pending.length, Limits.pending)
 })
 
-test('many agents with long statuses all appear in a list of bounded size', async (t) => {
+test('a list of limited size shows all agents, even if many of them have long statuses', async (t) => {
   const hub = await TestHub.open(t)
   await hub.daemon({ agents: [statusOf('good', { title: 'Good' })] })
   const talker = await hub.daemon({ machine_id: 'machine-2' })
@@ -64,7 +64,7 @@ test('many agents with long statuses all appear in a list of bounded size', asyn
   assert.equal(agents.find(({ agent_id }) => agent_id === 'good')?.title, 'Good')
   for (const { agent_id, pending, pending_omitted = 0 } of agents.slice(1))
     assert.equal(pending.length + pending_omitted, 1, agent_id)
-  // The space is free again.
+  // The shorter statuses free the space again.
   for (let n = 0; n < COUNT; n++)
     talker.send({ type: 'agent:status', ...statusOf(`bad-${n}`, { revision: 2, title: 'Short' }) })
   talker.send({ type: 'agent:status', ...statusOf('bad-599', { revision: 3, state: 'waiting', pending }) })
@@ -73,7 +73,7 @@ test('many agents with long statuses all appear in a list of bounded size', asyn
   assert.equal(last.pending.length, 1)
 })
 
-test('escaped text counts with its escapes, and is shown unchanged', async (t) => {
+test('the length of text that needs escapes includes the escapes, and the text is shown unchanged', async (t) => {
   const hub = await TestHub.open(t)
   await hub.daemon({ agents: [statusOf('good', { title: 'Good' })] })
   const { machine } = helloOf()
@@ -94,7 +94,7 @@ test('escaped text counts with its escapes, and is shown unchanged', async (t) =
       type: 'agent:status',
       ...statusOf(`bad-${n}`, { state: 'waiting', pending: pending(60_000, 16) }),
     })
-  // Longer than a list may be, in requests that are each short enough.
+  // Send requests that are each short enough, but together longer than a list may be.
   for (let n = 0; n < 60; n++)
     talker.send({
       type: 'agent:status',
@@ -114,7 +114,7 @@ test('escaped text counts with its escapes, and is shown unchanged', async (t) =
   assert.deepEqual(of('asks')?.pending, pending(100, 1))
   const machines = await (await hub.request('GET', '/api/machines')).text()
   assert.ok(machines.length < 200_000, String(machines.length))
-  // An event is shown in full.
+  // In contrast to a status, an event is shown in full.
   const text = `\u{1f600}${'\x7f\u{1f600}'.repeat(500_000)}`
   const event = { kind: 'text', offset: 0, index: 0, text }
   talker.send({ type: 'agent:activity', agent_id: 'asks', from: 0, to: 10, events: [event] })

@@ -21,7 +21,7 @@ import { NOBODY, toOther } from '../support/foreign-files.ts'
 import { shellWithClaude } from '../support/shell-with-claude.ts'
 import { tempDir } from '../support/temp.ts'
 
-test('a path is as safe as every folder and link on it', (t) => {
+test('a path is safe only if every folder and link on it is safe', (t) => {
   const dir = tempDir(t)
   const own = join(dir, 'own')
   mkdirSync(join(own, 'state'), { recursive: true })
@@ -37,13 +37,13 @@ test('a path is as safe as every folder and link on it', (t) => {
   assert.deepEqual(kinds(join(dir, 'second/further')), [[shared, 'mode']])
   chmodSync(shared, 0o1777)
   assert.deepEqual(kinds(join(dir, 'second')), [])
-  // This does not make the folder itself safe: everyone can put files into it.
+  // The sticky bit does not make the folder itself safe, because everyone can put files into it.
   assert.deepEqual(kinds(shared), [[shared, 'mode']])
   lchownSync(join(shared, 'link'), NOBODY, NOBODY)
   assert.deepEqual(kinds(join(dir, 'second')), [[join(shared, 'link'), 'owner']])
 })
 
-test('a group counts as this user if it has no other member', (t) => {
+test('a group counts as this user’s own if it has no other member', (t) => {
   const dir = tempDir(t)
   const file = join(dir, 'config.toml')
   writeFileSync(file, '')
@@ -60,7 +60,7 @@ test('a group counts as this user if it has no other member', (t) => {
   assert.deepEqual(kindsOf(0), [])
   assert.deepEqual(kindsOf(alone!), ['mode'])
   assert.deepEqual(kindsOf(alone!, alone), [])
-  // A group without a name: a container's volume, or another user's group.
+  // This group has no name: it may be the group of a container's volume, or another user's group.
   assert.deepEqual(kindsOf(61_234), ['mode'])
   const module = new URL('../../src/platform/ownership.ts', import.meta.url)
   const look = `import { faultsOf } from ${JSON.stringify(module)}; console.log(faultsOf(${JSON.stringify(file)}).length)`
@@ -68,7 +68,7 @@ test('a group counts as this user if it has no other member', (t) => {
   assert.equal(String(said).trim(), '0')
 })
 
-test("root's group counts as this user if no other member can log in", (t) => {
+test("root's group counts as this user's own if no other member can log in", (t) => {
   const dir = tempDir(t)
   const file = join(dir, 'config.toml')
   writeFileSync(file, '')
@@ -91,7 +91,7 @@ test("root's group counts as this user if no other member can log in", (t) => {
   assert.equal(faults([...services, 'eve:x:1001:0::/home/eve:/bin/bash']), 1)
   assert.equal(faults([...services, 'eve:x:1001:0::/home/eve:']), 1)
   assert.equal(faults(['eve:x:1001:1001::/home/eve:/bin/bash'], 'eve'), 1)
-  // Accounts of a directory service, which may let them log in.
+  // A member from a directory service counts, because it may be able to log in.
   assert.equal(faults(services, 'somebody'), 1)
   chmodSync(dir, 0o755)
   assert.equal(faults(['eve:x:1001:0::/home/eve:/bin/bash'], '', { uid: 1001, gid: 0 }), 0)
@@ -99,7 +99,7 @@ test("root's group counts as this user if no other member can log in", (t) => {
   assert.equal(faults(['eve:x:1001:0::/home/eve:/bin/bash'], '', { uid: 12_345, gid: 12_345 }), 1)
 })
 
-test("root's volume with root's group is accepted, as Kubernetes mounts it", (t) => {
+test("a volume that belongs to root and root's group is accepted, because Kubernetes mounts such volumes", (t) => {
   const volume = join(tempDir(t), 'volume')
   mkdirSync(volume)
   chmodSync(dirname(volume), 0o755)
@@ -132,14 +132,14 @@ test("root's volume with root's group is accepted, as Kubernetes mounts it", (t)
     console.log((await checkFolder({ dir, agents: dir + '/agents' })).map(({ level }) => level).join())
   `
   assert.equal(asUser(ids, examined).trim(), 'ok')
-  // The state folder records the server's owner.
+  // The state folder contains the record of the server's owner.
   assert.equal(asUser(ids, use.replace('checkOwner(1', 'checkOwner(2')).trim(), 'server_foreign')
   chmodSync(volume, 0o2755)
   assert.equal(asUser(ids, use).trim(), 'server_foreign')
   assert.equal(asUser(ids, use.replace(/.*checkOwner\(.*/, '')).trim(), 'folder_unusable')
 })
 
-test('a state folder is judged against the owner of the daemon that runs there', (t) => {
+test('a state folder must belong to the user of the daemon that uses it', (t) => {
   const dir = join(tempDir(t), 'state')
   mkdirSync(dir)
   toOther(dir)
@@ -148,7 +148,7 @@ test('a state folder is judged against the owner of the daemon that runs there',
   assert.equal(judgeFolder(dir, { ...options, user: NOBODY }).refused.length, 0)
 })
 
-test('doctor judges the state folder of a stopped service against the owner of the service', async (t) => {
+test('doctor checks that the state folder of a stopped service belongs to the user of the service', async (t) => {
   const dir = tempDir(t)
   const state = join(dir, 'state')
   mkdirSync(state, { mode: 0o700 })

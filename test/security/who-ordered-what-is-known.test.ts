@@ -19,7 +19,7 @@ import { bearer, makeKey } from '../support/role-keys.ts'
 import { Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
-test('the audit log records who gave an order, from where, on which object, and the outcome', async (t) => {
+test('the audit log records the sender of an order, the address, the object, and the outcome', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ machine_id: 'm-1' })
   daemon.send({ type: 'agent:status', ...statusOf('a') })
@@ -149,7 +149,7 @@ test('the audit log contains no secrets', async (t) => {
   for (const path of auditFiles(hub)) assert.equal(statSync(path).mode & 0o077, 0)
 })
 
-test('an order that is refused before it is read is recorded too', async (t) => {
+test('an order that is refused before its body is read is also recorded', async (t) => {
   const hub = await TestHub.open(t)
   const { next } = await auditPage(hub)
   const begin = (path: string, bytes: number) => {
@@ -171,7 +171,7 @@ test('an order that is refused before it is read is recorded too', async (t) => 
   await isNoted('local machine:check refused busy - m-1')
 })
 
-test('the machine’s log names who gave an order, without terminal controls', async (t) => {
+test('the machine’s log names the sender of an order, without terminal controls', async (t) => {
   const server = await LightServer.open(t)
   const stage = await Stage.open(t)
   const daemon = server.daemon(stage)
@@ -183,7 +183,7 @@ test('the machine’s log names who gave an order, without terminal controls', a
   })
 })
 
-test('commands make a key with a role, and show the orders given with it', async (t) => {
+test('commands make a key with a role, and show the orders that were given with that key', async (t) => {
   const stage = await Stage.open(t)
   await stage.hub()
   const file = join(stage.dir, 'alice.key')

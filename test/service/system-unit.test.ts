@@ -7,7 +7,7 @@ const UNIT = '/etc/systemd/system/fomular-daemon.service'
 const DROP_IN = `${UNIT}.d/test.conf`
 const STATE = '/var/lib/fomular-daemon'
 
-test('a system unit survives rare events', async (t) => {
+test('a system unit handles rare events', async (t) => {
   const on = await serviceMachine(t)
   const { machine, daemon, at, write, kill } = on
   const installed = await daemon(INSTALL)
@@ -38,28 +38,31 @@ test('a system unit survives rare events', async (t) => {
     now = await on.renewed(now)
     assert.match(await machine.out(['journalctl', '-u', 'fomular-daemon']), /[Ww]atchdog timeout/)
     await adopted()
-    // The watchdog leaves a healthy daemon running for longer than its timeout.
+    // The watchdog does not end a healthy daemon, even after its timeout.
     await machine.out(['sleep', '12'])
     assert.equal((await on.status()).pid, now.pid)
   })
 
-  await t.test("an older unit is updated with its agents alive and the user's additions kept", async () => {
-    const unit = readFileSync(at(UNIT), 'utf8')
-    write(UNIT, unit.replace('KillMode=process', 'KillMode=control-group'))
-    await machine.out(['systemctl', 'daemon-reload'])
-    const [told] = await doctor()
-    assert.match(told?.message ?? '', /fomular-daemon ends all agents/)
-    assert.match(told?.remedy ?? '', /KillMode=process/)
-    const before = now
-    const again = JSON.parse((await daemon([...INSTALL, '--json'])).stdout)
-    assert.ok(again.done.includes(`wrote ${UNIT}`))
-    now = await on.renewed(before)
-    assert.equal(readFileSync(at(UNIT), 'utf8'), unit)
-    assert.ok(existsSync(at(DROP_IN)))
-    await adopted()
-    const messages = (await doctor()).map(({ message }) => message)
-    assert.deepEqual(messages, ['The service fomular-daemon of systemd keeps agents alive'])
-  })
+  await t.test(
+    'an update of an older unit keeps agents alive, and keeps the settings that the user has added',
+    async () => {
+      const unit = readFileSync(at(UNIT), 'utf8')
+      write(UNIT, unit.replace('KillMode=process', 'KillMode=control-group'))
+      await machine.out(['systemctl', 'daemon-reload'])
+      const [told] = await doctor()
+      assert.match(told?.message ?? '', /fomular-daemon ends all agents/)
+      assert.match(told?.remedy ?? '', /KillMode=process/)
+      const before = now
+      const again = JSON.parse((await daemon([...INSTALL, '--json'])).stdout)
+      assert.ok(again.done.includes(`wrote ${UNIT}`))
+      now = await on.renewed(before)
+      assert.equal(readFileSync(at(UNIT), 'utf8'), unit)
+      assert.ok(existsSync(at(DROP_IN)))
+      await adopted()
+      const messages = (await doctor()).map(({ message }) => message)
+      assert.deepEqual(messages, ['The service fomular-daemon of systemd keeps agents alive'])
+    },
+  )
 
   await t.test('a daemon with an invalid configuration ends and is not restarted', async () => {
     write('/etc/fomular-daemon/environment', 'FOMULAR_MAX_AGENTS=many\n')
@@ -113,7 +116,7 @@ test("`service install` through sudo, after `enroll`, sets up a service for the 
   const command = await machine.out(['cat', `/proc/${pid}/cmdline`])
   assert.match(command, /--max-agents\x007\0/)
 
-  // The daemon cannot use a file that bob cannot read.
+  // The command refuses a file that bob cannot read, because the daemon could not use it.
   await machine.out(['touch', '/root/ca.pem'])
   const refused = await daemon(['service', 'install', '--ca-file', '/root/ca.pem'], {
     env: { SUDO_USER: 'bob' },
@@ -141,14 +144,14 @@ test('a system unit limits what agents can do', async (t) => {
   const writes =
     'for f in ~ /tmp /var/tmp /usr /etc /boot; do touch $f/x && rm $f/x && echo $f; done 2>/dev/null; true'
   assert.deepEqual(await probe(writes), ['/home/bob', '/tmp', '/var/tmp'])
-  // A separate user namespace, like those that sandboxes use, and only the user's own processes.
+  // Agents can create a user namespace, as sandboxes do, and see only the user's own processes.
   assert.deepEqual(
     await probe('unshare --user --map-root-user id -u; ls -d /proc/1 /proc/$$ 2>/dev/null | wc -l'),
     ['0', '1'],
   )
   const rights = "grep -E '^(NoNewPrivs|CapBnd)' /proc/self/status | tr -d '\\t'"
   assert.deepEqual(await probe(rights), ['CapBnd:0000000000000000', 'NoNewPrivs:1'])
-  // The settings that the unit's comment recommends for sudo.
+  // Apply the settings that a comment in the unit recommends to allow sudo.
   const settings = [...unit.matchAll(/^# {3}(\S.*)$/gm)].map(([, line]) => line)
   write('/etc/systemd/system/probe.service.d/sudo.conf', settings.join('\n'))
   const [capabilities, privileges] = await probe(rights)

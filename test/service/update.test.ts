@@ -19,7 +19,7 @@ await registry.release({ version: '1.2.0', before: FAULT.crash, tag: 'faulty' })
 await registry.release({ version: '1.3.0', before: FAULT.hang, tag: 'frozen' })
 await registry.release({ version: '1.1.0' })
 
-/** Starts a machine with version 1.0.0 from its own registry. */
+/** Starts a machine on which version 1.0.0 is installed from the registry of this test. */
 async function installed(t: TestContext): Promise<ServiceMachine> {
   const npm = dirname(
     dirname(realpathSync(execFileSync('sh', ['-c', 'command -v npm'], { encoding: 'utf8' }).trim())),
@@ -87,7 +87,11 @@ async function serves(on: ServiceMachine, version: string) {
 
 const cases = [
   { who: 'root, in the prefix of npm', user: 'root', mode: 'global' },
-  { who: "a user who cannot write there, in the user's own prefix", user: 'bob', mode: 'user-prefix' },
+  {
+    who: "a user who cannot write to the prefix of npm, in the user's own prefix",
+    user: 'bob',
+    mode: 'user-prefix',
+  },
 ]
 
 for (const { who, user, mode } of cases)
@@ -126,10 +130,10 @@ for (const { who, user, mode } of cases)
     }
   })
 
-test('updates and rollbacks under a unit that ends agents lose no agent and duplicate nothing', async (t) => {
+test('updates and rollbacks under a unit that ends agents lose no agent and send no prompt twice', async (t) => {
   const on = await installed(t)
   const key = readFileSync(on.at(MACHINE_KEY), 'utf8').trim()
-  // Root could create scopes; this test is about a unit without them.
+  // Prevent the use of scopes, which root could create: this test is about a unit without them.
   await on.machine.out(['chmod', '-x', '/usr/bin/systemd-run'])
   const unit = await handwrittenUnit(on, {
     user: 'root',

@@ -5,10 +5,10 @@ import { MACHINE_KEY, SERVER, serviceMachine } from '../support/service-machine.
 import { until } from '../support/wait.ts'
 
 const UNIT = '/home/bob/.config/systemd/user/fomular-daemon.service'
-/** Characters with a special meaning in unit files. */
+/** A PATH with characters that have a special meaning in unit files. */
 const ODD = '/usr/local/bin:/usr/bin:/bin:/opt/a b/%h $HOME "c" \\x'
 
-test("a user's unit runs without a login until its removal", async (t) => {
+test('a unit of a user runs even without a login until it is removed', async (t) => {
   const on = await serviceMachine(t, { user: 'bob' })
   const { machine, daemon, at, kill } = on
   const as = { user: 'bob' }
@@ -63,7 +63,7 @@ test("a user's unit runs without a login until its removal", async (t) => {
     )
   })
 
-  await t.test('a removal leaves only the state', async () => {
+  await t.test('the removal of the service leaves only its state', async () => {
     const removed = await daemon(['service', 'uninstall'], as)
     assert.equal(removed.code, 0, removed.stderr)
     const left = await machine.out(['find', '/home/bob/.config', '-name', '*fomular*'])

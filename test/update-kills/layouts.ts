@@ -14,7 +14,10 @@ export const LAYOUTS = [
 ] as const
 export type LayoutName = (typeof LAYOUTS)[number]
 
-/** An installation whose updates the test kills, and whether a supervisor keeps its daemon running. */
+/**
+ * An installation whose updates the test kills. `supervised` is true if a supervisor keeps its daemon
+ * running.
+ */
 export interface Subject {
   machine: Installation
   /** The command that users run. */
@@ -36,7 +39,7 @@ export async function subject(t: Cleanup, registry: TestRegistry, name: LayoutNa
     await machine.runs('1.0.0')
   } else await machine.stage.daemon()
   if (!withoutRights) return { machine, command: machine.command, supervised, hub }
-  // Moves it into the prefix, where all further updates happen.
+  // The first update moves the installation into the prefix, in which all further updates happen.
   await machine.order('1.1.0')
   await machine.runs('1.1.0')
   const { stage } = machine

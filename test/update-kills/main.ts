@@ -1,10 +1,11 @@
 /**
  * Kills updates at random moments, in all layouts, with a real registry and npm. After each kill, checks that
- * the command works, exactly one daemon runs, the agent is still the same, and the reported outcome is true.
+ * the command works, exactly one daemon runs, the same agent is still running, and the reported outcome is
+ * correct.
  *
  *     npm run test:update-kills -- [--kills N] [--seed S] [--layout NAME]
  *
- * Prints a line for each kill to stderr, and the sum as one JSON object to stdout. The exit code is 0 if
+ * Prints a line for each kill to stderr, and a summary as one JSON object to stdout. The exit code is 0 if
  * there were no faults.
  */
 import { parseArgs } from 'node:util'

@@ -11,25 +11,28 @@ import { until } from '../support/wait.ts'
 import { type LayoutName, type Subject, subject } from './layouts.ts'
 
 /**
- * Time until the user restarts a bare daemon that neither a successor nor a guard has replaced, in
- * milliseconds.
+ * Time after which the user restarts an unsupervised daemon, in milliseconds, if neither a successor nor a
+ * guard has started a new one.
  */
 const NOBODY_MS = 1500
 
-/** Targets: only the daemon, everything except hub and agents, the guard of a trial, or npm. */
+/**
+ * Processes to kill: only the daemon, all processes except the hub and the agents, the guard of a trial, or
+ * npm.
+ */
 const VICTIMS = ['daemon', 'everything', 'guard', 'npm'] as const
 type Victim = (typeof VICTIMS)[number]
 
 export interface Kill {
   layout: LayoutName
   victim: Victim
-  /** Time since the start of the update. */
+  /** Time of the kill since the start of the update, in milliseconds. */
   at_ms: number
   /** Number of killed processes. */
   hit: number
   /** Outcome of the update. */
   outcome: string
-  /** Violations; empty if the machine works. */
+  /** Faults that were found; empty if the machine works. */
   faults: string[]
 }
 
@@ -51,7 +54,7 @@ export async function killUpdates(t: Cleanup, { registry, layout, kills, random,
   const agent = daemon ? await machine.stage.start() : undefined
   const pid = agent && (await machine.stage.agent(agent)).pid
   if (daemon && !on.supervised) t.after(keep(on))
-  // Duration of an update here, from the command to the confirmation.
+  // Duration of an update on this machine, from the command to the confirmation, in milliseconds.
   let usual = 4000
   for (let done = 0; done < kills; ) {
     const from = await machine.version(on.command)
@@ -92,8 +95,9 @@ const check = (version: string, when: string) =>
   version === '1.0.0' || version === '1.1.0' ? [] : [`${when} the command is broken: ${version}`]
 
 /**
- * Kills by identity, never by name; without a guard or npm at that moment, the daemon.
- * @returns the number of kills
+ * Kills processes by their identity, never by name. Kills the daemon if there is no guard or npm process at
+ * that time.
+ * @returns the number of killed processes
  */
 function strike({ machine, hub }: Subject, victim: Victim): number {
   const own = machine.stage.processes().filter(({ pid }) => pid !== hub && !isAgent(pid))
@@ -112,7 +116,10 @@ function isVictim(machine: Installation, wanted: Victim, pid: number): boolean {
   return pid === machine.daemon?.pid || line.includes('\0update\0')
 }
 
-/** Restarts a bare daemon like its user, unless something else has. @returns a function that stops this */
+/**
+ * Restarts an unsupervised daemon as its user would do, if no other process has restarted it. @returns a
+ * function that stops these restarts
+ */
 function keep({ machine }: Subject): () => Promise<void> {
   let kept = true
   const loop = async () => {

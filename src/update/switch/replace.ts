@@ -69,7 +69,10 @@ function linked(from: string, to: string): boolean {
   }
 }
 
-/** Returns the paths of all files below a folder, within `dir`; none if it does not exist. */
+/**
+ * Returns the paths, relative to `dir`, of all files in its folder `below`. Returns none if that folder does
+ * not exist.
+ */
 export function filesOf(dir: string, below = ''): string[] {
   if (!existsSync(join(dir, below))) return []
   return readdirSync(join(dir, below), { withFileTypes: true }).flatMap((entry) => {

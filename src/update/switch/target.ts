@@ -14,22 +14,23 @@ import { commandOf, currentVersion } from './paths.ts'
 export type Target = Pick<Trial, 'layout' | 'root' | 'program' | 'entry' | 'previous_entry' | 'restore'> & {
   mode: 'global' | 'user-prefix'
   /**
-   * The running program, if the update does not replace it. A program that is replaced must be copied first.
+   * Path of the running program if the update does not replace it; undefined for a program that the update
+   * replaces, which must be copied first.
    */
   previous: string | undefined
 }
 
 /**
- * Returns the name of the package for programs of this kind: there is one for the
- * executable of each platform.
+ * Returns the name of the package from which this program updates itself. The executable of each platform has
+ * its own package.
  */
 export const packageName = (name: string) =>
   EXECUTABLE ? `${name}-${process.platform}-${process.arch}` : name
 
 /**
- * Returns the target of an update for the installation that a command belongs to.
+ * Returns the target of an update for the installation to which a command belongs.
  * @param command path used to start the program
- * @returns also the program's real path
+ * @returns the target, and the program's real path
  * @throws UpdateFailure if the program no longer exists, or cannot be updated in place
  */
 export function targetAt(command: string, env: NodeJS.ProcessEnv): { program: string; target: Target } {
@@ -40,8 +41,8 @@ export function targetAt(command: string, env: NodeJS.ProcessEnv): { program: st
     throw new UpdateFailure(
       'update_refused',
       'resolve',
-      `The program that this daemon was started from, ${command}, no longer exists: it was uninstalled or moved.`,
-      { remedy: 'Install it again, then restart the daemon; until then it keeps running.', cause },
+      `The program of this daemon, ${command}, no longer exists: it was uninstalled or moved.`,
+      { remedy: 'Install it again, then restart the daemon. Until then, the daemon keeps running.', cause },
     )
   }
   return { program, target: targetOf(layoutOf(program, EXECUTABLE), { program, command, env }) }
@@ -50,7 +51,7 @@ export function targetAt(command: string, env: NodeJS.ProcessEnv): { program: st
 /**
  * Returns the target of an update for an installation of this layout.
  * @param command path used to start the program
- * @throws UpdateFailure if it cannot be updated in place
+ * @throws UpdateFailure if the installation cannot be updated in place
  */
 export function targetOf(
   layout: Layout,
@@ -76,7 +77,7 @@ export function targetOf(
     case 'prefix': {
       if (resolve(command).startsWith(join(root, 'versions')))
         throw refuse(
-          `This daemon was started from ${command}, a path pinned to one version.`,
+          `This daemon was started by the path ${command}, which belongs to a fixed version.`,
           `Start it as ${commandOf({ ...layout, layout: 'prefix' })}.`,
         )
       if (!isWritable(root) || !isWritable(join(root, 'versions')))
@@ -108,7 +109,7 @@ export function targetOf(
     case 'unknown':
       throw refuse(
         `Cannot tell how this daemon was installed (${root}).`,
-        'Install it with `npm install -g`, which can be updated in place.',
+        'Install it with `npm install -g`: such an installation can be updated in place.',
       )
   }
 }
@@ -129,13 +130,14 @@ function prefix(root: string, program: string, env: NodeJS.ProcessEnv, real: str
 }
 
 /**
- * Returns the prefix in the home folder, new or existing, for an installation that this user cannot write to.
+ * Returns the prefix in the home folder, which may be new. It is used if this user cannot write to the
+ * installation.
  */
 function userPrefix(program: string, real: string, command: string, env: NodeJS.ProcessEnv): Target {
   const root = userRoot(env)
   const owner = statSync(homeOf(env), { throwIfNoEntry: false })?.uid
-  // With sudo, HOME may belong to another user, who could then change a program that runs
-  // with this user's rights.
+  // With sudo, HOME may belong to another user. That user could then change a program that runs with this
+  // user's rights.
   if (owner !== undefined && owner !== process.getuid?.())
     throw new UpdateFailure(
       'update_refused',
@@ -144,7 +146,7 @@ function userPrefix(program: string, real: string, command: string, env: NodeJS.
       { remedy: 'Run the daemon as the owner of that folder, or set HOME to a folder that its user owns.' },
     )
   const foreign = isStrictByEnvironment(env) ? faultsOf(root).find(({ kind }) => kind === 'owner') : undefined
-  // This program would refuse to run a program from that folder.
+  // Do not install into such a folder: this program would refuse to run a program from it.
   if (foreign) {
     const { message, remedy } = foreignError(foreign)
     throw new UpdateFailure('update_refused', 'resolve', message, { ...(remedy !== undefined && { remedy }) })
@@ -155,8 +157,8 @@ function userPrefix(program: string, real: string, command: string, env: NodeJS.
 const userRoot = (env: NodeJS.ProcessEnv) => join(homeOf(env), '.fomular')
 
 /**
- * Returns `user-prefix` for any installation in `~/.fomular`. The home folder is that of the environment or
- * of the user database, because a supervisor may have set another HOME.
+ * Returns `user-prefix` for any installation in `~/.fomular`. Checks both the home folder of the environment
+ * and that of the user database, because a supervisor may have set a different HOME.
  */
 function modeOf(root: string, env: NodeJS.ProcessEnv): Target['mode'] {
   const place = `${realPathOf(root)}${sep}`
@@ -165,7 +167,8 @@ function modeOf(root: string, env: NodeJS.ProcessEnv): Target['mode'] {
 }
 
 /**
- * Returns the home folder from the user database; nothing if the user is not in it, for example in some containers.
+ * Returns the home folder from the user database; an empty list if the user is not in that database, for
+ * example in some containers.
  */
 function listedHome(): string[] {
   try {

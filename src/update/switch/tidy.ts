@@ -6,10 +6,12 @@ import { chunksOf, type Place, previousDir, trialName, workDir } from './paths.t
 import { filesOf, placeFile } from './replace.ts'
 import { isTrialName } from './trial.ts'
 
-/** Age up to which a version may still be in use, in milliseconds. */
+/** Maximum age of a version that may still be in use, in milliseconds. */
 const NEW_MS = 60 * 60_000
 
-/** Finishes an update: replaces the rest of the package, and removes files that are no longer needed. */
+/**
+ * Finishes an update: replaces the other files of the package, and removes files that are no longer needed.
+ */
 export function tidy({
   layout,
   root,
@@ -36,8 +38,8 @@ export function tidyBack(trial: Trial) {
 }
 
 /**
- * Removes the chunks of all versions except the installed and the previous version. A command of the previous
- * version may still be running.
+ * Removes the chunks of all versions except the installed version and the previous version, because a command
+ * of the previous version may still be running.
  */
 function clearChunks(root: string, program: string) {
   const dir = join(root, chunksOf(program))
@@ -48,7 +50,10 @@ function clearChunks(root: string, program: string) {
     if (!texts.some((text) => text.includes(name))) rmSync(join(dir, name), { recursive: true, force: true })
 }
 
-/** Removes old versions and leftovers of updates, but keeps recent ones: an installer may be using them. */
+/**
+ * Removes old versions and remaining files of updates. Keeps recent versions, because an installer may be
+ * using them.
+ */
 function clear(dir: string, keep: string[]) {
   for (const name of readdirSync(dir)) {
     const path = join(dir, name)
@@ -57,7 +62,7 @@ function clear(dir: string, keep: string[]) {
     try {
       rmSync(path, { recursive: true, force: true })
     } catch {
-      // The file may have been created with sudo. It does no harm.
+      // The file may have been created with sudo. It causes no problems, so keep it.
     }
   }
 }

@@ -5,27 +5,39 @@ import { ON_TRIAL } from '../../config/environment.ts'
 import { concealed } from '../../config/key.ts'
 import { startPath, startsPath, type Trial } from '../record.ts'
 
-/** Maximum number of starts of a version on trial: the machine may go down once during the trial. */
+/**
+ * Maximum number of starts of a version on trial. A second start is permitted because the machine may shut
+ * down during the trial.
+ */
 const MAX_STARTS = 2
 
-/** Variables that, with the arguments, identify this daemon among others of the same installation. */
+/**
+ * Variables that, together with the arguments, distinguish this daemon from other daemons of the same
+ * installation.
+ */
 const TELLING = ['HOME', 'FOMULAR_STATE_DIR', 'STATE_DIRECTORY'] as const
 
-/** Returns the text that identifies a start of this daemon. It goes into a file, so the key is left out. */
+/**
+ * Returns the text that identifies a start of this daemon. The text contains no key, because it is written to
+ * a file.
+ */
 export const startText = (args: readonly string[], env: NodeJS.ProcessEnv) =>
   [...TELLING.map((name) => `${name}=${env[name] ?? ''}`), ...concealed(args)].join('\n')
 
-/** Variable in which a stand-in tells an executable the path used to start the stand-in. */
+/** Environment variable in which a stand-in passes its own path to an executable that it starts. */
 export const STARTED_AS = 'FOMULAR_DAEMON_STARTED_AS'
 
-/** Prefix, before the version, of the folder in `versions/` that contains the stand-in. */
+/**
+ * Prefix of the name of the folder in `versions/` that contains the stand-in. The version follows this
+ * prefix.
+ */
 export const TRIAL = '.trial-'
 export const isTrialName = (name: string) => name.startsWith(TRIAL)
 
 const MARK = 'On trial: '
 const HEAD_BYTES = 4096
 
-/** Facts about a stand-in, in its second line. */
+/** Facts about a stand-in, which are in the second line of its text. */
 const Facts = z.object({
   id: z.string(),
   /** Start of the trial, in milliseconds since 1970. */
@@ -35,7 +47,10 @@ const Facts = z.object({
 })
 export type Facts = z.infer<typeof Facts>
 
-/** Returns the facts of the stand-in at `path`; undefined if there is another file, or none. */
+/**
+ * Returns the facts of the stand-in at `path`; undefined if the file at `path` is missing or is not a
+ * stand-in.
+ */
 export function standInAt(path: string): Facts | undefined {
   let head: string
   try {
@@ -62,9 +77,10 @@ export function standInAt(path: string): Facts | undefined {
 /**
  * Returns the text of a stand-in. The working version writes it, because the next version may not even parse.
  * For a start of this daemon, the stand-in runs the next version under a guard of the previous version, at
- * most twice. In all other cases, and if it cannot count its starts, the stand-in runs the previous version.
- * @param executable true for a program with Node inside, whose stand-in is a shell script instead of a Node
- * script
+ * most twice. In all other cases, the stand-in runs the previous version. It also does so if it cannot count
+ * the starts.
+ * @param executable true for a single executable that includes Node. Its stand-in is a shell script instead
+ * of a Node script
  */
 export function standIn(trial: Trial, stateDir: string, executable: boolean): string {
   const { id, previous, restore } = trial
@@ -115,8 +131,8 @@ require(program)
 const quote = (text: string) => `'${text.replace(/'/g, "'\\''")}'`
 
 /**
- * The guard gets the daemon's arguments through a pipe, because they may contain a key. A double fork keeps
- * it from being a child of the daemon, which would have to reap it.
+ * The guard gets the daemon's arguments through a pipe, because they may contain a key. Because of a double
+ * fork, the guard is not a child of the daemon, so the daemon does not have to reap it.
  */
 function shellStandIn({ next: nextDir, program, previous }: Trial, stateDir: string, facts: string): string {
   const env = TELLING.map((name) => `"${name}=\${${name}-}"`).join(' ')
