@@ -5,7 +5,7 @@ import type { Api } from './api.ts'
 
 type Kind = 'start' | 'prompt' | 'interrupt' | 'permission' | 'configure' | 'stop' | 'resume' | 'remove'
 
-/** A command with an id that the driver chose. The driver sends it until it is answered. */
+/** A command with an id that the driver chose. The driver sends the command until the hub answers. */
 export interface Issued {
   id: string
   kind: Kind

@@ -118,7 +118,7 @@ test('the policy applies to running agents, to their permissions, and to resumed
   assert.deepEqual(await order(agent, 'resume'), DONE)
 })
 
-test('an agent that leaves the permitted modes by itself is set back, and is stopped if it leaves them again and again', async (t) => {
+test('an agent that leaves the permitted modes by itself is set back to a permitted mode, and is stopped after several such changes', async (t) => {
   const { stage } = await ruled(t, '')
   const agent = await stage.start({ prompt: 'hello' })
   await stage.agentIs(

@@ -129,7 +129,7 @@ test('wrong acknowledgments and resend requests lose no events, and cause no end
       what: text,
     })
   const first = await said('one')
-  // The first offset is beyond the end, the second is below an earlier acknowledgment.
+  // The first offset is beyond the end, and the second is below an earlier acknowledgment.
   caller.send({ type: 'agent:ack', offsets: { a: 2 ** 50 } })
   caller.send({ type: 'agent:ack', offsets: { a: 1 } })
   caller.send({ type: 'agent:resend', agent_id: 'a', from: 2 ** 50 })

@@ -11,8 +11,8 @@ import type { Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
 /**
- * Starts a daemon with its own state folder, an agent that the daemon may end, and an agent that it must
- * keep.
+ * Starts a daemon with a separate state folder, an agent that the daemon may end, and an agent that the
+ * daemon must keep.
  */
 async function working(t: TestContext) {
   const stage = await fakeStage(t)

@@ -34,7 +34,7 @@ const STRINGS = [
 
 const NUMBERS = [0, -0, -1, 1, 0.1, 2 ** 31, -(2 ** 31), 2 ** 53, 2 ** 53 + 2, 2 ** 63, 1e300, -1e300, 1e-320]
 
-/** Average number of changed values of which one is large. */
+/** On average, one in this many changed values is large. */
 const LARGE = 400
 
 function deep(random: Random): unknown {

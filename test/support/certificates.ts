@@ -11,7 +11,10 @@ export interface Certificates {
   key: string
 }
 
-/** Makes a certificate authority that no system trusts, and a server certificate of it for these names. */
+/**
+ * Makes a certificate authority that no system trusts, and a server certificate from that authority for these
+ * names.
+ */
 export function certificates(dir: string, names: string[]): Certificates {
   const at = (name: string) => join(dir, name)
   const openssl = (...args: string[]) =>

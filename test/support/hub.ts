@@ -92,7 +92,7 @@ export class TestHub {
   }
 
   /**
-   * Connects a machine. The first machine uses the hub's own key, every other machine enrolls and gets a key.
+   * Connects a machine. The first machine uses the hub's own key. Every other machine enrolls and gets a key.
    */
   async daemon(hello: LightDaemonOptions['hello'] = {}): Promise<LightDaemon> {
     const key = await this.#keyOf(hello.machine_id ?? helloOf().machine_id)

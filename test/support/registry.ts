@@ -26,7 +26,7 @@ export interface ReleaseOptions {
   /** Name and version in the package, if they differ from the requested name and version. */
   delivered?: { name?: string; version?: string }
   tag?: string
-  /** The registry's wrong hash of the package, if it is wrong. */
+  /** A wrong hash of the package for the registry's metadata. */
   integrity?: string
   unpackedSize?: number
   /** Files besides the program. */

@@ -22,7 +22,8 @@ const END_MS = 30_000
 /** Number of requests of one command that the hub answers. */
 const REQUESTS = 20
 /**
- * Characters that control a terminal. These commands print no styles, so their output must not contain any.
+ * Characters that control a terminal. These commands print no styles, so their output must not contain such
+ * characters.
  */
 const OBEYED = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029]/
 

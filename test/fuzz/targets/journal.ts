@@ -86,8 +86,8 @@ export async function journal(t: Cleanup): Promise<Target> {
 }
 
 /**
- * Reports whether lines determine the agent's state. They do not during the start, after the end, or with
- * pending requests.
+ * Reports whether lines determine the agent's state. They do not determine it during the start, after the
+ * end, or while requests are pending.
  */
 const isRunning = ({ hasEnded, snapshot }: Agent) =>
   !hasEnded && snapshot.pending.length === 0 && snapshot.state !== 'starting'

@@ -4,7 +4,7 @@ import { CommandFailure } from '../../../src/agents/command-failure.ts'
 import { shellAgents } from '../../support/shell-agents.ts'
 import { until } from '../../support/wait.ts'
 
-test('of two agents that are resumed at once, one gets the last place', async (t) => {
+test('if two agents are resumed at once, only one of them gets the last place', async (t) => {
   const it = shellAgents(t, {
     permit: (spec, _path, begun) => {
       if (begun && begun.running >= 2) throw new CommandFailure('policy', 'Two agents run already.')

@@ -205,7 +205,7 @@ test('states and ends are described in words', () => {
   )
 })
 
-test('the shown state of an agent names its failed turn and its problems', () => {
+test('the displayed state of an agent names the agent’s failed turn and problems', () => {
   const turn_failed = { outcome: 'error', message: 'API Error: 529' }
   const problems = [{ kind: 'mcp_server', name: 'db\x1b[2J', status: 'failed' }]
   assert.equal(stateText(agent({ turn_failed, problems })), 'idle: turn failed')

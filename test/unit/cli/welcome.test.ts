@@ -85,7 +85,7 @@ test('the welcome message reports a missing login and a missing connection', () 
   assert.match(say(undefined), /is not connected: see \/state\/daemon\.log/)
 })
 
-test('the welcome message names this program as the user started it', () => {
+test('the welcome message shows the command with which the user started this program', () => {
   assert.equal(invokedAs(['node', '/usr/local/bin/fomular-daemon'], '/home'), 'fomular-daemon')
   assert.equal(invokedAs(['node', '/clone/dist/index.js'], '/clone'), 'node dist/index.js')
   assert.equal(invokedAs(['node', '/clone/dist/index.js'], '/home'), 'node /clone/dist/index.js')

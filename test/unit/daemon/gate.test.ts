@@ -13,7 +13,7 @@ import { shellAgents } from '../../support/shell-agents.ts'
 import { tempDir } from '../../support/temp.ts'
 import { until } from '../../support/wait.ts'
 
-/** Returns a gate that writes what it has seen to a file, and its policy. */
+/** Returns a policy with a gate that records each command in a file. */
 function gateOf(t: TestContext, script: string) {
   const dir = tempDir(t)
   const program = join(dir, 'gate')

@@ -58,7 +58,7 @@ test('the time that an agent waits for a person does not count', async (t) => {
   assert.deepEqual(problems(), [])
 })
 
-test('a turn that asks a person again and again becomes long, too, and is interrupted once', async (t) => {
+test('a turn that asks a person again and again also counts as long, and is interrupted once', async (t) => {
   const { turns, agent, clock, move, problems } = await working(t, {
     report_after_min: 30,
     interrupt_after_min: 40,

@@ -12,7 +12,7 @@ const keyOf = (policy: object | undefined, origin: 'server' | 'refusal') => {
   }
 }
 
-test('a server that refuses a version gets no update that its command would not get', () => {
+test('the policy checks an update command from a server, and an update that a server orders by refusing the connection', () => {
   for (const origin of ['server', 'refusal'] as const) {
     assert.equal(keyOf({}, origin), undefined)
     assert.equal(keyOf({ commands: { deny: ['daemon:update'] } }, origin), 'commands.deny')

@@ -31,7 +31,7 @@ test('the record of an update is stored on the disk, and only its owner can read
   assert.equal(statSync(join(stateDir, 'update.json')).mode & 0o777, 0o600)
 })
 
-test('a daemon that reads a damaged record sets it aside, but other programs do not change it', (t) => {
+test('a daemon that reads a damaged record sets it aside, but other programs leave the record unchanged', (t) => {
   const { stateDir } = stagedUpdate(t, 'package')
   const path = join(stateDir, 'update.json')
   writeFileSync(path, '{"version":1,')

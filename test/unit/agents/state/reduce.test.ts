@@ -34,7 +34,7 @@ const asked = (request_id: string, tool_use_id?: string): Body => ({
 })
 const state = (state: string): Body => ({ kind: 'state', state })
 
-test('an agent is idle once it has answered initialize, and reports the time since when it is idle', () => {
+test('an agent is idle once it has answered initialize, and reports when it became idle', () => {
   const { state, since, ready: isReady, run } = after(started(), ready)
   assert.deepEqual({ state, since, isReady, run }, { state: 'idle', since: '2', isReady: true, run: 1 })
   assert.equal(after(started(), { ...ready, ok: false, error: 'no' }).state, 'starting')

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decode } from '../../../../../src/agents/runtimes/claude/decode.ts'
 
-/** Two ids of prompts: `GIVEN` comes from this daemon, `MADE` comes from Claude Code. */
+/** Two ids of prompts: `GIVEN` comes from this daemon, and `MADE` comes from Claude Code. */
 const GIVEN = '5f0c7f0e-3a55-8b1c-9d7e-0a1b2c3d4e5f'
 const MADE = '6507f604-8234-454d-94a4-b714e23f94f5'
 
