@@ -20,7 +20,7 @@ import type { Permit } from './permit.ts'
 import { abandon, isKept } from './process/abandon.ts'
 import { checkProcesses, endUnlaunched, GRACE_S, type StopOptions, stop } from './process/end.ts'
 import type { Shelter } from './process/launch.ts'
-import { LaunchQueue } from './process/launch-queue.ts'
+import { LaunchQueue, type LaunchQueueOptions } from './process/launch-queue.ts'
 import type { MemoryRoom } from './process/memory-room.ts'
 import { forgo } from './process/recall.ts'
 import { beginRest, endRest } from './process/rest.ts'
@@ -32,7 +32,8 @@ import { takeOver } from './take-over.ts'
 import type { RepositoryTrust } from './trust/repository-trust.ts'
 
 export interface AgentPoolOptions
-  extends Omit<AgentContext<Agent>, 'onChange' | 'onEvent' | 'onUnreadable' | 'onFailure' | 'toldCounts'> {
+  extends Omit<AgentContext<Agent>, 'onChange' | 'onEvent' | 'onUnreadable' | 'onFailure' | 'toldCounts'>,
+    Pick<LaunchQueueOptions, 'groups'> {
   /** Folder of the agents' folders. */
   dir: string
   runtimes: Record<string, RuntimeAdapter>

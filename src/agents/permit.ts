@@ -1,4 +1,5 @@
 import type { AgentSpec } from '../protocol/index.ts'
+import type { ResourceLimits } from './process/cgroup/limits.ts'
 import type { Sandbox } from './process/sandbox.ts'
 
 /** Rule for startup files: the files in a folder that make an agent run programs when it starts there. */
@@ -21,6 +22,8 @@ interface Permitted {
   startup: StartupRule
   /** Sandbox to run it in. */
   sandbox?: Sandbox | undefined
+  /** Limits that it must not exceed. */
+  resources?: ResourceLimits
 }
 
 /** A start or resume that is about to happen. */

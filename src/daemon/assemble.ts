@@ -23,6 +23,7 @@ import { AgentsFate } from './agents-fate.ts'
 import { Answers } from './answers.ts'
 import { Budgets } from './budgets.ts'
 import { CommandLog } from './command-log.ts'
+import { ControlGroups } from './control-groups.ts'
 import { DayCosts } from './day-costs.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { hasBegun } from './has-begun.ts'
@@ -154,6 +155,12 @@ function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: Mach
     return policy.permit(spec, ...rest)
   }
   const trust = new RepositoryTrust({ permit, environment, trusted: new TrustedFiles(paths.trusted) })
+  const groups = new ControlGroups({
+    agentsDir: paths.agents,
+    agents: () => agents,
+    env: process.env,
+    logger,
+  })
   const agents: AgentPool = new AgentPool({
     dir: paths.agents,
     runtimes,
@@ -169,6 +176,7 @@ function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: Mach
     environment,
     umask: agentUmask(process.env),
     shelter: () => fates.shelter(),
+    groups: () => groups.open(),
     resumeTurns: config.resume_turns,
     maxAgents: config.max_agents,
     clock,

@@ -81,7 +81,9 @@ export class PolicyGuard {
     )
     if (begun?.isOrdered) this.#refuse(this.#options.starts.count(policy), spec.cwd)
     const { sandbox, network } = policy.isolation
+    const { memory_reserve_mb: _, ...resources } = policy.resources
     return {
+      resources,
       spec: permittedSpec(policy, spec),
       inherits: (name) => isInherited(policy, name),
       startup: {

@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process'
-import { readFileSync, statfsSync } from 'node:fs'
+import { existsSync, statfsSync } from 'node:fs'
 import { freemem, totalmem } from 'node:os'
+import { dirname, join } from 'node:path'
+import { groupFolder, groupNumber } from './control-groups.ts'
 
 export interface Space {
   total_bytes: number
@@ -29,27 +31,32 @@ export function diskSpaceOf(path: string): () => Space {
   }
 }
 
-/** Returns the memory of the machine, or of the control group that limits this process. */
+/** Returns the memory of the machine, or of a control group that limits this process. */
 export function memory(): Space {
   // On Linux, freemem() counts reclaimable caches as free (MemAvailable), in every supported version of Node.
   const machine = { total_bytes: totalmem(), available_bytes: freemem() }
-  const limit = process.constrainedMemory?.() ?? 0
-  if (limit === 0 || limit >= machine.total_bytes) return machine
-  const used = cgroupBytes()
-  const available = used === undefined ? machine.available_bytes : Math.max(0, limit - used)
-  return { total_bytes: limit, available_bytes: Math.min(machine.available_bytes, available) }
+  const limit = process.constrainedMemory?.() || machine.total_bytes
+  const spaces = [
+    machine,
+    { total_bytes: limit, available_bytes: limit },
+    ...groupSpaces(groupFolder('self')),
+  ]
+  return {
+    total_bytes: Math.min(...spaces.map(({ total_bytes }) => total_bytes)),
+    available_bytes: Math.min(...spaces.map(({ available_bytes }) => available_bytes)),
+  }
 }
 
-/** Returns the part of the control group's memory that counts against its limit and cannot be reclaimed. */
-function cgroupBytes(): number | undefined {
-  try {
-    const [, group] = /^0::(.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8')) ?? []
-    const read = (name: string) => readFileSync(`/sys/fs/cgroup${group}/${name}`, 'utf8')
-    const [, cache = '0'] = /^inactive_file (\d+)$/m.exec(read('memory.stat')) ?? []
-    return Number(read('memory.current')) - Number(cache)
-  } catch {
-    return undefined
-  }
+/** Returns the memory of a control group and of those around it, as far as they have limits. */
+export function groupSpaces(folder: string | undefined): Space[] {
+  const max = folder === undefined ? undefined : join(folder, 'memory.max')
+  // The outermost group has no limits.
+  if (folder === undefined || max === undefined || !existsSync(max)) return []
+  const limit = groupNumber(max)
+  const cache = groupNumber(join(folder, 'memory.stat'), 'inactive_file') ?? 0
+  const used = (groupNumber(join(folder, 'memory.current')) ?? 0) - cache
+  const own = limit === undefined ? [] : [{ total_bytes: limit, available_bytes: Math.max(0, limit - used) }]
+  return [...own, ...groupSpaces(dirname(folder))]
 }
 
 /**

@@ -21,6 +21,8 @@ const names = (defaults: string[]) => z._default(z.array(Name).check(z.maxLength
 const folders = (defaults: string[]) => z._default(z.array(Folder).check(z.maxLength(ENTRIES)), defaults)
 const amount = z.number().check(z.positive())
 const count = z.int().check(z.minimum(1), z.maximum(1_000_000))
+/** An amount of memory, in MiB. */
+const mebibytes = z.int().check(z.minimum(1), z.maximum(2 ** 30))
 /** Returns the schema of a table of the file. If the file omits the table, its keys have their defaults. */
 const section = <T extends z.core.$ZodShape>(shape: T) => z.prefault(z.strictObject(shape), {} as never)
 
@@ -134,6 +136,14 @@ export const PolicyFile = z.strictObject({
      * default 512, but at most an eighth of the machine's memory.
      */
     memory_reserve_mb: z.optional(z.int().check(z.minimum(0))),
+    /** Memory of an agent with all its processes, in MiB, at which the kernel ends one of them. */
+    memory_max_mb: z.optional(mebibytes),
+    /** Memory of an agent with all its processes, in MiB, from which the kernel slows them down. */
+    memory_high_mb: z.optional(mebibytes),
+    /** Share of an agent in the processors while programs compete for them; other programs have 100. */
+    cpu_weight: z.optional(z.int().check(z.minimum(1), z.maximum(10_000))),
+    /** Maximum number of an agent's processes and threads. */
+    tasks_max: z.optional(z.int().check(z.minimum(1))),
   }),
   isolation: section({
     /** `bubblewrap`: agents see a read-only system and write only to their folders. */

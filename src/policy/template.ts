@@ -109,6 +109,21 @@ version = 1
 # is an example; the default is 512, but at most an eighth of the machine's memory.
 # memory_reserve_mb = 512
 
+# Memory of an agent with everything that it starts, in MiB: the kernel ends a process that needs more. Like the
+# other limits below, it needs control groups, such as those of the service under systemd 254 or later: without
+# them, no agent is started. An example; by default, there is no limit.
+# memory_max_mb = 8192
+
+# Memory from which the kernel slows the agent down and takes memory back. An example; by default, none.
+# memory_high_mb = 6144
+
+# An agent's share of the processors, from 1 to 10000, while others need them: each of them has 100 unless it is
+# told otherwise. An example; by default, 100.
+# cpu_weight = 50
+
+# Maximum number of an agent's processes and threads. An example; by default, there is no limit.
+# tasks_max = 2000
+
 [isolation]
 
 # "bubblewrap": agents see a read-only system, and can write only to their folders. "none": there is no

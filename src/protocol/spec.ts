@@ -6,6 +6,7 @@ import { Limits } from './limits.ts'
 import { secret } from './secrets.ts'
 
 const Name = z.string().check(z.minLength(1), z.maxLength(256))
+const Mebibytes = z.int().check(z.minimum(1), z.maximum(2 ** 30))
 
 /** Cases in which an agent's process is restarted after it ended without a request to stop. */
 export const RestartPolicy = z.object({
@@ -62,6 +63,11 @@ export const AgentSpec = z.object({
     z.object({
       max_turns: z.optional(z.int().check(z.minimum(1))),
       max_budget_usd: z.optional(z.number().check(z.positive())),
+      /** Limits of the agent with all its processes, as in the machine's policy, whose values apply if they are smaller. */
+      memory_max_mb: z.optional(Mebibytes),
+      memory_high_mb: z.optional(Mebibytes),
+      cpu_weight: z.optional(z.int().check(z.minimum(1), z.maximum(10_000))),
+      tasks_max: z.optional(z.int().check(z.minimum(1))),
     }),
   ),
   restart: z.optional(RestartPolicy),

@@ -50,13 +50,13 @@ export const systemHardening = ({ installation }: ServicePlan): string[] => [
     ? ['# Updates are written here.', `ReadWritePaths=-${installation}`]
     : []),
   'ProtectKernelModules=yes',
-  'ProtectControlGroups=yes',
   'ProtectProc=invisible',
   ...COMMON,
   '# ProtectKernelTunables and ProtectKernelLogs are open: they mask parts of /proc, and then no sandbox can mount its',
   '# own /proc. Without capabilities, agents cannot change anything there anyway. ProcSubset is open: tools read free',
   '# memory from /proc. PrivateDevices and ProtectClock are open: they would hide graphics cards and /dev/kvm.',
-  '# PrivateNetwork and IPAddressDeny are open: agents need the network.',
+  '# PrivateNetwork and IPAddressDeny are open: agents need the network. ProtectControlGroups is open: the daemon makes',
+  "# its agents' groups. Those of others need privileges.",
 ]
 
 /**

@@ -1,4 +1,5 @@
 import { AGENT_UMASK } from '../config/environment.ts'
+import { DAEMON_GROUP } from './delegated-group.ts'
 import { rootHardening, systemHardening, userHardening } from './hardening.ts'
 import {
   agentVariables,
@@ -22,6 +23,9 @@ export const WATCHDOG_S = 60
  * of `steps`.
  */
 export const RESTART_S = { first: 1, last: 60, steps: 8 }
+
+/** Adjusted score of the daemon, from -1000 (never ended) to 1000, when the kernel needs memory. Agents have 300. */
+const OOM_SCORE = -500
 
 export interface SystemdFacts {
   /** Version of systemd on the machine of the unit; undefined if the machine has no systemd. */
@@ -88,6 +92,11 @@ export function unitText(plan: ServicePlan, { version = 0, scope }: SystemdFacts
         '# If a tool runs out of memory, only that tool ends, not all agents. Agents start many processes.',
         'OOMPolicy=continue',
         'TasksMax=infinity',
+        '# If the machine runs out of memory, agents end before the daemon.',
+        `OOMScoreAdjust=${OOM_SCORE}`,
+        '# Each agent gets a control group, in which everything that it starts is found, limited, and ended.',
+        'Delegate=yes',
+        ...(version >= 254 ? [`DelegateSubgroup=${DAEMON_GROUP}`] : []),
         '',
         ...(system ? (plan.account.uid === 0 ? rootHardening : systemHardening(plan)) : userHardening),
       ],

@@ -55,6 +55,8 @@ export const RunRecord = z.object({
    * launched.
    */
   mark: z.optional(z.string()),
+  /** Folder of the control group of the run's processes. Absent before the launch, and without a group. */
+  group: z.optional(z.string()),
   /** Secrets of earlier runs, which may have left processes behind. */
   earlier_marks: z.optional(z.array(z.string())),
 })

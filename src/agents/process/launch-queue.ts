@@ -28,6 +28,8 @@ export interface LaunchQueueOptions extends Pick<LaunchOptions, 'environment' | 
   agents: Iterable<Agent>
   room: Pick<MemoryRoom, 'waitOf'>
   shelter?(): Promise<LaunchOptions['shelter']>
+  /** Returns the place of control groups for new agents, if this machine can have them. */
+  groups?(): Promise<LaunchOptions['groups']>
   trust: Pick<RepositoryTrust, 'ask' | 'cancel' | 'close' | 'mayUse'>
   clock: Clock
   logger: Logger
@@ -219,7 +221,7 @@ export class LaunchQueue {
   }
 
   async #launch(agent: Agent) {
-    const { environment, umask, permit, trust, shelter, logger } = this.#options
+    const { environment, umask, permit, trust, shelter, groups, logger } = this.#options
     // If the agent was recalled while it was queued, this launch replaces its restart.
     forgo(agent)
     const launched_at = this.#now()
@@ -227,7 +229,8 @@ export class LaunchQueue {
       agent.run = { ...agent.run, launched_at }
       writeAtomic(agent.folder.run, JSON.stringify(agent.run))
     }
-    await launch(agent, { environment, umask, permit, trust, shelter: await shelter?.() })
+    const place = { shelter: await shelter?.(), groups: await groups?.() }
+    await launch(agent, { environment, umask, permit, trust, ...place })
     logger.info({ agent_id: agent.id, run: agent.run.run }, 'agent launched')
   }
 }

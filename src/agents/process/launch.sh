@@ -1,14 +1,21 @@
 #!/bin/sh
 # Runs one agent until it ends. This script needs no daemon: the agent's input, output and end are files in
 # the agent's folder. usage: launch.sh FOLDER RUN BOOT_ID LEASE_S LEASE_ACTION STATE_PATTERN IDLE_PATTERN
-# TASKS_PATTERN NO_TASKS_PATTERN PROGRAM [ARGUMENT...]
+# TASKS_PATTERN NO_TASKS_PATTERN GROUP LIMITED PROGRAM [ARGUMENT...]
 mask=$(umask)
 umask 077
 d=$1 run=$2 boot=$3 lease_s=$4 lease_action=$5 state_pattern=$6 idle_pattern=$7 tasks_pattern=$8 no_tasks_pattern=$9
 shift 9
+# The control group of this run, and whether its limits must apply. Both may be empty.
+cgroup=$1 limited=$2
+shift 2
 
 # Creating this folder claims the run. A second launcher for the same run exits here.
 mkdir "$d/run.$run" 2>/dev/null || exit 0
+
+# All processes of this run stay in its control group, even if they clear their environment or lose their parents.
+outside=
+[ -z "$cgroup" ] || { echo $$ >"$cgroup/cgroup.procs"; } 2>/dev/null || outside=$cgroup
 
 # The leading newline ends a line that an earlier run may have left incomplete.
 note() { printf '\n{"type":"launcher","subtype":"%s","run":%s,"time":"%s"%s}\n' "$1" "$run" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$2" >>"$d/activity.jsonl"; }
@@ -99,6 +106,15 @@ clear_up() {
     done 2>/dev/null
     sleep 1
   done
+  # This launcher is in the group, too.
+  [ -z "$cgroup" ] || { echo 1 >"$cgroup/cgroup.kill"; } 2>/dev/null
+}
+
+# Ends the agent if it would run without limits that the machine's policy or its specification demands.
+check_limits() {
+  [ -z "$limited" ] || [ -z "$outside" ] && return
+  echo "The launcher cannot enter the control group $outside, so the agent would run without its limits." >&2
+  exit 126
 }
 
 # Makes the kernel end the agent before its launcher and the daemon when the machine runs out of memory.
@@ -114,7 +130,7 @@ trap : HUP INT TERM
 # The agent also has its own input open for writing, so that it never sees an end of file. The umask of the
 # launcher's caller applies to files that the agent creates. The agent's variables are set last, so that only
 # its program runs with them.
-{ umask "$mask"; yield_memory; . "$d/env.sh"; exec "$@"; } 0<>"$d/stdin" >>"$d/activity.jsonl" 2>>"$d/stderr.log" &
+{ check_limits; umask "$mask"; yield_memory; . "$d/env.sh"; exec "$@"; } 0<>"$d/stdin" >>"$d/activity.jsonl" 2>>"$d/stderr.log" &
 agent=$!
 agent_identity=$(identity "$agent")
 feed </dev/null >/dev/null 2>&1 &

@@ -14,6 +14,9 @@ import { uuidFrom } from '../events/ids.ts'
 import type { Permit } from '../permit.ts'
 import { runOf } from '../run-of.ts'
 import type { RepositoryTrust } from '../trust/repository-trust.ts'
+import { limitsOf } from './cgroup/limits.ts'
+import { makeGroup } from './cgroup/make-group.ts'
+import type { AgentGroups } from './cgroup/run-group.ts'
 import { keepProgram } from './kept-program.ts'
 import { launchScript } from './launch-script.ts'
 import { AGENT_FOLDER, newMark, RUN_MARK } from './marks.ts'
@@ -52,6 +55,8 @@ export interface LaunchOptions {
    * Place in which to start the agent. If starting it there fails, the agent is started without a shelter.
    */
   shelter?: Shelter | undefined
+  /** Place of the agent's control group, outside of a shelter; undefined if this machine cannot have one. */
+  groups?: AgentGroups | undefined
 }
 
 /**
@@ -72,7 +77,7 @@ export async function launch(agent: Agent, options: LaunchOptions): Promise<void
 async function launchIn(
   place: OpenFolder,
   agent: Agent,
-  { environment, umask, permit, trust, shelter }: LaunchOptions,
+  { environment, umask, permit, trust, shelter, groups }: LaunchOptions,
 ): Promise<void> {
   const { folder, record, run, runtime } = agent
   // The policy, or a link on the way to the folder, may have changed since the command.
@@ -104,7 +109,10 @@ async function launchIn(
   const { lease } = spec
   const leased = lease && lease.action !== 'keep'
   if (leased) renewLease(agent)
-  const marks = { [AGENT_FOLDER]: folder.real, [RUN_MARK]: markOf(agent) }
+  const mark = markOf(agent)
+  const marks = { [AGENT_FOLDER]: folder.real, [RUN_MARK]: mark }
+  const limits = limitsOf(permitted?.resources ?? {}, spec)
+  if (permitted) setGroup(agent, makeGroup({ folder, mark }, shelter ? undefined : groups, limits))
   const inherited = Object.entries(environment).filter(([name]) => inherits(name))
   const env = { ...Object.fromEntries(inherited), ...marks }
   const own = { ...spec.env, ...plan.env, ...marks }
@@ -126,6 +134,8 @@ async function launchIn(
     runtime.idle.idle,
     runtime.idle.tasks,
     runtime.idle.noTasks,
+    agent.run.group ?? '',
+    limits.length > 0 ? 'limited' : '',
     ...argv,
   ]
   const bare: Spawned = { argv: ['/bin/sh', ...args], env, cwd: place.entry }
@@ -207,6 +217,14 @@ function markOf(agent: Agent): string {
     writeAtomic(agent.folder.run, JSON.stringify(agent.run))
   }
   return mark
+}
+
+/** Records the control group before a process enters it, so that a later daemon finds the process there. */
+function setGroup(agent: Agent, group: string | undefined) {
+  const { group: before, ...run } = agent.run
+  if (group === before) return
+  agent.run = group === undefined ? run : { ...run, group }
+  writeAtomic(agent.folder.run, JSON.stringify(agent.run))
 }
 
 /** Records the shelter before it is created, so that a later daemon knows where the agent is. */

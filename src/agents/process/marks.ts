@@ -7,6 +7,7 @@ import { environmentOf, ownUid, userOf } from '../../platform/process-list.ts'
 import { realPath } from '../../platform/real-path.ts'
 import { type AgentFolder, agentFolder } from '../disk/folder.ts'
 import { ProcessRecord, type RunRecord } from '../disk/records.ts'
+import { groupOf } from './cgroup/run-group.ts'
 
 /**
  * Variable in the environment of an agent's processes that names the agent's folder. Any program can set this
@@ -35,6 +36,8 @@ export interface Signs {
   marks: readonly string[]
   /** Launcher, agent and feeder. */
   processes: readonly ProcessIdentity[]
+  /** Folder of the control group of its current run. All processes in it are the agent's, also those of other users. */
+  group?: string | undefined
 }
 
 type Marks = Pick<RunRecord, 'mark' | 'earlier_marks'>
@@ -58,10 +61,15 @@ export const earlierMarks = (run: Marks): Marks => {
 /** Returns the identifying facts of one of this daemon's agents. Works even if the agent's folder is gone. */
 export function signsOf({ folder, run, process }: Marked & { process: ProcessRecord | undefined }): Signs {
   const processes = process ? [process.launcher, process.agent, process.feeder] : []
-  return { dir: folder.real, user: ownUid(), marks: marksOf(run), processes }
+  const group = groupOf({ folder, run, process })
+  return { dir: folder.real, user: ownUid(), marks: marksOf(run), processes, group }
 }
 
-const MarkRecord = z.object({ mark: z.optional(z.string()), earlier_marks: z.optional(z.array(z.string())) })
+const MarkRecord = z.object({
+  mark: z.optional(z.string()),
+  earlier_marks: z.optional(z.array(z.string())),
+  group: z.optional(z.string()),
+})
 
 /**
  * Reads the identifying facts that an agent's folder records.
@@ -76,12 +84,14 @@ export function readSigns(dir: string, user: number): Signs | undefined {
     return undefined
   }
   const folder = agentFolder(dir)
-  const processes = recordAt(folder.process, ProcessRecord)
+  const process = recordAt(folder.process, ProcessRecord)
+  const run = recordAt(folder.run, MarkRecord) ?? {}
   return {
     dir: folder.real,
     user,
-    marks: marksOf(recordAt(folder.run, MarkRecord) ?? {}),
-    processes: processes ? [processes.launcher, processes.agent, processes.feeder] : [],
+    marks: marksOf(run),
+    processes: process ? [process.launcher, process.agent, process.feeder] : [],
+    group: groupOf({ folder, run, process }),
   }
 }
 

@@ -1,7 +1,9 @@
 import { sleep } from '../../platform/clock.ts'
+import { membersOf } from '../../platform/control-groups.ts'
 import { isAlive, type ProcessIdentity } from '../../platform/process-identity.ts'
 import { type Listed, listProcesses, ownUid, seesAnother } from '../../platform/process-list.ts'
 import { realPath } from '../../platform/real-path.ts'
+import { endGroup } from './cgroup/end-group.ts'
 import { AGENT_FOLDER, carries, RUN_MARK, readSigns, type Signs } from './marks.ts'
 import { signal, terminate } from './terminate.ts'
 
@@ -101,6 +103,8 @@ class Records {
   readonly #signs = new Map<string, Signs | undefined>()
   /** Agents' folders, by the keys of the processes that they record. */
   readonly #recorded = new Map<string, string>()
+  /** Agents' folders, by the ids of the processes in their control groups. */
+  readonly #members = new Map<number, string>()
   /** Resolved paths of agents' folders, by the paths in the processes' variables. */
   readonly #real = new Map<string, string>()
 
@@ -124,12 +128,14 @@ class Records {
   ownerOf({ variables: [folder, mark], ...listed }: Listed): string | undefined {
     const dir = this.#realPath(folder)
     const signs = dir === undefined ? undefined : this.#signs.get(dir)
-    return signs && carries(signs, mark) ? dir : this.#recorded.get(keyOf(listed))
+    if (signs && carries(signs, mark)) return dir
+    return this.#recorded.get(keyOf(listed)) ?? this.#members.get(listed.pid)
   }
 
   #learn(dir: string, signs: Signs | undefined) {
     this.#signs.set(dir, signs)
     for (const process of signs?.processes ?? []) this.#recorded.set(keyOf(process), dir)
+    for (const pid of signs?.group ? membersOf(signs.group) : []) this.#members.set(pid, dir)
   }
 
   /** Resolves links, since earlier versions set the variable to a path that may contain links. */
@@ -196,9 +202,9 @@ export async function endStrays(signs: Signs, spared: number[] = []): Promise<nu
   let count = 0
   for (let round = 0; round < ROUNDS; round++) {
     const found = await processesSoon(signs)
-    if (found.length === 0) return count
+    if (found.length === 0) break
     count += found.filter(({ pid }) => !spared.includes(pid)).length
     await endProcesses(found, { spared, user: signs.user })
   }
-  return count
+  return count + (signs.group === undefined ? 0 : await endGroup(signs.group))
 }

@@ -28,6 +28,8 @@ test('a launcher deletes the unfinished files of an earlier launcher, but not th
     'idle',
     'tasks',
     'none',
+    '',
+    '',
     'sh',
     '-c',
     'exit 3',
@@ -40,7 +42,7 @@ test('the kernel ends an agent before its launcher and the daemon if memory runs
   const dir = tempDir(t)
   for (const name of ['in', 'fed']) mkdirSync(join(dir, name))
   writeFileSync(join(dir, 'env.sh'), '')
-  const argv = [script, dir, '1', 'boot', '0', 'keep', 'state', 'idle', 'tasks', 'none']
+  const argv = [script, dir, '1', 'boot', '0', 'keep', 'state', 'idle', 'tasks', 'none', '', '']
   const scores = 'cat /proc/self/oom_score_adj /proc/$PPID/oom_score_adj'
   execFileSync('/bin/sh', [...argv, 'sh', '-c', `${scores} && exit 0`])
   const own = Number(readFileSync('/proc/self/oom_score_adj', 'utf8'))
@@ -67,7 +69,22 @@ test('an agent’s own environment variables never affect its launcher', (t) => 
     QUOTES: `it's "quoted" $(false) \`false\` \\ and\n two lines`,
   }
   writeFileSync(join(dir, 'env.sh'), ownEnvironment({ ...own, TAKEN: undefined }))
-  const argv = [script, dir, '1', 'boot', '0', 'keep', 'state', 'idle', 'tasks', 'none', '/usr/bin/env', '-0']
+  const argv = [
+    script,
+    dir,
+    '1',
+    'boot',
+    '0',
+    'keep',
+    'state',
+    'idle',
+    'tasks',
+    'none',
+    '',
+    '',
+    '/usr/bin/env',
+    '-0',
+  ]
   execFileSync('/bin/sh', argv, { env: { PATH: process.env.PATH, TAKEN: 'yes' } })
   assert.deepEqual(JSON.parse(readFileSync(join(dir, 'exit.json'), 'utf8')), { version: 1, run: 1, code: 0 })
   const journal = readFileSync(join(dir, 'activity.jsonl'), 'utf8')
@@ -98,7 +115,7 @@ test('a lease never treats an agent with a background task as idle', async (t) =
   ].join('\n')
   const { idle } = claude
   const patterns = [idle.state, idle.idle, idle.tasks, idle.noTasks]
-  const argv = [script, dir, '1', 'boot', '1', 'stop-when-idle', ...patterns, 'sh', '-c', program]
+  const argv = [script, dir, '1', 'boot', '1', 'stop-when-idle', ...patterns, '', '', 'sh', '-c', program]
   await promisify(execFile)('/bin/sh', argv, { timeout: 60_000 })
   assert.equal(JSON.parse(readFileSync(join(dir, 'exit.json'), 'utf8')).reason, 'lease')
   assert.match(readFileSync(join(dir, 'activity.jsonl'), 'utf8'), /"tasks":\[\]/)

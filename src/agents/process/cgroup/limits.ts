@@ -1,0 +1,32 @@
+import type { AgentSpec } from '../../../protocol/index.ts'
+
+const MIB = 1024 * 1024
+
+/** Limits of an agent's resources, with the file that sets each in a control group. */
+export const LIMITS = {
+  memory_max_mb: { controller: 'memory', file: 'memory.max', unit: MIB },
+  memory_high_mb: { controller: 'memory', file: 'memory.high', unit: MIB },
+  cpu_weight: { controller: 'cpu', file: 'cpu.weight', unit: 1 },
+  tasks_max: { controller: 'pids', file: 'pids.max', unit: 1 },
+} as const
+type LimitName = keyof typeof LIMITS
+
+/** Values of limits, by name. */
+export type ResourceLimits = { [name in LimitName]?: number | undefined }
+
+export interface Limit {
+  name: LimitName
+  value: number
+  /** The part that demands the limit. */
+  by: 'policy' | 'spec'
+}
+
+/** Returns the limits of a run: the policy's, and smaller values and further limits of its specification. */
+export function limitsOf(policy: ResourceLimits, spec: AgentSpec): Limit[] {
+  return (Object.keys(LIMITS) as LimitName[]).flatMap((name): Limit[] => {
+    const [demanded, asked] = [policy[name], spec.limits?.[name]]
+    const values = [demanded, asked].filter((value) => value !== undefined)
+    if (values.length === 0) return []
+    return [{ name, value: Math.min(...values), by: demanded === undefined ? 'spec' : 'policy' }]
+  })
+}

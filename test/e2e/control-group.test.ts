@@ -1,0 +1,73 @@
+// Needs: unshare
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { groupFolder } from '../../src/platform/control-groups.ts'
+import { delegatedGroup } from '../../src/service/delegated-group.ts'
+import { detached } from '../support/detached.ts'
+import { fakeStage } from '../support/fake-agent.ts'
+import { RUN, type Stage } from '../support/stage.ts'
+import { tempDir } from '../support/temp.ts'
+import { until } from '../support/wait.ts'
+
+const groupOf = (stage: Stage, agent: string): string | undefined =>
+  JSON.parse(readFileSync(join(stage.state, 'agents', agent, 'run.json'), 'utf8')).group
+
+test('a stop ends programs that have left their parents, session, and environment, where the system permits groups', async (t) => {
+  const stage = await fakeStage(t)
+  await stage.hub()
+  await stage.daemon()
+  const agent = await stage.start()
+  const pids = await detached(t, stage, agent)
+  const group = groupOf(stage, agent)
+  assert.equal(group !== undefined, (await delegatedGroup(process.env)) !== undefined)
+  const before = pids()
+  if (group) for (const pid of before) assert.equal(groupFolder(pid), group)
+  assert.equal((await stage.command(agent, 'stop', { grace_s: 1 })).state, 'succeeded')
+  // Without a group, nothing shows whose processes they are.
+  assert.deepEqual(pids(), group ? [] : before)
+  assert.ok(group === undefined || !existsSync(group))
+})
+
+test('the next daemon finds the programs of an agent that was killed while no daemon ran', async (t) => {
+  const stage = await fakeStage(t)
+  await stage.hub()
+  const daemon = await stage.daemon()
+  const agent = await stage.start()
+  const pids = await detached(t, stage, agent)
+  const group = groupOf(stage, agent)
+  const { pid } = await stage.agentIs(agent, 'idle')
+  daemon.kill('SIGKILL')
+  await daemon.ended
+  process.kill(pid!, 'SIGKILL')
+  const before = pids()
+  await stage.daemon()
+  await stage.agentIs(agent, 'exited')
+  if (group) await until(() => pids().length === 0 && !existsSync(group), { what: 'the end of its programs' })
+  else assert.deepEqual(pids(), before)
+})
+
+/** Runs its arguments without sight of control groups. */
+const WITHOUT_GROUPS =
+  'for at in $(sed -n "s/^cgroup2 \\([^ ]*\\) .*/\\1/p" /proc/mounts); do umount -l "$at"; done; exec "$@"'
+
+test('on a machine without control groups, agents run, and a limit that the policy demands refuses their start', async (t) => {
+  const file = join(tempDir(t), 'policy.toml')
+  const stage = await fakeStage(t, { FOMULAR_POLICY: file })
+  await stage.hub()
+  const hide = ['unshare', '--mount', 'sh', '-c', WITHOUT_GROUPS, 'sh']
+  // Only a user without groups needs not hide them.
+  if ((await delegatedGroup(process.env)) !== undefined) stage.daemonCommand = [...hide, ...RUN]
+  writeFileSync(file, 'version = 1\n')
+  await stage.daemon()
+  const agent = await stage.start()
+  assert.equal(groupOf(stage, agent), undefined)
+  writeFileSync(file, 'version = 1\n[resources]\ntasks_max = 100\n')
+  await assert.rejects(stage.start(), (error: Error) => {
+    assert.match(error.message, /"code":"policy"/)
+    assert.match(error.message, /"path":"resources.tasks_max"/)
+    return true
+  })
+  assert.equal((await stage.command(agent, 'stop', { grace_s: 1 })).state, 'succeeded')
+})
