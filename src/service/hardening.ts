@@ -10,7 +10,7 @@ const CALLS = [
   '# Deny system calls that change the machine itself.',
   'SystemCallFilter=~@clock @cpu-emulation @module @obsolete @raw-io @reboot @swap',
   'SystemCallErrorNumber=EPERM',
-  '# Left open: MemoryDenyWriteExecute (JavaScript engines compile at run time), RestrictNamespaces and @mount',
+  '# Not set: MemoryDenyWriteExecute (JavaScript engines compile at run time), RestrictNamespaces and @mount',
   "# (agents' sandboxes use namespaces), @debug (debuggers), SystemCallArchitectures (32-bit tools),",
   '# RestrictSUIDSGID (git sets that bit in shared repositories).',
 ]
@@ -44,7 +44,7 @@ export const systemHardening = ({ installation }: ServicePlan): string[] => [
   ...sudo('ProtectKernelModules=no', 'CapabilityBoundingSet=~'),
   'CapabilityBoundingSet=',
   'AmbientCapabilities=',
-  '# The system is read-only. ProtectHome and PrivateTmp are open: agents work in /home, /srv, /opt, /var and /tmp.',
+  '# The system is read-only. ProtectHome and PrivateTmp are not set: agents work in /home, /srv, /opt, /var and /tmp.',
   'ProtectSystem=full',
   ...(/^\/(usr|etc|boot)\//.test(installation)
     ? ['# Updates are written here.', `ReadWritePaths=-${installation}`]
@@ -52,11 +52,11 @@ export const systemHardening = ({ installation }: ServicePlan): string[] => [
   'ProtectKernelModules=yes',
   'ProtectProc=invisible',
   ...COMMON,
-  '# ProtectKernelTunables and ProtectKernelLogs are open: they mask parts of /proc, and then no sandbox can mount its',
-  '# own /proc. Without capabilities, agents cannot change anything there anyway. ProcSubset is open: tools read free',
-  '# memory from /proc. PrivateDevices and ProtectClock are open: they would hide graphics cards and /dev/kvm.',
-  '# PrivateNetwork and IPAddressDeny are open: agents need the network. ProtectControlGroups is open: the daemon makes',
-  "# its agents' groups. Those of others need privileges.",
+  '# ProtectKernelTunables and ProtectKernelLogs are not set: they mask parts of /proc, so that no sandbox could mount its',
+  '# own /proc. Without capabilities, agents cannot change anything there anyway. ProcSubset is not set: tools read free',
+  '# memory from /proc. PrivateDevices and ProtectClock are not set: they would hide graphics cards and /dev/kvm.',
+  '# PrivateNetwork and IPAddressDeny are not set: agents need the network. ProtectControlGroups is not set: the daemon',
+  '# makes control groups for its agents. Changing the control groups of other users requires privileges anyway.',
 ]
 
 /**

@@ -44,14 +44,14 @@ export function hubUnitText(plan: ServicePlan, { version = 0, scope }: SystemdFa
         `EnvironmentFile=-${serviceFiles(system ? 'systemd' : 'systemd-user', plan.name, plan.account.home).environment}`,
         ...(handsOver && plan.tls
           ? [
-              '# systemd reads these at each start. Restart the service after a renewal.',
+              '# systemd reads the certificate and key at each start. After renewing them, restart the service.',
               `LoadCredential=tls-cert:${plan.tls.cert}`,
               `LoadCredential=tls-key:${plan.tls.key}`,
             ]
           : []),
         ...(system && plan.usualStateDir ? [`StateDirectory=${plan.name}`, 'StateDirectoryMode=0700'] : []),
         '',
-        '# Connected machines reconnect by themselves and resend what the hub had not confirmed.',
+        '# Connected machines reconnect by themselves, and resend data that the hub has not confirmed.',
         'KillMode=mixed',
         `TimeoutStopSec=${plan.stopSeconds}`,
         'TimeoutStartSec=90',
@@ -64,7 +64,7 @@ export function hubUnitText(plan: ServicePlan, { version = 0, scope }: SystemdFa
         ...(version >= 254
           ? [`RestartSteps=${RESTART_S.steps}`, `RestartMaxDelaySec=${RESTART_S.last}`]
           : []),
-        `# Exit code ${CODES.refusedConfiguration}: the hub refuses its configuration.`,
+        `# Exit code ${CODES.refusedConfiguration} means that the hub refuses its configuration.`,
         `RestartPreventExitStatus=${CODES.refusedConfiguration}`,
         '',
         ...(system ? systemHardening(plan) : userHardening),
@@ -76,7 +76,12 @@ export function hubUnitText(plan: ServicePlan, { version = 0, scope }: SystemdFa
 }
 
 const userLines = ({ account, dynamicUser }: ServicePlan) => [
-  ...(dynamicUser ? ['# systemd creates this user for as long as the service runs.', 'DynamicUser=yes'] : []),
+  ...(dynamicUser
+    ? [
+        '# systemd creates this user when the service starts, and removes it when the service ends.',
+        'DynamicUser=yes',
+      ]
+    : []),
   `User=${account.name}`,
 ]
 
@@ -92,13 +97,13 @@ const COMMON = [
   'SystemCallFilter=@system-service',
   'SystemCallErrorNumber=EPERM',
   'KeyringMode=private',
-  '# Left open: MemoryDenyWriteExecute (JavaScript engines compile at run time).',
+  '# Not set: MemoryDenyWriteExecute, because JavaScript engines compile at run time.',
 ]
 
 const systemHardening = ({ lowPort, usualStateDir, stateDir }: ServicePlan): string[] => [
   ...(lowPort
     ? [
-        '# Only to listen on a port below 1024.',
+        '# The hub needs this privilege to listen on a port below 1024.',
         'CapabilityBoundingSet=CAP_NET_BIND_SERVICE',
         'AmbientCapabilities=CAP_NET_BIND_SERVICE',
       ]
