@@ -4,7 +4,7 @@ import type { AgentFolder } from './disk/folder.ts'
 import type { RunRecord, SpecRecord } from './disk/records.ts'
 import type { RuntimeAdapter } from './runtimes/runtime.ts'
 
-/** Records of an agent's folder, and the runtime that they name. */
+/** Records in an agent's folder, and the runtime that these records name. */
 export interface AgentRecords {
   folder: AgentFolder
   record: SpecRecord

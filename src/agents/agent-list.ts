@@ -19,7 +19,7 @@ export class AgentList implements Iterable<Agent> {
     if (!agent)
       throw new CommandFailure('agent_not_found', `This machine has no agent ${agentId}.`, {
         path: 'agent_id',
-        remedy: 'Start a new agent; it can resume an earlier session.',
+        remedy: 'Start a new agent, which can resume an earlier session.',
       })
     return agent
   }

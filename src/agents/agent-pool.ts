@@ -34,7 +34,7 @@ import type { RepositoryTrust } from './trust/repository-trust.ts'
 export interface AgentPoolOptions
   extends Omit<AgentContext<Agent>, 'onChange' | 'onEvent' | 'onUnreadable' | 'onFailure' | 'toldCounts'>,
     Pick<LaunchQueueOptions, 'groups'> {
-  /** Folder of the agents' folders. */
+  /** Folder that contains the agents' folders. */
   dir: string
   runtimes: Record<string, RuntimeAdapter>
   /** Resolves to the path of a runtime's program. @throws CommandFailure if the program is unusable */
@@ -47,7 +47,7 @@ export interface AgentPoolOptions
   umask?: string | undefined
   /** @see MemoryRoom */
   room: Pick<MemoryRoom, 'waitOf'>
-  /** Returns a place for new agents if they would otherwise end with the daemon. */
+  /** Returns a shelter for new agents if agents would otherwise end with the daemon. */
   shelter?(): Promise<Shelter | undefined>
   /**
    * True if an agent that the daemon itself has ended continues its turn after a restart, even if its
@@ -203,7 +203,7 @@ export class AgentPool {
     await this.#endings.swept(agent)
     const deleted = this.#discards.discard(agent.folder.dir)
     this.events.emit('removed', agent)
-    // The sweep may have read the folder again.
+    // Close the journal, because the sweep may have opened it again.
     agent.journal.close()
     await deleted
   }
@@ -258,14 +258,16 @@ export class AgentPool {
     return agent
   }
 
-  /** Handles a deleted folder. If the whole state folder is gone, the daemon handles that instead. */
+  /**
+   * Handles a deleted folder. If the whole state folder was deleted, another part of the daemon handles this.
+   */
   #onVanished(agent: Agent) {
     if (!existsSync(dirname(this.#options.dir))) return
     const kept = isKept(agent)
     const what = agent.hasEnded
       ? 'forgetting it'
       : kept
-        ? 'leaving it running, as its lease says'
+        ? 'leaving the agent running, as its lease requires'
         : 'ending it'
     this.#options.logger.error({ agent_id: agent.id }, `the agent's folder was deleted: ${what}`)
     this.events.emit('removed', agent)

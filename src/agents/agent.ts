@@ -48,13 +48,16 @@ export class Agent {
   launching: Launching = {}
   /** Sentence that explains why the current turn takes a long time. */
   longTurn: string | undefined
-  /** True if it has ended but will restart soon: prompts are kept for the next run. */
+  /** True if the agent has ended but will restart soon, so that prompts are kept for the next run. */
   returning = false
   readonly #context: AgentContext<Agent>
   readonly #snapshot: Snapshot
   readonly #waiters: Waiters
   #process: ProcessRecord | undefined
-  /** `grown`: only the offsets have changed; `changed`: also data that is not in the journal. */
+  /**
+   * Unsaved changes. `grown`: only offsets have changed; `changed`: data that is not in the journal has
+   * changed, too.
+   */
   #unsaved: 'grown' | 'changed' | undefined
   readonly #reading: Reading<Agent>
   readonly #now = () => isoTime(this.#context.clock.now())
@@ -152,7 +155,10 @@ export class Agent {
     this.#unsaved ??= 'grown'
   }
 
-  /** Continues sending from `offset`, the server's position, even if the server had more before and lost it. */
+  /**
+   * Continues sending from `offset`, the server's position. The server may have lost bytes after `offset`
+   * that it had before.
+   */
   rewind(offset: number) {
     this.acked = Math.min(Math.max(offset, this.begin), this.#snapshot.offset)
     this.sent = this.acked
@@ -281,8 +287,7 @@ export class Agent {
   }
 
   /**
-   * Writes `cursor.json` if its content has changed; with `changed`, only if more than the offsets has
-   * changed.
+   * Writes `cursor.json` if its content has changed. With `changed`, ignores changes of offsets only.
    * @returns whether the file was written
    */
   save({ changed = false } = {}): boolean {

@@ -17,7 +17,8 @@ export function attempt(steps: (() => unknown)[], failed: (error: unknown) => vo
 }
 
 /**
- * Returns a function that logs only an agent's first failure: most causes persist and would be logged for each line.
+ * Returns a function that logs only an agent's first failure, because most failures persist and would be
+ * logged for each line.
  */
 export function logOnce(logger: Logger, message: string) {
   const told = new WeakSet<object>()

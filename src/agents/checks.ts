@@ -5,17 +5,17 @@ import { CommandFailure } from './command-failure.ts'
 import type { RuntimeAdapter } from './runtimes/runtime.ts'
 
 const CHOOSE = {
-  missing: 'Create it, or name another folder.',
+  missing: 'Create the folder, or use another folder.',
   notAFolder: 'Name a folder.',
-  forbidden: "Give the daemon's user the right to read and enter it, or name another folder.",
+  forbidden: "Give the daemon's user the right to read and enter the folder, or use another folder.",
 }
 
-/** Remedy for a resume, which cannot change the agent's folder. */
+/** Part of the remedies for a resume, because a resume cannot use another folder. */
 const ELSEWHERE = 'or start an agent in another folder (agent:start, agent start --cwd)'
 const KEEP = {
   missing: `Create it again, ${ELSEWHERE}.`,
   notAFolder: `Put the folder back, ${ELSEWHERE}.`,
-  forbidden: `Give the daemon's user the right to read and enter it, ${ELSEWHERE}.`,
+  forbidden: `Give the daemon's user the right to read and enter the folder, ${ELSEWHERE}.`,
 }
 
 /**
@@ -71,7 +71,7 @@ export function checkKept(kept: number) {
   if (kept < Limits.agents) return
   throw new CommandFailure(
     'too_many_agents',
-    `This machine already has ${kept} agents, including ended ones: the maximum that it can report to its server.`,
+    `This machine already has ${kept} agents, including ended agents. This is the maximum that it can report to its server.`,
     { remedy: 'Remove some ended agents (agent:remove, agent remove).' },
   )
 }
@@ -81,7 +81,7 @@ interface Running {
   returning: boolean
 }
 
-/** Returns the number of agents outside `except` that are running, or are about to run. */
+/** Returns the number of agents that are running or about to run, without the agents in `except`. */
 export const runningBeside = (agents: Iterable<Running>, except: ReadonlySet<object> = new Set()) =>
   [...agents].filter((agent) => !except.has(agent) && (!agent.hasEnded || agent.returning)).length
 

@@ -2,7 +2,10 @@ import { Failure } from '../platform/errors.ts'
 import type { CommandError, CommandErrorCode } from '../protocol/index.ts'
 import { shorten } from '../protocol/shorten.ts'
 
-/** Maximum length of a message and of a path, in characters: both may quote a command as long as a frame. */
+/**
+ * Maximum length of a message and of a path, in characters. It is needed because both may quote a command
+ * that is as long as a frame.
+ */
 const MESSAGE_CHARS = 4096
 const PATH_CHARS = 1024
 

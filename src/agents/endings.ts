@@ -9,7 +9,7 @@ import { UnseenEnds } from './unseen-ends.ts'
 export interface EndingsOptions {
   clock: Clock
   logger: Logger
-  /** Starts an ended agent again, according to its restart policy. */
+  /** Restarts an agent that has ended, according to its restart policy. */
   resume(agent: Agent): Promise<void>
   /** Called with all agents whose restart is delayed because they have ended too often. */
   onCrashLoops(agents: Agent[]): void
@@ -21,7 +21,7 @@ export class Endings {
   readonly #restarts: Restarts
   readonly #unseen: UnseenEnds
   readonly #sweeps = new Map<Agent, Promise<unknown>>()
-  /** Agents whose last run's end was handled. */
+  /** Agents for which the end of the last run was handled. */
   readonly #handled = new WeakSet<Agent>()
   #closed = false
 

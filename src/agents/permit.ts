@@ -17,10 +17,10 @@ export interface StartupRule {
 interface Permitted {
   /** The specification to launch, changed as the policy requires. */
   spec: AgentSpec
-  /** Reports whether agents inherit a variable of the daemon's environment. */
+  /** Reports whether agents inherit this variable from the daemon's environment. */
   inherits(name: string): boolean
   startup: StartupRule
-  /** Sandbox to run it in. */
+  /** Sandbox in which to run the agent. */
   sandbox?: Sandbox | undefined
   /** Limits that it must not exceed. */
   resources?: ResourceLimits

@@ -7,8 +7,8 @@ const HOUR_MS = 3_600_000
 /** Delay before the first restart within an hour, in ms. The delay doubles for each further restart. */
 const FIRST_DELAY_MS = 1000
 /**
- * Delay between restarts of many agents at once, for example after a reboot, in ms: each start needs a core for
- * a moment.
+ * Delay between restarts of many agents at once, for example after a reboot, in ms. Starts are spread out
+ * because each start needs a core for a moment.
  */
 const SPREAD_MS = 250
 /** Delay before retrying a restart that failed, for example because of a missing runtime or a full disk, in ms. */
@@ -31,7 +31,8 @@ export function nextRestart({ record, snapshot, run }: Agent, now: number): Rest
   if (!restart || restart.policy === 'never' || !exit || run.stay_ended) return undefined
   const lost = exit.reason === 'lost' || exit.reason === 'rebooted' || exit.reason === 'killed'
   if (!lost && !(restart.policy === 'on-failure' && exit.reason === 'crashed')) return undefined
-  // If the clock was set back, an agent must still not wait for more than an hour.
+  // Limit the times to now, so that an agent never waits for more than an hour even if the clock was set
+  // back.
   const recent = run.restarts
     .map((time) => Math.min(Date.parse(time), now))
     .filter((time) => now - time < HOUR_MS)

@@ -34,11 +34,14 @@ export interface ResumesOptions {
   endings: Endings
 }
 
-/** Starts agents again that have ended, and continues their sessions. */
+/** Restarts agents that have ended, and continues their sessions. */
 export class Resumes {
   readonly #options: ResumesOptions
   readonly #underWay = new Map<Agent, Promise<unknown>>()
-  /** Agents whose resume the policy has not permitted yet. They do not count as running for each other. */
+  /**
+   * Agents whose resume the policy has not permitted yet. These agents do not count as running when the
+   * limits are checked for another agent in the set.
+   */
   readonly #asking = new Set<Agent>()
 
   constructor(options: ResumesOptions) {
@@ -56,7 +59,7 @@ export class Resumes {
   }
 
   /**
-   * Starts an agent again that has ended, and continues its session.
+   * Restarts an agent that has ended, and continues its session.
    * @param commandId undefined for a restart by policy
    * @throws CommandFailure
    */

@@ -73,7 +73,7 @@ export class Starts {
       sessions.checkElsewhere(runtime, spec.session.resume, spec)
     }
     const launched = this.#create(command, runtime, path)
-    // Return a queued agent at once, so that a stop can reach it.
+    // Return a queued agent at once, so that it can be stopped while it waits.
     if (agents.find(agent_id)?.launching.queued === undefined) await launched
     else launched.catch(() => {})
     return agents.get(agent_id)

@@ -26,8 +26,8 @@ export const placeNow = (agent: HubAgent): string | undefined =>
   agent.offset === 0 ? undefined : `${agent.offset - 1}.999999999`
 
 /**
- * Yields an agent's activity and status changes after `after`, each event once. Reconnects when the
- * connection to the hub is lost. Ends when the agent is removed or `signal` aborts.
+ * Yields an agent's status changes, and each event after `after` once. Reconnects when the connection to the
+ * hub is lost. Ends when the agent is removed or `signal` aborts.
  */
 export const follow = (
   client: HubClient,

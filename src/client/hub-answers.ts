@@ -1,22 +1,22 @@
 import * as z from 'zod/mini'
 import { HubAgent, HubKey, HubMachine, HubToken } from '../protocol/index.ts'
 
-// Answers of a hub for which the protocol has no separate schema.
+// Schemas of a hub's answers that have no schema in the protocol.
 
-/** Answer of `GET /api/agents`. */
+/** Answer to `GET /api/agents`. */
 export const Agents = z.object({ agents: z.array(HubAgent) })
 
-/** Answer of `GET /api/machines`. */
+/** Answer to `GET /api/machines`. */
 export const Machines = z.object({
   machines: z.array(HubMachine),
   /** Older hubs do not send this field. */
   enrolled: z._default(z.array(HubKey), []),
 })
 
-/** Answer of `GET /api/enrolments`. */
+/** Answer to `GET /api/enrolments`. */
 export const Tokens = z.object({ enrolments: z.array(HubToken) })
 
-/** Answer of `GET /api/keys`. */
+/** Answer to `GET /api/keys`. */
 export const Keys = z.object({ keys: z.array(HubKey) })
 
 /** Answer to binding a key: the key, and the number of the machine's other keys that were revoked. */

@@ -68,7 +68,7 @@ export function failureOf(url: string, status: number, json: unknown): HubFailur
   return new HubFailure('failed', `The hub at ${url} answered HTTP ${status}.`)
 }
 
-/** Returns the failure for a hub of an older version. @param lacking feature that the hub lacks */
+/** Returns the failure for a hub whose version is too old. @param lacking feature that the hub lacks */
 export const tooOld = (url: string, lacking: string) =>
   new HubFailure('too_old', `The hub at ${url} is too old: it lacks ${lacking}.`)
 

@@ -25,8 +25,8 @@ export interface HubRequest {
 export type ErrorFor = (failure: HubFailure) => Error
 
 /**
- * Sends requests to a hub and reads the answers, with limits on time and size. Methods throw what `errorFor`
- * returns.
+ * Sends requests to a hub and reads the answers, with limits on time and size. The methods throw the errors
+ * that `errorFor` returns.
  */
 export class HubRequests {
   readonly #transport: Transport
@@ -37,7 +37,7 @@ export class HubRequests {
     this.#errorFor = errorFor
   }
 
-  /** Returns the checked answer to a request. */
+  /** Returns the answer to a request, after checking it against the schema. */
   async json<T>(path: string, schema: z.ZodMiniType<T>, request: HubRequest = {}): Promise<T> {
     const { waitS = 0, lacking } = request
     const signal = AbortSignal.timeout(waitS * 1000 + ANSWER_MS)
@@ -50,7 +50,7 @@ export class HubRequests {
     throw this.#errorFor(isTooOld ? tooOld(this.#url, lacking) : failure)
   }
 
-  /** Returns an answer of up to `most` bytes as text; undefined if the hub refuses the request. */
+  /** Returns the text of an answer of up to `most` bytes; undefined if the hub refuses the request. */
   async text(path: string, most: number): Promise<string | undefined> {
     const signal = AbortSignal.timeout(ANSWER_MS)
     const response = await this.#send(path, {}, {}, signal)

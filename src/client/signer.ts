@@ -2,7 +2,7 @@ import type { Command, Signed } from '../protocol/index.ts'
 
 /** Signs commands with a person's key. In a web page, `sign` can be `crypto.subtle.sign` with Ed25519. */
 export interface Signer {
-  /** Public key: `ed25519:` and its 32 bytes in base64. */
+  /** Public key: `ed25519:`, followed by the 32 bytes of the key in base64. */
   key: string
   /** Time for which a signed command is valid, in ms. */
   validMs: number

@@ -30,7 +30,7 @@ export class Admission {
   /** Returns the path of a runtime's program. @throws CommandFailure if the program is unusable */
   async program(name: string): Promise<string> {
     await this.runtimesKnown()
-    // The program may have been installed, repaired, or removed since the last probe.
+    // Probe again, because the program may have been installed, repaired, or removed since the last probe.
     if (!isUsable(this.#health.runtime(name))) await this.#health.probe()
     const runtime = this.#health.runtime(name)
     if (isUsable(runtime)) return runtime.path

@@ -6,7 +6,10 @@ import type { Fate, Shelter } from '../service/fate.ts'
 import { findFate } from '../service/find-fate.ts'
 import type { Health } from './health.ts'
 
-/** Delay before the first check, in ms: the check starts programs, which would delay the connection. */
+/**
+ * Delay before the first check, in ms. The delay is needed because the check starts programs, which would
+ * delay the connection.
+ */
 const LOOK_MS = 500
 /**
  * Maximum time, in ms, between the signal with which a supervisor ends agents and the moment at which the
@@ -135,4 +138,4 @@ export class AgentsFate {
 const consequence = (shelter: Shelter | undefined) =>
   shelter
     ? ` New agents are started in ${shelter.where}, and keep running.`
-    : ' At a restart or an update they are stopped and resumed; a crash of the daemon kills them.'
+    : ' At a restart or an update, they are stopped and resumed. If the daemon crashes, they are killed.'

@@ -27,7 +27,10 @@ export function answerRequest(
   )
 }
 
-/** Returns the request that a command answers. @throws CommandFailure if there is none that it may answer */
+/**
+ * Returns the request that a command answers.
+ * @throws CommandFailure if there is no such request, or if the command may not answer it
+ */
 export function requestFor(agent: Agent, command: Answer): PermissionRequest {
   const { request_id, digest } = command
   const { trust } = agent.launching
@@ -58,7 +61,7 @@ export function requestFor(agent: Agent, command: Answer): PermissionRequest {
     throw new CommandFailure(
       'request_changed',
       `${agent.id} has used one id for different requests: ${request_id} alone is ambiguous.`,
-      { path: 'digest', remedy: 'Look at the current request, and answer with its digest, or deny it.' },
+      { path: 'digest', remedy: 'Look at the current request. Then answer it with its digest, or deny it.' },
     )
   if (request.cut)
     throw new CommandFailure(

@@ -9,8 +9,8 @@ import type { CommandContext } from './command-handlers.ts'
 import { decisionOn } from './read-answers.ts'
 
 /**
- * Answers the request to use the startup files of an agent's folder.
- * @param redacted returns an input as the server has seen it
+ * Answers the request for permission to use the startup files of an agent's folder.
+ * @param redacted returns an input in the form in which the server has received it
  * @throws CommandFailure
  */
 export function answerTrust(
@@ -24,8 +24,8 @@ export function answerTrust(
   if (command.input && !shown.some((input) => isDeepStrictEqual(input, command.input)))
     throw new CommandFailure(
       'request_changed',
-      `The startup files of ${agent.id} are others than this answer names.`,
-      { path: 'input', remedy: 'Look at the current request, and answer that.' },
+      `The startup files of ${agent.id} differ from those in this answer.`,
+      { path: 'input', remedy: 'Look at the current request, and answer it.' },
     )
   const answer = decisionOn(agent.runtime, request, command)
   if ('deny' in answer) trust.answer(agent, { allow: false, message: answer.deny.message })

@@ -61,7 +61,7 @@ export interface DaemonOptions {
   /** Command line and environment of this process. */
   invocation: Invocation
   supervised: boolean
-  /** Ends this daemon and starts its successor: the same program, or the program at `entry`. */
+  /** Ends this daemon and starts the next daemon, with the same program or the program at `entry`. */
   restart(entry?: string): ResultOf<'daemon:restart'>
 }
 
@@ -267,7 +267,7 @@ function commandParts(
   return { commandLog, updates, schedule, dispatcher, messages }
 }
 
-/** Connects parts that do not import each other. */
+/** Connects parts of the daemon that do not import each other. */
 function connect({ paths, logger }: DaemonOptions, parts: AgentParts & ReturnType<typeof commandParts>) {
   const { link, health, signatures, policy, modes, idle, limits, turns, statuses } = parts
   const { outbox, agents, budgets, peaks, feed, offsets, updates } = parts
@@ -296,6 +296,6 @@ function connect({ paths, logger }: DaemonOptions, parts: AgentParts & ReturnTyp
   agents.events.on('removed', (agent) => offsets.onRemoved(agent))
   agents.events.on('removed', ({ id }) => statuses.drop(id))
   agents.events.on('crashLoops', (looping) => health.crashLoops(looping))
-  agents.events.on('damaged', (path) => logger.error({ path }, 'a damaged file was set aside'))
+  agents.events.on('damaged', (path) => logger.error({ path }, 'a damaged file was renamed'))
   agents.events.on('damaged', (path) => health.damaged(path))
 }

@@ -9,7 +9,7 @@ import { interruptTurn } from './policy-interrupt.ts'
 export interface BudgetsOptions {
   agents: { [Symbol.iterator](): Iterator<Agent>; find(id: string): Agent | undefined }
   costs: DayCosts
-  /** Returns the policy as last read; undefined if it could not be read. */
+  /** Returns the policy that was last read; undefined if the last read failed. */
   policy(): Policy | undefined
   logger: Logger
 }

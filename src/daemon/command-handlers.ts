@@ -27,7 +27,8 @@ export interface CommandContext {
   /** @throws CommandFailure while no agent may be started */
   checkAccepts(): void
   /**
-   * @param overtaken signal that is aborted when a stop of the agent arrives: the gate then ends without a decision
+   * @param overtaken signal that is aborted when a command to stop the agent arrives, so that the gate ends
+   * without a decision
    * @throws CommandFailure if the machine's policy refuses the command
    */
   checkPolicy(command: Command, overtaken?: AbortSignal): Promise<void>
@@ -104,7 +105,7 @@ const handlers: { [T in CommandType]: Handler<T> } = {
     const agent = agents.get(agent_id)
     if (model === undefined && permission_mode === undefined && on_limit === undefined)
       throw new CommandFailure('invalid_command', 'There is nothing to change.', {
-        remedy: 'Name a model, a permission_mode, or an on_limit.',
+        remedy: 'Set a model, a permission_mode, or an on_limit.',
       })
     checkOnLimit(on_limit, 'on_limit')
     const { conversation } = agent.snapshot
@@ -184,7 +185,7 @@ const handlers: { [T in CommandType]: Handler<T> } = {
   },
 }
 
-/** Starts a command. Resolves once the next command for the same agent may start. */
+/** Starts a command. Resolves when the next command for the same agent may start. */
 export async function carryOut(
   context: CommandContext,
   command: Command,

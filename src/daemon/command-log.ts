@@ -63,8 +63,8 @@ export class CommandLog {
   }
 
   /**
-   * Records a result, which is on disk when the promise resolves.
-   * @param until time until which it must be kept, in ms since 1970
+   * Records a result. The promise resolves when the result is on the disk.
+   * @param until time until which the result must be kept, in ms since 1970
    * @throws the file system's error
    */
   async record(result: CommandResult, until?: number): Promise<void> {

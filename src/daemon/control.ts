@@ -4,7 +4,7 @@ import { Failure, UserError } from '../platform/errors.ts'
 import type { Logger } from '../platform/log.ts'
 import { boundedJson } from '../protocol/bounded-json.ts'
 
-/** Handlers by method and path. Bodies are JSON, or empty. */
+/** Handlers, by method and path. Request bodies are JSON or empty. */
 export type ControlRoutes = Record<string, (body: unknown) => Promise<object>>
 
 /** Maximum size of a request body, in bytes. Orders are short. */

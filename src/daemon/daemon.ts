@@ -18,7 +18,7 @@ export class Daemon {
   readonly #parts: Parts
   readonly #shutdown: Shutdown
 
-  /** Takes over the contents of the state folder. Does not connect yet. */
+  /** Takes over the agents and other contents of the state folder. Does not connect to the server yet. */
   constructor(options: DaemonOptions) {
     this.#options = options
     this.#parts = assemble(options)

@@ -27,7 +27,10 @@ export class Dispatcher {
    * the order of their arrival.
    */
   readonly #order = new Map<string, Promise<unknown>>()
-  /** Signals for the commands of each agent that have no result yet: a stop overtakes their checks. */
+  /**
+   * Abort signals for the commands of each agent that have no result yet. A command to stop the agent aborts
+   * them.
+   */
   readonly #overtaking = new Map<string, Set<AbortController>>()
   #draining = false
 
@@ -38,7 +41,7 @@ export class Dispatcher {
   take(command: Command) {
     const { answers } = this.#options
     if (answers.repeat(command.command_id)) return
-    // The command is in progress; its answer follows.
+    // The command is in progress, and its answer will be sent later.
     if (this.#running.has(command.command_id)) return
     if (this.#draining)
       return answers.send(
@@ -118,7 +121,7 @@ export class Dispatcher {
   }
 }
 
-/** Reports whether a command ends what its agent does, with everything that waits behind it. */
+/** Reports whether a command ends the agent's work and cancels waiting commands and prompts. */
 const isStop = (command: Command) =>
   command.type === 'agent:stop' ||
   (command.type === 'agent:remove' && command.force) ||

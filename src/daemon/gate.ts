@@ -154,9 +154,9 @@ async function aborted(signal: AbortSignal) {
 const stopped = () =>
   new CommandFailure(
     'interrupted',
-    'A stop of the agent arrived before the gate of this machine had decided.',
+    'A command to stop the agent arrived before the gate of this machine had decided.',
     {
-      remedy: 'Give the command again, if the agent should still carry it out.',
+      remedy: 'Send the command again if the agent should still carry it out.',
     },
   )
 

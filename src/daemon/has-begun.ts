@@ -3,8 +3,8 @@ import { resumedId } from '../agents/events/ids.ts'
 import type { Command } from '../protocol/index.ts'
 
 /**
- * Reports whether an agent exists, or runs, because of this command. Its answer may be due long after its arrival: the
- * agent may wait for memory.
+ * Reports whether this command has already created or started an agent. The command's answer may be sent long
+ * after its arrival, because the agent may wait for memory.
  */
 export function hasBegun(agents: Pick<AgentPool, 'find'>, { type, command_id, ...rest }: Command): boolean {
   const agent = 'agent_id' in rest ? agents.find(rest.agent_id) : undefined

@@ -6,7 +6,7 @@ const MIB = 1024 * 1024
 /** Free disk space below which the daemon warns the server, in bytes. */
 const DISK_LOW_BYTES = 1024 * MIB
 /**
- * Free disk space below which no new agent is started, in bytes: running agents need the rest for their
+ * Free disk space below which no new agent is started, in bytes. Running agents need this space for their
  * journals.
  */
 const DISK_FULL_BYTES = 200 * MIB
@@ -62,12 +62,14 @@ export class MachineChecks {
     if (memory().available_bytes >= MEMORY_LOW_BYTES) return problems.clear('memory_low')
     problems.report('memory_low', {
       severity: 'warning',
-      message: 'Memory is nearly used up; an agent needs about 200 MB.',
+      message: 'Memory is nearly used up. An agent needs about 200 MB.',
       remedy: 'Stop agents that are not needed.',
     })
   }
 
-  /** Returns the time for which the machine slept since the last check, in ms; undefined if it did not. */
+  /**
+   * Returns the time for which the machine slept since the last check, in ms; undefined if it did not sleep.
+   */
   checkSleep(): number | undefined {
     const { problems } = this.#options
     const { wall, monotonic } = this.#last

@@ -28,7 +28,7 @@ export interface Machine {
   restored: boolean
   /** Path to which a damaged file was moved, if any. */
   damaged?: string
-  /** Returns a revision that is higher than any this machine has used before. */
+  /** Returns a revision that is higher than all revisions that this machine has used before. */
   nextRevision(): number
   /**
    * Resolves when this start is recorded so that the record survives a power failure. Before that, the daemon
@@ -41,7 +41,7 @@ export interface Machine {
 }
 
 /**
- * Opens this machine's identity for its server; creates it on the first start.
+ * Opens the machine id that this machine has for its server. Creates it on the first start.
  * @param kept machine id from the copy next to the key, if there is a copy
  */
 export function openMachine(path: string, now: string, kept?: string): Machine {

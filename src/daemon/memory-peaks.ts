@@ -47,7 +47,7 @@ export interface MemoryPeaksOptions {
 /** Learns how much memory the agents of each runtime use. */
 export class MemoryPeaks {
   readonly #options: MemoryPeaksOptions
-  /** Peaks of agents that an earlier daemon observed. */
+  /** Highest memory uses of agents that an earlier daemon observed. */
   readonly #earlier: Record<string, number[]>
   /** Highest memory use of each observed run, the oldest run first. */
   readonly #runs = new Map<string, { runtime: string; bytes: number }>()

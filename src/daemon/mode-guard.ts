@@ -91,7 +91,10 @@ export class ModeGuard {
     agent.explain(`The machine's policy does not permit its permission mode ${mode}.`)
   }
 
-  /** Gives an agent an input. @returns false if the disk is full: a stop needs only signals then */
+  /**
+   * Puts an input into an agent's inbox.
+   * @returns false if the disk is full; the agent is then stopped with signals only
+   */
   #tell(agent: Agent, input: Input): boolean {
     try {
       agent.inbox.put(input)

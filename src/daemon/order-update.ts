@@ -8,7 +8,10 @@ import type { Updates } from '../update/updates.ts'
 const { version, allow_downgrade } = Commands['daemon:update'].shape
 const Order = z.object({ version, allow_downgrade })
 
-/** Starts an update for a user of this machine. The update's outcome is in update.json. @throws Failure */
+/**
+ * Starts an update that a user of this machine ordered. The update's outcome is in update.json.
+ * @throws Failure
+ */
 export async function orderUpdate(updates: Updates, body: unknown): Promise<{ command_id: string }> {
   const { version: requested, allow_downgrade } = read(body)
   const command_id = `local-${randomUUID()}`

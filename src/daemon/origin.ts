@@ -5,8 +5,8 @@ import { visible } from '../platform/visible-text.ts'
 import type { HealthProblem } from '../protocol/index.ts'
 
 /**
- * Number of days for which to warn that a state folder came from another machine. The warning ends because
- * the folder may have been moved on purpose.
+ * Number of days for which the daemon warns that a state folder came from another machine. The warning ends
+ * because the folder may have been moved on purpose.
  */
 const TOLD_DAYS = 7
 const DAY_MS = 24 * 3_600_000
@@ -47,7 +47,7 @@ export interface Origin {
 /**
  * Finds out whether the state folder is a copy of a folder that may still be in use, and records its current
  * place. A folder that was restored in its place, moved, or mounted into a new container is not a copy.
- * @returns the problem, if there is one
+ * @returns the problem to report, if the folder may be a copy
  */
 export function examineOrigin(origin: Origin): Omit<HealthProblem, 'since' | 'code'> | undefined {
   const { dir, machineId, here, now } = origin
@@ -60,7 +60,7 @@ export function examineOrigin(origin: Origin): Omit<HealthProblem, 'since' | 'co
   try {
     if (JSON.stringify(record) !== JSON.stringify(known)) writeAtomic(path, JSON.stringify(record))
   } catch {
-    // The disk is full: the next start checks again.
+    // The disk is full. The next start checks again.
   }
   return from && problemOf(origin, from)
 }

@@ -49,7 +49,7 @@ export class PolicyGuard {
 
   /**
    * Checks a command before it is carried out.
-   * @param overtaken is aborted once a stop of the agent arrives
+   * @param overtaken signal that is aborted when a command to stop the agent arrives
    * @throws CommandFailure
    */
   async check(command: Command, overtaken?: AbortSignal): Promise<void> {
@@ -100,10 +100,13 @@ export class PolicyGuard {
     return state.from === 'default' ? undefined : state.path
   }
 
-  /** Number of refusals since the daemon's start, by key of the policy. */
+  /** Number of refusals since the daemon's start, by the policy's key. */
   readonly refused: Record<string, number> = {}
 
-  /** Returns the policy in force, after a look at its file; undefined if it cannot be read. */
+  /**
+   * Returns the policy in force, after checking whether its file has changed; undefined if the file cannot be
+   * read.
+   */
   get inForce(): Policy | undefined {
     return policyOf(this.#options.current.state)
   }

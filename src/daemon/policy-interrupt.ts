@@ -4,19 +4,19 @@ import { isInTurn } from '../agents/state/lifecycle.ts'
 import type { Logger } from '../platform/log.ts'
 
 export interface PolicyInterrupt {
-  /** Name of the rule: each rule interrupts a turn once. */
+  /** Name of the rule that interrupts the turn. Each rule interrupts a turn only once. */
   rule: string
-  /** Key of the policy, for the log. */
+  /** Key in the policy, for the log. */
   key: string
-  /** Explanation for the agent's status, as a sentence. */
+  /** Sentence that explains the interruption in the agent's status. */
   why: string
-  /** True if prompts that wait behind the turn are canceled, too. */
+  /** True if queued prompts are canceled, too. */
   cancelQueued: boolean
 }
 
 /**
- * Interrupts an agent's current turn because of the policy, once, also across restarts of the daemon. If this fails,
- * for example because the disk is full, the next call tries again.
+ * Interrupts an agent's current turn because of the policy. Interrupts a turn only once, even if the daemon
+ * restarts in the meantime. If this fails, for example because the disk is full, the next call tries again.
  */
 export function interruptTurn(agent: Agent, order: PolicyInterrupt, logger: Logger) {
   const { id, run, snapshot, inbox, runtime, hasEnded } = agent

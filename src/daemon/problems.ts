@@ -42,7 +42,7 @@ export class Problems {
     this.#damaged.push(path)
     this.report('state_damaged', {
       severity: 'warning',
-      message: `Damaged files of the state folder were set aside: ${this.#damaged.join(', ')}.`,
+      message: `Damaged files in the state folder were renamed: ${this.#damaged.join(', ')}.`,
       remedy: 'Look at the files, then delete them. Restart the daemon to clear this problem.',
     })
   }

@@ -11,7 +11,7 @@ import {
 /**
  * Reads a decision.
  * @throws CommandFailure if the request is not a permission request, or does not offer the rule that the
- * decision would remember
+ * decision asks to remember
  */
 export function decisionOn(
   { offered }: Pick<Conversation, 'offered'>,
@@ -84,7 +84,8 @@ function filledIn(
     if (!(error instanceof FormFault)) throw error
     throw new CommandFailure(error.missing ? 'answers_incomplete' : 'invalid_command', error.message, {
       path: error.field === 'action' ? 'action' : `answers.${error.field}`,
-      remedy: 'Answer as the form asks, or end it with the action "decline" or "cancel".',
+      remedy:
+        'Answer all fields as the form requires, or end the form with the action "decline" or "cancel".',
     })
   }
 }

@@ -77,9 +77,9 @@ const PATH_VARIABLES = [
 ]
 
 /**
- * Returns the command that restarts this program now. If the folder in which the program was started no
- * longer exists, relative paths are made absolute. If the program's Node executable no longer exists, for
- * example after an update of Node, `node` on PATH is used.
+ * Returns the command with which this program can be restarted now. If the folder in which the program was
+ * started no longer exists, relative paths are made absolute. If the program's Node executable no longer
+ * exists, for example after an update of Node, `node` on PATH is used.
  */
 export function startNow({ runner, argv, env, cwd }: Invocation) {
   const [node, ...nodeArgs] = runner

@@ -149,7 +149,7 @@ export async function runDaemon(
   }
 }
 
-/** Starts the next daemon, which replaces this one. @returns the exit code of this process */
+/** Starts the next daemon, which replaces this daemon. @returns the exit code of this process */
 async function startNext(next: Invocation, daemon: Daemon, logger: Logger): Promise<number> {
   try {
     await relaunch(next)

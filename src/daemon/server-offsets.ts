@@ -36,8 +36,8 @@ export class ServerOffsets {
   }
 
   /**
-   * Resumes each journal from its offset in the welcome. If the server has more bytes of a journal than this
-   * machine, the journal continues in a new generation.
+   * Continues sending each journal from its offset in the welcome. If the server has more bytes of a journal
+   * than this machine, the journal continues in a new generation.
    * @returns errors for the invalid offsets of the welcome
    */
   onWelcome({ offsets, journals }: Welcome): ProtocolError[] {
@@ -89,7 +89,7 @@ export class ServerOffsets {
     return []
   }
 
-  /** Handles the loss of the connection. */
+  /** Handles the end of the connection. */
   onDisconnected() {
     this.#options.outbox.close()
     for (const agent of this.#options.agents) agent.onDisconnected()

@@ -8,7 +8,7 @@ export interface SignatureGuardOptions {
   current: Pick<CurrentPolicy, 'state' | 'lastRead'>
   machineId: string
   clock: Clock
-  /** Reports whether a command's work has begun. @see Expected.hasBegun */
+  /** Reports whether the daemon has begun to carry out a command. @see Expected.hasBegun */
   hasBegun(command: Command): boolean
   /** Counts and logs a refusal. */
   counted(failure: CommandFailure, what: string): CommandFailure
@@ -63,8 +63,8 @@ export class SignatureGuard {
   }
 
   /**
-   * Returns the time until which a result must be kept whose command this daemon did not receive itself, in ms since
-   * 1970; undefined if no signatures are needed.
+   * Returns the time until which the result of a command must be kept if this daemon did not receive the
+   * command itself, in ms since 1970; undefined if no signatures are needed.
    */
   untilOfOthers(): number | undefined {
     const { current, clock } = this.#options

@@ -5,7 +5,7 @@ import type { PolicyRefusal } from '../policy/refusal.ts'
 import type { Policy } from '../policy/schema.ts'
 
 const HOUR_MS = 3_600_000
-/** Maximum number of starts in the record, which is the maximum of `limits.starts_per_hour`. */
+/** Maximum number of starts in the record. It equals the maximum of the key `limits.starts_per_hour`. */
 const MOST = 10_000
 
 /**

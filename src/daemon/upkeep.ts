@@ -20,7 +20,8 @@ const CLEAN_MS = 30_000
  */
 const FIRST_CLEAN_MS = 3000
 /**
- * Maximum time between renewals of a lease, in ms. A short lease is renewed after a quarter of its duration.
+ * Maximum time between renewals of a lease, in ms. A lease is renewed after a quarter of its duration if that
+ * is earlier.
  */
 const RENEW_MS = 30_000
 /** Maximum time for which the work on agents may block the event loop, in ms. */
@@ -118,7 +119,7 @@ export class Upkeep {
     if (isResting(agent)) return
     if (!agent.hasEnded || agent.backlog > 0 || clock.now() - Date.parse(since) < retainEndedDays * DAY_MS)
       return
-    logger.info({ agent_id: agent.id, ended: since }, 'agent removed: it ended long ago')
+    logger.info({ agent_id: agent.id, ended: since }, 'agent removed because it ended long ago')
     await agents.remove(agent)
   }
 }

@@ -9,8 +9,8 @@ import type { Machine } from './machine.ts'
 
 /**
  * Reports that this start is the first on its state folder. Agents that run without their folders show that
- * the previous folder was deleted or moved. The machine keeps its identity only if a copy of it is next to
- * its key.
+ * the previous folder was deleted or moved. The machine keeps its identity only if there is a copy of the
+ * identity next to the machine's key.
  */
 export function warnOfNewMachine(
   { machine_id, isNew, restored }: Machine,

@@ -50,7 +50,7 @@ interface Resent {
   askedAgain: boolean
 }
 
-/** Destination of the activity. */
+/** The connection, as far as the outbox needs it. */
 export interface Outlet {
   /** True while the send buffer of the connection is full. */
   readonly isBusy: boolean
@@ -125,7 +125,7 @@ export class Outbox {
     if (this.#change(source, () => source.acknowledge(offset))) this.#pump()
   }
 
-  /** Resends from `offset`, where the server has a gap. */
+  /** Resends the source from `offset` on, because the server's copy has a gap there. */
   resend(source: Source, offset: number) {
     if (!this.#open) return
     this.#held.delete(source)

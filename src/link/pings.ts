@@ -1,7 +1,7 @@
 import type { Clock } from '../platform/clock.ts'
 
 /**
- * Measures round trips with ping messages. Unlike WebSocket pings, these show that the server handles
+ * Measures round trips with ping messages. Unlike WebSocket pings, ping messages show that the server handles
  * messages.
  */
 export class Pings {

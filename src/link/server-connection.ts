@@ -187,7 +187,10 @@ export class ServerConnection {
    * messages.
    */
   #onUnknown(type: string, commandId: string | undefined) {
-    this.#options.logger.debug({ type, command_id: commandId }, 'message of an unknown type')
+    this.#options.logger.debug(
+      { type, command_id: commandId },
+      'the server sent a message of an unknown type',
+    )
     if (commandId === undefined || type.length > TYPE_CHARS) return
     if (this.isUp) this.#wire?.answer(unsupported(type, commandId))
     else this.#wire?.fault(early(type, commandId))

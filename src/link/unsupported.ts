@@ -4,8 +4,8 @@ import type { CommandResult, ProtocolError } from '../protocol/index.ts'
 export const TYPE_CHARS = 128
 
 /**
- * Returns the result for an unknown command. The result is not recorded, so that a newer daemon can still run
- * the command.
+ * Returns the result for an unknown command. The result is not recorded, so that a newer daemon can still
+ * carry out the command.
  */
 export const unsupported = (type: string, commandId: string): CommandResult => ({
   type: `${type}:result`,
@@ -15,7 +15,7 @@ export const unsupported = (type: string, commandId: string): CommandResult => (
     code: 'unsupported',
     message: `This daemon does not support ${type}.`,
     path: 'type',
-    remedy: 'Use a command from its capabilities, or update the daemon.',
+    remedy: "Use a command that is in the daemon's capabilities, or update the daemon.",
   },
 })
 

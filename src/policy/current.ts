@@ -7,8 +7,8 @@ import { isThere, policyPath, readPolicy } from './read.ts'
 import { CAREFUL, OPEN, type Policy } from './schema.ts'
 
 /**
- * Time for which an unnamed file that is missing stays in force, in ms: an editor moves it away before it writes the new
- * one.
+ * Time, in ms, for which the last policy stays in force if no setting names the file and the file is missing.
+ * Some editors move a file away before they write the new file.
  */
 const MISSING_MS = 5000
 
@@ -26,7 +26,7 @@ export interface CurrentPolicyOptions {
   env: NodeJS.ProcessEnv
   /** Default policy if there is no file. */
   otherwise: 'careful' | 'open'
-  /** Returns a time that no change of the clock affects, in ms. */
+  /** Returns a monotonic time, in ms. */
   monotonic(): number
   logger: Logger
 }
@@ -51,7 +51,10 @@ export class CurrentPolicy {
     return this.#state
   }
 
-  /** Returns the policy as last read, without access to the disk. Checks that run for each event use it. */
+  /**
+   * Returns the policy that was last read, without access to the disk. It is used by checks that run for each
+   * event.
+   */
   get lastRead(): PolicyState {
     return this.#state
   }
@@ -69,7 +72,7 @@ export class CurrentPolicy {
     this.events.emit('change', this.#state)
   }
 
-  /** Reports whether the file in force has been missing for a short time only. */
+  /** Reports whether the file of the policy in force has been missing for only a short time. */
   #isBeingReplaced(): boolean {
     const { named, monotonic } = this.#options
     const isMissing = named === undefined && this.#state.from === 'file' && !isThere(this.#state.path)

@@ -11,7 +11,7 @@ export function publicKeyText(key: KeyObject): string {
   return PREFIX + Buffer.from(x, 'base64url').toString('base64')
 }
 
-/** Reads a public key that matches `PUBLIC_KEY`. */
+/** Returns the key object for a text that matches `PUBLIC_KEY`. */
 export const publicKeyOf = (text: string): KeyObject =>
   createPublicKey({
     key: {

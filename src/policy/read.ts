@@ -77,7 +77,7 @@ export function parsePolicy(text: string, path: string): Policy {
   throw unusable(path, message, remedy)
 }
 
-/** Replaces `~` in folders with the home of the daemon's user. */
+/** Replaces `~` in folders with the home folder of the daemon's user. */
 function inHome(policy: Policy): Policy {
   const absolute = (folder: string) => (/^~(\/|$)/.test(folder) ? join(homedir(), folder.slice(1)) : folder)
   const { allow, deny } = policy.folders

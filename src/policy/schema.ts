@@ -13,7 +13,7 @@ const PATH_CHARS = 4096
 
 const Name = z.string().check(z.minLength(1), z.maxLength(NAME_CHARS))
 const Path = z.string().check(z.maxLength(PATH_CHARS), z.startsWith('/'))
-/** `~/` is the home of the daemon's user. */
+/** `~/` is the home folder of the daemon's user. */
 const Folder = z
   .string()
   .check(z.maxLength(PATH_CHARS), z.regex(/^(\/|~\/|~$)/, 'must be an absolute path or begin with ~/'))
@@ -168,7 +168,7 @@ export const PolicyFile = z.strictObject({
     signature: z._default(z.boolean(), false),
   }),
   commands: section({
-    /** Commands that are refused, by their names in the protocol, such as `daemon:update`. */
+    /** Names of commands that are refused, as in the protocol, such as `daemon:update`. */
     deny: names([]),
   }),
   /** Public keys (Ed25519, `ed25519:` and base64) of the people whose signature a command must carry. Empty: none. */

@@ -11,7 +11,10 @@ const SKEW_MS = 2 * 60_000
  * until then.
  */
 const AHEAD_MS = 7 * 24 * 3_600_000
-/** Time from its arrival within which a signed command can arrive again and be accepted, in ms. */
+/**
+ * Time after the arrival of a signed command within which the same command can arrive again and be accepted,
+ * in ms.
+ */
 export const REPEATABLE_MS = AHEAD_MS + 2 * SKEW_MS
 
 export interface Expected {
@@ -20,7 +23,10 @@ export interface Expected {
   machineId: string
   /** Milliseconds since 1970. */
   now: number
-  /** Reports whether the machine has begun to carry out a command: a repeat of it has no further effect. */
+  /**
+   * Reports whether the machine has begun to carry out a command, so that repeating the command has no
+   * further effect.
+   */
   hasBegun(command: Command): boolean
 }
 
@@ -81,7 +87,10 @@ function elsewhere(command: Command, signed: Command, signedMachine: string, mac
   return undefined
 }
 
-/** Returns what a signed approval leaves to the server, which could show something else to the person. */
+/**
+ * Returns which facts a signed approval does not name, because the server could have shown other facts to the
+ * person.
+ */
 function unseen(signed: Command) {
   if (signed.type !== 'agent:permission' || signed.decision === 'deny') return undefined
   if (signed.tool !== undefined && signed.input !== undefined) return undefined

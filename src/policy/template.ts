@@ -1,6 +1,6 @@
 import { stringify } from 'smol-toml'
 
-/** `policy.toml` with every key. Keys that are commented out show their defaults, or examples where the text says so. */
+/** `policy.toml` with every key. Keys that are commented out show their defaults, or examples if the text says so. */
 const TEMPLATE = `\
 # Limits what a server can make this machine do. A change takes effect when you save the file.
 #

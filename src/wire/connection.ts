@@ -7,7 +7,7 @@ import { logFrame } from './frame-log.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { takeTurns } from './turns.ts'
 
-/** Number of invalid frames in a row after which a connection breaks. */
+/** Number of invalid frames in a row after which the connection is broken off. */
 const FAULTS_IN_A_ROW = 20
 /** Number of bytes that are added to the length of an answer's text, for its overhead. */
 const ANSWER_COST = 512
@@ -170,7 +170,7 @@ export class Connection<In extends { type: string }, Out extends { type: string 
     return true
   }
 
-  /** Answers a frame. The other end may send frames without limit, but must read the answers. */
+  /** Answers a frame. The other end may send any number of frames, but must read the answers. */
   answer(message: Out | ProtocolError) {
     const { limits, events } = this.#options
     if (limits.answerBytes === undefined) return void this.send(message)

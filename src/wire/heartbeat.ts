@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../platform/clock.ts'
 import { nextBeat } from '../protocol/heartbeat.ts'
 import { Limits } from '../protocol/index.ts'
 
-/** Pings the other end of a connection at intervals, and detects that it has gone silent. */
+/** Pings the other end of a connection at intervals, and detects when nothing arrives from it any longer. */
 export class Heartbeat {
   readonly #clock: Clock
   readonly #on: { beat(now: number): void; silent(): void }
@@ -19,7 +19,7 @@ export class Heartbeat {
     this.#heard = clock.monotonic()
   }
 
-  /** Records a sign of life. */
+  /** Records that something has arrived from the other end. */
   onHeard() {
     this.#heard = this.#clock.monotonic()
   }

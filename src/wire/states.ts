@@ -13,7 +13,10 @@
 export type ConnectionState = 'idle' | 'dialing' | 'greeting' | 'welcoming' | 'live' | 'closed'
 export type ConnectionStimulus = 'start' | 'opened' | 'greeted' | 'welcomed' | 'lost' | 'close'
 
-/** A stimulus that is not listed for a state does not change it. */
+/**
+ * The next state for each state and stimulus. A stimulus that is not listed for a state does not change the
+ * state.
+ */
 const next: Record<ConnectionState, Partial<Record<ConnectionStimulus, ConnectionState>>> = {
   idle: { start: 'dialing', close: 'closed' },
   dialing: { opened: 'greeting', close: 'closed' },

@@ -29,7 +29,10 @@ export interface OpenFilesOptions {
   now: string
 }
 
-/** Opens the files of an agent that several parts read and write. @throws the system error, with nothing left open */
+/**
+ * Opens the files of an agent that several parts of the daemon use.
+ * @throws the system error; no file is open then
+ */
 export function openFiles(
   folder: AgentFolder,
   { record: { agent_id: id, spec }, runtime, toldCounts, now }: OpenFilesOptions,
@@ -42,7 +45,7 @@ export function openFiles(
     const limits = new LimitOrders(folder.limit, spec.on_limit)
     const contact = new ServerCopy(apart, journal, folder.spec, toldCounts)
     dueOfEarlierVersion(snapshot, { id, runtime })
-    // An earlier daemon answered this request, but ended before it wrote its cursor.
+    // Remove requests that an earlier daemon answered before it ended without writing its cursor.
     snapshot.pending = snapshot.pending.filter((request) => !inbox.hasAccepted(answeredId(id, request)))
     return { inbox, journal, generations, contact, limits, snapshot, ...rest }
   } catch (error) {

@@ -38,7 +38,7 @@ export class FolderDeletion {
     return this.#delete(doomed)
   }
 
-  /** Stops trying. The next daemon deletes the folders that are left. */
+  /** Stops trying. The next daemon deletes the remaining folders. */
   close() {
     this.#closed = true
     if (this.#timer) this.#clock.clearTimeout(this.#timer)

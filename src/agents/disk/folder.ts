@@ -28,7 +28,7 @@ export interface AgentFolder {
   readonly lease: string
   readonly launcher: string
   readonly environment: string
-  /** The agent's variables, read in its sandbox. */
+  /** Shell commands that set the agent's variables in its sandbox. */
   readonly variables: string
   claim(run: number): string
 }
@@ -71,7 +71,7 @@ export function namesIn(parent: string): string[] {
 
 /**
  * Creates a new agent's folder in `parent`, atomically.
- * @param discard called with an incomplete folder
+ * @param discard called to delete the folder if it is incomplete
  * @throws the system error
  */
 export function makeFolder(

@@ -16,14 +16,17 @@ const GenerationsRecord = z.object({
       name: JournalName,
       /** End of the previous generation on this machine. */
       from: Offset,
-      /** Start of this generation. The bytes from `from` up to here are a hole. */
+      /** Start of this generation. The bytes between `from` and `at` are a hole. */
       at: Offset,
     }),
   ),
 })
 type Generation = z.infer<typeof GenerationsRecord>['generations'][number]
 
-/** The generations of one journal. A new one begins when the daemon detects that its machine was rolled back. */
+/**
+ * The generations of one journal. A new generation begins when the daemon detects that its machine was rolled
+ * back.
+ */
 export class Generations {
   readonly #path: string
   readonly #all: Generation[]

@@ -51,11 +51,11 @@ export class Inbox {
   readonly #folder: AgentFolder
   /** All ids ever accepted. */
   readonly #accepted = new Set<string>()
-  /** Prompts that the runtime has not confirmed to have begun, by id. */
+  /** Accepted prompts that the runtime has not yet confirmed to have begun, by id. */
   readonly #unsettled = new Map<string, Entry>()
   /**
-   * Ids of the unsettled prompts that are in the current run's memory. These prompts are lost when the run
-   * ends.
+   * Ids of the unsettled prompts that the current run has queued in its memory. The run loses these prompts
+   * when it ends.
    */
   readonly #queued = new Set<string>()
   /** True if an accepted line may not be in `in/` yet. */
@@ -174,8 +174,8 @@ export class Inbox {
   }
 
   /**
-   * Prepares for a new run, while no feeder is alive. Prompts that the last run received but did not begin
-   * will be fed again. Controls are deleted, since they were meant for a process that has ended.
+   * Prepares for a new run. Called while no feeder is running. Prompts that the last run received but did not
+   * begin will be fed again. Controls are deleted, since they were meant for a process that has ended.
    */
   requeue() {
     this.#handOver()
@@ -191,14 +191,14 @@ export class Inbox {
       if (entry.kind === 'control') rmSync(join(this.#folder.inbox, entry.name), { force: true })
   }
 
-  /** Wakes the feeder. Never blocks. A feeder that starts later checks `in/` by itself. */
+  /** Wakes the feeder. Never blocks. A feeder that starts later checks `in/` without being woken. */
   ring() {
     let fd: number | undefined
     try {
       fd = openSync(this.#folder.bell, constants.O_WRONLY | constants.O_NONBLOCK)
       writeSync(fd, '\n')
     } catch (error) {
-      // No feeder (ENXIO, ENOENT), or the bell is already full of rings (EAGAIN).
+      // No feeder is running (ENXIO, ENOENT), or the FIFO `bell` is full (EAGAIN).
       if (!['ENXIO', 'ENOENT', 'EAGAIN'].includes(systemCode(error) ?? '')) throw error
     } finally {
       if (fd !== undefined) closeSync(fd)
@@ -215,7 +215,7 @@ export class Inbox {
       for (const name of readdirSync(this.#folder.dir)) this.#finish(name)
       this.#late = false
     } catch {
-      // The input stays accepted; the next call retries.
+      // The input stays accepted, and the next call retries.
     }
     this.ring()
   }
@@ -248,10 +248,13 @@ export class Inbox {
   }
 }
 
-/** Maximum size of `inputs.jsonl`, in bytes: millions of ids. */
+/** Maximum size of `inputs.jsonl`, in bytes, which is enough for millions of ids. */
 const LOG_BYTES = 256 * 1024 * 1024
 
-/** Reads the accepted ids. Each entry starts with a newline, so that a torn entry does not damage the next one. */
+/**
+ * Reads the accepted ids. Each entry starts with a newline, so that an incomplete entry does not damage the
+ * next entry.
+ */
 function readLog(path: string): string[] {
   let fd: number
   try {

@@ -3,7 +3,7 @@ import type { Clock, Timer } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import type { Agent } from '../agent.ts'
 
-/** Interval at which journals without a watch are polled, in ms. */
+/** Interval at which journals that the system does not watch are polled, in ms. */
 const POLL_MS = 250
 /** Interval between attempts to watch polled journals again, in ms. */
 const RETRY_MS = 10_000
@@ -16,8 +16,8 @@ export interface JournalWatcherOptions {
 }
 
 /**
- * Reports growing journals, by inotify or kqueue, or by polling if the system refuses more watches. The limit on
- * watches is per user, so other programs can use them up.
+ * Reports growing journals, by inotify or kqueue, or by polling if the system refuses more watches. The limit
+ * on watches is per user, so other programs can use up the watches.
  */
 export class JournalWatcher {
   readonly #options: JournalWatcherOptions
@@ -79,7 +79,7 @@ export class JournalWatcher {
     for (const agent of [...this.#polled]) if (!agent.hasEnded || agent.backlog > 0) this.#grown(agent)
     if (clock.monotonic() < this.#retryAt) return
     this.#retryAt = clock.monotonic() + RETRY_MS
-    // If the system refuses one watch, it refuses the others, too.
+    // If the system refuses one watch, it refuses all other watches, too.
     for (const agent of [...this.#polled]) {
       if (!this.#watch(agent)) return
       this.#polled.delete(agent)

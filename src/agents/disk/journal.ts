@@ -5,7 +5,10 @@ import { Limits } from '../../protocol/index.ts'
 import type { Span } from './span.ts'
 
 const NEWLINE = 10
-/** Size of one read, in bytes: from the page cache it takes microseconds, so that it does not block the event loop. */
+/**
+ * Size of one read, in bytes. A read of this size from the page cache takes microseconds, so it does not
+ * block the event loop.
+ */
 const CHUNK_BYTES = 256 * 1024
 
 /**
@@ -21,7 +24,7 @@ const BLOCK_BYTES = 512
 /** Maximum number of journals kept open between reads, so that many agents do not exhaust the file descriptors. */
 const KEPT_OPEN = 32
 
-/** Open journals, the least recently used first. */
+/** Open journals. The least recently used journal is first. */
 const kept = new Set<Journal>()
 
 /** Buffer for all journals. All journals can share it because reading is synchronous. */
@@ -31,7 +34,7 @@ const NOTHING = Buffer.alloc(0)
 export interface Line {
   /** Offset of the line's first byte. */
   start: number
-  /** Offset after its newline. */
+  /** Offset after the line's newline. */
   end: number
   /** The line without its newline; only the head of the line if `tooLong`. Valid until the next read. */
   bytes: Buffer
@@ -104,7 +107,7 @@ export class Journal {
       }
       if (from > 0) {
         at += from
-        // The read reached the end of the file. The watcher reports later writes.
+        // The end of the file was reached. The watcher reports later writes.
         if (read < wanted) return at
       } else {
         const line = this.#longLine(fd, at, read)
@@ -117,7 +120,8 @@ export class Journal {
   }
 
   /**
-   * Reports whether `offset` is at the start of a line. True if the file is unreadable, which is reported elsewhere.
+   * Reports whether `offset` is at the start of a line. Returns true if the file is unreadable, because
+   * another function reports this problem.
    */
   isLineStart(offset: number): boolean {
     if (offset <= 0 || this.holes.some(({ from, to }) => from <= offset && offset <= to)) return true

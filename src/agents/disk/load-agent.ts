@@ -25,13 +25,14 @@ export function loadAgent(dir: string, { runtimes, context, onDamaged }: LoadOpt
   if (!record.ok || !run.ok) {
     const signs = readSigns(folder.real, ownUid())
     onDamaged(setAside(dir))
-    // Without its folder, no later daemon could find the agent's running processes.
+    // End the agent's processes, because no later daemon could find them without the folder.
     if (signs) void endStrays(signs)
     return undefined
   }
   const runtime = runtimeOf(runtimes, record.value.spec.runtime)
   const agent = new Agent({ folder, record: record.value, run: run.value, runtime }, context)
-  // Not earlier: the inbox first completes what a killed daemon left unfinished.
+  // Do this after the inbox was opened, because opening it completes operations that a killed daemon had
+  // begun.
   clearTemporary(dir)
   return agent
 }

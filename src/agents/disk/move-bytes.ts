@@ -14,7 +14,7 @@ import type { Span } from './span.ts'
 const CHUNK_BYTES = 1024 * 1024
 
 export interface ByteMove {
-  /** Offset of the first byte to move. Must be the start of a line. */
+  /** Offset of the first byte to move. The offset must be the start of a line. */
   from: number
   /** Minimum offset of the moved bytes. */
   to: number
@@ -27,10 +27,10 @@ export interface ByteMove {
 }
 
 /**
- * Moves the end of a journal, from `from` on, to offset `to` or shortly after, and leaves a hole. The agent
- * continues to append after the moved bytes.
+ * Moves the end of a journal, from `from` on, to offset `to` or shortly after, and leaves a hole at the old
+ * offset. A running agent continues to append after the moved bytes.
  * @returns `at`: offset of the marker; `shift`: distance by which the last byte was moved
- * @throws the system error, with nothing moved, if the disk is full or the file would be too long
+ * @throws the system error if the disk is full or the file would be too long; nothing was moved then
  */
 export function moveBytes(
   path: string,

@@ -19,7 +19,7 @@ export function readRecord<T>(path: string, schema: z.ZodMiniType<T>): ReadResul
   }
 }
 
-/** Reports whether this user owns a path, and so can change its permissions. */
+/** Reports whether this user owns a path and can therefore change its permissions. */
 export function isOwn(path: string): boolean {
   try {
     return lstatSync(path).uid === process.geteuid?.()

@@ -18,11 +18,11 @@ export type SpecRecord = z.infer<typeof SpecRecord>
 export const RunRecord = z.object({
   version: z.literal(1),
   run: z.int().check(z.minimum(1)),
-  /** Command that started the run; absent for a restart by policy. */
+  /** Id of the command that started the run; absent for a restart by policy. */
   command_id: z.optional(CommandId),
   session: z.optional(z.object({ id: z.string(), mode: z.enum(['new', 'resume', 'fork']) })),
   program: z.string(),
-  /** Name of the user that the agent runs as, who owns the session; absent if the user has no name. */
+  /** Name of the user who runs the agent and owns the session; absent if the user has no name. */
   user: z.optional(z.string()),
   launched_at: z.string(),
   /** Id of the input whose reply means that the agent is ready. */
@@ -31,9 +31,9 @@ export const RunRecord = z.object({
   prompt_id: z.optional(z.string()),
   /** Times at which the restart policy started a run, within the last hour (ISO 8601). */
   restarts: z._default(z.array(z.string()), []),
-  /** Set if the agent was stopped: its restart policy must not start it again. */
+  /** Set if the agent was stopped, so that its restart policy must not start it again. */
   stay_ended: z.optional(z.literal(true)),
-  /** Set if the machine stopped the agent because it was idle: its next prompt starts it again. */
+  /** Set if the machine stopped the agent because it was idle, so that its next prompt starts it again. */
   resting: z.optional(z.literal(true)),
   /**
    * Set if a daemon ended the run because it would not have survived the daemon's restart. The next daemon
@@ -42,7 +42,7 @@ export const RunRecord = z.object({
   recall: z.optional(z.object({ why: z.string() })),
   /** True if the run continues the turn in which the previous run ended. */
   resume_turn: z.optional(z.boolean()),
-  /** Reason for not continuing that turn, as a sentence. */
+  /** Sentence that explains why the run does not continue the previous run's turn. */
   turn_interrupted: z.optional(z.string()),
   /** Offset in `stderr.log` at which the output of this run begins. Absent for the first run. */
   stderr_from: z.optional(Offset),
@@ -72,12 +72,12 @@ export const ProcessRecord = z.object({
 })
 export type ProcessRecord = z.infer<typeof ProcessRecord>
 
-/** `exit.json`, written by the launcher, or by the daemon if the launcher is gone. */
+/** `exit.json`, written by the launcher, or by the daemon if the launcher has died. */
 export const ExitRecord = z.object({
   version: z.literal(1),
   run: z.int(),
   code: z.optional(z.int()),
-  /** The launcher that wrote it may be a newer version than the daemon. */
+  /** The launcher that wrote the file may be newer than the daemon. */
   reason: closedOptional(['lease', 'rebooted']),
 })
 export type ExitRecord = z.infer<typeof ExitRecord>
@@ -88,7 +88,7 @@ export const Snapshot = z.object({
   offset: Offset,
   state: AgentState,
   since: z.string(),
-  /** Run at this offset; 0 before the first. */
+  /** Number of the run at this offset; 0 before the first run. */
   run: z.int(),
   /** True if that run has answered `initialize`. */
   ready: z.boolean(),
@@ -103,9 +103,9 @@ export const Snapshot = z.object({
   pending: z.array(PermissionRequest),
   /** Number of further unanswered requests, which are not in `pending`. */
   pending_omitted: z.optional(z.int()),
-  /** The newest requests of this run, answered or not. */
+  /** The newest requests of this run, whether they were answered or not. */
   asked: z.optional(z.array(z.object({ request_id: z.string(), digest: z.optional(z.string()) }))),
-  /** Set if two requests of this run have had the same id. */
+  /** Set if two requests in this run had the same id. */
   ids_reused: z.optional(z.literal(true)),
   /** Inputs that answer lines of the current process, and are not sent yet. */
   due: z.optional(
@@ -203,7 +203,7 @@ export const CursorRecord = z.object({
   checkpoints: z.optional(z.array(Checkpoint)),
   /**
    * `known`: number of journal bytes that the last server certainly had; `told`: number of journal bytes sent
-   * to it. Absent while there is a server.
+   * to it. Absent during a connection.
    */
   apart: z.optional(
     z.object({

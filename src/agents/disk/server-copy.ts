@@ -10,7 +10,7 @@ import type { CursorRecord } from './records.ts'
 export class ServerCopy {
   /** Number of journal bytes that the server certainly had when the connection ended. */
   #known: number
-  /** Number of journal bytes ever sent, including those that an earlier daemon may have sent. */
+  /** Number of journal bytes ever sent, including bytes that an earlier daemon may have sent. */
   #told: number
   #linked = false
   /** True if `cursor.json` contains `apart`. */
@@ -32,9 +32,9 @@ export class ServerCopy {
     this.#identity = () => identity(journal, spec)
     this.#files = this.#identity()
     this.#written = apart !== undefined
-    // Do not trust a record that was written before the last reboot: a power failure may have lost a newer
-    // one. Do not trust a record about another file either: if the journal is a copy, a server may have
-    // received more after the copy was made.
+    // Do not trust a record that was written before the last reboot, because a power failure may have lost a
+    // newer record. Do not trust a record about another file either: if the journal is a copy, a server may
+    // have received more after the copy was made.
     const valid =
       counts &&
       apart !== undefined &&
@@ -54,7 +54,7 @@ export class ServerCopy {
     return this.#told
   }
 
-  /** The record for `cursor.json`; undefined while there is a server. */
+  /** The record for `cursor.json`; undefined during a connection. */
   get apart(): CursorRecord['apart'] {
     if (this.#linked) return undefined
     this.#files ??= this.#identity()
@@ -69,7 +69,10 @@ export class ServerCopy {
     if (!this.#inherited) this.#known = this.#told = end
   }
 
-  /** Records that the journal is being sent up to `to`. @returns whether the cursor must be saved first */
+  /**
+   * Records that the journal is about to be sent up to `to`.
+   * @returns whether the cursor must be saved first
+   */
   begin(to: number): boolean {
     this.#told = Math.max(this.#told, to)
     this.#linked = true
@@ -97,10 +100,10 @@ export class ServerCopy {
 }
 
 /**
- * Returns a string that distinguishes an agent's files from copies put in their place. The inode is not
- * enough: a copy can get the inode of the deleted file, and not every file system stores creation times. The
- * specification is written only once, so its change time is the time of the agent's start, or the time at
- * which the copy was made.
+ * Returns a string that distinguishes an agent's files from copies put in their place. The inode alone is not
+ * enough, because a copy can get the inode of the deleted file, and not every file system stores creation
+ * times. The specification is written only once, so its change time is the time of the agent's start, or the
+ * time at which the copy was made.
  */
 function identity(journal: Journal, spec: string): string | undefined {
   const inode = journal.inode()

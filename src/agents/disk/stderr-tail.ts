@@ -38,7 +38,7 @@ export function explainEnd(snapshot: Snapshot, agent: Ended) {
 function ownWords(agent: Ended, code: number | undefined, refusal: Snapshot['start_refused']) {
   const stderr = said(agent).replace(/^error: /i, '')
   const { reason, message = '' } = refusal ?? {}
-  // Wrappers and hooks write to stderr, too.
+  // If the runtime gave a reason, prefer its message, because wrappers and hooks write to stderr, too.
   const words = reason === undefined ? stderr || message : message || stderr
   const explained = agent.runtime.explain(words, reason)
   if (explained) return { code: 'start_failed', ...explained }
@@ -60,7 +60,7 @@ function endOf(path: string, from: number): string {
   try {
     fd = openPlain(path, constants.O_RDONLY)
     const { size } = fstatSync(fd)
-    // If the file is shorter, its beginning has been cut off in the meantime.
+    // If the file is shorter than `from`, its beginning was deleted in the meantime.
     const begin = size < from ? 0 : from
     const bytes = Buffer.alloc(Math.min(BYTES, size - begin))
     return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, size - bytes.length)).toString()

@@ -4,8 +4,8 @@ import { CommandFailure } from '../command-failure.ts'
 import { isOwn } from './read-record.ts'
 
 /**
- * Returns why an agent's folder is temporarily unreadable, if it is not damaged. A daemon must not start without such
- * an agent, because a server assumes that an agent missing from the greeting is gone.
+ * Returns why an agent's folder is temporarily unreadable, if it is not damaged. A daemon must not start
+ * without such an agent, because a server treats an agent that is missing in the greeting as removed.
  * @returns undefined if the folder is damaged
  */
 export function obstacleTo(error: unknown, dir: string): UserError | undefined {
@@ -20,7 +20,7 @@ export function obstacleTo(error: unknown, dir: string): UserError | undefined {
   if (!['EACCES', 'EPERM'].includes(systemCode(error) ?? '')) return undefined
   if (isOwn((error as NodeJS.ErrnoException).path ?? dir)) return undefined
   return new UserError('unreadable', `The agent in ${dir} cannot be taken over: ${reasonOf(error)}.`, {
-    remedy: 'Give the folder, with everything in it, to the user of the daemon (chown -R).',
+    remedy: "Make the daemon's user the owner of the folder and its contents (chown -R).",
     cause: error,
   })
 }
@@ -40,6 +40,6 @@ const tooLong = (error: unknown) =>
   systemCode(error) === 'E2BIG'
     ? {
         message: 'its settings exceed the maximum length of a command line',
-        remedy: 'Shorten its lists of tools, its system prompt or its environment.',
+        remedy: "Shorten the agent's lists of tools, its system prompt or its environment.",
       }
     : undefined

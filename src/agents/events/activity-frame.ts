@@ -12,8 +12,8 @@ export interface ActivityFrame {
 }
 
 /**
- * Adds an event to a frame. Merges consecutive deltas; a frame has several of them only if the connection is
- * slow.
+ * Adds an event to a frame. Merges consecutive deltas. A frame has several consecutive deltas only if the
+ * connection is slow.
  */
 export function pushEvent(events: Event[], event: Event) {
   const last = events.at(-1)

@@ -7,7 +7,7 @@ import { decodeLine, isOfLauncher } from './decode.ts'
 import { mayJoin, withoutEarlier } from './joined-prompts.ts'
 import { isOfSubagent, withParent } from './subagent-parent.ts'
 
-/** Maximum distance to the earlier lines that complete an event, in bytes. */
+/** Maximum distance between an event and the earlier lines that complete it, in bytes. */
 const LOOK_BACK_BYTES = 4 * 1024 * 1024
 const NEWLINE = 10
 
@@ -52,7 +52,7 @@ function* linesBefore(path: string, offset: number): Generator<{ start: number; 
   }
   for (let end = window.length - 1; end > 0; ) {
     const newline = window.lastIndexOf(NEWLINE, end - 1)
-    // The line at the beginning of the window may be cut.
+    // The line at the beginning of the window may be incomplete.
     if (newline === -1 && from > 0) return
     yield { start: from + newline + 1, bytes: window.subarray(newline + 1, end) }
     end = newline

@@ -57,8 +57,8 @@ export class ConversationStates {
   }
 
   /**
-   * Keeps the state at `begin`, since the bytes before it are about to be freed. States before the previous
-   * `begin` are dropped; the state at the previous `begin` stays, in case the bytes cannot be freed.
+   * Keeps the state at `begin`, since the bytes before it are about to be freed. Deletes states before the
+   * previous `begin`, but not the state at the previous `begin`, because freeing the bytes may fail.
    * @throws the system error
    */
   forgetBefore(begin: number) {
@@ -68,7 +68,7 @@ export class ConversationStates {
     this.#begin = begin
   }
 
-  /** Drops all states after `offset`, because the journal's bytes after it have been moved. */
+  /** Deletes all states after `offset`, because the journal's bytes after `offset` have been moved. */
   cut(offset: number) {
     this.#checkpoints = this.#checkpoints.filter(({ at }) => at <= offset)
     this.#last = undefined

@@ -8,7 +8,10 @@ import type { EventBody, Heard, Reply } from '../runtimes/conversation.ts'
 import { digestOf } from './ids.ts'
 import { lastObject } from './last-object.ts'
 
-/** Line that the launcher writes into the journal before and after the agent. The launcher may be a newer version. */
+/**
+ * Line that the launcher writes into the journal before and after the agent's lines. The launcher may be
+ * newer than the daemon.
+ */
 const LauncherLine = z.object({
   type: z.literal('launcher'),
   subtype: z.enum(['started', 'exited']),
@@ -32,7 +35,7 @@ type SetBackLine = z.infer<typeof SetBackLine>
 
 const SET_BACK_PREFIX = '{"type":"journal","subtype":"set_back",'
 
-/** Returns the line, without its newline. */
+/** Returns the text of the line, without a newline. */
 export const setBackLine = (line: Omit<SetBackLine, 'type' | 'subtype'>) =>
   JSON.stringify({ type: 'journal', subtype: 'set_back', ...line })
 
@@ -44,7 +47,7 @@ function setBackEvent(line: string): EventBody | undefined {
 }
 
 const LAUNCHER_PREFIX = '{"type":"launcher",'
-/** Maximum number of bytes of an unreadable line that the event contains. */
+/** Maximum number of bytes of an unreadable line that its event contains. */
 const UNREADABLE_HEAD_BYTES = 4096
 
 /** Maximum length of a line, in bytes, up to which the line is too short to exceed the nesting limit. */
@@ -54,7 +57,10 @@ const SMALL_BYTES = 1024 * 1024
 const FEW_EVENTS = 10
 /** Bytes of a frame that are reserved for the lines before a long line. */
 const FRAME_REST_BYTES = 4 * 1024 * 1024
-/** Maximum size of a line's events per byte of the line. In a frame, at most 64 KiB of lines precede a long line. */
+/**
+ * Maximum ratio of the size of a line's events to the size of the line. In a frame, at most 64 KiB of lines
+ * precede a long line.
+ */
 const GROWTH = FRAME_REST_BYTES / (64 * 1024)
 
 const SIGNALS = new Map(Object.entries(constants.signals).map(([name, number]) => [number as number, name]))
@@ -159,7 +165,7 @@ export function hearLine(
 export const decodeLine = (line: Buffer, offset: number, decode: (line: string) => EventBody[]): Event[] =>
   hearLine(line, offset, undefined, (text) => ({ events: decode(text) })).events
 
-/** Each run of the agent is a separate conversation. */
+/** Reads a line of the launcher or the daemon. At the start of a run, a new conversation begins. */
 const ownLine = (event: EventBody, state: unknown): Heard => ({
   events: [event],
   state: event.kind === 'process_started' ? undefined : state,
@@ -182,7 +188,7 @@ function saidIn(text: string, state: unknown, runtime: (line: string) => Heard):
   return heard.events[0]?.kind === 'unreadable' ? (behindTear(text, state, runtime) ?? heard) : heard
 }
 
-/** Reads a line with the runtime. If that throws, the line counts as unreadable. */
+/** Reads a line with the runtime. If the runtime throws an error, the line counts as unreadable. */
 function heardIn(text: string, state: unknown, runtime: (line: string) => Heard): Heard {
   try {
     return runtime(text)

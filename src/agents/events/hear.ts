@@ -10,7 +10,10 @@ export interface Hearing {
   run: Run
 }
 
-/** Reads a line of the journal, in the conversation's state before it. Pure, except that it may read earlier lines. */
+/**
+ * Reads a line of the journal, in the conversation's state before it. The function is pure, except that it
+ * may read earlier lines of the journal.
+ */
 export function hear(line: Line, state: unknown, { path, conversation, run }: Hearing): HeardLine {
   if (line.tooLong)
     return { events: tooLong(line.start, line.end - 1 - line.start, line.bytes), inputs: [], state }

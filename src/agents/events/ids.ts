@@ -16,8 +16,8 @@ export function uuidFrom(...parts: (string | number)[]): string {
 export const digestOf = (line: Uint8Array) => createHash('sha256').update(line).digest('hex').slice(0, 32)
 
 /**
- * Returns the mark of an answered permission request, independent of the command that answered it. Versions up to 0.1.0
- * identify requests by their ids alone.
+ * Returns the id under which the inbox records that a permission request was answered. The id does not depend
+ * on the command that answered the request. Versions up to 0.1.0 identify requests by their ids alone.
  */
 export const answeredId = (
   agentId: string,

@@ -9,7 +9,7 @@ type Prompt = Extract<Event, { kind: 'user' }>
 const PROMPTS = 32
 const LINES = 256
 
-/** Events that never come between the echoes of queued prompts and the message that joins them. */
+/** Kinds of events that never occur between the echoes of queued prompts and the message that joins them. */
 const OF_ANOTHER_TURN: ReadonlySet<Event['kind']> = new Set([
   'process_started',
   'process_exited',
@@ -23,8 +23,8 @@ const OF_ANOTHER_TURN: ReadonlySet<Event['kind']> = new Set([
 
 /**
  * Removes earlier prompts from the echo of the last prompt. A runtime gives queued prompts to the model
- * together and echoes each of them, but the last echo contains all of them under the last prompt's id.
- * @param before events of the preceding lines, the latest line first
+ * together and echoes each of them, but the echo of the last prompt contains the text of all queued prompts.
+ * @param before events of the preceding lines, beginning with the latest line
  * @returns the event with only the last prompt; the unchanged event if it contains no earlier prompts
  */
 export function withoutEarlier(event: Event, before: Iterable<Event[]>): Event {

@@ -2,8 +2,8 @@ const QUOTE = 0x22
 const BACKSLASH = 0x5c
 
 /**
- * Returns the start of the object that ends with the last character of `text`; undefined if there is none. Reads
- * backwards, each character once: only one opening brace can match the last brace.
+ * Returns the start of the object that ends with the last character of `text`; undefined if there is none.
+ * Reads each character once, backward, because only one opening brace can match the last brace.
  */
 export function lastObject(text: string): number | undefined {
   if (!text.endsWith('}')) return undefined
@@ -32,7 +32,7 @@ function stringStart(text: string, end: number): number {
     if (at === -1) return -1
     let before = at
     while (before > 0 && text.charCodeAt(before - 1) === BACKSLASH) before--
-    // An odd number of backslashes: the quote belongs to the string.
+    // After an odd number of backslashes, the quote is escaped and belongs to the string.
     if ((at - before) % 2 === 0) return at
     at = before
   }

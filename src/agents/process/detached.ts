@@ -15,7 +15,7 @@ const ending = new WeakSet<Agent>()
 export function endDetached(agent: Agent) {
   if (!agent.process || ending.has(agent) || !isDetached(agent)) return
   ending.add(agent)
-  // The journal is still open here, so read the agent's last output from the old file.
+  // The old journal is still open, so read the agent's last output from it.
   while (agent.catchUp());
   agent.journal.close()
   void endProcesses([agent.process.agent])
@@ -32,7 +32,7 @@ function isDetached({ process, folder }: Agent): boolean {
   // If a wrapper runs the agent, the output may be a pipe.
   if (output === 'unknown' || !output?.isFile()) return false
   const journal = statOf(folder.journal)
-  // If the whole folder was deleted, the agent's lease decides.
+  // If the whole folder was deleted, the agent's lease determines what happens.
   if (journal === undefined) return existsSync(dirname(folder.journal))
   return journal !== 'unknown' && (journal.ino !== output.ino || journal.dev !== output.dev)
 }

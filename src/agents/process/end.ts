@@ -20,7 +20,7 @@ const LAUNCH_GRACE_MS = 10_000
 
 /**
  * Checks that the processes of the agent's current run are alive. Writes the end into the journal if the
- * launcher could not, because it was killed, ended with a reboot, or had a full disk.
+ * launcher could not, because it was killed, the machine was rebooted, or the disk was full.
  */
 export function checkProcesses(agent: Agent) {
   if (agent.hasRunEnded || agent.launching.queued !== undefined) return
@@ -34,7 +34,7 @@ export function checkProcesses(agent: Agent) {
   }
   if (process ? isAlive(process.launcher) : isRecent(run.launched_at)) return
   if (!process && processesOf(signsOf(agent)).length > 0) return
-  // The last lines, including the launcher's record of the end, may just have been written.
+  // Read the newest lines first, because the launcher may just have recorded the end.
   while (agent.catchUp());
   if (agent.hasRunEnded) return
   const recorded = readRecord(folder.exit, ExitRecord)
@@ -65,7 +65,7 @@ function noteEnd(agent: Agent, exit: Omit<ExitRecord, 'version'>) {
   while (agent.catchUp());
 }
 
-/** Ends an agent that is still queued for launch. No later daemon launches that run. */
+/** Ends an agent that is still queued for launch. Later daemons do not launch this run. */
 export function endUnlaunched(agent: Agent, { cause }: Pick<StopOptions, 'cause'>) {
   mkdirSync(agent.folder.claim(agent.run.run), { recursive: true, mode: 0o700 })
   agent.beginStop(cause === 'rebooted' ? cause : 'stopped')
@@ -77,7 +77,9 @@ const isRecent = (time: string) => Math.abs(Date.now() - Date.parse(time)) < LAU
 /** Returns the pids of the launcher and its feeder, which end by themselves after recording the exit. */
 const ownPids = ({ process }: Agent) => (process ? [process.launcher.pid, process.feeder.pid] : [])
 
-/** Ends the processes that an ended agent left behind: tools run in separate sessions. */
+/**
+ * Ends the processes that an agent left behind when it ended, because tools run in separate Unix sessions.
+ */
 export async function sweepProcesses(agent: Agent): Promise<number> {
   const count = await endStrays(signsOf(agent), ownPids(agent))
   releaseProgram(agent)
@@ -156,7 +158,7 @@ export async function stop(
   }
   await endProcesses(family, { spared: ownPids(agent), user: ownUid() })
   if (over()) return
-  // The launcher is gone or recorded no processes, so rely on the agent's mark.
+  // The launcher has died or recorded no processes, so find the processes by the agent's mark.
   await sweepProcesses(agent)
   checkProcesses(agent)
 }

@@ -15,7 +15,7 @@ const linkOf = ({ folder, runtime }: Launched) => join(folder.dir, runtime.name)
 export function keepProgram(agent: Launched): string {
   const { program } = agent.run
   const link = linkOf(agent)
-  // The run has been launched already.
+  // The run was launched in the meantime.
   if (existsSync(agent.folder.claim(agent.run.run))) return existsSync(link) ? link : program
   try {
     rmSync(link, { force: true })
@@ -24,7 +24,7 @@ export function keepProgram(agent: Launched): string {
     linkSync(file, link)
     return link
   } catch {
-    // The program is on another file system, or this user may not link it.
+    // The program is on another file system, or this user may not create a link to it.
     return program
   }
 }

@@ -9,9 +9,12 @@ import { isLaunched, type LaunchOptions, launch, putFirst } from './launch.ts'
 import type { MemoryRoom, Wait } from './memory-room.ts'
 import { forgo, stayEnded } from './recall.ts'
 
-/** Maximum number of agents that start at once. Each needs a core for a second or more until it is ready. */
+/**
+ * Maximum number of agents that start at once. Each agent needs a core for a second or more until it is
+ * ready.
+ */
 export const AT_ONCE = Math.max(4, 2 * availableParallelism())
-/** Duration after which a start counts as slow and no longer holds up others, in ms. */
+/** Duration after which a start counts as slow and no longer delays other starts, in ms. */
 const SLOW_MS = 10_000
 /** Interval at which the memory is checked while an agent waits for it, in ms. */
 const MEMORY_MS = 2000
@@ -36,8 +39,9 @@ export interface LaunchQueueOptions extends Pick<LaunchOptions, 'environment' | 
 }
 
 /**
- * Launches agents, at most `AT_ONCE` at a time, and each only when there is memory for it; the others are queued. The
- * queue is not on the disk: the next daemon queues all agents without a launcher again.
+ * Launches at most `AT_ONCE` agents at a time, and each agent only when there is memory for it. Other agents
+ * are queued. The queue is not stored on the disk. The next daemon queues all agents that have no launcher
+ * again.
  */
 export class LaunchQueue {
   readonly #options: LaunchQueueOptions
@@ -53,13 +57,13 @@ export class LaunchQueue {
   }
 
   /**
-   * Launches the agent's current run when it reaches the front of the queue. Resolves when it is launched or
-   * no longer queued.
+   * Launches the agent's current run when it reaches the front of the queue. Resolves when the agent is
+   * launched or no longer queued.
    * @throws CommandFailure if the launch fails; the agent's state is then `failed`
    */
   async add(agent: Agent): Promise<void> {
     try {
-      // Do this before the wait, so that input sent during the wait comes after the first input.
+      // Do this before waiting, so that input that is sent in the meantime comes after the first input.
       putFirst(agent)
       // If there is nothing to ask, do not await, so that the caller knows at once whether the agent is
       // queued.
@@ -85,7 +89,8 @@ export class LaunchQueue {
   }
 
   /**
-   * Marks an agent as slow if its start takes a long time. Resolves when it is ready, has ended, or is slow.
+   * Marks an agent as slow if its start takes a long time. Resolves when the agent is ready, has ended, or is
+   * slow.
    */
   async watch(agent: Agent): Promise<void> {
     const { run } = agent.run
@@ -168,7 +173,10 @@ export class LaunchQueue {
     this.#advance()
   }
 
-  /** Launches the agents at the front of the queue that need not wait, and tells the others their places. */
+  /**
+   * Launches the agents at the front of the queue that need not wait, and updates the places of the other
+   * agents.
+   */
   #advance() {
     if (this.#closed) return
     let wait: Wait | undefined

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Runs one agent until it ends. This script needs no daemon: the agent's input, output and end are files in
-# the agent's folder. usage: launch.sh FOLDER RUN BOOT_ID LEASE_S LEASE_ACTION STATE_PATTERN IDLE_PATTERN
-# TASKS_PATTERN NO_TASKS_PATTERN GROUP LIMITED PROGRAM [ARGUMENT...]
+# Runs one agent until it ends. This script needs no daemon: the agent's input, output and end are files in the
+# agent's folder.
+#
+# usage: launch.sh FOLDER RUN BOOT_ID LEASE_S LEASE_ACTION STATE_PATTERN IDLE_PATTERN TASKS_PATTERN NO_TASKS_PATTERN GROUP LIMITED PROGRAM [ARGUMENT...]
 mask=$(umask)
 umask 077
 d=$1 run=$2 boot=$3 lease_s=$4 lease_action=$5 state_pattern=$6 idle_pattern=$7 tasks_pattern=$8 no_tasks_pattern=$9

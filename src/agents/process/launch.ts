@@ -25,7 +25,7 @@ import { type SandboxPlaces, sandboxed } from './sandbox.ts'
 
 /** Maximum time for a launcher to start in a shelter, in ms. */
 const SHELTER_MS = 5000
-/** Interval at which the launcher's start is checked, in ms. */
+/** Interval at which the daemon checks whether the launcher has started, in ms. */
 const SHELTER_STEP_MS = 10
 
 /** Reports whether a launcher has claimed the agent's current run. */
@@ -80,7 +80,7 @@ async function launchIn(
   { environment, umask, permit, trust, shelter, groups }: LaunchOptions,
 ): Promise<void> {
   const { folder, record, run, runtime } = agent
-  // The policy, or a link on the way to the folder, may have changed since the command.
+  // Check again, because the policy, or a link in the folder's path, may have changed since the command.
   const permitted = isLaunched(agent) ? undefined : permit({ ...record.spec, cwd: place.real }, run.program)
   const { spec, inherits, sandbox } = permitted ?? {
     spec: record.spec,
@@ -118,7 +118,7 @@ async function launchIn(
   const own = { ...spec.env, ...plan.env, ...marks }
   const outer = sandbox && (await sandboxed(sandbox, placesOf(agent, spec, { ...env, ...own })))
   if (outer) {
-    // The agent's variables must not affect the program that makes the sandbox.
+    // The agent's variables must not affect the program that creates the sandbox.
     writeAtomic(folder.variables, ownEnvironment({ ...own, TMPDIR: undefined }))
     writeAtomic(folder.environment, ownEnvironment({}, umask))
   } else writeAtomic(folder.environment, ownEnvironment(own, umask))
@@ -178,7 +178,8 @@ interface Spawned {
 
 /** @throws the system error */
 async function start({ argv: [file, ...args], env, cwd }: Spawned): Promise<ChildProcess> {
-  // A separate session and process group keep signals to the daemon's terminal or group away from the agent.
+  // Use a separate Unix session and process group, so that signals to the daemon's terminal or group do not
+  // reach the agent.
   const child = spawn(file, args, { cwd, env, detached: true, stdio: 'ignore' })
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve)
@@ -241,7 +242,7 @@ export const initializeId = (agentId: string, commandId: string, run: number) =>
 export function renewLease(agent: Agent) {
   const fd = openOwnPlain(agent.folder.lease, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW)
   try {
-    // The content always has the same number of bytes.
+    // The file is not truncated first, because its content always has the same number of bytes.
     writeSync(fd, `${Date.now()}\n`)
   } finally {
     closeSync(fd)

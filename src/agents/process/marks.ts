@@ -23,7 +23,7 @@ export const RUN_MARK = 'FOMULAR_AGENT_MARK'
 const MARK_BYTES = 16
 /** Maximum number of earlier runs whose marks are still recorded. */
 const EARLIER = 8
-/** Maximum size of a record that is read for its marks, in bytes. */
+/** Maximum size of a record from which marks are read, in bytes. */
 const RECORD_BYTES = 1024 * 1024
 
 /** Facts that identify the processes of one agent. */
@@ -32,7 +32,7 @@ export interface Signs {
   dir: string
   /** Id of the agent's user. Other users' processes never count as the agent's. */
   user: number
-  /** Secrets that its processes carry. Empty for an agent that an earlier version started. */
+  /** Secrets that the agent's processes carry. Empty for an agent that an earlier version started. */
   marks: readonly string[]
   /** Launcher, agent and feeder. */
   processes: readonly ProcessIdentity[]
@@ -58,7 +58,9 @@ export const earlierMarks = (run: Marks): Marks => {
   return marks.length > 0 ? { earlier_marks: marks } : {}
 }
 
-/** Returns the identifying facts of one of this daemon's agents. Works even if the agent's folder is gone. */
+/**
+ * Returns the identifying facts of one of this daemon's agents. Works even if the agent's folder was deleted.
+ */
 export function signsOf({ folder, run, process }: Marked & { process: ProcessRecord | undefined }): Signs {
   const processes = process ? [process.launcher, process.agent, process.feeder] : []
   const group = groupOf({ folder, run, process })
@@ -73,7 +75,7 @@ const MarkRecord = z.object({
 
 /**
  * Reads the identifying facts that an agent's folder records.
- * @param dir any path; it comes from another program and is untrusted
+ * @param dir untrusted path, which comes from another program
  * @returns undefined if `dir` is not a folder of this user, or if other users can write to it
  */
 export function readSigns(dir: string, user: number): Signs | undefined {

@@ -3,7 +3,7 @@ import { shellWord } from '../../platform/shell-word.ts'
 /**
  * Returns the agent's own variables as shell commands, which the launcher runs just before it executes the
  * agent. Until then the launcher keeps the daemon's environment, so that the agent's PATH or LD_PRELOAD
- * cannot affect it. No value appears in an argument list.
+ * cannot affect it. The values do not appear in an argument list, which other users can read.
  * @param umask octal digits; only for the agent's program
  * @throws Error for a value that contains a null byte
  */

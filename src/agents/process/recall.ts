@@ -3,8 +3,8 @@ import type { Agent } from '../agent.ts'
 import { type StopOptions, stop } from './end.ts'
 
 /**
- * Ends an agent that would end with the daemon anyway. The next daemon starts it again. The agent's turn is
- * not interrupted, so that it can continue, and waiting prompts are kept.
+ * Ends an agent that would also end with the daemon. The next daemon starts the agent again. The agent's turn
+ * is not interrupted, so that it can continue, and waiting prompts are kept.
  * @param why reason, as a sentence
  */
 export async function recall(agent: Agent, why: string, options: Omit<StopOptions, 'cause'>): Promise<void> {

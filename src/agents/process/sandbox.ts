@@ -19,11 +19,14 @@ export interface Sandbox {
 
 /** Files and folders that an agent can use in its sandbox. */
 export interface SandboxPlaces {
-  /** Folder that the agent begins in, without links. */
+  /** Working folder of the agent, with links resolved. */
   cwd: string
-  /** Further folders that its specification chooses, without links. The agent may change these folders. */
+  /**
+   * Further folders that the agent's specification names, with links resolved. The agent may change these
+   * folders.
+   */
   chosen: readonly string[]
-  /** Further files and folders that it may change. */
+  /** Further files and folders that the agent may change. */
   writable: readonly string[]
   /** Folders that are empty at the start of each of its processes. */
   empty: readonly string[]
@@ -85,7 +88,7 @@ function optionsFor({ network, hidden }: Sandbox, places: SandboxPlaces): string
     ...['--die-with-parent', '--unshare-pid', '--unshare-ipc', '--cap-drop', 'ALL'],
     ...(network === 'none' ? ['--unshare-net'] : []),
     ...['--ro-bind', '/', '/', '--dev', '/dev', '--proc', '/proc'],
-    // Sockets in /run lead to programs outside, such as the service manager.
+    // Hide /run, because its sockets lead to programs outside of the sandbox, such as the service manager.
     ...['--tmpfs', '/run', '--ro-bind-try', '/run/systemd/resolve', '/run/systemd/resolve'],
     ...['--tmpfs', '/tmp', '--tmpfs', '/var/tmp'],
     ...[cwd, ...chosen, ...writable].flatMap((path) => ['--bind-try', path, path]),

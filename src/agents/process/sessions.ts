@@ -9,13 +9,14 @@ import { ownUser } from './foreign-run.ts'
 type Session = NonNullable<RunRecord['session']>
 
 /**
- * Returns the session for an agent's next run: the requested session, or else the agent's last session, or
- * else the session from its start command. Undefined for a new session whose id the runtime chooses.
+ * Returns the session for an agent's next run: the requested session, the agent's last session, or the
+ * session in its start command, in this order. Undefined for a new session whose id the runtime chooses.
  * @throws CommandFailure
  */
 export function nextSession(agent: Agent, asked: string | undefined): Session | undefined {
   const { snapshot, run, record, runtime, isReady } = agent
-  // A requested session may come from any source; the runtime reports whether it exists.
+  // Do not check the requested session, which may come from any source. The runtime reports whether it
+  // exists.
   if (asked !== undefined && asked !== snapshot.session_id) return { id: asked, mode: 'resume' }
   if (snapshot.session_id !== undefined) {
     checkSessionUser(agent, snapshot.session_id)
@@ -76,8 +77,8 @@ export function checkSession(
 
 /**
  * Checks that no process outside this daemon has the session open, such as a terminal or another daemon's
- * agent. A runtime does not detect two processes in one session, although they would corrupt each other's
- * work. If the runtime has no record of a process, the session in the process's arguments is used.
+ * agent. A runtime does not detect two processes in one session, although the processes would corrupt each
+ * other's work. If the runtime has no record of a process, the session in the process's arguments is used.
  * @param env environment of the new run
  * @param agents this daemon's agents, whose open sessions are known from their journals
  * @throws CommandFailure naming the process

@@ -11,23 +11,29 @@ import { signal, terminate } from './terminate.ts'
 const GRACE_MS = 500
 const STEP_MS = 25
 /**
- * Maximum number of searches. Several are needed because processes may start others while they are being
- * ended.
+ * Maximum number of searches. Several searches are needed because processes may start other processes while
+ * they are being ended.
  */
 const ROUNDS = 5
-/** Delay before a search, in ms. A search takes milliseconds, so agents that end at the same time share one. */
+/**
+ * Delay before a search, in ms. A search takes milliseconds, so agents that end at the same time share a
+ * search.
+ */
 const GATHER_MS = 50
 
-/** Processes by the folder of their agent, with links resolved. */
+/** Processes, by their agent's folder with links resolved. */
 type ByFolder = Map<string, ProcessIdentity[]>
 
 export interface AgentProcesses {
   /**
-   * Processes that are proven to be the agent's: they carry a secret that its folder records, are recorded there by pid
-   * and start time, or descend from such a process. All belong to one user.
+   * Processes that are proven to be the agent's: they carry a secret that its folder records, are recorded
+   * there by pid and start time, or descend from such a process. All of these processes belong to one user.
    */
   proven: ByFolder
-  /** Processes that name an agent's folder without proof: the folder is gone, or records another secret. */
+  /**
+   * Processes that name an agent's folder without proof, because the folder was deleted or records another
+   * secret.
+   */
   unproven: ByFolder
 }
 
@@ -57,12 +63,12 @@ function processesOfAgents(user: number, agents: Iterable<Signs>): ByFolder {
 function processesOfUser(user: number): Map<number, Listed> {
   const processes = listProcesses(AGENT_FOLDER, RUN_MARK).filter((listed) => listed.user === user)
   const all = new Map(processes.map((each) => [each.pid, each]))
-  // An agent may have started this daemon itself.
+  // Leave out this daemon, because an agent may have started it.
   all.delete(process.pid)
   return all
 }
 
-/** Returns the folders of known agents by their processes and descendants. */
+/** Returns the folders of known agents, by the agents' processes and the descendants of these processes. */
 function ownersOf(all: Map<number, Listed>, records: Records): Map<Listed, string> {
   const owners = new Map<Listed, string>()
   const below = new Map<number, Listed[]>()
@@ -75,7 +81,8 @@ function ownersOf(all: Map<number, Listed>, records: Records): Map<Listed, strin
   for (const [{ pid }, owner] of owners)
     for (const listed of below.get(pid) ?? []) {
       if (owners.has(listed)) continue
-      // An agent's program may have started another daemon with its own agents.
+      // Read the descendant's own records, because an agent's program may have started another daemon with
+      // other agents.
       records.read(listed)
       owners.set(listed, records.ownerOf(listed) ?? owner)
     }
@@ -138,7 +145,7 @@ class Records {
     for (const pid of signs?.group ? membersOf(signs.group) : []) this.#members.set(pid, dir)
   }
 
-  /** Resolves links, since earlier versions set the variable to a path that may contain links. */
+  /** Resolves links, because earlier versions set the variable to a path that may contain links. */
   #realPath(path: string | undefined): string | undefined {
     if (!path?.startsWith('/')) return undefined
     const real = this.#real.get(path) ?? realPath(path)
@@ -183,7 +190,7 @@ export const processesOf = (signs: Signs): ProcessIdentity[] =>
 export interface EndOptions {
   /** Pids of processes that get no SIGTERM because they are about to end by themselves. */
   spared?: number[]
-  /** User whose processes to end. Processes that have switched to another user are left alone. */
+  /** Only processes of this user are ended. Processes that have switched to another user keep running. */
   user?: number
 }
 

@@ -12,7 +12,7 @@ const TELLING = [
   'SSL_CERT_DIR',
   'NODE_EXTRA_CA_CERTS',
 ]
-/** Reports whether a variable logs an agent program in. Only its name is reported. */
+/** Reports whether a variable logs an agent program in. For such a variable, only the name is reported. */
 const isLogin = (name: string) => runtimeVariables.some(({ logins }) => logins.test(name))
 
 export interface ComparedEnvironment {
@@ -21,7 +21,7 @@ export interface ComparedEnvironment {
   logins: string[]
 }
 
-/** Returns the parts of this environment that are compared with another environment. */
+/** Returns the parts of an environment that can be compared with another environment. */
 export function comparedEnvironment(env: NodeJS.ProcessEnv): ComparedEnvironment {
   const variables = TELLING.flatMap((name) => (env[name] ? [[name, withoutSecrets(env[name])] as const] : []))
   return {

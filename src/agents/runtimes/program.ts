@@ -23,7 +23,7 @@ export interface OpenSession {
   start?: string
 }
 
-/** A message of the program, reworded for users of this daemon. */
+/** A message of the program, with a clearer wording and a remedy for users of this daemon. */
 export interface Explained {
   message: string
   remedy: string
@@ -83,7 +83,7 @@ export interface Program {
    * processes.
    */
   places(env: NodeJS.ProcessEnv): { shared: string[]; ofProcesses: string[] }
-  /** Returns the candidate programs of this environment, the preferred one first. */
+  /** Returns the candidate programs in this environment, beginning with the preferred program. */
   find(env: NodeJS.ProcessEnv): string[]
   /** Searches this machine for the program, and queries its version and login. Never throws. */
   probe(options: ProbeOptions): Promise<RuntimeFound>

@@ -30,7 +30,7 @@ export function checkSettings(
   const [field] = unknown
   throw new CommandFailure('invalid_command', `The runtime "${name}" has no setting ${field}.`, {
     path: `spec.${field}`,
-    remedy: 'Leave it out, or choose another runtime.',
+    remedy: 'Remove the setting, or choose another runtime.',
   })
 }
 

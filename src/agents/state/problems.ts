@@ -42,7 +42,10 @@ export function startRefusal(event: Of<'turn_result'>): Snapshot['start_refused'
 /** States in which an MCP server has no problem. */
 const AT_WORK = ['connected', 'disabled']
 
-/** Processes the list of MCP servers that the runtime sends at each turn. @returns whether the problems have changed */
+/**
+ * Handles the list of MCP servers that the runtime sends at each turn.
+ * @returns whether the problems have changed
+ */
 export function serversSeen(snapshot: Snapshot, { mcp_servers }: Of<'session'>): boolean {
   if (mcp_servers === undefined) return false
   const failed = mcp_servers.flatMap((entry): AgentProblem[] => {
@@ -54,7 +57,7 @@ export function serversSeen(snapshot: Snapshot, { mcp_servers }: Of<'session'>):
   return replace(snapshot, ({ kind }) => kind !== 'mcp_server', failed.slice(0, KEPT))
 }
 
-/** Processes a hook's start or end. @returns whether the problems have changed */
+/** Handles the start or end of a hook. @returns whether the problems have changed */
 export function hookSeen(snapshot: Snapshot, event: Of<'hook'>, now: string): boolean {
   const id = event.hook_id ?? event.name
   const name = shorten(event.name, NAME_CHARS)
@@ -71,7 +74,9 @@ export function hookSeen(snapshot: Snapshot, event: Of<'hook'>, now: string): bo
   return replace(snapshot, rest, problem ? [problem] : [])
 }
 
-/** Returns how a hook failed; undefined for success, and for a hook that blocks an action on purpose (exit code 2). */
+/**
+ * Returns how a hook failed; undefined if it succeeded, or if it blocked an action on purpose (exit code 2).
+ */
 function hookFailure({ outcome, exit_code }: Of<'hook'>) {
   if (outcome === undefined || outcome === 'success' || exit_code === 2) return undefined
   return outcome === 'error' ? 'failed' : shorten(outcome, NAME_CHARS)

@@ -42,7 +42,7 @@ export function move(snapshot: Snapshot, stimulus: Stimulus, now: string): boole
   return true
 }
 
-/** Returns the turn that an agent is in once its state is `next`. */
+/** Returns the agent's current turn after its state has changed to `next`. */
 function turnAfter({ state, since, turn }: Snapshot, next: AgentState, now: string): Snapshot['turn'] {
   if (!isInTurn(next)) return undefined
   if (!isInTurn(state)) return { since: now, worked_ms: 0 }
@@ -123,7 +123,7 @@ function takeIn(snapshot: Snapshot, event: Event, initializeId: string | undefin
       }
       return move(snapshot, event.state, now)
     case 'permission_request':
-      // A leftover process may still write, but the agent can no longer receive an answer.
+      // A leftover process may still write to the journal after the agent's end, but nothing reads an answer.
       if (hasEnded(snapshot.state)) return false
       noteAsked(snapshot, event)
       ask(snapshot, requestOf(event, snapshot))

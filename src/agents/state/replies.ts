@@ -17,7 +17,7 @@ export const isWanted =
   (event: Event): boolean =>
     event.kind !== 'reply' || event.request_id === run.initialize_id || inbox.hasAccepted(event.request_id)
 
-/** Keeps the first reply to each request. */
+/** Records a reply, unless there is already a reply to the same request. */
 export function keepReply(snapshot: Snapshot, reply: Reply) {
   if (snapshot.replies.some(({ request_id }) => request_id === reply.request_id)) return
   snapshot.replies = [...snapshot.replies.slice(1 - KEPT), short(reply)]

@@ -44,7 +44,7 @@ interface Described {
   launching: Launching
 }
 
-/** Returns an agent's status for its server. Texts from the agent are cut to the protocol's limits. */
+/** Returns an agent's status for its server. Texts from the agent are shortened to the protocol's limits. */
 export function statusOf(agent: Described, now: number): AgentStatus {
   const status = shortenTo(AgentStatus, described(agent, now))
   if (status.pending.length === 0) return status

@@ -13,7 +13,7 @@ const FILE_BYTES = 1024 * 1024
 
 interface StartupFile {
   path: string
-  /** Hash of its content. */
+  /** Hash of the file's content. */
   sha256: string
   text: string
 }
@@ -61,7 +61,7 @@ export function readStartupFiles(paths: string[]): StartupFiles {
 
 const isMissing = (error: unknown) => ['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')
 
-/** Returns a file with its content; undefined if it is not a plain file that can be read as a whole. */
+/** Returns a file with its content; undefined if it is not a plain file or cannot be read as a whole. */
 function read(path: string): StartupFile | undefined {
   try {
     const fd = openPlain(path, constants.O_RDONLY, FILE_BYTES)

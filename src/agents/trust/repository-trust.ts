@@ -42,7 +42,7 @@ export class RepositoryTrust {
   }
 
   /**
-   * Asks a person about the agent's startup files, in its status.
+   * Asks a person about the agent's startup files, with a request in the agent's status.
    * @returns undefined if there is nothing to ask; else a promise of whether the agent may be launched. The
    * promise resolves to false if the request was withdrawn. Rejects with a CommandFailure if the person
    * refuses
@@ -93,7 +93,7 @@ export class RepositoryTrust {
     return asking !== undefined
   }
 
-  /** Withdraws all requests; the next daemon makes them again. */
+  /** Withdraws all requests. The next daemon makes these requests again. */
   close() {
     for (const { decide } of [...this.#asking.values()]) decide(false)
   }
@@ -101,7 +101,7 @@ export class RepositoryTrust {
   /**
    * Decides right before a launch whether the agent uses its startup files.
    * @returns true if the agent uses its startup files
-   * @throws CommandFailure if they have changed since a person has permitted them
+   * @throws CommandFailure if the files have changed since a person permitted them
    */
   mayUse(agent: Pick<Trusting, 'runtime'>, spec: AgentSpec, startup: StartupRule): boolean {
     if (!this.#untrusted(agent, spec, startup)) return true

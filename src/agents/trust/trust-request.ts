@@ -7,7 +7,7 @@ const INPUT_CHARS = 15_000
 
 export interface Asked {
   folder: string
-  /** Hash over the files. @see hashOf */
+  /** Hash over the startup files. @see hashOf */
   hash: string
   found: StartupFiles
   /** Returns the part of a file that runs programs. */

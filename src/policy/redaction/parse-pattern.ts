@@ -10,7 +10,7 @@ export type Pattern =
 
 /** Maximum number in a repetition, such as `{2,100}`. */
 const REPETITIONS = 256
-/** Maximum depth of groups. */
+/** Maximum nesting of groups. */
 const DEPTH = 20
 const LAST_UNIT = 0xffff
 const UNBOUNDED = Number.POSITIVE_INFINITY

@@ -4,13 +4,13 @@ import type { Edge } from './build.ts'
 const REMEMBERED = 2000
 /** Maximum number of remembered answers about one set. */
 const ANSWERS = 1000
-/** Range of each half of a set's key. */
+/** Number of values that each half of a set's key can have. */
 const HALF = 2 ** 26
 
 /** A set of states. */
 export class StateSet {
   readonly states: readonly number[]
-  /** The sets that follow it, by the class of the next character. */
+  /** The sets that follow this set, by the class of the next character. */
   readonly next: StateSet[] = []
   /** True if it contains a state that ends a match. */
   readonly ends: boolean
@@ -66,7 +66,7 @@ export class StateSets {
    * Random numbers for each state. The random numbers of a set's states, combined with XOR, identify the set.
    */
   readonly #keys: [high: number, low: number][]
-  /** The last step in which each state was added. */
+  /** Number of the last step in which each state was added. */
   readonly #added: Int32Array
   #steps = 0
 

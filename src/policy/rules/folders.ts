@@ -10,7 +10,7 @@ export const isWithin = (path: string, outer: string) =>
 export const isUnlimited = ({ folders }: Policy) =>
   folders.deny.length === 0 && folders.allow.some((folder) => realPath(folder) === '/')
 
-/** Refuses folders that agents may not use, after links are resolved. */
+/** Refuses folders that agents may not use. Links are resolved first. */
 export function refusedFolders({ folders }: Policy, paths: string[]): PolicyRefusal[] {
   const [allow, deny] = [folders.allow, folders.deny].map((list) => list.map((folder) => realPath(folder)))
   return paths.flatMap((path) => {

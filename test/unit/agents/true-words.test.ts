@@ -29,7 +29,7 @@ const refusal = (act: () => void) => {
 test('the errors of a start and of a resume in a missing folder have different remedies', (t) => {
   const dir = tempDir(t)
   const gone = join(dir, 'gone')
-  assert.match(refusal(() => checkCwd(gone)).remedy ?? '', /or name another/)
+  assert.match(refusal(() => checkCwd(gone)).remedy ?? '', /or use another folder/)
   const resume = refusal(() => checkCwd(gone, { again: true }))
   assert.deepEqual([resume.code, resume.path], ['cwd_missing', undefined])
   assert.match(resume.remedy ?? '', /Create it again, or start an agent in another folder/)

@@ -46,7 +46,7 @@ const decoders: Record<string, (line: Fields) => EventBody[] | undefined> = {
       line.compact_result === 'failed'
         ? [compact({ kind: 'compaction_failed', error: text(line.compact_error) })]
         : []
-    // The permission mode has changed, by request or at the end of planning.
+    // The permission mode has changed, either by request or because planning has ended.
     const id = text(line.session_id)
     const mode = text(line.permissionMode)
     if (line.status === null && id !== undefined && mode !== undefined)
@@ -54,7 +54,7 @@ const decoders: Record<string, (line: Fields) => EventBody[] | undefined> = {
     // The line `compact_boundary` has already reported the success.
     return failed.length > 0 || line.compact_result === 'success' ? failed : undefined
   },
-  // An estimate of tokens; the result has the exact count.
+  // Ignore estimates of the number of tokens, because the result has the exact number.
   thinking_tokens: () => [],
   api_retry(line) {
     const attempt = integer(line.attempt)
@@ -109,8 +109,8 @@ const REFUSALS = ['UserPromptSubmit operation blocked by hook:', 'Operation stop
 const REFUSED_PROMPT = '\n\nOriginal prompt: '
 
 /**
- * Decodes a line that reports that a hook refused a prompt. Older versions, such as 2.1.260, report it only
- * as text for people.
+ * Decodes a line that reports that a hook refused a prompt. Older versions, such as 2.1.260, report the
+ * refusal only as text for people.
  */
 function refusal(line: Fields): EventBody[] | undefined {
   if (line.prevent_continuation !== true) return undefined

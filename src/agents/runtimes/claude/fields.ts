@@ -33,7 +33,7 @@ export function compact<T extends object>(value: T): T {
   return value
 }
 
-/** Copies instead of using `delete`, which makes an object slow. */
+/** Copies the object, because `delete` would make it slow. */
 function copyOf<T extends object>(value: T): T {
   const copy = {} as T
   for (const key in value) if (value[key] !== undefined) copy[key] = value[key]

@@ -16,12 +16,13 @@ const usualPlaces = (home: string) => [
   '/usr/bin/claude',
 ]
 
-/** Maximum number of programs to try, since each may be slow to answer. */
+/** Maximum number of programs to try, since each program may be slow to answer. */
 const MOST = 8
 
 /**
- * Returns candidate programs, the preferred one first: only `FOMULAR_CLAUDE_PATH` if it is set, else every `claude` on
- * PATH and in the usual places, without duplicates.
+ * Returns the candidate programs, beginning with the preferred program. If `FOMULAR_CLAUDE_PATH` is set, it
+ * is the only candidate. Otherwise, the candidates are all programs `claude` on PATH and in the usual places,
+ * without duplicates.
  */
 export function findClaude(env: NodeJS.ProcessEnv): string[] {
   if (env.FOMULAR_CLAUDE_PATH) return [env.FOMULAR_CLAUDE_PATH]

@@ -9,7 +9,7 @@ import type { LaunchPlan, LaunchSession } from '../program.ts'
 const DELTA_HOLD_MS = 100
 
 const ENVIRONMENT = {
-  // Enables the lines that report running, waiting and idle.
+  // Makes Claude Code report the states running, waiting and idle.
   CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS: '1',
   CLAUDE_CODE_STARTUP_FAILURE_RESULTS: '1',
   CLAUDE_CODE_STREAM_EVENT_HOLD_MS: String(DELTA_HOLD_MS),

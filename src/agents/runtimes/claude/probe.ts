@@ -23,8 +23,8 @@ const RAISE_LIMITS =
   'Check the limits on processes and memory (`ulimit -a`, or TasksMax= and MemoryMax= of the unit) and raise them'
 
 /**
- * Finds Claude Code and queries its version and login. Returns the first usable program; if none is usable,
- * the first one with its problem.
+ * Finds Claude Code and queries its version and login. Returns the first usable program. If no program is
+ * usable, returns the first program with its problem.
  */
 export async function probe({
   env,
@@ -43,7 +43,7 @@ export async function probe({
       name: NAME,
       found: false,
       path: first,
-      problem: `FOMULAR_CLAUDE_PATH is ${first}, which is not a program. Correct it, or unset it.`,
+      problem: `FOMULAR_CLAUDE_PATH is ${first}, which is not a program. Correct or unset this variable.`,
     }
   const preferred = await examine(first, env, timeoutMs)
   if (!preferred.wrong) return preferred.runtime
@@ -78,7 +78,8 @@ async function examine(path: string, env: NodeJS.ProcessEnv, timeoutMs: number):
   }
   if (lt(version, MINIMUM))
     return wrong(
-      // On an older Node.js, npm silently installs the newest version that still supports it.
+      // With an older Node.js, npm silently installs the newest version of Claude Code that supports this
+      // Node.js.
       `Claude Code ${version} is too old; version ${MINIMUM} or newer is required. Run \`claude update\`; with npm, use Node.js 22 or newer.`,
       version,
     )

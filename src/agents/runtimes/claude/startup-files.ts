@@ -4,22 +4,23 @@ import { realPath } from '../../../platform/real-path.ts'
 import type { AgentSpec } from '../../../protocol/index.ts'
 import { folder } from './open-sessions.ts'
 
-/** Settings: hooks, permissions, variables, and helper programs. */
+/** Settings files, which can define hooks, permissions, variables, and helper programs. */
 const SETTINGS = ['.claude/settings.json', '.claude/settings.local.json']
 /** Folders with files that can define hooks, MCP servers, shell commands, and permissions. */
 const FOLDERS = ['agents', 'commands', 'hooks', 'plugins', 'skills', 'workflows'].map(
   (name) => `.claude/${name}`,
 )
 const MCP = '.mcp.json'
-/** Maximum size of a file `.git`, in bytes. */
+/** Maximum size of a `.git` file, in bytes. */
 const GIT_BYTES = 8192
 
 /**
- * Returns the paths of all files and folders that can make Claude Code run a program in these folders,
- * whether they exist or not. Claude Code 2.1.260 and 2.1.332 read `.mcp.json` in every parent folder, even
- * above the repository. These versions read settings in the folder itself, in the repository, and in the main
- * checkout of a worktree. This function returns the paths of all these files for each of these folders, since
- * a later version may read more. The paths do not include the user's own configuration folder.
+ * Returns the paths of all files and folders that can make Claude Code run a program in the specification's
+ * folders. Includes paths that do not exist. Claude Code 2.1.260 and 2.1.332 read `.mcp.json` in every parent
+ * folder, even above the repository. These versions read settings in the folder itself, in the repository,
+ * and in the main checkout of a worktree. This function returns the paths of all these files for each of
+ * these folders, since a later version may read more. The paths do not include the user's own configuration
+ * folder.
  */
 export function startupPaths({ cwd, add_dirs = [] }: AgentSpec, env: NodeJS.ProcessEnv): string[] {
   const own = realPath(folder(env))
@@ -39,7 +40,7 @@ function upward(path: string): string[] {
   return parent === path ? [path] : [path, ...upward(parent)]
 }
 
-/** Returns the main checkout of the worktree in a folder, if there is one. */
+/** If the folder is a worktree, returns its main checkout. */
 function mainCheckout(dir: string): string[] {
   try {
     const gitDir = /^gitdir: (.*)/.exec(readAtMost(join(dir, '.git'), GIT_BYTES, 0).text)?.[1]?.trim()

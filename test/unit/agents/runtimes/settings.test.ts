@@ -18,7 +18,7 @@ test('a runtime refuses an agent with a setting that it does not know', () => {
       code: 'invalid_command',
       message: 'The runtime "talker" has no setting limits.',
       path: 'spec.limits',
-      remedy: 'Leave it out, or choose another runtime.',
+      remedy: 'Remove the setting, or choose another runtime.',
     },
   })
 })
