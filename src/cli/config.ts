@@ -10,7 +10,7 @@ import { note, print, printJson, stdoutColors, stdoutWidth } from './terminal.ts
 
 const HELP = `
 The command shows the settings that a daemon started here with these flags would use, and the source of each
-setting. It ignores the flags and variables of services, which are in their units.
+setting. The command ignores the flags and variables of services, which are in the units of these services.
 
 Examples:
   $ fomular-daemon config show --max-agents 50

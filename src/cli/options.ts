@@ -21,7 +21,7 @@ export const withVerbose = (command: Command): Command =>
   command
     .option('--verbose', 'print each request, with its status and duration, on standard error')
     .hook('preAction', async (_, action) => {
-      // `hub --verbose key list` and `hub key list --verbose` set it for the command `hub`.
+      // `hub --verbose key list` and `hub key list --verbose` both set the flag for the command `hub`.
       if (!action.optsWithGlobals().verbose) return
       const { watchRequests } = await import('../platform/http.ts')
       watchRequests(({ method, path, status, ms }) =>

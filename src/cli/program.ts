@@ -127,7 +127,7 @@ function settle(command: Command) {
   for (const inner of command.commands) settle(inner)
 }
 
-/** Runs a command line. Sets `process.exitCode`. @throws UserError and others */
+/** Runs a command line. Sets `process.exitCode`. @throws UserError or another error */
 export async function runCli(argv: string[]): Promise<void> {
   try {
     await (await program(argv.slice(2))).parseAsync(argv)

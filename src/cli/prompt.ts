@@ -46,7 +46,7 @@ export async function dropTyped(readline?: Interface): Promise<void> {
     typed = true
   }
   process.stdin.on('data', note)
-  // Nothing listens for lines in the meantime, so they are dropped.
+  // Nothing listens for lines in the meantime, so such lines are dropped.
   for (let wait = TYPED_MS; wait > 0; wait = typed ? QUIET_MS : 0) {
     typed = false
     await sleep(wait)

@@ -76,7 +76,7 @@ async function refuseForeign(chosen: Chosen, facts: object, { json }: LocalOptio
     'not_named',
     `Only another user's daemon runs here: ${nameOf(chosen)}. It was not stopped.`,
     {
-      remedy: `Name it: ${lineOf(chosen)}`,
+      remedy: `To stop that daemon, name it: ${lineOf(chosen)}`,
       exitCode: EXIT.usage,
       facts: { ...facts },
     },

@@ -15,7 +15,7 @@ import { tomlLines } from './toml-lines.ts'
 interface Setting {
   /** Name in the configuration file. */
   name: string
-  /** Null if there is no value, or no usable one. For the key, only `set`. */
+  /** Null if there is no value, or no usable value. For the key, the value is only `set`. */
   value: string | number | boolean | null
   /**
    * `--max-agents`, `FOMULAR_MAX_AGENTS`, `/etc/…/config.toml:3`, `default`, or empty if there is no value.

@@ -6,7 +6,7 @@ import type { Upgrades } from '../platform/format.ts'
  * format.
  */
 export const STATE_UPGRADES: Upgrades = [
-  // The first folders did not record their format. Everything else in them is unchanged.
+  // The first folders did not record their format. Everything else in these folders is unchanged.
   () => {},
 ]
 

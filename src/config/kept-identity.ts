@@ -15,7 +15,7 @@ const KeptIdentity = z.object({
   state_dir: z.string(),
   /** Identity of the key's folder, which a copy does not share. */
   folder: z.string(),
-  /** Id of the installed system; absent if it has none. */
+  /** Id of the installed system; absent if the system has no id. */
   system: z.optional(z.string()),
 })
 

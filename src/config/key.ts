@@ -6,7 +6,7 @@ import { readAtMost } from '../platform/read-at-most.ts'
 import { expand, fillIn, standsForValue } from './placeholder.ts'
 
 export interface KeySource {
-  /** The key itself, or the path of a file with it. */
+  /** The key itself, or the path of a file with the key. */
   key?: string
   file?: string
   /** True if the text is the key even if it looks like a variable. */

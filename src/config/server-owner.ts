@@ -29,8 +29,8 @@ export interface OwnerRules {
   /** True to record nothing. */
   looksOnly?: boolean
   /**
-   * Shows the user a notice. Without it, a server without an earlier connection is
-   * refused with `server_unknown`.
+   * Shows the user a notice. Without this function, a server without an earlier connection is refused with
+   * `server_unknown`.
    */
   notice?(text: string): void
   /** Called with the uid of a server that may see the key. */
@@ -72,7 +72,7 @@ function refuseOther(
       'server_unknown',
       `${runBy} There was no earlier connection to it: no key was sent.`,
       {
-        remedy: `If ${who} should run it, start the daemon. From then on, the daemon sends the key there only if ${who}, root, or this user runs the server. If not, end the program that holds the port.`,
+        remedy: `If ${who} should run the server, start the daemon. From then on, the daemon sends the key there only if ${who}, root, or this user runs the server. If not, end the program that holds the port.`,
       },
     )
   if (isNew && notice && !isOpenToOthers(dirname(file))) {

@@ -120,7 +120,10 @@ test('on a machine with a service, everyday commands use the service', async (t)
 
     const unnamed = await daemon(['stop'])
     assert.equal(unnamed.code, 2)
-    assert.match(unnamed.stderr, /→ Name it: fomular-daemon stop --state-dir \/home\/alice\/elsewhere/)
+    assert.match(
+      unnamed.stderr,
+      /→ To stop that daemon, name it: fomular-daemon stop --state-dir \/home\/alice\/elsewhere/,
+    )
     // Root does not follow a symbolic link in place of the socket.
     const socket = '/home/alice/elsewhere/daemon.sock'
     await machine.out(['sh', '-c', `mv ${socket} ${socket}.old && ln -s ${socket}.old ${socket}`], options)

@@ -93,7 +93,7 @@ test('a first conversation works from `up` and `start` to answers and Ctrl-C', a
   await terminal.press('C-c')
   const left = await terminal.over()
   assert.equal(left.code, 130)
-  assert.match(left.text, /The agent keeps working. To follow it: fomular-daemon agent watch tour/)
+  assert.match(left.text, /The agent keeps working. To follow the agent: fomular-daemon agent watch tour/)
   assert.equal((await stage.agent('tour')).state, 'working')
 
   await server.press('C-c')

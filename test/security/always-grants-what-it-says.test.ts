@@ -188,7 +188,7 @@ test('a terminal asks separately about each suggestion other than the rule', asy
   await terminal.type('a')
   for (const [question, typed] of [
     [/Save Bash\(touch a1\) in \.claude\/settings\.local\.json .*\? \(No: this session only\.\) y\/N> $/, ''],
-    [/Also let it work in \/srv\/a\? y\/N> $/, 'n'],
+    [/Also let the agent work in \/srv\/a\? y\/N> $/, 'n'],
     [/Also switch to permission mode acceptEdits\? y\/N> $/, 'y'],
   ] as const) {
     await terminal.shows(question)

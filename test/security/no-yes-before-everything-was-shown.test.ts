@@ -47,7 +47,7 @@ test('a request that the hub does not have in full is shown only when the hub ha
   await agent.pends(bare)
   const terminal = await agent.terminal()
   await terminal.begin('fd agent watch a --from now')
-  const before = await terminal.shows(/You will be asked when the hub has it/)
+  const before = await terminal.shows(/You will be asked when the hub has the whole request/)
   assert.doesNotMatch(before, /y yes/)
   // Another request with the same id does not count.
   await agent.asks(requestFor('r', { command: 'harmless' }))

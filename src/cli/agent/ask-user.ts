@@ -105,8 +105,8 @@ function sayRows(lines: string[]) {
 const isRefusal = (typed: string) => decisionOf(typed, false)?.decision === 'deny'
 
 /**
- * Writes the request, unless all of it is on the screen.
- * @returns the refusal, if one was typed between two screens
+ * Writes the request, unless the whole request is on the screen.
+ * @returns the refusal, if the user typed a refusal between two screens
  */
 async function show(
   request: PermissionRequest,

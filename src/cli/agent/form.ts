@@ -55,7 +55,7 @@ export function formAnswers({ fields }: Form, questions: Question[] | undefined,
     const field = named ?? fields.find((one) => !given.has(one))
     if (!field)
       throw new UserError('answers_incomplete', `The form has ${fields.length} fields, but you gave more.`, {
-        remedy: `Answer only its fields: ${fields.map(labelOf).join(', ')}.`,
+        remedy: `Answer only the form's fields: ${fields.map(labelOf).join(', ')}.`,
         exitCode: EXIT.usage,
       })
     given.set(field, named ? value : text)

@@ -34,7 +34,7 @@ export function pickRequest({ agent_id, pending }: HubAgent, given: string | und
     throw refused(
       'request_not_pending',
       `${agent_id} has no open request.`,
-      `Run \`fomular-daemon agent watch ${agent_id}\` to follow it.`,
+      `To follow the agent: fomular-daemon agent watch ${agent_id}`,
     )
   const words = ({ digest, request_id }: PermissionRequest) => [digest ?? '', request_id]
   const found =
@@ -56,6 +56,6 @@ export function pickRequest({ agent_id, pending }: HubAgent, given: string | und
   throw refused(
     'request_ambiguous',
     `${agent_id} has several open requests.`,
-    `Name one with --request: ${list}.`,
+    `Name one request with --request: ${list}.`,
   )
 }

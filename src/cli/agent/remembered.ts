@@ -56,7 +56,8 @@ function notOffered(what: Also | 'rule', offers: Offer[], { tool }: PermissionRe
     other: 'The request offers nothing else.',
   }[what]
   const flag = what === 'rule' ? '--always' : `--also ${what}`
-  const offered = others.length === 0 ? '' : ` To remember its offers, use --also ${others.join(',')}.`
+  const offered =
+    others.length === 0 ? '' : ` To remember the request's offers, use --also ${others.join(',')}.`
   return new UserError('not_offered', message, {
     remedy: `Leave out ${flag}.${offered}`,
     exitCode: EXIT.refused,
@@ -75,7 +76,7 @@ export async function askRemembered(request: PermissionRequest, ask: Ask): Promi
     const question = {
       rule: undefined,
       mode: `Also switch to permission mode ${name}?`,
-      directories: `Also let it work in ${name}?`,
+      directories: `Also let the agent work in ${name}?`,
       other: `Also remember ${name}?`,
     }[offer.kind]
     if (question !== undefined && !(await confirmYes(ask, question))) continue

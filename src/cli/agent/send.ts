@@ -40,7 +40,7 @@ async function send(given: string, prompt: string | undefined, { json, wait, ...
   const content = promptContent({ ...flags, prompt })
   if (content === undefined)
     throw new UserError('usage', 'There is no prompt to send.', {
-      remedy: 'Give it as text, as - for standard input, or with --prompt-file.',
+      remedy: 'Give the prompt as text, as - for standard input, or with --prompt-file.',
       exitCode: EXIT.usage,
     })
   const client = await connectSigning(flags)

@@ -152,7 +152,11 @@ export class View {
       this.#unshown = request
       this.#seen.delete(request)
     }
-    const fault = whyUnanswerable(this.#agentId, whole, 'You will be asked when the hub has it.')
+    const fault = whyUnanswerable(
+      this.#agentId,
+      whole,
+      'You will be asked when the hub has the whole request.',
+    )
     if (fault) throw fault
     const { over } = this.#options
     await askUser(this.#client, this.#agentId, whole, { signal, over, onScreen })

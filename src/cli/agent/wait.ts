@@ -44,7 +44,7 @@ export async function waitForTurn(
   })
   if (code !== undefined) return code
   if (interrupted) {
-    note(`The agent keeps working. To follow it: fomular-daemon agent watch ${agentId}`)
+    note(`The agent keeps working. To follow the agent: fomular-daemon agent watch ${agentId}`)
     return EXIT.interrupted
   }
   note(ending)
@@ -78,7 +78,7 @@ function verdictOf(event: Event, promptId: string | undefined): number | undefin
 
 /**
  * Waits until a command has an outcome, without a time limit, because its machine may be disconnected.
- * @throws UserError if it failed
+ * @throws UserError if the command failed
  */
 export async function waitForOutcome(client: HubClient, outcome: Outcome): Promise<Outcome> {
   let latest = outcome

@@ -211,7 +211,7 @@ export class ControlClient {
     return (
       this.#unreachable.missing?.() ??
       new UserError('daemon_not_running', 'No daemon is running with this state folder.', {
-        remedy: 'Start one with `fomular-daemon up`.',
+        remedy: 'Start a daemon with `fomular-daemon up`.',
         exitCode: EXIT.refused,
         cause: error,
       })
@@ -221,7 +221,7 @@ export class ControlClient {
 
 const incompatible = () =>
   new UserError('daemon_incompatible', "Cannot read the daemon's answer: the versions differ.", {
-    remedy: 'Restart it: fomular-daemon restart',
+    remedy: 'Restart the daemon: fomular-daemon restart',
   })
 
 const refused = ({ code, message, remedy }: CommandError) =>

@@ -16,7 +16,7 @@ export interface Word {
   description: string
 }
 
-/** Values of flags that the command tree does not list. A test compares them with the help. */
+/** Values of flags that the command tree does not list. A test compares these values with the help. */
 export const VALUES: Record<string, readonly string[]> = {
   '--effort': ['low', 'medium', 'high', 'xhigh', 'max'],
   '--permission-mode': ['default', 'acceptEdits', 'plan', 'dontAsk', 'auto', 'bypassPermissions'],

@@ -12,7 +12,7 @@ keep_child="" keep_own=""
 # 17 of SigCgt.
 hears() {
   { read -r keep_name <"/proc/$keep_child/comm"; } 2>/dev/null || return 0
-  # The forked shell, before it executes the daemon, still has the handlers below.
+  # Before the forked shell executes the daemon, it still has the handlers below.
   [ "$keep_name" != "$keep_own" ] || return 1
   while read -r keep_name keep_caught; do
     case $keep_name$keep_caught in SigCgt:*[2367abef]????) return 0 ;; esac
@@ -72,7 +72,7 @@ while :; do
   keep_first=""
   [ -z "$keep_stop" ] || break
 done
-# When process 1 ends, the kernel kills all others. Give the remaining processes time to end.
+# When process 1 ends, the kernel kills all other processes. Give the remaining processes time to end.
 if [ $$ = 1 ] && kill -TERM -1 2>/dev/null; then
   for _ in 1 2 3 4 5 6 7 8 9 10; do
     kill -0 -1 2>/dev/null || break

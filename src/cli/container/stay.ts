@@ -15,7 +15,7 @@ const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const
  * Replaces this program with the shell script `keep.sh` if it is the main process of a container, or of a
  * systemd unit that does not restart it. The script starts the program again, keeps it running, passes on
  * signals, and reaps orphans of agents. The container and its agents then survive restarts and updates of the
- * daemon. Does nothing for other processes, and nothing if `keep.sh` already runs this program.
+ * daemon. Does nothing for other processes, or if `keep.sh` already runs this program.
  * @returns the exit code of the shell, if it could only run as a child of this process
  */
 export async function stayInContainer(started: Invocation): Promise<number | undefined> {
@@ -78,7 +78,7 @@ function withoutKey(started: Invocation): Invocation {
   }
 }
 
-/** Removes a flag and its values. @returns the other words, and the last value */
+/** Removes a flag and its values. @returns the remaining words, and the last value of the flag */
 function withoutFlag(words: string[], flag: string): { rest: string[]; value: string | undefined } {
   const rest: string[] = []
   let value: string | undefined

@@ -39,7 +39,7 @@ export function compareRuntimes(
 
 /**
  * Returns the differences between two environments.
- * @param paths true to compare PATH, which nearly always differs, too
+ * @param paths true to also compare PATH, which nearly always differs
  */
 function compare(daemon: ComparedEnvironment, shell: ComparedEnvironment, paths: boolean): string[] {
   const names = [...new Set([...Object.keys(daemon.variables), ...Object.keys(shell.variables)])]

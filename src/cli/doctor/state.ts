@@ -126,7 +126,7 @@ export async function checkLock(paths: StatePaths, daemon: DaemonStatus | undefi
       failure(
         'daemon',
         `The daemon, process ${holder.pid}, does not answer.`,
-        'It may be starting or stopping: try again. See `fomular-daemon logs`.',
+        'The daemon may be starting or stopping: try again. See `fomular-daemon logs`.',
       ),
     ]
   const elsewhere = holderElsewhere(paths)

@@ -19,8 +19,8 @@ const NAME_CHARS = 64
 
 /**
  * Reports unsupervised processes of agents of this state folder, and of state folders that no longer exist.
- * The daemons of other state folders report their own. Processes are identified by their environment and
- * ancestors, never by name.
+ * The daemons of other state folders report their own processes. Processes are identified by their
+ * environment and ancestors, never by name.
  * @param running true if a daemon runs on this state folder
  */
 export async function checkStrays(paths: StatePaths, running: boolean): Promise<Finding[]> {
@@ -74,7 +74,7 @@ function unprovenFinding(strays: Stray[]): Finding {
     check: 'strays',
     level: 'warning',
     message: `${count(strays, 'names', 'name')} an ended or removed agent in ${strays.length === 1 ? 'its' : 'their'} environment, but nothing proves that an agent of a daemon started ${strays.length === 1 ? 'it' : 'them'}:${linesOf(strays)}`,
-    remedy: `If you know that an agent left them behind, end them: kill ${strays.map(({ pid }) => pid).join(' ')}`,
+    remedy: `If you know that an agent left these processes behind, end them: kill ${strays.map(({ pid }) => pid).join(' ')}`,
     unproven: strays,
   }
 }

@@ -15,7 +15,7 @@ export interface Choice {
 
 /** The chosen daemon, and the way it was chosen. */
 export interface Chosen extends LocalDaemon {
-  /** True if a flag, a variable or an answer named it. */
+  /** True if a flag, a variable or an answer named the daemon. */
   named: boolean
   /**
    * True if the daemon should be announced: no flag, variable or answer named it, and it is not the usual
@@ -33,7 +33,7 @@ export const isNamed = (given: string | undefined, env: NodeJS.ProcessEnv) =>
 /**
  * Returns the daemon on this machine to which a command applies. This is the daemon of the named state
  * folder, or else the running daemon, or else a daemon that could be started.
- * @throws UserError if there are several and no terminal to ask on
+ * @throws UserError if there are several daemons, and no terminal to ask on
  */
 export async function chooseDaemon({ stateDir: given, json, env = process.env }: Choice): Promise<Chosen> {
   const { findDaemons, findDaemon } = await import('../../service/find-daemons.ts')

@@ -11,7 +11,7 @@ import type { InitOptions } from './init.ts'
 export const isAnswered = ({ folder, denyFolder, mode, mcp, env }: InitOptions) =>
   [folder, denyFolder, mode, mcp, env].some((given) => given !== undefined)
 
-/** Returns the values of the keys that the flags set. @throws UserError if one is invalid */
+/** Returns the values of the keys that the flags set. @throws UserError if a value is invalid */
 export function choicesOf({ folder, denyFolder, mode, mcp, env }: InitOptions): PolicyChoices {
   const given: [key: string, flag: string, value: unknown][] = [
     ['folders.allow', '--folder', folder?.map(absolute)],

@@ -5,7 +5,7 @@ import { readAtMost } from '../../platform/read-at-most.ts'
 import { type Command, isCommand, Limits, parseFromServer } from '../../protocol/index.ts'
 import { readHead } from '../../protocol/object-head.ts'
 
-/** Ids for a command that lacks them. */
+/** Ids for a command without ids. */
 const IDS = { command_id: 'explained', agent_id: 'explained' }
 
 /**

@@ -39,7 +39,8 @@ export const withStyles = (text: string, plain: (part: string) => string): strin
     .join('')
 
 /**
- * Returns styles for text written through `terminal.ts`. Without `enabled`, they leave the text unchanged.
+ * Returns styles for text written through `terminal.ts`. Without `enabled`, the styles leave the text
+ * unchanged.
  */
 export function colors(enabled: boolean): Colors {
   const style =

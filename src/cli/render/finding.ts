@@ -21,7 +21,7 @@ export interface Finding {
   authorities?: { path: string; certificates?: number }[]
   /** Processes that `--fix` ends. */
   strays?: Stray[]
-  /** Processes that claim to belong to an agent, without proof. `--fix` does not end them. */
+  /** Processes that claim to belong to an agent, without proof. `--fix` does not end these processes. */
   unproven?: Stray[]
 }
 

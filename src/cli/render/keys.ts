@@ -37,7 +37,7 @@ export function keyTable(keys: HubKey[], machines: HubMachine[], colors: Colors,
   const shared = keys.filter((key) => key.shared)
   const notes = shared.map(
     ({ key_id, name }) =>
-      `! Several machines share the key ${cleanLine(name, 40)}, so each of them can act as the others. Bind it to one machine with \`fomular-daemon hub key bind ${cleanLine(key_id, 12)} MACHINE\`, and give each other machine a separate key with \`fomular-daemon machine add\`.`,
+      `! Several machines share the key ${cleanLine(name, 40)}, so each of them can act as the others. Bind this key to one machine with \`fomular-daemon hub key bind ${cleanLine(key_id, 12)} MACHINE\`, and give each other machine a separate key with \`fomular-daemon machine add\`.`,
   )
   return [colors.bold(head), ...lines, ...notes.map(colors.yellow)].join('\n')
 }

@@ -25,7 +25,7 @@ const LATIN = /\p{Script=Latin}$/u
 const OF_ANY_SCRIPT = /^\p{Script=Inherited}+$/u
 const DIRECTION = /^[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/
 const CONTROL = /^\p{Cc}/u
-/** Variation selector that shows a pictograph in color. After a pictograph, it hides nothing. */
+/** Variation selector that shows a pictograph in color. After a pictograph, this selector hides nothing. */
 const EMOJI_STYLE = '\ufe0f'
 const PICTOGRAPH = /\p{Extended_Pictographic}$/u
 

@@ -22,7 +22,7 @@ export function checkFree(stateDir: string, before: Status) {
     'already_running',
     `A daemon that does not belong to this service is running on ${stateDir}: process ${holder.value.pid}.`,
     {
-      remedy: `Stop it first: fomular-daemon stop --state-dir ${stateDir}`,
+      remedy: `Stop that daemon first: fomular-daemon stop --state-dir ${stateDir}`,
       exitCode: EXIT.refused,
     },
   )
@@ -42,8 +42,7 @@ export async function stopAndStart(manager: Manager, at: At): Promise<Status> {
 
 /**
  * Makes a running service restart its daemon while agents keep running.
- * @returns its new status
- * @throws UserError if it does not start
+ * @returns the new status of the service @throws UserError if the service does not start
  */
 export async function restartDaemonOf(manager: Manager, at: At, stateDir: string): Promise<Status> {
   const look = async () => {

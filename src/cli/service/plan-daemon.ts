@@ -56,7 +56,7 @@ export interface PlanOptions {
   runs: 'daemon' | 'up'
   /** Port of the hub. */
   port?: number
-  /** Hand-written service that this one replaces. */
+  /** Hand-written service that the new service replaces. */
   taken?: TakenOver
 }
 

@@ -11,9 +11,9 @@ import { installedService, type ServiceOptions, withService } from './options.ts
 
 const HELP = `
 The command stops the agents gracefully. It lists the state folder and the file "environment", which may
-contain secrets, but does not remove them. With --purge, it also removes these, after a question on a
-terminal. The command never removes the targets of links, mounted disks, or folders that contain other users'
-files, but lists them.
+contain secrets, but does not remove them. With --purge, it also removes this folder and this file; on a
+terminal, it asks first. The command never removes the targets of links, mounted disks, or folders that
+contain other users' files, but lists them.
 
 Examples:
   $ sudo fomular-daemon service uninstall

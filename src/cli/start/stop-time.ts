@@ -6,8 +6,8 @@ const CONTAINER_S = 10
 const PM2_MS = 1600
 
 /**
- * Returns the time for a whole stop, in seconds, that the container manager or PM2 allows this process, if
- * it is known. A setting of the daemon overrides it.
+ * Returns the time for a whole stop, in seconds, that the container manager or PM2 allows this process, if it
+ * is known. A setting of the daemon overrides this time.
  */
 export function stopTime({ pm_id, PM2_HOME, kill_timeout, ...env }: NodeJS.ProcessEnv): {
   stop_within_s?: number

@@ -60,7 +60,7 @@ export async function update(
 
 const interrupted = (signal: AbortSignal, command: string) =>
   new UserError('update_interrupted', `The update was interrupted. ${VERSION} stays installed.`, {
-    remedy: `Run it again: ${command}`,
+    remedy: `Run the update again: ${command}`,
     exitCode: stopCode(signal),
   })
 

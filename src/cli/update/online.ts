@@ -52,7 +52,7 @@ const notBack = (record: UpdateRecord | undefined) =>
   new UserError('not_back', `The daemon has not come back within ${AWAY_MS / 1000} s.`, {
     remedy:
       record?.restart_strategy === 'supervisor_required'
-        ? 'Its supervisor should have restarted it. Check there, or run `fomular-daemon logs`.'
+        ? 'The supervisor should have restarted the daemon. Check the supervisor, or run `fomular-daemon logs`.'
         : 'Check `fomular-daemon logs`, then start the daemon.',
     exitCode: EXIT.failure,
   })
