@@ -70,7 +70,9 @@ export const Commands = {
     ...agent,
     model: z.optional(Name.check(z.minLength(1))),
     permission_mode: z.optional(Name.check(z.minLength(1))),
-    /** As in `AgentSpec`. Applies to a limit that is already reached, too. */
+    /**
+     * The same as `on_limit` in `AgentSpec`. The new value also applies to a limit that is already reached.
+     */
     on_limit: z.optional(Name.check(z.minLength(1))),
   }),
   'agent:stop': z.object({

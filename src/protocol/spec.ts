@@ -63,7 +63,9 @@ export const AgentSpec = z.object({
     z.object({
       max_turns: z.optional(z.int().check(z.minimum(1))),
       max_budget_usd: z.optional(z.number().check(z.positive())),
-      /** Limits of the agent with all its processes, as in the machine's policy, whose values apply if they are smaller. */
+      /**
+       * Limits on the agent and all its processes. If a limit in the machine's policy is smaller, it applies.
+       */
       memory_max_mb: z.optional(Mebibytes),
       memory_high_mb: z.optional(Mebibytes),
       cpu_weight: z.optional(z.int().check(z.minimum(1), z.maximum(10_000))),

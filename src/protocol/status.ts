@@ -115,7 +115,7 @@ export const AgentStatus = z.object({
    * Failure of the last turn, or of the last prompt if it started no turn. Absent once the next turn begins.
    */
   turn_failed: z.optional(TurnFailure),
-  /** The agent's setting, if it has one. */
+  /** The agent's setting `on_limit`; absent if it is not set. */
   on_limit: z.optional(ReportedName),
   /** Present if the usage limit of the agent's account ended its last turn. Absent once the next turn begins. */
   limited: z.optional(
