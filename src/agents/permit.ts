@@ -22,7 +22,7 @@ interface Permitted {
   startup: StartupRule
   /** Sandbox in which to run the agent. */
   sandbox?: Sandbox | undefined
-  /** Limits that it must not exceed. */
+  /** Limits of resources that the agent must not exceed. */
   resources?: ResourceLimits
 }
 

@@ -15,7 +15,7 @@ export interface ControlGroupsOptions {
   logger: Logger
 }
 
-/** The folder of the agents' control groups, if this machine lets the daemon have one. */
+/** The folder of the agents' control groups, if the daemon may have such a folder on this machine. */
 export class ControlGroups {
   readonly #options: ControlGroupsOptions
   #opened: Promise<AgentGroups | undefined> | undefined
@@ -38,7 +38,7 @@ export class ControlGroups {
       if (groups) {
         logger.info(groups, 'each agent gets a control group')
         this.#removeUnused(groups)
-      } else logger.info('agents get no control groups: this daemon may not make any')
+      } else logger.info('agents get no control groups, because this daemon may not create control groups')
       return groups
     } catch (err) {
       logger.warn({ err }, 'agents get no control groups')
@@ -46,7 +46,10 @@ export class ControlGroups {
     }
   }
 
-  /** Deletes empty groups of earlier runs, for example of agents that a version without groups has removed. */
+  /**
+   * Deletes empty groups of earlier runs, for example after a version without groups has removed their
+   * agents.
+   */
   #removeUnused({ dir }: AgentGroups) {
     const { agentsDir, agents } = this.#options
     const current = new Set([...agents()].map(({ folder, run }) => run.mark && groupName(folder, run.mark)))

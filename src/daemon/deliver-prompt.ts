@@ -9,7 +9,7 @@ import { checkRunning } from './check-running.ts'
 export const promptId = (agentId: string, commandId: string) => uuidFrom('prompt', agentId, commandId)
 
 /**
- * Gives an agent a prompt, once. Starts the agent again if the machine stopped it because it was idle.
+ * Delivers a prompt to an agent, only once. Restarts the agent if the machine stopped it because it was idle.
  * @returns the prompt's id
  * @throws CommandFailure
  */

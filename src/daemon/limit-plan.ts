@@ -3,11 +3,11 @@ import { uuidFrom } from '../agents/events/ids.ts'
 import { isInTurn } from '../agents/state/lifecycle.ts'
 import { isLimited, resetOf } from '../agents/state/limit.ts'
 
-/** Time between a reset and the first turn after it, in ms: clocks differ. */
+/** Time between a reset and the first turn after the reset, in ms. It is needed because clocks differ. */
 const GRACE_MS = 30_000
 /** Time over which the turns of agents are spread, in ms. With the interval of the checks, a turn begins within 90 s. */
 const SPREAD_MS = 45_000
-/** Time after which a turn without an answer no longer holds up other agents, in ms. */
+/** Time after which a turn without an answer no longer delays other agents, in ms. */
 const ATTEMPT_MS = 5 * 60_000
 
 type Limited = Pick<Agent, 'id' | 'snapshot' | 'limits'>
@@ -18,7 +18,10 @@ export function limitOf({ snapshot, id }: Pick<Agent, 'id' | 'snapshot'>) {
   return snapshot.limit
 }
 
-/** Returns the delay by which this agent's turn differs from others, the same after a restart of the daemon. */
+/**
+ * Returns the delay of this agent's turn. Delays differ between agents, and stay the same after a restart of
+ * the daemon.
+ */
 export const spreadMs = (agent: Pick<Agent, 'id' | 'snapshot'>) =>
   Number.parseInt(uuidFrom('limit', agent.id, limitOf(agent).at).slice(0, 8), 16) % SPREAD_MS
 
@@ -32,7 +35,10 @@ export function dueAt(agent: Limited): number {
 export const worksSince = (agents: Limited[]) =>
   Math.max(0, ...agents.map(({ snapshot }) => Date.parse(snapshot.limit?.lifted ?? '') || 0))
 
-/** Reports whether the outcome of an agent's first turn after a limit is still open. @param id of its prompt */
+/**
+ * Reports whether the outcome of an agent's first turn after a limit is still open.
+ * @param id id of the prompt of this turn
+ */
 export function isUnderWay(agent: Agent, id: string, now: number): boolean {
   const { snapshot, inbox, hasEnded, returning } = agent
   if (isLimited(snapshot))
@@ -43,8 +49,8 @@ export function isUnderWay(agent: Agent, id: string, now: number): boolean {
 }
 
 /**
- * Returns the reset that other agents have learned of in turns after this agent's reset; undefined if there were no such
- * turns.
+ * Returns the reset that other agents have reported in turns after this agent's reset; undefined if there
+ * were no such turns.
  */
 export function postponedBy(agent: Limited, all: Limited[]): Limited['limits']['postponed'] {
   const { until } = limitOf(agent)

@@ -9,7 +9,7 @@ import { accountOf } from './account-of.ts'
 import { deliverPrompt, promptId } from './deliver-prompt.ts'
 import { dueAt, isUnderWay, limitOf, postponedBy, spreadMs, worksSince } from './limit-plan.ts'
 
-/** Time after which a turn that could not be continued is tried again, in ms. */
+/** Time after which the daemon retries to continue a turn, in ms. */
 const RETRY_MS = 10 * 60_000
 /** Prompt that continues a turn. */
 const CONTINUE = 'Continue.'
@@ -23,15 +23,15 @@ export interface UsageLimitsOptions {
 }
 
 /**
- * Stops agents at the usage limit of their account, or continues their turns after its reset, as their settings say.
- * After a reset, one agent of an account tries first: the others follow if the model answers it, and wait for the new
- * reset if it meets the limit again.
+ * Depending on the agents' settings, stops agents at the usage limit of their account, or continues their
+ * turns after the limit's reset. After a reset, one agent of an account tries first. The other agents follow
+ * if the model answers. If the first agent reaches the limit again, they wait for the new reset.
  */
 export class UsageLimits {
   readonly #options: UsageLimitsOptions
-  /** Agents that are being given their prompt. */
+  /** Agents to which a prompt is being delivered. */
   readonly #busy = new Set<Agent>()
-  /** Times before which agents are not tried again, in ms since 1970. */
+  /** Times before which the daemon does not retry, in ms since 1970, by agent. */
   readonly #failed = new WeakMap<Agent, number>()
 
   constructor(options: UsageLimitsOptions) {
@@ -48,7 +48,7 @@ export class UsageLimits {
     for (const agents of accounts.values()) this.#checkAccount(agents)
   }
 
-  /** @param agents all agents of one account that have met its limit */
+  /** @param agents all agents of one account that have reached the account's limit */
   #checkAccount(agents: Agent[]) {
     const now = this.#options.clock.now()
     for (const agent of agents) postpone(agent, postponedBy(agent, agents))
@@ -101,7 +101,7 @@ export class UsageLimits {
     }
   }
 
-  /** Stops an agent once for each limit, so that a person can start it again. */
+  /** Stops an agent only once for each limit, so that a person can start the agent again. */
   #stop(agent: Agent) {
     const { agents, logger } = this.#options
     const { snapshot, limits, inbox, id, hasEnded } = agent
@@ -116,7 +116,7 @@ export class UsageLimits {
       .stop(agent, { commandId: `usage-limit-${at}` })
       .then(() =>
         agent.explain(
-          `It met the usage limit of its account${until === undefined ? '' : `, which resets at ${until}`}.`,
+          `It reached the usage limit of its account${until === undefined ? '' : `, which resets at ${until}`}.`,
         ),
       )
       .catch((err) => logger.error({ agent_id: id, err }, 'cannot stop the agent'))
@@ -125,7 +125,7 @@ export class UsageLimits {
 
 /**
  * Ends an agent's wait for the reset of its account's limit, because a person takes over.
- * @returns whether it waited
+ * @returns whether the agent was waiting
  * @throws the system error
  */
 export function endWait(agent: Agent): boolean {

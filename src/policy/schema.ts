@@ -136,11 +136,16 @@ export const PolicyFile = z.strictObject({
      * default 512, but at most an eighth of the machine's memory.
      */
     memory_reserve_mb: z.optional(z.int().check(z.minimum(0))),
-    /** Memory of an agent with all its processes, in MiB, at which the kernel ends one of them. */
+    /**
+     * Maximum memory of an agent with all its processes, in MiB. If they need more, the kernel ends one of
+     * the processes.
+     */
     memory_max_mb: z.optional(mebibytes),
-    /** Memory of an agent with all its processes, in MiB, from which the kernel slows them down. */
+    /**
+     * Memory of an agent with all its processes, in MiB, above which the kernel slows these processes down.
+     */
     memory_high_mb: z.optional(mebibytes),
-    /** Share of an agent in the processors while programs compete for them; other programs have 100. */
+    /** Weight of an agent when programs compete for the processors. Other programs usually have 100. */
     cpu_weight: z.optional(z.int().check(z.minimum(1), z.maximum(10_000))),
     /** Maximum number of an agent's processes and threads. */
     tasks_max: z.optional(z.int().check(z.minimum(1))),

@@ -7,14 +7,17 @@ import { readRecord } from './read-record.ts'
 const LimitRecord = z.object({
   version: z.literal(1),
   on_limit: z.optional(z.string()),
-  /** Place of the limit whose reset the agent does not wait for, because a person has ended the wait. */
+  /** Offset of the limit for whose reset the agent no longer waits, because a person has ended the wait. */
   ended_wait: z.optional(Offset),
 })
 type LimitRecord = z.infer<typeof LimitRecord>
 
 /** Orders for the case that a turn of an agent ends at the usage limit of its account. */
 export class LimitOrders {
-  /** Later reset that another agent of the account has learned of; without `until`, its time is unknown. */
+  /**
+   * Later reset that another agent of the account has reported. Without `until`, the time of the reset is
+   * unknown.
+   */
   postponed: { until?: string } | undefined
   readonly #path: string
   readonly #first: string | undefined

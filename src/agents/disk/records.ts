@@ -55,7 +55,10 @@ export const RunRecord = z.object({
    * launched.
    */
   mark: z.optional(z.string()),
-  /** Folder of the control group of the run's processes. Absent before the launch, and without a group. */
+  /**
+   * Folder of the control group of the run's processes. Absent before the launch, and if the run has no
+   * group.
+   */
   group: z.optional(z.string()),
   /** Secrets of earlier runs, which may have left processes behind. */
   earlier_marks: z.optional(z.array(z.string())),
@@ -155,7 +158,7 @@ export const Snapshot = z.object({
   hooks: z.optional(z.array(z.object({ id: z.string(), name: z.string(), since: z.string() }))),
   /** Failure of the model's service, and the time at which its report expires (ISO 8601). */
   retry: z.optional(z.object({ until: z.string(), detail: z.string() })),
-  /** The last report of a limit of the account, while requests are rejected. */
+  /** The last report about a limit of the account, while requests are rejected. */
   rejected: z.optional(z.object({ limit: z.optional(z.string()), until: z.optional(z.string()) })),
   /** The newest turn that the usage limit of the account has ended. */
   limit: z.optional(
@@ -169,7 +172,7 @@ export const Snapshot = z.object({
       again: z.optional(z.literal(true)),
       /** Start of the next turn. */
       tried: z.optional(z.string()),
-      /** Time of the model's first answer in it. */
+      /** Time of the model's first answer in this turn. */
       lifted: z.optional(z.string()),
     }),
   ),

@@ -31,7 +31,7 @@ export interface LaunchQueueOptions extends Pick<LaunchOptions, 'environment' | 
   agents: Iterable<Agent>
   room: Pick<MemoryRoom, 'waitOf'>
   shelter?(): Promise<LaunchOptions['shelter']>
-  /** Returns the place of control groups for new agents, if this machine can have them. */
+  /** Returns the folder for the control groups of new agents, if this machine can have control groups. */
   groups?(): Promise<LaunchOptions['groups']>
   trust: Pick<RepositoryTrust, 'ask' | 'cancel' | 'close' | 'mayUse'>
   clock: Clock

@@ -55,7 +55,10 @@ export interface LaunchOptions {
    * Place in which to start the agent. If starting it there fails, the agent is started without a shelter.
    */
   shelter?: Shelter | undefined
-  /** Place of the agent's control group, outside of a shelter; undefined if this machine cannot have one. */
+  /**
+   * Folder for the agent's control group if the agent has no shelter; undefined if this machine cannot have
+   * control groups.
+   */
   groups?: AgentGroups | undefined
 }
 

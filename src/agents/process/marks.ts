@@ -36,7 +36,10 @@ export interface Signs {
   marks: readonly string[]
   /** Launcher, agent and feeder. */
   processes: readonly ProcessIdentity[]
-  /** Folder of the control group of its current run. All processes in it are the agent's, also those of other users. */
+  /**
+   * Folder of the control group of the agent's current run. All processes in the group belong to the agent,
+   * even processes of other users.
+   */
   group?: string | undefined
 }
 

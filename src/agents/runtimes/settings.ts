@@ -36,7 +36,11 @@ export function checkSettings(
 
 const ON_LIMIT = ['wait', 'stop', 'show']
 
-/** Checks what an agent is to do at its usage limit. @param path of the value in the command @throws CommandFailure */
+/**
+ * Checks the setting for an agent's behavior at its usage limit.
+ * @param path of the value in the command
+ * @throws CommandFailure
+ */
 export function checkOnLimit(given: string | undefined, path: string) {
   if (given === undefined || ON_LIMIT.includes(given)) return
   throw new CommandFailure('invalid_command', `This daemon does not know the on_limit "${given}".`, {

@@ -8,10 +8,13 @@ import { hasEnded, isInTurn } from './lifecycle.ts'
 type Of<K extends Event['kind']> = Extract<Event, { kind: K }>
 
 const NAME_CHARS = 100
-/** HTTP status with which the model's service rejects a request beyond a limit. */
+/** HTTP status with which the model's service rejects a request that exceeds a limit. */
 const TOO_MANY = 429
 
-/** Kinds of events that only an answer of the model causes. A runtime also writes texts itself, such as errors. */
+/**
+ * Kinds of events that only an answer of the model causes. Texts are not among them, because a runtime also
+ * writes texts itself, such as errors.
+ */
 const ANSWERS: Event['kind'][] = [
   'text_delta',
   'thinking_delta',
@@ -35,7 +38,10 @@ interface Limited {
 export const resetOf = ({ snapshot, limits }: Pick<Limited, 'snapshot' | 'limits'>) =>
   (limits.postponed ?? snapshot.limit)?.until
 
-/** Reports whether the machine continues the agent's turn after the reset. An ended agent must come back for it. */
+/**
+ * Reports whether the machine continues the agent's turn after the reset. If the agent has ended, it must be
+ * started again for this turn.
+ */
 export function isWaiting(agent: Limited): boolean {
   const { snapshot, limits, run, returning } = agent
   if (!snapshot.limit || !isLimited(snapshot) || !limits.isWaitFor(snapshot.limit)) return false
@@ -46,7 +52,7 @@ export function isWaiting(agent: Limited): boolean {
 export function followLimit(snapshot: Snapshot, event: Event, now: string): boolean {
   switch (event.kind) {
     case 'process_started':
-      // The new process reports the limit again.
+      // Forget the limit, because the new process will report it again.
       snapshot.rejected = undefined
       return false
     case 'rate_limit':
@@ -102,13 +108,14 @@ function end(snapshot: Snapshot, event: Of<'turn_result'>, now: string): boolean
 }
 
 /**
- * Reports whether the account's limit ended a turn. An overloaded service and the limits of an API key end turns, too,
- * but their reports have no name of a limit. Earlier versions of a runtime may not say why they ended a turn.
+ * Reports whether the account's limit ended a turn. An overloaded service and the limits of an API key end
+ * turns, too, but their reports do not name a limit. Earlier versions of a runtime may not say why they ended
+ * a turn.
  */
 const isAtLimit = (event: Of<'turn_result'>, rejected: Snapshot['rejected']) =>
   event.is_error &&
   (event.usage_limit === true || (event.api_error_status === TOO_MANY && rejected?.limit !== undefined))
 
-/** Reports whether a reset was announced before, and has passed without effect. */
+/** Reports whether a reset was announced earlier, but had no effect at that time. */
 const isOver = (until: string, before: string | undefined, now: string) =>
   before !== undefined && Date.parse(until) <= Math.min(Date.parse(before), Date.parse(now))

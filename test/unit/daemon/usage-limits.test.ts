@@ -140,7 +140,7 @@ for (const type of ['agent:interrupt', 'agent:stop'] as const)
 test('with `stop`, the agent is stopped once, says why, and can be started again', async (t) => {
   const it = await limited(t, ['a'], { on_limit: 'stop' })
   await it.pass(15_000)
-  const detail = `It met the usage limit of its account, which resets at ${iso(RESET_MS)}.`
+  const detail = `It reached the usage limit of its account, which resets at ${iso(RESET_MS)}.`
   await until(() => it.status('a').exit?.detail !== undefined)
   assert.deepEqual(
     { reason: it.status('a').exit?.reason, detail: it.status('a').exit?.detail },

@@ -2,7 +2,7 @@ import type { AgentSpec } from '../../../protocol/index.ts'
 
 const MIB = 1024 * 1024
 
-/** Limits of an agent's resources, with the file that sets each in a control group. */
+/** Limits of an agent's resources. Each has the name of the file that sets it in a control group. */
 export const LIMITS = {
   memory_max_mb: { controller: 'memory', file: 'memory.max', unit: MIB },
   memory_high_mb: { controller: 'memory', file: 'memory.high', unit: MIB },
@@ -17,11 +17,14 @@ export type ResourceLimits = { [name in LimitName]?: number | undefined }
 export interface Limit {
   name: LimitName
   value: number
-  /** The part that demands the limit. */
+  /** The policy or the specification, whichever demands the limit. */
   by: 'policy' | 'spec'
 }
 
-/** Returns the limits of a run: the policy's, and smaller values and further limits of its specification. */
+/**
+ * Returns the limits of a run: the limits of the policy, and smaller values and further limits from the
+ * specification.
+ */
 export function limitsOf(policy: ResourceLimits, spec: AgentSpec): Limit[] {
   return (Object.keys(LIMITS) as LimitName[]).flatMap((name): Limit[] => {
     const [demanded, asked] = [policy[name], spec.limits?.[name]]

@@ -8,9 +8,9 @@ import { LIMITS, type Limit } from './limits.ts'
 import { type AgentGroups, groupName } from './run-group.ts'
 
 /**
- * Makes the control group of a run, with its limits.
- * @param limits values to set, which the run must not exceed
- * @returns the group's folder; undefined without limits if this machine cannot make groups
+ * Creates the control group of a run and sets the run's limits.
+ * @param limits limits that the run must not exceed
+ * @returns the group's folder; undefined if there are no limits and this machine cannot create groups
  * @throws CommandFailure if this machine cannot apply a limit
  */
 export function makeGroup(
@@ -44,7 +44,7 @@ function make(folder: string) {
   try {
     mkdirSync(folder)
   } catch (error) {
-    // A daemon that was killed during this launch has made it.
+    // The group exists already, because a daemon that was killed during this launch created it.
     if (systemCode(error) !== 'EEXIST') throw error
   }
 }

@@ -4,7 +4,7 @@ import { groupFolder, isGroupFolder } from '../../../platform/control-groups.ts'
 import type { AgentFolder } from '../../disk/folder.ts'
 import type { ProcessRecord, RunRecord } from '../../disk/records.ts'
 
-/** The folder in which this daemon makes the control groups of its agents. */
+/** The folder in which this daemon creates the control groups of its agents. */
 export interface AgentGroups {
   dir: string
   /** Controllers that limit the groups in it, such as `memory`. */
@@ -19,16 +19,19 @@ interface Grouped {
 
 const hash = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 12)
 
-/** Returns the beginning of the names of all groups of a state folder: daemons can share a folder of groups. */
+/**
+ * Returns the prefix of the names of all groups of a state folder. The prefix is needed because daemons can
+ * share a folder of groups.
+ */
 export const groupPrefix = (agentsDir: string) => `${hash(agentsDir)}-`
 
-/** Returns the name of a run's group. It is unique, since it is derived from the secret of the run. */
+/** Returns the name of a run's group. The name is unique, since it is derived from the secret of the run. */
 export const groupName = ({ real }: Grouped['folder'], mark: string) =>
   `${groupPrefix(dirname(real))}${basename(real)}-${hash(mark)}`
 
 /**
- * Returns the folder of the control group of an agent's current run; undefined if it has none. Only a folder with the
- * name of the run's group counts, since the record is in a file that others could have written.
+ * Returns the folder of the control group of an agent's current run; undefined if the run has no group.
+ * Ignores a folder with any other name than the run's group, since others could have written the record.
  */
 export function groupOf({ folder, run, process }: Grouped): string | undefined {
   const { mark, group } = run
@@ -37,7 +40,7 @@ export function groupOf({ folder, run, process }: Grouped): string | undefined {
   const isOwn = (path: string | undefined) =>
     path !== undefined && basename(path) === name && isGroupFolder(path)
   if (isOwn(group)) return group
-  // An earlier version drops the record when it writes the file.
+  // An earlier version removes the record of the group when it writes the file.
   const entered = process && (groupFolder(process.launcher.pid) ?? groupFolder(process.agent.pid))
   return isOwn(entered) ? entered : undefined
 }
