@@ -49,7 +49,8 @@ async function developmentNode() {
  */
 function run(node, args) {
   const child = spawn(node, args, { stdio: 'inherit' })
-  // A terminal sends Ctrl-C to both processes; a signal sent to this one alone is meant for the child.
+  // A terminal sends Ctrl-C to both processes, so ignore it here. Pass on a signal that only this process
+  // gets.
   process.on('SIGINT', () => {})
   for (const signal of /** @type {const} */ (['SIGTERM', 'SIGHUP']))
     process.on(signal, () => child.kill(signal))

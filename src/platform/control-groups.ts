@@ -17,7 +17,9 @@ const CGROUP2 = 0x63677270
 /** Maximum depth of groups within a group. */
 const DEPTH = 16
 
-/** Returns the folder of a process's control group of version 2; undefined if there is none in sight. */
+/**
+ * Returns the folder of a process's control group of version 2; undefined if this process sees no such group.
+ */
 export const groupFolder = (pid: number | 'self'): string | undefined =>
   orUndefined(() => {
     const groups = readFileSync(`/proc/${pid}/cgroup`, 'utf8')
@@ -25,12 +27,12 @@ export const groupFolder = (pid: number | 'self'): string | undefined =>
   })
 
 /**
- * Returns the folder of a group. @param groups content of a process's `cgroup` @param mounts content of this process's
- * `mountinfo`
+ * Returns the folder of a process's control group. @param groups content of the process's `cgroup` @param
+ * mounts content of this process's `mountinfo`
  */
 export function folderIn(groups: string, mounts: string): string | undefined {
   const [, path = '/..'] = /^0::(\/.*)$/m.exec(groups) ?? []
-  // The group of a process in another namespace can be outside of the mounted part.
+  // The group of a process in another namespace can be outside of the mounted part of the hierarchy.
   if (path.split('/').includes('..')) return undefined
   for (const line of mounts.split('\n')) {
     const [front = '', back = ''] = line.split(' - ')
@@ -43,7 +45,7 @@ export function folderIn(groups: string, mounts: string): string | undefined {
   return undefined
 }
 
-/** Replaces the codes that `mountinfo` has for blanks and backslashes. */
+/** Replaces the octal codes that `mountinfo` contains instead of blanks and backslashes. */
 const unescaped = (text: string) =>
   text.replace(/\\([0-7]{3})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 8)))
 
@@ -60,7 +62,7 @@ export const isGroupFolder = (path: string): boolean =>
 /** Returns the ids of all processes in a group and the groups within it. Empty if the group is gone. */
 export function membersOf(folder: string, depth = DEPTH): number[] {
   const listed = orUndefined(() => readFileSync(join(folder, 'cgroup.procs'), 'utf8')) ?? ''
-  // 0 stands for a process of another namespace.
+  // Skip 0, which stands for a process of another namespace.
   const own = listed
     .split('\n')
     .map(Number)
@@ -76,11 +78,17 @@ export const groupsIn = (folder: string): string[] =>
     entry.isDirectory() ? [entry.name] : [],
   )
 
-/** Reports whether a group, or a group within it, has processes. Those that wait to be reaped do not count. */
+/**
+ * Reports whether a group, or a group within it, has processes. Processes that wait to be reaped do not
+ * count.
+ */
 export const isPopulated = (folder: string): boolean =>
   orUndefined(() => /^populated 1$/m.test(readFileSync(join(folder, 'cgroup.events'), 'utf8'))) ?? false
 
-/** Kills all processes in a group and the groups within it. Kernels before 5.14 have them killed one by one. */
+/**
+ * Kills all processes in a group and the groups within it. With a kernel before 5.14, kills the processes one
+ * by one.
+ */
 export function killMembers(folder: string) {
   try {
     writeGroupFile(join(folder, 'cgroup.kill'), '1')
@@ -89,14 +97,17 @@ export function killMembers(folder: string) {
   }
 }
 
-/** Deletes a group and the groups within it. @returns whether they are gone: a group with processes stays */
+/**
+ * Deletes a group and the groups within it. @returns true if all of them are deleted: a group with processes
+ * cannot be deleted
+ */
 export function removeGroup(folder: string, depth = DEPTH): boolean {
   if (depth > 0) for (const name of groupsIn(folder)) removeGroup(join(folder, name), depth - 1)
   orUndefined(() => rmdirSync(folder))
   return orUndefined(() => lstatSync(folder)) === undefined
 }
 
-/** Writes a file of a group, which must exist. @throws the system error */
+/** Writes to an existing file of a group. @throws the system error */
 export function writeGroupFile(path: string, value: string) {
   const fd = openSync(path, constants.O_WRONLY | constants.O_TRUNC)
   try {
@@ -106,7 +117,10 @@ export function writeGroupFile(path: string, value: string) {
   }
 }
 
-/** Returns a number in a group's file; with a name, of the line with that name. Undefined for `max` and without the file. */
+/**
+ * Returns the number in a group's file; with `name`, the number in the line with that name. Undefined if the
+ * value is `max`, or the file is missing.
+ */
 export function groupNumber(path: string, name?: string): number | undefined {
   const text = orUndefined(() => readFileSync(path, 'utf8'))
   const pattern = name === undefined ? /^(\d+)$/m : new RegExp(`^${name} (\\d+)$`, 'm')

@@ -31,7 +31,10 @@ export function diskSpaceOf(path: string): () => Space {
   }
 }
 
-/** Returns the memory of the machine, or of a control group that limits this process. */
+/**
+ * Returns the memory that this process can use: that of the machine, or less if a control group limits the
+ * process.
+ */
 export function memory(): Space {
   // On Linux, freemem() counts reclaimable caches as free (MemAvailable), in every supported version of Node.
   const machine = { total_bytes: totalmem(), available_bytes: freemem() }
@@ -47,10 +50,10 @@ export function memory(): Space {
   }
 }
 
-/** Returns the memory of a control group and of those around it, as far as they have limits. */
+/** Returns the memory of a control group, and of the groups around it. Omits groups without a limit. */
 export function groupSpaces(folder: string | undefined): Space[] {
   const max = folder === undefined ? undefined : join(folder, 'memory.max')
-  // The outermost group has no limits.
+  // The outermost group has no file with limits.
   if (folder === undefined || max === undefined || !existsSync(max)) return []
   const limit = groupNumber(max)
   const cache = groupNumber(join(folder, 'memory.stat'), 'inactive_file') ?? 0

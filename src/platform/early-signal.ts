@@ -11,9 +11,9 @@ const START_MS = 5000
 let kept: NodeJS.Signals | undefined
 
 /**
- * Keeps a signal that asks this process to end, until the process can act on it. Otherwise, the signal would
- * kill this process or, in the first process of a container, have no effect. A second signal ends the process
- * at once.
+ * Keeps a signal that asks this process to end, until the process can act on it. Without this, the signal
+ * would kill this process or, in the first process of a container, have no effect. A second signal ends the
+ * process at once.
  */
 export function keepSignals() {
   for (const signal of SIGNALS) process.on(signal, keep)

@@ -46,7 +46,7 @@ export function isElsewhere({ pid_ns, host, boot_id }: Holder): boolean {
 }
 
 /**
- * Returns the holder of a lock, unless it is known to have ended.
+ * Returns the holder of a lock; undefined if the holder is known to have ended.
  * @param silent holder on another machine or in another container that has not answered: it counts as ended
  */
 export function livingHolder(path: string, silent?: Holder): Holder | undefined {

@@ -18,7 +18,7 @@ export function isExempt(noProxy: string, host: string, port: string): boolean {
 }
 
 function matches(entry: string, host: string, port: string): boolean {
-  // Colons without brackets belong to an IPv6 address, unless there is only one.
+  // Without brackets, a single colon precedes a port; several colons belong to an IPv6 address.
   const [, name = entry, only] = /^(\[.*\](?:\/\d+)?|[^:]*):(\d+)$/.exec(entry) ?? []
   if (only !== undefined && only !== port) return false
   const [, address = name, bits] = /^(.*)\/(\d{1,3})$/.exec(name) ?? []

@@ -5,11 +5,14 @@ import { orUndefined } from '../platform/or-undefined.ts'
 import { type UnitPlace, unitOf } from './cgroup.ts'
 import { systemctl } from './systemctl.ts'
 
-/** Name of the daemon's own group within its unit's group (`DelegateSubgroup=`), and within a group of another kind. */
+/**
+ * Name of the control group of the daemon itself. It is inside the group of the daemon's unit
+ * (`DelegateSubgroup=`), or inside a group that no systemd manages.
+ */
 export const DAEMON_GROUP = 'daemon'
-/** Folder of this program's groups in a group that is not its unit's. */
+/** Name of the folder for this program's groups inside a group that no systemd manages. */
 const OURS = 'fomular-daemon'
-/** Controllers that this program uses, if it can have them. */
+/** Controllers that this program uses if they are available. */
 const CONTROLLERS = ['memory', 'pids', 'cpu']
 /** Maximum wait for an answer from systemd, in ms. */
 const ANSWER_MS = 5000
@@ -17,13 +20,14 @@ const ANSWER_MS = 5000
 export interface DelegatedGroup {
   /** Folder in which this program may make groups. */
   base: string
-  /** Group of this process. */
+  /** Folder of the control group of this process. */
   own: string
 }
 
 /**
- * Returns the control group in which this process may make others: its unit's, if systemd leaves that to it
- * (`Delegate=yes`), or a group that no systemd manages, such as a container's. Undefined if there is none.
+ * Returns the control group in which this process may make further groups. This is the group of its unit if
+ * the unit has `Delegate=yes`, or a group that no systemd manages, such as a container's. Undefined if there
+ * is no such group.
  */
 export async function delegatedGroup(
   env: NodeJS.ProcessEnv,
@@ -36,7 +40,8 @@ export async function delegatedGroup(
   if (!isWritable(own)) return undefined
   if (!own.endsWith('.service')) return { base: join(own, OURS), own }
   const place = unitOf(own)
-  // systemd gives a delegated group to the unit's user. Root, and a user's own systemd, can write to any group.
+  // A delegated group belongs to the unit's user, so an ordinary user can write to it. Root, and services of
+  // a user's systemd, can also write to groups that are not delegated.
   const isGiven = place?.scope === 'system' && process.getuid?.() !== 0
   const isDelegated = isGiven || (place && (await shown(place))?.trim() === 'yes')
   return isDelegated ? { base: own, own } : undefined
@@ -56,8 +61,8 @@ const isWritable = (folder: string) =>
 export function openGroups({ base, own }: DelegatedGroup): { dir: string; controllers: string[] } {
   const dir = join(base, 'agents')
   mkdirSync(dir, { recursive: true })
-  // With controllers, a group has either processes or groups. Systemd before version 254 starts the daemon in the unit's
-  // own group, which it could not enter again.
+  // A group with controllers can have processes or groups, but not both. systemd before version 254 starts
+  // the daemon directly in the group of the unit, to which the daemon could not return.
   if (base !== own) {
     const outer = dirname(base) === own ? [own] : []
     if (outer.length > 0 && CONTROLLERS.some((name) => isListed(name, own, 'cgroup.controllers')))
@@ -69,7 +74,7 @@ export function openGroups({ base, own }: DelegatedGroup): { dir: string; contro
   return { dir, controllers: CONTROLLERS.filter((name) => isListed(name, dir, 'cgroup.subtree_control')) }
 }
 
-/** @throws the system error */
+/** Moves this process to a control group. @throws the system error */
 function moveTo(folder: string) {
   mkdirSync(folder, { recursive: true })
   writeGroupFile(join(folder, 'cgroup.procs'), String(process.pid))

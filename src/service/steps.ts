@@ -58,7 +58,7 @@ export function removeIdentity(key: string): Step[] {
   return exists(path) ? [{ do: 'remove', path }] : []
 }
 
-/** Performs a step, unless its result already exists. @throws UserError */
+/** Performs a step. Skips it if its result already exists. @throws UserError */
 export async function perform(step: Step): Promise<Outcome> {
   switch (step.do) {
     case 'write': {

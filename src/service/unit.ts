@@ -94,7 +94,7 @@ export function unitText(plan: ServicePlan, { version = 0, scope }: SystemdFacts
         'TasksMax=infinity',
         '# If the machine runs out of memory, agents end before the daemon.',
         `OOMScoreAdjust=${OOM_SCORE}`,
-        '# Each agent gets a control group, in which everything that it starts is found, limited, and ended.',
+        '# The daemon makes a control group for each agent, to find, limit, and end all processes that the agent starts.',
         'Delegate=yes',
         ...(version >= 254 ? [`DelegateSubgroup=${DAEMON_GROUP}`] : []),
         '',

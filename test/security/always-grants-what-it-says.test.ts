@@ -199,7 +199,7 @@ test('a terminal asks separately about each suggestion other than the rule', asy
   await terminal.shows(
     /Remembered: Bash\(touch a1\), for this session\n +Remembered: mode acceptEdits, .*\n +Not remembered: directories/,
   )
-  // If a request suggests only a mode, "always" alone grants nothing.
+  // If a request suggests only a mode, the answer "always" grants nothing by itself.
   const edit = { ...offering(MODE), request_id: 'edit' }
   await agent.asks(edit)
   await agent.pends(edit)
