@@ -2,11 +2,16 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Agent } from '../agents/agent.ts'
 import { CommandFailure } from '../agents/command-failure.ts'
 import { uuidFrom } from '../agents/events/ids.ts'
+import type { RepositoryTrust } from '../agents/trust/repository-trust.ts'
 import type { CommandOf } from '../protocol/index.ts'
 import { requestFor } from './answer-request.ts'
 import { checkRunning } from './check-running.ts'
-import type { CommandContext } from './command-handlers.ts'
 import { decisionOn } from './read-answers.ts'
+
+export interface TrustAnswers {
+  trust: Pick<RepositoryTrust, 'answer'>
+  redacted<T extends object>(part: T): T
+}
 
 /**
  * Answers the request for permission to use the startup files of an agent's folder.
@@ -14,7 +19,7 @@ import { decisionOn } from './read-answers.ts'
  * @throws CommandFailure
  */
 export function answerTrust(
-  { trust, redacted }: Pick<CommandContext, 'trust' | 'redacted'>,
+  { trust, redacted }: TrustAnswers,
   agent: Agent,
   command: CommandOf<'agent:permission'>,
 ) {

@@ -25,6 +25,9 @@ const Usage = JsonObject
 const text = z.optional(z.string())
 const num = z.optional(z.number())
 
+/** Fields of a part of a block that is still being written. */
+const delta = { ...base, message_id: id, block: z.int(), text: z.string() }
+
 export const Event = z.discriminatedUnion('kind', [
   // Process
   z.object({ ...base, kind: z.literal('process_started'), run: z.int() }),
@@ -72,21 +75,9 @@ export const Event = z.discriminatedUnion('kind', [
     state: closed(['queued', 'started', 'completed', 'cancelled'], 'queued'),
   }),
   // Conversation
-  z.object({ ...base, kind: z.literal('text_delta'), message_id: id, block: z.int(), text: z.string() }),
-  z.object({
-    ...base,
-    kind: z.literal('thinking_delta'),
-    message_id: id,
-    block: z.int(),
-    text: z.string(),
-  }),
-  z.object({
-    ...base,
-    kind: z.literal('tool_input_delta'),
-    message_id: id,
-    block: z.int(),
-    text: z.string(),
-  }),
+  z.object({ ...delta, kind: z.literal('text_delta') }),
+  z.object({ ...delta, kind: z.literal('thinking_delta') }),
+  z.object({ ...delta, kind: z.literal('tool_input_delta') }),
   z.object({
     ...base,
     kind: z.literal('text'),
@@ -301,22 +292,3 @@ export const Event = z.discriminatedUnion('kind', [
   }),
 ])
 export type Event = z.infer<typeof Event>
-
-const kinds = Event._zod.propValues.kind!
-
-/** An event from a newer daemon, of a kind that this program does not know. */
-const NewerEvent = z.looseObject({
-  offset: Offset,
-  index: Offset,
-  kind: z
-    .string()
-    .check(z.refine((kind) => !kinds.has(kind), { abort: true }))
-    .register(z.globalRegistry, { not: { enum: [...kinds] } }),
-})
-
-/**
- * An event from a peer, of a known or an unknown kind. Events of unknown kind are stored and passed on
- * unchanged.
- */
-export const AnyEvent = z.union([Event, NewerEvent])
-export type AnyEvent = z.infer<typeof AnyEvent>

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
+import { AnyEvent } from './any-event.ts'
 import { Commands } from './commands.ts'
 import { CommandError } from './errors.ts'
-import { AnyEvent } from './events.ts'
 import { AgentId, CommandId, MachineId, MachineName } from './ids.ts'
 import { secret } from './secrets.ts'
 import { Signed } from './signed.ts'

@@ -1,3 +1,4 @@
+export * from './any-event.ts'
 export * from './audit.ts'
 export * from './commands.ts'
 export * from './content.ts'

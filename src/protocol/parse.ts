@@ -1,6 +1,7 @@
 import type * as z from 'zod/mini'
+import { AnyEvent } from './any-event.ts'
 import { type Command, Commands } from './commands.ts'
-import { AnyEvent, Event } from './events.ts'
+import { Event } from './events.ts'
 import { CommandId } from './ids.ts'
 import { Limits } from './limits.ts'
 import { CommandResult, FromDaemon, FromServer, type ProtocolError } from './messages.ts'

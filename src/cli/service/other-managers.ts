@@ -10,7 +10,9 @@ import { readInstalled } from '../../service/unit-mark.ts'
 import { serviceLine } from '../local/describe.ts'
 import { askLine } from '../prompt.ts'
 import { isInteractive, note } from '../terminal.ts'
-import { type TakenOver, takeOverEntry, takeOverUnit } from './take-over.ts'
+import { takeOverEntry } from './take-over-entry.ts'
+import { takeOverUnit } from './take-over-unit.ts'
+import type { TakenOver } from './taken-over.ts'
 
 interface Asked {
   manager: ManagerName

@@ -22,7 +22,7 @@ import { readInstalled } from '../../service/unit-mark.ts'
 import { layoutOf } from '../../update/switch/layout.ts'
 import { accountOf, ownAccount, pathOf, withRunner } from './account.ts'
 import { carriedSettings, checkReadable } from './inherited-settings.ts'
-import type { TakenOver } from './take-over.ts'
+import type { TakenOver } from './taken-over.ts'
 
 /** Environment variables that a service keeps. */
 const CAPTURED = [

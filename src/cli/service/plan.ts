@@ -7,7 +7,7 @@ import type { ManagerName, Runs } from '../../service/plan.ts'
 import type { HubServeOptions } from '../hub/index.ts'
 import { type Planned, planDaemon } from './plan-daemon.ts'
 import { planHub } from './plan-hub.ts'
-import type { TakenOver } from './take-over.ts'
+import type { TakenOver } from './taken-over.ts'
 
 /** Flags of the installed program. */
 export interface PlanFlags extends HubServeOptions {

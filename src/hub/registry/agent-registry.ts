@@ -254,10 +254,7 @@ export class AgentRegistry {
     return record
   }
 
-  /**
-   * Opens an agent's journal. After a failure, the journal is opened again when the agent's next activity
-   * arrives.
-   */
+  /** Opens an agent's journal. After a failure, the agent's next activity opens it again. */
   async #open({ key, agent_id }: AgentRecord): Promise<void> {
     const { store, logger } = this.#options
     await store.journals
@@ -265,10 +262,7 @@ export class AgentRegistry {
       .catch((error) => logger.error({ err: error, agent_id }, 'could not read an agent'))
   }
 
-  /**
-   * Reports whether an older hub assigned the agent to another machine. Such an agent still counts as
-   * ordered.
-   */
+  /** Reports whether an older hub assigned the agent to another machine. It still counts as ordered. */
   #wasTaken(ref: AgentRef): boolean {
     if (!this.#options.commands.hasStarted(ref.machine_id, ref.agent_id)) return false
     return this.#index.namesakes(ref.agent_id).some(({ ordered }) => ordered === undefined)
