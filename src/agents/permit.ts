@@ -1,9 +1,10 @@
 import type { AgentSpec } from '../protocol/index.ts'
+import type { AgentUser } from './process/agent-user.ts'
 import type { ResourceLimits } from './process/cgroup/limits.ts'
 import type { Sandbox } from './process/sandbox.ts'
 
 /** Rule for startup files: the files in a folder that make an agent run programs when it starts there. */
-export interface StartupRule {
+interface StartupRule {
   /** Reports whether a file or folder may be used without asking a person. */
   isTrusted(path: string): boolean
   /**
@@ -14,7 +15,7 @@ export interface StartupRule {
 }
 
 /** A specification that may be launched. */
-interface Permitted {
+export interface Permitted {
   /** The specification to launch, changed as the policy requires. */
   spec: AgentSpec
   /** Reports whether agents inherit this variable from the daemon's environment. */
@@ -24,6 +25,8 @@ interface Permitted {
   sandbox?: Sandbox | undefined
   /** Limits of resources that the agent must not exceed. */
   resources?: ResourceLimits
+  /** User to run it as, if it is not the daemon's. */
+  user?: AgentUser | undefined
 }
 
 /** A start or resume that is about to happen. */

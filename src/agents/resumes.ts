@@ -12,7 +12,7 @@ import { sweepProcesses } from './process/end.ts'
 import type { LaunchQueue } from './process/launch-queue.ts'
 import { nextRun } from './process/next-run.ts'
 import { beginRest, isResting } from './process/rest.ts'
-import { nextSession } from './process/sessions.ts'
+import { checkSessionUser, nextSession } from './process/sessions.ts'
 import type { SessionGuard } from './session-guard.ts'
 
 type Session = RunRecord['session']
@@ -96,13 +96,15 @@ export class Resumes {
     const { spec } = agent.record
     const wasResting = isResting(agent)
     const path = await program(spec.runtime)
-    permit(spec, path, { running: runningBeside(agents, this.#asking), isOrdered: commandId !== undefined })
+    const isOrdered = commandId !== undefined
+    const { user } = permit(spec, path, { running: runningBeside(agents, this.#asking), isOrdered })
     this.#asking.delete(agent)
+    checkSessionUser(agent, session?.id, user?.name)
     checkCwd(spec.cwd, { again: true })
     checkAgentLimit(agents, maxAgents)
     // End the last run's leftovers first, or they would run alongside the new run.
     await (endings.swept(agent) ?? sweepProcesses(agent))
-    if (session?.mode === 'resume') sessions.checkElsewhere(agent.runtime, session.id, spec)
+    if (session?.mode === 'resume') sessions.checkElsewhere(agent.runtime, session.id, spec, user)
     agent.inbox.requeue()
     const next = nextRun(agent, {
       commandId,

@@ -1,5 +1,6 @@
 import type { AgentSpec } from '../protocol/index.ts'
 import type { Agent } from './agent.ts'
+import { type AgentUser, environmentAs } from './process/agent-user.ts'
 import { checkSession, checkSessionElsewhere } from './process/sessions.ts'
 import type { RuntimeAdapter } from './runtimes/runtime.ts'
 
@@ -38,9 +39,19 @@ export class SessionGuard {
     checkSession(this.#options.agents, this.#resuming, sessionId, except)
   }
 
-  /** Checks that no process outside this daemon has the session open. @throws CommandFailure */
-  checkElsewhere(runtime: RuntimeAdapter, sessionId: string, { env }: AgentSpec) {
+  /**
+   * Checks that no process outside this daemon has the session open.
+   * @param user the new run's user, if it is not the daemon's
+   * @throws CommandFailure
+   */
+  checkElsewhere(
+    runtime: RuntimeAdapter,
+    sessionId: string,
+    { env }: AgentSpec,
+    user: AgentUser | undefined,
+  ) {
     const { environment, agents } = this.#options
-    checkSessionElsewhere(runtime, sessionId, { ...environment, ...env }, agents)
+    const inherited = user ? environmentAs(user, environment) : environment
+    checkSessionElsewhere(runtime, sessionId, { env: { ...inherited, ...env }, agents, user: user?.uid })
   }
 }

@@ -62,7 +62,7 @@ export class Starts {
     checkSettings(spec, runtime)
     checkOnLimit(spec.on_limit, 'spec.on_limit')
     const path = await program(spec.runtime)
-    permit(spec, path, { running: runningBeside(agents), isOrdered: true })
+    const { user } = permit(spec, path, { running: runningBeside(agents), isOrdered: true })
     checkCwd(spec.cwd)
     checkKept(agents.size)
     checkAgentLimit(agents, maxAgents)
@@ -70,7 +70,7 @@ export class Starts {
     // finds the agent.
     if (spec.session && !spec.session.fork) {
       sessions.check(spec.session.resume)
-      sessions.checkElsewhere(runtime, spec.session.resume, spec)
+      sessions.checkElsewhere(runtime, spec.session.resume, spec, user)
     }
     const launched = this.#create(command, runtime, path)
     // Return a queued agent at once, so that it can be stopped while it waits.

@@ -22,6 +22,7 @@ import { Admission } from './admission.ts'
 import { AgentsFate } from './agents-fate.ts'
 import { Answers } from './answers.ts'
 import { Budgets } from './budgets.ts'
+import { chosenUser } from './chosen-user.ts'
 import { CommandLog } from './command-log.ts'
 import { ControlGroups } from './control-groups.ts'
 import { DayCosts } from './day-costs.ts'
@@ -95,17 +96,18 @@ function machineParts({ config, paths, clock, logger }: DaemonOptions) {
     way: routeOfLink(config, paths, logger),
     untilReady: () => machine.saved(),
   })
+  const current = openPolicy(config, machine, paths, { clock, logger })
   const health = new Health({
     runtimes: Object.values(runtimes),
     cachePath: paths.runtimes,
     stateDir: paths.dir,
     environment,
+    user: chosenUser(current),
     disk: diskSpaceOf(paths.dir),
     memory,
     clock,
     nextRevision,
   })
-  const current = openPolicy(config, machine, paths, { clock, logger })
   return {
     startedAt,
     machine,
@@ -164,7 +166,10 @@ function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: Mach
   const agents: AgentPool = new AgentPool({
     dir: paths.agents,
     runtimes,
-    program: (runtime) => admission.program(runtime),
+    program: async (runtime) => {
+      policy.checkUser()
+      return admission.program(runtime)
+    },
     permit,
     trust,
     room: new MemoryRoom({
@@ -282,6 +287,7 @@ function connect({ paths, logger }: DaemonOptions, parts: AgentParts & ReturnTyp
   health.events.on('awake', () => link.nudge())
   health.events.on('check', () => policy.refresh())
   policy.onChange(() => modes.checkAll())
+  policy.onChange(() => void health.probe())
   health.events.on('check', () => peaks.observe(agents))
   health.events.on('check', () => idle.check())
   health.events.on('check', () => turns.check())

@@ -1,5 +1,6 @@
 import { CommandFailure } from '../agents/command-failure.ts'
 import type { Permit } from '../agents/permit.ts'
+import { type AgentUser, agentUser } from '../agents/process/agent-user.ts'
 import type { Logger } from '../platform/log.ts'
 import { ACTING, refusalsOfCommand } from '../policy/command-refusals.ts'
 import type { CurrentPolicy, PolicyState } from '../policy/current.ts'
@@ -79,6 +80,7 @@ export class PolicyGuard {
       [...refusalsOfSpec(policy, spec, program), ...refusedNumber(policy, begun?.running ?? 0)],
       spec.cwd,
     )
+    const user = this.checkUser(spec.cwd)
     if (begun?.isOrdered) this.#refuse(this.#options.starts.count(policy), spec.cwd)
     const { sandbox, network } = policy.isolation
     const { memory_reserve_mb: _, ...resources } = policy.resources
@@ -91,6 +93,17 @@ export class PolicyGuard {
         others: policy.repository_trust === 'listed' ? 'ignore' : 'ask',
       },
       sandbox: sandbox === 'bubblewrap' ? { network, hidden: this.#options.hidden(policy) } : undefined,
+      user,
+    }
+  }
+
+  /** Returns the user that agents run as, if it is not the daemon's. @throws CommandFailure if they cannot */
+  checkUser(what?: string): AgentUser | undefined {
+    const { agent_user } = this.#policy().isolation
+    try {
+      return agent_user === undefined ? undefined : agentUser(agent_user)
+    } catch (error) {
+      throw error instanceof CommandFailure ? this.counted(error, what) : error
     }
   }
 

@@ -1,4 +1,6 @@
 import * as z from 'zod/mini'
+import { CommandFailure } from '../agents/command-failure.ts'
+import { type AgentUser, environmentAs } from '../agents/process/agent-user.ts'
 import type { RuntimeAdapter } from '../agents/runtimes/runtime.ts'
 import type { Clock } from '../platform/clock.ts'
 import { fingerprint, readJson, writeAtomic } from '../platform/files.ts'
@@ -17,7 +19,20 @@ const PROBE_MS = 10 * 60_000
  */
 const MENDING_PROBE_MS = 60_000
 
-const RuntimesRecord = z.object({ version: z.literal(1), runtimes: z.array(Runtime) })
+const RuntimesRecord = z.object({
+  version: z.literal(1),
+  runtimes: z.array(Runtime),
+  /** Name of the user who finds them, if it is not the daemon's. */
+  agent_user: z.optional(z.string()),
+})
+
+/** The user that agents run as, according to the policy. */
+export interface ChosenUser {
+  /** Its name; undefined for the daemon's user. */
+  readonly name: string | undefined
+  /** Returns the user; undefined for the daemon's. @throws if agents cannot run as this user, or the policy is unreadable */
+  get(): AgentUser | undefined
+}
 
 export interface RuntimeChecksOptions {
   runtimes: RuntimeAdapter[]
@@ -27,41 +42,59 @@ export interface RuntimeChecksOptions {
    */
   cachePath: string
   environment: NodeJS.ProcessEnv
+  /** By default, the daemon's user. */
+  user?: ChosenUser
   clock: Clock
   problems: Problems
 }
 
-/** Finds the runtimes of the machine, with their versions and logins. */
+/** Finds the runtimes of the machine, with their versions and logins, as the user that agents run as. */
 export class RuntimeChecks {
   readonly #options: RuntimeChecksOptions
-  found: Runtime[]
+  #found: { runtimes: Runtime[]; by: string | undefined }
+  /** True if the last probe found that agents cannot run as their user. */
+  #isUserUnusable = false
   /** Monotonic time of the last probe, and the fingerprints of the programs at that time. */
   #last: { at: number; programs: string }
 
   constructor(options: RuntimeChecksOptions) {
     this.#options = options
     const cached = readJson(options.cachePath, RuntimesRecord)
-    this.found = cached.ok ? cached.value.runtimes : []
+    this.#found = cached.ok
+      ? { runtimes: cached.value.runtimes, by: cached.value.agent_user }
+      : { runtimes: [], by: undefined }
     this.#last = this.#present()
+  }
+
+  /** Returns the runtimes that the last probe found; none if it was for another user. */
+  get found(): Runtime[] {
+    return this.#found.by === this.#options.user?.name ? this.#found.runtimes : []
   }
 
   /** Probes the runtimes' programs. @returns true if anything has changed */
   async probe(): Promise<boolean> {
     const { runtimes, environment, cachePath } = this.#options
     const before = this.found
+    const user = this.#checkedUser()
+    if (user === 'unusable') return false
+    const env = user ? environmentAs(user, environment) : environment
     // If this daemon's working folder was deleted, leave it, because a program in a deleted folder may not
     // report its login.
     leaveDeletedFolder()
-    this.found = await Promise.all(runtimes.map((runtime) => runtime.probe({ env: environment })))
+    const found = await Promise.all(
+      runtimes.map((runtime) => runtime.probe({ env, ...(user && { command: user.command }) })),
+    )
+    this.#found = { runtimes: found, by: user?.name }
     this.#last = this.#present()
-    for (const [index, found] of this.found.entries()) {
-      const last = before.find(({ name }) => name === found.name)
-      this.#judgeProgram(found, last)
-      this.#judgeLogin(found, last, runtimes[index]!)
+    for (const [index, runtime] of found.entries()) {
+      const last = before.find(({ name }) => name === runtime.name)
+      this.#judgeProgram(runtime, last)
+      this.#judgeLogin(runtime, last, runtimes[index]!)
     }
-    if (JSON.stringify(before) === JSON.stringify(this.found)) return false
+    if (JSON.stringify(before) === JSON.stringify(found)) return false
     try {
-      writeAtomic(cachePath, JSON.stringify({ version: 1, runtimes: this.found }))
+      const by = user && { agent_user: user.name }
+      writeAtomic(cachePath, JSON.stringify({ version: 1, runtimes: found, ...by }))
     } catch {
       // The file is only a cache.
     }
@@ -75,8 +108,32 @@ export class RuntimeChecks {
   get isProbeDue(): boolean {
     const { at, programs } = this.#present()
     if (this.found.some(({ found }) => !found) || programs !== this.#last.programs) return true
-    const isWrong = this.found.some(({ problem, login }) => problem || isLoggedOut(login))
+    const isWrong =
+      this.#isUserUnusable || this.found.some(({ problem, login }) => problem || isLoggedOut(login))
     return at - this.#last.at >= (isWrong ? MENDING_PROBE_MS : PROBE_MS)
+  }
+
+  /** Returns the user that agents run as, or reports that they cannot. */
+  #checkedUser(): AgentUser | undefined | 'unusable' {
+    const { user, problems } = this.#options
+    try {
+      const found = user?.get()
+      this.#isUserUnusable = false
+      problems.clear('agent_user_unusable')
+      return found
+    } catch (error) {
+      this.#isUserUnusable = true
+      this.#last = this.#present()
+      // Another problem covers an unreadable policy.
+      if (!(error instanceof CommandFailure)) return 'unusable'
+      const { message, remedy } = error
+      problems.report('agent_user_unusable', {
+        severity: 'error',
+        message: `${message} No agent is started.`,
+        ...(remedy !== undefined && { remedy }),
+      })
+      return 'unusable'
+    }
   }
 
   /** `programs` changes when a runtime's program is replaced. */

@@ -10,6 +10,8 @@ const ENTRIES = 1000
 const NAME_CHARS = 256
 /** Maximum length of a path in the file, in characters. */
 const PATH_CHARS = 4096
+/** Maximum length of a user's name, in characters. Linux permits 32; directory services add a domain. */
+const USER_CHARS = 128
 
 const Name = z.string().check(z.minLength(1), z.maxLength(NAME_CHARS))
 const Path = z.string().check(z.maxLength(PATH_CHARS), z.startsWith('/'))
@@ -155,6 +157,12 @@ export const PolicyFile = z.strictObject({
     sandbox: z._default(z.enum(['none', 'bubblewrap']), 'none'),
     /** Network of sandboxed agents: `host`, or `none`. */
     network: z._default(z.enum(['host', 'none']), 'host'),
+    /** Name of the user that agents run as, if it is not the daemon's. */
+    agent_user: z.optional(
+      z
+        .string()
+        .check(z.maxLength(USER_CHARS), z.regex(/^[A-Za-z_][\w.@-]*\$?$/, 'must be the name of a user')),
+    ),
   }),
   update: section({
     /** Permits a server to update this program. */

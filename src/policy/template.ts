@@ -133,6 +133,10 @@ version = 1
 # Network of agents in a sandbox: "host" or "none".
 # network = "host"
 
+# User that agents run as, so that they cannot reach the files of the daemon's user. The daemon must run as
+# root. An example; by default, agents run as the daemon's user.
+# agent_user = "agents"
+
 [update]
 
 # Permits a server to update this program.

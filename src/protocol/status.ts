@@ -179,6 +179,7 @@ export const HealthProblemCode = z.enum([
   'agents_of_another_user',
   'agents_end_with_daemon',
   'policy_unreadable',
+  'agent_user_unusable',
 ])
 export type HealthProblemCode = z.infer<typeof HealthProblemCode>
 

@@ -40,7 +40,7 @@ test('a service that changes its user or its folder ends its agents, and announc
     assert.equal(identity(), machineId)
     const resumed = await daemon(['agent', 'resume', agent, '--json', ...HUB])
     assert.notEqual(resumed.code, 0)
-    assert.match(resumed.stdout, /belongs to root, but this daemon runs as bob/)
+    assert.match(resumed.stdout, /belongs to root, but agents now run as bob/)
   })
 
   await t.test(

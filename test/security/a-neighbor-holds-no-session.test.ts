@@ -19,7 +19,7 @@ test('a process of the agent’s user can hold the agent’s session, but a proc
     const isThere = () => commandLines().some(({ pid, argv: now }) => pid === child.pid && now[0] === 'sh')
     await until(isThere, { what: 'the process that claims the session' })
   }
-  const check = () => checkSessionElsewhere(claude, SESSION, env, [])
+  const check = () => checkSessionElsewhere(claude, SESSION, { env, agents: [] })
   await claims('setpriv', '--reuid=65534', '--regid=65534', '--clear-groups')
   check()
   await claims()

@@ -157,7 +157,7 @@ export const talker: RuntimeAdapter = {
   find: () => [],
   probe: async () => ({ name: 'talker', found: false }),
   settings: ['model'],
-  places: () => ({ shared: [], ofProcesses: [] }),
+  places: () => ({ shared: [], needed: [], ofProcesses: [] }),
   launch: (_spec, { path }) => ({ argv: [path], env: {}, files: {} }),
   idle: {
     state: '^{"\\(began\\|done\\)":',

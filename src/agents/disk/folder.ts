@@ -30,6 +30,8 @@ export interface AgentFolder {
   readonly environment: string
   /** Shell commands that set the agent's variables in its sandbox. */
   readonly variables: string
+  /** Files that an agent of another user reads. */
+  readonly given: string
   claim(run: number): string
 }
 
@@ -56,6 +58,7 @@ export function agentFolder(dir: string): AgentFolder {
     launcher: at('launch.sh'),
     environment: at('env.sh'),
     variables: at('variables.sh'),
+    given: at('given'),
     claim: (run) => at(`run.${run}`),
   }
 }

@@ -22,8 +22,12 @@ export const RunRecord = z.object({
   command_id: z.optional(CommandId),
   session: z.optional(z.object({ id: z.string(), mode: z.enum(['new', 'resume', 'fork']) })),
   program: z.string(),
-  /** Name of the user who runs the agent and owns the session; absent if the user has no name. */
+  /** Name of the daemon's user; absent if the user has no name. */
   user: z.optional(z.string()),
+  /** Name of the user who runs the agent and owns the session; absent for the daemon's user. */
+  agent_user: z.optional(z.string()),
+  /** Ids of the users, other than the daemon's, that this run and earlier ones were started as. */
+  agent_uids: z.optional(z.array(z.int())),
   launched_at: z.string(),
   /** Id of the input whose reply means that the agent is ready. */
   initialize_id: z.string(),

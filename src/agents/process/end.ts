@@ -1,7 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { writeAtomic } from '../../platform/files.ts'
 import { bootId, isAlive } from '../../platform/process-identity.ts'
-import { ownUid } from '../../platform/process-list.ts'
 import type { Agent } from '../agent.ts'
 import { readRecord } from '../disk/read-record.ts'
 import { ExitRecord } from '../disk/records.ts'
@@ -156,7 +155,7 @@ export async function stop(
       checkProcesses(agent)
     }
   }
-  await endProcesses(family, { spared: ownPids(agent), user: ownUid() })
+  await endProcesses(family, { spared: ownPids(agent), users: signsOf(agent).users })
   if (over()) return
   // The launcher has died or recorded no processes, so find the processes by the agent's mark.
   await sweepProcesses(agent)

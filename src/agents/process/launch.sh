@@ -87,13 +87,13 @@ user_of() {
   done <"/proc/$1/status"
 }
 
-# Reports whether a process belongs to this user and carries the secret of this run. The shell compares the secret
-# itself, since other users could read it in a program's arguments.
+# Reports whether a process belongs to this user, or to the user that the agent runs as, and carries the secret of this
+# run. The shell compares the secret itself, since other users could read it in a program's arguments.
 is_marked() {
-  [ "$(user_of "$1")" = "$(user_of $$)" ] &&
-    tr '\0' '\n' <"/proc/$1/environ" | while IFS= read -r line; do
-      [ "$line" != "FOMULAR_AGENT_MARK=$FOMULAR_AGENT_MARK" ] || echo marked
-    done | grep -q marked
+  case $(user_of "$1") in "$(user_of $$)" | "${FOMULAR_AGENT_UID:-none}") ;; *) return 1 ;; esac
+  tr '\0' '\n' <"/proc/$1/environ" | while IFS= read -r line; do
+    [ "$line" != "FOMULAR_AGENT_MARK=$FOMULAR_AGENT_MARK" ] || echo marked
+  done | grep -q marked
 }
 
 # Ends all processes with the mark of this run, if environments are readable. Called only when a lease has

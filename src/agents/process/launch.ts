@@ -1,27 +1,24 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { closeSync, constants, existsSync, writeSync } from 'node:fs'
-import { join } from 'node:path'
 import { sleep } from '../../platform/clock.ts'
 import { writeAtomic } from '../../platform/files.ts'
 import { type OpenFolder, openFolder } from '../../platform/open-folder.ts'
 import { openOwnPlain } from '../../platform/plain-files.ts'
 import { bootId } from '../../platform/process-identity.ts'
-import { realPath } from '../../platform/real-path.ts'
-import type { AgentSpec } from '../../protocol/index.ts'
 import type { Agent } from '../agent.ts'
 import { uuidFrom } from '../events/ids.ts'
 import type { Permit } from '../permit.ts'
 import { runOf } from '../run-of.ts'
 import type { RepositoryTrust } from '../trust/repository-trust.ts'
+import { type AgentUser, checkFolderAs, environmentAs } from './agent-user.ts'
 import { limitsOf } from './cgroup/limits.ts'
 import { makeGroup } from './cgroup/make-group.ts'
 import type { AgentGroups } from './cgroup/run-group.ts'
+import { confined, GIVEN } from './confined.ts'
 import { keepProgram } from './kept-program.ts'
 import { launchScript } from './launch-script.ts'
-import { AGENT_FOLDER, newMark, RUN_MARK } from './marks.ts'
-import { ownEnvironment } from './own-environment.ts'
-import { type SandboxPlaces, sandboxed } from './sandbox.ts'
+import { AGENT_FOLDER, AGENT_UID, newMark, RUN_MARK, startedAs } from './marks.ts'
 
 /** Maximum time for a launcher to start in a shelter, in ms. */
 const SHELTER_MS = 5000
@@ -63,12 +60,13 @@ export interface LaunchOptions {
 }
 
 /**
- * Launches the run in `run.json`. This function may be called again after a crash at any point: no input is
+ * Launches the run in `run.json`, unless a launcher has claimed it. This function may be called again after a crash at any point: no input is
  * delivered twice, and a second launcher for a run exits at once.
  * @throws CommandFailure if the launch is not permitted, or the system error if the launcher cannot be
  * started
  */
 export async function launch(agent: Agent, options: LaunchOptions): Promise<void> {
+  if (isLaunched(agent)) return
   const place = openFolder(agent.record.spec.cwd)
   try {
     await launchIn(place, agent, options)
@@ -84,17 +82,15 @@ async function launchIn(
 ): Promise<void> {
   const { folder, record, run, runtime } = agent
   // Check again, because the policy, or a link in the folder's path, may have changed since the command.
-  const permitted = isLaunched(agent) ? undefined : permit({ ...record.spec, cwd: place.real }, run.program)
-  const { spec, inherits, sandbox } = permitted ?? {
-    spec: record.spec,
-    inherits: () => true,
-    sandbox: undefined,
-  }
-  const ignoresStartupFiles = permitted !== undefined && !trust.mayUse(agent, spec, permitted.startup)
+  const permitted = permit({ ...record.spec, cwd: place.real }, run.program)
+  const { spec, inherits, user } = permitted
+  if (user) await checkFolderAs(user, place.real)
+  const ignoresStartupFiles = !trust.mayUse(agent, permitted)
   if (ignoresStartupFiles) agent.run = { ...agent.run, ignores_startup_files: true }
   const plan = runtime.launch(spec, {
-    path: keepProgram(agent),
-    dir: folder.dir,
+    // Another user cannot reach the link to the program in the agent's folder.
+    path: user ? run.program : keepProgram(agent),
+    dir: user ? GIVEN : folder.dir,
     ignoresStartupFiles,
     ...(run.session && {
       session: {
@@ -103,7 +99,6 @@ async function launchIn(
       },
     }),
   })
-  for (const [name, text] of Object.entries(plan.files)) writeAtomic(join(folder.dir, name), text)
   writeAtomic(folder.launcher, launchScript)
   // The launcher could create the journal, but the daemon must watch it before the launcher writes to it.
   agent.journal.create()
@@ -112,20 +107,15 @@ async function launchIn(
   const { lease } = spec
   const leased = lease && lease.action !== 'keep'
   if (leased) renewLease(agent)
-  const mark = markOf(agent)
+  const mark = markOf(agent, user)
   const marks = { [AGENT_FOLDER]: folder.real, [RUN_MARK]: mark }
-  const limits = limitsOf(permitted?.resources ?? {}, spec)
-  if (permitted) setGroup(agent, makeGroup({ folder, mark }, shelter ? undefined : groups, limits))
-  const inherited = Object.entries(environment).filter(([name]) => inherits(name))
-  const env = { ...Object.fromEntries(inherited), ...marks }
+  const limits = limitsOf(permitted.resources ?? {}, spec)
+  setGroup(agent, makeGroup({ folder, mark }, shelter ? undefined : groups, limits))
+  const base = user ? environmentAs(user, environment) : environment
+  const inherited = Object.entries(base).filter(([name]) => name !== AGENT_UID && inherits(name))
+  const env = { ...Object.fromEntries(inherited), ...marks, ...(user && { [AGENT_UID]: String(user.uid) }) }
   const own = { ...spec.env, ...plan.env, ...marks }
-  const outer = sandbox && (await sandboxed(sandbox, placesOf(agent, spec, { ...env, ...own })))
-  if (outer) {
-    // The agent's variables must not affect the program that creates the sandbox.
-    writeAtomic(folder.variables, ownEnvironment({ ...own, TMPDIR: undefined }))
-    writeAtomic(folder.environment, ownEnvironment({}, umask))
-  } else writeAtomic(folder.environment, ownEnvironment(own, umask))
-  const argv = outer ? [...outer, ...WITH_VARIABLES, folder.variables, ...plan.argv] : plan.argv
+  const argv = await confined(agent, permitted, { ...plan, env, own, umask })
   const args = [
     folder.launcher,
     folder.real,
@@ -150,21 +140,6 @@ async function launchIn(
     note(agent, undefined)
   }
   await start(bare)
-}
-
-/** Command that sets the variables in a file and then runs a program. */
-const WITH_VARIABLES = ['/bin/sh', '-c', '. "$1"; shift; exec "$@"', 'sh']
-
-function placesOf({ folder, run, runtime }: Agent, spec: AgentSpec, env: NodeJS.ProcessEnv): SandboxPlaces {
-  const { shared, ofProcesses } = runtime.places(env)
-  const { add_dirs = [] } = spec
-  return {
-    cwd: spec.cwd,
-    chosen: add_dirs.map(realPath),
-    writable: shared.map(realPath),
-    empty: ofProcesses.map(realPath),
-    readable: [folder.real, realPath(run.program)],
-  }
 }
 
 /** Puts the first inputs of a run into the agent's inbox. @throws the file system's error */
@@ -213,11 +188,13 @@ function shelterName({ id, folder, run }: Agent) {
   return `fomular-agent-${id}-${hash}-${run.run}`
 }
 
-/** Returns the secret of the agent's current run, which is written to disk before any process carries it. */
-function markOf(agent: Agent): string {
+/**
+ * Returns the secret of the agent's current run, which is written to disk, with its user, before any process carries it.
+ */
+function markOf(agent: Agent, user: AgentUser | undefined): string {
   const mark = agent.run.mark ?? newMark()
-  if (agent.run.mark === undefined) {
-    agent.run = { ...agent.run, mark }
+  if (agent.run.mark === undefined || agent.run.agent_user !== user?.name) {
+    agent.run = { ...startedAs(agent.run, user), mark }
     writeAtomic(agent.folder.run, JSON.stringify(agent.run))
   }
   return mark

@@ -19,6 +19,8 @@ export const AGENT_FOLDER = 'FOMULAR_AGENT'
  * records this secret.
  */
 export const RUN_MARK = 'FOMULAR_AGENT_MARK'
+/** Variable with the id of the user that an agent runs as, if it is not the daemon's, for its launcher. */
+export const AGENT_UID = 'FOMULAR_AGENT_UID'
 
 const MARK_BYTES = 16
 /** Maximum number of earlier runs whose marks are still recorded. */
@@ -30,8 +32,10 @@ const RECORD_BYTES = 1024 * 1024
 export interface Signs {
   /** The agent's folder, with links resolved. */
   dir: string
-  /** Id of the agent's user. Other users' processes never count as the agent's. */
+  /** Id of the daemon's user, who owns the folder. */
   user: number
+  /** Ids of the users who run its processes. Other users' processes never count as the agent's. */
+  users: readonly number[]
   /** Secrets that the agent's processes carry. Empty for an agent that an earlier version started. */
   marks: readonly string[]
   /** Launcher, agent and feeder. */
@@ -43,7 +47,7 @@ export interface Signs {
   group?: string | undefined
 }
 
-type Marks = Pick<RunRecord, 'mark' | 'earlier_marks'>
+type Marks = Pick<RunRecord, 'mark' | 'earlier_marks' | 'agent_uids'>
 /** The parts of an agent that `signsOf` and `isMarked` need. */
 export interface Marked {
   folder: AgentFolder
@@ -55,10 +59,20 @@ export const newMark = () => randomBytes(MARK_BYTES).toString('hex')
 const marksOf = ({ mark, earlier_marks = [] }: Marks): string[] =>
   mark === undefined ? earlier_marks : [...earlier_marks, mark]
 
-/** Returns the list of earlier marks to record for the next run. */
+/** Returns the earlier marks, and the users of processes that carry them, to record for the next run. */
 export const earlierMarks = (run: Marks): Marks => {
   const marks = marksOf(run).slice(-EARLIER)
-  return marks.length > 0 ? { earlier_marks: marks } : {}
+  return marks.length > 0 ? { earlier_marks: marks, ...withUsers(run) } : {}
+}
+
+const withUsers = ({ agent_uids }: Marks): Marks => (agent_uids ? { agent_uids } : {})
+
+/** Returns the record of a run that is about to be started as a user. */
+export const startedAs = (run: RunRecord, user: { name: string; uid: number } | undefined): RunRecord => {
+  const { agent_user: _, ...others } = run
+  if (!user) return others
+  const earlier = (run.agent_uids ?? []).filter((uid) => uid !== user.uid)
+  return { ...others, agent_user: user.name, agent_uids: [...earlier, user.uid].slice(-EARLIER) }
 }
 
 /**
@@ -67,12 +81,15 @@ export const earlierMarks = (run: Marks): Marks => {
 export function signsOf({ folder, run, process }: Marked & { process: ProcessRecord | undefined }): Signs {
   const processes = process ? [process.launcher, process.agent, process.feeder] : []
   const group = groupOf({ folder, run, process })
-  return { dir: folder.real, user: ownUid(), marks: marksOf(run), processes, group }
+  return { dir: folder.real, ...usersOf(ownUid(), run), marks: marksOf(run), processes, group }
 }
+
+const usersOf = (user: number, { agent_uids = [] }: Marks) => ({ user, users: [user, ...agent_uids] })
 
 const MarkRecord = z.object({
   mark: z.optional(z.string()),
   earlier_marks: z.optional(z.array(z.string())),
+  agent_uids: z.optional(z.array(z.int())),
   group: z.optional(z.string()),
 })
 
@@ -93,7 +110,7 @@ export function readSigns(dir: string, user: number): Signs | undefined {
   const run = recordAt(folder.run, MarkRecord) ?? {}
   return {
     dir: folder.real,
-    user,
+    ...usersOf(user, run),
     marks: marksOf(run),
     processes: process ? [process.launcher, process.agent, process.feeder] : [],
     group: groupOf({ folder, run, process }),
@@ -119,6 +136,8 @@ export const carries = ({ marks }: Pick<Signs, 'marks'>, mark: string | undefine
 export function isMarked(pid: number, { folder, run }: Marked): boolean {
   const variable = environmentOf(pid)
   const named = variable?.(AGENT_FOLDER)
-  if (named === undefined || realPath(named) !== folder.real || userOf(pid) !== ownUid()) return false
+  if (named === undefined || realPath(named) !== folder.real) return false
+  const user = userOf(pid)
+  if (user === undefined || !usersOf(ownUid(), run).users.includes(user)) return false
   return run.mark === undefined || variable?.(RUN_MARK) === run.mark
 }

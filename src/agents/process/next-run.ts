@@ -58,6 +58,7 @@ export function nextRun(
     ...(session && { session }),
     stderr_from: stderrFrom,
     ...earlierMarks(run),
+    ...(run.agent_user !== undefined && { agent_user: run.agent_user }),
     restarts: byPolicy ? [...run.restarts.slice(-(restart?.max_per_hour ?? 0)), at] : run.restarts,
     ...(commandId !== undefined && { command_id: commandId }),
     ...(goesOn && { resume_turn: true }),

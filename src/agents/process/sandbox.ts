@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { promisify } from 'node:util'
 import { realPath } from '../../platform/real-path.ts'
 import { CommandFailure } from '../command-failure.ts'
@@ -19,6 +18,8 @@ export interface Sandbox {
 
 /** Files and folders that an agent can use in its sandbox. */
 export interface SandboxPlaces {
+  /** Home of the agent's user. */
+  home: string
   /** Working folder of the agent, with links resolved. */
   cwd: string
   /**
@@ -39,25 +40,30 @@ export interface SandboxPlaces {
 /**
  * Returns the command that runs a program in a sandbox: the system is read-only, /tmp and the list of
  * processes are separate, and no process that the program starts outlives it.
+ * @param user command that runs the sandbox as another user
  * @throws CommandFailure if this machine cannot make the sandbox
  */
-export async function sandboxed(sandbox: Sandbox, places: SandboxPlaces): Promise<string[]> {
+export async function sandboxed(
+  sandbox: Sandbox,
+  places: SandboxPlaces,
+  user: readonly string[] = [],
+): Promise<string[]> {
   const program = PROGRAMS.find(existsSync)
   if (process.platform !== 'linux' || program === undefined)
     throw unavailable('bubblewrap (bwrap) is not installed')
-  const { cwd } = places
+  const { cwd, home } = places
   const hidden = sandbox.hidden.filter(existsSync).map(realPath)
   if (hidden.some((path) => cwd === path || cwd.startsWith(`${path}/`)))
     throw unavailable(`its folder ${cwd} is hidden from agents`, 'Start the agent in another folder.')
-  const open = [cwd, ...places.chosen].find(isOpen)
+  const open = [cwd, ...places.chosen].find((path) => isOpen(path, home))
   if (open !== undefined)
     throw unavailable(
       `${open} would give the agent access to the system outside of its sandbox`,
       'Start the agent in the folder of a project.',
     )
-  const argv = [program, ...optionsFor({ ...sandbox, hidden }, places)]
+  const argv = [...user, program, ...optionsFor({ ...sandbox, hidden }, places)]
   try {
-    await promisify(execFile)(program, [...argv.slice(1), '/bin/sh', '-c', ':'], {
+    await promisify(execFile)(argv[0]!, [...argv.slice(1), '/bin/sh', '-c', ':'], {
       timeout: CHECK_MS,
       env: {},
     })
@@ -75,8 +81,8 @@ export async function sandboxed(sandbox: Sandbox, places: SandboxPlaces): Promis
 const SYSTEM = ['/run', '/proc', '/sys', '/dev', '/etc', '/usr', '/boot', '/var/run', '/var/lib/systemd']
 
 /** Reports whether an agent could leave its sandbox if it may write to this folder. */
-const isOpen = (path: string) =>
-  SYSTEM.some((dir) => isWithin(dir, path) || isWithin(path, dir)) || isWithin(realPath(homedir()), path)
+const isOpen = (path: string, home: string) =>
+  SYSTEM.some((dir) => isWithin(dir, path) || isWithin(path, dir)) || isWithin(realPath(home), path)
 
 const isWithin = (path: string, outer: string) =>
   outer === '/' || path === outer || path.startsWith(`${outer}/`)

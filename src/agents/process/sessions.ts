@@ -19,7 +19,6 @@ export function nextSession(agent: Agent, asked: string | undefined): Session | 
   // exists.
   if (asked !== undefined && asked !== snapshot.session_id) return { id: asked, mode: 'resume' }
   if (snapshot.session_id !== undefined) {
-    checkSessionUser(agent, snapshot.session_id)
     return { id: snapshot.session_id, mode: 'resume' }
   }
   // A runtime does not save a new session before its first turn, so such a session cannot be resumed.
@@ -35,16 +34,17 @@ export function firstSession({ spec }: SpecRecord, { newSessionId }: Sessions): 
 }
 
 /**
- * Checks that the session belongs to this user: a runtime keeps sessions in its user's home.
+ * Checks that the agent's last session belongs to the user of its next run: a runtime keeps sessions in its user's home.
+ * @param user name of that user
  * @throws CommandFailure
  */
-function checkSessionUser({ run }: Agent, id: string) {
-  const { user } = ownUser()
-  if (run.user === undefined || run.user === user) return
+export function checkSessionUser({ run, snapshot }: Agent, id: string | undefined, user = ownUser().user) {
+  const owner = run.agent_user ?? run.user
+  if (id === undefined || id !== snapshot.session_id || owner === undefined || owner === user) return
   throw new CommandFailure(
     'no_session',
-    `Session ${id} belongs to ${run.user}, but this daemon runs as ${user ?? 'another user'}.`,
-    { remedy: `Start a new agent, or run the daemon as ${run.user} again.` },
+    `Session ${id} belongs to ${owner}, but agents now run as ${user ?? 'another user'}.`,
+    { remedy: `Start a new agent, or have agents run as ${owner} again.` },
   )
 }
 
@@ -79,15 +79,23 @@ export function checkSession(
  * Checks that no process outside this daemon has the session open, such as a terminal or another daemon's
  * agent. A runtime does not detect two processes in one session, although the processes would corrupt each
  * other's work. If the runtime has no record of a process, the session in the process's arguments is used.
- * @param env environment of the new run
- * @param agents this daemon's agents, whose open sessions are known from their journals
  * @throws CommandFailure naming the process
  */
 export function checkSessionElsewhere(
   runtime: Sessions,
   sessionId: string,
-  env: NodeJS.ProcessEnv,
-  agents: Iterable<Agent>,
+  {
+    env,
+    agents,
+    user,
+  }: {
+    /** Environment of the new run. */
+    env: NodeJS.ProcessEnv
+    /** This daemon's agents, whose open sessions are known from their journals. */
+    agents: Iterable<Agent>
+    /** Id of the new run's user; by default, the daemon's. */
+    user?: number | undefined
+  },
 ) {
   const processes = commandLines().filter(({ argv }) => !isLauncher(argv) && !isOrder(argv))
   const open = runtime.openSessions(
@@ -103,7 +111,8 @@ export function checkSessionElsewhere(
     return !own.has(pid) && runtime.isInSession(argv, sessionId)
   }
   // Sessions are in a user's home, so another user's process must not block this user's sessions.
-  const other = processes.find((each) => isIn(each) && [ownUid(), 0].includes(userOf(each.pid) ?? ownUid()))
+  const users = [user ?? ownUid(), 0]
+  const other = processes.find((each) => isIn(each) && users.includes(userOf(each.pid) ?? ownUid()))
   if (other) throw sessionInUse(`Process ${other.pid} is running in session ${sessionId}.`)
 }
 

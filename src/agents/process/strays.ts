@@ -27,7 +27,7 @@ type ByFolder = Map<string, ProcessIdentity[]>
 export interface AgentProcesses {
   /**
    * Processes that are proven to be the agent's: they carry a secret that its folder records, are recorded
-   * there by pid and start time, or descend from such a process. All of these processes belong to one user.
+   * there by pid and start time, or descend from such a process. All of these processes belong to the agent's users.
    */
   proven: ByFolder
   /**
@@ -38,31 +38,30 @@ export interface AgentProcesses {
 }
 
 /**
- * Finds the processes of all agents of a user. Does not find processes that have switched to another user, or
+ * Finds the processes of all agents of a daemon's user. Does not find processes that have switched to another user, or
  * that have cleared their environment and lost their parent processes. A process in a container belongs to
  * another daemon, even if its folder has the same path.
  */
 export function agentProcesses(user = ownUid()): AgentProcesses {
-  const all = processesOfUser(user)
+  const all = otherProcesses()
   const records = new Records(user)
   for (const listed of all.values()) records.read(listed)
   const owners = ownersOf(all, records)
   const found: AgentProcesses = { proven: byFolder(owners), unproven: new Map() }
   for (const listed of all.values()) {
-    const named = owners.has(listed) ? undefined : records.read(listed)
+    const named = owners.has(listed) || !records.users.has(listed.user) ? undefined : records.read(listed)
     if (named !== undefined && !seesAnother(listed.pid, named)) add(found.unproven, named, listed)
   }
   return found
 }
 
-/** Finds the processes of some agents of a user, like `agentProcesses`. */
+/** Finds the processes of some agents of a daemon's user, like `agentProcesses`. */
 function processesOfAgents(user: number, agents: Iterable<Signs>): ByFolder {
-  return byFolder(ownersOf(processesOfUser(user), new Records(user, agents)))
+  return byFolder(ownersOf(otherProcesses(), new Records(user, agents)))
 }
 
-function processesOfUser(user: number): Map<number, Listed> {
-  const processes = listProcesses(AGENT_FOLDER, RUN_MARK).filter((listed) => listed.user === user)
-  const all = new Map(processes.map((each) => [each.pid, each]))
+function otherProcesses(): Map<number, Listed> {
+  const all = new Map(listProcesses(AGENT_FOLDER, RUN_MARK).map((each) => [each.pid, each]))
   // Leave out this daemon, because an agent may have started it.
   all.delete(process.pid)
   return all
@@ -114,10 +113,13 @@ class Records {
   readonly #members = new Map<number, string>()
   /** Resolved paths of agents' folders, by the paths in the processes' variables. */
   readonly #real = new Map<string, string>()
+  /** Users of all known agents. */
+  readonly users: Set<number>
 
   /** @param known facts about some agents, used instead of the records in their folders */
   constructor(user: number, known: Iterable<Signs> = []) {
     this.#user = user
+    this.users = new Set([user])
     for (const signs of known) this.#learn(signs.dir, signs)
   }
 
@@ -132,15 +134,25 @@ class Records {
   }
 
   /** Returns the folder of a process's agent, if the agent is known. */
-  ownerOf({ variables: [folder, mark], ...listed }: Listed): string | undefined {
+  ownerOf(listed: Listed): string | undefined {
+    const [folder, mark] = listed.variables
     const dir = this.#realPath(folder)
     const signs = dir === undefined ? undefined : this.#signs.get(dir)
-    if (signs && carries(signs, mark)) return dir
-    return this.#recorded.get(keyOf(listed)) ?? this.#members.get(listed.pid)
+    const owner =
+      signs && carries(signs, mark)
+        ? dir
+        : (this.#recorded.get(keyOf(listed)) ?? this.#members.get(listed.pid))
+    return owner !== undefined && this.belongs(listed, owner) ? owner : undefined
+  }
+
+  /** Reports whether a process runs as a user of the agent with this folder. */
+  belongs({ user }: Listed, dir: string): boolean {
+    return this.#signs.get(dir)?.users.includes(user) ?? false
   }
 
   #learn(dir: string, signs: Signs | undefined) {
     this.#signs.set(dir, signs)
+    for (const user of signs?.users ?? []) this.users.add(user)
     for (const process of signs?.processes ?? []) this.#recorded.set(keyOf(process), dir)
     for (const pid of signs?.group ? membersOf(signs.group) : []) this.#members.set(pid, dir)
   }
@@ -190,18 +202,18 @@ export const processesOf = (signs: Signs): ProcessIdentity[] =>
 export interface EndOptions {
   /** Pids of processes that get no SIGTERM because they are about to end by themselves. */
   spared?: number[]
-  /** Only processes of this user are ended. Processes that have switched to another user keep running. */
-  user?: number
+  /** Users whose processes to end. Processes that have switched to another user are left alone. */
+  users?: readonly number[]
 }
 
 /** Ends processes with SIGTERM, and with SIGKILL those that are still alive `GRACE_MS` later. */
 export async function endProcesses(
   processes: ProcessIdentity[],
-  { spared = [], user }: EndOptions = {},
+  { spared = [], users }: EndOptions = {},
 ): Promise<void> {
-  for (const process of processes) if (!spared.includes(process.pid)) terminate(process, user)
+  for (const process of processes) if (!spared.includes(process.pid)) terminate(process, users)
   for (let waited = 0; waited < GRACE_MS && processes.some(isAlive); waited += STEP_MS) await sleep(STEP_MS)
-  for (const process of processes) signal(process, 'SIGKILL', user)
+  for (const process of processes) signal(process, 'SIGKILL', users)
 }
 
 /** Ends every process of an agent. @returns the number of processes, not counting the spared processes */
@@ -211,7 +223,7 @@ export async function endStrays(signs: Signs, spared: number[] = []): Promise<nu
     const found = await processesSoon(signs)
     if (found.length === 0) break
     count += found.filter(({ pid }) => !spared.includes(pid)).length
-    await endProcesses(found, { spared, user: signs.user })
+    await endProcesses(found, { spared, users: signs.users })
   }
   return count + (signs.group === undefined ? 0 : await endGroup(signs.group))
 }

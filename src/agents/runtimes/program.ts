@@ -48,6 +48,8 @@ export interface ProbeOptions {
   env: NodeJS.ProcessEnv
   /** Maximum run time of each query, in ms. */
   timeoutMs?: number
+  /** Command that runs a program as another user, who has this environment. */
+  command?: readonly string[]
   /** Reports whether a program may be run. By default, all programs may be run. */
   allowed?: (path: string) => boolean
 }
@@ -79,10 +81,10 @@ export interface Program {
   /** Returns the folder in which the program keeps its settings and sessions. */
   folder(env: NodeJS.ProcessEnv): string
   /**
-   * Returns the files and folders that the program's processes share, and those with records about single
-   * processes.
+   * Returns the files and folders that the program's processes share, the folders that must exist before the
+   * program starts in a sandbox, and the folders with records about single processes.
    */
-  places(env: NodeJS.ProcessEnv): { shared: string[]; ofProcesses: string[] }
+  places(env: NodeJS.ProcessEnv): { shared: string[]; needed: string[]; ofProcesses: string[] }
   /** Returns the candidate programs in this environment, beginning with the preferred program. */
   find(env: NodeJS.ProcessEnv): string[]
   /** Searches this machine for the program, and queries its version and login. Never throws. */

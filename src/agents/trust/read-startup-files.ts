@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 import { closeSync, constants, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Account } from '../../platform/account.ts'
 import { systemCode } from '../../platform/errors.ts'
+import { readerAs } from '../../platform/may-read.ts'
 import { openPlain } from '../../platform/plain-files.ts'
 
 /** Maximum number of files and folders that are read. */
@@ -24,8 +26,12 @@ export interface StartupFiles {
   cut: boolean
 }
 
-/** Reads files, and all files in folders. Paths that do not exist are left out. */
-export function readStartupFiles(paths: string[]): StartupFiles {
+/**
+ * Reads files, and all files in folders. Paths that do not exist are left out.
+ * @param user the user who uses them, if it is not the daemon's: files that this user may not read count as unreadable
+ */
+export function readStartupFiles(paths: string[], user?: Account): StartupFiles {
+  const mayRead = user && readerAs(user)
   const found: StartupFiles = { files: [], cut: false }
   let seen = 0
   const visit = (path: string, depth: number) => {
@@ -41,7 +47,7 @@ export function readStartupFiles(paths: string[]): StartupFiles {
       return
     }
     if (!isFolder) {
-      const file = read(path)
+      const file = read(path, mayRead)
       if (file) found.files.push(file)
       else found.cut = true
       return
@@ -62,10 +68,11 @@ export function readStartupFiles(paths: string[]): StartupFiles {
 const isMissing = (error: unknown) => ['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')
 
 /** Returns a file with its content; undefined if it is not a plain file or cannot be read as a whole. */
-function read(path: string): StartupFile | undefined {
+function read(path: string, mayRead: (fd: number) => boolean = () => true): StartupFile | undefined {
   try {
     const fd = openPlain(path, constants.O_RDONLY, FILE_BYTES)
     try {
+      if (!mayRead(fd)) return undefined
       const content = readFileSync(fd)
       return { path, sha256: createHash('sha256').update(content).digest('hex'), text: content.toString() }
     } finally {

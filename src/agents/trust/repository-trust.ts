@@ -1,7 +1,8 @@
 import { realPath } from '../../platform/real-path.ts'
 import type { AgentSpec, PermissionRequest } from '../../protocol/index.ts'
 import { CommandFailure } from '../command-failure.ts'
-import type { Permit, StartupRule } from '../permit.ts'
+import type { Permit, Permitted } from '../permit.ts'
+import { environmentAs } from '../process/agent-user.ts'
 import type { Program } from '../runtimes/program.ts'
 import { hashOf, readStartupFiles, type StartupFiles } from './read-startup-files.ts'
 import { trustRequest } from './trust-request.ts'
@@ -22,6 +23,8 @@ export interface RepositoryTrustOptions {
   environment: NodeJS.ProcessEnv
   trusted: TrustedFiles
 }
+
+type Judged = Pick<Permitted, 'spec' | 'startup' | 'user'>
 
 interface Untrusted {
   hash: string
@@ -103,21 +106,21 @@ export class RepositoryTrust {
    * @returns true if the agent uses its startup files
    * @throws CommandFailure if the files have changed since a person permitted them
    */
-  mayUse(agent: Pick<Trusting, 'runtime'>, spec: AgentSpec, startup: StartupRule): boolean {
-    if (!this.#untrusted(agent, spec, startup)) return true
-    if (startup.others === 'ignore') return false
+  mayUse(agent: Pick<Trusting, 'runtime'>, permitted: Judged): boolean {
+    if (!this.#untrusted(agent, permitted)) return true
+    if (permitted.startup.others === 'ignore') return false
     throw refusal('The startup files of its folder have changed since a person permitted them.')
   }
 
   #untrusted(
     { runtime }: Pick<Trusting, 'runtime'>,
-    spec: AgentSpec,
-    { isTrusted, others }: StartupRule,
+    { spec, startup: { isTrusted, others }, user }: Judged,
   ): Untrusted | undefined {
     const { environment, trusted } = this.#options
-    const paths = runtime.startupPaths(spec, environment).filter((path) => !isTrusted(path))
+    const env = user ? environmentAs(user, environment) : environment
+    const paths = runtime.startupPaths(spec, env).filter((path) => !isTrusted(path))
     if (paths.length === 0) return undefined
-    const found = readStartupFiles(paths)
+    const found = readStartupFiles(paths, user)
     if (found.files.length === 0 && !found.cut) return undefined
     const folder = realPath(spec.cwd)
     const hash = hashOf(folder, found)
@@ -126,8 +129,8 @@ export class RepositoryTrust {
 
   /** Returns the startup files about which a person must decide now. */
   #now(agent: Trusting): Untrusted | undefined {
-    const { spec, startup } = this.#options.permit(agent.record.spec, agent.run.program)
-    return startup.others === 'ask' ? this.#untrusted(agent, spec, startup) : undefined
+    const permitted = this.#options.permit(agent.record.spec, agent.run.program)
+    return permitted.startup.others === 'ask' ? this.#untrusted(agent, permitted) : undefined
   }
 }
 

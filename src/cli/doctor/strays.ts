@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { agentFolder } from '../../agents/disk/folder.ts'
+import { readSigns } from '../../agents/process/marks.ts'
 import { agentProcesses, endProcesses } from '../../agents/process/strays.ts'
 import { type StatePaths, statePaths } from '../../config/paths.ts'
 import { sleep } from '../../platform/clock.ts'
@@ -128,7 +129,10 @@ function findStrays({ agents }: StatePaths, user: number): (Stray & { proven: bo
 
 /** Ends the processes that still exist. @returns the outcome */
 export async function clearStrays(strays: Stray[]): Promise<Finding> {
-  await endProcesses(strays, { user: ownUid() })
+  const users = [...new Set(strays.map(({ agent_dir }) => agent_dir))].flatMap(
+    (dir) => readSigns(dir, ownUid())?.users ?? [],
+  )
+  await endProcesses(strays, { users: [ownUid(), ...users] })
   const left = strays.filter(isAlive)
   if (left.length > 0)
     return {

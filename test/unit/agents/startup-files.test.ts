@@ -119,8 +119,8 @@ test('startup files that changed before the launch are not used, and a refusal n
   const asked = trust.ask(one)!
   trust.answer(one, { allow: false, message: 'never' })
   await assert.rejects(asked, ({ error }: CommandFailure) => error.path === 'repository_trust')
-  assert.throws(() => trust.mayUse(one, one.record.spec, rule), { message: /changed/ })
-  assert.equal(trust.mayUse(one, one.record.spec, { ...rule, others: 'ignore' }), false)
+  assert.throws(() => trust.mayUse(one, { spec: one.record.spec, startup: rule }), { message: /changed/ })
+  assert.equal(trust.mayUse(one, { spec: one.record.spec, startup: { ...rule, others: 'ignore' } }), false)
 })
 
 test('startup files that cannot be shown as a whole can only be refused', (t) => {

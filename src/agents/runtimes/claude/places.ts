@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { folder } from './open-sessions.ts'
@@ -9,9 +8,9 @@ import { folder } from './open-sessions.ts'
  */
 export function places(env: NodeJS.ProcessEnv) {
   const settings = folder(env)
-  // Create the folder now, because Claude Code could not create it in a sandbox.
-  mkdirSync(settings, { recursive: true, mode: 0o700 })
   return {
+    // Claude Code could not create this folder in a sandbox.
+    needed: [settings],
     shared: [settings, join(env.HOME || homedir(), '.claude.json')],
     // The records have process ids as names, and a process in a sandbox can have the same id as a process
     // outside of the sandbox.

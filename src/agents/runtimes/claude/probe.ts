@@ -28,6 +28,7 @@ const RAISE_LIMITS =
  */
 export async function probe({
   env,
+  command = [],
   timeoutMs = PROBE_MS,
   allowed = () => true,
 }: ProbeOptions): Promise<Runtime> {
@@ -45,12 +46,13 @@ export async function probe({
       path: first,
       problem: `FOMULAR_CLAUDE_PATH is ${first}, which is not a program. Correct or unset this variable.`,
     }
-  const preferred = await examine(first, env, timeoutMs)
+  const examine = (path: string) => examined(path, (args) => run([...command, path, ...args], env, timeoutMs))
+  const preferred = await examine(first)
   if (!preferred.wrong) return preferred.runtime
   // Do not try other programs if resources are short, because the shortage would affect them, too.
   if (!preferred.shortage)
     for (const path of others) {
-      const { runtime, wrong } = await examine(path, env, timeoutMs)
+      const { runtime, wrong } = await examine(path)
       if (!wrong) return { ...runtime, passed_over: [{ path: first, problem: preferred.runtime.problem! }] }
     }
   return preferred.runtime
@@ -63,8 +65,7 @@ interface Examined {
   shortage: boolean
 }
 
-async function examine(path: string, env: NodeJS.ProcessEnv, timeoutMs: number): Promise<Examined> {
-  const ask = (args: string[]) => run(path, args, env, timeoutMs)
+async function examined(path: string, ask: (args: string[]) => Promise<Answer>): Promise<Examined> {
   const said = await ask(['--version'])
   const wrong = (problem: string, version?: string): Examined => ({
     runtime: { name: NAME, found: true, path, ...(version !== undefined && { version }), problem },
@@ -132,10 +133,10 @@ function lastLine(said: string): string {
   return line === '' ? '' : ` (${cut(line, WORDS_CHARS)})`
 }
 
-function run(path: string, args: string[], env: NodeJS.ProcessEnv, timeoutMs: number): Promise<Answer> {
+function run([file, ...args]: string[], env: NodeJS.ProcessEnv, timeoutMs: number): Promise<Answer> {
   return new Promise<Answer>((resolve) => {
     const options = { env, timeout: timeoutMs, killSignal: 'SIGKILL' as const, encoding: 'utf8' as const }
-    const child = execFile(path, args, options, (error, out, err) => {
+    const child = execFile(file!, args, options, (error, out, err) => {
       if (!error) resolve({ out })
       else if (error.killed) resolve({ out, problem: `did not answer within ${timeoutMs / 1000} s` })
       else if (typeof error.code === 'number')

@@ -19,7 +19,7 @@ function placesIn(t: TestContext) {
   const [cwd, further, own, state] = [at('cwd'), at('further'), at('own'), at('state')]
   const key = join(dir, 'key')
   for (const path of [key, join(own, 'file'), join(state, 'journal')]) writeFileSync(path, 'secret')
-  const places = { cwd, chosen: [], writable: [further], empty: [], readable: [own] }
+  const places = { home: homedir(), cwd, chosen: [], writable: [further], empty: [], readable: [own] }
   const run = async (script: string, network: Sandbox['network'] = 'host') => {
     const [program, ...args] = await sandboxed({ network, hidden: [state, key] }, places)
     const command = [...args, '/bin/sh', '-c', script]
