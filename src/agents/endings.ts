@@ -1,6 +1,7 @@
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Agent } from './agent.ts'
+import { lackOf } from './process/cgroup/out-of-memory.ts'
 import { sweepProcesses } from './process/end.ts'
 import { stayEnded } from './process/recall.ts'
 import { nextRestart, Restarts } from './restart.ts'
@@ -52,6 +53,9 @@ export class Endings {
   onEnded(agent: Agent) {
     if (this.#closed || this.#sweeps.has(agent)) return
     const { logger } = this.#options
+    // The sweep deletes the group, which has the facts.
+    const lack = agent.snapshot.exit?.reason === 'killed' ? lackOf(agent) : undefined
+    if (lack !== undefined) agent.explain(lack)
     const sweeping = sweepProcesses(agent)
       .then((count) => {
         if (count > 0) logger.info({ agent_id: agent.id, count }, "ended the agent's leftover processes")

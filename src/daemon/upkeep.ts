@@ -1,6 +1,7 @@
 import type { Agent } from '../agents/agent.ts'
 import type { AgentPool } from '../agents/agent-pool.ts'
 import { boundStderr, returnBytes } from '../agents/disk/journal-space.ts'
+import { checkMemory } from '../agents/process/cgroup/out-of-memory.ts'
 import { renewLease } from '../agents/process/launch.ts'
 import { checkProgram } from '../agents/process/program-gone.ts'
 import { isResting } from '../agents/process/rest.ts'
@@ -61,6 +62,7 @@ export class Upkeep {
       agents.check(agent)
       checkHooks(agent, this.#options.clock.now())
       checkProgram(agent)
+      checkMemory(agent)
       agents.save(agent)
     })
     this.#every(CLEAN_MS, (agent) => this.#clean(agent), FIRST_CLEAN_MS)

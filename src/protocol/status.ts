@@ -39,12 +39,12 @@ export const TurnFailure = z.object({
 export type TurnFailure = z.infer<typeof TurnFailure>
 
 export const AgentProblem = z.object({
-  /** `mcp_server`, `hook`, `program`, `model`, `turn`, or `startup_files`. Future versions may add values. */
+  /** `mcp_server`, `hook`, `program`, `memory`, `model`, `turn`, or `startup_files`. Future versions may add values. */
   kind: ReportedName,
   name: ReportedName,
   /**
    * For an MCP server in the runtime's words, such as `failed`, `needs-auth`, or `pending`. For a hook `failed`,
-   * `cancelled`, or `running`; for a program `deleted`; for a model `retrying`; for a turn `long`.
+   * `cancelled`, or `running`; for a program `deleted`; for memory `exceeded`; for a model `retrying`; for a turn `long`.
    */
   status: ReportedName,
   /** Explanation in the words of the part itself, shortened. */

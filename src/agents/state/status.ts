@@ -4,6 +4,7 @@ import type { Generations } from '../disk/generations.ts'
 import type { Inbox } from '../disk/inbox.ts'
 import type { LimitOrders } from '../disk/limit-orders.ts'
 import type { ProcessRecord, RunRecord, Snapshot, SpecRecord } from '../disk/records.ts'
+import { memoryProblem } from '../process/cgroup/out-of-memory.ts'
 import { programProblem } from '../process/program-gone.ts'
 import { weightOf } from './json-weight.ts'
 import { isLimited, isWaiting, resetOf } from './limit.ts'
@@ -55,7 +56,13 @@ function described(agent: Described, now: number): AgentStatus {
   const { snapshot, record, run, hasEnded, inbox, generations, heldUntil, launching } = agent
   const problems = hasEnded
     ? []
-    : [...problemsOf(snapshot, now), ...programProblem(agent), ...longTurn(agent), ...ignoredFiles(run)]
+    : [
+        ...problemsOf(snapshot, now),
+        ...programProblem(agent),
+        ...memoryProblem(agent),
+        ...longTurn(agent),
+        ...ignoredFiles(run),
+      ]
   const pid = hasEnded ? undefined : agent.process?.agent.pid
   const sessionId = snapshot.session_id ?? launchedIn(agent)
   return {

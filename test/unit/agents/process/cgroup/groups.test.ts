@@ -7,6 +7,7 @@ import { test } from 'node:test'
 import { endGroup } from '../../../../../src/agents/process/cgroup/end-group.ts'
 import { type Limit, limitsOf } from '../../../../../src/agents/process/cgroup/limits.ts'
 import { makeGroup } from '../../../../../src/agents/process/cgroup/make-group.ts'
+import { lackIn } from '../../../../../src/agents/process/cgroup/out-of-memory.ts'
 import { groupName, groupOf, groupPrefix } from '../../../../../src/agents/process/cgroup/run-group.ts'
 import { AgentSpec } from '../../../../../src/protocol/index.ts'
 import { standInGroup } from '../../../../support/stand-in-group.ts'
@@ -134,4 +135,21 @@ test('a group that is gone, or without processes, ends without delay', async (t)
   mkdirSync(join(dir, 'empty'))
   assert.equal(await endGroup(join(dir, 'empty')), 0)
   assert.ok(!existsSync(join(dir, 'empty')))
+})
+
+test('what the kernel has ended for lack of memory is told with the limit and the highest use', (t) => {
+  const dir = tempDir(t)
+  let number = 0
+  const told = (files: Record<string, string>) => lackIn(standInGroup(join(dir, `${++number}`), files).folder)
+  const peak = { 'memory.max': '67108864\n', 'memory.peak': '67112960\n' }
+  assert.equal(told({}), undefined)
+  assert.equal(told({ ...peak, 'memory.events': 'max 900\noom 0\noom_kill 0\n' }), undefined)
+  assert.equal(
+    told({ ...peak, 'memory.events': 'max 900\noom 1\noom_kill 2\n' }),
+    'The kernel ended 2 processes of the agent because the agent with its programs reached its limit of 64 MiB. Together, they had used up to 64 MiB.',
+  )
+  assert.equal(
+    told({ 'memory.max': 'max\n', 'memory.events': 'oom 0\noom_kill 1\n' }),
+    'The kernel ended a process of the agent because the machine, or the service of the daemon, ran out of memory.',
+  )
 })
