@@ -3,11 +3,11 @@ import { dirname, join } from 'node:path'
 import { isoTime } from '../platform/clock.ts'
 import { Emitter } from '../platform/emitter.ts'
 import { ensurePrivateDir } from '../platform/files.ts'
-import type { Logger } from '../platform/log.ts'
 import type { CommandOf, Event } from '../protocol/index.ts'
 import { Agent } from './agent.ts'
 import type { AgentContext } from './agent-context.ts'
 import { AgentList } from './agent-list.ts'
+import type { AgentPoolOptions } from './agent-pool-options.ts'
 import { logOnce } from './attempt.ts'
 import { isCurrent, makeCurrent } from './disk/cursors-current.ts'
 import { namesIn } from './disk/folder.ts'
@@ -16,47 +16,15 @@ import { JournalWatcher } from './disk/journal-watcher.ts'
 import { loadAgent } from './disk/load-agent.ts'
 import { obstacleTo } from './disk/unreadable.ts'
 import { Endings } from './endings.ts'
-import type { Permit } from './permit.ts'
 import { abandon, isKept } from './process/abandon.ts'
 import { checkProcesses, endUnlaunched, GRACE_S, type StopOptions, stop } from './process/end.ts'
-import type { Shelter } from './process/launch.ts'
-import { LaunchQueue, type LaunchQueueOptions } from './process/launch-queue.ts'
-import type { MemoryRoom } from './process/memory-room.ts'
+import { LaunchQueue } from './process/launch-queue.ts'
 import { forgo } from './process/recall.ts'
 import { beginRest, endRest } from './process/rest.ts'
 import { Resumes } from './resumes.ts'
-import type { RuntimeAdapter } from './runtimes/runtime.ts'
 import { SessionGuard } from './session-guard.ts'
 import { Starts } from './starts.ts'
 import { takeOver } from './take-over.ts'
-import type { RepositoryTrust } from './trust/repository-trust.ts'
-
-export interface AgentPoolOptions
-  extends Omit<AgentContext<Agent>, 'onChange' | 'onEvent' | 'onUnreadable' | 'onFailure' | 'toldCounts'>,
-    Pick<LaunchQueueOptions, 'groups'> {
-  /** Folder that contains the agents' folders. */
-  dir: string
-  runtimes: Record<string, RuntimeAdapter>
-  /** Resolves to the path of a runtime's program. @throws CommandFailure if the program is unusable */
-  program(runtime: string): Promise<string>
-  /** @see Permit */
-  permit: Permit
-  trust: Pick<RepositoryTrust, 'ask' | 'cancel' | 'close' | 'mayUse'>
-  /** Environment that agents inherit. */
-  environment: NodeJS.ProcessEnv
-  umask?: string | undefined
-  /** @see MemoryRoom */
-  room: Pick<MemoryRoom, 'waitOf'>
-  /** Returns a shelter for new agents if agents would otherwise end with the daemon. */
-  shelter?(): Promise<Shelter | undefined>
-  /**
-   * True if an agent that the daemon itself has ended continues its turn after a restart, even if its
-   * specification does not request this.
-   */
-  resumeTurns: boolean
-  maxAgents: number
-  logger: Logger
-}
 
 interface AgentPoolEvents {
   /** The agent's status has changed. */

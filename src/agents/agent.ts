@@ -37,9 +37,7 @@ export class Agent {
   acked: number
   /** Offset of the first byte still on disk. */
   begin: number
-  /**
-   * Number of journal bytes passed to the connection. The number is between `acked` and the journal's end.
-   */
+  /** Number of journal bytes passed to the connection, between `acked` and the journal's end. */
   sent: number
   revision: number
   /** Time before which the agent is not restarted automatically, in ms since 1970. */
@@ -54,10 +52,7 @@ export class Agent {
   readonly #snapshot: Snapshot
   readonly #waiters: Waiters
   #process: ProcessRecord | undefined
-  /**
-   * Unsaved changes. `grown`: only offsets have changed; `changed`: data that is not in the journal has
-   * changed, too.
-   */
+  /** Unsaved changes. `grown`: only of offsets; `changed`: also of data that is not in the journal. */
   #unsaved: 'grown' | 'changed' | undefined
   readonly #reading: Reading<Agent>
   readonly #now = () => isoTime(this.#context.clock.now())
@@ -93,10 +88,7 @@ export class Agent {
     return hasEnded(this.#snapshot.state)
   }
 
-  /**
-   * True if the run in `run.json` is over. Until the run has written a line, the journal still describes the
-   * previous run.
-   */
+  /** True if the run in `run.json` is over. Before its first line, the journal describes the previous run. */
   get hasRunEnded() {
     return this.#snapshot.run === this.run.run && this.hasEnded
   }
@@ -155,10 +147,7 @@ export class Agent {
     this.#unsaved ??= 'grown'
   }
 
-  /**
-   * Continues sending from `offset`, the server's position. The server may have lost bytes after `offset`
-   * that it had before.
-   */
+  /** Continues sending from `offset`, the server's position. The server may have lost later bytes. */
   rewind(offset: number) {
     this.acked = Math.min(Math.max(offset, this.begin), this.#snapshot.offset)
     this.sent = this.acked
@@ -167,8 +156,7 @@ export class Agent {
 
   /**
    * Begins a new generation of the journal for a server that has the journal up to `offset`. Moves all bytes
-   * that no server has received to `offset`. If the server has fewer bytes than before, moves the whole
-   * journal.
+   * that no server has received to `offset`, or the whole journal if the server has fewer bytes than before.
    * @throws the system error
    */
   beginGeneration(offset: number) {
@@ -187,19 +175,13 @@ export class Agent {
     this.#unsaved = 'changed'
   }
 
-  /**
-   * Records that the journal left by earlier daemons has been read to its end. Called before this daemon adds
-   * to the journal.
-   */
+  /** Records that the journal of earlier daemons was read to its end, before this daemon adds to it. */
   onCaughtUp() {
     this.contact.onCaughtUp(this.#snapshot.offset)
     this.#unsaved = 'changed'
   }
 
-  /**
-   * Answers a permission request. Later answers to the same request have no effect.
-   * @throws the file system's error; nothing has changed then
-   */
+  /** Answers a permission request once. @throws the file system's error; nothing has changed then */
   answer({ request_id, digest }: PermissionRequest, input: Input) {
     const marks = [answeredId(this.id, { request_id }), answeredId(this.id, { request_id, digest })]
     this.inbox.put(input, { marks })
@@ -286,10 +268,7 @@ export class Agent {
     return statusOf(this, this.#context.clock.now())
   }
 
-  /**
-   * Writes `cursor.json` if its content has changed. With `changed`, ignores changes of offsets only.
-   * @returns whether the file was written
-   */
+  /** Writes `cursor.json` if it has changed; with `changed`, not only in its offsets. @returns whether it did */
   save({ changed = false } = {}): boolean {
     if (!this.#unsaved || (changed && this.#unsaved !== 'changed')) return false
     const { acked, begin, contact } = this

@@ -1,5 +1,6 @@
 import { withdraw } from '../agents/process/recall.ts'
-import type { DaemonOptions, Parts } from './assemble.ts'
+import type { Parts } from './assemble.ts'
+import type { DaemonOptions } from './daemon-options.ts'
 import { standDown, stopAll } from './stand-down.ts'
 
 /** Maximum wait until the server has acknowledged the last activity when the daemon stops, in ms. */

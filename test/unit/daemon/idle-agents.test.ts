@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import type { AgentPoolOptions } from '../../../src/agents/agent-pool.ts'
+import type { AgentPoolOptions } from '../../../src/agents/agent-pool-options.ts'
 import { CommandFailure } from '../../../src/agents/command-failure.ts'
 import { IdleAgents } from '../../../src/daemon/idle-agents.ts'
 import { Upkeep } from '../../../src/daemon/upkeep.ts'
