@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { systemCode } from './errors.ts'
 
 /**
- * Returns a value that identifies the folder at a path: it changes if another folder takes its place.
+ * Returns a value that identifies the folder at a path. The value changes if another folder takes this place.
  * Undefined if there is no folder.
  */
 export function folderIdentity(dir: string): string | undefined {

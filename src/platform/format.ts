@@ -53,8 +53,7 @@ export function upgradeFolder(dir: string, upgrades: Upgrades): void {
 }
 
 /**
- * Records in a folder that an older version created that this version has checked it for access by other
- * users.
+ * Records that this version has checked the folder of an older version for access by other users.
  */
 export function noteJudged(dir: string): void {
   const read = readJson(formatFile(dir), FormatRecord)

@@ -21,8 +21,8 @@ const QUESTION = ' '
 const NEITHER_LINK_NOR_NEW = constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW
 
 /**
- * Answers other processes that ask whether the holder of this lock lives, by removing the question from the
- * file. Writes to the disk, which may be a network disk, only to answer.
+ * Answers other processes that ask whether the holder of this lock lives. The answer is the removal of the
+ * question from the file. Without a question, nothing is written, because the disk may be a network disk.
  * @param text content of the lock's file
  * @returns a function that stops answering
  */

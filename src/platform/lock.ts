@@ -32,8 +32,7 @@ const ATTEMPTS = 100
 
 /**
  * Takes a lock, which is a file with the identity of its holder. If the holder has ended, for any reason, the
- * lock is free. The lock is not just a pid, which could not show that the holder has ended, and does not use
- * flock(2), which needs a native addon.
+ * lock is free. A pid alone could not show that the holder has ended, and flock(2) would need a native addon.
  * @param silent holder on another machine or in another container that has not answered: its lock counts as
  * free
  * @returns a function that releases the lock

@@ -9,8 +9,8 @@ export const bareHost = (host: string) =>
 
 /**
  * Reports whether `NO_PROXY` exempts a host. Its entries are separated by commas or spaces: `host`, `.host`
- * and `*.host` (each including subdomains), an address, or a network (`10.0.0.0/8`, `fd00::/8`). In each, `*`
- * can stand for a part, and `:port` can follow.
+ * and `*.host` (each including subdomains), an address, or a network (`10.0.0.0/8`, `fd00::/8`). In each
+ * entry, `*` can stand for a part, and `:port` can follow.
  */
 export function isExempt(noProxy: string, host: string, port: string): boolean {
   const bare = bareHost(host)

@@ -1,7 +1,7 @@
 /**
- * Types of features that are missing in ES2022: either Node 18.19, the oldest supported version, has them, or
- * only newer versions of Node do. `npm run check` refuses code in src/ that uses any other feature beyond
- * ES2022.
+ * Types of features that ES2022 lacks. The oldest supported version, Node 18.19, has some of these features.
+ * Only newer versions of Node have the others. `npm run check` refuses code in src/ that uses any other
+ * feature beyond ES2022.
  */
 
 interface Array<T> extends FindsLast<T> {}

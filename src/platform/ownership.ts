@@ -35,9 +35,9 @@ const STICKY = 0o1000
 const MOST_LINKS = 40
 
 /**
- * Returns the reasons why users other than root and `user` can change or replace a file or folder: its owner
- * and mode, and the owners and modes of all folders above it and of links on its path. Folders that do not
- * exist yet are no reason, because this user will create them. In a sticky folder, such as /tmp, users can
+ * Returns the reasons why users other than root and `user` can change or replace a file or folder. Checks the
+ * owner and mode of the file or folder, of all folders above it, and of links on its path. Ignores folders
+ * that do not exist yet, because this user will create them. In a sticky folder, such as /tmp, users can
  * replace only their own files. Does not check access lists.
  * @param user uid of the only permitted user besides root; default: the user of this process
  */
@@ -89,7 +89,10 @@ function* placesOn(path: string): Generator<Place> {
 
 /** Maximum number of faults reported for one folder: another user may have filled the folder with files. */
 const MOST_FAULTS = 8
-/** The hub's folder. Its owner may differ from the daemon's user. It is checked when a hub starts. */
+/**
+ * The hub's folder. The folder's owner may differ from the daemon's user. The folder is checked when a hub
+ * starts.
+ */
 const HUB = 'hub'
 
 /**

@@ -13,7 +13,7 @@ export interface Listed extends ProcessIdentity {
   leader: number
   /** The process's real user, who started it. A setuid program runs with the rights of another user. */
   user: number
-  /** Values of the requested environment variables, as the process was started with them. */
+  /** Values that the requested environment variables had when the process was started. */
   variables: (string | undefined)[]
 }
 
@@ -32,9 +32,8 @@ export const findByEnvironment = (name: string, value: string): ProcessIdentity[
     .map(({ pid, start, boot_id }) => ({ pid, start, boot_id }))
 
 /**
- * Reports whether a path leads to one folder for another process, for example in a container, and to a
- * different folder for this process. False if the path is hidden from the other process, for example in a
- * sandbox.
+ * Reports whether a path leads to different folders for this process and for another process, for example in
+ * a container. False if the path is hidden from the other process, for example in a sandbox.
  */
 export function seesAnother(pid: number, path: string): boolean {
   if (!linux || mountsOf(pid) === mountsOf('self')) return false

@@ -44,8 +44,8 @@ function variableFor(url: string, env: NodeJS.ProcessEnv): string {
 }
 
 /**
- * Returns the variable for the proxy of a URL that has the highest precedence, or the setting that provides
- * its value.
+ * Returns the variable that has the highest precedence for the proxy of a URL. If a setting provides the
+ * variable's value, returns the setting.
  */
 export function proxySetting(url: string, env: NodeJS.ProcessEnv, named: Named = {}): string {
   const own = ownVariable(url, env)

@@ -90,7 +90,7 @@ export const PolicyFile = z.strictObject({
    * `trusted_repositories` are used. `any`: all files are used.
    */
   repository_trust: z._default(z.enum(['ask', 'listed', 'any']), 'ask'),
-  /** Folders whose startup files are used without asking a person, and those of all folders below them. */
+  /** Folders whose startup files are used without asking a person. All folders below these are included. */
   trusted_repositories: folders([]),
   environment: section({
     /**
@@ -105,7 +105,7 @@ export const PolicyFile = z.strictObject({
     inherit: names(['*']),
   }),
   /**
-   * Permitted change of the runtime's system prompt by a specification: none, appending to it, or also
+   * Changes that a specification may make to the runtime's system prompt: none, appending to it, or also
    * replacing it.
    */
   system_prompt: z._default(z.enum(['none', 'append', 'replace']), 'append'),
@@ -134,8 +134,8 @@ export const PolicyFile = z.strictObject({
   }),
   resources: section({
     /**
-     * Memory of the machine that must stay free, in MiB. No agent is started that would probably use it. By
-     * default 512, but at most an eighth of the machine's memory.
+     * Memory of the machine that must stay free, in MiB. An agent that would probably use this memory is not
+     * started. By default 512, but at most an eighth of the machine's memory.
      */
     memory_reserve_mb: z.optional(z.int().check(z.minimum(0))),
     /**
@@ -181,10 +181,13 @@ export const PolicyFile = z.strictObject({
     signature: z._default(z.boolean(), false),
   }),
   commands: section({
-    /** Names of commands that are refused, as in the protocol, such as `daemon:update`. */
+    /** Commands that are refused, by their names in the protocol, such as `daemon:update`. */
     deny: names([]),
   }),
-  /** Public keys (Ed25519, `ed25519:` and base64) of the people whose signature a command must carry. Empty: none. */
+  /**
+   * Public keys of people (Ed25519, as `ed25519:` and base64). Commands that make agents act must be signed
+   * with one of these keys. If the list is empty, commands need no signature.
+   */
   signed_by: z._default(
     z
       .array(z.string().check(z.regex(PUBLIC_KEY, 'must be a public key from `fomular-daemon key show`')))
@@ -203,7 +206,10 @@ export const PolicyFile = z.strictObject({
      */
     patterns: z._default(Patterns, []),
   }),
-  /** A program on this machine that reads each acting command as JSON and can refuse it. */
+  /**
+   * A program on this machine that can refuse commands that make agents act or change the machine. It reads
+   * each such command as JSON.
+   */
   gate: z.optional(
     z.strictObject({
       program: Path,
@@ -214,11 +220,11 @@ export const PolicyFile = z.strictObject({
 })
 export type Policy = z.infer<typeof PolicyFile>
 
-/** Policy of a machine without a policy file whose server is on another machine: each key has its default. */
+/** Policy of a machine that has no policy file and a server on another machine: each key has its default. */
 export const CAREFUL: Policy = PolicyFile.parse({ version: 1 })
 
 /**
- * Policy of a machine without a policy file that permits its server everything that the daemon's user can do.
+ * Policy for a machine without a policy file: the server may do everything that the daemon's user can do.
  */
 export const OPEN: Policy = PolicyFile.parse({
   version: 1,

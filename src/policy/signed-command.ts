@@ -12,8 +12,7 @@ const SKEW_MS = 2 * 60_000
  */
 const AHEAD_MS = 7 * 24 * 3_600_000
 /**
- * Time after the arrival of a signed command within which the same command can arrive again and be accepted,
- * in ms.
+ * Time, in ms, for which a repeat of a signed command is accepted after the command first arrived.
  */
 export const REPEATABLE_MS = AHEAD_MS + 2 * SKEW_MS
 
@@ -88,7 +87,7 @@ function elsewhere(command: Command, signed: Command, signedMachine: string, mac
 }
 
 /**
- * Returns which facts a signed approval does not name, because the server could have shown other facts to the
+ * Returns the facts that a signed approval fails to name: the server could have shown other facts to the
  * person.
  */
 function unseen(signed: Command) {

@@ -22,10 +22,10 @@ version = 1
 # trusted_repositories are used. "any": all files are used.
 # repository_trust = "ask"
 
-# Folders whose startup files are used without asking a person, and those of all folders below them.
+# Folders whose startup files are used without asking a person. All folders below these are included.
 # trusted_repositories = []
 
-# Permitted change of the runtime's system prompt by a server: "none", "append", or "replace".
+# Changes that a server may make to the runtime's system prompt: "none", "append", or "replace".
 # system_prompt = "append"
 
 # Public keys of people. Commands that make agents act must be signed with one of these keys. If the list is
@@ -109,19 +109,20 @@ version = 1
 # is an example; the default is 512, but at most an eighth of the machine's memory.
 # memory_reserve_mb = 512
 
-# Memory of an agent with everything that it starts, in MiB: the kernel ends a process that needs more. Like the
-# other limits below, it needs control groups, such as those of the service under systemd 254 or later: without
-# them, no agent is started. An example; by default, there is no limit.
+# Maximum memory of an agent with everything that it starts, in MiB: the kernel ends a process that needs more.
+# This limit and the limits below need control groups, which the service has under systemd 254 or later. Without
+# control groups, no agent is started. The value is an example; by default, there is no limit.
 # memory_max_mb = 8192
 
-# Memory from which the kernel slows the agent down and takes memory back. An example; by default, none.
+# Memory of an agent, in MiB, above which the kernel slows the agent down and reclaims memory. The value is an
+# example; by default, there is no such limit.
 # memory_high_mb = 6144
 
-# An agent's share of the processors, from 1 to 10000, while others need them: each of them has 100 unless it is
-# told otherwise. An example; by default, 100.
+# Weight of an agent when programs compete for the processors, from 1 to 10000. Other programs usually have 100.
+# The value is an example; the default is 100.
 # cpu_weight = 50
 
-# Maximum number of an agent's processes and threads. An example; by default, there is no limit.
+# Maximum number of an agent's processes and threads. The value is an example; by default, there is no limit.
 # tasks_max = 2000
 
 [isolation]
@@ -154,7 +155,7 @@ version = 1
 
 [commands]
 
-# Names of commands that are refused, as in the protocol, such as "daemon:update".
+# Commands that are refused, by their names in the protocol, such as "daemon:update".
 # deny = []
 
 [redact]
@@ -167,9 +168,9 @@ version = 1
 # backreferences are not supported. A typical expression is 'sk-[A-Za-z0-9_-]{20,}'.
 # patterns = []
 
-# A program on this machine that reads each acting command as JSON, and can refuse it. The values are
-# examples; by default, there is no such program. If it takes longer than timeout_s seconds, the command is
-# refused.
+# A program on this machine that can refuse commands that make agents act or change the machine. It reads each
+# such command as JSON. If it takes longer than timeout_s seconds, the command is refused. The values are
+# examples; by default, there is no such program.
 # [gate]
 # program = "/usr/local/bin/fomular-gate"
 # timeout_s = 5

@@ -23,7 +23,7 @@ export const AuditEntry = z.object({
   target: z.optional(z.string()),
   /** Id of the command. The entry with its outcome has the same id. */
   command_id: z.optional(z.string()),
-  /** In the entry with the outcome of an order that is not a command: number of the order's first entry. */
+  /** In the entry with the outcome: number of the order's first entry. Absent if the order is a command. */
   of: z.optional(z.int()),
   /** `ordered`, then `succeeded`, `failed` or `refused`; `repeated` for a repeated command. More may come. */
   outcome: z.string(),

@@ -8,7 +8,7 @@ const upTo = (max: number) => z.string().check(z.maxLength(max))
 
 /** An id, a code, a version, or any other name for people or programs. */
 export const Name = upTo(Limits.name_chars)
-/** Text from a person or a server other than a prompt, such as an answer. */
+/** Text from a person or a server, such as an answer, but not a prompt. */
 export const Words = upTo(Limits.text_chars)
 
 /**

@@ -139,7 +139,7 @@ export type Enrolment = z.infer<typeof Enrolment>
 export const HubToken = z.object({
   /** Beginning of the token's SHA-256, in hexadecimal. */
   token_id: z.string(),
-  /** Future name of the machine; absent if that is its host name. */
+  /** Future name of the machine. Absent if the host name will be the name. */
   name: z.optional(z.string()),
   created_at: z.string(),
   expires_at: z.string(),

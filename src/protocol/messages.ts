@@ -85,8 +85,8 @@ export type Ack = z.infer<typeof Ack>
 
 /**
  * Tells the daemon that the server does not have the bytes from `from` on. The daemon then continues from
- * `from`. The server sends this message when the `from` of a frame is beyond the server's copy, unless it is
- * the agent's `begin`. Bytes before `begin` no longer exist.
+ * `from`. The server sends this message when the `from` of a frame is beyond the server's copy, unless `from`
+ * is the agent's `begin`. Bytes before `begin` no longer exist.
  */
 export const Resend = z.object({ type: z.literal('agent:resend'), agent_id: AgentId, from: Offset })
 export type Resend = z.infer<typeof Resend>

@@ -6,7 +6,7 @@ import { secret } from './secrets.ts'
 
 /**
  * A command as its author wrote and signed it. If the policy of the machine demands signatures, the machine
- * carries out the payload, not the fields outside it.
+ * carries out the payload, not the fields outside the payload.
  */
 export const Signed = z.object({
   /**

@@ -25,7 +25,7 @@ export const Exit = z.object({
    * back in time.
    */
   reason: closed(['stopped', 'finished', 'crashed', 'killed', 'lost', 'rebooted', 'lease'], 'lost'),
-  /** Sentence with further facts, such as who ended the agent and why, if the daemon knows any. */
+  /** Sentence with further facts that the daemon knows, such as who ended the agent and why. */
   detail: z.optional(ReportedSentence),
 })
 export type Exit = z.infer<typeof Exit>
@@ -204,7 +204,7 @@ export const Runtime = z.object({
   version: z.optional(ReportedName),
   login: z.optional(closed(['logged_in', 'logged_out', 'expired', 'unknown'], 'unknown')),
   problem: z.optional(ReportedSentence),
-  /** Programs that the daemon prefers to the chosen program, but that do not work. */
+  /** Programs that do not work, but that the daemon would otherwise prefer. */
   passed_over: z.optional(firstOf(z.object({ path: ReportedPath, problem: ReportedSentence }), LISTED)),
 })
 export type Runtime = z.infer<typeof Runtime>
@@ -219,7 +219,7 @@ const folders = firstOf(ReportedPath, LISTED)
 export const MachinePolicy = z.object({
   /**
    * `file`; `file`: the machine has a policy file. `careful`: a new machine without a policy file. `open`: a
-   * machine without a policy file that permits everything. `unreadable`: the policy cannot be read, and
+   * machine without a policy file; everything is permitted. `unreadable`: the policy cannot be read, and
    * nothing is started.
    */
   state: ReportedName,

@@ -1,5 +1,5 @@
 /**
- * Returns the reason why a text is not JSON, without the text that V8 quotes, which may contain a secret.
+ * Returns the reason why a text is not JSON. Omits the text that V8 quotes, because it may contain a secret.
  * @param error the error that `JSON.parse` threw
  */
 export const whyNotJson = (error: unknown): string =>

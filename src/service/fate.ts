@@ -28,8 +28,7 @@ export interface Shelter {
   where: string
   /**
    * Returns the command and environment that run `argv` with `env` in this place.
-   * @param name name of letters, digits, `.`, `_`, and `-` that is used only once in this place, also over
-   * time
+   * @param name name that was never used before in this place, of letters, digits, `.`, `_`, and `-`
    */
   command(argv: readonly string[], env: NodeJS.ProcessEnv, name: string): Command
 }

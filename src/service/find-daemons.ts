@@ -179,7 +179,7 @@ export const ownerOf = (dir: string) => orUndefined(() => statSync(dir).uid)
 
 export function accessTo(dir: string): 'open' | 'closed' | 'missing' {
   try {
-    // The dot tests permission to look up names in the folder, not only to see the folder.
+    // With the dot, the check covers permission to look up names in the folder, not only to see the folder.
     statSync(`${dir}/.`)
     return 'open'
   } catch (error) {

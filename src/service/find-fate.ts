@@ -5,8 +5,8 @@ import { unitFate } from './unit-fate.ts'
 const FINDERS: ((pid: number, env: NodeJS.ProcessEnv) => Promise<Fate | undefined>)[] = [unitFate]
 
 /**
- * Finds the supervisor that ends agents together with the daemon `pid`; undefined if agents outlive it. Runs programs
- * such as `systemctl`, each for a few seconds at most. Never throws.
+ * Finds the supervisor that ends agents together with the daemon `pid`; undefined if agents outlive the
+ * daemon. Runs programs such as `systemctl`, each for a few seconds at most. Never throws.
  */
 export async function findFate(pid: number, env: NodeJS.ProcessEnv): Promise<Fate | undefined> {
   for (const find of FINDERS) {

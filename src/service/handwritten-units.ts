@@ -42,8 +42,8 @@ const folders = (scope: Scope) =>
     : [join(homedir(), '.config/systemd/user'), '/etc/systemd/user', '/usr/lib/systemd/user']
 
 /**
- * Finds hand-written units of this program. Reads the unit files, to find also units that systemd has not
- * loaded.
+ * Finds hand-written units of this program. Reads the unit files, because systemd may not have loaded all of
+ * these units.
  */
 export function handwrittenUnits(scope: Scope): HandUnit[] {
   const found = new Map<string, HandUnit | undefined>()

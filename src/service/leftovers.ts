@@ -7,7 +7,7 @@ import { parseMark } from './unit-mark.ts'
 
 /** Files and folders that remain after a service is uninstalled without `--purge`. */
 export interface Leftovers {
-  /** Files next to the unit that this program wrote, or that it recommended to users. */
+  /** Files that this program wrote next to the unit, or that it recommended to users. */
   files: string[]
   /**
    * State folders: the current folder of the service, and the folders of the users as whom the service ran

@@ -99,7 +99,7 @@ export class Notifier {
     const now = clock.monotonic()
     const { connected, text } = condition()
     this.#ready ||= connected || now - this.#startedAt > PATIENCE_MS
-    // This condition is also true when the daemon has just become ready.
+    // This condition is also true at the moment at which the daemon becomes ready.
     const due = this.#ready && now - this.#told >= this.#aliveMs
     if (text !== this.#text || due) {
       this.#text = text

@@ -80,8 +80,8 @@ export const plainArgs = ({ args, tls }: ServicePlan): string[] =>
 export const SUPERVISED = 'FOMULAR_DAEMON_NO_SELF_RELAUNCH'
 
 /**
- * Program that pm2 starts instead of a program that it cannot start directly. It replaces itself with that
- * program.
+ * Program that pm2 starts in place of a program that pm2 cannot start directly. The started program then
+ * replaces itself with that other program.
  */
 export const PM2_LAUNCHER = '/usr/bin/env'
 

@@ -28,8 +28,8 @@ export class Outcome {
     const { origin, from, to, trial } = this.#keeper.record
     if (trial && hasStandIn(trial)) keepNext(trial)
     onConfirmed()
-    // A server has welcomed the previous version if a server ordered this update: a daemon accepts orders
-    // only from a server that has welcomed it.
+    // If a server ordered this update, it has welcomed the previous version: a daemon accepts orders only
+    // after a welcome.
     this.remember(from, { welcomed: origin === 'server', program: trial?.previous })
     this.#keeper.writeAnyway({ outcome: 'succeeded', finished_at: this.#now() })
     this.#options.logger.info({ from, to }, 'updated')

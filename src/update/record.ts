@@ -18,8 +18,8 @@ export const Trial = z.object({
   /** Folder of the staged version. Other code calls it `nextDir`. */
   next: z.string(),
   /**
-   * Path of the previous version's program. During the trial, every start runs it, except a start of the
-   * daemon that is updated.
+   * Path of the previous version's program. During the trial, every start runs this program, except a start
+   * of the updated daemon.
    */
   previous: z.string(),
   /** Previous target of the link `current` in a prefix. Absent if the prefix is used for the first time. */
@@ -70,8 +70,8 @@ export const UpdateRecord = z.object({
   /** True if nothing is left to clean up or to report. */
   settled: z.boolean(),
   /**
-   * Path and version of a program that could not be replaced. When it is started, it starts the program at
-   * `to` instead of itself.
+   * Path and version of a program that could not be replaced. When this program is started, it starts the
+   * program at `to` instead of itself.
    */
   handover: z.optional(z.object({ from: z.string(), version: z.string(), to: z.string() })),
   /** Versions that failed on this machine. They are retried only on request. */
@@ -148,7 +148,9 @@ export function peekRecord(stateDir: string): UpdateRecord | undefined {
   return read.ok ? read.value : undefined
 }
 
-/** Reports whether a version is on trial, or has failed but is not yet replaced by the previous version. */
+/**
+ * Reports whether a version is on trial, or has failed and must still be replaced by the previous version.
+ */
 export function isUnderWay(stateDir: string): boolean {
   const record = peekRecord(stateDir)
   return record?.trial !== undefined && !record.settled

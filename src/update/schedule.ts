@@ -73,8 +73,8 @@ export class Schedule {
 }
 
 /**
- * Returns a random time in the first window that ends after `after`, and the window's end, in ms. The random
- * time is not before `after`.
+ * Returns a random time in the first window whose end is after `after`, and the window's end, in ms. The
+ * random time is not before `after`.
  */
 export function moment(
   { from, to }: Window,

@@ -46,7 +46,7 @@ export interface ConnectionLimits {
    */
   answerBytes?: number
   /**
-   * Maximum time, in ms, for which frames of this connection are handled before those of other connections.
+   * Maximum time, in ms, for which frames of this connection are handled before frames of other connections.
    * Unlimited by default.
    */
   turnMs?: number

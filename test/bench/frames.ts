@@ -20,8 +20,8 @@ async function cost(name: string, way: 'read' | 'parse' | 'scan', rounds: number
 }
 
 /**
- * The cost of a frame to its receiver. Rejected frames are compared with a scan and with their size, accepted
- * frames with JSON.parse.
+ * The cost of a frame to its receiver. Rejected frames are compared with a scan, and with their size.
+ * Accepted frames are compared with JSON.parse.
  */
 export const frames: Benchmark = {
   name: 'frames',

@@ -11,8 +11,8 @@
  *     V TEXT                  a violation: two processes at once
  *     F                       met a full disk
  *
- * A prompt's first line is JSON: see `Task`. Unlike the real one, this agent does not recognize a prompt that
- * it has answered before: it executes a duplicate again, which the verdict detects.
+ * A prompt's first line is JSON: see `Task`. Unlike Claude Code, this agent does not recognize a prompt that
+ * it has answered before. It executes a duplicate again, and the verdict detects this.
  */
 import { spawn } from 'node:child_process'
 import { createHash, randomUUID } from 'node:crypto'

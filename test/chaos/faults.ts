@@ -12,7 +12,9 @@ import type { Fault, FaultKind } from './schedule.ts'
 import type { Machine, World } from './world.ts'
 
 const HOUR_MS = 3_600_000
-/** Share of a fault's duration for which a disk stays full; with 1, almost nothing else could happen. */
+/**
+ * Share of a fault's duration for which a disk stays full. If it were 1, almost nothing else could happen.
+ */
 const FULL_SHARE = 0.5
 const SLOWEST_BYTES_S = 4000
 const FASTEST_BYTES_S = 200_000
@@ -21,7 +23,7 @@ const SLOWEST_START_MS = 8000
 /** Number of files that a process may still open during a shortage of descriptors. */
 const FEW_FILES = 6
 
-/** A part of an agent that was killed, for judging the agent's end. */
+/** A killed process of an agent, as a fact for judging the agent's end. */
 export interface Kill {
   agent: string
   run: number

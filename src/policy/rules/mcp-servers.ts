@@ -1,7 +1,7 @@
 import type { PolicyRefusal } from '../refusal.ts'
 import type { Policy } from '../schema.ts'
 
-/** Refuses MCP servers in a specification that the policy does not permit. */
+/** Refuses a specification's MCP servers that the policy does not permit. */
 export function refusedMcpServers({ mcp }: Policy, servers: Record<string, unknown> = {}): PolicyRefusal[] {
   if (mcp.servers === 'any') return []
   const names = Object.keys(servers)

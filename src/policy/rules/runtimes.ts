@@ -3,7 +3,7 @@ import { realPath } from '../../platform/real-path.ts'
 import type { PolicyRefusal } from '../refusal.ts'
 import type { Policy } from '../schema.ts'
 
-/** The program of a runtime that was found on this machine. */
+/** A runtime's program, as found on this machine. */
 export interface Program {
   path: string
   version?: string | undefined

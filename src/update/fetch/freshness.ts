@@ -8,8 +8,8 @@ const DAY_MS = 86_400_000
 const OLD_DAYS = 90
 
 /**
- * Reports whether a person or a server requested exactly this version. Requests of the schedule count as
- * requests of a dist-tag.
+ * Reports whether a person or a server requested exactly this version. An update by the schedule counts as a
+ * request for a dist-tag.
  */
 export const isNamed = (
   { requested, origin }: { requested: string; origin: UpdateRecord['origin'] },

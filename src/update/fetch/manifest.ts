@@ -4,7 +4,7 @@ import { UpdateFailure } from '../failure.ts'
 import { isSigned } from './minisign.ts'
 import { keysFor } from './release-keys.ts'
 
-/** Name of the manifest in each package of a release. The signature is next to it. */
+/** Name of the manifest in each package of a release. The manifest's signature is in a file next to it. */
 export const MANIFEST = 'manifest.json'
 export const SIGNATURE = `${MANIFEST}.minisig`
 

@@ -72,7 +72,8 @@ export interface Runner {
 }
 
 /**
- * Returns the version of the Node that is on the disk. It may have replaced the Node that runs this process.
+ * Returns the version of the Node that is on the disk. This Node may have replaced the Node that runs this
+ * process.
  * @throws UpdateFailure
  */
 export async function nodeVersion(runner: Runner): Promise<string> {

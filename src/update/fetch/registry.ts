@@ -83,7 +83,7 @@ async function fetchJson(path: string, source: Source): Promise<unknown> {
 
 /**
  * Fetches a release's package, which the caller must verify. Does not use npm, because npm would look up the
- * address again. If the address were that of a repository, npm would clone and build the repository.
+ * address again. If it were the address of a repository, npm would clone and build the repository.
  * @throws UpdateFailure
  */
 export async function fetchTarball({ dist }: Release, path: string, source: Source): Promise<string> {
@@ -145,7 +145,7 @@ async function receive(
     if (failure.code !== 'update_failed') throw failure
     const first = error instanceof AggregateError ? error.errors[0] : error
     const proxy = late === undefined && first instanceof ProxyError ? first : undefined
-    // Treat status 407 of a proxy with a tunnel like that of a proxy without a tunnel, as npm does.
+    // Treat status 407 in the same way for proxies with and without a tunnel, as npm does.
     if (proxy?.status === 407) throw obstacleFailure({ ...request, status: 407, cause: error })
     const refused = proxy && proxy.code === undefined ? `it ${proxy.why}` : undefined
     const said = late ?? refused ?? (first instanceof Error ? first : failure).message

@@ -24,8 +24,8 @@ const ConfirmedVersion = z.object({
 type ConfirmedVersion = z.infer<typeof ConfirmedVersion>
 
 /**
- * Content of `confirmed.json` in the state folder. It is a separate file, so that versions that do not know
- * it keep it unchanged.
+ * Content of `confirmed.json` in the state folder. It is a separate file: versions that do not know this file
+ * keep it unchanged.
  */
 const ConfirmedFile = z.object({
   version: z.literal(1),
@@ -59,7 +59,7 @@ function load(stateDir: string): ConfirmedFile {
 
 /**
  * Returns versions that the last update confirmed and that are not yet `known`. They can be missing in the
- * file because an older version, which does not write it, made the update.
+ * file if an older version made the update, because that version does not write the file.
  */
 function earlier(stateDir: string, known: ConfirmedVersion[]): ConfirmedVersion[] {
   const record = peekRecord(stateDir)
@@ -95,7 +95,7 @@ export function beginConfirmed(stateDir: string) {
 export const confirmedVersions = (stateDir: string): ConfirmedVersion[] =>
   load(stateDir).versions.filter(({ only_ran }) => !only_ran)
 
-/** Reports whether exactly this program has run on this machine, before an update replaced it. */
+/** Reports whether exactly this program has run on this machine, until an update replaced it. */
 export const ranHere = (stateDir: string, version: string, sha256: string): boolean =>
   load(stateDir).versions.some((known) => known.version === version && known.program_sha256 === sha256)
 

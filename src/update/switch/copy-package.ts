@@ -13,7 +13,8 @@ export function copyPackage(root: string, running: string): string {
   const temp = `${target}.new`
   rmSync(temp, { recursive: true, force: true })
   for (const path of filesOf(root)) if (!path.startsWith('.update')) placeFile(temp, root, path, 'copy')
-  // If the update to this version was interrupted after the switch, its other files are still in this folder.
+  // If the update to this version was interrupted after the switch, the version's other files are still in
+  // this folder.
   const staged = versionDir('package', root, running)
   for (const path of filesOf(staged)) if (!existsSync(join(temp, path))) placeFile(temp, staged, path, 'copy')
   rmSync(target, { recursive: true, force: true })

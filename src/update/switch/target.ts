@@ -14,8 +14,8 @@ import { commandOf, currentVersion } from './paths.ts'
 export type Target = Pick<Trial, 'layout' | 'root' | 'program' | 'entry' | 'previous_entry' | 'restore'> & {
   mode: 'global' | 'user-prefix'
   /**
-   * Path of the running program if the update does not replace it; undefined for a program that the update
-   * replaces, which must be copied first.
+   * Path of the running program if the update does not replace it. Undefined if the update replaces the
+   * program, which must then be copied first.
    */
   previous: string | undefined
 }
