@@ -88,7 +88,7 @@ interface Connection {
   toDaemon?: Lane
   /** True once the hub has welcomed the daemon. */
   welcomed: boolean
-  /** True if neither side receives anything from the other again, not even the end of the connection. */
+  /** True if neither side receives anything more from the other, not even the end of the connection. */
   frozen: boolean
 }
 
@@ -124,7 +124,7 @@ export class FaultProxy {
     }
   }
 
-  /** Makes the present connections go silent, but not new connections. */
+  /** Makes the present connections go silent. New connections work. */
   freeze() {
     for (const connection of this.#alive) {
       this.counts.frozen++

@@ -21,11 +21,11 @@ import { World } from './world.ts'
 const JUDGES = { history, exits, prompts, answers, controls, processesOnce, outcomes, starts, lives }
 /** Maximum number of violations of each kind in a verdict: a broken run has thousands. */
 const LISTED = 10
-/** Timeout of further steps after one has failed, in milliseconds. */
+/** Timeout of each step that follows a failed step, in milliseconds. */
 const HOPELESS_MS = 5000
 /** The same timeout for a sabotaged program, which may never complete the step. */
 const SABOTAGED_MS = 15_000
-/** Time before the first fault, in milliseconds, in which agents start. */
+/** Time for agents to start before the first fault, in milliseconds. */
 const WARM_UP_MS = 1500
 
 export interface RunOptions {

@@ -50,7 +50,7 @@ const PACE_MS = 600
 const SHORT_MS = 200
 const LONG_MS = 2800
 
-/** Returns faults of these kinds, with their times. The seed determines all of them. */
+/** Returns faults of these kinds, with their times. The seed determines the faults and the times. */
 export function schedule(
   random: Random,
   count: number,

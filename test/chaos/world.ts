@@ -158,7 +158,7 @@ export class World {
     return [this.hub, ...this.machines]
   }
 
-  /** Waits until every machine is at the hub. */
+  /** Waits until every machine is connected to the hub. */
   async connected() {
     await until(
       async () => {
@@ -261,7 +261,7 @@ export class World {
     return ends
   }
 
-  /** Unmounts the disks. The content of each disk stays as `state` in the place's folder. */
+  /** Copies the content of each disk to a folder in `dir`, and unmounts the disks. */
   unmount() {
     for (const { name, disk } of this.places) {
       disk.free()
@@ -272,7 +272,7 @@ export class World {
   }
 }
 
-/** Answers the daemon's checks before a start, without the cost of a Node process. */
+/** A stand-in for Claude Code. It answers the daemon's checks without the cost of a Node process. */
 const claudeScript = (node: string, agent: string) => `#!/bin/sh
 case $1 in
 --version) echo '2.1.330 (Claude Code)'; exit ;;

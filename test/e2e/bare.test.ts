@@ -26,7 +26,7 @@ for (const [how, script] of STARTS)
     await stage.hub()
     const key = readFileSync(join(stage.state, 'hub/machine.key'), 'utf8').trim()
     const { HOME, FOMULAR_STATE_DIR, FOMULAR_CLAUDE_PATH, TEST_STAGE } = stage.env
-    // Cron sets as few variables as this.
+    // Cron also sets only a few variables.
     const little = Object.entries({
       HOME,
       FOMULAR_STATE_DIR,

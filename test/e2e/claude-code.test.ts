@@ -17,7 +17,7 @@ import { mock } from '../support/messages-script.ts'
 import { tempDir } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
 
-// Behavior of Claude Code itself, without the daemon, that prompt delivery relies on.
+// Prompt delivery relies on this behavior of Claude Code. The tests run Claude Code without the daemon.
 
 interface Claude {
   pid: number

@@ -17,7 +17,7 @@ async function contents(file: string): Promise<string[]> {
   return paths.sort()
 }
 
-test('a fresh clone is packed like a release with Debian’s npm, published, and run by npx', async (t) => {
+test('Debian’s npm packs a fresh clone like a release, and npx runs the published package', async (t) => {
   const newcomer = await Newcomer.open(t, '18.19.1', '9.2.0')
   const { clone, out } = { clone: newcomer.clone, out: newcomer.out.bind(newcomer) }
   await out('npm', ['pack', '--dry-run'])

@@ -57,7 +57,7 @@ test('on a machine without control groups, agents run, and a limit that the poli
   const stage = await fakeStage(t, { FOMULAR_POLICY: file })
   await stage.hub()
   const hide = ['unshare', '--mount', 'sh', '-c', WITHOUT_GROUPS, 'sh']
-  // Only a user without groups needs not hide them.
+  // A user without groups does not have to hide them.
   if ((await delegatedGroup(process.env)) !== undefined) stage.daemonCommand = [...hide, ...RUN]
   writeFileSync(file, 'version = 1\n')
   await stage.daemon()

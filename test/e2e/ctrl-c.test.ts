@@ -85,7 +85,7 @@ test('SIGTERM and a closed terminal end a command that follows an agent', async 
   }
 })
 
-test('Ctrl-C at a question restores the terminal, both while typing and while the hub has the answer', async (t) => {
+test('Ctrl-C at a question restores the terminal, both while the user types and while the hub has the answer', async (t) => {
   const { hub, stage } = await desk(t)
   const terminal = await Terminal.open(t, stage)
   const before = await terminal.run('stty -a')

@@ -12,7 +12,7 @@ import { LightDaemon } from '../support/light-daemon.ts'
 import { Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
-test('a machine keeps its original or changed name after restarts of the hub and a run of an older hub', async (t) => {
+test('a machine keeps its original or changed name after the hub restarts, and after an older hub has run', async (t) => {
   const hub = await TestHub.open(t)
   const machines = async () => (await hub.api<{ machines: HubMachine[] }>('GET', '/api/machines')).machines
   const named = async () =>

@@ -57,7 +57,7 @@ test('a token can be checked without being used, and the check reveals no more t
   assert.deepEqual(
     await check({ token: 'x', key_sha256: user }),
     refused,
-    'a user key is not an enrolled machine',
+    'a user key does not count as an enrolled machine',
   )
 })
 

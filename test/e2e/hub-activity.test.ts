@@ -63,7 +63,7 @@ test('repeated, overlapping, and missing frames yield each event once, in order'
   assert.equal(daemon.ofType('agent:resend').length, 1)
 })
 
-test('text that grew past the stored offset is requested again instead of cut', async (t) => {
+test('if text has grown past the stored offset, the text is requested again instead of cut', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   const delta = (offset: number, text: string): Event => ({

@@ -270,7 +270,7 @@ test('the daemon refuses commands that the policy denies, and updates that it do
   assert.deepEqual(await order('update', { version: '9.9.9' }), by('update.versions'))
 })
 
-test('an agent is not started in a denied folder through a link that changes between the command and the launch', async (t) => {
+test('a link that changes between the command and the launch does not lead an agent into a denied folder', async (t) => {
   const { stage, start } = await ruled(t, '[folders]\ndeny = ["/etc"]')
   const real = join(stage.dir, 'real')
   mkdirSync(real)

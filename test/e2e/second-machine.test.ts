@@ -39,7 +39,7 @@ class Home {
     this.prefix = join(this.dir, 'program')
   }
 
-  /** Pastes a line into a shell. Installs below this home folder for every user that runs the tests. */
+  /** Pastes a line into a shell. Installs below this home folder, even if root runs the tests. */
   async paste(line: string, [shell, ...args]: string[]) {
     const flags = `--service none --prefix "$HOME/program"`
     const { exitCode, stdout, stderr } = await execa(shell!, [...args, '-c', `${line} ${flags}`], {

@@ -225,7 +225,7 @@ test('changes between the greeting and a slow welcome are sent after the welcome
   assert.equal((await next.received('agent:status')).state, 'exited')
 })
 
-test('a removed agent frees its part of the window, and late acknowledgments for it are accepted', async (t) => {
+test('a removed agent frees its part of the window, and late acknowledgments for this agent are accepted', async (t) => {
   const { stage, server, caller } = await connected(t)
   await caller.command('agent:start', { agent_id: 'a', spec: { cwd: stage.cwd, prompt: 'emit 400 20000' } })
   const sent = () => (caller.ofType('agent:activity') as (Frame & { to: number })[]).at(-1)?.to ?? 0

@@ -77,7 +77,7 @@ test('a service that changes its user or its folder ends its agents, and announc
   })
 
   await t.test(
-    'after a user change by hand, the daemon reports the other user’s agents and starts no duplicates',
+    'after the service’s user is changed by hand, the daemon reports the earlier user’s agents and starts no duplicates',
     async () => {
       assert.equal((await as('root', '--state-dir', STATE)).code, 0)
       const fourth = await on.startAgent('--restart', 'on-loss')

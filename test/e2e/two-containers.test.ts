@@ -18,7 +18,7 @@ async function refused({ ended, log }: Running) {
   assert.match(log(), ELSEWHERE)
 }
 
-test('two hubs or two daemons refuse one folder from two containers, or from a container and its host', async (t) => {
+test('only one hub or daemon can use a folder, even across two containers, or a container and its host', async (t) => {
   const stage = await Stage.open(t)
   await stage.hub(CONTAINED)
   stage.daemonCommand = CONTAINED

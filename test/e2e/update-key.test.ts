@@ -26,8 +26,8 @@ async function filesWith(secret: string, dir: string): Promise<string[]> {
 }
 
 /**
- * Sets up a machine whose daemon gets the key by the arguments or variables of `given`, and has no
- * supervisor.
+ * Sets up a machine without a supervisor. The daemon gets the key from the arguments or variables of
+ * `given`.
  */
 async function machineWithKey(
   t: TestContext,

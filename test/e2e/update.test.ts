@@ -178,7 +178,7 @@ test('`update` on the machine orders the update, follows the daemon over its res
   assert.equal(again.stdout, '1.1.0 is already running.')
 })
 
-test('`update` without a running daemon updates the installation, and `--allow-downgrade` reverts it', async (t) => {
+test('`update` without a running daemon updates the installation, and `--allow-downgrade` reverts the update', async (t) => {
   const machine = await Installation.open(t, registry)
   const { code, stdout, stderr } = await machine.run(['update', '--json'])
   assert.equal(code, 0, stderr)

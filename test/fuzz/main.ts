@@ -4,9 +4,9 @@
  *     npm run fuzz -- --target daemon|hub|http|journal|cli [--count N] [--seed S] [--from N] [--replay FILE]
  *
  * The inputs are mutations of recordings, values that the protocol's schema allows, and mutations of such
- * values. The seed and the number of an input determine its content. The fuzzer writes a batch that causes a
- * fault to a file, one input a line in base64. `--replay` feeds the file again. Progress goes to stderr, the
- * verdict to stdout as one JSON object. The exit code is 0 if there was no fault.
+ * values. The seed and the number of an input determine its content. If a batch causes a fault, the fuzzer
+ * writes the batch to a file, one input per line in base64. `--replay` feeds the file again. Progress goes to
+ * stderr. The verdict goes to stdout as one JSON object. The exit code is 0 if there was no fault.
  */
 import { readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -34,7 +34,7 @@ const STRINGS = [
 
 const NUMBERS = [0, -0, -1, 1, 0.1, 2 ** 31, -(2 ** 31), 2 ** 53, 2 ** 53 + 2, 2 ** 63, 1e300, -1e300, 1e-320]
 
-/** On average, one in this many changed values is large. */
+/** A changed value is large with a probability of 1 in `LARGE`. */
 const LARGE = 400
 
 function deep(random: Random): unknown {
@@ -199,7 +199,7 @@ export function written(value: unknown, random: Random): Buffer {
   return random.chance(0.15) ? damaged(bytes, random) : bytes
 }
 
-/** Returns an input from `make`, which is damaged in most cases. */
+/** Returns an input from `make`. Most of these inputs are damaged. */
 export function spoilt(make: (random: Random) => unknown, random: Random): Buffer {
   const value = make(random)
   return written(random.chance(0.15) ? value : mutated(value, random, make(random)), random)

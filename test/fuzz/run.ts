@@ -3,7 +3,7 @@ import { Random } from '../chaos/random.ts'
 import type { OpenTarget, Target } from './target.ts'
 
 export interface FuzzOptions {
-  /** Name of the target, on which the inputs depend. */
+  /** Name of the target. The inputs depend on this name. */
   name: string
   open: OpenTarget
   seed: string

@@ -21,7 +21,7 @@ const ROUNDS = '3'
 /** Frames to measure, each of a different kind. */
 const SHOWN = ['wrong items', 'too many values', 'a deep status', 'a long event', 'many events']
 
-/** Reads a frame in a separate process, so that the peak memory of the process is that of this frame. */
+/** Reads a frame in a separate process, so that no other frame affects the peak memory of the process. */
 async function cost(name: string, way: 'read' | 'parse' | 'scan'): Promise<Cost> {
   const { stdout } = await execa(process.execPath, ['--expose-gc', program, name, way, ROUNDS])
   return JSON.parse(stdout)

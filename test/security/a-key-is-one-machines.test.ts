@@ -147,7 +147,7 @@ test('a known machine without a key cannot be taken over by an enrollment', asyn
   const key = await refused('m-own')
   await bind(hub, key, 'm-own')
   assert.equal(await outcome(hub, key, 'm-own'), 'welcome')
-  // The hub's own machine key behaves in the same way. The hub makes a new one after the removal of the key.
+  // The hub's own machine key behaves in the same way. After the removal, the hub makes a new key.
   assert.equal(await outcome(hub, hub.key('machine'), 'm-local'), 'welcome')
   await hub.api('DELETE', `/api/keys/${idOf(hub.key('machine'))}`)
   await refused('m-local')
@@ -245,7 +245,7 @@ test('the id of a new machine must be valid in commands, but an older machine ke
   )
 })
 
-test('removing a machine revokes its key: of a connected or disconnected machine, a used or unused key, its own key or the hub’s', async (t) => {
+test('removing a machine revokes its key, even if the machine is connected, the key is unused, or the key is the hub’s', async (t) => {
   const hub = await TestHub.open(t)
   const local = hub.key('machine')
   const [used, unused, loose] = [

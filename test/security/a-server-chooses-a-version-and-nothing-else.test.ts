@@ -199,7 +199,7 @@ test('a version counts as confirmed if an older program updated to it after a ro
     return versions()
   }
   assert.deepEqual(recorded({ outcome: 'failed' }), ['1.0.0'])
-  // An update without a trial, or before a server's welcome, proves no welcome of a version.
+  // An update without a trial, or before a server's welcome, does not prove that a server welcomed a version.
   const { trial: _, ...offline } = record
   assert.deepEqual(recorded({ origin: 'local', stage: 'switch', trial: undefined }), ['1.0.0'])
   assert.deepEqual(recorded({ origin: 'refusal', stage: 'relaunch' }), ['1.0.0'])
@@ -213,7 +213,7 @@ test('a version counts as confirmed if an older program updated to it after a ro
   assert.deepEqual(versions(), ['1.0.0', '0.9.0', '0.9.5', '1.1.0'])
 })
 
-test('a version that ran on this machine without a server’s welcome is recognized by its program, and no server can order it', async (t) => {
+test('a version that ran on this machine without a server’s welcome is recognized by its program, and no server can order that version', async (t) => {
   const dir = tempDir(t)
   const program = join(dir, 'program')
   writeFileSync(program, 'a program')

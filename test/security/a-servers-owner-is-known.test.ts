@@ -38,7 +38,7 @@ test('a server on this machine must run as its first known owner, this user, roo
   assert.equal(notices.length, 1)
 })
 
-test('a server’s owner is recorded for its port, for every name and address of this machine', (t) => {
+test('the recorded owner of a server’s port applies to every name and address of this machine', (t) => {
   const file = join(tempDir(t), 'state/servers.json')
   const notices: string[] = []
   const rules = { file, notice: (text: string) => void notices.push(text) }

@@ -49,7 +49,7 @@ function putOnTrialIn(state: string, dir: string) {
   return { FOMULAR_DAEMON_ON_TRIAL: '1', FOMULAR_DAEMON_NO_SELF_RELAUNCH: '1' }
 }
 
-test('a version on trial records the modes that it tolerates once the update has succeeded', async (t) => {
+test('once an update has succeeded, the new version records the modes that it tolerates', async (t) => {
   const stage = await Stage.open(t)
   const record = join(stage.state, 'modes.json')
   const hub = await stage.hub()
@@ -66,7 +66,7 @@ test('a version on trial records the modes that it tolerates once the update has
   assert.deepEqual(JSON.parse(readFileSync(record, 'utf8')), { version: 1, by: VERSION, open: [stage.state] })
 })
 
-test('the hub of a version on trial records the modes that it tolerates once the update has succeeded', async (t) => {
+test('once an update has succeeded, the hub of the new version records the modes that it tolerates', async (t) => {
   const stage = await Stage.open(t)
   const folders = [stage.state, join(stage.state, 'hub')]
   const env = putOnTrialIn(stage.state, stage.dir)

@@ -17,7 +17,7 @@ const MB = 1e6
 /** Does not use `repeat`, because V8 would allocate the memory of such a text only at its first use. */
 const long = (character: string, length: number) => Buffer.alloc(length, character).toString('latin1')
 const LONG = long('x', 4 * MB)
-/** A longer text, for values of which the daemon keeps only the newest. */
+/** A longer text for the kinds of values that the daemon keeps only until the next value. */
 const LONGEST = long('x', 3 * LONG.length)
 const LINES = 8
 /** Maximum memory that may be kept after output of 32 MB, or after three long texts in one line. */
@@ -105,7 +105,7 @@ for (const [name, saying] of Object.entries(SAYINGS))
       say(saying(n))
       readAll(agent)
     }
-    // V8 keeps the last text to which a regular expression was applied, so apply one to a short text.
+    // V8 keeps the last text that was matched against a regular expression, so match a short text.
     say({ type: 'keep_alive' })
     readAll(agent)
     const kept = held() - before

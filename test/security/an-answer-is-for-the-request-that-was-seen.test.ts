@@ -223,7 +223,7 @@ test('an answer without a digest is accepted if each id belongs to only one requ
   assert.equal(await asking.told('permission', allow('one')), 'request_not_pending request_id')
 })
 
-test('a daemon killed after its answer does not answer twice, and shows a repeated request again', async (t) => {
+test('a daemon that is killed after its answer does not answer twice, and shows a repeated request again', async (t) => {
   const asking = new AskingAgent(t)
   asking.says(asks('r', LS))
   asking.agent.save()

@@ -103,7 +103,7 @@ test('no command to allow a request is printed if the request cannot be shown', 
 test('a request without a digest is shown in full, and answered by its id', async (t) => {
   const agent = await ScriptedAgent.open(t)
   const { digest: _, ...older } = RM
-  // The daemon reads the event again, but has the request itself from the daemon before it.
+  // The daemon reads the event again, but it has the request itself from the previous daemon.
   await agent.asks(RM)
   await agent.pends({ ...older, input: {}, input_omitted: true })
   const terminal = await agent.terminal()

@@ -164,7 +164,7 @@ test('another user’s files in a state folder or an agent’s folder are refuse
   await accepted()
 })
 
-test('modes that a later version tolerates are tolerated for as long as if this version had tolerated them first', async (t) => {
+test('modes that a later version tolerated first are tolerated for as long as other modes', async (t) => {
   const { config, state, accepted } = await machine(t)
   await accepted()
   const record = join(state, 'modes.json')
@@ -174,7 +174,7 @@ test('modes that a later version tolerates are tolerated for as long as if this 
   assert.deepEqual(JSON.parse(readFileSync(record, 'utf8')), { version: 1, by: VERSION, open: [config] })
 })
 
-test('an installation whose owners and modes cannot be changed can allow them, but not for a file that others can change', async (t) => {
+test('the settings can allow owners and modes that cannot be changed, but not if others can change the settings', async (t) => {
   const { config, home, refused, accepted } = await machine(t)
   chmodSync(config, 0o666)
   writeFileSync(config, `${readFileSync(config, 'utf8')}strict_modes = false\n`)
@@ -203,7 +203,7 @@ test('an enrollment refuses files and folders that others can change', async (t)
   assert.equal(existsSync(config), true)
 })
 
-test('a hub refuses a folder that others can change, and makes an empty one private', async (t) => {
+test('a hub refuses a folder that others can change, but makes an empty folder private', async (t) => {
   const stage = await Stage.open(t)
   const dir = join(stage.dir, 'volume')
   mkdirSync(dir)

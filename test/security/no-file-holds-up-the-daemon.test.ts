@@ -117,7 +117,7 @@ for (const [kind, put] of Object.entries(KINDS))
     await isWell(again, 'after a restart')
   })
 
-test("the folder of an agent that removes the daemon's read permission is moved aside, and the other agents are adopted", (t) => {
+test("if an agent removes the daemon's read permission on its folder, the folder is moved aside, and other agents are adopted", (t) => {
   const dir = tempDir(t)
   const left = Object.fromEntries(
     ['well', 'ill-spec', 'ill-link', 'ill-in', 'ill-folder'].map((id) => {
@@ -148,7 +148,7 @@ test("the folder of an agent that removes the daemon's read permission is moved 
   )
   assert.equal(damaged.length, 4)
 
-  // Only the other user or an administrator can fix a file that belongs to another user.
+  // If a file belongs to another user, only that user or an administrator can fix the problem.
   const theirs = tempDir(t)
   const { at } = leftAgent(theirs, 'a')
   execFileSync('chown', ['-Rh', String(NOBODY), theirs])

@@ -35,7 +35,7 @@ test('an input that causes a failure is found, saved, and reproduced', async (t)
   const savePath = join(tempDir(t), 'inputs.txt')
   const taken: string[] = []
   const options = {
-    name: 'one that cannot take 7',
+    name: 'a target that fails at the input 7',
     seed: '1',
     from: 0,
     count: 40,

@@ -151,7 +151,7 @@ test('a record of a running hub is trusted only if it names that hub’s process
   assert.equal(livingHub(hub.dir), undefined)
 })
 
-test('a hub’s key for its own user is not sent to a server of another user that used the same port before', (t) => {
+test('a key for this user’s hub is not sent to another user’s server, even if that server used the port before', (t) => {
   const file = join(tempDir(t), 'servers.json')
   const url = 'ws://127.0.0.1:3001'
   checkOwner(NOBODY, url, { file, notice: () => {} })
@@ -170,7 +170,7 @@ test('a machine knows the owner of its server from the time of its enrollment', 
   hub.kill('SIGTERM')
   await hub.ended
   const squatter = await Squatter.sit(t, '127.0.0.1', stage.port)
-  // The machine's daemon refuses with the state folder of a service, and with another name of this machine.
+  // The daemon also sends no key with the state folder of a service, or with another name of this machine.
   for (const args of [[], ['--server-url', `ws://localhost:${stage.port}`]]) {
     const daemon = stage.run(['run', '--state-dir', join(stage.dir, 'service'), ...args], env)
     await until(() => daemon.log().includes('no key was sent'), { what: 'the refusal' })

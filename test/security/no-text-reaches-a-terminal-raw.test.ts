@@ -131,7 +131,7 @@ test('no command prints a hub’s text unescaped, in any text field of its proto
       names.map((name) => (name === 'id' ? id : (ARGUMENTS[name] ?? assert.fail(`what is <${name}>?`))))
     const needed = NEEDED[words.join(' ')] ?? []
     const flags = command.options
-      // --follow does not end, and shows the same text as without it.
+      // With --follow, a command does not end, and shows the same text.
       .filter((option) => !['--json', '--follow'].includes(option.long ?? '') && isFlag(option))
       .map(({ long }) => long!)
     const ids = names.includes('id') ? VARIANTS.map((variant) => `a-${variant}`) : ['']

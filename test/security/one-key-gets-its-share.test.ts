@@ -28,7 +28,7 @@ test('greetings that are never completed take a bounded amount of memory for eac
     socket.write(frameHead(59 * MIB))
     socket.write(part)
   }
-  await until(() => strangers.open.length <= 2, { what: 'the end of most' })
+  await until(() => strangers.open.length <= 2, { what: 'the end of most connections' })
   const daemon = await LightDaemon.greet({ url: hub.url, key: other, hello: { machine_id: 'other' } })
   daemon.socket.terminate()
   const [one] = strangers.open

@@ -70,7 +70,7 @@ function doctor(stage: Stage): Promise<string> {
   )
 }
 
-test('stopping an agent, and doctor --fix, do not end processes that only name the agent, or other users’ processes outside of its group', async (t) => {
+test('neither a stop nor doctor --fix ends processes that only name the agent, or other users’ processes outside the agent’s group', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   await stage.daemon()

@@ -60,7 +60,7 @@ test('an address may have only a few connections without a key, but any number w
   )
   const strangers = new RawConnections(t, hub.port)
   await strangers.silent(50)
-  await until(() => strangers.open.length === 8, { what: 'the end of those beyond' })
+  await until(() => strangers.open.length === 8, { what: 'the end of the connections above the limit' })
   assert.deepEqual(
     daemons.flatMap(({ closed }) => closed ?? []),
     [],

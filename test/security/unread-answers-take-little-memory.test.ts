@@ -117,7 +117,7 @@ test('long request bodies count toward the limit only while they arrive', async 
   assert.ok(many.includes(503) && many.includes(one), String(many))
 })
 
-test('short request bodies also count: each key gets its share of the space, and they fit next to long bodies', () => {
+test('short request bodies also count: each key gets its share of the space, and short bodies fit next to long bodies', () => {
   const bodies = new Bodies(new Notices({ clock: new ManualClock(), logger: memoryLog().logger }))
   const admit = (key: string, bytes: number) => {
     const coming = Object.assign(new IncomingMessage(new Socket()), {

@@ -5,7 +5,7 @@ export interface Suite {
   before?: readonly string[]
   /** True to run one file after the other, and print a table of durations. */
   serial?: boolean
-  /** Runs only the test files that start the real Claude Code, and with this version of Claude Code. */
+  /** The version of Claude Code. The suite runs only the test files that start the real Claude Code. */
   claude?: 'oldest' | 'newest'
   /** Timeout of one test. */
   timeoutMinutes: number

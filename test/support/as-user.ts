@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 /**
  * Runs the text of a module as another user, even if that user cannot read this program. Its imports begin
  * with `SRC/`.
- * @param within a command that runs this command
+ * @param within a command that runs another command, such as `unshare`
  * @returns the output
  */
 export function asUser(

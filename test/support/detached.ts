@@ -3,7 +3,7 @@ import type { Stage } from './stage.ts'
 import type { Cleanup } from './temp.ts'
 import { until } from './wait.ts'
 
-/** Ways in which a program leaves its parents, its session, and its environment, with a number in its arguments. */
+/** Ways in which a program leaves its parents, session, and environment. Its arguments contain the number. */
 const WAYS: ((number: string) => string)[] = [
   (n) => `(setsid env -i sleep ${n} &)`,
   (n) => `(setsid sh -c "env -i setsid sleep ${n} &" &)`,
@@ -12,7 +12,7 @@ const WAYS: ((number: string) => string)[] = [
 ]
 
 /**
- * Has an agent start a program in each of the ways. They are killed after the test.
+ * Makes an agent start a program in each of these ways. The programs are killed after the test.
  * @returns a function that returns the ids of their running processes
  */
 export async function detached(t: Cleanup, stage: Stage, agent: string): Promise<() => number[]> {

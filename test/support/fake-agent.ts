@@ -5,8 +5,8 @@ import { Stage } from './stage.ts'
 import { type Cleanup, tempDir } from './temp.ts'
 
 /**
- * Returns the path of a program that behaves like Claude Code to the daemon, but needs only a tenth of the
- * resources. Tests of load and faults use it. fake-agent-program.ts lists its prompts.
+ * Returns the path of a stand-in for Claude Code that needs only a tenth of the resources. Tests of load and
+ * faults use it. fake-agent-program.ts lists its prompts.
  * @param node a Node that the agent's user can run
  */
 export function fakeAgent(t: Cleanup, dir = tempDir(t), node = process.execPath): string {

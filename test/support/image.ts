@@ -15,7 +15,7 @@ const NPM = '10.9.9'
 /** Limits of a container. The defaults of Debian 13 may exceed the limits of this process. */
 export const LIMITS = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=1024:1024']
 
-/** Images and containers of one test, which buildah makes without a registry, in a separate store. */
+/** Images and containers of one test. Buildah makes them without a registry, in a separate store. */
 export class Images {
   readonly #dir = mkdtempSync(join(tmpdir(), 'fomular-images-'))
 
@@ -52,7 +52,7 @@ export class Images {
     return (await execa(file, rest, { timeout: BUILD_MS })).stdout.trim()
   }
 
-  /** Makes an image of Debian with this Node, an npm, and further files, by their paths in the image. */
+  /** Makes an image of Debian with this Node, an npm, and `files`. Its keys are paths in the image. */
   async debian(name: string, files: Record<string, string>) {
     const container = await this.buildah('from', 'scratch')
     const root = await this.buildah('mount', container)

@@ -21,7 +21,7 @@ const limit = (status: string, resetsAt?: number) => ({
 const result = (rest: object) => ({ type: 'result', subtype: 'success', is_error: false, ...rest })
 const atLimit = { is_error: true, api_error_status: 429, api_error: 'usage_limit_reached', result: 'limit' }
 
-/** A machine whose agents write, as their program would, what the test says, and its daemons, one after another. */
+/** A machine with one daemon after another. The test determines what the agents write. */
 export function limitedAgents(t: TestContext) {
   const it = shellAgents(t)
   let pool: AgentPool = it.agents
@@ -60,7 +60,7 @@ export function limitedAgents(t: TestContext) {
         result(rest),
         state('idle'),
       ),
-    /** As after the first time, when the runtime does not report the limit again. */
+    /** The agent meets the limit again, but the runtime does not report the limit again. */
     meetsSameLimit: (id: string) => writes(id, state('running'), result(atLimit), state('idle')),
     begins: (id: string) => {
       const begun = prompts
@@ -70,7 +70,7 @@ export function limitedAgents(t: TestContext) {
     },
     answers: (id: string) => writes(id, limit('allowed')),
     ends: (id: string, rest: object = {}) => writes(id, result(rest), state('idle')),
-    /** Lets time pass, with the checks of the daemon. */
+    /** Lets time pass. Meanwhile, the daemon makes its checks. */
     async pass(ms: number) {
       for (let left = ms; left > 0; left -= CHECK_MS) {
         it.clock.pass(Math.min(left, CHECK_MS))
@@ -85,7 +85,7 @@ export function limitedAgents(t: TestContext) {
       return confirmed
     },
     rest: (id: string) => pool.rest(pool.get(id), 'It was idle.'),
-    /** Replaces the daemon by another one. */
+    /** Replaces the daemon by the next daemon. */
     async restart() {
       pool.close()
       pool = it.again()

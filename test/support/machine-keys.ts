@@ -34,8 +34,8 @@ export const bind = (hub: TestHub, key: string, machine_id: string) =>
   hub.api<HubKey & { revoked_keys: number }>('POST', `/api/keys/${idOf(key)}/bind`, { machine_id })
 
 /**
- * Makes the hub's folder look like the folder of a version without bound keys. There, only `last` names the
- * machine that used a key.
+ * Makes the hub's folder look like the folder of a version without bound keys. In such a folder, only `last`
+ * names the machine that used a key.
  */
 export async function fromBefore(hub: TestHub, known: string[], last: Record<string, string> = {}) {
   await hub.stop()

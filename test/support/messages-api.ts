@@ -95,7 +95,7 @@ interface Call {
   gone: AbortSignal
   body: MessagesRequest['body']
   due: Due
-  /** Number of failures of each step so far, by its key. */
+  /** Number of failures of each step so far, by the step's key. */
   failures: Map<string, number>
 }
 

@@ -20,7 +20,7 @@
  *     {"error": 529, "times": 2}                   an HTTP error twice, then the items that follow
  *     {"hangup": true}                             closes the connection
  *
- * The script in the last user message with a script applies, until an interrupt ends it.
+ * The last script in a user message applies, until an interrupt ends it.
  */
 export type Item =
   | { text: string; repeat?: number; every?: number }

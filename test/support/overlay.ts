@@ -32,7 +32,7 @@ export function overlay(t: Cleanup, lower: string, ending: () => Promise<void>):
   return root
 }
 
-/** Unmounts a folder. Retries while an ending process still uses it. */
+/** Unmounts a folder. Retries while an ending process still uses the folder. */
 const unmount = (path: string) =>
   until(() => {
     try {

@@ -44,7 +44,7 @@ export async function realRelease(platform: string): Promise<string> {
       if (name.startsWith(`${platform}-`)) rmSync(join(cache, name), { recursive: true, force: true })
     const args = [join(root, 'packaging/release.ts'), '--dry-run', '--out', temp, platform]
     await execa(process.execPath, args, { timeout: BUILD_MS })
-    // Every user of the system that mounts the folder must be able to read it.
+    // Another system mounts the folder. There, every user must be able to read it.
     chmodSync(temp, 0o755)
     renameSync(temp, made)
   } finally {

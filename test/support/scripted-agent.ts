@@ -71,7 +71,7 @@ export class ScriptedAgent {
     await this.#daemon.acknowledged('a', this.#offset)
   }
 
-  /** Returns the answers that the agent received, and reports success for each. */
+  /** Returns the answers that the agent received, and reports success for each answer. */
   async answers(count: number): Promise<Answer[]> {
     const all = () =>
       this.#daemon.frames.filter(({ type }) => type === 'agent:permission' || type === 'agent:answer')

@@ -8,7 +8,7 @@ const DEADLINE_MS = 60_000 * Number(process.env.TEST_PATIENCE ?? 1)
 const POLL_MS = 10
 
 /**
- * Waits until `holds` returns a truthy value, and returns it.
+ * Waits until `holds` returns a truthy value, and returns this value.
  * @param options.seen returns the actual state for the error message, such as the text of a log
  * @throws Error that names `what`, after the timeout
  */

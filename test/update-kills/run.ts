@@ -11,13 +11,13 @@ import { until } from '../support/wait.ts'
 import { type LayoutName, type Subject, subject } from './layouts.ts'
 
 /**
- * Time after which the user restarts an unsupervised daemon, in milliseconds, if neither a successor nor a
- * guard has started a new one.
+ * Time after which the user restarts an unsupervised daemon, in milliseconds. The user does so only if
+ * neither a successor nor a guard has started a new daemon.
  */
 const NOBODY_MS = 1500
 
 /**
- * Processes to kill: only the daemon, all processes except the hub and the agents, the guard of a trial, or
+ * Processes to kill: only the daemon; all processes except the hub and the agents; the guard of a trial; or
  * npm.
  */
 const VICTIMS = ['daemon', 'everything', 'guard', 'npm'] as const

@@ -7,7 +7,7 @@ import { Installation } from '../support/installation.ts'
 import { TestRegistry } from '../support/registry.ts'
 import { tempDir } from '../support/temp.ts'
 
-/** Builds a single executable with this version number that includes Node. */
+/** Builds a single executable that includes Node and has this version number. */
 async function executable(version: string): Promise<Buffer> {
   const out = tempDir({ after })
   const define = { FOMULAR_VERSION: JSON.stringify(version) }

@@ -22,7 +22,7 @@ export const formOf = (body: object): string =>
         : value,
   )
 
-/** Splits deltas that the daemon has merged: the agent ends each with a semicolon. */
+/** Splits deltas that the daemon has merged: the agent ends each delta with a semicolon. */
 export function bodiesOf({ offset: _offset, index: _index, ...body }: Event): Body[] {
   if (body.kind !== 'text_delta') return [body]
   return body.text
@@ -105,7 +105,7 @@ function byRun({ diskWasFull }: Case, events: Event[], problems: string[]): Map<
   return runs
 }
 
-/** Reports whether an event is a note of the launcher that was cut off because of a full disk. */
+/** Reports whether an event is a launcher's note that a full disk cut off. */
 export const isLaunchersOwn = (body: Body) =>
   body.kind === 'unreadable' && '{"type":"launcher"'.startsWith(String(body.text).slice(0, 18))
 

@@ -17,11 +17,11 @@ type Step =
   | { kind: 'set_back' }
   | { kind: 'body'; form: string; body: Body }
 
-/** A place up to which history and truth may agree. */
+/** A place in the truth. Up to this place, the history may agree with the truth. */
 interface Place {
   life: number
   at: number
-  /** True if the only event of this life so far is that the machine was rolled back. */
+  /** True if nothing has happened in this life yet, except that the machine was rolled back. */
   fresh: boolean
 }
 

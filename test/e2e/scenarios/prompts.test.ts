@@ -21,7 +21,7 @@ const texted = (stage: Stage, agent: string, text: string) =>
 /** This prompt is as long as a picture of 5 MB in Base64. */
 const LARGE = `large ${'x'.repeat(7 * 1024 * 1024)}`
 
-test('prompts for an agent that does not read its input block no other agent, stay whole, and arrive once', async (t) => {
+test('if an agent does not read its input, its prompts do not block other agents, stay whole, and arrive once', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   let daemon = await stage.daemon()
@@ -101,7 +101,7 @@ test('commands that the server receives while the link is down, even twice, are 
   assert.equal((await stage.api<{ agents: object[] }>('GET', '/api/agents')).agents.length, 1)
 })
 
-test('a line that is incomplete at the end of an agent is reported as torn, and does not affect the next run', async (t) => {
+test('if an agent ends in the middle of a line, the line is reported as torn, and does not affect the next run', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()

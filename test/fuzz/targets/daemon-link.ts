@@ -53,7 +53,7 @@ export class DaemonLink {
   }
 
   /**
-   * Waits until the daemon has read all frames, and for a new connection if the frames ended the present
+   * Waits until the daemon has read all frames. If the frames ended the connection, also waits for a new
    * connection.
    */
   async live(): Promise<void> {

@@ -103,7 +103,7 @@ function request(random: Random): Buffer {
   return random.chance(0.1) ? damaged(whole, random) : whole
 }
 
-/** Returns a request for a WebSocket, with a wrong key or none, followed by frames. */
+/** Returns a request for a WebSocket, with a wrong key or without a key. Frames follow the request. */
 function upgrade(random: Random): Buffer {
   const head = [
     `GET ${random.pick(['/', '/machine', '/api/stream'])} HTTP/1.1`,

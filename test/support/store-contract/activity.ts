@@ -9,7 +9,7 @@ import type { StoreUnderTest } from './index.ts'
 
 const REF = { machine_id: 'm', agent_id: 'a' }
 const ids = (events: EventId[]) => events.map(({ offset, index }) => `${offset}.${index}`)
-/** Returns a frame that has, for every ten bytes, a line with two events. */
+/** Returns a frame with one line for every ten bytes. Each line has two events. */
 function frame(from: number, to: number, text = 'x'): Activity {
   const events: AnyEvent[] = []
   for (let offset = from; offset < to; offset += 10)
@@ -55,7 +55,7 @@ const recordOf = (store: Store, agent_id = 'a', machine_id = 'm'): AgentRecord =
 /** Adds tests of what `Store` promises about agents and their journals. */
 export function keepsActivity(name: string, make: (t: TestContext) => StoreUnderTest) {
   describe(`${name}: journals`, () => {
-    test('a store has committed activity after a kill, with its offsets and ids', async (t) => {
+    test('committed activity is in the store after a kill, with its offsets and ids', async (t) => {
       const under = make(t)
       const store = await under.open()
       const record = recordOf(store)

@@ -41,7 +41,7 @@ const keyEntry = (name: string): KeyEntry => ({
 /** Adds tests of what `Store` promises about commands, keys, and the audit log. */
 export function keepsRecords(name: string, make: (t: TestContext) => StoreUnderTest) {
   describe(`${name}: commands`, () => {
-    test('a store has accepted commands and outcomes after a kill, in order', async (t) => {
+    test('accepted commands and outcomes are in the store after a kill, in order', async (t) => {
       const under = make(t)
       const store = await under.open()
       assert.deepEqual(await commandsIn(store), [])
@@ -157,7 +157,7 @@ export function keepsRecords(name: string, make: (t: TestContext) => StoreUnderT
   })
 
   describe(`${name}: audit log`, () => {
-    test('the audit log has flushed lines after a kill, with their numbers', async (t) => {
+    test('flushed lines are in the audit log after a kill, with their numbers', async (t) => {
       const under = make(t)
       const store = await under.open()
       for (let n = 0; n < 1200; n++) store.audit.add((number) => `line ${number}`)

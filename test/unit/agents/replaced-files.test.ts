@@ -80,7 +80,7 @@ for (const [how, replace] of Object.entries(REPLACED))
       assert.match(exit?.detail ?? '', /files were replaced while it ran/)
     })
 
-test('an agent without a journal that ignores SIGTERM is killed', async (t) => {
+test('an agent that has no journal and ignores SIGTERM is killed', async (t) => {
   const it = running(t, { program: '/bin/sh', args: ['-c', 'trap "" TERM; while :; do sleep 1; done'] })
   it.agents.adopt()
   rmSync(it.at('activity.jsonl'))

@@ -38,7 +38,7 @@ test('the errors of a start and of a resume in a missing folder have different r
   for (const again of [false, true]) assert.ok(refusal(() => checkCwd(file, { again })).remedy)
 })
 
-/** Returns the snapshot, with an explanation, of an ended agent that wrote this to stderr. */
+/** Returns the snapshot of an ended agent that wrote this to stderr, with the explanation of its end. */
 function told(t: Parameters<typeof tempDir>[0], stderr: string, snapshot: Partial<Snapshot>) {
   const folder = agentFolder(tempDir(t))
   writeFileSync(folder.stderr, stderr)

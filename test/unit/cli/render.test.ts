@@ -168,7 +168,7 @@ test('the table of machines fits into 80 columns', () => {
     assert.ok(textWidth(line) <= 80, line)
 })
 
-test('the policy of a machine is shown on one line, even if it is a kind of policy of a newer version', () => {
+test('the policy of a machine is shown on one line, even if only newer versions know this kind of policy', () => {
   const { open, careful } = {
     open: summaryOf({ from: 'default', kind: 'open', policy: OPEN }),
     careful: summaryOf({ from: 'default', kind: 'careful', policy: CAREFUL }),

@@ -49,7 +49,7 @@ test('the costs of a day are the costs of all agents since the day began, and ea
   assert.equal(costs.usd, 0.5)
 })
 
-test('costs of an agent while no daemon ran count when the next daemon finds them', (t) => {
+test('if an agent caused costs while no daemon ran, the next daemon counts them', (t) => {
   const agents: Agents = { a: 1 }
   const { daemon } = machine(t, agents)
   const costs = daemon()
@@ -58,7 +58,7 @@ test('costs of an agent while no daemon ran count when the next daemon finds the
   assert.equal(daemon().usd, 4)
 })
 
-test('when a budget is used up, prompts are refused, and a turn that began before is interrupted once', async (t) => {
+test('when a budget is used up, prompts are refused, and a turn that has already begun is interrupted once', async (t) => {
   const it = shellAgents(t)
   const policy = PolicyFile.parse({ version: 1, budgets: { usd_per_agent: 1, usd_per_day: 3 } })
   const costs = new DayCosts({ path: join(tempDir(t), 'costs.json'), clock: it.clock, agents: it.agents })

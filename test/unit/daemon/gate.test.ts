@@ -27,7 +27,7 @@ function gateOf(t: TestContext, script: string) {
   }
 }
 
-/** A daemon whose gate never decides about prompts, with one agent. */
+/** A daemon with one agent. The gate of the daemon never decides about prompts. */
 async function machine(t: TestContext) {
   const it = shellAgents(t)
   assert.equal(await it.start('a', {}).result, 'started')
@@ -62,7 +62,7 @@ for (const [type, body] of [
   ['agent:interrupt', { cancel_queued: true }],
   ['agent:remove', { force: true }],
 ] as const)
-  test(`${type} does not wait for a gate that decides about earlier commands, which are then refused`, async (t) => {
+  test(`${type} does not wait until the gate has decided about earlier commands, but makes the daemon refuse them`, async (t) => {
     const { order, codeOf, commands } = await machine(t)
     for (const id of ['p1', 'p2', 'p3']) order(id, 'agent:prompt', { content: id })
     await until(() => commands() === 1)
@@ -73,7 +73,7 @@ for (const [type, body] of [
     assert.equal(commands(), 1)
   })
 
-test('a gate that cannot be run without free descriptors refuses, and the daemon keeps running', (t) => {
+test('if no descriptor is free to run the gate, the command is refused, and the daemon keeps running', (t) => {
   const { program } = gateOf(t, 'exit 0')
   const script = `
     import { openSync } from 'node:fs'

@@ -8,7 +8,7 @@ const RESET_MS = 60 * MINUTE_MS
 
 const iso = (ms: number) => new Date(ms).toISOString()
 
-/** Agents of one account that have met its limit, which resets after an hour. */
+/** Agents that have reached the limit of their common account. The limit resets after an hour. */
 async function limited(t: TestContext, ids: string[], spec: object = { on_limit: 'wait' }) {
   const it = limitedAgents(t)
   for (const id of ids) await it.start(id, spec)
@@ -16,7 +16,7 @@ async function limited(t: TestContext, ids: string[], spec: object = { on_limit:
   return it
 }
 
-test('after the reset, one of five agents tries, and the others follow once the model answers it', async (t) => {
+test('after the reset, one of five agents tries first, and the others follow once the model has answered', async (t) => {
   const it = await limited(t, ['a', 'b', 'c', 'd', 'e'])
   assert.deepEqual(it.status('a').limited, { until: iso(RESET_MS), waits: true })
   assert.equal(it.status('a').on_limit, 'wait')
@@ -47,7 +47,7 @@ test('after the reset, one of five agents tries, and the others follow once the 
   assert.equal(it.prompts.length, 5)
 })
 
-test('if the first agent meets the limit again, all wait for the new reset', async (t) => {
+test('if the first agent meets the limit again, all agents wait for the new reset', async (t) => {
   const it = await limited(t, ['a', 'b', 'c'])
   await it.pass(RESET_MS + 2 * MINUTE_MS)
   const first = it.prompts[0]!.id
@@ -64,7 +64,7 @@ test('if the first agent meets the limit again, all wait for the new reset', asy
   assert.ok(it.prompts[1]!.atMs >= 3 * RESET_MS + 30_000)
 })
 
-test('a reset that passes without effect is not tried again: the agents wait for a person', async (t) => {
+test('if a reset has no effect, no other agent tries, and all agents wait for a person', async (t) => {
   const it = await limited(t, ['a', 'b'])
   await it.pass(RESET_MS + 2 * MINUTE_MS)
   const first = it.prompts[0]!.id
@@ -84,7 +84,7 @@ test('an agent whose limit has no known reset waits for a person', async (t) => 
   assert.equal(it.prompts.length, 0)
 })
 
-test('without an order, a limit is only shown, until a person prompts the agent', async (t) => {
+test('without an order, a limit is only shown until a person prompts the agent', async (t) => {
   const it = await limited(t, ['a'], {})
   assert.deepEqual(it.status('a').limited, { until: iso(RESET_MS) })
   await it.pass(2 * RESET_MS)
@@ -95,7 +95,7 @@ test('without an order, a limit is only shown, until a person prompts the agent'
   assert.equal(it.status('a').limited, undefined)
 })
 
-test('the wait can be ordered and called off while it lasts, also across restarts', async (t) => {
+test('the wait can be ordered and called off during the limit, and restarts do not change this', async (t) => {
   const it = await limited(t, ['a', 'b'], {})
   await it.command('agent:configure', 'a', { on_limit: 'wait' })
   await it.command('agent:configure', 'b', { on_limit: 'wait' })
@@ -137,7 +137,7 @@ for (const type of ['agent:interrupt', 'agent:stop'] as const)
     assert.equal(it.prompts.length, 1)
   })
 
-test('with `stop`, the agent is stopped once, says why, and can be started again', async (t) => {
+test('with `stop`, the agent is stopped once, its status has the reason, and it can be started again', async (t) => {
   const it = await limited(t, ['a'], { on_limit: 'stop' })
   await it.pass(15_000)
   const detail = `It reached the usage limit of its account, which resets at ${iso(RESET_MS)}.`
@@ -161,7 +161,7 @@ test('an agent that rested when its limit reset is started again', async (t) => 
   assert.equal(it.status('a').undelivered_prompts, 1)
 })
 
-test('agents with a login of their own wait for themselves', async (t) => {
+test('an agent with a separate login does not wait for other agents', async (t) => {
   const it = limitedAgents(t)
   await it.start('a', { on_limit: 'wait' })
   await it.start('b', { on_limit: 'wait', env: { ANTHROPIC_AUTH_TOKEN: 'other' } })
@@ -170,7 +170,7 @@ test('agents with a login of their own wait for themselves', async (t) => {
   assert.deepEqual(it.prompts.map(({ id }) => id).sort(), ['a', 'b'])
 })
 
-test('an agent that fails for another reason makes way for the next one', async (t) => {
+test('if an agent fails for another reason, the next agent tries', async (t) => {
   const it = await limited(t, ['a', 'b'])
   await it.pass(RESET_MS + 2 * MINUTE_MS)
   const first = it.prompts[0]!.id
@@ -181,7 +181,7 @@ test('an agent that fails for another reason makes way for the next one', async 
   assert.notEqual(it.prompts[1]!.id, first)
 })
 
-test('errors of an API key and of an overloaded service are no limit of the account', async (t) => {
+test('errors of an API key or an overloaded service do not count as a limit of the account', async (t) => {
   const it = limitedAgents(t)
   await it.start('a', { on_limit: 'wait' })
   for (const api_error_status of [429, 529]) {

@@ -82,7 +82,7 @@ test('if a signal reaches only npm, the whole script ends, without advice about 
   }
 })
 
-test('a global install from Git by npm before 12 is refused before any download', async (t) => {
+test('if npm is older than 12, a global install from Git is refused before any download', async (t) => {
   // npm sets these variables for the scripts of its temporary clone.
   const env = { _PACOTE_NO_PREPARE_: 'git+file:///a', npm_config_global: 'true' }
   const { dir, child } = checkout(t, { env })

@@ -66,7 +66,7 @@ test('no ordinary folder, and no path through a link, counts as a control group'
     assert.equal(isGroupFolder(path), false, path)
 })
 
-test('numbers of a group are read by name, and `max` is none', (t) => {
+test('the numbers of a group are read by name, and `max` does not count as a number', (t) => {
   const { folder } = standInGroup(join(tempDir(t), 'g'), {
     'memory.events': 'low 0\noom 3\noom_kill 2\n',
     'memory.max': 'max\n',
@@ -79,7 +79,7 @@ test('numbers of a group are read by name, and `max` is none', (t) => {
   assert.equal(groupNumber(join(folder, 'memory.peak')), undefined)
 })
 
-test('the memory of a daemon in a group within its unit’s has the unit’s limit', (t) => {
+test('the limit of a unit applies to its daemon, even in a group within the unit’s group', (t) => {
   const dir = tempDir(t)
   standInGroup(join(dir, 'unit'), {
     'memory.max': '1000\n',

@@ -25,7 +25,7 @@ test('the policy summary of a machine shows which starts the machine would refus
   assert.equal(foreseenRefusals(careful, mode)[0]?.key, 'permission_modes')
 })
 
-test('checks that only the machine can make are left to the machine', () => {
+test('if only the machine can make a check, the check is left to the machine', () => {
   const listed = { ...careful, mcp_listed: ['db'], folders: { allow: ['/srv'], deny: ['/work'] } }
   assert.deepEqual(keys(listed, { mcp_servers: { db: { command: '/bin/other' } } }), [])
   assert.deepEqual(

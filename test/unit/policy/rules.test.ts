@@ -168,7 +168,7 @@ test('a server cannot set variables that determine programs, connections, or acc
   assert.deepEqual(refused('[environment]\nset = []', { env: { TICKET: '1' } }), ['environment.set'])
 })
 
-test('agents always inherit the variables that programs need, and besides these only the named variables', () => {
+test('agents inherit the variables that programs need, the variables that the policy names, and no others', () => {
   const inherited = (text: string, names: string[]) =>
     names.filter((name) => isInherited(policyOf(text), name))
   const all = ['PATH', 'HOME', 'LC_ALL', 'SECRET', 'MY_ONE', 'ONE_MY']

@@ -17,7 +17,7 @@ test('JSON within its bounds is parsed from text and from bytes', () => {
 test('JSON beyond its bounds and invalid JSON are refused', () => {
   const beyond = ['[[[[]]]]', '{"a":{"b":{"c":{}}}}', `[${Array(12).fill('{}')}]`, `[${Array(12).fill(0)}]`]
   const none = ['', ' ', '[', '{"a"', '"', '[}', '[] []', '\uFEFF[]', 'undefined', '[1,]', "{'a':1}"]
-  // Brackets outside of a string that a naive scanner would treat as part of a string.
+  // A naive scanner would treat these brackets as part of a string, but they are outside of strings.
   const astray = [`["\\"]${'['.repeat(20)}`, `"${'['.repeat(20)}`, `{}${'[{},'.repeat(20)}`]
   for (const text of [...beyond, ...none, ...astray]) assert.equal(parsed(text), undefined, text)
 })

@@ -33,14 +33,14 @@ test('groups of sessions, scopes, and slices belong to systemd', async (t) => {
     assert.equal(await delegatedGroup({}, unit(t, path).folder, never), undefined, path)
 })
 
-test('a daemon without systemd makes groups in its own, if it may write to it', async (t) => {
+test('a daemon without systemd makes groups in its own group, if it may write to that group', async (t) => {
   const { folder: own } = standInGroup(join(tempDir(t), 'container'))
   assert.deepEqual(await delegatedGroup({}, own, never), { base: join(own, 'fomular-daemon'), own })
   rmSync(join(own, 'cgroup.procs'))
   assert.equal(await delegatedGroup({}, own, never), undefined)
 })
 
-test('controllers are enabled for the groups of agents, without the daemon in the way', (t) => {
+test('the daemon moves to a separate group, so that controllers can be enabled for the groups of agents', (t) => {
   const files = { 'cgroup.controllers': 'cpuset cpu memory pids\n' }
   const own = standInGroup(join(tempDir(t), 'container'), files)
   const base = join(own.folder, 'fomular-daemon')
@@ -48,7 +48,7 @@ test('controllers are enabled for the groups of agents, without the daemon in th
   const groups = [own, standInGroup(base), standInGroup(join(base, 'agents'))]
   openGroups({ base, own: own.folder })
   assert.equal(daemon.read('cgroup.procs'), String(process.pid))
-  // The kernel takes one line after the other; the stand-in keeps the last.
+  // The kernel takes one line after the other, but the stand-in keeps only the last line.
   for (const { read } of groups) assert.equal(read('cgroup.subtree_control'), '+cpu')
 })
 

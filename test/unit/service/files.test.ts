@@ -64,7 +64,7 @@ test('a variable or an argument cannot add a setting to a unit', () => {
 })
 
 for (const { what, of, scope, exposure } of cases)
-  test(`a unit ${what} has only settings that systemd knows, within its exposure limit`, async (t) => {
+  test(`a unit ${what} has only settings that systemd knows, and stays within its exposure limit`, async (t) => {
     const path = unitFile(t, unitText(of, { version: 252, scope }))
     // systemd-analyze exits with 0 even if there are warnings.
     const verified = await analyze(t, ['verify', ...(scope === 'user' ? ['--user'] : []), path])

@@ -34,7 +34,7 @@ type Effect =
   | 'put_back'
   | 'restart'
 
-/** A write that does not stop the update if a full disk prevents it. */
+/** A write that may fail on a full disk without stopping the update. */
 const note = (write: Partial<Recorded>): Effect => ({ write, mayBeLost: true })
 
 const UPDATE: Effect[] = [

@@ -63,7 +63,7 @@ function* situations(): Generator<Situation> {
                       }
 }
 
-/** Checks a statement for every situation to which it applies, and that there is such a situation. */
+/** Checks a statement in every situation to which it applies. There must be at least one such situation. */
 function always(
   applies: (situation: Situation) => unknown,
   holds: (action: Action, situation: Situation) => unknown,
@@ -101,7 +101,7 @@ describe('the next step of a daemon that finds the record of an update', () => {
       (action) => ['settle', 'go_back', 'finish_reverting'].includes(action),
     ))
 
-  test('a daemon goes back from its version only if the version was given up, and always then', () =>
+  test('a daemon goes back from its version if, and only if, the version was given up', () =>
     always(
       ({ record }) => !record.settled,
       (action, situation) => (action === 'go_back') === (isGivenUp(situation) && isNext(situation)),

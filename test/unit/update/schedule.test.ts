@@ -21,7 +21,7 @@ test('the next update is within the next window, at a different time for each ma
   )
 })
 
-test('within a window, the next update is in the remaining part of the window, and at its end, in the next window', () => {
+test('the next update is in the rest of the present window, or in the next window if the present window ends now', () => {
   assert.deepEqual(
     moment(night, at(10, 4), () => 0),
     { time: at(10, 4), end: at(10, 5) },

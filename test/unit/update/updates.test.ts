@@ -123,7 +123,7 @@ for (const layout of LAYOUTS)
       assert.deepEqual([installed(), restarts, results], [OLD, [trial.previous_entry], []])
     })
 
-    test('an update is undone if the guard gave up the version while it was starting', (t) => {
+    test('an update is undone if the guard gave up the new version while that version was starting', (t) => {
       const { trial, installed, restarts, onTrial } = switched(t, layout, { outcome: 'failed' })
       onTrial()
       assert.deepEqual([installed(), restarts], [OLD, [trial.previous_entry]])

@@ -18,7 +18,7 @@ keepsTheContract('the store in files', (t) => {
     open: () =>
       openFileStore({ dir, faults: [], strict: true, audit: HUB_LIMITS.audit, clock: systemClock, logger }),
     async kill(store: Store) {
-      // Copies the present files, before closing the store writes more data.
+      // Copies the present files first, because the store writes more data when it is closed.
       const copy = join(root, `hub-${++copies}`)
       cpSync(dir, copy, { recursive: true, filter: (path) => !path.endsWith('/lock') })
       dir = copy

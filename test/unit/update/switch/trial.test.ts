@@ -50,7 +50,7 @@ function starter(update: StagedUpdate, executable: boolean) {
 
 for (const executable of [false, true])
   describe(`the stand-in for ${executable ? 'an executable' : 'a Node program'}`, () => {
-    test('the stand-in runs the next version twice, guarded by the previous version, and then the previous version', async (t) => {
+    test('the stand-in runs the next version twice under the guard of the previous version, and then runs the previous version', async (t) => {
       const update = stagedUpdate(t, 'package')
       const { start, guards } = starter(update, executable)
       assert.deepEqual([start(ARGS), start(ARGS), start(ARGS)], [NEW, NEW, OLD])

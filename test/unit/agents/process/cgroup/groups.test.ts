@@ -32,7 +32,7 @@ test('no folder that a record merely names counts as a run’s group', (t) => {
   assert.equal(groupOf({ folder: agent.folder, run: { group: folder } }), undefined)
 })
 
-test('a specification can tighten the limits of the policy, and have further ones', () => {
+test('a specification can tighten the limits of the policy, and add further limits', () => {
   const spec = AgentSpec.parse({
     cwd: '/',
     limits: { memory_max_mb: 100, cpu_weight: 500, tasks_max: 50, max_turns: 1 },
@@ -67,7 +67,7 @@ test('a group without limits is made where that is possible', (t) => {
   assert.equal(makeGroup(agent, { dir: join(dir, 'gone'), controllers: [] }, []), undefined)
 })
 
-test('an agent is not started without a limit that the policy or its specification demands', (t) => {
+test('if the policy or a specification demands a limit that is impossible, the agent is not started', (t) => {
   const dir = tempDir(t)
   const of = (limits: Limit[], controllers?: string[]) => () =>
     makeGroup(agent, controllers && { dir, controllers }, limits)
@@ -93,7 +93,7 @@ test('the end of a group kills its processes at once, and deletes it', async (t)
   const ending = endGroup(folder)
   assert.equal(read('cgroup.kill'), '1')
   write('cgroup.events', 'populated 0\n')
-  // As in the kernel, the files go with the folder.
+  // As in the kernel, the files disappear with the folder.
   for (const name of [
     'cgroup.procs',
     'cgroup.events',
@@ -106,7 +106,7 @@ test('the end of a group kills its processes at once, and deletes it', async (t)
   assert.ok(!existsSync(folder))
 })
 
-test('a kernel that cannot kill a group has its processes killed one by one', async (t) => {
+test('if the kernel cannot kill a group, the processes of the group are killed one by one', async (t) => {
   const child = spawn('sleep', ['600'])
   const exited = once(child, 'exit')
   const { folder, write } = standInGroup(join(tempDir(t), 'g'), {
@@ -120,7 +120,7 @@ test('a kernel that cannot kill a group has its processes killed one by one', as
   await ending
 })
 
-test('a daemon that runs in the group of an agent does not kill it', async (t) => {
+test('a daemon that runs in the group of an agent does not kill that group', async (t) => {
   const { folder, read } = standInGroup(join(tempDir(t), 'g'), {
     'cgroup.procs': `${process.pid}\n`,
     'cgroup.events': 'populated 1\n',
@@ -129,7 +129,7 @@ test('a daemon that runs in the group of an agent does not kill it', async (t) =
   assert.equal(read('cgroup.kill'), '')
 })
 
-test('a group that is gone, or without processes, ends without delay', async (t) => {
+test('a missing group, and a group without processes, end without delay', async (t) => {
   const dir = tempDir(t)
   assert.equal(await endGroup(join(dir, 'gone')), 0)
   mkdirSync(join(dir, 'empty'))

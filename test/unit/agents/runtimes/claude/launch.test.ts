@@ -50,7 +50,7 @@ test('a launch passes every option of the spec as an argument', () => {
   for (const argument of asked) assert.ok(argv.includes(argument), argument)
 })
 
-test('a launch keeps system prompts and MCP servers, which may hold keys, out of its arguments', () => {
+test('system prompts and MCP servers are not in the arguments of a launch, because they may contain keys', () => {
   const servers = { search: { command: 'x', env: { KEY: 'sk-secret' } } }
   const launch = (mode: string) =>
     claude.launch(spec({ system_prompt: { mode, text: 'be sk-secret' }, mcp_servers: servers }), options)
