@@ -8,8 +8,8 @@ trap 'echo "error: The download of the installer is incomplete. Run it again." >
 #   curl -fsSL https://…/install.sh | sh -s -- --help
 #
 # POSIX sh, without `local`. All code is in functions, and only the last line calls one. An incomplete script
-# therefore does nothing, and fails. No program that this script starts reads from standard input, because the
-# script itself may come from there.
+# therefore does nothing, and fails. The programs that this script starts do not read from standard input,
+# because the script itself may come from there.
 
 usage() {
   cat <<'EOF'
@@ -280,8 +280,9 @@ tools() {
   for tool in mktemp sed gzip; do has "$tool" || fail "This machine has no $tool." "Install $tool."; done
 }
 
-# check_ground [install]: refuses a place in which another user, besides root, could change the program. In an
-# existing installation, files that others can write to cause only a warning, so that it can be upgraded.
+# check_ground [install]: refuses a place in which another user, besides root, could change the program. If
+# others can write to the files of an existing installation, only warns, so that the installation can be
+# upgraded.
 check_ground() {
   trusted=" 0 $user "
   # The user who called sudo can become root anyway.
@@ -356,7 +357,8 @@ look_on() (
   done
 )
 
-# is_open MODE GROUP LAST: reports whether others can write to it. In a sticky folder, users can replace only their files.
+# is_open MODE GROUP LAST: reports whether others can write to a path. In a sticky folder, users can replace
+# only their own files.
 is_open() {
   case $1:$3 in
     l* | ?????????[tT]*:) return 1 ;;
@@ -652,7 +654,7 @@ manifest() {
   check_signature
   case $(head -n 1 "$work/manifest.json") in
     "{\"schema\":1,\"name\":\"@fomular-os/daemon\",\"version\":\"$version\","*) ;;
-    *) fail "This installer cannot read the manifest at $base_url/$version as that of version $version." \
+    *) fail "This installer cannot read the manifest of version $version at $base_url/$version." \
       'Download the installer again, from the server of the releases.' ;;
   esac
   if [ -n "$asset" ]; then
@@ -992,7 +994,7 @@ mention_policy() {
   if [ -e /etc/fomular-daemon/policy.toml ] || [ -e "$home/.fomular/policy.toml" ]; then return 0; fi
   # Older versions have no policy.
   if "$entry" policy init --help >/dev/null 2>&1 </dev/null; then
-    say 'To limit what the server may have this machine do: fomular-daemon policy init'
+    say 'To limit what the server may do on this machine: fomular-daemon policy init'
   fi
 }
 

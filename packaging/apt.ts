@@ -17,8 +17,8 @@ const SUITES = {
  * Makes the release folder an apt repository: `deb URL apt/` has all releases, and `deb URL apt-next/` also
  * has prereleases. Replaces each file atomically, the signed file last.
  * @param date of the newest release
- * @param expires date from which apt refuses the index. By default it never expires: web servers and hubs,
- *   which cannot sign it again, serve a release folder unchanged until the next release
+ * @param expires date from which apt refuses the index. By default, the index never expires: web servers and
+ *   hubs cannot sign it again, and serve a release folder unchanged until the next release
  */
 export async function makeRepository(
   out: string,

@@ -55,8 +55,8 @@ export const platforms: Platform[] = [
 ]
 
 /**
- * Node packages that prepare the data to inject. Each has the same version as the base Node, but is for the
- * platform of this computer.
+ * Node packages that prepare the data to inject. Each package has the same version as the base Node, but is
+ * for this computer's platform.
  */
 export const generators: Record<string, Platform['node']> = {
   '24.21.0': platforms[0]!.node,

@@ -6,8 +6,8 @@ export const path = join(root, 'packaging/CHANGELOG.md')
 const PENDING = 'Pending'
 
 /**
- * Returns the changes of a version, as Markdown with the version as the title; only the title if the
- * changelog lists no changes for that version.
+ * Returns the changes of a version, as Markdown with the version as the title. If the changelog lists no
+ * changes for that version, returns only the title.
  */
 export function changelog(version: string, text = readFileSync(path, 'utf8')): string {
   return `# ${version}\n\n${sectionOf(text, version) || sectionOf(text, PENDING)}\n`
@@ -19,8 +19,8 @@ export function hasChanges(changes: string): boolean {
 }
 
 /**
- * Returns the text of the changelog, in which the pending section now has the version as its title and a new,
- * empty pending section precedes it.
+ * Returns the changelog with the version as the title of the pending section, and with a new, empty pending
+ * section before it.
  * @throws if the pending section is empty
  */
 export function cut(text: string, version: string, date: string): string {

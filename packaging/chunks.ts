@@ -133,8 +133,8 @@ async function compileCache() {
 
 /**
  * Returns `index.js`. It answers `--version` without the chunks. When a version without chunks updates its
- * package, it replaces this file first. Until it has also put the chunks in place, the chunks are only in the
- * folder to which it has unpacked the update.
+ * package, it replaces this file first. Until that version has also put the chunks in place, they are only in
+ * the folder with the unpacked update.
  */
 const entry = (folder: string, version: string) => `#!/usr/bin/env node
 const version = ${version}

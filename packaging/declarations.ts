@@ -65,7 +65,10 @@ function objectOf(schema: Schema, inner: (child: Schema, deeper: string) => stri
   return `{\n${[...lines, ...open].join('')}${indent}}`
 }
 
-/** Returns the names of types that differ between sending and parsing because a default fills in a field. */
+/**
+ * Returns the names of the types that differ between sending and parsing. They differ if a default fills in a
+ * field.
+ */
 function differing(written: Definitions, read: Definitions): Set<string> {
   const differ = new Set<string>()
   for (let before = -1; before !== differ.size; ) {

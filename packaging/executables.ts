@@ -21,8 +21,8 @@ const MAIN = 'fomular-daemon.cjs'
 const nameOf = ({ os, arch }: Platform) => `fomular-daemon-${os}-${arch}`
 
 /**
- * Fills pkg's cache, so that pkg downloads nothing. An `.ok` file marks a download as checked: here,
- * `baseNode` has checked it. Returns the tool that stripped the Node binary; undefined if no tool did.
+ * Fills pkg's cache, so that pkg downloads nothing. An `.ok` file marks a download as checked; `baseNode` has
+ * checked this download. Returns the tool that stripped the Node binary; undefined if no tool did.
  */
 async function seed(home: string, { os, arch, node }: Platform): Promise<string | undefined> {
   const name = `node-v${node.version}-${os === 'macos' ? 'darwin' : os}-${arch}`

@@ -4,7 +4,7 @@ import { keyList, keyListText, keysIn } from '../src/update/fetch/release-keys.t
 import { root } from './program.ts'
 import { publicKeyOf, type Signer } from './signature.ts'
 
-/** Folder of the key lists. A key of each list signs the next list. */
+/** Folder of the key lists. Each list is signed by a key of the list before it. */
 const KEYS = join(root, 'packaging/keys')
 
 /** Returns the files of all lists, with their names in a release. */

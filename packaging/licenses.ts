@@ -7,7 +7,7 @@ const LICENSE_FILE = /^(licen[cs]e|copying|notice)(\.|-|$)/i
 
 /**
  * Returns the names and license texts of the packages in the bundle.
- * @throws for a package without a license, because such a package may not be redistributed
+ * @throws for a package without a license, because redistributing such a package is not permitted
  */
 export function thirdPartyLicenses(packages: BundledPackage[]): string {
   const parts = packages.map(({ dir, name, version, license }) => {

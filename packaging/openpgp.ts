@@ -22,8 +22,8 @@ export interface AptSigner {
 
 /**
  * Returns the release key as an OpenPGP key. The same Ed25519 key always gives the same OpenPGP key. Its
- * format is version 4 with EdDSA, which GnuPG (since 2.1) and Sequoia support, the OpenPGP programs of
- * Debian.
+ * format is version 4 with EdDSA. Debian's OpenPGP programs support this format: GnuPG (since 2.1) and
+ * Sequoia.
  * @param pem an Ed25519 private key
  */
 export async function aptSigner(pem: string): Promise<AptSigner> {

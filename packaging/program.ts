@@ -55,7 +55,7 @@ const options = {
   ...common,
   entryPoints: ['src/main.ts'],
   platform: 'node',
-  // Load built-in modules with require() as well: an executable has no import().
+  // Load built-in modules with require(), too, because an executable has no import().
   supported: { 'dynamic-import': false },
   // import.meta is used only in branches that the constants remove; `checkAlone` checks that no use is left.
   logOverride: { 'empty-import-meta': 'silent' },

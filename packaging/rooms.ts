@@ -2,15 +2,15 @@ import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import type { Plugin } from 'esbuild'
 
-/** Matches an `import()` in the sources. esbuild would make a separate chunk for each of them. */
+/** Matches an `import()` in the sources. esbuild would make a separate chunk for each `import()`. */
 const IMPORT = /(?<!typeof )\bimport\('([^':]+)'\)/g
 const ROOM = 'room:'
 /** Modules that only a long-running process imports. */
 const LASTING = ['src/cli/start/serve.ts', 'src/cli/up/up.ts', 'src/hub/hub.ts']
 
 /**
- * Returns the room, which becomes one chunk, that an `import()` loads. Returns undefined if the `import()`
- * only delays the first use of a module that is in a chunk that its importer loads anyway.
+ * Returns the room that an `import()` loads; each room becomes one chunk. Returns undefined if the importer
+ * loads the module's chunk anyway, so that the `import()` only delays the first use of the module.
  */
 function roomOf(importer: string, target: string): string | undefined {
   if (!target.startsWith('src/')) return `library-${target.replace(/^.*\//, '')}`

@@ -4,7 +4,7 @@ import { openings, type Phrase, phrases, spellings } from './phrases.ts'
 import { root } from './program.ts'
 import { type Prose, proseOfPage, proseOfProgram, proseOfShell } from './prose.ts'
 
-/** A phrase of a file that must be replaced. */
+/** A phrase that must be replaced in a file. */
 export interface Finding {
   line: number
   phrase: string
@@ -20,7 +20,7 @@ const LIST = /(?:^|\/)(?:phrases|wording\.test)\.ts$/
  */
 const FILES = ['*.md', '.github/*.md', '{src,packaging,installer,test}/**/*.{md,sh,ts,mts,cts,mjs}']
 
-/** Returns the phrases of a file that must be replaced. The file's name determines which text is checked. */
+/** Returns the phrases that must be replaced in a file. The file's name determines which text is checked. */
 export function findings(path: string, text: string): Finding[] {
   return [...prose(path, text)].flatMap((passage) =>
     listed(passage).flatMap(({ match, better }) => {

@@ -122,7 +122,7 @@ export class Agent {
     if (to === from) return undefined
     if (to > before) this.#unsaved ??= 'grown'
     this.sent = to
-    // Delete the record `apart`, which is for the time without a server, before the first frame is sent.
+    // The record `apart` is for the time without a server, so delete it before the first frame is sent.
     if (this.contact.begin(to)) this.#saveNow()
     if (changed) this.touch()
     else this.#waiters.wake()
@@ -208,7 +208,7 @@ export class Agent {
     this.#touchAndSave()
   }
 
-  /** Records that a restart by the agent's restart policy failed and will be retried. */
+  /** Records that the agent's restart policy failed to restart the agent, and will retry. */
   markNotResumed(code: string, message: string) {
     this.#snapshot.failure = { code, message }
     this.touch()

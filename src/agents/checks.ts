@@ -63,8 +63,7 @@ export function runtimeOf(runtimes: Record<string, RuntimeAdapter>, name: string
 }
 
 /**
- * Checks that the number of agents may grow by one from `kept`: a greeting lists all agents, and its size is
- * limited.
+ * Checks that one more agent than `kept` is allowed: a greeting lists all agents, and its size is limited.
  * @throws CommandFailure
  */
 export function checkKept(kept: number) {

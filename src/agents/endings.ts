@@ -32,7 +32,7 @@ export class Endings {
     this.#unseen = new UnseenEnds({ ...options, restarts: this.#restarts })
   }
 
-  /** Handles the end of the agent's run, if it has ended. */
+  /** If the agent's run has ended, handles its end. */
   onChange(agent: Agent) {
     if (!agent.hasRunEnded) {
       this.#handled.delete(agent)

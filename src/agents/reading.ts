@@ -74,8 +74,8 @@ export class Reading<A extends Read> {
     }
     const visit = (line: Line) => {
       const heard = this.#hear(line, state)
-      // The lines for the server include all lines that are not yet in the snapshot, so update the snapshot
-      // while reading them.
+      // The lines for the server include all lines that are not yet in the snapshot. So update the snapshot
+      // while reading these lines.
       if (line.start >= this.#options.snapshot.offset) changed = this.#take(line, heard) || changed
       state = heard.state
       if (isStateful) this.states.note(line.end, state)

@@ -11,7 +11,7 @@ const FIRST_DELAY_MS = 1000
  * because each start needs a core for a moment.
  */
 const SPREAD_MS = 250
-/** Delay before retrying a restart that failed, for example because of a missing runtime or a full disk, in ms. */
+/** Delay, in ms, before a failed restart is retried. The cause may be a missing runtime or a full disk. */
 const RETRY_MS = 60_000
 
 export interface Restart {

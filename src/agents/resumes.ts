@@ -24,8 +24,8 @@ export interface ResumesOptions {
   program(runtime: string): Promise<string>
   permit: Permit
   /**
-   * True if agents that the daemon itself has ended continue their turns even if their specifications do not
-   * request it.
+   * True if agents continue their turns after the daemon itself has ended them, even if their specifications
+   * do not request this.
    */
   resumeTurns: boolean
   maxAgents: number

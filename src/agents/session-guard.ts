@@ -13,14 +13,14 @@ export interface SessionGuardOptions {
 /** Prevents two processes from having the same session open. */
 export class SessionGuard {
   readonly #options: SessionGuardOptions
-  /** Sessions that are reserved for agents that are being resumed, by agent. */
+  /** Reserved sessions of agents that are being resumed, by agent. */
   readonly #resuming = new Map<Agent, { sessionId: string }>()
 
   constructor(options: SessionGuardOptions) {
     this.#options = options
   }
 
-  /** Reserves a session, if it has an id, for an agent while `work` runs. */
+  /** Reserves a session for an agent while `work` runs. Reserves nothing if there is no id. */
   async during<T>(agent: Agent, sessionId: string | undefined, work: () => Promise<T>): Promise<T> {
     if (sessionId !== undefined) this.#resuming.set(agent, { sessionId })
     try {

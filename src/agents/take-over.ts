@@ -31,7 +31,8 @@ export function takeOver(agent: Agent, { logger, launches, endings, now, stop }:
   checkProcesses(agent)
   if (agent.hasEnded) {
     if (!hasRunEnded && isUnexplained(agent)) endings.expect(agent)
-    // An earlier daemon may have detected the agent's end, but died before it ended the leftover processes.
+    // An earlier daemon may have detected the agent's end, but may have died before it ended the leftover
+    // processes.
     endings.onEnded(agent)
     return
   }

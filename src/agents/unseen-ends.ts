@@ -5,7 +5,7 @@ import { haveBack, isUnexplained } from './process/recall.ts'
 import type { Restarts } from './restart.ts'
 
 /**
- * Time after this daemon's start, in ms, during which agents may still end for the same reason as the
+ * Time after this daemon's start, in ms. During this time, agents may still end for the reason that ended the
  * previous daemon.
  */
 const LATE_MS = 15_000

@@ -47,7 +47,7 @@ Examples:
   $ sudo fomular-daemon service install --server-url wss://os.example.com --key-file key
       run the daemon as a service that starts with the machine
   $ fomular-daemon policy init
-      limit what a server may have this machine do
+      limit what a server may do on this machine
   $ fomular-daemon doctor
       find problems and how to fix them
   $ fomular-daemon update

@@ -30,7 +30,7 @@ export interface OpenFilesOptions {
 }
 
 /**
- * Opens the files of an agent that several parts of the daemon use.
+ * Opens the agent's files that several parts of the daemon use.
  * @throws the system error; no file is open then
  */
 export function openFiles(

@@ -7,10 +7,12 @@ import type { Journal } from './journal.ts'
 import { readRecord } from './read-record.ts'
 import { CursorRecord, type Snapshot } from './records.ts'
 
-/** Reads `cursor.json`. @returns undefined if there is none, or it does not match the journal */
+/**
+ * Reads `cursor.json`. @returns undefined if there is no cursor, or if the cursor does not match the journal
+ */
 export function readCursor(path: string, journal: Journal): CursorRecord | undefined {
   const cursor = readRecord(path, CursorRecord)
-  // Do this last, because reading the size opens the journal, and it stays open.
+  // Do this last, because reading the size opens the journal, and the journal then stays open.
   const size = journal.size()
   // If the cursor is past the journal's end, it belongs to another journal, or the disk lost the journal's
   // end. In both cases, ignore the cursor.

@@ -10,8 +10,8 @@ const RETRY_MS = 10_000
 
 /**
  * Deletes agents' folders. Deleting a folder needs file descriptors, which may have run out; renaming a
- * folder needs none. So a folder is renamed at once, and deleted as soon as possible, if necessary by the
- * next daemon.
+ * folder needs none. So a folder is renamed at once, and deleted as soon as possible. If necessary, the next
+ * daemon deletes it.
  */
 export class FolderDeletion {
   readonly #parent: string

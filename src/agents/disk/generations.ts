@@ -63,8 +63,8 @@ export class Generations {
   }
 
   /**
-   * Reports whether a server that has generation `name` up to `offset` has the same bytes as this journal up
-   * to that offset.
+   * Reports whether a server has the same bytes as this journal up to `offset`, if the server has generation
+   * `name` up to that offset.
    */
   includes(name: string | undefined, offset: number): boolean {
     const index = this.#all.findIndex((generation) => generation.name === name)

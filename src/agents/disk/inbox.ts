@@ -58,7 +58,7 @@ export class Inbox {
    * when it ends.
    */
   readonly #queued = new Set<string>()
-  /** True if an accepted line may not be in `in/` yet. */
+  /** True if an accepted line is possibly not in `in/` yet. */
   #late = true
   #seq = 1
   #allFed = false
@@ -206,8 +206,8 @@ export class Inbox {
   }
 
   /**
-   * Moves accepted input into `in/`. Deletes input that a daemon was still writing when it was killed, and
-   * therefore had not accepted.
+   * Moves accepted input into `in/`. Deletes incomplete input: a daemon was killed while it wrote the input,
+   * and had not accepted it yet.
    */
   #handOver() {
     if (!this.#late) return

@@ -36,8 +36,8 @@ export async function returnBytes(agent: Agent, keep: number): Promise<void> {
 }
 
 /**
- * Deletes all but the end of `stderr.log` if it is too long, so that an agent with much output cannot fill
- * the disk.
+ * If `stderr.log` is too long, deletes all but its end, so that an agent with much output cannot fill the
+ * disk.
  */
 export function boundStderr({ folder }: Agent): void {
   const found = lstatSync(folder.stderr, { throwIfNoEntry: false })

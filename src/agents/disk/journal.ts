@@ -13,9 +13,9 @@ const CHUNK_BYTES = 256 * 1024
 
 /**
  * Maximum size of a hole in a journal, and maximum ratio of the file's size to its size on the disk. A file
- * that exceeds both limits consists almost entirely of a hole and is not read, since searching it for a
- * newline could take days. Holes that this program itself made do not count. File systems with compression
- * stay within these limits.
+ * that exceeds both limits consists almost entirely of a hole. It is not read, since searching it for a
+ * newline could take days. A hole does not count if this program itself made it. File systems with
+ * compression stay within these limits.
  */
 const HOLE_BYTES = 16 * 1024 ** 3
 const HOLE_RATIO = 256
@@ -72,8 +72,8 @@ export class Journal {
   }
 
   /**
-   * Calls `visit` with each whole line from `offset` on, until it returns false, `budget` bytes are visited,
-   * or there is no further whole line. A hole is visited as an empty line.
+   * Calls `visit` with each whole line from `offset` on. Stops when `visit` returns false, when `budget`
+   * bytes are visited, or when there is no further whole line. A hole is visited as an empty line.
    * @returns the offset after the last visited line
    */
   lines(offset: number, budget: number, visit: (line: Line) => boolean | undefined): number {

@@ -3,16 +3,19 @@ import { writeAtomic } from '../../platform/files.ts'
 import { Offset } from '../../protocol/index.ts'
 import { readRecord } from './read-record.ts'
 
-/** `limit.json`: orders about the usage limit of an agent's account that came after the agent's start. */
+/** `limit.json`: orders that came after the agent's start, about the usage limit of its account. */
 const LimitRecord = z.object({
   version: z.literal(1),
   on_limit: z.optional(z.string()),
-  /** Offset of the limit for whose reset the agent no longer waits, because a person has ended the wait. */
+  /**
+   * Offset of a limit. The agent no longer waits for the reset of this limit, because a person has ended the
+   * wait.
+   */
   ended_wait: z.optional(Offset),
 })
 type LimitRecord = z.infer<typeof LimitRecord>
 
-/** Orders for the case that a turn of an agent ends at the usage limit of its account. */
+/** Orders for an agent whose turn ends at the usage limit of its account. */
 export class LimitOrders {
   /**
    * Later reset that another agent of the account has reported. Without `until`, the time of the reset is

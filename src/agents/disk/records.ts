@@ -35,13 +35,15 @@ export const RunRecord = z.object({
   prompt_id: z.optional(z.string()),
   /** Times at which the restart policy started a run, within the last hour (ISO 8601). */
   restarts: z._default(z.array(z.string()), []),
-  /** Set if the agent was stopped, so that its restart policy must not start it again. */
+  /** Set if the agent was stopped. Its restart policy then must not start it again. */
   stay_ended: z.optional(z.literal(true)),
-  /** Set if the machine stopped the agent because it was idle, so that its next prompt starts it again. */
+  /**
+   * Set if the machine stopped the agent because the agent was idle. The agent's next prompt starts it again.
+   */
   resting: z.optional(z.literal(true)),
   /**
-   * Set if a daemon ended the run because it would not have survived the daemon's restart. The next daemon
-   * starts the agent again.
+   * Set if a daemon ended the run because the run would not have survived the daemon's restart. The next
+   * daemon starts the agent again.
    */
   recall: z.optional(z.object({ why: z.string() })),
   /** True if the run continues the turn in which the previous run ended. */
@@ -50,7 +52,7 @@ export const RunRecord = z.object({
   turn_interrupted: z.optional(z.string()),
   /** Offset in `stderr.log` at which the output of this run begins. Absent for the first run. */
   stderr_from: z.optional(Offset),
-  /** Set if the run ignores the files in its folder that make the runtime run programs. */
+  /** Set if the run ignores its folder's startup files, which make the runtime run programs. */
   ignores_startup_files: z.optional(z.literal(true)),
   /** Name of the shelter in which the run's processes were started, such as a systemd scope. */
   shelter: z.optional(z.string()),
@@ -162,7 +164,7 @@ export const Snapshot = z.object({
   hooks: z.optional(z.array(z.object({ id: z.string(), name: z.string(), since: z.string() }))),
   /** Failure of the model's service, and the time at which its report expires (ISO 8601). */
   retry: z.optional(z.object({ until: z.string(), detail: z.string() })),
-  /** The last report about a limit of the account, while requests are rejected. */
+  /** While requests are rejected: the last report about a limit of the account. */
   rejected: z.optional(z.object({ limit: z.optional(z.string()), until: z.optional(z.string()) })),
   /** The newest turn that the usage limit of the account has ended. */
   limit: z.optional(

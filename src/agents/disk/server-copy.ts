@@ -4,8 +4,8 @@ import type { Journal } from './journal.ts'
 import type { CursorRecord } from './records.ts'
 
 /**
- * Tracks how many journal bytes a server can have. If a server has more, it received them before this journal
- * was rolled back, or from a copy of this journal.
+ * Tracks how many journal bytes a server can have. If a server has more bytes, it received them before this
+ * journal was rolled back, or from a copy of this journal.
  */
 export class ServerCopy {
   /** Number of journal bytes that the server certainly had when the connection ended. */
@@ -79,7 +79,7 @@ export class ServerCopy {
     return this.#written
   }
 
-  /** Records that the bytes that no server had received were moved to `offset`. */
+  /** Records that bytes were moved to `offset`, because no server had received them. */
   onMoved(offset: number) {
     this.#known = offset
     this.#told = offset
@@ -102,8 +102,8 @@ export class ServerCopy {
 /**
  * Returns a string that distinguishes an agent's files from copies put in their place. The inode alone is not
  * enough, because a copy can get the inode of the deleted file, and not every file system stores creation
- * times. The specification is written only once, so its change time is the time of the agent's start, or the
- * time at which the copy was made.
+ * times. The specification is written only once. Its change time is therefore the time of the agent's start,
+ * or of the copy.
  */
 function identity(journal: Journal, spec: string): string | undefined {
   const inode = journal.inode()

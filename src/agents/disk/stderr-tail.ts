@@ -32,8 +32,8 @@ export function explainEnd(snapshot: Snapshot, agent: Ended) {
 }
 
 /**
- * Explains why an agent ended before it was ready, from the reason that the runtime gave and the last run's
- * stderr output.
+ * Explains why an agent ended before it was ready. Uses the runtime's reason and the stderr output of the
+ * last run.
  */
 function ownWords(agent: Ended, code: number | undefined, refusal: Snapshot['start_refused']) {
   const stderr = said(agent).replace(/^error: /i, '')

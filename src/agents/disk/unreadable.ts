@@ -5,7 +5,7 @@ import { isOwn } from './read-record.ts'
 
 /**
  * Returns why an agent's folder is temporarily unreadable, if it is not damaged. A daemon must not start
- * without such an agent, because a server treats an agent that is missing in the greeting as removed.
+ * without such an agent: if an agent is missing in the greeting, a server treats it as removed.
  * @returns undefined if the folder is damaged
  */
 export function obstacleTo(error: unknown, dir: string): UserError | undefined {

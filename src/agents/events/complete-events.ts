@@ -25,8 +25,8 @@ export function completed(
         ? withParent(event, before(event.tool_use_id))
         : event
   /**
-   * @param id decode only lines that contain this id, and the launcher's lines, because searching is faster
-   * than decoding
+   * @param id decode only the launcher's lines and lines with this id, because searching is faster than
+   *   decoding
    */
   function* before(id = '') {
     for (const { start, bytes } of linesBefore(path, line.start))

@@ -15,8 +15,8 @@ export interface StateSource {
 }
 
 /**
- * Finds the state of a conversation before a given line of its journal, from checkpoints and the lines after
- * them.
+ * Finds the state of a conversation before a given line of its journal. Starts from a checkpoint, and reads
+ * the lines after it.
  */
 export class ConversationStates {
   readonly #source: StateSource

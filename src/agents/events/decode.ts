@@ -47,10 +47,10 @@ function setBackEvent(line: string): EventBody | undefined {
 }
 
 const LAUNCHER_PREFIX = '{"type":"launcher",'
-/** Maximum number of bytes of an unreadable line that its event contains. */
+/** Maximum number of bytes that an event contains of an unreadable line. */
 const UNREADABLE_HEAD_BYTES = 4096
 
-/** Maximum length of a line, in bytes, up to which the line is too short to exceed the nesting limit. */
+/** Maximum length, in bytes, of a line that is too short to exceed the nesting limit. */
 const SHALLOW_BYTES = 2 * Limits.nesting
 /** Line length in bytes, and number of events, up to which the events always fit in a frame. */
 const SMALL_BYTES = 1024 * 1024
@@ -122,8 +122,8 @@ export interface HeardLine {
 
 /**
  * Reads a line of a journal, without its newline, in the conversation's state before it. The function is
- * pure: the same bytes at the same offset in the same state give the same events, so that resending part of a
- * journal is harmless.
+ * pure: the same bytes at the same offset in the same state give the same events. Resending part of a journal
+ * is therefore harmless.
  */
 export function hearLine(
   line: Buffer,
@@ -144,8 +144,8 @@ export function hearLine(
   const bodies = reason ? [unreadable(reason, line.length, line)] : said
   const kinds = inputs.length > 0 ? said.map(({ kind }) => kind) : []
   const events = bodies.map((body, index) => {
-    // A process that was killed while writing leaves an incomplete object, and the next run's launcher
-    // completes the line with a newline.
+    // If a process is killed while it writes, it leaves an incomplete object. The next run's launcher then
+    // ends the line with a newline.
     if (body.kind === 'unreadable' && text.startsWith('{') && !text.endsWith('}')) body.reason = 'torn'
     // Change the object itself; nothing else refers to it.
     const event = body as Event

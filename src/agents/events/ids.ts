@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 
 /**
- * Returns a UUID derived from its parts. The same command always gives the same input id, so that repeating
- * an interrupted command completes it instead of carrying it out twice.
+ * Returns a UUID derived from its parts. The same command always gives the same input id. If an interrupted
+ * command is repeated, it is therefore completed, and not carried out twice.
  */
 export function uuidFrom(...parts: (string | number)[]): string {
   const hash = createHash('sha256').update(JSON.stringify(parts)).digest()

@@ -9,7 +9,10 @@ type Prompt = Extract<Event, { kind: 'user' }>
 const PROMPTS = 32
 const LINES = 256
 
-/** Kinds of events that never occur between the echoes of queued prompts and the message that joins them. */
+/**
+ * Kinds of events that never occur between the echoes of queued prompts and the message that joins these
+ * prompts.
+ */
 const OF_ANOTHER_TURN: ReadonlySet<Event['kind']> = new Set([
   'process_started',
   'process_exited',
@@ -22,8 +25,9 @@ const OF_ANOTHER_TURN: ReadonlySet<Event['kind']> = new Set([
 ])
 
 /**
- * Removes earlier prompts from the echo of the last prompt. A runtime gives queued prompts to the model
- * together and echoes each of them, but the echo of the last prompt contains the text of all queued prompts.
+ * Removes earlier prompts from the echo of the last prompt. A runtime gives all queued prompts to the model
+ * together, and echoes each prompt. However, the echo of the last prompt contains the text of all queued
+ * prompts.
  * @param before events of the preceding lines, beginning with the latest line
  * @returns the event with only the last prompt; the unchanged event if it contains no earlier prompts
  */

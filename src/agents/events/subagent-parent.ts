@@ -2,7 +2,10 @@ import type { Event } from '../../protocol/index.ts'
 
 type Request = Extract<Event, { kind: 'permission_request' }>
 
-/** Reports whether an event is a sub-agent's request that does not name the tool use that started the sub-agent. */
+/**
+ * Reports whether an event is a sub-agent's request without the id of the tool use that started the
+ * sub-agent.
+ */
 export const isOfSubagent = (event: Event): event is Request =>
   event.kind === 'permission_request' &&
   event.subagent_id !== undefined &&
@@ -10,7 +13,7 @@ export const isOfSubagent = (event: Event): event is Request =>
   event.parent_tool_use_id === undefined
 
 /**
- * Adds to a request the tool use that started its sub-agent, found in the sub-agent's earlier `tool_use`
+ * Adds the tool use that started the sub-agent to a request. Finds it in the sub-agent's earlier `tool_use`
  * event.
  * @param before events of the preceding lines, the latest line first
  * @returns the event unchanged if none of these events names the tool use

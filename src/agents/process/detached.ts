@@ -4,7 +4,7 @@ import type { Agent } from '../agent.ts'
 import { endProcesses } from './strays.ts'
 
 const WHY =
-  'Its files were replaced while it ran, for example when a backup was restored. The daemon ended it, because it could no longer read its output.'
+  'Its files were replaced while it ran, for example when a backup was restored. The daemon ended the agent, because it could no longer read the output.'
 
 const ending = new WeakSet<Agent>()
 

@@ -18,8 +18,8 @@ import { signal, terminate } from './terminate.ts'
 const LAUNCH_GRACE_MS = 10_000
 
 /**
- * Checks that the processes of the agent's current run are alive. Writes the end into the journal if the
- * launcher could not, because it was killed, the machine was rebooted, or the disk was full.
+ * Checks that the processes of the agent's current run are alive. If the launcher could not write the end
+ * into the journal, writes it. The launcher may have been killed, the machine rebooted, or the disk full.
  */
 export function checkProcesses(agent: Agent) {
   if (agent.hasRunEnded || agent.launching.queued !== undefined) return
@@ -48,7 +48,8 @@ export function checkProcesses(agent: Agent) {
 function noteEnd(agent: Agent, exit: Omit<ExitRecord, 'version'>) {
   const { run, folder } = agent
   const { code, reason } = exit
-  // Makes the lines that are appended below readable even if the journal was deleted or replaced.
+  // The lines below are appended to the journal. Keep them readable even if the journal was deleted or
+  // replaced.
   agent.journal.extend(agent.snapshot.offset)
   // The launcher may also have failed to record the run's start.
   if (agent.snapshot.run !== run.run) agent.journal.append(launcherLine({ subtype: 'started', run: run.run }))
@@ -73,11 +74,12 @@ export function endUnlaunched(agent: Agent, { cause }: Pick<StopOptions, 'cause'
 
 const isRecent = (time: string) => Math.abs(Date.now() - Date.parse(time)) < LAUNCH_GRACE_MS
 
-/** Returns the pids of the launcher and its feeder, which end by themselves after recording the exit. */
+/** Returns the pids of the launcher and its feeder. Both end by themselves after the exit is recorded. */
 const ownPids = ({ process }: Agent) => (process ? [process.launcher.pid, process.feeder.pid] : [])
 
 /**
- * Ends the processes that an agent left behind when it ended, because tools run in separate Unix sessions.
+ * Ends the processes that an ended agent left behind. Its tools run in separate Unix sessions, and can
+ * outlive it.
  */
 export async function sweepProcesses(agent: Agent): Promise<number> {
   const count = await endStrays(signsOf(agent), ownPids(agent))

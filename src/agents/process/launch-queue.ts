@@ -19,8 +19,8 @@ const SLOW_MS = 10_000
 /** Interval at which the memory is checked while an agent waits for it, in ms. */
 const MEMORY_MS = 2000
 /**
- * Number of places at the front of the queue at which an agent's place is reported at each change. Further
- * back in the queue, an agent's place is reported only at every tenth place.
+ * Number of places at the front of the queue. At these places, each change of an agent's place is reported.
+ * Further back in the queue, an agent's place is reported only at every tenth place.
  */
 const REPORTED_PLACES = 10
 /** Minimum wait in the queue, in ms, after which `launched_at` is updated to the time of the launch. */
@@ -40,8 +40,8 @@ export interface LaunchQueueOptions extends Pick<LaunchOptions, 'environment' | 
 
 /**
  * Launches at most `AT_ONCE` agents at a time, and each agent only when there is memory for it. Other agents
- * are queued. The queue is not stored on the disk. The next daemon queues all agents that have no launcher
- * again.
+ * are queued. The queue is not stored on the disk. The next daemon again queues all agents that have no
+ * launcher.
  */
 export class LaunchQueue {
   readonly #options: LaunchQueueOptions
@@ -63,7 +63,7 @@ export class LaunchQueue {
    */
   async add(agent: Agent): Promise<void> {
     try {
-      // Do this before waiting, so that input that is sent in the meantime comes after the first input.
+      // Do this before waiting, so that later input comes after the first input.
       putFirst(agent)
       // If there is nothing to ask, do not await, so that the caller knows at once whether the agent is
       // queued.
@@ -174,7 +174,7 @@ export class LaunchQueue {
   }
 
   /**
-   * Launches the agents at the front of the queue that need not wait, and updates the places of the other
+   * Launches the agents that need not wait, from the front of the queue. Updates the places of the other
    * agents.
    */
   #advance() {

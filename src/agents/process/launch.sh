@@ -49,8 +49,8 @@ feed() {
   done
 }
 
-# Reports whether the newest lines about the agent's state and its background tasks say that it is idle. If
-# there are no such lines, the agent never had any work. The line about tasks may be far back: the last 256
+# Reports whether the agent is idle, according to the newest lines about its state and its background tasks.
+# If there are no such lines, the agent never had any work. The line about tasks may be far back: the last 256
 # MiB of the journal are searched. Zeros are journal bytes whose disk space was freed.
 is_idle() {
   tail -c 1048576 "$d/activity.jsonl" | grep -e "$state_pattern" -e '^{"type":"launcher"' | tail -n 1 |

@@ -53,8 +53,8 @@ export interface LaunchOptions {
    */
   shelter?: Shelter | undefined
   /**
-   * Folder for the agent's control group if the agent has no shelter; undefined if this machine cannot have
-   * control groups.
+   * Folder for the control group of an agent without a shelter; undefined if this machine cannot have control
+   * groups.
    */
   groups?: AgentGroups | undefined
 }

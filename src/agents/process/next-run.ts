@@ -35,7 +35,7 @@ export interface NextRun {
   at: string
   /** Number of bytes that earlier runs have written to stderr. */
   stderrFrom: number
-  /** True if this machine continues turns that the daemon itself has interrupted. */
+  /** True if this machine continues a turn after the daemon itself has interrupted it. */
   resumeTurns: boolean
 }
 

@@ -10,9 +10,9 @@ export function processesOfRun(agent: Marked): ProcessRecord | undefined {
 }
 
 /**
- * Returns an agent's processes with this daemon's boot id. In a container, one boot can have two ids: usually
- * the container's id, but the machine's id in a unit with its own /proc. The agent's mark proves that its
- * process started after the last boot.
+ * Returns an agent's processes with this daemon's boot id. In a container, one boot can have two ids. A
+ * process usually sees the container's id, but in a unit with its own /proc, it sees the machine's id. The
+ * agent's mark proves that its process started after the last boot.
  */
 function ofThisBoot(record: ProcessRecord, marked: Marked): ProcessRecord {
   const { launcher, agent, feeder } = record

@@ -26,7 +26,7 @@ export function checkProgram(agent: Running) {
   agent.touch()
 }
 
-/** Returns the problem for an agent's status, if its program was found deleted. */
+/** Returns the problem for the status of an agent whose program was deleted. */
 export function programProblem(agent: object): AgentProblem[] {
   const name = gone.get(agent)
   const detail = 'Tools that run the program again, such as Grep, fail. Stop the agent and resume it.'

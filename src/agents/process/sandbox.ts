@@ -39,7 +39,7 @@ export interface SandboxPlaces {
 
 /**
  * Returns the command that runs a program in a sandbox: the system is read-only, /tmp and the list of
- * processes are separate, and no process that the program starts outlives it.
+ * processes are separate, and all processes that the program starts end with the program.
  * @param user command that runs the sandbox as another user
  * @throws CommandFailure if this machine cannot make the sandbox
  */
@@ -80,7 +80,7 @@ export async function sandboxed(
  */
 const SYSTEM = ['/run', '/proc', '/sys', '/dev', '/etc', '/usr', '/boot', '/var/run', '/var/lib/systemd']
 
-/** Reports whether an agent could leave its sandbox if it may write to this folder. */
+/** Reports whether write access to this folder would let an agent leave its sandbox. */
 const isOpen = (path: string, home: string) =>
   SYSTEM.some((dir) => isWithin(dir, path) || isWithin(path, dir)) || isWithin(realPath(home), path)
 

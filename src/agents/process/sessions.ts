@@ -59,7 +59,7 @@ function openSession({ snapshot, run, isReady }: Agent): string | undefined {
 
 /**
  * Checks that none of these agents has the session open, or is about to open it.
- * @param resuming agents that are being resumed, with the sessions that they are about to open
+ * @param resuming agents that are being resumed, each with the session that it is about to open
  * @throws CommandFailure naming the agent
  */
 export function checkSession(

@@ -67,7 +67,10 @@ function otherProcesses(): Map<number, Listed> {
   return all
 }
 
-/** Returns the folders of known agents, by the agents' processes and the descendants of these processes. */
+/**
+ * Returns the folders of known agents, by process. The processes are the agents' own processes and their
+ * descendants.
+ */
 function ownersOf(all: Map<number, Listed>, records: Records): Map<Listed, string> {
   const owners = new Map<Listed, string>()
   const below = new Map<number, Listed[]>()
@@ -206,7 +209,7 @@ export interface EndOptions {
   users?: readonly number[]
 }
 
-/** Ends processes with SIGTERM, and with SIGKILL those that are still alive `GRACE_MS` later. */
+/** Ends processes with SIGTERM. After `GRACE_MS`, ends the remaining processes with SIGKILL. */
 export async function endProcesses(
   processes: ProcessIdentity[],
   { spared = [], users }: EndOptions = {},

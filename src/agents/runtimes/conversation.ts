@@ -72,14 +72,14 @@ export interface Conversation {
   /**
    * Reads a line of the journal. An unknown line becomes an `unknown` event.
    *
-   * The events and the new state must depend only on the line and the previous state, and not on the run,
-   * because a server that requests any line again must get the same events. Inputs may depend on the run.
+   * The events and the new state must depend only on the line and the previous state, and not on the run: if
+   * a server requests a line again, it must get the same events. Inputs may depend on the run.
    * @param state state after the run's previous line; undefined before its first line
    */
   onLine(line: string, state: unknown, run: Run): Heard
   /**
-   * Reports whether a line contains only the model's text, so that the line cannot change the agent's status
-   * or the conversation's state.
+   * Reports whether a line contains only the model's text. Such a line cannot change the agent's status or
+   * the conversation's state.
    */
   isSkippable(line: Buffer): boolean
   prompt(id: string, content: Content, state: unknown): Input
@@ -93,8 +93,8 @@ export interface Conversation {
   offered(request: PermissionRequest): (entry: unknown) => boolean
   answerPermission(id: string, request: PermissionRequest, answer: PermissionAnswer, state: unknown): Input
   /**
-   * Returns the refusal of an unknown request that a daemon of an earlier version recorded. Absent if this
-   * runtime has no such requests.
+   * Returns the refusal of an unknown request. A daemon of an earlier version has recorded this request.
+   * Absent if this runtime has no such requests.
    */
   refuse?(requestId: string): Reply
 }

@@ -117,7 +117,7 @@ export interface Program {
   idle: IdlePatterns
   /**
    * Reports whether an update deletes the program at this real path, even while it runs. The daemon keeps a
-   * link to such a program, so it must not need other files.
+   * link to such a program, so the program must work without other files.
    */
   isPruned(path: string): boolean
   /**

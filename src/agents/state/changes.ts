@@ -10,8 +10,8 @@ export function beginRun(snapshot: Snapshot, run: RunRecord, now: string) {
   snapshot.exit = undefined
   snapshot.failure = undefined
   snapshot.turn_interrupted = run.turn_interrupted
-  // Reset these fields here, and not when a journal line reports the start, because the agent itself could
-  // write such a line.
+  // A journal line also reports the start, but the agent itself could write such a line. So reset these
+  // fields here.
   snapshot.asked = undefined
   snapshot.ids_reused = undefined
   move(snapshot, 'launch', now)

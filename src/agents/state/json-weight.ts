@@ -1,8 +1,8 @@
 import { Limits } from '../../protocol/index.ts'
 
 /**
- * Minimum weight of a JSON value, in bytes. With it, a greeting within its limit of bytes is also within its
- * limit on the number of values.
+ * Minimum weight of a JSON value, in bytes. With this minimum, a greeting that keeps to its limit of bytes
+ * also keeps to its limit on the number of values.
  */
 const BYTES_PER_VALUE = Math.ceil(Limits.frame_bytes / Limits.greeting_values)
 

@@ -13,9 +13,9 @@ import type { AgentState } from '../../protocol/index.ts'
 export type Stimulus = 'launch' | 'ready' | 'running' | 'waiting' | 'idle' | 'stop' | 'ended'
 
 /**
- * The next state for every state and stimulus. Most combinations can occur: a journal can contain lines of a
- * turn after a stop was requested, and an agent can end by itself while it is being stopped. A combination
- * that cannot occur leaves the state unchanged.
+ * The next state for every state and stimulus. Most combinations can occur. For example, a journal can
+ * contain lines of a turn after a stop was requested, and an agent can end by itself while it is being
+ * stopped. A combination that cannot occur leaves the state unchanged.
  */
 const next: Record<AgentState, Record<Stimulus, AgentState>> = {
   starting: {

@@ -12,7 +12,7 @@ const NAME_CHARS = 100
 const TOO_MANY = 429
 
 /**
- * Kinds of events that only an answer of the model causes. Texts are not among them, because a runtime also
+ * Kinds of events that occur only when the model answers. Texts are not among them, because a runtime also
  * writes texts itself, such as errors.
  */
 const ANSWERS: Event['kind'][] = [

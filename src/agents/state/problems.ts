@@ -75,7 +75,7 @@ export function hookSeen(snapshot: Snapshot, event: Of<'hook'>, now: string): bo
 }
 
 /**
- * Returns how a hook failed; undefined if it succeeded, or if it blocked an action on purpose (exit code 2).
+ * Returns how a hook failed; undefined if the hook succeeded, or blocked an action on purpose (exit code 2).
  */
 function hookFailure({ outcome, exit_code }: Of<'hook'>) {
   if (outcome === undefined || outcome === 'success' || exit_code === 2) return undefined
@@ -88,7 +88,10 @@ function detailOf({ exit_code, output }: Of<'hook'>) {
   return detail !== '' && { detail: shorten(detail, MESSAGE_CHARS) }
 }
 
-/** Number of failed attempts to send one request after which the model's service is reported as a problem. */
+/**
+ * Number of failed attempts to send one request. After these attempts, the model's service is reported as a
+ * problem.
+ */
 const MANY_TRIES = 3
 /**
  * Time after which the report expires if there is no further attempt, in ms. The time begins when the delay

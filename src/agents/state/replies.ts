@@ -11,7 +11,7 @@ const KEPT = 32
 const ERROR_CHARS = 4096
 const CODE_CHARS = 200
 
-/** Returns a filter for events that removes replies to requests that the daemon never sent. */
+/** Returns a filter for events. The filter removes replies to requests that the daemon never sent. */
 export const isWanted =
   ({ inbox, run }: { inbox: Inbox; run: RunRecord }) =>
   (event: Event): boolean =>

@@ -1,7 +1,7 @@
 import type { PermissionRequest } from '../../protocol/index.ts'
 import type { Snapshot } from '../disk/records.ts'
 
-/** Number of recent requests of a run with which a new request is compared. */
+/** Number of recent requests of a run. A new request is compared with these. */
 const ASKED_KEPT = 64
 
 /**
@@ -10,8 +10,8 @@ const ASKED_KEPT = 64
  */
 export function noteAsked(snapshot: Snapshot, { request_id, digest }: PermissionRequest): void {
   const others = (snapshot.asked ?? []).filter((one) => one.request_id !== request_id)
-  // Compare pending requests, too, because `asked` does not contain requests that an older daemon recorded,
-  // or that are older than the last `ASKED_KEPT` requests.
+  // Compare pending requests, too: `asked` contains only the last `ASKED_KEPT` requests, and none that an
+  // older daemon recorded.
   const before = [...(snapshot.asked ?? []), ...snapshot.pending].find((one) => one.request_id === request_id)
   if (before && before.digest !== digest) snapshot.ids_reused = true
   snapshot.asked = [...others.slice(1 - ASKED_KEPT), { request_id, digest }]

@@ -4,7 +4,7 @@ import { problemsOf } from './problems.ts'
 const told = new WeakMap<Agent, number>()
 
 /**
- * Sends the agent's status if the number of its problems has changed without an event, for example because a
+ * Sends the agent's status if the number of the agent's problems has changed without an event. For example, a
  * hook is slow.
  */
 export function checkHooks(agent: Agent, now: number) {

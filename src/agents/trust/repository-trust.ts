@@ -85,7 +85,7 @@ export class RepositoryTrust {
       })
     }
     this.#options.trusted.add(asking.hash)
-    // This answer is also valid for other agents that wait for permission to use the same files.
+    // Other agents may wait for permission to use the same files. This answer is also valid for them.
     for (const { hash, decide } of [...this.#asking.values()]) if (hash === asking.hash) decide(true)
   }
 

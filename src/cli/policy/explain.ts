@@ -26,7 +26,7 @@ interface Options extends LocalOptions {
 export function explainCommand(): Command {
   return withLocal(
     new Command('explain')
-      .description('say whether the policy refuses a command, and by which key')
+      .description('say whether the policy refuses a command, and which key refuses it')
       .argument('<file>', 'file with the command as JSON; - reads it from standard input')
       .option('--policy <file>', 'policy to use (default: the policy of the daemon on this machine)')
       .addHelpText('after', HELP)

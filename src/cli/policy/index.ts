@@ -19,7 +19,7 @@ Examples:
 
 export function policyCommand(): Command {
   return new Command('policy')
-    .description('limit what a server may have this machine do')
+    .description('limit what a server may do on this machine')
     .addHelpText('after', HELP)
     .addCommand(initCommand())
     .addCommand(checkCommand())

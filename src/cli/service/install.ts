@@ -107,7 +107,7 @@ const sudo = () => (process.getuid?.() === 0 ? 'sudo ' : '')
 const hubHint = () => `To add a machine: ${sudo()}fomular-daemon machine add --name NAME`
 
 const policyHint = () =>
-  `To limit what the server may have this machine do: ${sudo()}fomular-daemon policy init`
+  `To limit what the server may do on this machine: ${sudo()}fomular-daemon policy init`
 
 async function carryOut(
   { plan, manager, before, steps, stops }: Prepared,

@@ -17,13 +17,13 @@ export type ResourceLimits = { [name in LimitName]?: number | undefined }
 export interface Limit {
   name: LimitName
   value: number
-  /** The policy or the specification, whichever demands the limit. */
+  /** The source of the limit: the policy or the specification. */
   by: 'policy' | 'spec'
 }
 
 /**
- * Returns the limits of a run: the limits of the policy, and smaller values and further limits from the
- * specification.
+ * Returns the limits of a run: the limits of the policy, with the specification's smaller values and further
+ * limits.
  */
 export function limitsOf(policy: ResourceLimits, spec: AgentSpec): Limit[] {
   return (Object.keys(LIMITS) as LimitName[]).flatMap((name): Limit[] => {

@@ -31,7 +31,7 @@ export const groupName = ({ real }: Grouped['folder'], mark: string) =>
 
 /**
  * Returns the folder of the control group of an agent's current run; undefined if the run has no group.
- * Ignores a folder with any other name than the run's group, since others could have written the record.
+ * Ignores a folder whose name is not the name of the run's group, since others could have written the record.
  */
 export function groupOf({ folder, run, process }: Grouped): string | undefined {
   const { mark, group } = run

@@ -7,10 +7,7 @@ import { sayer } from './user-line.ts'
 const origin = (line: Fields) =>
   compact({ parent_tool_use_id: text(line.parent_tool_use_id), time: text(line.timestamp) })
 
-/**
- * Number of events after which the decoding of a line stops, because the line has more events than the limit
- * permits.
- */
+/** Number of events after which the decoding of a line stops: the line then exceeds the limit on events. */
 const ENOUGH_EVENTS = Limits.line_events + 1
 
 /** Decodes finished blocks of the model's output. */

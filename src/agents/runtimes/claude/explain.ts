@@ -8,7 +8,8 @@ const AS_ROOT: Explained = {
 }
 
 /**
- * Better texts for messages of Claude Code that mention a flag the user did not set, or that lack a remedy.
+ * Better texts for some messages of Claude Code: these messages lack a remedy, or mention a flag that the
+ * user did not set.
  */
 const EXPLAINED: [RegExp, Explained][] = [
   [/dangerously-skip-permissions.*\b(?:root|sudo)\b/i, AS_ROOT],

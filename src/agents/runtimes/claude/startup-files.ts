@@ -55,7 +55,7 @@ function mainCheckout(dir: string): string[] {
 }
 
 /**
- * Returns the part of a startup file that can run a program or permit one; undefined if the file has no such
+ * Returns the part of a startup file that can run or permit a program; undefined if the file has no such
  * part.
  */
 export function startupPart(path: string, text: string): string | undefined {
