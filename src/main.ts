@@ -16,8 +16,8 @@ import { isReadByJournald, withPriority } from './platform/journald.ts'
 const INTERRUPTED_MS = 200
 
 /**
- * Time after which a running command loads the remaining parts of the program, in ms, because an update may
- * replace the program's files while the command runs. Most commands end before that.
+ * Time, in ms, after which a running command loads the remaining parts of the program: an update may replace
+ * the program's files while the command runs. Most commands end before that.
  */
 const LASTS_MS = 500
 

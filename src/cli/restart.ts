@@ -15,8 +15,8 @@ const POLL_MS = 100
 const NAMED = 20
 
 const HELP = `
-Agents keep running, and the new daemon takes them over. If the daemon's supervisor would end them with the
-daemon, the old daemon stops them, and the new daemon resumes them in their sessions. \`status\` reports
+Agents keep running, and the new daemon takes them over. If the daemon's supervisor would end the agents
+together with the daemon, the old daemon stops the agents, and the new daemon resumes them in their sessions. \`status\` reports
 whether this is the case, and how to change it.
 ${WHICH}
 

@@ -45,8 +45,8 @@ async function run(flags: Record<string, string | boolean>, command: Command) {
 }
 
 /**
- * Refuses a flag as a value: with an empty variable, `--key $KEY --max-agents 3` has `--max-agents`
- * as its key.
+ * Refuses a flag as a value: if `KEY` is empty, `--key $KEY --max-agents 3` would take `--max-agents` as the
+ * key.
  */
 function refuseMissingValues(flags: Record<string, string | boolean>, { options }: Command) {
   for (const option of options) {

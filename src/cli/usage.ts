@@ -3,7 +3,7 @@ import { UserError } from '../platform/errors.ts'
 import { EXIT } from '../platform/exit-codes.ts'
 
 /**
- * Converts an error of commander, with an example of the right usage as its remedy.
+ * Converts an error of commander. The remedy is an example of the right usage.
  * @param command the failed command
  */
 export function usageError({ code, message: said }: CommanderError, command: Command): UserError {

@@ -33,7 +33,6 @@ export async function* untilBroken({ body }: TransportResponse): AsyncGenerator<
   try {
     yield* body
   } catch {
-    // Ignore the error: the caller reconnects after a broken connection in the same way as after a closed
-    // one.
+    // Ignore the error: the caller reconnects after a broken connection just as after a closed connection.
   }
 }

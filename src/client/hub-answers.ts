@@ -19,12 +19,12 @@ export const Tokens = z.object({ enrolments: z.array(HubToken) })
 /** Answer to `GET /api/keys`. */
 export const Keys = z.object({ keys: z.array(HubKey) })
 
-/** Answer to binding a key: the key, and the number of the machine's other keys that were revoked. */
+/** Answer to binding a key: the key, and how many other keys of the machine were revoked. */
 export const BoundKey = z.extend(HubKey, { revoked_keys: z.int() })
 
 /**
- * Answer to removing a machine or a key. Older hubs do not send `shared_keys`, the keys that other machines
- * still use.
+ * Answer to removing a machine or a key. `shared_keys` are keys that other machines still use. Older hubs do
+ * not send this field.
  */
 export const Removed = z.object({ revoked_keys: z.int(), shared_keys: z.optional(z.int()) })
 

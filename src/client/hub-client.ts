@@ -49,8 +49,8 @@ export class HubClient {
   readonly #newId: () => string
   readonly #signer: Signer | undefined
   /**
-   * Ids of machines, by agent id, for agents that were looked up. The machine is remembered because two
-   * machines may have agents with the same id.
+   * For each agent that was looked up: its id, and the id of its machine. The machine is remembered because
+   * two machines may have agents with the same id.
    */
   readonly #machines = new Map<string, string>()
 
@@ -184,7 +184,7 @@ export class HubClient {
   }
 
   /**
-   * Starts an agent. The command is signed only if the request contains the id of the machine.
+   * Starts an agent. The command is signed only if the request contains the machine's id.
    * @param waitS seconds to wait for the outcome; after that the result is `pending`
    */
   async start(request: StartRequest, waitS: number): Promise<Outcome> {

@@ -34,7 +34,7 @@ export class HubFailure extends Error {
   /** Code by which programs identify the failure. The code is the same in all versions. */
   readonly code: string
   readonly remedy: string | undefined
-  /** Path of the faulty part of the command, or of the policy's key that refuses the command. */
+  /** Path of the faulty part of the command, or path of the key in the policy that refuses the command. */
   readonly path: string | undefined
 
   constructor(

@@ -7,9 +7,12 @@ import { jsonOf } from './json-of.ts'
 import { type SseMessage, SseParser } from './sse.ts'
 import type { Transport, TransportRequest, TransportResponse } from './transport.ts'
 
-/** Maximum time until an answer, in ms, in addition to the time for which the hub was asked to wait. */
+/** Maximum time until an answer, in ms. The time for which the hub was asked to wait is added. */
 const ANSWER_MS = 15_000
-/** Maximum size of a JSON answer, in bytes. The longest answer is a page of events, each of up to 32 MiB. */
+/**
+ * Maximum size of a JSON answer, in bytes. The longest answer is a page of events. Each event can have up to
+ * 32 MiB.
+ */
 const ANSWER_BYTES = 256 * 1024 * 1024
 
 export interface HubRequest {

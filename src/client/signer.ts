@@ -10,7 +10,7 @@ export interface Signer {
   sign(bytes: Uint8Array, machineId: string): Promise<Uint8Array>
 }
 
-/** A command before the defaults of absent fields are added. */
+/** A command without the defaults of absent fields. */
 export type Written = Pick<Command, 'type' | 'command_id'> & { agent_id?: string }
 
 /** Signs a command for one machine. */

@@ -1,6 +1,6 @@
 /**
- * Yields the values of `items` until `signal` aborts. Ends at once after an abort, even if `items` has not
- * yielded its next value.
+ * Yields the values of `items` until `signal` aborts. Ends at once after an abort, even before `items` yields
+ * its next value.
  */
 export async function* untilAborted<T>(items: AsyncGenerator<T>, signal: AbortSignal): AsyncGenerator<T> {
   try {

@@ -6,11 +6,11 @@ import { pause } from './until-aborted.ts'
 
 /**
  * Number of bytes at the end of the history that are searched first. Each further search covers `WIDER` times
- * as many.
+ * as many bytes.
  */
 const FIRST_BYTES = 1024 * 1024
 const WIDER = 8
-/** Maximum time to wait for the event of a request after a status reported the request, in ms. */
+/** Maximum time, in ms, to wait for the event of a request after a status has reported the request. */
 const ARRIVAL_MS = 10_000
 const POLL_MS = 250
 

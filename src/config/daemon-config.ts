@@ -23,8 +23,8 @@ export interface DaemonConfig {
    */
   server_user?: string
   /**
-   * File, next to the configuration file, that records which users ran servers on this machine when it
-   * enrolled at these servers.
+   * File next to the configuration file. It records, for each server on this machine, which user ran the
+   * server when the machine enrolled there.
    */
   enrolled_servers?: string
   /** The configuration file, which may contain the key. */
@@ -44,7 +44,7 @@ export interface DaemonConfig {
   stop_grace_s: number
   /** Time limit for an entire stop, in seconds. Close to this limit, the remaining steps are shortened. */
   stop_within_s?: number
-  /** True if agents that the daemon ended for its own restart continue their interrupted turns. */
+  /** True if agents continue their interrupted turns after the daemon ended them for its own restart. */
   resume_turns: boolean
   /** Maximum size of an agent's acknowledged activity on this machine's disk, in MiB. */
   journal_cap_mb: number
@@ -58,7 +58,8 @@ export interface DaemonConfig {
 }
 
 /**
- * Loads the daemon's configuration from flags, or else the environment, the file, or defaults, in this order.
+ * Loads the daemon's configuration from flags, the environment, the file, or defaults. An earlier source in
+ * this list overrides later sources.
  * @param user uid of the user that the daemon will run as; by default, the user of this process
  * @throws UserError that names the source at fault
  */

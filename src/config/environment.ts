@@ -3,7 +3,7 @@ import { delimiter } from 'node:path'
 /** Variables that contain secrets of this program, or that concern only this program and its supervisor. */
 const OWN = [
   /^FOMULAR_(KEY|KEY_FILE|ENROLL_TOKEN|HUB_KEY|HUB_KEY_FILE|CONFIG|DAEMON_.*)$/,
-  // systemd: a child with these could talk to the service manager in the daemon's name.
+  // systemd: with these variables, a child could talk to the service manager in the daemon's name.
   /^(NOTIFY_SOCKET|WATCHDOG_.*|SYSTEMD_EXEC_PID|INVOCATION_ID|JOURNAL_STREAM|LISTEN_.*|MAINPID|MANAGERPID)$/,
   /^(CREDENTIALS|STATE|RUNTIME|CACHE|LOGS|CONFIGURATION)_DIRECTORY$/,
   /^MEMORY_PRESSURE_(WATCH|WRITE)$/,
@@ -22,8 +22,8 @@ const OWN = [
 
 /**
  * Variable that marks a version on trial. The previous version must be able to replace a version on trial.
- * Therefore, a version on trial does not change the format of folders, and does not exit with a code after
- * which a supervisor gives up.
+ * Therefore, a version on trial does not change the format of folders, and does not exit with a code that
+ * makes a supervisor give up.
  */
 export const ON_TRIAL = 'FOMULAR_DAEMON_ON_TRIAL'
 
@@ -34,8 +34,8 @@ const UNIT_UMASK = 0o077
 
 /**
  * Returns the umask of agents, as octal digits, if it differs from the daemon's umask. The umask of the unit
- * keeps the daemon's own files private, but not the files that agents write. A UMask= that an administrator
- * sets applies to both.
+ * keeps the daemon's own files private, but not the files that agents write. If an administrator sets
+ * `UMask=`, it applies to both kinds of files.
  */
 export function agentUmask(env: NodeJS.ProcessEnv, own = process.umask()): string | undefined {
   const { [AGENT_UMASK]: given = '' } = env
@@ -56,8 +56,8 @@ export function childEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 }
 
 /**
- * Removes the folders that `npm start` puts before the user's folders: folders with tools, in its package and
- * in every folder above.
+ * `npm start` puts folders with tools before the user's folders: those of its package, and of every folder
+ * above. Removes these folders.
  */
 const withoutNpm = (path: string) =>
   path

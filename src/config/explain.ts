@@ -104,8 +104,8 @@ const withoutPassword = <T>(value: T) =>
   typeof value === 'string' ? value.replace(/:\/\/[^/@]+@/, '://***@') : value
 
 /**
- * Returns the problem for a fault. Faults of modes are warnings, because only the daemon, when it starts,
- * knows which modes it tolerates.
+ * Returns the problem for a fault. Faults of modes are warnings: which modes are tolerated is known only when
+ * the daemon starts.
  */
 const problemOf = ({ message, kind, remedy }: OwnershipFault): Problem => ({
   level: kind === 'owner' ? 'error' : 'warning',

@@ -50,7 +50,7 @@ export async function readConfigFile(
   try {
     read = readAtMost(path, FILE_BYTES)
   } catch (error) {
-    // The file of the system's daemon need not be readable by this user.
+    // This user may be unable to read the file of the system's daemon.
     if (!named && systemCode(error) === 'EACCES') return undefined
     // This is a temporary shortage of the system, not a fault of the file: the next start may work.
     if (shortageIn(error)) throw error

@@ -2,7 +2,7 @@ import type { Upgrades } from '../platform/format.ts'
 
 /**
  * Upgrades of a daemon's state folder. The previous version may be unable to read an upgraded folder.
- * Therefore, no folder is upgraded until an update is confirmed, and each version also runs on the previous
+ * Therefore, no folder is upgraded before its update is confirmed. Each version can also use the previous
  * format.
  */
 export const STATE_UPGRADES: Upgrades = [

@@ -5,8 +5,8 @@ import { faultsOfFile } from './ownership-policy.ts'
 import { findSetting, readSources } from './sources.ts'
 
 /**
- * Returns the certificate authority for commands that talk to a hub over TLS, PEM: `FOMULAR_CA_FILE`, or the
- * `ca_file` of the daemon's settings for the daemon's own server. Ignores settings that other users could
+ * Returns the certificate authority, in PEM, for commands that talk to a hub over TLS: `FOMULAR_CA_FILE`, or
+ * the `ca_file` of the daemon's settings for the daemon's own server. Ignores settings that other users could
  * have written.
  * @throws UserError if `FOMULAR_CA_FILE` cannot be read
  */

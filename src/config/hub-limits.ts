@@ -14,7 +14,7 @@ export interface MachineLimits {
   agents: number
   /** Maximum size of the histories of the machine's agents, in bytes. */
   history_bytes: number
-  /** Maximum length of the machine's activity that waits for the disk, in characters. */
+  /** Maximum length, in characters, of the machine's activity that waits for the disk. */
   in_flight_bytes: number
 }
 
@@ -44,7 +44,7 @@ interface Setting {
 
 const MIB = 1024 * 1024
 const DAY_MS = 24 * 60 * 60 * 1000
-/** Maximum size that earlier hubs can read: they read the file with the commands as one string. */
+/** Maximum size that earlier hubs can read, because they read the file with the commands as one string. */
 const MOST_KEPT_MIB = 128
 const LEAST_DAYS = 0.01
 const MOST_DAYS = 3650
@@ -56,7 +56,10 @@ const MOST = 1_000_000_000
 const AUDIT_FILE_BYTES = 4 * MIB
 const AUDIT_FILES = 16
 
-/** Limits of a hub that its operator can set, by the names of their flags in commander's options. */
+/**
+ * Limits of a hub that its operator can set. Each limit has the name that its flag has in commander's
+ * options.
+ */
 export const HUB_SETTINGS = {
   keepCommandsMb: {
     flag: '--keep-commands-mb <MiB>',

@@ -13,7 +13,7 @@ import { stateDir, statePaths } from './paths.ts'
 import { isLoopback } from './server-url.ts'
 
 const HUB_PORT = 3001
-/** Maximum size of a key or a record, in bytes: a key is one line, a record a few. */
+/** Maximum size of a key or a record, in bytes: a key has one line, and a record has a few lines. */
 const FILE_BYTES = 4096
 
 /** `hub.json` in a hub's folder: the hub's address and process. */
@@ -64,8 +64,8 @@ export interface Listening {
   /** Address from the hub's settings. It may stand for all addresses of the machine. */
   url: string
   /**
-   * Fingerprint of the hub's certificate. On this machine, the certificate needs no authority, and no name
-   * that matches the address.
+   * Fingerprint of the hub's certificate. On this machine, the certificate needs neither an authority nor a
+   * name that matches the address.
    */
   fingerprint256?: string | undefined
 }
@@ -85,7 +85,7 @@ export function hubPort(env: NodeJS.ProcessEnv): number {
   )
 }
 
-/** Returns the address at which this machine reaches its own hub that listens on all addresses. */
+/** Returns the address at which this machine reaches its own hub if the hub listens on all addresses. */
 export const fromHere = (url: string) => url.replace(/\/\/(0\.0\.0\.0|\[::\])(?=[:/]|$)/, '//127.0.0.1')
 
 /**
@@ -122,7 +122,9 @@ export function findHub({ flags, env }: { flags: HubFlags; env: NodeJS.ProcessEn
   }
 }
 
-/** Returns the record of the hub in a folder if its process is running, as the folder's owner or as root. */
+/**
+ * Returns the record of the hub in a folder if the hub's process is running as the folder's owner or as root.
+ */
 export function livingHub(dir: string): HubRecord | undefined {
   const path = hubFiles(dir).record
   const text = readOwned(path, FILE_BYTES)
@@ -157,7 +159,7 @@ function hubDir(dir: string): string {
 
 const OWN = 'the state folder'
 
-/** Returns the key in the state folder. In another user's folder, its file must belong to that user. */
+/** Returns the key in the state folder. In another user's folder, the key's file must belong to that user. */
 function ownKey(file: string): KeySource {
   const name = OWN
   return isForeign(dirname(file))

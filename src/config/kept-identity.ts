@@ -6,7 +6,10 @@ import { readJson, writeAtomic } from '../platform/files.ts'
 import { isOpenToOthers } from '../platform/sockets.ts'
 import { lastingIdentity, systemId } from '../platform/system-id.ts'
 
-/** The file next to a key's file. The fields besides the id show whether the key was copied or passed on. */
+/**
+ * The file next to a key's file. The other fields, apart from the id, show whether the key was copied or
+ * passed on.
+ */
 const KeptIdentity = z.object({
   version: z.literal(1),
   machine_id: z.string().check(z.minLength(1), z.maxLength(128)),

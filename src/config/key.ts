@@ -125,7 +125,8 @@ function checked(text: string, source: string): string {
 }
 
 /**
- * Minimum length of a key to search for within other values, in characters: shorter text may occur by chance.
+ * Minimum length, in characters, of a key to search for within other values: shorter text may occur by
+ * chance.
  */
 const KEY_CHARS = 16
 
@@ -136,10 +137,10 @@ export const concealed = (args: readonly string[]): string[] =>
   )
 
 /**
- * Removes the key from this process's environment, which children inherit, and, on Linux and macOS, from
- * the command line that `ps` shows. The system's own copy of the environment in /proc/<pid>/environ
- * stays, for this user only.
- * @param key the key that was read: every variable that contains it is removed, under any name
+ * Removes the key from this process's environment, which children inherit. On Linux and macOS, also removes
+ * the key from the command line that `ps` shows. The system's own copy of the environment in
+ * /proc/<pid>/environ stays, for this user only.
+ * @param key the key that was read: every variable that contains this key is removed
  */
 export function concealKey(key?: string, proc: NodeJS.Process = process) {
   for (const [name, value = ''] of Object.entries(proc.env))

@@ -22,7 +22,7 @@ export const remedyOf = ({ kind, within, remedy }: OwnershipFault) =>
     ? within
       ? `If this program created it when it ran as that user, run ${remedy}. If not, delete it.`
       : // A folder above may be another user's home.
-        `Use another, or, if nobody else needs it, change its owner: ${remedy}.`
+        `Use another path. If nobody else needs this one, you can also change its owner: ${remedy}.`
     : `Run ${remedy} or use another.`
 
 /** Returns the error for a file or folder that is refused because others can change it. */
@@ -100,11 +100,11 @@ interface Judged {
 }
 
 /**
- * Checks what others can do to a state folder and the files that belong to it. In this folder, the first
- * version with this check tolerates modes that earlier versions tolerated. The next version refuses these
- * modes.
+ * Checks what others can do to a state folder and the files that belong to it. The first version with this
+ * check tolerates modes in this folder that earlier versions tolerated. The next version refuses these modes.
  * @param faults faults of files outside the folder
- * @param noted returns faults that are checked at another time: the first check records their modes, too
+ * @param noted returns faults that are checked at another time: the first check also records the modes of
+ * these files
  */
 export function judgeFolder(dir: string, { faults, noted = () => [], strict, user }: Options): Judged {
   // The last fault of a path counts: certificates in a hub's folder may belong to another user.

@@ -14,11 +14,11 @@ const VARIABLE = new RegExp(`^(?:${FORMS.join('|')})$`)
 /** Other placeholders, such as `${KEY:-none}`, `${KEY` and `{{ key }}`. */
 const UNKNOWN = /^(?:\$\{(?:.*\}|[^}]+)|\$\(.*\)|\{\{.*\}\}|%\(.*\)s)$/s
 
-/** Start of a path that a shell would have expanded. */
+/** Start of a path that a shell would expand. */
 const PATH_START = new RegExp(`^(?:(~)|\\$(${NAME})|\\$\\{(${NAME})\\})/(?=.)`)
 
 /**
- * Replaces text that is just a variable with the variable's value. Other text is returned without quotation
+ * If the text is only a variable, returns the variable's value. Otherwise, returns the text without quotation
  * marks around it. Nothing is ever run: `$(id)` names the variable `id`.
  * @param source the text's origin in the user's words, for errors
  * @returns the value, and the name of the variable if the value was taken from a variable
@@ -83,7 +83,8 @@ const refused = (source: string, problem: string, name?: string) =>
   })
 
 /**
- * Removes quotes around text: programs that read files of variables or lists of arguments often keep them.
+ * Removes quotation marks around text: programs that read files of variables or lists of arguments often keep
+ * these marks.
  */
 function unquoted(given: string): string {
   const text = given.trim()

@@ -29,8 +29,8 @@ export interface OwnerRules {
   /** True to record nothing. */
   looksOnly?: boolean
   /**
-   * Shows the user a notice. Without this function, a server without an earlier connection is refused with
-   * `server_unknown`.
+   * Shows the user a notice. If this function is absent, a server without an earlier connection is refused
+   * with `server_unknown`.
    */
   notice?(text: string): void
   /** Called with the uid of a server that may see the key. */
@@ -91,8 +91,8 @@ function refuseOther(
 }
 
 /**
- * Returns the remedy. If the environment variable is set, for example by `service install`, the remedy omits the
- * configuration file, which the variable overrides.
+ * Returns the remedy. The environment variable overrides the configuration file. If the variable is set, for
+ * example by `service install`, the remedy does not mention the file.
  */
 const naming = (who: string) =>
   `set FOMULAR_SERVER_USER=${who}${process.env.FOMULAR_SERVER_USER ? '' : ', or server_user in the configuration file'}`
@@ -147,7 +147,7 @@ export function enrolledOwner(file: string, url: string): number | undefined {
 }
 
 /**
- * Records the user of the server where a machine enrolled, and replaces the earlier user on that port.
+ * Records which user ran the server where a machine enrolled, and replaces the earlier user of that port.
  * @throws the system's error
  */
 export function pinOwner(file: string, url: string, uid: number) {
@@ -156,7 +156,7 @@ export function pinOwner(file: string, url: string, uid: number) {
   if (!read.ok && read.reason === 'damaged') return
   const place = placeOf(url)
   const others = Object.entries(read.ok ? read.value.owners : {})
-  // Root may enroll a daemon that another user runs and that must be able to read the file.
+  // Root may enroll a daemon that another user runs. This daemon must be able to read the file.
   write(file, [...others.filter(([other]) => portOf(other) !== portOf(place)), [place, uid]], 0o644)
 }
 

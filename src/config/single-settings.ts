@@ -30,7 +30,10 @@ export async function configuredServer(env: NodeJS.ProcessEnv): Promise<string |
 export const configuredPolicy = async (env: NodeJS.ProcessEnv) =>
   settingOf('policy', await readSources({}, env))
 
-/** Returns who may run a server on this machine, from the environment or a file that others cannot change. */
+/**
+ * Returns the user who may run a server on this machine, according to the environment or a file that others
+ * cannot change.
+ */
 export async function configuredOwners(
   env: NodeJS.ProcessEnv,
 ): Promise<{ user: string | undefined; enrolled: string | undefined }> {

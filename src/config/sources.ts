@@ -17,7 +17,7 @@ export interface Sources {
 }
 
 /**
- * Returns the sources, with the configuration file read.
+ * Reads the configuration file, and returns the sources.
  * @param user uid of the user that the daemon will run as; by default, this process's
  * @throws UserError also if another user could have written the file
  */
@@ -45,7 +45,7 @@ export function isStrict({ flags, env, file }: Sources): boolean {
   return settingOf('strict_modes', { flags, env, file: trusted })
 }
 
-/** Returns a setting's value or else its default; undefined if it has neither. */
+/** Returns a setting's value or else its default; undefined if there is neither. */
 export const settingOf = <N extends Name>(name: N, sources: Sources) =>
   (findSetting(name, sources)?.value ?? (DEFAULTS as Partial<Record<Name, unknown>>)[name]) as
     | ValueOf<N>

@@ -10,7 +10,7 @@ function distance(a: string, b: string): number {
   return row[b.length]!
 }
 
-/** Returns the known word that `word` is probably a misspelling of; undefined if none is close enough. */
+/** Returns the known word that was probably meant by `word`; undefined if no known word is close enough. */
 export function suggest(word: string, known: readonly string[]): string | undefined {
   const near = known
     .map((candidate) => ({ candidate, edits: distance(word.toLowerCase(), candidate) }))

@@ -13,7 +13,8 @@ export interface Network {
 }
 
 /**
- * Returns the proxies that are trusted to name a request's origin, from flags, or else the variable.
+ * Returns the proxies that are trusted to name a request's origin. The list comes from flags or else from the
+ * variable.
  * @throws UserError
  */
 export function trustedProxies(flags: readonly string[] | undefined, env: NodeJS.ProcessEnv): Network[] {

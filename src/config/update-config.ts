@@ -1,6 +1,6 @@
 import { findSetting, readSources, type Sources, settingOf } from './sources.ts'
 
-/** This machine's own policy for new versions: a server chooses a version and nothing else. */
+/** This machine's own policy for new versions: a server can choose only the version. */
 export interface UpdateConfig {
   /**
    * Allow updates by a server's order and by schedule. A user of this machine may always update this program.
@@ -25,8 +25,8 @@ export interface UpdateConfig {
   /** Update when the server refuses this version's protocol and names another version. */
   when_refused: boolean
   /**
-   * Update without an order, in the `window`, to the version that the dist-tag `channel` names, once that
-   * version is `min_age_h` hours old.
+   * Update without an order to the version that the dist-tag `channel` names. The update runs in the
+   * `window`, once that version is `min_age_h` hours old.
    */
   automatic: boolean
   channel: string
@@ -62,7 +62,7 @@ export function updateConfig(sources: Sources): UpdateConfig {
   }
 }
 
-/** Returns the settings for the source of updates in the environment or the file. @throws UserError */
+/** Returns the settings in the environment or the file that name the source of updates. @throws UserError */
 export async function chosenUpdateSource(env: NodeJS.ProcessEnv): Promise<Chosen[]> {
   const sources = await readSources({}, env)
   return (['package', 'registry', 'signatures'] as const).flatMap((name) => {

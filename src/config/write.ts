@@ -42,7 +42,7 @@ const sorted = (table: object) =>
 
 const readIfPresent = (path: string) => ifPresent(() => readAtMost(path, FILE_BYTES).text) ?? ''
 
-/** Follows links, so that the file that a link leads to is changed in place. */
+/** Follows links, so that the target of a link is changed in place. */
 function realPath(path: string): string {
   try {
     return realpathSync(path)

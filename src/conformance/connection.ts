@@ -4,7 +4,7 @@ import { Unmet } from './point.ts'
 
 export type Frame = { type: string } & Record<string, unknown>
 
-/** Limits on the stored frames of a connection: their number, and the number of characters in all of them. */
+/** Limits on the stored frames of a connection: number of frames, and number of characters in all frames. */
 const FRAMES = 20_000
 const CHARS = 2 * Limits.frame_bytes
 
@@ -65,7 +65,7 @@ export class Connection {
 
   /**
    * Waits until `find` returns something.
-   * @param what the failure, as `no server:welcome`, for the message
+   * @param what the failure for the message, such as `no server:welcome`
    * @throws Unmet after `ms`, or when the connection ends first
    */
   async wait<T>(find: () => T | undefined | false, what: string, ms = this.#answerMs): Promise<T> {
@@ -110,7 +110,7 @@ export class Connection {
     return this.wait(() => this.closed, what, ms)
   }
 
-  /** Sends `link:ping`, and waits until the other side has read everything sent before. */
+  /** Sends `link:ping`, and waits until the other side has read everything that was sent before. */
   async settled(what = 'no link:pong') {
     const nonce = `settled-${++this.#nonce}`
     this.send({ type: 'link:ping', nonce })

@@ -5,7 +5,8 @@ import { cut } from '../protocol/shorten.ts'
 import type { Problems } from './problems.ts'
 
 /**
- * Reports an exceeded usage limit or a refused login of the machine's account, as seen in an agent's event.
+ * Reports that the machine's account has exceeded a usage limit, or that its login was refused. An agent's
+ * event shows either.
  */
 export function checkAccount(
   event: Event,

@@ -12,8 +12,8 @@ import type { Health } from './health.ts'
  */
 const LOOK_MS = 500
 /**
- * Maximum time, in ms, between the signal with which a supervisor ends agents and the moment at which the
- * daemon knows why it is being stopped.
+ * Maximum time, in ms, from the signal with which a supervisor ends agents until the daemon knows why it is
+ * being stopped.
  */
 const ASKED_MS = 5000
 
@@ -48,7 +48,9 @@ export class AgentsFate {
     return this.#looking
   }
 
-  /** Returns a place in which new agents survive the daemon; undefined if they survive it anyway. */
+  /**
+   * Returns a place in which new agents survive the daemon; undefined if agents survive the daemon anyway.
+   */
   async shelter(): Promise<Shelter | undefined> {
     await (this.#first ?? this.look())
     return this.#fate?.shelter

@@ -19,7 +19,7 @@ export function answerRequest(
   const id = uuidFrom('answer', agent.id, command.command_id)
   if (agent.inbox.hasAccepted(id)) return
   const request = requestFor(agent, command)
-  // An agent that is being stopped would receive the answer only after the request to end its session.
+  // An agent that is being stopped would receive the answer too late: after the request to end its session.
   checkRunning(agent)
   agent.answer(
     request,

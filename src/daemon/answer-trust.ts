@@ -14,7 +14,7 @@ export interface TrustAnswers {
 }
 
 /**
- * Answers the request for permission to use the startup files of an agent's folder.
+ * Handles an answer to the request for permission to use the startup files of an agent's folder.
  * @param redacted returns an input in the form in which the server has received it
  * @throws CommandFailure
  */

@@ -39,7 +39,7 @@ export interface CommandContext {
   updates: Updates
 }
 
-/** Thrown if the next daemon, and not this one, will answer the command. */
+/** Thrown if the next daemon will answer the command instead of this daemon. */
 export class AnsweredLater extends Error {}
 
 /**

@@ -40,7 +40,9 @@ export class CommandLog {
    * next result.
    */
   readonly #owed: string[] = []
-  /** Number of lines in the file. Only the newest `KEPT` lines, and those of signed commands, are needed. */
+  /**
+   * Number of lines in the file. Only the newest `KEPT` lines and the lines of signed commands are needed.
+   */
   #lines: number
   /** Number of results in the file after it was last rewritten. */
   #kept = KEPT

@@ -11,8 +11,8 @@ import { warnOfForeignAgents } from './warn-of-foreign-agents.ts'
 import { warnOfNewMachine } from './warn-of-new-machine.ts'
 
 /**
- * A running daemon, with functions to start it, to query its status, and to end it. The caller handles
- * signals and processes.
+ * A daemon, with functions to start it, to query its status, and to end it. The caller handles signals and
+ * processes.
  */
 export class Daemon {
   readonly #options: DaemonOptions
@@ -97,9 +97,7 @@ export class Daemon {
     return this.#parts.health.probe()
   }
 
-  /**
-   * Waits until the results that are already known have been sent, but does not wait for replies of agents.
-   */
+  /** Waits until all known results have been sent. Does not wait for replies of agents. */
   drainResults(): Promise<void> {
     return this.#shutdown.drainResults()
   }

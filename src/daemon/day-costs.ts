@@ -4,8 +4,8 @@ import { readJson, writeAtomic } from '../platform/files.ts'
 import { Limits } from '../protocol/index.ts'
 
 /**
- * `costs.json` in the state folder: the costs of the day in US dollars, and for each agent the part of its
- * total cost that has already been counted.
+ * `costs.json` in the state folder: the costs of the day in US dollars, and for each agent the cost that was
+ * already counted.
  */
 const CostsRecord = z.object({
   version: z.literal(1),

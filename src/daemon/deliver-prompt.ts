@@ -9,7 +9,7 @@ import { checkRunning } from './check-running.ts'
 export const promptId = (agentId: string, commandId: string) => uuidFrom('prompt', agentId, commandId)
 
 /**
- * Delivers a prompt to an agent, only once. Restarts the agent if the machine stopped it because it was idle.
+ * Delivers a prompt to an agent, only once. Restarts an idle agent that the machine has stopped.
  * @returns the prompt's id
  * @throws CommandFailure
  */
@@ -27,7 +27,7 @@ export async function deliverPrompt(
   return id
 }
 
-/** Starts an agent again that the machine stopped because it was idle. @throws CommandFailure */
+/** Restarts an agent that the machine stopped because the agent was idle. @throws CommandFailure */
 async function wake(agents: AgentPool, agent: Agent, commandId: string) {
   await agent.until(() => agent.hasEnded)
   await agents.resume(agent, commandId)

@@ -23,8 +23,8 @@ export class Dispatcher {
   readonly #options: DispatcherOptions
   readonly #running = new Map<string, Promise<void>>()
   /**
-   * The last command of each agent. The next command for the agent starts after it, so that commands start in
-   * the order of their arrival.
+   * The last command of each agent. The next command for the agent starts after this command, so that
+   * commands start in the order of their arrival.
    */
   readonly #order = new Map<string, Promise<unknown>>()
   /**

@@ -14,7 +14,7 @@ const AT_ONCE = 4
 /** Maximum wait for the remaining output of a program that has ended, in ms. */
 const CLOSE_MS = 500
 /**
- * Maximum number of bytes of the program's output in which the reason is searched. Further output is
+ * Maximum number of bytes of the program's output that are searched for the reason. Further output is
  * discarded.
  */
 const REASON_BYTES = 4096
@@ -90,7 +90,8 @@ function refusalOf(
   overtaken?: AbortSignal,
 ): Promise<string | undefined> {
   const { PATH = '/usr/bin:/bin', HOME = '/', LANG = 'C.UTF-8' } = process.env
-  // Use a separate process group, so that all processes that the program started can be ended with it.
+  // Use a separate process group, so that the program and all processes that it started can be ended
+  // together.
   const child = spawn(program, [], {
     cwd: '/',
     env: { PATH, HOME, LANG },

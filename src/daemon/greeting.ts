@@ -10,7 +10,7 @@ const CWD_BYTES = 1024
 
 type Own = Pick<Hello, 'machine_id' | 'started_at' | 'machine' | 'agents'>
 
-/** A greeting, and the ids of the agents whose statuses are shortened in it. */
+/** A greeting, and the ids of the agents whose statuses are shortened in the greeting. */
 export interface Greeting {
   hello: Hello
   shortened: string[]
@@ -19,7 +19,7 @@ export interface Greeting {
 /**
  * Returns a greeting that a server accepts, regardless of the size of its statuses. The greeting lists every
  * agent, because a server treats a missing agent as removed. If the statuses are too long, requests are left
- * out of `pending` first, then the optional fields of the longest statuses.
+ * out of `pending` first. Then optional fields are left out of the longest statuses.
  */
 export function greet({ agents: statuses, ...own }: Own): Greeting {
   const rest = { ...presentation(own.started_at), ...own }

@@ -4,8 +4,8 @@ import type { StatePaths } from '../config/paths.ts'
 import { type Machine, openMachine } from './machine.ts'
 
 /**
- * Opens this machine's identity: from its state folder, or, if it is lost, from the copy that the daemon
- * keeps next to the key.
+ * Opens this machine's identity from its state folder. If the identity is lost there, opens the copy that the
+ * daemon keeps next to the key.
  */
 export function openIdentity({ key, key_file: file }: DaemonConfig, paths: StatePaths, now: string): Machine {
   if (file === undefined) return openMachine(paths.machine, now)

@@ -6,8 +6,8 @@ import type { Policy } from '../policy/schema.ts'
 
 const MINUTE_MS = 60_000
 /**
- * Minimum time that an agent stays idle before it is stopped, in ms. Before that, a person may be about to
- * write to the agent.
+ * Minimum time that an agent stays idle before it is stopped, in ms. An agent that has just become idle may
+ * soon get a prompt from a person.
  */
 const LEAST_MS = MINUTE_MS
 
@@ -20,8 +20,8 @@ export interface IdleAgentsOptions {
 }
 
 /**
- * Stops agents that have been idle for too long. If too many agents are idle, stops those that have been idle
- * longest.
+ * Stops agents that have been idle for too long. If too many agents are idle, stops the agents that have been
+ * idle longest.
  */
 export class IdleAgents {
   readonly #options: IdleAgentsOptions

@@ -3,8 +3,8 @@ import type { Outbox, Source } from '../link/outbox.ts'
 import type { Logger } from '../platform/log.ts'
 
 /**
- * Follows the journals. Offers new lines to the outbox; if the outbox cannot send them now, reads them only
- * into the snapshot.
+ * Follows the journals. Offers new lines to the outbox. If the outbox cannot send these lines now, only reads
+ * them into the snapshot.
  */
 export class JournalFeed {
   readonly #outbox: Outbox

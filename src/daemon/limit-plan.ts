@@ -5,7 +5,10 @@ import { isLimited, resetOf } from '../agents/state/limit.ts'
 
 /** Time between a reset and the first turn after the reset, in ms. It is needed because clocks differ. */
 const GRACE_MS = 30_000
-/** Time over which the turns of agents are spread, in ms. With the interval of the checks, a turn begins within 90 s. */
+/**
+ * Time over which the turns of agents are spread, in ms. Together with the interval between checks, a turn
+ * begins within 90 s.
+ */
 const SPREAD_MS = 45_000
 /** Time after which a turn without an answer no longer delays other agents, in ms. */
 const ATTEMPT_MS = 5 * 60_000
@@ -49,8 +52,8 @@ export function isUnderWay(agent: Agent, id: string, now: number): boolean {
 }
 
 /**
- * Returns the reset that other agents have reported in turns after this agent's reset; undefined if there
- * were no such turns.
+ * Looks for turns of other agents after this agent's reset. Returns the reset that these turns have reported;
+ * undefined if there were no such turns.
  */
 export function postponedBy(agent: Limited, all: Limited[]): Limited['limits']['postponed'] {
   const { until } = limitOf(agent)

@@ -14,7 +14,7 @@ const DISK_FULL_BYTES = 200 * MIB
  * Available memory, in bytes, below which one more agent would leave too little memory for running agents.
  */
 const MEMORY_LOW_BYTES = 400 * MIB
-/** Minimum jump of the clock, in ms, from which the daemon concludes that the machine slept. */
+/** If the clock jumps by at least this time, in ms, the daemon concludes that the machine slept. */
 const ASLEEP_MS = 30_000
 
 export interface MachineChecksOptions {

@@ -31,8 +31,8 @@ export interface Machine {
   /** Returns a revision that is higher than all revisions that this machine has used before. */
   nextRevision(): number
   /**
-   * Resolves when this start is recorded so that the record survives a power failure. Before that, the daemon
-   * sends no id or revision.
+   * Resolves when this start is recorded, and the record would survive a power failure. Before that, the
+   * daemon sends no id or revision.
    * @throws the system's error; the next call tries again
    */
   saved(): Promise<void>
@@ -41,7 +41,7 @@ export interface Machine {
 }
 
 /**
- * Opens the machine id that this machine has for its server. Creates it on the first start.
+ * Opens the id that this machine has for its server. Creates it on the first start.
  * @param kept machine id from the copy next to the key, if there is a copy
  */
 export function openMachine(path: string, now: string, kept?: string): Machine {

@@ -8,7 +8,7 @@ const MIB = 1024 * 1024
  * 300 MB.
  */
 const PRIOR_BYTES = 300 * MIB
-/** Number of observed agents from which `PRIOR_BYTES` is no longer used. */
+/** If at least this number of agents was observed, `PRIOR_BYTES` is not used. */
 const ENOUGH = 3
 /** Number of newest agents that are used for each runtime. */
 const KEPT = 50

@@ -7,7 +7,7 @@ import { isModePermitted } from '../policy/rules/modes.ts'
 import type { Policy } from '../policy/schema.ts'
 
 /**
- * Number of times that the mode of a run is set back before the agent is stopped, because the agent's
+ * Maximum number of times that the mode of a run is set back. After that, the agent is stopped, because its
  * settings select the forbidden mode again each time.
  */
 const MOST = 3
@@ -22,16 +22,12 @@ export interface ModeGuardOptions {
 }
 
 /**
- * Ensures that running agents use only permission modes that the policy permits. An agent can get into
- * another mode through its settings, through the approval of a plan, or through a person at its terminal, and
- * the policy can change.
+ * Ensures that running agents use only permission modes that the policy permits. The policy can change. An
+ * agent's mode can be changed by its settings, by the approval of a plan, or by a person at its terminal.
  */
 export class ModeGuard {
   readonly #options: ModeGuardOptions
-  /**
-   * Number of times that the mode of an agent's current run was set back, and whether this is in progress, by
-   * agent.
-   */
+  /** For each agent: how often the mode of its current run was set back, and whether this is in progress. */
   readonly #setBack = new WeakMap<Agent, { run: number; count: number; isBusy: boolean }>()
 
   constructor(options: ModeGuardOptions) {

@@ -15,7 +15,7 @@ const DAY_MS = 24 * 3_600_000
 const Place = z.object({
   dir: z.string(),
   hostname: z.string(),
-  /** Identity of the folder itself. */
+  /** Identity of the folder. */
   folder: z.string(),
   /** Id of the installed operating system; absent if the system has no id. */
   system: z.optional(z.string()),
@@ -25,9 +25,7 @@ export type Place = z.infer<typeof Place>
 /** `place.json` in the state folder. */
 const PlaceRecord = z.object({
   version: z.literal(1),
-  /**
-   * Id of the machine that this place belongs to. If the machine gets a new id, previous places are ignored.
-   */
+  /** Id of the machine that uses this place. If the machine gets a new id, previous places are ignored. */
   machine_id: z.string(),
   here: Place,
   /** Previous place of the folder. */

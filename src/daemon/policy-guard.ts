@@ -117,8 +117,8 @@ export class PolicyGuard {
   readonly refused: Record<string, number> = {}
 
   /**
-   * Returns the policy in force, after checking whether its file has changed; undefined if the file cannot be
-   * read.
+   * Checks whether the policy's file has changed, then returns the policy in force; undefined if the file
+   * cannot be read.
    */
   get inForce(): Policy | undefined {
     return policyOf(this.#options.current.state)
@@ -134,7 +134,7 @@ export class PolicyGuard {
     this.#options.current.events.on('change', run)
   }
 
-  /** Reports the policy, and a problem with it, in the machine's status. */
+  /** Reports the policy, and any problem with it, in the machine's status. */
   report() {
     const { current, health } = this.#options
     const { state } = current

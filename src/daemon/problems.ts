@@ -5,7 +5,9 @@ import type { HealthProblem, HealthProblemCode } from '../protocol/index.ts'
 /** Time for which informational problems stay in the status, in ms. */
 const INFO_MS = 3_600_000
 
-/** The machine's current problems, with their times and remedies. There is at most one problem per code. */
+/**
+ * The machine's current problems, with the time and remedy of each. There is at most one problem per code.
+ */
 export class Problems {
   readonly events = new Emitter<{ change: [] }>()
   readonly #clock: Clock

@@ -5,7 +5,7 @@ import { Event, type FromDaemon, Limits } from '../protocol/index.ts'
 import { check } from '../protocol/schema-check.ts'
 
 /**
- * Names of fields with values that the protocol defines, or with ids. The values of these fields stay
+ * Names of fields that contain ids, or values that the protocol defines. The values of these fields stay
  * unchanged.
  */
 const KEPT = new Set([
@@ -19,8 +19,8 @@ const FOREIGN = new Set(['input', 'raw', 'response', 'info'])
 const DELTAS = new Set(['text_delta', 'thinking_delta', 'tool_input_delta'])
 
 /**
- * Maximum size of a frame's events, in bytes. The other fields of the frame need much less than the 64 KiB
- * that are left.
+ * Maximum size of a frame's events, in bytes. This leaves 64 KiB, and the other fields of the frame need much
+ * less.
  */
 const EVENTS_BYTES = Limits.frame_bytes - 64 * 1024
 
@@ -65,7 +65,7 @@ export class Redaction {
     if (message.type !== 'agent:activity') return without(message, blank) as M
     const before = message.events as Event[]
     const events = before.map((event) => redactedEvent(event, blank))
-    // The events may be longer than before, because a blank may be longer than the secret that it replaces.
+    // The events may become longer, because the text that replaces a secret may be longer than the secret.
     if (Buffer.byteLength(JSON.stringify(events)) <= EVENTS_BYTES) return { ...message, events }
     return {
       ...message,
@@ -104,7 +104,7 @@ function redactedEvent(event: Event, blank: Blank): Event {
   return redacted === event || check(Event, redacted).success ? redacted : unsendable(event)
 }
 
-/** Returns a replacement for an event that would be too long or invalid without its secrets. */
+/** Returns a replacement for an event that became too long or invalid when its secrets were replaced. */
 const unsendable = ({ offset, index }: Event): Event => ({
   ...{ offset, index, bytes: 0, text: REDACTED },
   kind: 'unreadable',

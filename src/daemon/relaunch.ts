@@ -39,8 +39,8 @@ export function captureInvocation(): Invocation {
 }
 
 /**
- * Returns the path of a program that was started by this name. The operating system cannot be asked, because
- * it reports the path with symbolic links resolved.
+ * Returns the path of a program that was started by this name. Does not ask the operating system, because it
+ * reports the path with symbolic links resolved.
  */
 function pathOf(name: string, env: NodeJS.ProcessEnv, cwd: string): string {
   const found = name.includes('/') ? [resolve(cwd, name)].filter(isProgram) : programsOnPath(name, env, cwd)
@@ -63,8 +63,8 @@ export function isSupervised(env: NodeJS.ProcessEnv, pid: number): boolean {
 const isPm2 = (env: NodeJS.ProcessEnv) => env.pm_id !== undefined && env.PM2_HOME !== undefined
 
 /**
- * Flags whose values may be paths relative to the folder in which the program was started. `PATH_VARIABLES`
- * are variables with such values.
+ * The values of these flags may be paths relative to the folder in which the program was started. So may the
+ * values of `PATH_VARIABLES`.
  */
 const PATH_FLAG = /^--(?:state-dir|data-dir|config|key-file|ca-file)(?:=|$)/
 const PATH_VARIABLES = [
@@ -104,7 +104,7 @@ export function startNow({ runner, argv, env, cwd }: Invocation) {
 export async function relaunch(invocation: Invocation): Promise<void> {
   const { command, env, cwd } = startNow(invocation)
   // The new daemon must not start before the lock and the socket are free. Descriptor 3 is a pipe to this
-  // process. No other process has the other end open, so the shell reads end of file when this process ends
+  // process. Only this process has the other end open, so the shell reads end of file when this process ends
   // for any reason.
   const script = 'read -r _ <&3; exec 3<&-; exec "$@"'
   const child = spawn('/bin/sh', ['-c', '(sh -c "$0" sh "$@" &)', script, ...command], {

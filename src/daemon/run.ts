@@ -181,7 +181,7 @@ const controls = (
 })
 
 /**
- * Refuses a restart if the program's file is missing, because it could not be started again after this
+ * Refuses a restart if the program's file is missing: the program could not be started again after this
  * process ends.
  * @throws UserError
  */
@@ -200,7 +200,7 @@ const alreadyRunning = ({ holder, elsewhere }: LockHeldError) =>
     exitCode: EXIT_ALREADY_RUNNING,
   })
 
-/** Maximum duration of the last, shortened part of a stop if the server does not answer, in seconds. */
+/** Maximum duration, in seconds, of the last, shortened part of a stop if the server does not answer. */
 const HURRIED_S = 6
 
 /**

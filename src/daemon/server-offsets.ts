@@ -23,7 +23,10 @@ export interface ServerOffsetsOptions {
  */
 export class ServerOffsets {
   readonly #options: ServerOffsetsOptions
-  /** Ids of agents removed since the last connection ended. The server may still send offsets for them. */
+  /**
+   * Ids of agents removed since the last connection ended. The server may still send offsets for these
+   * agents.
+   */
   readonly #removed = new Set<string>()
   /**
    * Agents whose activity is not sent, because their offset was invalid. The timer of each agent ends the
@@ -143,8 +146,8 @@ export class ServerOffsets {
 const own = <T>(table: Record<string, T>, key: string) => (Object.hasOwn(table, key) ? table[key] : undefined)
 
 /**
- * Explains in a clause why no server can have an agent's journal up to `offset`; undefined if a server can
- * have it.
+ * Returns a clause that explains why no server can have an agent's journal up to `offset`; undefined if a
+ * server can have it.
  */
 function misplaced({ contact, begin, journal }: Agent, offset: number): string | undefined {
   if (offset > contact.told) return `${offset} is beyond the ${contact.told} bytes that were ever sent`

@@ -33,8 +33,8 @@ export class SignatureGuard {
   }
 
   /**
-   * Returns the command to carry out: in the form that its author signed, or, if no signature is needed, as
-   * the server sent it.
+   * Returns the command to carry out, in the form that its author signed. If no signature is needed, returns
+   * the command as the server sent it.
    * @throws CommandFailure
    */
   admit(command: Command): Admitted {
@@ -63,8 +63,8 @@ export class SignatureGuard {
   }
 
   /**
-   * Returns the time until which the result of a command must be kept if this daemon did not receive the
-   * command itself, in ms since 1970; undefined if no signatures are needed.
+   * For a command that this daemon did not receive itself, returns the time until which its result must be
+   * kept, in ms since 1970; undefined if no signatures are needed.
    */
   untilOfOthers(): number | undefined {
     const { current, clock } = this.#options

@@ -27,8 +27,8 @@ export async function standDown(options: StandDown): Promise<void> {
   // The supervisor's settings may have changed since the last check.
   const fate = await fates.look()
   if (fate) {
-    // Include agents that still wait to be resumed after the previous restart, because they would otherwise
-    // be started and killed at once.
+    // Include agents that still wait to be resumed after the previous restart: otherwise, they would be
+    // started and then killed at once.
     takeNoCommands()
     await whenCommandsIdle()
     await agents.settle()

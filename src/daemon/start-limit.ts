@@ -37,7 +37,7 @@ export class StartLimit {
     if (most === undefined) return []
     const { clock, path } = this.#options
     const now = clock.now()
-    // Limit the times to now, so that a start counts for only an hour even if the clock was set back.
+    // Limit the times to now: a start must count for only an hour, even if the clock was set back.
     this.#starts = (this.#starts ?? this.#read())
       .map((at) => Math.min(at, now))
       .filter((at) => now - at < HOUR_MS)

@@ -26,8 +26,8 @@ export interface StateFolderOptions {
 }
 
 /**
- * Watches the state folder of a running daemon, because other programs may delete, move, replace, or unmount
- * it, or make it read-only.
+ * Watches the state folder of a running daemon: other programs may delete, move, replace, or unmount the
+ * folder, or make it read-only.
  */
 export class StateFolder {
   readonly #options: StateFolderOptions
@@ -56,7 +56,10 @@ export class StateFolder {
     clearInterval(this.#timer)
   }
 
-  /** Returns the reason why the folder no longer belongs to this daemon; undefined if it still does. */
+  /**
+   * Returns the reason why the folder no longer belongs to this daemon; undefined if the folder still belongs
+   * to it.
+   */
   lost(): UserError | undefined {
     const { dir } = this.#options.paths
     const lost = goneFolder(`the state folder ${dir}`, dir, this.#first)

@@ -57,7 +57,7 @@ export class StatusSender {
     for (const agent_id of this.#removed) this.#link.send({ type: 'agent:removed', agent_id })
     this.#removed.clear()
     const machine = this.#machine
-    // Do this before sending, because sending reads the policy again, which may set a new status.
+    // Do this before sending: sending reads the policy again, and a changed policy may set a new status.
     this.#machine = undefined
     if (machine) this.#link.send({ type: 'machine:status', ...machine() })
     for (const agent of this.#changed) {

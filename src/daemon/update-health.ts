@@ -21,8 +21,8 @@ export class UpdateHealth {
     const { outcome, origin, error, to = record.requested } = record
     this.#health.setUpdate(publicRecord(record))
     if (outcome === 'succeeded') this.#failed = undefined
-    // A user who orders an update sees its failure. The machine's status reports failures of updates that no
-    // user ordered, and failures that the version itself caused.
+    // A user who orders an update sees its failure. The machine's status reports a failure if no user ordered
+    // the update, or if the new version caused the failure.
     const unheard = origin === 'schedule' || origin === 'refusal'
     if (outcome === 'failed' && error && (unheard || isItsFault(error))) this.#failed = { to, error }
     this.#tell()
@@ -30,7 +30,7 @@ export class UpdateHealth {
 
   /**
    * Handles the end of a scheduled search for a newer version.
-   * @param error why the search failed, if it did
+   * @param error error of the search, if the search failed
    */
   onLooked(error?: CommandError) {
     this.#blind = error

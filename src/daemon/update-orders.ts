@@ -7,7 +7,7 @@ import type { OrderPolicy } from '../update/options.ts'
 const UNSEEN = {
   key: 'gate',
   message:
-    'The gate of this machine decides about updates, but cannot check an update that is ordered by a refusal of the connection.',
+    'The gate of this machine decides about updates, but cannot check an update that the server orders when it refuses the connection.',
 }
 
 /**
@@ -21,8 +21,8 @@ export const updateOrders = (inForce: () => Policy | undefined): OrderPolicy => 
     const [refusal] = policy
       ? [
           ...refusedByName(policy, 'daemon:update'),
-          // The gate has checked a command that orders an update, but it cannot check an update that a
-          // refusal of the connection orders.
+          // If a command orders an update, the gate has checked this command. If a refusal of the connection
+          // orders an update, the gate cannot check it.
           ...(origin === 'refusal' && policy.gate ? [UNSEEN] : []),
           ...refusedUpdate(policy, version, new Date()),
         ]

@@ -9,15 +9,15 @@ import { checkHooks } from '../agents/state/slow-hooks.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 
-/** Interval at which a cursor is saved if it has changes that cannot be read from the journal, in ms. */
+/** Interval, in ms, at which a cursor is saved if it has changes that cannot be read from the journal. */
 const SAVE_MS = 2000
 /** Interval at which processes and journals are checked, and all other changed cursors are saved, in ms. */
 const CHECK_MS = 6000
 /** Interval at which disk space is freed and old agents are removed, in ms. */
 const CLEAN_MS = 30_000
 /**
- * Delay of the first cleanup, in ms. The delay is short because an earlier daemon may have left work, but
- * long enough not to delay the start.
+ * Delay of the first cleanup, in ms. The delay is short because an earlier daemon may have left work. It is
+ * long enough not to slow down the start.
  */
 const FIRST_CLEAN_MS = 3000
 /**
@@ -116,8 +116,8 @@ export class Upkeep {
     await returnBytes(agent, journalCapBytes)
     boundStderr(agent)
     const { since } = agent.snapshot
-    // Keep an agent that was stopped because it was idle, because its next prompt must be able to start it at
-    // any time.
+    // Keep an agent that was stopped because it was idle: its next prompt must be able to start it at any
+    // time.
     if (isResting(agent)) return
     if (!agent.hasEnded || agent.backlog > 0 || clock.now() - Date.parse(since) < retainEndedDays * DAY_MS)
       return

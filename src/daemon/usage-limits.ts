@@ -9,7 +9,7 @@ import { accountOf } from './account-of.ts'
 import { deliverPrompt, promptId } from './deliver-prompt.ts'
 import { dueAt, isUnderWay, limitOf, postponedBy, spreadMs, worksSince } from './limit-plan.ts'
 
-/** Time after which the daemon retries to continue a turn, in ms. */
+/** Time, in ms, after which the daemon again tries to continue a turn. */
 const RETRY_MS = 10 * 60_000
 /** Prompt that continues a turn. */
 const CONTINUE = 'Continue.'
@@ -25,13 +25,13 @@ export interface UsageLimitsOptions {
 /**
  * Depending on the agents' settings, stops agents at the usage limit of their account, or continues their
  * turns after the limit's reset. After a reset, one agent of an account tries first. The other agents follow
- * if the model answers. If the first agent reaches the limit again, they wait for the new reset.
+ * if the model answers. If the first agent reaches the limit again, all these agents wait for the new reset.
  */
 export class UsageLimits {
   readonly #options: UsageLimitsOptions
   /** Agents to which a prompt is being delivered. */
   readonly #busy = new Set<Agent>()
-  /** Times before which the daemon does not retry, in ms since 1970, by agent. */
+  /** For each agent, the time before which the daemon does not retry, in ms since 1970. */
   readonly #failed = new WeakMap<Agent, number>()
 
   constructor(options: UsageLimitsOptions) {

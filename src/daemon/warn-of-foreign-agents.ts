@@ -5,7 +5,7 @@ import type { Health } from './health.ts'
 
 /**
  * Reports agents that run as another user. There are such agents if the owner of the state folder was changed
- * without `service install`, which ends the agents first.
+ * without `service install`. That command ends the agents before the change.
  */
 export function warnOfForeignAgents(agents: Iterable<Agent>, health: Health, logger: Logger) {
   const ids = [...agents]

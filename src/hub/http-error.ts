@@ -7,7 +7,7 @@ import type { CommandError } from '../protocol/index.ts'
  */
 const RETRY_AFTER_S: Partial<Record<number, number>> = { 429: 30, 503: 5, 507: 30 }
 
-/** A request that failed: its HTTP status and the error in the answer. */
+/** The failure of a request: the HTTP status and the error in the answer. */
 export class HttpError extends Failure {
   readonly status: 400 | 401 | 403 | 404 | 409 | 413 | 415 | 429 | 500 | 503 | 507
   readonly error: CommandError

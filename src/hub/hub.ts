@@ -124,9 +124,9 @@ export async function startHub(options: HubOptions): Promise<Hub> {
 }
 
 /**
- * Treats a file of another user, such as the user of a program that renews certificates, like a file with an
- * unsafe mode: at first, only a warning is logged. An error would stop the hub after an update, and the
- * update of a hub is not rolled back.
+ * Treats a file of another user like a file with an unsafe mode: at first, only a warning is logged. The
+ * other user may run a program that renews certificates. With an error, the hub would not start after an
+ * update, and the update of a hub is not rolled back.
  */
 const faultsOfPem = (path: string): OwnershipFault[] =>
   isContainerSecret(path) ? [] : faultsOf(path).map((fault) => ({ ...fault, kind: 'mode' }))

@@ -1,11 +1,11 @@
 import { fullJitter } from '../platform/backoff.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 
-/** Minimum duration of a connection, in ms, after which the backoff starts from the beginning. */
+/** Duration of a connection, in ms, after which the backoff starts from the beginning. */
 const STABLE_MS = 30_000
 /**
- * Maximum part of a delay that is randomly added to a delay set by the server, so that its clients do not all
- * reconnect at the same time.
+ * If the server sets a delay, a random part of this delay is added, up to this share. The server's clients
+ * then do not all reconnect at the same time.
  */
 const SPREAD = 0.2
 

@@ -12,7 +12,7 @@ export const LIMITS: ConnectionLimits = {
 
 /**
  * Descriptions of the reasons for breaking a connection. If the server may still read a close code, the
- * reason has one.
+ * reason has a close code.
  */
 export const BREAKS: Record<BreakReason, { why: string; closeCode?: number }> = {
   overdue: { why: 'no welcome in time', closeCode: CloseCode.timeout },

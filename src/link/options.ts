@@ -26,7 +26,7 @@ export interface ServerConnectionOptions {
   untilReady?(): Promise<void>
 }
 
-/** Creates the messages to the server, and handles the messages from it. */
+/** Creates the messages to the server, and handles the messages from the server. */
 export interface LinkHandlers {
   hello(): Hello
   /** Returns a message without secrets, before it is sent. Not called for the hello. */

@@ -21,7 +21,8 @@ interface Part extends Omit<Activity, 'type' | 'agent_id'> {
 }
 
 /**
- * The journal of one agent as a stream of bytes, with the offsets up to which it was sent and acknowledged.
+ * The journal of one agent as a stream of bytes, and the offsets up to which the stream was sent and
+ * acknowledged.
  */
 export interface Source {
   readonly id: string
@@ -37,8 +38,8 @@ export interface Source {
   read(budget: number): Part | undefined
   acknowledge(offset: number): void
   /**
-   * Moves `acked` and `sent` to `offset`, the server's position, or to the first byte that is still on disk
-   * if that is later.
+   * Moves `acked` and `sent` to the server's position `offset`. If the first byte that is still on disk is
+   * later, moves them to this byte.
    */
   rewind(offset: number): void
 }
@@ -50,7 +51,7 @@ interface Resent {
   askedAgain: boolean
 }
 
-/** The connection, as far as the outbox needs it. */
+/** The part of the connection that the outbox needs. */
 export interface Outlet {
   /** True while the send buffer of the connection is full. */
   readonly isBusy: boolean
@@ -60,7 +61,7 @@ export interface Outlet {
 /**
  * Sends the bytes of all sources in turn. Sending pauses while `Limits.window_bytes` are unacknowledged or
  * the outlet is busy. Both limits are needed, because a frame can be many times larger than its journal
- * bytes. The limits bound the memory in use if a server stops reading; bytes that are not sent stay in the
+ * bytes. If a server stops reading, these limits bound the memory in use. Bytes that are not sent stay in the
  * journals.
  */
 export class Outbox {

@@ -5,7 +5,10 @@ const RETRY_MS = 5 * 60_000
 /** Minimum and maximum delay that a server may request, in seconds. */
 const RETRY_AFTER_S = { least: 1, most: 24 * 3600 }
 
-/** Returns a server's requested delay within the limits, in ms. @param afterS requested delay in seconds */
+/**
+ * Returns the delay that a server requests, in ms, adjusted to the limits. @param afterS requested delay in
+ * seconds
+ */
 export function boundedMs(afterS: number): number {
   const { least, most } = RETRY_AFTER_S
   return Math.min(Math.max(afterS, least), most) * 1000

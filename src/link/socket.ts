@@ -10,7 +10,7 @@ export const GREETING_MS = 15_000
 
 /**
  * `closeTimeout`: maximum time in which a server must end its TCP connection after a close frame, in ms.
- * `maxPendingAutoPongs`: maximum number of WebSocket pings to which the pong is not sent yet. The types of ws
+ * `maxPendingAutoPongs`: maximum number of WebSocket pings for which no pong was sent yet. The types of ws
  * lack both options.
  */
 const PATIENCE: object = { closeTimeout: 1000, maxPendingAutoPongs: 1000 }

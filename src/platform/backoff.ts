@@ -6,8 +6,8 @@ export interface BackoffOptions {
 
 /**
  * Exponential backoff with full jitter: a random time between 0 and base × 2^(attempt − 1), limited by the
- * cap. For that reason, clients that lost the same server at the same time reconnect at different times.
- * @param attempt 1 for the first
+ * cap. Therefore, clients that lose the same server at the same time reconnect at different times.
+ * @param attempt number of the attempt: 1 for the first
  * @returns milliseconds
  * @see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
  */

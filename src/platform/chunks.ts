@@ -10,7 +10,10 @@ declare const FOMULAR_CHUNKS: string | undefined
  */
 export const CHUNKS: string | undefined = typeof FOMULAR_CHUNKS === 'string' ? FOMULAR_CHUNKS : undefined
 
-/** Name of the folder next to the chunks in which Node keeps their compiled form. No package contains it. */
+/**
+ * Name of the folder in which Node keeps the compiled form of the chunks. It is next to the chunks. No
+ * package contains it.
+ */
 export const COMPILE_CACHE = 'compile-cache'
 
 /**

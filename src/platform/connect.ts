@@ -4,8 +4,8 @@ import { basename, dirname } from 'node:path'
 import { addressOfForeign, isForeign } from './sockets.ts'
 
 /**
- * Maximum time to connect, in ms. Within this machine, only a connection to a server that accepts no
- * connections takes longer.
+ * Maximum time to connect, in ms. Within this machine, connecting takes longer only if the server accepts no
+ * connections.
  */
 const CONNECT_MS = 10_000
 

@@ -118,8 +118,8 @@ export function writeGroupFile(path: string, value: string) {
 }
 
 /**
- * Returns the number in a group's file; with `name`, the number in the line with that name. Undefined if the
- * value is `max`, or the file is missing.
+ * Returns the number in a group's file. If `name` is given, returns the number in the line with that name.
+ * Undefined if the value is `max`, or the file is missing.
  */
 export function groupNumber(path: string, name?: string): number | undefined {
   const text = orUndefined(() => readFileSync(path, 'utf8'))

@@ -32,7 +32,7 @@ export function diskSpaceOf(path: string): () => Space {
 }
 
 /**
- * Returns the memory that this process can use: that of the machine, or less if a control group limits the
+ * Returns the memory that this process can use: the machine's memory, or less if a control group limits the
  * process.
  */
 export function memory(): Space {

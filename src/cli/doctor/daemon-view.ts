@@ -45,7 +45,14 @@ function ofEnd({ agents_end }: DaemonStatus): Finding[] {
   if (agents_end?.shelter === undefined) return []
   const { message, remedy, agents } = agents_end
   if (agents.length === 0) return [seen('agents', 'info', message, remedy)]
-  return [seen('agents', 'warning', `${message} Agents started earlier do not: ${named(agents)}.`, remedy)]
+  return [
+    seen(
+      'agents',
+      'warning',
+      `${message} Agents started earlier do not keep running: ${named(agents)}.`,
+      remedy,
+    ),
+  ]
 }
 
 /** Reports problems of agents that have not ended. */

@@ -8,8 +8,8 @@ type Shown = AgentStatus &
   Partial<Pick<HubAgent, 'connected' | 'gone' | 'offset' | 'machine_id' | 'machine_name'>>
 
 /**
- * Formats agents as a table, agents that wait for an answer first. With several machines, shows
- * a machine column.
+ * Formats agents as a table. Agents that wait for an answer come first. If there are several machines, the
+ * table has a machine column.
  * @param width width of the terminal in columns, if stdout is a terminal
  */
 export function agentTable(
@@ -39,7 +39,7 @@ export function agentTable(
   ].join('\n')
 }
 
-/** Reports whether an agent waits for an answer, and an answer can reach the agent. */
+/** Reports whether an agent waits for an answer and can receive it. */
 const canBeAnswered = ({ state, connected, gone }: Shown) =>
   state === 'waiting' && connected !== false && !gone
 
@@ -81,8 +81,8 @@ function machineLabels(agents: Shown[]): Map<string | undefined, string> {
 }
 
 /**
- * Formats the number of delivered bytes of activity and the number of all bytes. The hub may know newer
- * numbers than the agent's status.
+ * Formats two numbers of bytes of activity: delivered bytes and all bytes. The hub may know newer numbers
+ * than the agent's status.
  */
 const delivered = ({ acked, end, offset = 0 }: Shown) => `${Math.max(acked, offset)}/${Math.max(end, offset)}`
 
@@ -135,8 +135,8 @@ function exitReason({ reason, code, signal }: NonNullable<AgentStatus['exit']>):
 }
 
 /**
- * Returns a sentence on facts that are missing in the activity: who ended the agent, or why its last turn was
- * interrupted.
+ * Returns a sentence that says who ended the agent, or why its last turn was interrupted. The activity lacks
+ * these facts.
  */
 export function reasonText({ exit, turn_interrupted }: AgentStatus): string | undefined {
   const reason = exit?.detail ?? turn_interrupted

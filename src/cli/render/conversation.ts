@@ -14,8 +14,8 @@ type Spoken = 'text' | 'thinking'
 const ENDS_BLOCKS: ReadonlySet<Kind> = new Set(['turn_result', 'process_started', 'process_exited'])
 
 /**
- * Formats an agent's activity, one event at a time. Streamed text is written as it arrives, and not again
- * when its block is finished.
+ * Formats an agent's activity, one event at a time. Streamed text is written as it arrives. It is not written
+ * again when its block is finished.
  */
 export class Conversation {
   readonly #colors: Colors

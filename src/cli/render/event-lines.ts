@@ -5,10 +5,10 @@ import { exitText, limitText, retryText, unknownText } from './run-events.ts'
 import { resultText, toolSummary } from './tool.ts'
 import { wholeStart } from './width.ts'
 
-/** Maximum number of lines shown of a tool's result, and maximum length of each. */
+/** Maximum number of lines of a tool's result to show, and maximum length of each line. */
 const RESULT_LINES = 6
 const RESULT_LINE_CHARS = 200
-/** Maximum length of a message that the runtime sends in the user's name, in characters. */
+/** Maximum length, in characters, of a message that the runtime sends in the user's name. */
 const NOTE_CHARS = 300
 
 type Of<K extends Event['kind']> = Extract<Event, { kind: K }>
@@ -45,7 +45,7 @@ export function eventLines(event: Exclude<Event, { kind: DependentKind }>, color
       return dim(`-- ${exitText(event)}`)
     case 'set_back':
       return yellow(
-        `! The machine lost its part of this history from byte ${event.from} on (a restored backup or a crash) and continues from an earlier point.`,
+        `! After a restored backup or a crash, the machine lacks this history from byte ${event.from} on, and continues from an earlier point.`,
       )
     case 'user':
       return userText(event, colors)

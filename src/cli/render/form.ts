@@ -39,7 +39,7 @@ export function formParagraphs(form: Form, reveal: Reveal, { bold, dim, yellow }
   ]
 }
 
-/** Returns the host of an address, because a long user name in front of the host could hide it. */
+/** Returns the host of an address. A long user name before the host could hide the host. */
 function hostOf(url: string): string {
   try {
     return new URL(url).host || 'no host'

@@ -6,8 +6,8 @@ const USUAL_COLUMNS = 80
 export const helpWidth = (columns: number | undefined) => Math.min(columns || USUAL_COLUMNS, MOST_COLUMNS)
 
 /**
- * Wraps help text to a width. Fills prose, which begins in the first column. Breaks examples, which begin
- * with `  $ `, as a shell allows, and moves their remarks below. Other lines stay unchanged.
+ * Wraps help text to a width. Prose begins in the first column, and is filled. Examples begin with `  $ `.
+ * They are broken where a shell allows a break, and their remarks move below. Other lines stay unchanged.
  */
 export function fillHelp(text: string, width: number): string {
   return text

@@ -12,7 +12,10 @@ export interface Paragraph {
 
 /** Prefix of a row that continues the row above it. */
 const CONTINUED = '↳ '
-/** Prefix of a verbatim line, as wide as `CONTINUED`, so that its text cannot imitate that sign. */
+/**
+ * Prefix of a verbatim line. It is as wide as `CONTINUED`, so that the text of the line cannot imitate
+ * `CONTINUED`.
+ */
 const BEGUN = '  '
 /** Minimum width, in columns: the width of the widest character. */
 const LEAST_COLUMNS = 2

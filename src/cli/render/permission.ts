@@ -11,8 +11,8 @@ import { tellingField, toolSummary } from './tool.ts'
 const SCREEN_LINES = 40
 
 /**
- * Formats a permission request in full, at any length, with all hidden characters made visible: nobody
- * should allow an action that they cannot see.
+ * Formats a complete permission request of any length, and makes all hidden characters visible: nobody should
+ * allow an action without seeing all of it.
  * @param width width of the terminal in columns, if stdout is a terminal
  * @see wholeRequest for requests whose status omits the input
  */
@@ -144,14 +144,14 @@ function plan({ plan: written, ...rest }: Record<string, unknown>, reveal: Revea
   return [shown, ...fieldsOf(others, reveal)]
 }
 
-/** Returns the name of a request for a command line: its digest, or its id from an older daemon. */
+/** Returns the name of a request for a command line: its digest or, for an older daemon, its id. */
 export const typedName = ({ digest, request_id }: PermissionRequest): string =>
   shellWord(cleanLine(digest ?? request_id))
 
 /** Returns the commands that answer a request that was shown. */
 export function answerHint(agentId: string, request: PermissionRequest): string {
   const command = (verb: string, rest = '') => `fomular-daemon agent ${verb} ${agentId}${rest}`
-  // The name keeps the command from answering another request that arrives in the meantime.
+  // Because of the name, the command cannot answer another request that arrives in the meantime.
   const named = ` --request ${typedName(request)}`
   if (request.input_omitted || onlyRefused(request) !== undefined) return command('deny', named)
   if (request.form)

@@ -1,7 +1,7 @@
 import type { MachinePolicy } from '../../protocol/index.ts'
 import { cleanLine } from './clean.ts'
 
-/** Maximum length of a policy on one line, and of one of its facts, in characters. */
+/** Maximum lengths, in characters: of a policy on one line, and of one fact in it. */
 const LINE_CHARS = 300
 const FACT_CHARS = 1000
 
@@ -23,7 +23,7 @@ export function policyLine(policy: MachinePolicy): string {
 }
 
 /**
- * Formats the number of refusals by each key, as text to print after a policy. Returns an empty text if
+ * Formats the number of refusals for each key, as text to print after a policy. Returns an empty text if
  * nothing was refused.
  */
 export function refusedText(refused: Record<string, number> = {}): string {

@@ -1,14 +1,14 @@
-/** Maximum run of blanks, in columns, and of empty lines, that is left unchanged. */
+/** Maximum length of a run of blanks (in columns) or of empty lines that stays unchanged. */
 const BLANK_COLUMNS = 40
 const TAB_COLUMNS = 4
 const EMPTY_LINES = 3
 
-/** Matches runs that may exceed a limit; shorter runs cannot. */
+/** Matches all runs that are long enough to exceed a limit. */
 const BLANKS = /[ \t\n]{5,}/g
 
 /**
- * Matches characters that a terminal executes or does not show, with repetitions: control characters,
- * invisible and unassigned characters, blanks other than the space, heaps of accents, and other marks.
+ * Matches characters that a terminal executes or does not show, and their repetitions: control characters,
+ * invisible and unassigned characters, blanks other than the space, runs of many accents, and other marks.
  */
 const HIDDEN =
   /(?:((?![ \t\n])[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Z}\p{Default_Ignorable_Code_Point}\u2800\ufffc\u{16fe4}\u{1d159}\u{13441}\u{13442}])\1*)|\p{M}{5,}|(?:(?!\p{Default_Ignorable_Code_Point})\p{M})+/gu
@@ -120,8 +120,8 @@ export class Reveal {
   }
 
   /**
-   * Keeps marks on letters of their script. Without such a letter, a mark may appear anywhere, or make a
-   * blank look like `_`.
+   * Keeps marks on letters of their script. A mark without such a letter may appear anywhere, or make a blank
+   * look like `_`.
    */
   #marks(marks: string[], before: string): string {
     if (marks.length >= HEAP) {

@@ -44,12 +44,16 @@ export function statusText(status: DaemonStatus, now: number, colors: Colors, wi
   return lines.join('\n')
 }
 
-/** Returns lines on agents that end with the daemon, unless the machine's problems cover them. */
+/**
+ * Returns lines about agents that end with the daemon, unless the machine's problems mention these agents.
+ */
 function endText({ agents_end }: DaemonStatus, colors: Colors): string[] {
   if (agents_end?.shelter === undefined) return []
   const { message, remedy, agents } = agents_end
   const facts =
-    agents.length === 0 ? message : `${message} Agents started earlier do not: ${agents.join(', ')}.`
+    agents.length === 0
+      ? message
+      : `${message} Agents started earlier do not keep running: ${agents.join(', ')}.`
   const severity = agents.length === 0 ? 'info' : 'warning'
   return [problemText({ code: '', severity, message: facts, remedy, since: '' }, colors)]
 }

@@ -1,5 +1,6 @@
 /**
- * Maximum number of unfinished blocks to remember. If there are more, the ends of the blocks never arrive.
+ * Maximum number of unfinished blocks to remember. If there are more blocks, the ends of the blocks never
+ * arrive.
  */
 const MOST = 32
 
@@ -19,8 +20,8 @@ export interface Rest {
 }
 
 /**
- * Blocks that were written while they streamed in, and are not finished. Other output may appear in between.
- * Each block therefore remembers its written text, so that no part is written twice.
+ * Unfinished blocks that are written as they arrive. Other output may appear between parts of a block. Each
+ * block therefore remembers its written text, so that no part is written twice.
  */
 export class Streamed {
   #blocks: Block[] = []
@@ -32,7 +33,7 @@ export class Streamed {
     return this.#open !== undefined
   }
 
-  /** Records written text of a block. @returns true if the text continues the last line written */
+  /** Records that text of a block was written. @returns true if the text continues the last line written */
   add(kind: Block['kind'], message: string | undefined, index: number, text: string): boolean {
     let block = this.#blocks.find(
       (one) => one.kind === kind && one.message === message && one.index === index,

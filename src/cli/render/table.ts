@@ -5,10 +5,10 @@ export interface Column {
   cells: string[]
   /** Part of a cell that may be cut. Cells without such a part are never cut. */
   cut?: 'end' | 'path'
-  /** Minimum width, in columns, while other columns can still be left out. */
+  /** Minimum width, in columns, as long as other columns can be left out. */
   least?: number
   /**
-   * Rank in the order in which columns are left out for lack of room, lowest first. A column without a rank
+   * If there is not enough room, columns with the lowest rank are left out first. A column without a rank
    * stays.
    */
   leftOut?: number

@@ -18,8 +18,8 @@ function* graphemes(text: string): Generator<string> {
 const letters = (text: string): string[] => (PLAIN.test(text) ? text.split('') : [...graphemes(text)])
 
 /**
- * Returns the width of a grapheme. Adds up the widths of the grapheme's characters, because some terminals
- * draw each character separately, except in joined emoji.
+ * Returns the width of a grapheme. Except for joined emoji, adds up the widths of the grapheme's characters,
+ * because some terminals draw each character separately.
  */
 function letterWidth(letter: string): number {
   if (letter.includes(JOINER)) return 2
@@ -33,7 +33,7 @@ const charWidth = (char: string) => (WIDE.test(char) ? 2 : INVISIBLE.test(char) 
 export const textWidth = (text: string): number =>
   PLAIN.test(text) ? text.length : letters(text).reduce((sum, letter) => sum + letterWidth(letter), 0)
 
-/** Returns the beginning of a text, at most `units` UTF-16 units, without a part of a letter at its end. */
+/** Returns the beginning of a text, at most `units` UTF-16 units. It does not end within a letter. */
 export function wholeStart(text: string, units: number): string {
   if (text.length <= units) return text
   // Half a character would look like a separate letter.
@@ -78,7 +78,10 @@ export function rowsOf(line: string, columns: number): string[] {
   return [...rows, row]
 }
 
-/** Yields graphemes, split into characters if they are wider than a row: a grapheme has no maximum length. */
+/**
+ * Yields graphemes. Splits graphemes that are wider than a row into characters: a grapheme has no maximum
+ * length.
+ */
 function* rowLetters(text: string, columns: number): Generator<string> {
   for (const letter of graphemes(text)) {
     if (mostWidth(letter) > columns) yield* letter
@@ -116,7 +119,7 @@ function cutMiddle(text: string, max: number): string {
   return `${head(text, max - 1 - back)}…${all.slice(from).join('')}`
 }
 
-/** Maximum share of a cut path that its last folders may take. */
+/** Maximum share of a cut path for its last folders. */
 const TAIL = 2 / 3
 
 /**

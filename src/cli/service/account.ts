@@ -13,7 +13,10 @@ export const PLAIN_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
 const SHELL_MS = 30_000
 const MARK = '__PATH__='
 
-/** Returns a user of this machine, from any user database. @throws UserError if no user has this name */
+/**
+ * Returns a user of this machine. The user may be in any user database. @throws UserError if no user has this
+ * name
+ */
 export async function accountOf(name: string): Promise<Account> {
   const found = await findAccount(name)
   if (found) return found
@@ -30,7 +33,7 @@ export function ownAccount(home: string): Account {
 }
 
 /**
- * Returns the PATH for a user's programs: the PATH of this process or, for another user, of that user's login
+ * Returns the PATH for a user's programs: the PATH of this process, or the PATH of another user's login
  * shell.
  */
 export async function pathOf(account: Account): Promise<string> {

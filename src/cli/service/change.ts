@@ -16,7 +16,7 @@ import type { Step } from '../../service/steps.ts'
 import { ControlClient } from '../client/control-client.ts'
 
 export interface Change {
-  /** Steps that come before all others. */
+  /** Steps that come before all other steps. */
   steps: Step[]
   /** Effects on agents, printed before the steps. */
   notes: string[]
@@ -64,7 +64,7 @@ export async function planChange({ plan, manager, before, renews, ofOthers }: Ch
   const left = before.running || !owner ? [] : await unattended(plan.stateDir, owner)
   if (otherUser && left.length > 0) {
     notes.push(
-      `${count(left.length)} as ${from} in ${plan.stateDir} without a daemon: ${verb(left.length)} ended first.`,
+      `${count(left.length)} without a daemon, as ${from} and in ${plan.stateDir}: ${verb(left.length)} ended first.`,
     )
     const { endStrays } = await import('../../agents/process/strays.ts')
     for (const signs of left) steps.push({ do: 'act', text: `end ${signs.dir}`, act: () => endStrays(signs) })
@@ -87,7 +87,7 @@ function stopDaemon(stateDir: string): Step {
 const count = (agents: number) => `${agents === 1 ? '1 agent runs' : `${agents} agents run`}`
 const verb = (agents: number) => (agents === 1 ? 'it is' : 'they are')
 
-/** @param user owner of the agents' sessions, if no other user can continue them */
+/** @param user owner of the agents' sessions, if no other user can continue these sessions */
 async function farewell(plan: ServicePlan, before: Status, user: string | undefined): Promise<string[]> {
   if (before.state_dir === undefined) return []
   const status = await new ControlClient(statePaths(before.state_dir).socket).status().catch(() => undefined)

@@ -16,9 +16,9 @@ export interface Carried {
 }
 
 /**
- * Returns settings for a service of another user, from the configuration file of the installing user.
- * `enroll` writes to this file, but the other user's service does not read it. A configuration file that the
- * service finds itself takes precedence.
+ * Returns settings from the installing user's configuration file, for a service of another user. `enroll`
+ * writes to this file, but the other user's service does not read it. A configuration file that the service
+ * finds itself takes precedence.
  */
 export async function carriedSettings(home: string, account: Account): Promise<Carried> {
   const carried: Carried = { flags: {}, environment: {} }
@@ -50,7 +50,7 @@ export async function carriedSettings(home: string, account: Account): Promise<C
 }
 
 /**
- * Checks that the user of a service can read the files that the service is started with.
+ * Checks that the user of a service can read the files that the service gets at its start.
  * @throws UserError
  */
 export async function checkReadable(account: Account, paths: string[]) {

@@ -36,7 +36,7 @@ interface ByHand {
 }
 
 /**
- * Finds the hand-written service that the new one replaces, if there is one and the user agrees.
+ * Finds a hand-written service that the new service replaces if the user agrees.
  * @returns its name, which the new service keeps
  * @throws UserError if the user has not agreed
  */
@@ -96,7 +96,8 @@ const ownsEntry = (name: string, home: string) =>
   /^[\w.-]+$/.test(name) && existsSync(serviceFiles('pm2', name, home).unit)
 
 /**
- * Refuses a service that another manager already runs for the same user: there would be two daemons.
+ * Refuses to install a service that another manager already runs for the same user: there would be two
+ * daemons.
  * @throws UserError
  */
 export function checkOtherManagers(manager: ManagerName, { name, account }: ServicePlan) {
@@ -112,8 +113,8 @@ export function checkOtherManagers(manager: ManagerName, { name, account }: Serv
 }
 
 /**
- * Returns a warning for each file that starts this program at boot and that this program must not
- * change.
+ * Returns a warning for each file that starts this program at boot, because this program must not change such
+ * files.
  */
 export function startedElsewhere(): string[] {
   const files = [

@@ -37,8 +37,8 @@ const isPath = (name: string) =>
   PATHS.test(name) || isFolder(name) || runtimeVariables.some(({ program }) => program === name)
 
 /**
- * Number of grace periods in a graceful stop, and time for the server to receive the remaining activity, in
- * seconds.
+ * Number of grace periods in a graceful stop, and time in seconds for the server to receive the remaining
+ * activity.
  */
 const STOP_STEPS = 4
 const STOP_FURTHER_S = 30
@@ -93,8 +93,7 @@ export async function planDaemon({
       { exitCode: EXIT.usage },
     )
   const own = { ...process.env }
-  // No program that is started after this point needs the key, and pm2 would keep the key as long as pm2
-  // runs.
+  // Programs started after this point do not need the key, and pm2 would keep the key as long as pm2 runs.
   concealKey()
   const home = homeOf(own)
   const installed = readInstalled(serviceFiles(manager, name, home).unit)?.mark
@@ -102,8 +101,8 @@ export async function planDaemon({
   const account = system && named ? await accountOf(named) : ownAccount(home)
 
   const carried = given.config === undefined && !taken ? await carriedSettings(home, account) : undefined
-  // Keep settings that the user does not repeat. Otherwise, a service could change its folder and lose its
-  // agents, or lose its policy, by accident.
+  // Keep settings that the user does not repeat. Otherwise, a service could lose its policy by accident, or
+  // change its folder and lose its agents.
   const same = installed?.user === account.name ? installed : undefined
   const stays = taken?.stateDir ?? same?.state_dir
   const flags: DaemonFlags = {
@@ -226,11 +225,11 @@ async function givenKey(flags: DaemonFlags, env: NodeJS.ProcessEnv): Promise<str
 }
 
 /**
- * Returns the daemon's flags in the form in which the service passes them: valid in any folder and
- * environment, and without the key.
+ * Returns the flags that the service passes to the daemon. They are valid in any folder and environment, and
+ * lack the key.
  */
 function passedOn(flags: DaemonFlags, env: NodeJS.ProcessEnv): string[] {
-  // Versions that know no policy must also accept these flags.
+  // Versions without policies must accept these flags, too.
   const { key: _key, keyFile: _keyFile, stateDir: _stateDir, policy: _policy, ...others } = flags
   return Object.entries(others).flatMap(([name, value]) => {
     const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`

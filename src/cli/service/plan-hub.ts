@@ -21,7 +21,7 @@ import { invocation, type Planned } from './plan-daemon.ts'
 
 /** Time for a hub to stop, in seconds: to finish requests and to write its state. */
 const STOP_S = 30
-/** First port that any user may listen on, unless the machine is configured otherwise. */
+/** Lowest port that any user may listen on, unless the machine is configured otherwise. */
 const FIRST_FREE_PORT = 1024
 
 interface HubPlanOptions {

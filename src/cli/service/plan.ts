@@ -50,7 +50,7 @@ export async function planFor(
   })
 }
 
-/** Flags that are not the daemon's: the flags of its service, and of a hub. */
+/** Flags that are not for the daemon: flags of its service, and flags of a hub. */
 const OTHERS = new Set<string>([
   ...['user', 'path', 'host', 'port', 'dataDir', 'tlsCert', 'tlsKey', 'insecure', 'trustedProxy', 'verbose'],
   ...Object.keys(HUB_SETTINGS),

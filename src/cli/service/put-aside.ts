@@ -10,8 +10,8 @@ const OWN =
 const kept = (path: string) => `${path}.before-take-over`
 
 /**
- * Keeps a copy of a unit file that the new unit file overwrites. A unit file in another place stays, without
- * effect.
+ * Keeps a copy of a unit file that the new unit file overwrites. A unit file in another place stays there,
+ * and has no effect.
  */
 export const keep = (path: string, unit: string): Step[] =>
   path === unit ? [{ do: 'write', path: kept(path), text: readText(path) ?? '', mode: 0o600 }] : []
@@ -26,7 +26,7 @@ const settings = (text: string) =>
 /** Reports whether a drop-in file would override the new unit. */
 export const isInTheWay = (text: string) => settings(text).some((line) => OWN.test(line))
 
-/** Moves a drop-in file that would override the new unit aside. */
+/** Puts aside a drop-in file that would override the new unit. */
 export function putAside(path: string): Step[] {
   const text = readText(path)
   if (text === undefined || !isInTheWay(text)) return []

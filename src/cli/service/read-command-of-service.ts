@@ -68,8 +68,8 @@ export async function readCommandOfService(found: Found) {
 }
 
 /**
- * Returns the arguments that a command passes to this program. Refuses a command that starts other programs,
- * too, because the new service would not start them.
+ * Returns the arguments that a command passes to this program. If the command also starts other programs,
+ * refuses the command: the new service would not start these programs.
  * @throws UserError
  */
 function programOf(what: string, argv: string[]): { args: string[]; assigned: Record<string, string> } {
@@ -103,7 +103,10 @@ export const notUnderstood = (what: string, why: string) =>
     exitCode: EXIT.refused,
   })
 
-/** Reads a file as the service's user: root must not hand over a file that this user may not read. */
+/**
+ * Reads a file as the service's user: root must not pass on the content of a file that this user may not
+ * read.
+ */
 async function readAs(user: string, path: string): Promise<string> {
   const own = process.getuid?.() !== 0
   const { code, stdout } = await queryOrFail([

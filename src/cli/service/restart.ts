@@ -4,8 +4,8 @@ import { installedService, type ServiceOptions, withService } from './options.ts
 
 const HELP = `
 The daemon exits with code 75, and the service manager starts it again with the installed program, unit, and
-configuration. Agents keep running. If the service would end them with the daemon, the daemon stops them
-first, and resumes them afterwards. If the service is stopped, the command starts it.
+configuration. Agents keep running. If the service would end agents together with the daemon, the
+daemon stops these agents first, and resumes them afterwards. If the service is stopped, the command starts it.
 
 Example:
   $ sudo fomular-daemon service restart`

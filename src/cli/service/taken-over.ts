@@ -10,7 +10,7 @@ export interface TakenOver {
   stateDir: string
   /** PATH of the service, if it sets one. */
   path: string | undefined
-  /** All other variables, some of which may be secret. */
+  /** All other variables. Some of them may be secret. */
   environment: Record<string, string>
   /** Steps before the new service is written: they keep copies of the old files. */
   steps: Step[]

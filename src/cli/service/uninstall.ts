@@ -13,7 +13,7 @@ const HELP = `
 The command stops the agents gracefully. It lists the state folder and the file "environment", which may
 contain secrets, but does not remove them. With --purge, it also removes this folder and this file; on a
 terminal, it asks first. The command never removes the targets of links, mounted disks, or folders that
-contain other users' files, but lists them.
+contain other users' files: it only lists them.
 
 Examples:
   $ sudo fomular-daemon service uninstall
@@ -40,7 +40,7 @@ interface Gone {
   manager: string
   name: string
   done: string[]
-  /** Paths that stay, with the reason. */
+  /** Paths that stay, and the reason for each. */
   left: string[]
   state_dir?: string
 }

@@ -16,11 +16,11 @@ export const withDaemonFlags = (command: Command): Command =>
       .option('--allow-insecure', 'allow a remote server without TLS')
       .option(
         '--server-user <user>',
-        "user, besides root and the daemon's user, who may run a server on this machine (default: the user who ran the server at the first connection)",
+        "the only user, apart from root and the daemon's user, who may run a server on this machine (default: the user who ran the server at the first connection)",
       )
       .option(
         '--log-format <format>',
-        'format of the log on standard error: text, json, or none (default: text); the daemon always writes the log to the state folder, too',
+        'format of the log on standard error: text, json, or none (default: text); the daemon also writes the log to the state folder, always as JSON',
       ),
   )
 

@@ -4,9 +4,9 @@ import { remedyOf } from '../../config/ownership-policy.ts'
 import { faultsOf } from '../../platform/ownership.ts'
 
 /**
- * Returns the faults that let other users change the agent program, or the certificates that the
- * environment names, each with a remedy. The daemon warns about these files but does not refuse them: earlier
- * versions accepted them, and Node reads some of the files before this program runs.
+ * Returns faults that let other users change the agent program or certificates that the environment names.
+ * Each fault has a remedy. The daemon warns about these files but does not refuse them: earlier versions
+ * accepted them, and Node reads some of the files before this program runs.
  * @param user uid of the daemon; by default this process's uid
  */
 export function environmentFaults(

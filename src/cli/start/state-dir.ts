@@ -53,7 +53,7 @@ function ofVariables(): OwnershipFault[] {
  * with this environment.
  */
 export async function faultsBeside(env: NodeJS.ProcessEnv): Promise<OwnershipFault[]> {
-  // Not strict: the caller reports all faults and refuses none.
+  // The check is not strict, because the caller only reports faults.
   const flags = { strictModes: false }
   const found = await loadDaemonConfig({ flags, env })
     // Without a key in the environment, the configuration does not load; the daemon may get its key

@@ -9,6 +9,6 @@ export function stopSignal(): AbortSignal {
   return stop.signal
 }
 
-/** Returns the exit code of a command that the signal ended, by the convention of shells: 130 for SIGINT. */
+/** Returns the exit code of a command that was ended by the signal, as shells define it: 130 for SIGINT. */
 export const stopCode = ({ reason }: AbortSignal): number =>
   128 + constants.signals[reason as (typeof SIGNALS)[number]]

@@ -6,7 +6,7 @@ const CONTAINER_S = 10
 const PM2_MS = 1600
 
 /**
- * Returns the time for a whole stop, in seconds, that the container manager or PM2 allows this process, if it
+ * Returns the time, in seconds, that the container manager or PM2 allows this process for a whole stop, if it
  * is known. A setting of the daemon overrides this time.
  */
 export function stopTime({ pm_id, PM2_HOME, kill_timeout, ...env }: NodeJS.ProcessEnv): {

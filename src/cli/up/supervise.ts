@@ -6,15 +6,16 @@ import { EXIT } from '../../platform/exit-codes.ts'
 import { SUPERVISED } from '../../service/plan.ts'
 
 /**
- * Maximum number of failures in a row: two starts of a version on trial, and one of the version before it.
+ * Maximum number of failures in a row: two starts of a version on trial, and one start of the previous
+ * version.
  */
 const MOST_FAILURES = 3
 
 export const isSupervisedAlready = (env: NodeJS.ProcessEnv) => env[SUPERVISED] === '1'
 
 /**
- * Starts this program again from the current installation, and supervises it in the foreground: forwards
- * signals, and starts the program again when its exit code asks for a restart.
+ * Starts this program again from the current installation, and supervises it in the foreground. Forwards
+ * signals to the program. Starts it again when its exit code asks for a restart.
  * @param unsettled reports whether an update is on trial, so that any exit now means that the new version failed
  * @returns the exit code of the program
  */

@@ -129,8 +129,8 @@ async function startOwnHub(
 }
 
 /**
- * Refuses to run a second daemon. This check comes before the start of the hub, which would otherwise have to
- * stop again at once.
+ * Refuses to run a second daemon. This check comes before the start of the hub: otherwise, the hub would have
+ * to stop again at once.
  */
 function refuseSecond(paths: StatePaths) {
   const daemon = holderOf(paths)

@@ -4,7 +4,7 @@ import { loadChunks } from '../../platform/chunks.ts'
 /** Maximum size of a command line, in bytes: Linux allows 2 MiB, macOS 1 MiB. */
 const ARGUMENTS_BYTES = 2 * 1024 * 1024
 
-/** Hidden command of the previous version, started with each start of a version on trial. */
+/** Hidden command of the previous version. It is started together with each start of a version on trial. */
 export function guardCommand(): Command {
   return new Command('update-guard')
     .requiredOption('--state-dir <dir>')

@@ -13,7 +13,7 @@ the daemon switches to the new version while agents keep running. If the daemon'
 agents (\`status\` reports this), the daemon stops the agents, and resumes them after the switch. If the
 server accepts the new version, the update is complete. If not, the previous version runs again. Without a
 running daemon, the command updates only the installation. It lists the daemons that still run an older
-version, each with the command line that updates this daemon. ${WHICH}
+version and, for each daemon, the command line that updates it. ${WHICH}
 
 Examples:
   $ fomular-daemon update

@@ -7,7 +7,7 @@ import { layoutOf } from '../../update/switch/layout.ts'
 import { ControlClient } from '../client/control-client.ts'
 import { commandFor, factsOf, nameOf } from '../local/describe.ts'
 
-/** A daemon on this machine that still runs a version other than the installed one. */
+/** A daemon on this machine that does not run the installed version. */
 export interface Outdated {
   daemon: LocalDaemon
   /** Absent if this user may not query the daemon. */

@@ -10,7 +10,7 @@ export function selfCheckCommand(): Command {
 
 async function check({ stateDir }: { stateDir: string }) {
   const { selfCheck } = await import('../../update/fetch/self-check.ts')
-  // Load everything, and initialize all that a daemon and its hub consist of.
+  // Load everything, and initialize all parts of a daemon and its hub.
   loadChunks()
   await Promise.all([import('../start/serve.ts'), import('../up/up.ts')])
   // Exit with 0 despite faults: the previous version cannot explain any other exit code.

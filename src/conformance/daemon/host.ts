@@ -74,7 +74,8 @@ export class Host {
   }
 
   /**
-   * Makes the daemon reconnect, and returns the new connection, welcomed unless `welcome` is false.
+   * Makes the daemon reconnect, and returns the new connection. Welcomes the daemon unless `welcome` is
+   * false.
    * @throws Unmet
    */
   async greeted(welcome = true): Promise<Connection> {
@@ -95,7 +96,7 @@ export class Host {
   welcome(connection: Connection) {
     this.#welcomed.add(connection)
     const { agents } = helloOf(connection)
-    // This offset is the newest that the daemon's real server has acknowledged, so no activity is lost.
+    // The daemon's real server has acknowledged activity up to this offset, so no activity is lost.
     const offsets = Object.fromEntries(agents.map(({ agent_id, acked }) => [agent_id, acked]))
     connection.send({ type: 'server:welcome', protocol: { version: PROTOCOL.version }, offsets })
   }

@@ -26,7 +26,7 @@ export const daemonPoints: Point<Host>[] = [
   {
     name: 'early-command',
     level: 'optional',
-    rule: 'The daemon refuses a command before the welcome with protocol:error, and still accepts the welcome.',
+    rule: 'If a command arrives before the welcome, the daemon answers protocol:error, and still accepts the welcome.',
     section: 'Greeting',
     async check(host) {
       const connection = await host.greeted(false)

@@ -4,8 +4,8 @@
 const LEVELS = 12
 
 /**
- * Returns the path (such as `agents.0.state`) of a value that its closed set does not contain, and that was
- * therefore read as another value; undefined if there is no such value.
+ * Returns the path (such as `agents.0.state`) of a value that is missing in its closed set, and was therefore
+ * read as another value. Returns undefined if there is no such value.
  */
 export function unknownValue(said: unknown, read: unknown, levels = LEVELS): string | undefined {
   if (said === undefined || levels === 0) return undefined

@@ -54,7 +54,7 @@ export const activityPoints: Point<Caller>[] = [
   ofOneAgent({
     name: 'overlap',
     level: 'core',
-    rule: 'For a frame that overlaps its data, the server stores only the new events, or drops the frame and asks again.',
+    rule: 'If a frame overlaps stored data, the server stores only the new events, or drops the frame and asks again.',
     section: SECTION,
     async check(connection, agent) {
       await taken(connection, agent, 0, 10)
@@ -83,7 +83,7 @@ export const activityPoints: Point<Caller>[] = [
   {
     name: 'many-agents',
     level: 'core',
-    rule: 'The server acknowledges activity of several agents, including one first named by a later agent:status.',
+    rule: 'The server acknowledges activity of several agents, including an agent that first appears in a later agent:status.',
     section: SECTION,
     async check(caller) {
       const one = caller.agent('one')
@@ -111,7 +111,7 @@ export const activityPoints: Point<Caller>[] = [
   ofOneAgent({
     name: 'any-text',
     level: 'core',
-    rule: 'The server accepts any text that JSON can carry, even if WebSocket splits the frame.',
+    rule: 'The server accepts any text that JSON can contain, even if WebSocket splits the frame.',
     section: 'Connection',
     async check(connection, agent) {
       const text = '\u0000\u001b[31m\u2028 «ß» \u{1f600} \ud800 \\ " </script>'

@@ -20,8 +20,8 @@ import { type Point, Unmet } from '../point.ts'
 const GREETING_MS = 15_000
 
 /**
- * Time for the server to end its TCP connection after its close frame, in ms. After that time, this side ends
- * the connection.
+ * Time, in ms, for the server to end its TCP connection after its close frame. After that time, this side
+ * ends the connection.
  */
 const CLOSE_MS = 2000
 /** Option that is missing in the types of the package `ws`. */

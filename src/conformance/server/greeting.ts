@@ -133,7 +133,7 @@ export const greetingPoints: Point<Caller>[] = [
   {
     name: 'before-greeting',
     level: 'optional',
-    rule: 'The server answers a frame before machine:hello with protocol:error, and still accepts the greeting.',
+    rule: 'If a frame arrives before machine:hello, the server answers protocol:error, and still accepts the greeting.',
     section: 'Faults',
     async check(caller) {
       const agent = caller.agent('early')

@@ -2,13 +2,13 @@ import type { Clock, Timer } from '../../platform/clock.ts'
 import type { Said } from './audit.ts'
 
 /**
- * Period in which attempts of one kind make at most two entries, in milliseconds: an entry for the first
- * attempt, and an entry that counts the others.
+ * Period, in milliseconds, in which attempts of one kind make at most two entries: an entry for the first
+ * attempt, and an entry that counts the other attempts.
  */
 const WINDOW_MS = 600_000
 /**
- * Maximum number of kinds with separate entries per period, for each key, and for all requests without a key
- * together.
+ * Maximum number of kinds with separate entries per period. It applies to each key, and to all requests
+ * without a key together.
  */
 const KINDS = 20
 

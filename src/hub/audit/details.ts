@@ -3,7 +3,7 @@ import { withoutSecrets } from '../../protocol/index.ts'
 import { check } from '../../protocol/schema-check.ts'
 import { cut } from '../../protocol/shorten.ts'
 
-/** Maximum length of a text, in characters, and of a list, in items. */
+/** Maximum number of characters of a text, and of items of a list. */
 const TEXT = 200
 const ITEMS = 10
 /** Maximum nesting. */
@@ -12,8 +12,8 @@ const NESTING = 4
 const TOTAL = 2000
 
 /**
- * Returns the fields of an order for its entry: no secrets, no fields missing from the schema, cut to a
- * maximum length.
+ * Returns the fields of an order for its entry, cut to a maximum length. Omits secrets, and fields that are
+ * not in the schema.
  * @param left fields to omit because the entry has them already
  */
 export function detailsOf(

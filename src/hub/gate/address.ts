@@ -43,7 +43,7 @@ export class Addresses {
   }
 }
 
-/** Returns the network whose addresses count as one: an IPv6 client has a /64, which is 2⁶⁴ addresses. */
+/** Returns the network whose addresses count as one address: an IPv6 client has a /64, with 2⁶⁴ addresses. */
 export function networkOf(address: string): string {
   if (isIP(address) !== 6) return address
   const [head = '', tail] = address.split('%')[0]!.split('::')
@@ -57,7 +57,8 @@ export function networkOf(address: string): string {
 }
 
 /**
- * Returns an address without the IPv4-mapped prefix of dual-stack sockets and the port that some proxies add.
+ * Returns an address without the IPv4-mapped prefix of dual-stack sockets, and without the port that some
+ * proxies add.
  */
 function plain(address: string | undefined): string {
   if (address === undefined) return LOCAL

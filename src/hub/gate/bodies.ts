@@ -9,8 +9,8 @@ const MOST_BYTES = 128 * 1024 * 1024
 /** Maximum size of a short body, in bytes. */
 const SHORT_BYTES = 64 * 1024
 /**
- * Total size of a key's short bodies that do not count toward the limits, in bytes, so that long bodies
- * cannot block short ones.
+ * Total size, in bytes, of a key's short bodies that do not count toward the limits. Long bodies therefore
+ * cannot block short bodies.
  */
 const FREE_BYTES = 1024 * 1024
 

@@ -2,8 +2,8 @@ import type { Clock } from '../../platform/clock.ts'
 import { networkOf } from './address.ts'
 
 /**
- * Number of failures of an address that cause no wait, since people mistype keys, and removed machines still
- * try to connect.
+ * Number of failures of an address that cause no wait: people mistype keys, and removed machines still try to
+ * connect.
  */
 const FREE = 20
 /**

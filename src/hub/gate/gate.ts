@@ -187,7 +187,7 @@ export const tooManyFailures = (waitS: number) =>
   new HttpError(
     429,
     'too_many_failures',
-    'This key or token is invalid, like too many others from this address.',
+    'This key or token is invalid, and this address has sent too many invalid ones.',
     {
       remedy: `Correct it and try again in ${waitS} s.`,
     },

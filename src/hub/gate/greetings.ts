@@ -30,7 +30,7 @@ export interface GreetingOptions {
 }
 
 /**
- * Limits connections with a machine key that have not completed their greeting, because incomplete greetings
+ * Limits the connections that have a machine key, but have not completed their greeting: incomplete greetings
  * are in memory.
  */
 export class Greetings {

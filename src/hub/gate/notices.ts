@@ -28,7 +28,7 @@ export interface NoticesOptions {
 }
 
 /**
- * Limits log lines that clients and machines cause, so that they cannot fill the disk. Lines beyond the
+ * Limits log lines that clients and machines cause, so that such lines cannot fill the disk. Lines beyond the
  * limits are only counted.
  */
 export class Notices {

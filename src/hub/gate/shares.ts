@@ -1,4 +1,4 @@
-/** The reason why a resource is exhausted: all of it is used, or the key has used its half. */
+/** The reason why a resource is exhausted: the whole resource is used, or the key has used its half. */
 export type Scarcity = 'all' | 'key'
 
 /**

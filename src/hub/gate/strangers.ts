@@ -15,11 +15,11 @@ export interface StrangerLimits {
   /** Time for a connection to show a key or complete a request, in milliseconds. */
   patience_ms: number
   /**
-   * Age below which connections from one address are not limited, in milliseconds. After an outage, thousands
-   * of machines may connect at once.
+   * Age, in milliseconds, below which connections from one address are not limited. After an outage,
+   * thousands of machines may connect at once.
    */
   grace_ms: number
-  /** Maximum time in which a client, with or without a key, reads nothing of its answer, in milliseconds. */
+  /** Maximum time, in milliseconds, in which a client with or without a key reads nothing of its answer. */
   stall_ms: number
 }
 
@@ -38,8 +38,8 @@ interface Stranger {
   socket: Socket
   since: number
   /**
-   * Deadline of the connection: it is ended at this time if it has neither shown a key nor completed a
-   * request.
+   * Deadline of the connection. At this time, the connection is ended if it has neither shown a key nor
+   * completed a request.
    */
   deadline: number
   /** Kind of answer that is being sent. */

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 
 /**
  * Wraps a listener so that the requests of a connection are handled one at a time. Node passes on all
- * pipelined requests, but when the connection closes, it emits `close` only on the first response, so the
+ * pipelined requests. But when the connection closes, Node emits `close` only on the first response, so the
  * resources of the other responses would leak. One request may wait, because a client can receive a whole
  * answer, and send its next request, before Node knows that the answer is sent.
  * @param listener handles a request

@@ -9,7 +9,7 @@ import { Shares } from './shares.ts'
  * is built.
  */
 const HELD_BYTES = 32 * 1024 * 1024
-/** Size beyond which a finished answer is dropped if no memory is left for it, in bytes. */
+/** If no memory is left for a finished answer, the answer is dropped if it exceeds this size, in bytes. */
 const LONG_BYTES = HELD_BYTES / 2
 /**
  * Maximum number of answers to build at a time. The size of an answer is unknown until it is built, and may
@@ -17,7 +17,8 @@ const LONG_BYTES = HELD_BYTES / 2
  */
 const MADE = 4
 /**
- * Time after which a client with unread data is disconnected if others wait for its memory, in milliseconds.
+ * Time, in milliseconds, after which a client with unread data is disconnected if other clients wait for
+ * memory.
  */
 const IN_NEED_MS = 10_000
 const LOOK_MS = 1000

@@ -73,7 +73,7 @@ export class Trails {
     else this.#denials.add(said)
   }
 
-  /** Records orders before they are carried out. `ordered` records commands, once their machine is known. */
+  /** Records orders before they are carried out. `ordered` records a command once its machine is known. */
   readonly orders: MiddlewareHandler = async (c, next) => {
     const route = orderOf(c)
     const trail = this.#trails.get(c)
@@ -163,7 +163,7 @@ export class Trails {
   /**
    * Records an enrollment, calls `take`, and records the outcome. An enrollment is a request without a user
    * key.
-   * @throws HttpError if the enrollment cannot be recorded, or any error of `take`
+   * @throws HttpError if the enrollment cannot be recorded; any error of `take`
    */
   async recordEnrollment<T>(
     c: Context,

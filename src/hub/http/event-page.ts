@@ -15,7 +15,7 @@ export async function eventPage(reader: EventReader, after: EventId, limit: numb
   let [last, bytes, isEnd] = [after, 0, false]
   while (!isEnd && events.length < limit && (bytes < PAGE_BYTES || !isAfter(last, after))) {
     const batch = await reader.next()
-    // Do not use `push(...)`: a batch may have more events than the maximum number of arguments of a call.
+    // Do not use `push(...)`: a batch may have more events than a call can have arguments.
     for (const event of batch.events) events.push(event)
     bytes += batch.bytes
     last = batch.last

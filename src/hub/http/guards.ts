@@ -35,7 +35,7 @@ export const admitBodies =
     return next()
   }
 
-/** Delays answers that may be many MiB until there is memory for them. */
+/** Delays an answer that may be many MiB until there is memory for the answer. */
 export const answerInTurn =
   (gate: Gate): MiddlewareHandler =>
   async (c, next) => {

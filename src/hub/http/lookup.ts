@@ -10,7 +10,7 @@ import type { MachineRegistry } from '../registry/machine-registry.ts'
 /** Maximum number of names in an error message. */
 const LISTED = 10
 
-/** Returns a machine's name and id for messages, which need both because names are not always unique. */
+/** Returns a machine's name and id for messages. Messages need both, because names are not always unique. */
 export const described = ({ machine_id, name, hostname }: HubMachine) =>
   `${visible(name ?? hostname)} (${visible(machine_id)})`
 
@@ -46,7 +46,7 @@ export class Lookup {
    */
   onlyMachine(): string {
     const all = this.#context.machines.all()
-    // If only one machine is connected, choose it even if the hub still knows machines that will never
+    // If only one machine is connected, choose this machine: the other machines that the hub knows may never
     // connect again.
     const connected = all.filter((machine) => machine.connected)
     const [machine, other] = connected.length > 0 ? connected : all

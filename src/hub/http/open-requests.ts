@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../../platform/clock.ts'
 import type { Caller, UserKeys } from '../registry/user-keys.ts'
 import { overHttp } from './request.ts'
 
-/** Interval between checks for keys that were changed in their files, in milliseconds. */
+/** Interval, in milliseconds, between checks for keys that were changed in their files. */
 const LOOK_MS = 10_000
 
 /** Open requests. A request ends when its key is revoked; a stream would otherwise run forever. */
@@ -29,7 +29,7 @@ export class OpenRequests {
     this.#timer ??= this.#clock.setTimeout(() => this.#look(), LOOK_MS)
   }
 
-  /** Ends requests whose keys are no longer accepted, except the request that changed the keys. */
+  /** Ends requests whose keys are no longer accepted. Does not end the request that changed the keys. */
   async recheck(except?: Context): Promise<void> {
     const spared = except && overHttp(except).outgoing
     const all = [...this.#open].filter(([outgoing]) => outgoing !== spared)

@@ -40,14 +40,14 @@ export class Orders {
     const there = machines.get(machineId)
     if (isNew) {
       allowed()
-      // This check is before `onOrder`, because a refused command is not recorded as an order, only counted.
+      // This check comes before `onOrder`: a refused command is only counted, and not recorded as an order.
       commands.check(machineId, order)
       await trails.onOrder(c, machineId, parsed)
     }
     await trails.confirm(c)
-    // Repeat the checks, because the same command or another start of the agent may have arrived in the
-    // meantime, or the machine may have been removed. No other code runs between these checks and the
-    // acceptance of the command.
+    // Repeat the checks. In the meantime, the same command or another start of the agent may have arrived, or
+    // the machine may have been removed. No other code runs between these checks and the acceptance of the
+    // command.
     const known = commands.get(command_id)
     if (isNew && there) lookup.machine(machineId)
     if (isNew && !known) allowed()

@@ -10,7 +10,7 @@ export const readableJson: MiddlewareHandler = async (c, next) => {
   await next()
 }
 
-/** Answers with JSON that may be many MiB, serving other requests while it is built. */
+/** Answers with JSON that may be many MiB. Serves other requests while the JSON is built. */
 export const longJson = async (c: Context, object: Record<string, unknown>) =>
   answer(c, await shown(jsonParts(object)))
 

@@ -112,8 +112,8 @@ export const wholeNumber = (c: Context, name: string) =>
   Math.floor(number(c, name, 0, { default: 0, most: Number.MAX_SAFE_INTEGER }))
 
 /**
- * Returns the event to continue after. `Last-Event-ID`, from clients that reconnect, takes precedence over
- * `after`.
+ * Returns the id of the event after which the answer begins. `Last-Event-ID`, from clients that reconnect,
+ * takes precedence over `after`.
  */
 export function eventIdOf(c: Context): EventId {
   const header = c.req.header('last-event-id')

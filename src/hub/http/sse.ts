@@ -95,7 +95,7 @@ async function write({ bell, follower, next, release }: EventSource) {
   response.once('close', () => left.abort())
   // The check of `destroyed` finds clients that disconnected before the listener was added.
   while (!left.signal.aborted && !response.destroyed) {
-    // Yield to other requests, because a fast reader would otherwise keep this process busy.
+    // Yield to other requests: otherwise, a fast reader would keep this process busy.
     await others()
     const text = await follower.next(read).catch(() => undefined)
     if (left.signal.aborted) break

@@ -11,7 +11,7 @@ import type { MachineKey } from './machine-connection.ts'
  * within this size gets an error.
  */
 const MOST_FRAME_BYTES = 2 * Limits.frame_bytes
-/** `Retry-After` for a machine that is refused because there is no room, in seconds. */
+/** `Retry-After`, in seconds, for a machine that is refused because there is no room. */
 const SOON_S = 2
 
 /** Accepts machines, which connect over WebSocket with a key. */

@@ -44,7 +44,7 @@ export interface ActivityIntakeOptions {
 export class ActivityIntake {
   readonly #options: ActivityIntakeOptions
   readonly #sessions = new Map<MachineConnection, Session>()
-  /** Connections with agents in `held`, whose activity the hub has refused. */
+  /** Connections that have agents in `held`. The hub has refused the activity of these agents. */
   readonly #holding = new Set<MachineConnection>()
 
   constructor(options: ActivityIntakeOptions) {
@@ -92,7 +92,7 @@ export class ActivityIntake {
     })
   }
 
-  /** Acknowledges the activity of these agents that is durable now. @param keys the agents' keys */
+  /** Acknowledges all activity of these agents that is durable now. @param keys the agents' keys */
   onCommitted(keys: string[]) {
     const { agents, presence } = this.#options
     for (const key of keys) {
@@ -109,8 +109,8 @@ export class ActivityIntake {
   }
 
   /**
-   * Requests the whole journal of an agent and appends it to the hub's history of the agent, because that
-   * history is from another journal.
+   * Requests the whole journal of an agent, because the hub's history of the agent is from another journal.
+   * Appends the journal to that history.
    * @param path the part of the welcome that the daemon rejected
    */
   async onRejectedWelcome(peer: MachineConnection, path = ''): Promise<void> {
@@ -206,7 +206,7 @@ export class ActivityIntake {
     return this.#options.agents.keyOf({ machine_id: peer.machineId, agent_id })
   }
 
-  /** Requests missing activity, but only once for all frames that are already in flight. */
+  /** Requests missing activity. Requests it only once for all frames that are already in flight. */
   #askFor(peer: MachineConnection, agentId: string) {
     const { clock, journals, logger } = this.#options
     const asked = this.#sessions.get(peer)?.asked

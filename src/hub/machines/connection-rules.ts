@@ -9,7 +9,7 @@ export const INTERNAL_ERROR = 1011
 /** Limits of the hub's end of a connection. */
 export const LIMITS: ConnectionLimits = {
   greetingMs: GREETING_MS,
-  // This is more than all commands that can wait for one machine.
+  // All commands that can wait for one machine fit into this size.
   bufferedBytes: 6 * Limits.frame_bytes,
   // The remaining part of the send buffer is for other messages.
   answerBytes: 4 * 1024 * 1024,

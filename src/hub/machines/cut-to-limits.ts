@@ -12,8 +12,8 @@ import { shownLength } from '../registry/client-json.ts'
 import { head, shortened } from '../registry/short-status.ts'
 
 /**
- * Maximum length of an agent's status, of a request in it, and of a machine's status, in UTF-16 units as sent
- * to clients. The lengths are limited because every client gets all statuses.
+ * Maximum lengths of an agent's status, of a request in this status, and of a machine's status. They are in
+ * UTF-16 units as sent to clients. The lengths are limited because every client gets all statuses.
  */
 const STATUS_CHARS = 1024 * 1024
 const REQUEST_CHARS = 64 * 1024

@@ -124,7 +124,7 @@ export class MachineConnection {
   /** Closes the connection because the same machine has connected again. */
   supersede(by: Hello) {
     // The newer connection is from the same daemon. Its old connection is half open, so the daemon would not
-    // read a message on it.
+    // read a message there.
     if (by.instance_id === this.instanceId) return this.#wire.terminate()
     const message = `Another daemon connected as this machine: ${by.hostname}, pid ${by.pid}.`
     this.#logger.warn(
@@ -191,7 +191,7 @@ export class MachineConnection {
       this.answer({ type: 'link:pong', nonce: message.nonce })
       return false
     }
-    // Never answer an error with an error, because both sides would then exchange errors without end.
+    // Never answer an error with an error: otherwise, both sides could exchange errors without end.
     if (message.type === 'protocol:error' && !isUp(this.#state)) {
       this.#logger.warn({ error: message, ...this.#who }, 'the daemon rejected a frame')
       return false
@@ -210,7 +210,7 @@ export class MachineConnection {
   async #welcome(hello: Hello) {
     this.#move('greeted')
     this.key.onHello()
-    // Drop the agents, which may be many MiB and are not needed here.
+    // Drop the agents: they may be many MiB, and are not needed here.
     this.#hello = { ...hello, agents: [] }
     this.#wire.onGreeted(Limits.heartbeat_ms)
     let standing: Pick<Welcome, 'offsets' | 'journals'>

@@ -112,7 +112,7 @@ export class AgentRegistry {
     if (type === 'agent:remove') void this.forget({ machine_id, agent_id })
   }
 
-  /** Marks an agent as gone: its machine no longer has it. */
+  /** Marks an agent as gone, because its machine no longer has the agent. */
   onRemoved(ref: AgentRef) {
     const record = this.#index.find(ref)
     if (record && !record.gone) this.#lose(record)
@@ -135,7 +135,7 @@ export class AgentRegistry {
     await removed
   }
 
-  /** Moves an agent with its history to another machine, replacing any agent with the same id there. */
+  /** Moves an agent and its history to another machine, and replaces any agent there with the same id. */
   async move(ref: AgentRef, machine_id: string): Promise<void> {
     const record = this.#index.find(ref)
     if (!record) return
@@ -177,14 +177,14 @@ export class AgentRegistry {
   owners(agentId: string): Owner[] {
     return this.#index.namesakes(agentId).map(({ machine_id, ordered }) => ({
       machine_id,
-      // Clients may already have seen the agents that older hubs recorded, so these agents count as ordered.
+      // Agents that older hubs recorded count as ordered, because clients may already have seen these agents.
       ordered: ordered ?? true,
     }))
   }
 
   /**
    * Yields all agents for a list. If the statuses of a machine take too much of the list, the list contains
-   * short forms of them.
+   * short forms of these statuses.
    */
   *listed(): Iterable<HubAgent> {
     const fit = this.#room.inList()

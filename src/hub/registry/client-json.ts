@@ -8,8 +8,8 @@ const PIECE_UNITS = 256 * 1024
 export const shownLength = (value: unknown): number => visibleLength(JSON.stringify(value))
 
 /**
- * Yields an object as JSON, with its lists entry by entry, because a whole list may exceed the maximum length
- * of a string.
+ * Yields an object as JSON. Yields its lists entry by entry, because a whole list may exceed the maximum
+ * length of a string.
  */
 export function* jsonParts(object: Record<string, unknown>): Iterable<string> {
   let before = '{'

@@ -44,7 +44,7 @@ export class CommandLimits {
 const isEnding = ({ type }: Command) => ENDING.includes(type)
 
 /**
- * Returns the names of the counters for a command: for all commands, for commands of the same key, and for
+ * Returns the names of three counters for a command. They count all commands, commands of the same key, and
  * commands of the same key to the same machine.
  */
 const namesOf = (machineId: string, { by }: Command) =>
@@ -52,8 +52,8 @@ const namesOf = (machineId: string, { by }: Command) =>
 
 /**
  * An amount that keys share. Each key gets at most half of the room that other keys leave, and each machine
- * at most half of its key's room. Therefore, a key without waiting commands always has room, and one silent
- * machine cannot use up the room of a key.
+ * gets at most half of its key's room. Therefore, a key without waiting commands always has room, and one
+ * silent machine cannot use up the room of a key.
  */
 class Halves {
   readonly #most: number

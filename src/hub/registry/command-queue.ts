@@ -38,7 +38,9 @@ interface CommandEvents {
   settled: [outcome: Outcome, type: string]
 }
 
-/** The commands for machines, which are stored and sent until they are answered, and their outcomes. */
+/**
+ * The commands for machines, and their outcomes. Commands are stored, and are sent until they are answered.
+ */
 export class CommandQueue {
   readonly events = new Emitter<CommandEvents>()
   readonly #options: CommandQueueOptions
@@ -134,7 +136,7 @@ export class CommandQueue {
     })
   }
 
-  /** Sends a machine all its unanswered commands, in their original order. */
+  /** Sends all unanswered commands of a machine to the machine, in their original order. */
   resend(machineId: string) {
     const link = this.#options.machines.link(machineId)
     if (!link) return
@@ -163,7 +165,9 @@ export class CommandQueue {
     return undefined
   }
 
-  /** Marks a command as failed if the machine could not parse it, and will therefore not answer it. */
+  /**
+   * Marks a command as failed if the machine could not parse the command, and will therefore not answer it.
+   */
   onUnreadable(machineId: string, commandId: string, message: string, path: string | undefined) {
     const entry = this.#known.get(commandId)
     if (entry?.outcome.state === 'pending' && entry.outcome.machine_id === machineId)

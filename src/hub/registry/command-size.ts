@@ -5,8 +5,8 @@ import { HttpError } from '../http-error.ts'
 export const bytesOf = (command: Command) => Buffer.byteLength(JSON.stringify(command))
 
 /**
- * Returns the size of a command. Refuses a command that is too large to send, because the connection would
- * break each time the hub sends it.
+ * Returns the size of a command. Refuses a command that is too large to send: each time the hub sends it, the
+ * connection would break.
  * @throws HttpError
  */
 export function sendableBytes(command: Command): number {

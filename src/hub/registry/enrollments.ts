@@ -34,7 +34,7 @@ export interface EnrollmentsOptions {
 
 /**
  * The one-time tokens with which machines enroll. The machine generates its key and sends only the hash, so
- * the key never crosses the network, and a request whose answer was lost can be repeated.
+ * the key never crosses the network. If an answer is lost, the request can be repeated.
  */
 export class Enrollments {
   readonly #options: EnrollmentsOptions
@@ -140,8 +140,7 @@ export class Enrollments {
     await keys.refresh()
     const entry = await this.#find(token)
     const known = keys.machineKeyName(key_sha256)
-    // The request repeats an earlier request of the machine that used the token, unless the machine's key was
-    // revoked after that.
+    // The machine that used the token repeats its request, unless its key was revoked in the meantime.
     const again = entry?.used_for === key_sha256 && known !== undefined
     if (!entry || !(again || isFor(entry, key_sha256))) throw invalid()
     if (known === undefined) this.#refuseTaken(key_sha256)
@@ -157,8 +156,8 @@ export class Enrollments {
     const free =
       machine_id !== undefined &&
       (machine_id === heir_of || keys.isFree(machine_id, machines.ids(), authorization))
-    // Mark the token as used before the key is added: if the hub is killed here, the token must not admit a
-    // second machine.
+    // Mark the token as used before the key is added: if the hub is killed between these steps, the token
+    // must not admit a second machine.
     await this.#replace({ ...entry, used_for: key_sha256, unfinished: true })
     try {
       if (known === undefined)

@@ -65,9 +65,7 @@ export function settle(entries: readonly KeyEntry[], now: string) {
   }
 }
 
-/**
- * Returns the keys to `settle`: unbound keys with at most one machine, once every known machine has a key.
- */
+/** Returns the keys to `settle` once every known machine has a key: unbound keys with at most one machine. */
 export function unsettled(keys: readonly KeyEntry[], known: readonly string[]): KeyEntry[] {
   const open = keys.filter((entry) => entry.bound === undefined && machinesOf(entry).length < 2)
   return open.length === 0 || straysAmong(known, keys).size > 0 ? [] : open

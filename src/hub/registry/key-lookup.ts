@@ -80,7 +80,10 @@ export class KeyLookup {
     return entry !== undefined && entry.bound === undefined
   }
 
-  /** Returns the name chosen for a machine with an enrolled key: the name of its newest key. */
+  /**
+   * Returns the name that was chosen for a machine with an enrolled key: the name of the machine's newest
+   * key.
+   */
   nameOf(machineId: string, hostname: string): string | undefined {
     const entry = this.of(machineId).findLast(
       (each) =>

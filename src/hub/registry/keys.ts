@@ -10,7 +10,7 @@ import { KeyLookup, viewOf } from './key-lookup.ts'
 
 /** The key of a machine that enrolls. */
 export interface KeyOfMachine extends Pick<KeyEntry, 'name' | 'sha256' | 'created_at' | 'named' | 'heir_of'> {
-  /** Machine to bind the key to. Default: the first machine that uses it. */
+  /** Machine to bind the key to. By default, the first machine that uses the key. */
   machine_id?: string | undefined
 }
 
@@ -38,8 +38,8 @@ export class Keys extends KeyLookup {
   }
 
   /**
-   * Binds keys that were created before the hub bound keys, if it is clear which machine uses which key.
-   * Warns about the other keys.
+   * Binds keys that were created before the hub bound keys to machines, if it is clear which machine uses
+   * which key. Warns about the other keys.
    * @param known every machine that has connected and was not removed
    */
   async settle(known: readonly string[]): Promise<void> {
@@ -177,8 +177,8 @@ export class Keys extends KeyLookup {
   }
 
   /**
-   * Renames a machine if it has an enrolled key, because the entry of this key contains the name. @returns
-   * true if the machine has an enrolled key
+   * Renames a machine that has an enrolled key: the entry of this key contains the name. @returns true if the
+   * machine has an enrolled key
    */
   async rename(machineId: string, name: string): Promise<boolean> {
     const own = () => this.of(machineId).filter((entry) => entry.machine_id === machineId && !isLocal(entry))
@@ -192,7 +192,7 @@ export class Keys extends KeyLookup {
   /**
    * Revokes the keys of a machine, and removes the machine from keys that it shares.
    * @param known as in `settle`
-   * @returns the number of revoked keys, and of keys that other machines still use
+   * @returns the number of revoked keys, and the number of keys that other machines still use
    */
   async revoke(machineId: string, known: readonly string[]): Promise<{ revoked: number; shared: number }> {
     return this.#change((draft) => {

@@ -5,7 +5,7 @@ import type { MachineStore } from '../store/store.ts'
 import type { ChangeFeed } from './change-feed.ts'
 import type { Keys } from './keys.ts'
 
-/** The connection of a machine, as commands use it. */
+/** The part of a machine's connection that commands use. */
 export interface ConnectedMachine {
   readonly capabilities: readonly string[]
   send(message: Command): void
@@ -75,7 +75,7 @@ export class MachineRegistry {
     this.#onChange(machineId)
   }
 
-  /** Renames a machine. If that fails, nothing changes. @throws the system error */
+  /** Renames a machine. If this step fails, nothing changes. @throws the system error */
   async rename(machineId: string, name: string): Promise<void> {
     const { store, keys, feed } = this.#options
     const record = this.#records.get(machineId)

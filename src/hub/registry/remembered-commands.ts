@@ -24,8 +24,8 @@ export interface CommandEntry {
 }
 
 /**
- * Pending commands, and finished commands up to limits on memory and age. Also remembers the commands that
- * started agents, until the agents are removed.
+ * All pending commands, and finished commands within limits on memory and age. Also remembers the commands
+ * that started agents, until the agents are removed.
  */
 export class RememberedCommands {
   readonly room = new CommandLimits()

@@ -3,7 +3,8 @@ import { cut } from '../../protocol/shorten.ts'
 import { shownLength } from './client-json.ts'
 
 /**
- * Maximum length of the folder and of any other field in a short status, in UTF-16 units as sent to clients.
+ * Maximum lengths in a short status, of the folder and of any other field, in UTF-16 units as sent to
+ * clients.
  */
 const CWD_UNITS = 256
 const FIELD_UNITS = 128
@@ -11,8 +12,8 @@ const FIELD_UNITS = 128
 const ESCAPE_UNITS = 6
 
 /**
- * Returns a short form of a status: required fields and short values. Of the pending requests, it contains
- * only the number.
+ * Returns a short form of a status: required fields and short values. It contains only the number of pending
+ * requests.
  */
 export function shortened<S extends AgentStatus>(status: S): S {
   const { agent_id, since, runtime, cwd, pending, pending_omitted = 0, exit, journal, ...rest } = status

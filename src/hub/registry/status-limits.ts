@@ -3,8 +3,8 @@ import { shownLength } from './client-json.ts'
 import { shortened } from './short-status.ts'
 
 /**
- * Maximum total length of the statuses of one machine's agents, and of all statuses in a list, in UTF-16
- * units as sent to clients. The hub keeps the statuses in memory, and clients must read them.
+ * Maximum total length, in UTF-16 units as sent to clients. It applies to the statuses of one machine's
+ * agents, and to all statuses in a list. The hub keeps the statuses in memory, and clients must read them.
  */
 const MOST_CHARS = Limits.frame_bytes
 

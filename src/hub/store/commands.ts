@@ -1,8 +1,8 @@
 import type { Command, Outcome } from '../../protocol/index.ts'
 
 /**
- * An accepted command, or the outcome of a command with the time of the answer, in milliseconds since 1970.
- * Earlier hubs did not store the time.
+ * An accepted command or the outcome of a command. The outcome has the time of the answer, in milliseconds
+ * since 1970. Earlier hubs did not store the time.
  */
 export type CommandLine =
   | { version: 1; machine_id: string; command: Command }

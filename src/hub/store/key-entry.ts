@@ -19,11 +19,12 @@ export const KeyEntry = z.object({
   /** Machines that may connect with the key. Default: `machine_id`. */
   machines: z.optional(z.array(z.string())),
   /**
-   * True if the key is bound to `machines` or, if that is empty, to the first machine that uses it. Absent
-   * for keys that were created before the hub bound keys; several machines may share such a key.
+   * True if the key is bound to `machines`. If `machines` is empty, the key is bound to the first machine
+   * that uses it. Absent for keys that were created before the hub bound keys; several machines may share
+   * such a key.
    */
   bound: z.optional(z.boolean()),
-  /** Time of first use, or of binding to a machine that had already used the key. */
+  /** Time of first use, or time at which the key was bound to a machine that had already used it. */
   used_at: z.optional(z.string()),
   /** Machine that may switch to this key, because the machine showed its previous key when it enrolled. */
   heir_of: z.optional(z.string()),

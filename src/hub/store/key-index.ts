@@ -1,6 +1,6 @@
 /**
- * An index of keys by an attribute, because scanning thousands of keys would be slow. The index is rebuilt
- * for each new list.
+ * An index of keys by an attribute. It is needed because scanning thousands of keys would be slow. The index
+ * is rebuilt for each new list.
  */
 export class KeyIndex<E> {
   readonly #of: (entry: E) => readonly string[]

@@ -24,8 +24,8 @@ export interface KeyList<E, D> {
   all(): readonly E[]
 
   /**
-   * Returns the keys with this hash. There are several only if the list contains the same key with several
-   * roles.
+   * Returns the keys with this hash. There are several entries only if the list contains the same key with
+   * several roles.
    */
   withHash(hash: string): readonly E[]
 

@@ -66,8 +66,8 @@ export const EnrollmentRecord = z.object({
   /** Hash of the machine key that was enrolled with it. */
   used_for: z.optional(z.string()),
   /**
-   * True if the list of keys may lack the enrolled key. In that case, only a request with the same key may
-   * use the token again.
+   * True if the list of keys may lack the enrolled key. If so, only a request with the same key may use the
+   * token again.
    */
   unfinished: z.optional(z.boolean()),
 })

@@ -6,9 +6,9 @@ import type { KeyLists } from './keys.ts'
 import type { AgentRecord, AgentRef, EnrollmentRecord, MachineRecord } from './records.ts'
 
 /**
- * All data of a hub, stored in files or in a database. Changes return promises, which resolve when the change
- * is durable, unless their description says otherwise. The registries hold records in memory: they load them
- * once, and `keys.refresh` updates the keys.
+ * All data of a hub, stored in files or in a database. Methods that make changes return promises. Unless the
+ * description of a method says otherwise, its promise resolves when the change is durable. The registries
+ * hold records in memory: they load them once, and `keys.refresh` updates the keys.
  */
 export interface Store {
   readonly journals: Journals
@@ -21,7 +21,7 @@ export interface Store {
 
   /**
    * Watches whether the store still belongs to this hub.
-   * @param lost called once when the store no longer belongs to this hub, which must then be closed
+   * @param lost called once when the store no longer belongs to this hub; the hub must then be closed
    * @returns a function that stops watching
    */
   watch(lost: (reason: UserError) => void): () => void

@@ -191,7 +191,7 @@ test('doctor reports a unit that ends agents, failed turns, and MCP servers that
   assert.deepEqual(
     of('agents').map(({ message }) => message),
     [
-      'The unit ends agents. Agents started earlier do not: a.',
+      'The unit ends agents. Agents started earlier do not keep running: a.',
       'The last turn failed for: a',
       'MCP servers, hooks or the program have problems in: b',
     ],

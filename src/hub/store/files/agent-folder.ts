@@ -19,8 +19,8 @@ export function agentIdOf(name: string): string | undefined {
 }
 
 /**
- * Returns the folder name for a new agent: the agent's id or, if an agent of another machine has that folder,
- * the agent's id with the machine's id.
+ * Returns the folder name for a new agent: the agent's id. If an agent of another machine has that folder,
+ * returns the agent's id with the machine's id.
  * @param taken reports whether an agent's folder has this name
  */
 export function folderFor(
@@ -39,8 +39,8 @@ export function folderFor(
 }
 
 /**
- * Creates the folder of an agent and its parent `agents`, but not the hub's own folder, which a running hub
- * must not recreate.
+ * Creates the folder of an agent and its parent `agents`. Does not create the hub's own folder: a running hub
+ * must not recreate it.
  * @throws the system error
  */
 export function makeAgentFolder(path: string) {

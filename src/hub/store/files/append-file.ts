@@ -15,7 +15,7 @@ export class AppendFile {
   #size: number
   #queue: string[] = []
   #waiting = 0
-  /** Data taken from the queue but not on the disk, because the last attempt failed. */
+  /** Data that was taken from the queue, but is not on the disk because the last attempt failed. */
   #stuck: Buffer | undefined
   /** True if the last attempt may have left part of its data after `#size`. */
   #torn = false

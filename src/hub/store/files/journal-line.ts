@@ -41,8 +41,8 @@ export function lineRange(head: string): { from: number; to: number } | undefine
 }
 
 /**
- * Returns the head of a line without parsing its events, which may be costly; undefined for a damaged line. A
- * line damaged by a crash contains zeros or has no end.
+ * Returns the head of a line without parsing its events, which may be costly; undefined for a damaged line.
+ * If a crash damaged a line, the line contains zeros or has no end.
  */
 export function wholeLine(line: Buffer): LineHead | undefined {
   // The flag `s` lets `.` match line separators, which a name may contain.

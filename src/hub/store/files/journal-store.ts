@@ -52,7 +52,7 @@ export class JournalStore implements Journals {
   readonly #logs = new Map<string, EventJournal>()
   /** Agents with activity waiting for the disk, and their machines. */
   readonly #dirty = new Map<string, string>()
-  /** Agents in `#dirty` whose last write failed, with the time of the next attempt. */
+  /** Agents in `#dirty` whose last write failed, and the time of the next attempt for each. */
   readonly #failing = new Map<string, number>()
   /** Number of characters not yet on the disk, for all agents together. */
   #waiting = 0
@@ -163,8 +163,8 @@ export class JournalStore implements Journals {
     if (this.#committing || this.#closed) return
     const { clock } = this.#options
     const at = clock.monotonic() + ms
-    // Keep the timer if it fires earlier. Replace it if it fires later, because it is then for a retry, and
-    // must not delay new activity.
+    // Keep the timer if it fires earlier. If the timer fires later, it is for a retry: replace it, so that it
+    // does not delay new activity.
     if (this.#timer && this.#timer.at <= at) return
     this.#unschedule()
     const timer = clock.setTimeout(() => {

@@ -63,8 +63,8 @@ export class KeyStore implements KeyLists {
   }
 
   /**
-   * Accepts the key in each file that contains one of the hub's own keys, and creates the file if it is
-   * missing. @throws the system error
+   * Accepts the hub's own keys: reads each of them from its file, or creates the file if it is missing.
+   * @throws the system error
    */
   async acceptOwn(): Promise<void> {
     for (const role of ['machine', 'user'] as const) {

@@ -9,7 +9,7 @@ const BLANKS = Buffer.alloc(64 * 1024, ' ')
 
 /**
  * Positions of lines with secrets in a file, by command id. Lines that are no longer needed are overwritten
- * in place with spaces, which needs no disk space, and takes time in proportion to the length of the line.
+ * in place with spaces. This needs no disk space, and takes time in proportion to the length of the line.
  */
 export class SecretLines {
   readonly #places = new Map<string, Place>()

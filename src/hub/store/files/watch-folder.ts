@@ -11,9 +11,9 @@ import { nameOf, otherHolder } from '../../../platform/lock.ts'
 const LOOK_MS = 2000
 
 /**
- * Detects that the folder of a running hub was deleted, moved, replaced, or emptied. Data that the hub
- * accepts after that would be lost, or mixed with the data of another hub.
- * @param lost called once, when the folder is no longer this hub's
+ * Detects that the folder of a running hub was deleted, moved, replaced, or emptied. After that, data that
+ * the hub accepts would be lost, or mixed with the data of another hub.
+ * @param lost called once, when the folder no longer belongs to this hub
  * @returns a function that stops watching
  */
 export function watchFolder(
