@@ -235,8 +235,8 @@ export function parseJsonLine<T>(path: string, line: string, schema: z.ZodMiniTy
 }
 
 /**
- * Creates a folder, with its parents, that all users may read and only its owner may change, regardless of
- * the umask.
+ * Creates a folder with its parents. All users may read the folder, and only its owner may change it,
+ * regardless of the umask.
  */
 export function makeFolder(path: string) {
   if (existsSync(path)) return
@@ -259,7 +259,7 @@ function isReadOnly(path: string): boolean {
   }
 }
 
-/** Creates a folder, with its parents, that only its owner can read and write. @throws UserError */
+/** Creates a folder with its parents. Only the folder's owner can read and write it. @throws UserError */
 export function ensurePrivateDir(path: string) {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 })

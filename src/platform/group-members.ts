@@ -11,8 +11,8 @@ const NO_SHELL = /\/(nologin|false|true|sync|halt|shutdown)$/
 /**
  * Reports whether a group may have members other than root and this user. Members are listed in `/etc/passwd`
  * and `/etc/group`; in root's group, only accounts that can log in count. A container's volume can have a
- * group without a name: such a group counts as this user's own if this process belongs to it, and if no
- * directory service knows it.
+ * group without a name: such a group counts as this user's own if this process belongs to the group, and no
+ * directory service knows the group.
  */
 export function hasStrangers(gid: number, user = process.geteuid?.()): boolean {
   if (process.platform === 'darwin') return !ADMINISTRATORS.includes(gid)

@@ -36,7 +36,7 @@ export type Step =
   /** Something that the user must still do. */
   | { do: 'note'; text: string }
 
-/** Returns the steps that write a service's key; no steps without a new key. */
+/** Returns the steps that write a service's key; no steps if there is no new key. */
 export const keySteps = (
   path: string,
   key: string | undefined,

@@ -25,7 +25,8 @@ const limit = (name: string, value: string): Edit => ({
 
 /**
  * Changes that shorten durations of half a minute to a second. Only durations and sizes change, so that
- * hundreds of faults fit into minutes and small disks fill. The mechanisms are the same as in production.
+ * hundreds of faults fit into minutes, and small disks become full. The mechanisms are the same as in
+ * production.
  */
 const HASTENED: Edit[] = [
   limit('heartbeat_ms', '400'),
