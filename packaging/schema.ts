@@ -57,8 +57,8 @@ const named: Record<string, z.ZodMiniType> = {
 
 /**
  * Returns the doc comments of the sources by `Name`, `Name.field`, or `Name/discriminator.field`. The
- * formatter gives the sources a fixed layout, so regular expressions suffice: exports are not indented, each
- * field is on its own line, and a discriminator precedes the other fields.
+ * formatter gives the sources a fixed layout, so regular expressions are sufficient. Exports are not
+ * indented, each field is on its own line, and a discriminator precedes the other fields.
  */
 function comments(): Map<string, string> {
   const found = new Map<string, string>()

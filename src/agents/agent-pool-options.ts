@@ -27,8 +27,8 @@ export interface AgentPoolOptions
   /** Returns a shelter for new agents if agents would otherwise end with the daemon. */
   shelter?(): Promise<Shelter | undefined>
   /**
-   * True if an agent that the daemon itself has ended continues its turn after a restart, even if its
-   * specification does not request this.
+   * True if agents continue their turns after the daemon itself has ended and restarted them, even if their
+   * specifications do not request this.
    */
   resumeTurns: boolean
   maxAgents: number

@@ -9,8 +9,9 @@ import { withDaemonFlags } from './start/daemon-flags.ts'
 import { note, print, printJson, stdoutColors, stdoutWidth } from './terminal.ts'
 
 const HELP = `
-The command shows the settings that a daemon started here with these flags would use, and the source of each
-setting. The command ignores the flags and variables of services, which are in the units of these services.
+The command shows the settings that a daemon would use if you started it here with these flags. It also shows
+the source of each setting. The command ignores the flags and variables of services, which are in the units
+of these services.
 
 Examples:
   $ fomular-daemon config show --max-agents 50
@@ -33,7 +34,7 @@ export function configCommand(): Command {
     .action(showConfig)
   const check = new Command('check')
     .description('validate a configuration file')
-    .argument('[file]', 'configuration file (default: the file that a daemon started here would read)')
+    .argument('[file]', 'configuration file (default: the file that a daemon would read here)')
     .option('--json', JSON_OUTPUT.object)
     .addHelpText('after', CHECK_HELP)
     .action(checkConfig)

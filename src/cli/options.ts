@@ -43,7 +43,7 @@ export const withHub = (command: Command, json = JSON_OUTPUT.object): Command =>
     )
     .option('--json', json)
 
-/** Adds the flags of commands that machines may require to be signed. */
+/** Adds the flags for signing to a command. Machines may require a signature for this command. */
 export const withSigning = (command: Command): Command =>
   command
     .option(

@@ -3,8 +3,8 @@ import { EXECUTABLE } from '../platform/executable.ts'
 import { shellWord } from '../platform/shell-word.ts'
 
 /**
- * Returns the words that run this program in a shell in `cwd`: its name on PATH, the path of its
- * executable, or, in a clone or an unpacked archive, `node` with the path of the script.
+ * Returns the words that run this program in a shell in `cwd`: its name on PATH, or the path of its
+ * executable. In a clone or an unpacked archive, returns `node` with the path of the script.
  * @param argv `process.argv`
  */
 export function invokedAs([, script = ''] = process.argv, cwd = process.cwd()): string {

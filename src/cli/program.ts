@@ -6,7 +6,7 @@ import { runCommand } from './run.ts'
 import { print, write, writeError } from './terminal.ts'
 import { usageError } from './usage.ts'
 
-/** Every command except the default, loaded only when the command line names it, or for help. */
+/** Every command except the default. A command is loaded only for help, or when the command line names it. */
 const COMMANDS: Record<string, () => Promise<Command>> = {
   up: async () => (await import('./up/index.ts')).upCommand(),
   hub: async () => (await import('./hub/index.ts')).hubCommand(),
@@ -108,8 +108,8 @@ function needed([first = '', ...rest]: string[]) {
 }
 
 /**
- * Keeps a command and its subcommands from exiting or writing errors themselves: subcommands do not inherit
- * these settings.
+ * Keeps a command from exiting or writing errors itself. Sets this for each subcommand, too, because
+ * subcommands do not inherit it.
  */
 function settle(command: Command) {
   const width = helpWidth(process.stdout.columns)

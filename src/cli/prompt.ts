@@ -5,7 +5,7 @@ import { forTerminal, write } from './terminal.ts'
 
 /** Time to read input that was typed earlier, in ms. */
 const TYPED_MS = 50
-/** Pause in typing after which a person is assumed to have read the question, in ms. */
+/** Pause in typing, in ms. After this pause, a person is assumed to have read the question. */
 const QUIET_MS = 300
 
 /** Opens a reader for lines typed at the terminal. The reader escapes its questions for the terminal. */

@@ -17,8 +17,8 @@ export function ownUser(): { user?: string } {
 /**
  * Reports whether the agent's current run is alive under another user. This happens if the owner of the state
  * folder was changed after the run's start. The daemon can read the output of such an agent and send it
- * input, but no signals. /proc may hide the process (hidepid), and its pid alone proves nothing. So the agent
- * counts as alive if a process has one of its FIFOs open for reading.
+ * input, but cannot signal it. /proc may hide the process (hidepid), and its pid alone proves nothing. So the
+ * agent counts as alive if a process has one of its FIFOs open for reading.
  */
 export function isForeign({ process: record, folder, run }: Agent): boolean {
   if (record === undefined) return false

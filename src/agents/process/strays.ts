@@ -26,8 +26,9 @@ type ByFolder = Map<string, ProcessIdentity[]>
 
 export interface AgentProcesses {
   /**
-   * Processes that are proven to be the agent's: they carry a secret that its folder records, are recorded
-   * there by pid and start time, or descend from such a process. All of these processes belong to the agent's users.
+   * Processes that are proven to belong to the agent. They carry a secret that the agent's folder records,
+   * are recorded there by pid and start time, or descend from such a process. All of these processes belong
+   * to the agent's users.
    */
   proven: ByFolder
   /**

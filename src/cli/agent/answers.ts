@@ -62,7 +62,7 @@ const unanswerable = ({ options }: Question, message: string) =>
 
 /**
  * Converts typed texts into answers, in the order of the questions.
- * @throws UserError if their number differs
+ * @throws UserError if there are more or fewer texts than questions
  */
 export function answersTo(questions: Question[], typed: string[]): Reply[] {
   if (typed.length !== questions.length)
@@ -91,8 +91,8 @@ const ALWAYS = ['a', 'always']
 const SLIP = /^(?:[\x21-\x7e]*|.)$/su
 
 /**
- * Converts text typed at the question to allow a tool or approve a plan into a decision.
- * @param offered true if the request has offers to remember
+ * Converts typed text into a decision about a request: to allow a tool, or to approve a plan.
+ * @param offered true if the user may answer `always`
  * @returns undefined for a possible typing mistake: an unknown single word or number
  */
 export function decisionOf(

@@ -42,7 +42,7 @@ interface Asking {
 }
 
 /**
- * Shows a request on the terminal, asks for an answer once all of it has been shown, and sends the answer.
+ * Shows a whole request on the terminal, then asks for an answer, and sends the answer.
  * @param request request with its input
  */
 export async function askUser(
@@ -122,7 +122,7 @@ async function show(
   return undefined
 }
 
-/** Asks until there is a decision, and asks which offers to remember. */
+/** Asks until there is a decision. Also asks which of the request's offers to remember. */
 async function decided(request: PermissionRequest, question: Ask) {
   const offered = (request.suggestions ?? []).length > 0
   const prompt = `y yes, n no${offered ? ', a always' : ''}, or type what to do instead> `

@@ -24,7 +24,7 @@ interface Named {
 
 /**
  * Shows a request that the command line did not name, so that the user can confirm the answer.
- * @returns the request with its input, and, if confirmation is needed, a function that asks for it
+ * @returns the request with its input; if confirmation is needed, also a function that asks for confirmation
  * @throws UserError without a terminal, or if the request cannot be shown
  */
 export async function showForConfirmation(

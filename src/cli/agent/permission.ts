@@ -29,7 +29,7 @@ request has changed in the meantime, the command does not answer it.
 `
 
 const ALWAYS = `
---always remembers the rules that the request suggests for the tool until the session ends.
+Until the session ends, --always remembers the rules that the request suggests for the tool.
 --also remembers other suggestions of the request:
 
   save         save the rules in the file that \`agent show\` names

@@ -10,7 +10,7 @@ const NAME_CHARS = 100
 
 interface Picked {
   request: PermissionRequest
-  /** True if the user gave the request's complete name (see `nameOf`), which no other request has. */
+  /** True if the user gave the request's complete name (see `nameOf`). No other request has this name. */
   named: boolean
 }
 

@@ -65,8 +65,8 @@ function notOffered(what: Also | 'rule', offers: Offer[], { tool }: PermissionRe
 }
 
 /**
- * Asks which offers to remember. Rules for the tool are remembered for the session without a question;
- * every save, and every other offer, has its own question.
+ * Asks which of the request's offers to remember. Rules for the tool are remembered for the session without a
+ * question; every save, and every other offer, has its own question.
  */
 export async function askRemembered(request: PermissionRequest, ask: Ask): Promise<Remembered> {
   const offers = offersOf(request)
@@ -107,8 +107,8 @@ function where({ kind, saved }: Offer, save: boolean): string {
 }
 
 /**
- * Returns lines that list the offers to remember and the other offers. Returns no lines if there are no
- * offers.
+ * Returns lines that list two kinds of offers: those to remember, and the others. Returns no lines if there
+ * are no offers.
  */
 export const rememberedText = ({ remembered, left }: Remembered): string[] => [
   ...remembered.map((text) => `Remembered: ${text}`),

@@ -47,8 +47,8 @@ async function show(given: string, { json, ...flags }: HubOptions) {
 }
 
 /**
- * Returns details from this machine's daemon, if the agent runs on this machine and this user may connect to
- * the daemon.
+ * Returns details from this machine's daemon. The agent must run on this machine, and this user must have
+ * access to the daemon.
  */
 async function detailHere(agentId: string, machineId: string): Promise<AgentDetail | undefined> {
   const [{ findDaemons, findDaemon }, { ControlClient }, { stateDir, statePaths }, { isNamed }] =

@@ -33,7 +33,7 @@ turn failed. On a terminal, the command asks you to answer the agent's requests.
                      without anything of value
 
 --lease SECONDS:ACTION sets what happens to the agent after SECONDS (at least 10)
-without a daemon, or without a server. Time that the machine sleeps does not
+without a daemon, or without a server. Time in which the machine sleeps does not
 count. The actions are:
 
   keep               keep the agent running

@@ -15,8 +15,8 @@ import { whyUnanswerable } from './why-unanswerable.ts'
 /** Maximum time between the status that announces a request and the request's event, in ms. */
 const NEW_MS = 5000
 /**
- * This maximum, in ms, for requests that were already open when watching began. The events of these requests
- * usually do not arrive.
+ * The same maximum for requests that were already open when watching began, in ms. The events of these
+ * requests usually do not arrive.
  */
 const KNOWN_MS = 1000
 
@@ -169,7 +169,7 @@ export class View {
     const mayCome = this.#announced.get(name)
     if (mayCome !== undefined) return mayCome
     this.#announced.set(name, true)
-    // A timer, not the system clock: if the clock were set back, the question would never appear.
+    // Use a timer and not the system clock: if the clock were set back, the question would never appear.
     setTimeout(() => {
       this.#announced.set(name, false)
       this.#askNext()

@@ -52,8 +52,8 @@ export async function waitForTurn(
 }
 
 /**
- * Returns a function that takes an agent's events in order and returns the exit code at the event that
- * decides the outcome.
+ * Returns a function that takes an agent's events in order. At the event that decides the outcome, the
+ * function returns the exit code.
  */
 export function verdict(promptId: string | undefined) {
   let current: string | undefined

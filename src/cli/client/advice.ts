@@ -17,7 +17,7 @@ const REMEDIES = {
 const UNTRUSTED =
   "Add the certificate authority that signed the hub's certificate to this system's authorities, or set NODE_EXTRA_CA_CERTS to the authority's file."
 
-/** Returns the error of a command whose request to the hub at `url` failed, with a remedy and an exit code. */
+/** Returns the error for a failed request to the hub at `url`, with a remedy and an exit code. */
 export function withAdvice(url: string, { kind, code, message, remedy, path, cause }: HubFailure): UserError {
   if (kind === 'refused')
     return new UserError(code, message, {

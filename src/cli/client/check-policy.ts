@@ -9,8 +9,8 @@ import { cleanLine } from '../render/clean.ts'
 const MESSAGE_COLUMNS = 500
 
 /**
- * Refuses a command that its machine would refuse by its policy, so that it is not sent. A machine that is not
- * connected may have another policy when it receives the command.
+ * Refuses to send a command that the policy of its machine would refuse. A disconnected machine may have
+ * another policy by the time it receives the command.
  * @param machine undefined if it is not known
  * @param signs true if the command will be signed
  * @throws UserError

@@ -43,7 +43,7 @@ export const DaemonStatus = z.object({
   server_hears_ms: z.nullable(z.number()),
   /** Path of the policy in force, if it is a file. */
   policy_file: z.optional(z.string()),
-  /** Number of refusals since its start, by key of the policy. Absent from daemons up to 0.1.0. */
+  /** Number of refusals since the daemon's start, by key of the policy. Absent from daemons up to 0.1.0. */
   policy_refused: z.optional(z.record(z.string(), z.number())),
   machine: MachineStatus,
   agents: z.array(AgentStatus),
@@ -123,7 +123,7 @@ export class ControlClient {
     await this.#call('POST', '/check', Nothing, undefined, LOOK_MS).catch(() => {})
   }
 
-  /** Returns the status, or undefined on any failure. For daemons that a command only lists. */
+  /** Returns the status, or undefined on any failure. For commands that only list daemons. */
   async glance(): Promise<DaemonStatus | undefined> {
     try {
       return await this.status(GLANCE_MS)

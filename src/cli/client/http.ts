@@ -9,9 +9,7 @@ import { type Reached, routeOfCommand } from './route.ts'
 export interface HubCall extends Pick<Call, 'method' | 'headers' | 'body' | 'timeout'>, Reached {
   /** Further certificate authority, PEM. Default: the authority in the settings. */
   ca?: Buffer | undefined
-  /**
-   * Fingerprint of the only certificate to accept, instead of checking it against certificate authorities.
-   */
+  /** Fingerprint of the only certificate to accept. With it, no certificate authority is needed. */
   fingerprint256?: string | undefined
 }
 

@@ -8,7 +8,7 @@ import { note } from '../terminal.ts'
 export interface Reached {
   /** The Unix socket of a hub on this machine. */
   socket?: string | undefined
-  /** uid of the hub's user, if the key comes from the hub's own folder: only that user may run the hub. */
+  /** uid of the only user who may run the hub. Set if the key comes from the hub's own folder. */
   owner?: number | undefined
   signal?: AbortSignal | undefined
   /**

@@ -7,7 +7,7 @@ import { write } from '../terminal.ts'
 const SHELLS = ['bash', 'zsh', 'fish'] as const
 
 const HELP = `
-The installer sets up completion. Use this command if you installed the program in another way. Agent ids and
+The installer sets up completion. Without the installer, use this command. Agent ids and
 machine names come from the hub.
 
 Examples:

@@ -18,14 +18,14 @@ export const unreaped = (env: NodeJS.ProcessEnv) =>
     : undefined
 
 /**
- * Programs that replace themselves with their child or end when it ends, and never restart it. If all
- * ancestors of the daemon, up to the container's first process, are among them, the container ends with the
- * daemon.
+ * Programs that never restart their child: they replace themselves with the child, or end when it ends. If
+ * all ancestors of the daemon are such programs, up to the container's first process, the container ends with
+ * the daemon.
  */
 const PASSES_ON =
   /^(sh|dash|ash|bash|busybox|tini|tini-static|docker-init|podman-init|dumb-init|catatonit|su|sudo|runuser|gosu|su-exec|timeout|(npm|npx)( .*)?)$/
 
-/** Programs that, as process 1, reap only their own children. */
+/** Programs that reap only their own children, even as process 1. */
 const NO_REAPER = /^(npm|npx)( |$)/
 
 /** Reports whether process 1 reaps orphans of agents. */

@@ -30,7 +30,7 @@ export async function stayInContainer(started: Invocation): Promise<number | und
   const reaping = process.execve && (process.pid === 1 || reapsOrphans()) ? [] : reaper()
   const [file, ...args] = reaping ? ([...reaping, ...script] as typeof script) : script
   const variables = reaping ? env : { ...env, [UNREAPED]: '1' }
-  // execve would warn in the next tick that it is experimental, but this process never reaches it.
+  // In the next tick, execve would warn that it is experimental. This process never reaches that tick.
   if (process.execve) process.execve(file, [file, ...args], variables)
   concealKey()
   const child = spawn(file, args, {

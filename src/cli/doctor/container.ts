@@ -20,14 +20,14 @@ const warning = (message: string, remedy: string): Finding => ({
 export async function checkContainer(stateDir: string, pid: number | undefined): Promise<Finding[]> {
   const env = pid === undefined ? {} : environmentOf(pid)
   const keeper = pid === undefined ? undefined : parentOf(pid)
-  // A unit of systemd is not a container, although its daemon may have a keeper, too.
+  // A unit of systemd is not a container, although `keep.sh` may also run the daemon of a unit.
   const kept = isKept(env, keeper) && env.SYSTEMD_EXEC_PID === undefined
   if (!kept && !endsContainer()) return []
   const findings: Finding[] = []
   if (isPartOfContainer(stateDir))
     findings.push(
       warning(
-        `The state folder ${stateDir} is part of the container, and is deleted with it: agents, their sessions and this machine's identity.`,
+        `The state folder ${stateDir} is part of the container, and is deleted with the container. The agents, their sessions and this machine's identity are then lost.`,
         `Keep the state folder on a volume: docker run --volume fomular:${stateDir}`,
       ),
     )

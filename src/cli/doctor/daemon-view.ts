@@ -38,8 +38,8 @@ function ofProblem({ code, severity, message, remedy, since, until }: HealthProb
 }
 
 /**
- * Reports agents that end with the daemon although new agents survive it. The machine's problems do not list
- * these agents.
+ * Reports agents that end with the daemon, although new agents would survive the daemon. The machine's
+ * problems do not list these agents.
  */
 function ofEnd({ agents_end }: DaemonStatus): Finding[] {
   if (agents_end?.shelter === undefined) return []

@@ -69,7 +69,10 @@ export async function examine(
   return findings.flat()
 }
 
-/** Checks the link of a running daemon, or else the connection that a daemon started now would make. */
+/**
+ * Checks the link of the running daemon. If no daemon runs, checks the connection that a new daemon would
+ * make.
+ */
 async function checkConnection(
   config: DaemonConfig | UserError,
   daemon: DaemonStatus | UserError,

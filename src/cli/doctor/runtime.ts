@@ -21,7 +21,8 @@ export async function checkRuntimes(env: NodeJS.ProcessEnv, strict: boolean, dae
 }
 
 /**
- * Checks a runtime and its login, as the running daemon finds them, or as a daemon started here would.
+ * Checks a runtime and its login, as the running daemon finds them. If no daemon runs, checks what a new
+ * daemon would find.
  * @param env environment that an agent would inherit from this shell
  * @param strict do not run programs of other users
  */
@@ -83,7 +84,7 @@ function judge({ name, title, loginRemedy }: RuntimeAdapter, runtime: Runtime): 
 }
 
 /**
- * Checks that conversations can be kept: the program may not report a failure until a conversation is
+ * Checks that conversations can be kept. The program possibly reports a failure only when a conversation is
  * resumed.
  */
 function checkConversations(

@@ -7,8 +7,8 @@ const REMEDY =
   "Agents inherit the daemon's environment. If they need a value from this shell, set it for the daemon, and restart the daemon."
 
 /**
- * Reports a difference between the runtimes or logins that this shell and the daemon find, and the variables
- * that may be the cause.
+ * Reports whether this shell and the daemon find different runtimes or logins, and which variables may be the
+ * cause.
  * @param told the daemon's environment; undefined for an older daemon
  * @param env environment that an agent would inherit from this shell
  */

@@ -19,9 +19,9 @@ const COMMAND_CHARS = 120
 const NAME_CHARS = 64
 
 /**
- * Reports unsupervised processes of agents of this state folder, and of state folders that no longer exist.
- * The daemons of other state folders report their own processes. Processes are identified by their
- * environment and ancestors, never by name.
+ * Reports unsupervised processes of agents. The agents belong to this state folder, or to folders that no
+ * longer exist. The daemons of other state folders report their own processes. Processes are identified by
+ * their environment and ancestors, never by name.
  * @param running true if a daemon runs on this state folder
  */
 export async function checkStrays(paths: StatePaths, running: boolean): Promise<Finding[]> {

@@ -52,7 +52,10 @@ export interface Enrolled {
   already: boolean
   /** Id of the new key at the hub: a prefix of its hash. */
   key_id?: string
-  /** This machine's id, if the hub knows it under another key and does not admit it with this key yet. */
+  /**
+   * This machine's id, if the hub knows the machine under another key, and does not admit it with this key
+   * yet.
+   */
   unbound?: string
 }
 
@@ -93,7 +96,7 @@ export async function enroll(options: EnrollOptions): Promise<Enrolled> {
     return { server_url, ...known, key_file: present.key_file, config, already: true }
   }
   const key = KEY_PREFIX + randomBytes(KEY_BYTES).toString('base64url')
-  // Store the key first: the token works only once, and a key that cannot be stored would waste it.
+  // Store the key first: the token works only once, and is wasted if the key cannot be stored.
   const pending = `${key_file}.new`
   for (const path of [config, key_file]) mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   writeAtomic(pending, `${key}\n`, { durable: true })

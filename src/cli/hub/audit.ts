@@ -11,7 +11,7 @@ const LOOK_MS = 1000
 const PAGE = 1000
 
 const HELP = `
-The hub records one line for each action before it carries out the action, and one line for the outcome. A
+The hub records one line before it carries out an action, and another line for the outcome. A
 line has the time (in UTC), the key, the address, the action, and its target. The command requires an admin
 key.
 

@@ -9,7 +9,7 @@ Keys of people and programs have a role: a viewer reads, an operator also contro
 manages machines, keys and updates. The hub's own user key, in user.key in its folder, is an admin key.
 
 Each machine has its own key. A key admits one machine: the machine that enrolled with it, or else the first
-machine that uses it. An older key that several machines share admits all of these machines, until \`hub key
+machine that uses it. If several machines share an older key, it admits all of these machines, until \`hub key
 bind\` assigns the key to one of them.
 
 Examples:

@@ -3,8 +3,9 @@ import { reasonOf, systemCode, UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
 
 /**
- * Creates a file that only this user can read, and fills it. Reserves the disk space before it calls `make`,
- * because the result of `make` may exist nowhere else. Removes the file if `make` fails or returns no text.
+ * Creates a file that only this user can read, and fills it. Reserves the disk space first, and then calls
+ * `make`, because the result of `make` may exist nowhere else. Removes the file if `make` fails or returns no
+ * text.
  * @param most maximum length of the text, in bytes
  * @throws UserError if the file exists or cannot be written
  */

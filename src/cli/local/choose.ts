@@ -18,8 +18,8 @@ export interface Chosen extends LocalDaemon {
   /** True if a flag, a variable or an answer named the daemon. */
   named: boolean
   /**
-   * True if the daemon should be announced: no flag, variable or answer named it, and it is not the usual
-   * daemon.
+   * True if the choice should be announced: no flag, variable or answer named the daemon, and it is not the
+   * usual daemon.
    */
   notable: boolean
   /** Other daemons that run here. */
@@ -74,8 +74,7 @@ export function announce(chosen: Chosen) {
 }
 
 /**
- * Returns the entries that are near, which means this user's own entries and services. Returns all entries if
- * none is near.
+ * Returns the near entries: this user's own entries, and services. If no entry is near, returns all entries.
  */
 export function nearest<T extends { near: boolean }>(found: T[]): T[] {
   const near = found.filter((each) => each.near)

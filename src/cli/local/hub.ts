@@ -11,8 +11,8 @@ import { capital, serviceLine } from './describe.ts'
 import { pickOne } from './pick-one.ts'
 
 /**
- * Returns flags that select the hub for a command: the given flags if they name a hub, or else the given
- * flags and the folder of the hub that runs here.
+ * Returns flags that select the hub for a command. If the given flags name no hub, adds the folder of the hub
+ * that runs here.
  * @throws UserError if several hubs run here, if this user cannot read the hub's key, or if the hub is known
  * to run on another machine
  */

@@ -11,7 +11,7 @@ interface Wording<T> {
   factsOf(candidate: T): object
   /** Code of the error that is thrown if there is no terminal to ask on. */
   code: string
-  /** Name of the field of that error that lists the candidates. */
+  /** Name of the field that lists the candidates in that error. */
   list: string
   /** Heading of the list. */
   many: string

@@ -55,8 +55,8 @@ export interface LineOptions {
 }
 
 /**
- * Text that occurs only in installers that keep a copy of `--ca-file`. Older installers leave the
- * configuration pointing at the original file.
+ * Text that occurs only in installers that keep a copy of `--ca-file`. With older installers, the
+ * configuration still names the original file.
  */
 const KEEPS_AUTHORITY = '$prefix/ca.pem'
 
@@ -80,7 +80,7 @@ export function linesFor({ url, token, installer, authority }: LineOptions): Lin
   const { hostname, protocol, pathname } = new URL(url)
   const insecure = protocol === 'http:' && !isLoopback(hostname)
   const address = shellWord(url)
-  // The hub knows the host that the request named, but not the path under which a proxy serves it.
+  // The hub knows the host in the request, but not the path under which a proxy serves the hub.
   const below = pathname === '/' ? [] : ['--base-url', shellWord(`${url}/releases`), '--server-url', address]
   const flags = [...below, ...(insecure ? ['--allow-insecure'] : [])]
   const pem = authority === undefined ? undefined : authority.trim().split('\n').map(pemWord).join(' ')

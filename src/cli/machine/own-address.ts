@@ -40,7 +40,7 @@ const chosen = (host: string, what: string) =>
 
 const inUrl = (host: string) => (isIP(host) === 6 ? `[${host}]` : host)
 
-/** Returns no names if the hub does not answer; the next request to the hub reports this error. */
+/** If the hub does not answer, returns no names; the next request to the hub reports this error. */
 async function namesForOthers(here: string): Promise<string[]> {
   const { names } = await certificateOf(here).catch(() => ({ names: [] }))
   return names.filter((name) => {

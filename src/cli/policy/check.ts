@@ -62,8 +62,8 @@ async function check(given: string | undefined, options: LocalOptions) {
 }
 
 /**
- * Returns a problem with the policy file that only the running daemon has, for example that the daemon may
- * not read the file.
+ * Returns the running daemon's own problem with the policy file. For example, the daemon may not be permitted
+ * to read it.
  */
 function seenByDaemon({ daemon, file }: InForce): FileProblem[] {
   if (file === undefined || daemon?.machine.policy?.state !== 'unreadable') return []

@@ -8,7 +8,7 @@ import type { Policy } from '../../policy/schema.ts'
 export type FileProblem = PolicyProblem
 
 /**
- * Returns the policy in a file, and all problems with the file, its owner, and its mode.
+ * Returns the policy in a file. Also returns all problems with the file, its owner, and its mode.
  * @param user uid of the only user, besides root, who may own the file; by default, the user of this process
  */
 export function examineFile(

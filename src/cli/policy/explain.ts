@@ -10,9 +10,9 @@ or daemon:update. The ids of the command may be missing. Instead of a command, t
 specification of an agent. The exit code is 0 if the policy permits the command, and 1 if the policy refuses
 it.
 
-This command cannot predict the daemon's other checks when a command arrives: costs so far, starts within the
-hour, free memory, and the answer of the gate. When an agent is resumed, the daemon also checks the agent's
-own specification. ${WHICH}
+The daemon also checks costs so far, starts within the hour, free memory, and the answer of the gate. This
+command cannot predict these checks. When an agent is resumed, the daemon also checks the agent's own
+specification. ${WHICH}
 
 Examples:
   $ fomular-daemon policy explain start.json

@@ -21,8 +21,8 @@ export interface InForce {
 }
 
 /**
- * Asks the running daemon which policy it obeys, or else finds the policy that a daemon started here would
- * obey.
+ * Asks the running daemon which policy it obeys. If no daemon runs, finds the policy that a new daemon would
+ * obey here.
  * @throws UserError
  */
 export async function policyInForce(options: LocalOptions): Promise<InForce> {

@@ -4,8 +4,8 @@ import { explainCommand } from './explain.ts'
 import { initCommand } from './init.ts'
 
 const HELP = `
-A policy is a file on this machine that limits what a server may have the machine do. It limits the folders in
-which agents work, their permission modes, tools, MCP servers, environment, costs, and more. The server cannot
+A policy is a file on this machine that limits what a server may do here. It limits the folders in which
+agents work, their permission modes, tools, MCP servers, environment, costs, and more. The server cannot
 change it. The file is /etc/fomular-daemon/policy.toml, or else ~/.fomular/policy.toml of the daemon's user.
 Only root and the daemon's user may have write access to this file.
 

@@ -36,7 +36,7 @@ const QUESTIONS: Question[] = [
   },
   {
     key: 'mcp.servers',
-    text: 'MCP servers, which are programs, that a server may add to an agent: none, listed in the file, or any',
+    text: 'MCP servers (programs) that a server may add to an agent: none, listed in the file, or any',
     otherwise: CAREFUL.mcp.servers,
     read: (answer) => answer,
   },

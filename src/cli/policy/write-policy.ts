@@ -15,7 +15,7 @@ export interface Place {
   path: string
   /** True if users other than the owner must be able to read the file, such as the daemon's user. */
   isPublic: boolean
-  /** True if this default place is read only by the daemons of this user. */
+  /** True if only this user's daemons read this default place. */
   isOfUser: boolean
 }
 

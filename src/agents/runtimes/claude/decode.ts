@@ -12,8 +12,8 @@ const UNREADABLE_HEAD_CHARS = 4096
 const INFO_DEPTH = 100
 
 /**
- * Decoders by the `type` of a line. If a decoder does not find the fields it needs, it returns undefined, and the event
- * contains the raw line, so that nothing from a newer Claude Code is lost.
+ * Decoders by the `type` of a line. A decoder returns undefined if fields that it needs are missing. The
+ * event then contains the raw line, so that nothing from a newer Claude Code is lost.
  */
 const decoders: Record<string, (line: Fields) => EventBody[] | undefined> = {
   assistant,

@@ -9,8 +9,8 @@ interface Said {
 }
 
 /**
- * Distinguishes prompts, which Claude Code echoes as replays, from messages that Claude Code writes in the user's
- * place: summaries, hook feedback, notes, and results of slash commands.
+ * Distinguishes prompts from messages that Claude Code writes in the user's place. Claude Code echoes prompts
+ * as replays. The messages are summaries, hook feedback, notes, and results of slash commands.
  */
 export function sayer(line: Fields): Said {
   const content = fields(line.message)?.content
