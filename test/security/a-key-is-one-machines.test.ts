@@ -101,7 +101,7 @@ test('a machine that uses another machine’s id receives none of the messages f
   assert.equal(state, 'pending')
 })
 
-test('only the machine that enrolls gets its key, and it needs the old key to get a new key', async (t) => {
+test('only the machine that enrolls gets its key, and the machine needs the old key to get a new key', async (t) => {
   const hub = await TestHub.open(t)
   const first = await hub.enroll('a', { machine_id: 'm-a' })
   assert.equal(await outcome(hub, first, 'm-x'), 'key_bound')

@@ -140,7 +140,7 @@ test('a stolen hub cannot change, repeat, retype, readdress, or withhold what a 
   const late = { ...hub.alice, validMs: -121_000 }
   await hub.isRefused(await hub.sign(hub.prompt('good words'), hub.machineId, late), /has expired/)
 
-  // The refusals have not used up the command's id. Fields next to the signed text are never carried out.
+  // The refusals have not used up the command's id. The daemon ignores fields next to the signed text.
   const beside = { ...prompt, content: 'evil words' } as Command
   const done = await hub.send(beside)
   assert.equal(done.ok, true)

@@ -96,7 +96,7 @@ test('a system unit handles rare events', async (t) => {
   })
 })
 
-test("`service install` through sudo, after `enroll`, sets up a service for the caller with root's settings", async (t) => {
+test("after `enroll`, `service install` through sudo sets up a service for the caller with root's settings", async (t) => {
   const { machine, daemon, status, at } = await serviceMachine(t)
   const home = '/root/.fomular'
   await machine.out(['mkdir', '-p', home])

@@ -18,11 +18,11 @@ interface Arrows {
 const arrows: Record<string, Arrows> = {
   protocol: {
     to: [],
-    why: 'other programs use the protocol, even in browsers, so it needs no other folder, and nothing from Node',
+    why: 'other programs use the protocol, even in browsers, so the protocol needs no other folder, and nothing from Node',
   },
   client: {
     to: ['protocol'],
-    why: 'the command line and a web page share the client, which reaches a hub through an interface, without Node',
+    why: 'the command line and a web page share the client, so it reaches a hub through an interface, and does not need Node',
   },
   platform: {
     to: [],

@@ -160,7 +160,7 @@ test('a usage limit is a problem until it resets', async (t) => {
   assert.deepEqual(problems(), [])
 })
 
-test('a disk that fills up causes a warning, then prevents new agents, and both end when there is free space', async (t) => {
+test('a disk that fills up causes a warning, and then prevents new agents until there is free space again', async (t) => {
   const { world, pass, health, problems } = machine(t)
   const of = (available_bytes: number) => ({ ...plenty, available_bytes })
   for (const [space, codes, accepts] of [

@@ -73,7 +73,7 @@ for (const executable of [false, true])
       assert.equal(start(ARGS), OLD)
     })
 
-    test('the stand-in runs the previous version if it cannot count its starts', (t) => {
+    test('the stand-in runs the previous version if the stand-in cannot count its starts', (t) => {
       const update = stagedUpdate(t, 'package')
       const { start } = starter(update, executable)
       mkdirSync(startsPath(update.stateDir))

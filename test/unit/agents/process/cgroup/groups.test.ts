@@ -59,7 +59,7 @@ test('a group has its limits before a process enters it', (t) => {
   assert.deepEqual(Object.keys(files).map(read), ['67108864', '50331648', '20', '99'])
 })
 
-test('a group without limits is made where that is possible', (t) => {
+test('if no limit is demanded, a group is made where the system permits groups', (t) => {
   const dir = tempDir(t)
   assert.equal(makeGroup(agent, { dir, controllers: [] }, []), join(dir, NAME))
   assert.ok(existsSync(join(dir, NAME)))
