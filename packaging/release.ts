@@ -152,8 +152,8 @@ function put(name: string, text: string) {
 
 /**
  * Publishes the npm packages. Skips packages that are already published, so that an interrupted release can
- * be repeated. Publishes the program's package last: once the new version of the program is available, all
- * other packages are, too.
+ * be repeated. Publishes the program's package last, so that all other packages are available before the new
+ * version of the program is.
  */
 async function publish() {
   const program = `fomular-os-daemon-${version}.tgz`

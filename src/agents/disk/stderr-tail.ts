@@ -38,7 +38,8 @@ export function explainEnd(snapshot: Snapshot, agent: Ended) {
 function ownWords(agent: Ended, code: number | undefined, refusal: Snapshot['start_refused']) {
   const stderr = said(agent).replace(/^error: /i, '')
   const { reason, message = '' } = refusal ?? {}
-  // If the runtime gave a reason, prefer its message, because wrappers and hooks write to stderr, too.
+  // If the runtime gave a reason, prefer the runtime's message, because wrappers and hooks also write to
+  // stderr.
   const words = reason === undefined ? stderr || message : message || stderr
   const explained = agent.runtime.explain(words, reason)
   if (explained) return { code: 'start_failed', ...explained }

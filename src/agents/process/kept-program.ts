@@ -24,7 +24,7 @@ export function keepProgram(agent: Launched): string {
     linkSync(file, link)
     return link
   } catch {
-    // The program is on another file system, or this user may not create a link to it.
+    // The program is on another file system, or this user is not permitted to create a link to it.
     return program
   }
 }

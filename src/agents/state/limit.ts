@@ -108,9 +108,9 @@ function end(snapshot: Snapshot, event: Of<'turn_result'>, now: string): boolean
 }
 
 /**
- * Reports whether the account's limit ended a turn. An overloaded service and the limits of an API key end
- * turns, too, but their reports do not name a limit. Earlier versions of a runtime may not say why they ended
- * a turn.
+ * Reports whether the account's limit ended a turn. An overloaded service can also end a turn, and so can the
+ * limits of an API key. Their reports do not name a limit. Earlier versions of a runtime may not say why they
+ * ended a turn.
  */
 const isAtLimit = (event: Of<'turn_result'>, rejected: Snapshot['rejected']) =>
   event.is_error &&

@@ -89,8 +89,7 @@ function detailOf({ exit_code, output }: Of<'hook'>) {
 }
 
 /**
- * Number of failed attempts to send one request. After these attempts, the model's service is reported as a
- * problem.
+ * Number of failed attempts to send one request. After these, the model's service is reported as a problem.
  */
 const MANY_TRIES = 3
 /**

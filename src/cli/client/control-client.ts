@@ -97,7 +97,7 @@ export const UpdateCheck = z.object({
 })
 export type UpdateCheck = z.infer<typeof UpdateCheck>
 
-/** Errors to throw when no daemon listens on the socket, or when this user may not connect to it. */
+/** Errors to throw when no daemon listens on the socket, or when this user is not permitted to connect. */
 interface Unreachable {
   missing?: () => UserError
   forbidden?: () => UserError

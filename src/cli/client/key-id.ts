@@ -9,7 +9,7 @@ const LISTED = 10
 const LEAST = 4
 
 /**
- * Returns the key that `given` names: by its id, or else by its name, or else by a prefix of its id.
+ * Returns the key that `given` names. Tries the id, the name, and a prefix of the id, in this order.
  * @throws UserError
  */
 export function pickKey(keys: readonly HubKey[], given: string): HubKey {

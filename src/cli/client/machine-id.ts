@@ -21,8 +21,8 @@ export const resolveMachine = async (client: HubClient, given: string | undefine
   pickMachine(await client.machines(), given)
 
 /**
- * Returns the machine that `given` names: by its id, or else by its name, or else by its host name, or else
- * by a prefix of its id. A machine chooses its own id: an id in an unusual format does not take precedence.
+ * Returns the machine that `given` names. Tries the id, the name, the host name, and a prefix of the id, in
+ * this order. A machine chooses its own id: an id in an unusual format does not take precedence.
  * @throws UserError when no machine matches, or several do
  */
 export function pickMachine(machines: HubMachine[], given: string | undefined): HubMachine {

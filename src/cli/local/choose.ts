@@ -31,8 +31,8 @@ export const isNamed = (given: string | undefined, env: NodeJS.ProcessEnv) =>
   given !== undefined || Boolean(env.FOMULAR_STATE_DIR || env.STATE_DIRECTORY)
 
 /**
- * Returns the daemon on this machine to which a command applies. This is the daemon of the named state
- * folder, or else the running daemon, or else a daemon that could be started.
+ * Returns the daemon on this machine to which a command applies. If a state folder is named, this is the
+ * daemon of that folder. Otherwise, it is the running daemon, or a daemon that could be started.
  * @throws UserError if there are several daemons, and no terminal to ask on
  */
 export async function chooseDaemon({ stateDir: given, json, env = process.env }: Choice): Promise<Chosen> {

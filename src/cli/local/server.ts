@@ -5,8 +5,8 @@ import { ControlClient } from '../client/control-client.ts'
 import { nearest } from './choose.ts'
 
 /**
- * Returns the remote server that this machine works for, from the daemon that runs here, or else from the
- * configuration.
+ * Returns the remote server that this machine works for. Asks the daemon that runs here; without a daemon,
+ * reads the configuration.
  */
 export async function serverOf(env: NodeJS.ProcessEnv): Promise<string | undefined> {
   const { findDaemons } = await import('../../service/find-daemons.ts')

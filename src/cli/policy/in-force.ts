@@ -41,7 +41,10 @@ interface StartSettings {
   env: NodeJS.ProcessEnv
 }
 
-/** Returns the policy of a running daemon, or else of a daemon that would start here. */
+/**
+ * Returns the policy of the running daemon. If no daemon runs, returns the policy of a daemon that would
+ * start here.
+ */
 export function inForceOf(
   status: DaemonStatus | undefined,
   paths: StatePaths,
