@@ -18,9 +18,7 @@ export interface DaemonConfig {
   key_file?: string
   ca_file?: string
   allow_insecure: boolean
-  /**
-   * Name or uid of the only user, besides root and the daemon's user, who may run a server on this machine.
-   */
+  /** Name or uid of a user. Only this user, root, and the daemon's user may run a server on this machine. */
   server_user?: string
   /**
    * File next to the configuration file. It records, for each server on this machine, which user ran the

@@ -67,7 +67,7 @@ export class StateFolder {
   }
 
   /**
-   * Ends all running agents after the state folder was deleted, except agents whose leases let them run
+   * Ends running agents after the state folder was deleted. Does not end agents whose leases let them run
    * without a daemon.
    */
   async abandon(): Promise<void> {

@@ -16,8 +16,8 @@ export function diskSpace(path: string): Space {
 }
 
 /**
- * Returns a function like `diskSpace`. While the path is missing or its disk fails, that function returns the
- * last known value.
+ * Returns a function like `diskSpace` that returns the last known value while the path is missing or its disk
+ * fails.
  */
 export function diskSpaceOf(path: string): () => Space {
   let last: Space = { total_bytes: 0, available_bytes: 0 }

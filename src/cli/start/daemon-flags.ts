@@ -16,7 +16,7 @@ export const withDaemonFlags = (command: Command): Command =>
       .option('--allow-insecure', 'allow a remote server without TLS')
       .option(
         '--server-user <user>',
-        "the only user, apart from root and the daemon's user, who may run a server on this machine (default: the user who ran the server at the first connection)",
+        "user who may run a server on this machine, in addition to root and the daemon's user (default: the user who ran the server at the first connection)",
       )
       .option(
         '--log-format <format>',

@@ -13,8 +13,8 @@ import { callerOf } from './caller.ts'
 import { lookAtBody, overHttp } from './request.ts'
 
 /**
- * Fields of commands to omit from `details`, because the entry already contains them, or because they may be
- * secret (`answers`, `signed`).
+ * Fields of commands to omit from `details`: the entry already contains these fields, or they may be secret
+ * (`answers`, `signed`).
  */
 const OWN = ['type', 'command_id', 'agent_id', 'machine_id', 'by', 'answers', 'signed']
 /** Length of a public key, in characters. */

@@ -75,7 +75,7 @@ export class Enrollments {
 
   /** Revokes a token. @throws HttpError if there is no such token or it was used */
   async cancel(tokenId: string): Promise<void> {
-    // At this moment, a machine that was admitted with this token is getting its key.
+    // A machine that was admitted with this token is getting its key at this moment.
     await this.#taking
     await this.#options.store.change((all) => {
       const token = this.#openAmong(all).find(({ token_id }) => token_id === tokenId)

@@ -26,7 +26,7 @@ export class EventJournal implements JournalState {
   #have: number
   /** Journal offset up to which everything was received, including data waiting for the disk. */
   #received: number
-  /** Generation of the journal to which `#received` refers. */
+  /** Generation of the journal that `#received` refers to. */
   #journal: string | undefined
   /** Offset in this file minus offset on the machine. */
   #shift: number
