@@ -1,4 +1,4 @@
-import { createServer, type ServerResponse } from 'node:http'
+import { createServer, type RequestListener, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Event, HubAgent } from '../../src/protocol/index.ts'
 import type { Cleanup } from './temp.ts'
@@ -23,7 +23,7 @@ export class ScriptedHub {
   static async open(t: Cleanup): Promise<ScriptedHub> {
     const readers = new Set<ServerResponse>()
     const commands: string[] = []
-    const server = createServer((request, response) => {
+    const url = await serve(t, (request, response) => {
       const { pathname } = new URL(request.url ?? '/', 'http://hub')
       if (request.method === 'POST') return void commands.push(pathname)
       if (!pathname.endsWith('/stream')) {
@@ -35,12 +35,7 @@ export class ScriptedHub {
       readers.add(response)
       response.on('close', () => readers.delete(response))
     })
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    t.after(() => {
-      server.close()
-      server.closeAllConnections()
-    })
-    return new ScriptedHub(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, readers, commands)
+    return new ScriptedHub(url, readers, commands)
   }
 
   /** Returns the number of connections that follow the agent. */
@@ -54,7 +49,7 @@ export class ScriptedHub {
   }
 
   status(change: Partial<HubAgent>) {
-    this.#tell(message('status', { ...agent(), ...change }))
+    this.#tell(message('status', agent(change)))
   }
 
   #tell(text: string) {
@@ -62,10 +57,23 @@ export class ScriptedHub {
   }
 }
 
-const message = (event: string, data: object, id = '') =>
+/** Starts an HTTP server in place of a hub. @returns its URL */
+export async function serve(t: Cleanup, handle: RequestListener): Promise<string> {
+  const server = createServer(handle)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+/** Returns a message of an agent's stream. */
+export const message = (event: string, data: object, id = '') =>
   `event: ${event}\n${id && `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`
 
-const agent = (): HubAgent => ({
+/** Returns the status of the agent a-1. */
+export const agent = (change: Partial<HubAgent> = {}): HubAgent => ({
   agent_id: 'a-1',
   machine_id: 'm',
   connected: true,
@@ -81,4 +89,5 @@ const agent = (): HubAgent => ({
   begin: 0,
   acked: 0,
   end: 0,
+  ...change,
 })

@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { hubClient } from '../../../src/cli/client/hub.ts'
@@ -9,7 +7,7 @@ import { type Followed, follow, placeNow } from '../../../src/client/follow.ts'
 import { startHub } from '../../../src/hub/hub.ts'
 import { UserError } from '../../../src/platform/errors.ts'
 import { createLogger } from '../../../src/platform/log.ts'
-import type { HubAgent } from '../../../src/protocol/index.ts'
+import { agent, message, serve } from '../../support/scripted-hub.ts'
 import { type Cleanup, tempDir } from '../../support/temp.ts'
 
 const logger = createLogger({ level: 'silent', stderr: 'none' })
@@ -81,26 +79,8 @@ test('a missing hub, or another server at its address, is reported', async (t) =
 })
 
 test('following an agent continues after the hub has restarted, and ends when the agent is removed', async (t) => {
-  const agent: HubAgent = {
-    agent_id: 'a-1',
-    machine_id: 'm',
-    connected: true,
-    offset: 30,
-    revision: 1,
-    state: 'working',
-    since: '2026-01-01T00:00:00Z',
-    runtime: 'claude',
-    cwd: '/',
-    run: 1,
-    pending: [],
-    undelivered_prompts: 0,
-    begin: 0,
-    acked: 0,
-    end: 30,
-  }
+  const status = agent({ offset: 30, end: 30 })
   const text = (offset: number) => ({ kind: 'text', offset, index: 0, text: `at ${offset}` })
-  const sse = (event: string, data: object, id = '') =>
-    `event: ${event}\n${id && `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`
   const asked: (string | undefined)[] = []
   const url = await serve(t, (request, response) => {
     const after = request.headers['last-event-id']
@@ -111,13 +91,13 @@ test('following an agent continues after the hub has restarted, and ends when th
     }
     response.writeHead(200, { 'content-type': 'text/event-stream' })
     if (asked.length === 1) {
-      response.write(sse('activity', text(0), '0.0') + sse('status', agent))
+      response.write(message('activity', text(0), '0.0') + message('status', status))
       // Ends the answer in the middle of a message, like a hub that is killed.
       response.write('event: activity\nid: 10.0\nda', () => response.destroy())
     } else
       response.end(
-        sse('activity', text(10), '10.0') +
-          sse('activity', { kind: 'of-the-future', offset: 20, index: 1, x: 1 }, '20.1'),
+        message('activity', text(10), '10.0') +
+          message('activity', { kind: 'of-the-future', offset: 20, index: 1, x: 1 }, '20.1'),
       )
   })
   const seen: Followed[] = []
@@ -128,7 +108,7 @@ test('following an agent continues after the hub has restarted, and ends when th
   assert.deepEqual(asked, [undefined, '0.0', '20.1'])
   assert.deepEqual(seen, [
     { type: 'activity', event: text(0) },
-    { type: 'status', agent },
+    { type: 'status', agent: status },
     { type: 'activity', event: text(10) },
     {
       type: 'activity',
@@ -140,22 +120,9 @@ test('following an agent continues after the hub has restarted, and ends when th
       },
     },
   ])
-  assert.equal(placeNow({ ...agent, offset: 0 }), undefined)
-  assert.equal(placeNow(agent), '29.999999999')
+  assert.equal(placeNow({ ...status, offset: 0 }), undefined)
+  assert.equal(placeNow(status), '29.999999999')
 })
-
-async function serve(
-  t: Cleanup,
-  handle: (request: IncomingMessage, response: ServerResponse) => void,
-): Promise<string> {
-  const server = createServer(handle)
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.after(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-}
 
 test('a malformed answer or stream of a hub is an error with a remedy', async (t) => {
   const wrong = [
