@@ -15,17 +15,8 @@ import type { Outcome } from '../../src/protocol/index.ts'
 import { claudeProgram } from '../support/claude.ts'
 import { claudeStage } from '../support/claude-stage.ts'
 import { mock } from '../support/messages-script.ts'
-import type { Stage } from '../support/stage.ts'
+import { prompt, turnOf } from '../support/turns.ts'
 import { until } from '../support/wait.ts'
-
-const turnOf = (stage: Stage, agent: string, promptId: string) =>
-  stage.eventually(agent, 'turn_result', ({ prompt_ids }) => prompt_ids?.includes(promptId) ?? false)
-
-const prompt = async (stage: Stage, agent: string, content: unknown) => {
-  const outcome = await stage.command(agent, 'prompt', { content })
-  assert.equal(outcome.state, 'succeeded', JSON.stringify(outcome))
-  return outcome.result?.prompt_id as string
-}
 
 test('failures of hooks, MCP servers, prompts, and turns appear in the status of the agent', async (t) => {
   const { stage } = await claudeStage(t)

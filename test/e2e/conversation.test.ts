@@ -6,19 +6,10 @@ import type { Event } from '../../src/protocol/index.ts'
 import { claudeStage } from '../support/claude-stage.ts'
 import { journalEvents, merged } from '../support/journal.ts'
 import { mock } from '../support/messages-script.ts'
-import type { Stage } from '../support/stage.ts'
+import { prompt, turnOf } from '../support/turns.ts'
 
 const PIXEL =
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
-
-const turnOf = (stage: Stage, agent: string, promptId: string) =>
-  stage.eventually(agent, 'turn_result', ({ prompt_ids }) => prompt_ids?.includes(promptId) ?? false)
-
-const prompt = async (stage: Stage, agent: string, content: unknown) => {
-  const outcome = await stage.command(agent, 'prompt', { content })
-  assert.equal(outcome.state, 'succeeded', JSON.stringify(outcome))
-  return outcome.result?.prompt_id as string
-}
 
 const texts = (events: Event[]) => events.flatMap((event) => (event.kind === 'text' ? [event.text] : []))
 

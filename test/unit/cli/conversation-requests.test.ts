@@ -1,19 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { colors, withStyles } from '../../../src/cli/render/ansi.ts'
+import { withStyles } from '../../../src/cli/render/ansi.ts'
 import { clean } from '../../../src/cli/render/clean.ts'
-import { Conversation } from '../../../src/cli/render/conversation.ts'
-import type { Event } from '../../../src/protocol/index.ts'
-
-type WithoutPlace<E> = E extends Event ? Omit<E, 'offset' | 'index'> : never
-
-function render(events: WithoutPlace<Event>[], color = false): string {
-  const conversation = new Conversation(colors(color))
-  const parts = events.map((event, index) =>
-    conversation.event({ offset: index, index: 0, ...event } as Event),
-  )
-  return parts.join('') + conversation.interrupt()
-}
+import { render } from './rendered-conversation.ts'
 
 test('a request of a sub-agent is labeled with its task', () => {
   const task = { kind: 'task', task_id: 'a', phase: 'started', description: 'Read', info: {} } as const
