@@ -1,10 +1,6 @@
 import assert from 'node:assert/strict'
-import { globSync, readFileSync } from 'node:fs'
-import { dirname, join, normalize } from 'node:path'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
-
-const src = fileURLToPath(new URL('../../src', import.meta.url))
+import { atStart, files, folderOf, imports, own, text, wingOf } from './source-modules.ts'
 
 interface Arrows {
   /** Folders whose modules may be imported. */
@@ -96,51 +92,6 @@ const wings: Record<string, Arrows> = {
   },
 }
 
-interface Import {
-  file: string
-  specifier: string
-  kind: 'static' | 'type' | 'lazy'
-}
-
-const files = globSync('**/*.{ts,tsx}', { cwd: src }).sort()
-const text = (file: string) => readFileSync(join(src, file), 'utf8')
-
-function importsOf(file: string): Import[] {
-  const code = text(file)
-  const found = [
-    ...code.matchAll(/^(?:import|export)\s+(type\s+)?(?:[\w*{}\s,$]+?\s+from\s+)?'([^']+)'/gm),
-  ].map(([, type, specifier]): Import => ({ file, specifier: specifier!, kind: type ? 'type' : 'static' }))
-  const lazy = [...code.matchAll(/\bimport\('([^']+)'\)/g)].map(
-    ([, specifier]): Import => ({ file, specifier: specifier!, kind: 'lazy' }),
-  )
-  return [...found, ...lazy]
-}
-
-const imports = files.flatMap(importsOf)
-const folderOf = (file: string) => file.split('/')[0]!
-const targetOf = ({ file, specifier }: Import) =>
-  specifier.startsWith('.') ? normalize(join(dirname(file), specifier)) : undefined
-const own = imports.flatMap((found) => {
-  const target = targetOf(found)
-  return target === undefined ? [] : [{ ...found, target }]
-})
-
-const needs = new Map(
-  files.map((file) => [
-    file,
-    own.filter((found) => found.file === file && found.kind === 'static').map(({ target }) => target),
-  ]),
-)
-
-/** Modules that every start of the program loads. */
-const atStart = new Set<string>()
-const reach = (file: string): void => {
-  if (atStart.has(file)) return
-  atStart.add(file)
-  for (const target of needs.get(file) ?? []) reach(target)
-}
-reach('main.ts')
-
 test('every folder of src is listed in the architecture', () => {
   assert.deepEqual(
     [...new Set(files.map(folderOf))].filter((folder) => !arrows[folder]),
@@ -167,12 +118,6 @@ test('imports between folders follow the architecture', () => {
   )
 })
 
-/** Returns the wing of a file in the hub: its folder, or its name if it is in no folder. */
-const wingOf = (file: string) => {
-  const path = file.slice('hub/'.length)
-  return path.includes('/') ? dirname(path) : path
-}
-
 test('imports between the wings of the hub follow the architecture', () => {
   const inHub = own.filter(({ file, target }) => file.startsWith('hub/') && target.startsWith('hub/'))
   assert.deepEqual(
@@ -187,16 +132,6 @@ test('imports between the wings of the hub follow the architecture', () => {
     wrong.map(({ file, target, kind }) => `${file} → ${target} (${kind}): ${wings[wingOf(file)]?.why}`),
     [],
   )
-})
-
-test('only the store in files reads and writes the files of the hub', () => {
-  const tools = ['files', 'format', 'lock'].map((name) => `platform/${name}.ts`)
-  const writers = own
-    .filter(({ file, target }) => file.startsWith('hub/') && tools.includes(target))
-    .map(({ file }) => file)
-    .filter((file) => wingOf(file) !== 'store/files')
-  // hub.ts writes the address of a running hub, for other programs on its machine.
-  assert.deepEqual(writers, ['hub/hub.ts'])
 })
 
 test('the protocol and the client import only their libraries, and nothing from Node', () => {
@@ -231,74 +166,4 @@ test('imports between modules have no cycles, types included', () => {
     done.add(file)
   }
   for (const file of files) visit(file, [])
-})
-
-/**
- * Files outside of Claude Code's folder that may name Claude Code, with the reason. All other files ask the
- * registry.
- */
-const NAMING: Record<string, string> = {
-  'agents/runtimes/index.ts': 'the registry itself',
-  'protocol/spec.ts': 'the default runtime of the protocol',
-  'conformance/server/caller.ts': 'a caller knows only the protocol, and sends a complete specification',
-  'config/environment.ts': 'variables of an outer session must not reach npm or a new version',
-  'config/explain.ts': 'the list of all variables, which are read before anything else',
-  'cli/program.ts': 'the help of the program, which every start loads',
-  'cli/agent/start.ts': 'the help of flags, which `agent list` loads, too',
-  'cli/agent/remove.ts': 'the help names the files that are not removed',
-  'cli/machine/index.ts': 'an example in the help',
-  'policy/names.ts': 'names of variables that change the behavior or the account of a runtime',
-  'policy/template.ts': 'examples for people',
-  'cli/render/offers.ts': 'texts for suggestions, which servers pass on in the format of the runtime',
-}
-
-test('only a few files know Claude Code, because a runtime is a folder and a line in the registry', () => {
-  const found = [...files, 'agents/process/launch.sh'].filter((file) => /claude/i.test(text(file)))
-  assert.deepEqual(
-    found.filter((file) => !file.startsWith('agents/runtimes/claude/')).sort(),
-    Object.keys(NAMING).sort(),
-  )
-  const inside = own.filter(
-    ({ file, target }) =>
-      target.startsWith('agents/runtimes/claude/') && !file.startsWith('agents/runtimes/claude/'),
-  )
-  assert.deepEqual(
-    inside.map(({ file }) => file),
-    ['agents/runtimes/index.ts'],
-  )
-})
-
-const lengthOf = (file: string) => text(file).trimEnd().split('\n').length
-
-test('no source file is longer than 300 lines', () => {
-  const long = files.filter((file) => lengthOf(file) > 300)
-  assert.deepEqual(long, [])
-})
-
-test('half of the source files have at most 70 lines', () => {
-  const lengths = files.map(lengthOf).sort((a, b) => a - b)
-  assert.ok(lengths[lengths.length >> 1]! <= 70)
-})
-
-/** Files that may write to the terminal. All other output passes through one of these files. */
-const WRITERS: Record<string, RegExp> = {
-  'cli/terminal.ts': /process\.std(out|err)\.write\(/g,
-  'cli/prompt.ts': /output: process\.stdout /g,
-  // main.ts ends the process once the output is written.
-  'main.ts': /process\.std(out|err)\.write\(''/g,
-  'platform/log.ts': /writeSync\(2,/g,
-}
-/** Expressions that only query the terminal. */
-const ASKING = /process\.std(out|err)\.(isTTY|columns|rows|on)\b/g
-
-test('all output to the terminal passes through a few modules', () => {
-  const beside = files.filter((file) => {
-    const rest = text(file)
-      .replace(ASKING, '')
-      .replace(WRITERS[file] ?? /$^/, '')
-    return /process\s*\??\.\s*std(out|err)|\bconsole\b|writeSync\([12]\b|from 'node:(tty|console|process)'/.test(
-      rest,
-    )
-  })
-  assert.deepEqual(beside, [])
 })
