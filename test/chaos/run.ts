@@ -82,7 +82,8 @@ export async function run(options: RunOptions): Promise<Verdict> {
       await sleep(fault.after_ms)
       injected[fault.kind].times++
       if (await inject(context, fault)) injected[fault.kind].hit++
-      if (n % 50 === 49) say(`${n + 1} faults, ${driver.issued.length} commands, ${driver.known.size} agents`)
+      if (n % 50 === 49)
+        say(`${n + 1} faults, ${driver.issued.length} commands, ${driver.agents.length} agents`)
     }
     say('settling')
     await driver.stop()

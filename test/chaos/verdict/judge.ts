@@ -1,5 +1,5 @@
 import type { Event } from '../../../src/protocol/index.ts'
-import type { Known } from '../driver.ts'
+import type { Known } from '../agents.ts'
 import type { Kill } from '../faults.ts'
 import type { Issued } from '../orders.ts'
 import type { ProcessTruth } from '../truth.ts'
