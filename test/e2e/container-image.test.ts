@@ -1,6 +1,6 @@
 // Needs: root, buildah, runc, nsenter
 import assert from 'node:assert/strict'
-import { chownSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -109,9 +109,11 @@ async function packages(dir: string): Promise<Record<string, string>> {
   mkdirSync(claude)
   const program = fileURLToPath(new URL('../support/fake-agent-program.ts', import.meta.url))
   // Node does not strip types inside node_modules.
-  const { transformSync } = await import('esbuild')
-  const { code } = transformSync(readFileSync(program, 'utf8'), { loader: 'ts', format: 'esm' })
-  writeFileSync(join(claude, 'claude.mjs'), `#!/usr/bin/env node\n${code}`, { mode: 0o755 })
+  const { buildSync } = await import('esbuild')
+  const outfile = join(claude, 'claude.mjs')
+  buildSync({ entryPoints: [program], outfile, bundle: true, platform: 'node', format: 'esm' })
+  writeFileSync(outfile, `#!/usr/bin/env node\n${readFileSync(outfile, 'utf8')}`)
+  chmodSync(outfile, 0o755)
   writeFileSync(
     join(claude, 'package.json'),
     JSON.stringify({ name: '@anthropic-ai/claude-code', version: '2.1.330', bin: { claude: 'claude.mjs' } }),

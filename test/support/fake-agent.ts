@@ -1,4 +1,4 @@
-import { chmodSync, copyFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Stage } from './stage.ts'
@@ -12,7 +12,8 @@ import { type Cleanup, tempDir } from './temp.ts'
 export function fakeAgent(t: Cleanup, dir = tempDir(t), node = process.execPath): string {
   const path = join(dir, 'claude')
   const program = join(dir, 'fake-agent-program.ts')
-  copyFileSync(fileURLToPath(new URL('./fake-agent-program.ts', import.meta.url)), program)
+  for (const name of ['fake-agent-program.ts', 'fake-agent'])
+    cpSync(fileURLToPath(new URL(name, import.meta.url)), join(dir, name), { recursive: true })
   writeFileSync(path, `#!/bin/sh\nexec '${node}' '${program}' "$@"\n`)
   chmodSync(path, 0o755)
   return path
