@@ -8,9 +8,10 @@ import { fleet } from './fleet.ts'
 import { flow } from './flow.ts'
 import { frames } from './frames.ts'
 import { growth } from './growth.ts'
+import { policy } from './policy.ts'
 import { start } from './start.ts'
 
-const BENCHMARKS: Benchmark[] = [start, flow, agents, growth, fleet, frames]
+const BENCHMARKS: Benchmark[] = [start, flow, agents, policy, growth, fleet, frames]
 
 const HELP = `Usage: npm run bench -- [--only NAME]... [--quick] [--json]
 

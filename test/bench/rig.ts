@@ -115,12 +115,18 @@ export class Rig {
     return this.connect([process.execPath, program('forwarder.ts'), this.url, form, ...pipes])
   }
 
-  daemon(): Promise<Connected> {
-    return this.connect([...RUN, 'run', '--server-url', this.url, '--log-format', 'none'], {
+  /**
+   * @param before program and arguments that run the daemon
+   * @param env further variables of the daemon
+   */
+  daemon(before: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<Connected> {
+    const command = [...before, ...RUN, 'run', '--server-url', this.url, '--log-format', 'none']
+    return this.connect(command as [string, ...string[]], {
       FOMULAR_STATE_DIR: join(this.dir, 'state'),
       FOMULAR_KEY: 'bench-key-bench-key-bench-key-bench-key',
       FOMULAR_CLAUDE_PATH: program('agent.sh'),
       FOMULAR_MAX_AGENTS: '2000',
+      ...env,
     })
   }
 

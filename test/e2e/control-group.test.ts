@@ -1,4 +1,3 @@
-// Needs: unshare
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,6 +9,7 @@ import { fakeStage } from '../support/fake-agent.ts'
 import { RUN, type Stage } from '../support/stage.ts'
 import { tempDir } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
+import { WITHOUT_GROUPS } from '../support/without-groups.ts'
 
 const groupOf = (stage: Stage, agent: string): string | undefined =>
   JSON.parse(readFileSync(join(stage.state, 'agents', agent, 'run.json'), 'utf8')).group
@@ -48,17 +48,12 @@ test('the next daemon finds the programs of an agent that was killed while no da
   else assert.deepEqual(pids(), before)
 })
 
-/** Runs its arguments without sight of control groups. */
-const WITHOUT_GROUPS =
-  'for at in $(sed -n "s/^cgroup2 \\([^ ]*\\) .*/\\1/p" /proc/mounts); do umount -l "$at"; done; exec "$@"'
-
 test('on a machine without control groups, agents run, and a limit that the policy demands refuses their start', async (t) => {
   const file = join(tempDir(t), 'policy.toml')
   const stage = await fakeStage(t, { FOMULAR_POLICY: file })
   await stage.hub()
-  const hide = ['unshare', '--mount', 'sh', '-c', WITHOUT_GROUPS, 'sh']
   // A user without groups does not have to hide them.
-  if ((await delegatedGroup(process.env)) !== undefined) stage.daemonCommand = [...hide, ...RUN]
+  if ((await delegatedGroup(process.env)) !== undefined) stage.daemonCommand = [...WITHOUT_GROUPS, ...RUN]
   writeFileSync(file, 'version = 1\n')
   await stage.daemon()
   const agent = await stage.start()
