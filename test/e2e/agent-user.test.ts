@@ -159,6 +159,25 @@ test('nothing starts for a user who is missing, root, or may not enter the folde
   )
 })
 
+test('doctor checks the runtime as the user of the agents, with a daemon and without one', async (t) => {
+  if (!isRoot) return refused(t)
+  const { stage, user } = await rootsStage(t)
+  const findings = async (): Promise<{ check: string; level: string; message: string }[]> => {
+    const run = stage.run(['doctor', '--json'])
+    await run.ended
+    return JSON.parse(run.log()).findings
+  }
+  const ofRuntime = (all: Awaited<ReturnType<typeof findings>>) =>
+    all.flatMap(({ check, level }) =>
+      ['claude', 'environment', 'agent_user'].includes(check) ? [`${check} ${level}`] : [],
+    )
+  await until(async () => (await stage.machine())?.status?.runtimes[0]?.login === 'logged_in')
+  assert.deepEqual(ofRuntime(await findings()), ['claude ok'])
+  process.kill(await daemonPid(stage), 'SIGKILL')
+  assert.deepEqual(ofRuntime(await findings()), ['claude ok'])
+  assert.ok(existsSync(user.home))
+})
+
 /** A daemon that may not switch users refuses the start. */
 async function refused(t: TestContext) {
   const { refusal } = await policedStage(t, 'nobody')

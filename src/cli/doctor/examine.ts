@@ -10,6 +10,7 @@ import type { DaemonStatus } from '../client/control-client.ts'
 import type { Chosen } from '../local/choose.ts'
 import type { Connected } from '../local/index.ts'
 import type { Finding } from '../render/finding.ts'
+import { agentUserName } from './agent-user.ts'
 import { checkAuthorities } from './authorities.ts'
 import { checkContainer } from './container.ts'
 import { daemonView } from './daemon-view.ts'
@@ -50,7 +51,12 @@ export async function examine(
   const findings = await Promise.all([
     [checkNode()],
     checkNpm(env),
-    checkRuntimes(inherited, strict, running),
+    checkRuntimes(
+      inherited,
+      strict,
+      running,
+      agentUserName(config instanceof UserError ? undefined : config, env, paths, running),
+    ),
     checkFolder(paths),
     checkModes(paths, running || config instanceof UserError ? [] : config.faults, strict, user),
     checkSurroundings(surroundings, user),

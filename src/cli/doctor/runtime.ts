@@ -9,15 +9,48 @@ import { isWritable } from '../../update/switch/layout.ts'
 import type { DaemonStatus } from '../client/control-client.ts'
 import type { Finding } from '../render/finding.ts'
 import { runtimeText } from '../render/machine.ts'
+import { probeAs } from './agent-user.ts'
 import { compareRuntimes } from './shell-view.ts'
 
 /** Codes of the daemon's problems that concern a runtime. */
 const TOLD = ['runtime_missing', 'runtime_too_old', 'runtime_broken', 'not_logged_in', 'login_expired']
 
 /** Checks all runtimes. @see checkRuntime */
-export async function checkRuntimes(env: NodeJS.ProcessEnv, strict: boolean, daemon?: DaemonStatus) {
-  const checks = Object.values(runtimes).map((runtime) => checkRuntime(runtime, env, strict, daemon))
+export async function checkRuntimes(
+  env: NodeJS.ProcessEnv,
+  strict: boolean,
+  daemon: DaemonStatus | undefined,
+  agentUser: string | undefined,
+) {
+  const checks = Object.values(runtimes).map((runtime) =>
+    agentUser === undefined
+      ? checkRuntime(runtime, env, strict, daemon)
+      : checkRuntimeAs(agentUser, runtime, env, daemon),
+  )
   return (await Promise.all(checks)).flat()
+}
+
+/** Checks a runtime as the user that agents run as, whose environment this shell cannot be compared with. */
+async function checkRuntimeAs(
+  name: string,
+  runtime: RuntimeAdapter,
+  env: NodeJS.ProcessEnv,
+  daemon: DaemonStatus | undefined,
+): Promise<Finding[]> {
+  // Other findings include the problem of a daemon that has found no runtimes.
+  if (daemon) return findingsThere(runtime, daemon)
+  const probed = probeAs(name, env)
+  return 'finding' in probed ? [probed.finding] : judge(runtime, await runtime.probe(probed.options))
+}
+
+/** Returns findings about a runtime as the running daemon sees it. */
+function findingsThere(runtime: RuntimeAdapter, { machine }: DaemonStatus): Finding[] {
+  const there = machine.runtimes.find(({ name }) => name === runtime.name)
+  const told = machine.problems.some(({ code }) => TOLD.includes(code))
+  const found = there ? judge(runtime, there) : []
+  return found
+    .filter(({ level }) => !told || level === 'warning')
+    .map((finding) => ({ ...finding, seen_by: 'daemon' }))
 }
 
 /**
@@ -42,10 +75,8 @@ async function checkRuntime(
     const found = judge(runtime, here)
     return found[0]?.level === 'ok' ? [...found, ...checkConversations(runtime, env)] : found
   }
-  const told = daemon.machine.problems.some(({ code }) => TOLD.includes(code))
-  const found = judge(runtime, there).filter(({ level }) => !told || level === 'warning')
   return [
-    ...found.map((finding): Finding => ({ ...finding, seen_by: 'daemon' })),
+    ...findingsThere(runtime, daemon),
     ...(here ? compareRuntimes(runtime.title, there, here, daemon.environment, env) : []),
   ]
 }

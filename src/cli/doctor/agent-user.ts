@@ -1,0 +1,47 @@
+import { CommandFailure } from '../../agents/command-failure.ts'
+import { agentUser, environmentAs } from '../../agents/process/agent-user.ts'
+import type { ProbeOptions } from '../../agents/runtimes/program.ts'
+import type { DaemonConfig } from '../../config/daemon-config.ts'
+import type { StatePaths } from '../../config/paths.ts'
+import type { DaemonStatus } from '../client/control-client.ts'
+import { examineFile } from '../policy/examine-file.ts'
+import { inForceOf } from '../policy/in-force.ts'
+import type { Finding } from '../render/finding.ts'
+
+/** Returns the name of the user that agents run as, according to the policy; undefined for the daemon's user. */
+export function agentUserName(
+  config: DaemonConfig | undefined,
+  env: NodeJS.ProcessEnv,
+  paths: StatePaths,
+  running: DaemonStatus | undefined,
+): string | undefined {
+  if (running ? !running.machine.policy : !config) return undefined
+  const { file, user } = inForceOf(running, paths, config && { ...config, env })
+  return file === undefined ? undefined : examineFile(file, user).policy?.isolation.agent_user
+}
+
+/** Returns how to probe runtimes as this user, or why that is impossible. */
+export function probeAs(
+  name: string,
+  env: NodeJS.ProcessEnv,
+): { options: Pick<ProbeOptions, 'env' | 'command'> } | { finding: Finding } {
+  if (process.getuid?.() !== 0)
+    return {
+      finding: {
+        check: 'agent_user',
+        level: 'warning',
+        message: `Agents run as ${name}, so the runtimes were not checked.`,
+        remedy: 'Run `fomular-daemon doctor` as root.',
+      },
+    }
+  try {
+    const user = agentUser(name)
+    return { options: { env: environmentAs(user, env), command: user.command } }
+  } catch (error) {
+    if (!(error instanceof CommandFailure)) throw error
+    const { message, remedy } = error
+    return {
+      finding: { check: 'agent_user', level: 'error', message, ...(remedy !== undefined && { remedy }) },
+    }
+  }
+}
