@@ -15,10 +15,12 @@ export function checkAccount(
 ) {
   if (event.kind === 'rate_limit') {
     if (event.status !== 'rejected') return problems.clear('usage_limit')
+    // The service is short of capacity. This says nothing about the account.
+    if (event.limit === undefined) return
     const until = event.resets_at === undefined ? undefined : foreignTime(event.resets_at * 1000)
     problems.report('usage_limit', {
       severity: 'warning',
-      message: `The usage limit${event.limit ? ` (${event.limit})` : ''} of the account on this machine is reached.`,
+      message: `The usage limit (${event.limit}) of the account on this machine is reached.`,
       ...(until && { until, remedy: `It resets at ${until}.` }),
     })
   } else if (event.kind === 'turn_result') {

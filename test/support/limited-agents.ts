@@ -86,12 +86,12 @@ export function limitedAgents(t: TestContext) {
     },
     rest: (id: string) => pool.rest(pool.get(id), 'It was idle.'),
     /** Replaces the daemon by the next daemon. */
-    async restart() {
+    async restart(isThere = () => [...pool].every((agent) => agent.hasEnded || agent.isReady)) {
       pool.close()
       pool = it.again()
       limits = limitsOf(pool)
       for (const agent of pool) listen(agent)
-      await until(() => [...pool].every((agent) => agent.hasEnded || agent.isReady))
+      await until(isThere)
     },
   }
 }

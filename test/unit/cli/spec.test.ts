@@ -29,6 +29,7 @@ test('all flags of a start become fields of the spec', (t) => {
       maxTurns: 3,
       maxBudgetUsd: 1.5,
       restart: 'on-loss',
+      onLimit: 'wait',
       lease: '3600:stop-when-idle',
     },
     'hi',
@@ -49,6 +50,7 @@ test('all flags of a start become fields of the spec', (t) => {
     session: { resume: '00000000-0000-4000-8000-000000000000', fork: true },
     limits: { max_turns: 3, max_budget_usd: 1.5 },
     restart: { policy: 'on-loss', resume_turn: false },
+    on_limit: 'wait',
     lease: { after_s: 3600, action: 'stop-when-idle' },
   })
   assert.ok(AgentSpec.safeParse(spec).success)

@@ -139,3 +139,19 @@ test('the error for a refused answer cannot control the terminal, and is shown w
   assert.match(all, /No ␛\]0;title␇\. Type ␛\[2J it\.\n/)
   assert.match(all, /Lost the connection to the hub \(gone ␛\]0;other␇\.\) Reconnecting/)
 })
+
+test('a usage limit is told once, with the time of its reset', (t) => {
+  const { view, said } = opened(t)
+  const limited = { ...agent(), limited: { until: '2026-01-01T06:00:00.000Z', waits: true } }
+  view.status(limited)
+  const first = said()
+  view.status(limited)
+  const again = said()
+  view.status({ ...agent(), limited: {} })
+  const other = said()
+  t.mock.reset()
+  const words = 'The agent has reached the usage limit of its account'
+  assert.equal(first, `${words}, which resets at 2026-01-01T06:00:00.000Z. Its turn continues after that.\n`)
+  assert.equal(again, '')
+  assert.equal(other, `${words}.\n`)
+})

@@ -150,6 +150,7 @@ test('a login that the model service refuses is a problem until a turn succeeds 
 test('a usage limit is a problem until it resets', async (t) => {
   const { observe, pass, problem, problems } = machine(t)
   observe({ kind: 'rate_limit', status: 'allowed_warning', limit: 'five_hour', info: {} })
+  observe({ kind: 'rate_limit', status: 'rejected', info: {} })
   assert.deepEqual(problems(), [])
   observe({ kind: 'rate_limit', status: 'rejected', limit: 'five_hour', resets_at: 60, info: {} })
   assert.equal(problem('usage_limit')?.until, '1970-01-01T00:01:00.000Z')

@@ -161,6 +161,18 @@ test('an agent that rested when its limit reset is started again', async (t) => 
   assert.equal(it.status('a').undelivered_prompts, 1)
 })
 
+test('an agent whose process is lost waits on after its restart', async (t) => {
+  const it = await limited(t, ['a'], { on_limit: 'wait', restart: { policy: 'on-loss' } })
+  await until(() => it.agent('a').process !== undefined)
+  for (const one of ['launcher', 'agent'] as const) process.kill(it.agent('a').process![one].pid, 'SIGKILL')
+  await it.restart(() => it.agent('a').hasEnded)
+  assert.equal(it.status('a').limited?.waits, true)
+  await it.pass(MINUTE_MS)
+  await until(() => it.agent('a').isReady && it.agent('a').run.run === 2)
+  await it.pass(RESET_MS + MINUTE_MS)
+  assert.equal(it.prompts.length, 1)
+})
+
 test('an agent with a separate login does not wait for other agents', async (t) => {
   const it = limitedAgents(t)
   await it.start('a', { on_limit: 'wait' })

@@ -136,6 +136,8 @@ test('the displayed state of an agent names the agent’s failed turn and proble
   const turn_failed = { outcome: 'error', message: 'API Error: 529' }
   const problems = [{ kind: 'mcp_server', name: 'db\x1b[2J', status: 'failed' }]
   assert.equal(stateText(agent({ turn_failed, problems })), 'idle: turn failed')
+  assert.equal(stateText(agent({ turn_failed, limited: {} })), 'idle: usage limit')
+  assert.equal(stateText(agent({ turn_failed, limited: { waits: true } })), 'idle: usage limit, waits')
   assert.equal(stateText(agent({ problems })), 'idle: 1 problem')
   assert.equal(
     stateText(agent({ state: 'working', problems: [...problems, ...problems] })),
