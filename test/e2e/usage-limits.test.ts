@@ -29,7 +29,7 @@ async function cli(stage: Stage, ...args: string[]): Promise<string> {
   return (await execa(file, [...before, ...args], { env: stage.env, extendEnv: false })).stdout
 }
 
-test('Claude Code: one agent tries after the reset, the others follow, and one that a person has released does not', async (t) => {
+test('Claude Code: one agent tries after the reset, the others follow, and a released agent does not', async (t) => {
   const resetS = Math.ceil(Date.now() / 1000) + HOUR_S
   let isReached = true
   const { stage, api } = await claudeStage(

@@ -7,7 +7,7 @@ type Body = { kind: Event['kind']; [field: string]: unknown }
 
 const iso = (s: number) => new Date(s * 1000).toISOString()
 
-/** Returns what is known about a limit after these events of a running agent, one a second. */
+/** Returns the limit in the snapshot after these events of a running agent, one a second. */
 function after(...bodies: Body[]) {
   const snapshot = emptySnapshot(iso(0))
   const run: Body[] = [
