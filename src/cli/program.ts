@@ -108,8 +108,8 @@ function needed([first = '', ...rest]: string[]) {
 }
 
 /**
- * Keeps a command from exiting or writing errors itself. Sets this for each subcommand, too, because
- * subcommands do not inherit it.
+ * Keeps a command and its subcommands from exiting or writing errors themselves. Subcommands do not inherit
+ * these settings from the command.
  */
 function settle(command: Command) {
   const width = helpWidth(process.stdout.columns)

@@ -35,7 +35,7 @@ export async function* newLines(path: string, place: Place | undefined): AsyncGe
   for (;;) {
     const piece = readOn(path, at)
     if (piece) {
-      // The writer opens a new log only after its last line in the old one.
+      // The writer opens a new log only after it has written its last line to the old log.
       if (at && at.inode !== piece.place.inode) yield* rest(`${path}.1`, at)
       const next = whole(piece)
       yield* next.lines

@@ -16,7 +16,7 @@ export const write = (text: string) => void process.stdout.write(forTerminal(tex
 export const jsonLine = (value: unknown): string => `${visibleJson(JSON.stringify(value))}\n`
 export const printJson = (value: unknown) => write(jsonLine(value))
 
-/** Prints a note for people on stderr, apart from the results on stdout. */
+/** Prints a note for people. Notes go to stderr, because stdout is for results. */
 export const note = (text: string) => writeError(`${text}\n`)
 export const writeError = (text: string) => void process.stderr.write(forTerminal(text))
 

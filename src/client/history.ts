@@ -3,13 +3,13 @@ import { check } from '../protocol/schema-check.ts'
 import type { HubClient } from './hub-client.ts'
 import { pause, untilAborted } from './until-aborted.ts'
 
-/** Maximum time to wait until the hub has the last activity of an agent that has ended, in ms. */
+/** Maximum time, in ms, to wait until the hub has the last activity of an agent that has ended. */
 const LAST_ACTIVITY_MS = 10_000
 const POLL_MS = 100
 
 /**
- * Checks an event. An event of a newer daemon or hub that this version does not know becomes an `unknown`
- * event.
+ * Checks an event. Newer daemons and hubs may send kinds of events that this version does not know: such an
+ * event becomes an `unknown` event.
  */
 export function eventOf(raw: AnyEvent): Event {
   const event = check(Event, raw)

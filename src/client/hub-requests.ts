@@ -20,7 +20,7 @@ export interface HubRequest {
   body?: object
   /** Time for which the request asks the hub to wait, in seconds. */
   waitS?: number
-  /** Name of the requested feature, for the error if the hub is too old to have it. */
+  /** Name of the requested feature, for the error message of a hub that is too old for this feature. */
   lacking?: string
 }
 

@@ -33,9 +33,9 @@ export const AGENT_UMASK = 'FOMULAR_DAEMON_AGENT_UMASK'
 const UNIT_UMASK = 0o077
 
 /**
- * Returns the umask of agents, as octal digits, if it differs from the daemon's umask. The umask of the unit
- * keeps the daemon's own files private, but not the files that agents write. If an administrator sets
- * `UMask=`, it applies to both kinds of files.
+ * Returns the umask of agents, as octal digits, if it differs from the daemon's umask. The usual umask of a
+ * unit is meant for the daemon's own files, not for the files that agents write. If an administrator sets
+ * `UMask=`, this umask applies to both kinds of files.
  */
 export function agentUmask(env: NodeJS.ProcessEnv, own = process.umask()): string | undefined {
   const { [AGENT_UMASK]: given = '' } = env
@@ -49,15 +49,15 @@ export function agentUmask(env: NodeJS.ProcessEnv, own = process.umask()): strin
 export function childEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const kept = Object.entries(env).filter(([name]) => !OWN.some((pattern) => pattern.test(name)))
   const child: NodeJS.ProcessEnv = Object.fromEntries(kept)
-  // Names the program that runs a command, here the outer Claude Code.
+  // The variable names the program that runs a command: here, the outer Claude Code.
   if (/^claude-code[_/]/.test(child.AI_AGENT ?? '')) delete child.AI_AGENT
   if (child.PATH !== undefined && env.npm_execpath !== undefined) child.PATH = withoutNpm(child.PATH)
   return child
 }
 
 /**
- * `npm start` puts folders with tools before the user's folders: those of its package, and of every folder
- * above. Removes these folders.
+ * Removes the folders that `npm start` puts before the user's folders: the tool folders of its package, and
+ * of every folder above the package.
  */
 const withoutNpm = (path: string) =>
   path

@@ -96,7 +96,7 @@ export class Connection {
     )
   }
 
-  /** Waits for a frame among those from index `from` on. */
+  /** Waits for a frame whose index is at least `from`. */
   frame(type: string, holds: (frame: Frame) => boolean = () => true, from = 0, ms = this.#answerMs) {
     return this.wait(
       () => this.frames.slice(from).find((frame) => frame.type === type && holds(frame)),

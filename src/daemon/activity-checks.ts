@@ -5,8 +5,8 @@ import { cut } from '../protocol/shorten.ts'
 import type { Problems } from './problems.ts'
 
 /**
- * Reports that the machine's account has exceeded a usage limit, or that its login was refused. An agent's
- * event shows either.
+ * Reports that the machine's account has exceeded a usage limit, or that its login was refused. Both problems
+ * are visible in an agent's events.
  */
 export function checkAccount(
   event: Event,

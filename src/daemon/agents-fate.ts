@@ -12,8 +12,8 @@ import type { Health } from './health.ts'
  */
 const LOOK_MS = 500
 /**
- * Maximum time, in ms, from the signal with which a supervisor ends agents until the daemon knows why it is
- * being stopped.
+ * Maximum time, in ms, until the daemon knows why it is being stopped. This time begins when the supervisor
+ * sends the signal that ends the agents.
  */
 const ASKED_MS = 5000
 

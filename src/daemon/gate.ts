@@ -35,7 +35,7 @@ export class Gate {
 
   /**
    * Resolves if the policy has no gate, or if the gate's program permits the command.
-   * @param overtaken signal that ends the program when it is aborted
+   * @param overtaken signal that is aborted to end the program
    * @throws CommandFailure
    */
   async check(command: Command, { gate }: Policy, overtaken?: AbortSignal) {
@@ -81,7 +81,7 @@ function problemOf(program: string): string | undefined {
 
 /**
  * Runs the program with the command as JSON on its standard input.
- * @param overtaken signal that ends the program when it is aborted
+ * @param overtaken signal that is aborted to end the program
  * @returns why it refuses, if it does
  */
 function refusalOf(

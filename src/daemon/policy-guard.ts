@@ -97,7 +97,10 @@ export class PolicyGuard {
     }
   }
 
-  /** Returns the user that agents run as, if it is not the daemon's. @throws CommandFailure if they cannot */
+  /**
+   * Returns the user that agents run as; undefined for the daemon's user.
+   * @throws CommandFailure if agents cannot run as this user
+   */
   checkUser(what?: string): AgentUser | undefined {
     const { agent_user } = this.#policy().isolation
     try {

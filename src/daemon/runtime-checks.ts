@@ -22,15 +22,18 @@ const MENDING_PROBE_MS = 60_000
 const RuntimesRecord = z.object({
   version: z.literal(1),
   runtimes: z.array(Runtime),
-  /** Name of the user who finds them, if it is not the daemon's. */
+  /** Name of the user who finds the runtimes; absent for the daemon's user. */
   agent_user: z.optional(z.string()),
 })
 
 /** The user that agents run as, according to the policy. */
 export interface ChosenUser {
-  /** Its name; undefined for the daemon's user. */
+  /** Name of the user; undefined for the daemon's user. */
   readonly name: string | undefined
-  /** Returns the user; undefined for the daemon's. @throws if agents cannot run as this user, or the policy is unreadable */
+  /**
+   * Returns the user; undefined for the daemon's user.
+   * @throws if agents cannot run as this user, or the policy is unreadable
+   */
   get(): AgentUser | undefined
 }
 
@@ -113,7 +116,7 @@ export class RuntimeChecks {
     return at - this.#last.at >= (isWrong ? MENDING_PROBE_MS : PROBE_MS)
   }
 
-  /** Returns the user that agents run as, or reports that they cannot. */
+  /** Returns the user that agents run as, or reports that agents cannot run as this user. */
   #checkedUser(): AgentUser | undefined | 'unusable' {
     const { user, problems } = this.#options
     try {
@@ -124,7 +127,7 @@ export class RuntimeChecks {
     } catch (error) {
       this.#isUserUnusable = true
       this.#last = this.#present()
-      // Another problem covers an unreadable policy.
+      // An unreadable policy is reported elsewhere, as a separate problem.
       if (!(error instanceof CommandFailure)) return 'unusable'
       const { message, remedy } = error
       problems.report('agent_user_unusable', {

@@ -29,8 +29,7 @@ export const refusalByStatus = (status: number, retryAfterS: number | undefined)
     : undefined
 
 /**
- * Explanation to use if the server replaced this daemon's connection by another connection without an
- * explanation.
+ * Explanation to use if the server replaced this daemon's connection with another, and did not explain this.
  */
 export const SUPERSEDED = 'another daemon connected with this machine identity'
 

@@ -23,7 +23,7 @@ export function accountOf(name: string): Account | undefined {
   return lineOf(name, () => readAtMost('/etc/passwd', FILE_BYTES, 0).text) ?? lineOf(name, () => ask(name))
 }
 
-/** Returns the ids of all groups of a user, of which some may be missing if the user database does not answer. */
+/** Returns the ids of a user's groups. Some may be missing if the user database does not answer. */
 export function groupsOf({ name, gid }: Account): number[] {
   try {
     return run('id', ['-G', name]).trim().split(/\s+/).map(Number)
@@ -40,7 +40,7 @@ function lineOf(name: string, read: () => string): Account | undefined {
         return { name, uid: Number(uid), gid: Number(gid), home, shell: shell?.trim() || '/bin/sh' }
     }
   } catch {
-    // The file is missing, or the program is.
+    // The file or the program is missing.
   }
   return undefined
 }

@@ -16,8 +16,8 @@ const HEAP = 5
 /** Marks that enclose a letter and may cover it. */
 const ENCLOSING = /\p{Me}/u
 /**
- * A mark between two groups of marks in normalized text: marks that overlay their letter (canonical class 1)
- * come before it, and all other marks come after it.
+ * A mark whose place in normalized text is between two groups of marks: before it are marks that overlay
+ * their letter (canonical class 1), and after it are all other marks.
  */
 const BESIDE = '\u{16ff0}'
 const LETTER = /(?!\p{Default_Ignorable_Code_Point})\p{L}$/u

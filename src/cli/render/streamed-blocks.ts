@@ -1,6 +1,6 @@
 /**
- * Maximum number of unfinished blocks to remember. If there are more blocks, the ends of the blocks never
- * arrive.
+ * Maximum number of unfinished blocks to remember. There are more unfinished blocks only if the ends of some
+ * blocks never arrive.
  */
 const MOST = 32
 

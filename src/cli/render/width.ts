@@ -33,7 +33,7 @@ const charWidth = (char: string) => (WIDE.test(char) ? 2 : INVISIBLE.test(char) 
 export const textWidth = (text: string): number =>
   PLAIN.test(text) ? text.length : letters(text).reduce((sum, letter) => sum + letterWidth(letter), 0)
 
-/** Returns the beginning of a text, at most `units` UTF-16 units. It does not end within a letter. */
+/** Returns the beginning of a text, at most `units` UTF-16 units. The result does not end within a letter. */
 export function wholeStart(text: string, units: number): string {
   if (text.length <= units) return text
   // Half a character would look like a separate letter.

@@ -113,7 +113,7 @@ async function farewell(plan: ServicePlan, before: Status, user: string | undefi
 const named = ({ agent_id, session_id }: AgentStatus) =>
   session_id === undefined ? agent_id : `${agent_id} (session ${session_id})`
 
-/** Returns a user's agents that run without a daemon on a state folder. */
+/** Returns the agents of a user that run in a state folder without a daemon. */
 async function unattended(stateDir: string, { uid }: Owner): Promise<Signs[]> {
   const { agentProcesses } = await import('../../agents/process/strays.ts')
   const { readSigns } = await import('../../agents/process/marks.ts')

@@ -269,8 +269,8 @@ export function invocation(): { runner: string[]; program: string } {
 }
 
 /**
- * Returns a path of Node that survives updates. Node itself reports a path without links, which may name one
- * version.
+ * Returns a path of Node that survives updates. Node itself reports its path without links, and that path may
+ * contain the number of a version.
  */
 function lasting(node: string): string {
   // Skip the folder that npm adds to PATH while it runs a script.

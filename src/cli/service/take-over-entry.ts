@@ -38,7 +38,7 @@ export async function takeOverEntry({ name, pm2_env }: Pm2Entry, given: DaemonFl
     environment: Object.fromEntries(Object.entries(kept).filter(([variable]) => isOfEntry(variable))),
     steps: [],
     notes: [
-      `The pm2 entry ${name} is taken over: its server, key, state folder ${understood.stateDir}, and variables stay the same. pm2 reads an entry's settings only once, so it restarts the entry, after its agents are ended gracefully.`,
+      `The pm2 entry ${name} is taken over: its server, key, state folder ${understood.stateDir}, and variables stay the same. pm2 reads the settings of an entry only once: the agents are ended gracefully, and pm2 then starts the entry again.`,
       'Your own ecosystem file stays unchanged: delete it, or the key in it, once the service works.',
     ],
   }

@@ -6,7 +6,7 @@ import { VERSION } from '../../platform/version.ts'
 import { handoverOf } from '../../update/switch/handover.ts'
 
 /**
- * Replaces this program, in the same process, with the updated version in the user's prefix, if there is one.
+ * If the user's prefix contains an updated version, this process runs that version instead of this program.
  * @param strict ignore a program that another user owns or can change
  */
 export async function handOver(stateDir: string, { argv, env }: Invocation, strict: boolean): Promise<void> {

@@ -116,7 +116,7 @@ export const linkPoints: Point<Caller>[] = [
   {
     name: 'silence',
     level: 'core',
-    rule: 'If a link has no data for 25 s, not even a pong, the server closes the link, but not much earlier.',
+    rule: 'The server closes a link that has had no data for 25 s, not even a pong, and not much earlier.',
     section: 'Heartbeat',
     async check(caller) {
       const connection = await caller.greet({}, { autoPong: false })

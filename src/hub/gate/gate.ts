@@ -24,8 +24,8 @@ export interface GateLimits extends StrangerLimits {
 }
 
 /**
- * Returns the default limits. Connections without a key and clients get a quarter of the descriptors each.
- * Machines and files get the remaining half.
+ * Returns the default limits. A quarter of the descriptors is for clients, and a quarter is for connections
+ * without a key. Machines and files get the remaining half.
  */
 export function gateLimits(descriptors = descriptorLimit()): GateLimits {
   const quarter = Math.max(32, Math.floor(descriptors / 4))
@@ -110,12 +110,12 @@ export class Gate {
     this.#notices.tell(this.addressOf(request), 'request failed', facts, 'error')
   }
 
-  /** Reserves memory for the body of a client's request. @throws HttpError if there is none */
+  /** Reserves memory for the body of a client's request. @throws HttpError if there is no memory */
   admitBody(request: IncomingMessage) {
     this.#bodies.admit(request, this.addressOf(request), this.#clients.keyOf(request.socket))
   }
 
-  /** Admits a download. @throws HttpError if there are too many from its address */
+  /** Admits a download. @throws HttpError if its address has too many downloads */
   admitDownload(request: IncomingMessage) {
     if (this.#strangers.downloads(request)) return
     this.#notices.tell(this.addressOf(request), 'download refused: too many from this address')
@@ -136,7 +136,7 @@ export class Gate {
 
   /**
    * Admits a connection with an accepted user key.
-   * @throws HttpError if there are too many; the connection then still counts as a connection without a key
+   * @throws HttpError if there are too many clients; the connection then still counts as one without a key
    */
   admitClient(request: IncomingMessage, key: string) {
     const { socket } = request

@@ -10,14 +10,15 @@ import type { AgentRef } from '../store/records.ts'
 import { eventStream, KEEP_ALIVE, message, WakeUp } from './sse.ts'
 
 /**
- * Limits on one write: the maximum number of statuses, and a number of characters. After this number, no
- * further status is added.
+ * Limits on one write: the maximum number of statuses, and the number of characters after which no further
+ * status is added.
  */
 const STATUSES_PER_WRITE = 100
 const WRITE_CHARS = 256 * 1024
 /**
- * Maximum number of changed agents to note for one client, and of removed agents. After more changes, the
- * client gets all agents again. After more removals, the stream ends and the client reconnects.
+ * Maximum number of changed agents to note for one client, and maximum number of removed agents to note.
+ * After more changes, the client gets all agents again. After more removals, the stream ends and the client
+ * reconnects.
  */
 const DUE = 1000
 
