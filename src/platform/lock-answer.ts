@@ -14,8 +14,8 @@ const LOOKS = 10
 export const ANSWER_S = (LOOKS * LOOK_MS) / 1000
 
 /**
- * The question: this text is appended to a lock's file. JSON allows it at the end, so every version can still
- * read the file.
+ * The question: this text is appended to a lock's file. JSON allows this text at its end, so every version
+ * can still read the file.
  */
 const QUESTION = ' '
 const NEITHER_LINK_NOR_NEW = constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW

@@ -47,7 +47,7 @@ export function isElsewhere({ pid_ns, host, boot_id }: Holder): boolean {
 
 /**
  * Returns the holder of a lock; undefined if the holder is known to have ended.
- * @param silent holder on another machine or in another container that has not answered: it counts as ended
+ * @param silent holder that has not answered, on another machine or in another container: it counts as ended
  */
 export function livingHolder(path: string, silent?: Holder): Holder | undefined {
   const read = readJson(path, Holder)

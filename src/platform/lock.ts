@@ -33,7 +33,7 @@ const ATTEMPTS = 100
 /**
  * Takes a lock, which is a file with the identity of its holder. If the holder has ended, for any reason, the
  * lock is free. A pid alone could not show that the holder has ended, and flock(2) would need a native addon.
- * @param silent holder on another machine or in another container that has not answered: its lock counts as
+ * @param silent holder that has not answered, on another machine or in another container: its lock counts as
  * free
  * @returns a function that releases the lock
  * @throws LockHeldError if the holder lives, or may live elsewhere
@@ -67,7 +67,7 @@ export function acquireLock(path: string, silent?: Holder): () => void {
 }
 
 /**
- * Takes a lock like `acquireLock`. If the holder runs elsewhere and cannot be looked up, first asks the
+ * Takes a lock as `acquireLock` does. If the holder runs elsewhere and cannot be looked up, first asks the
  * holder whether it lives. The lock of a killed container is therefore free after some seconds.
  * @param waiting function that gets a sentence that explains the delay
  * @throws LockHeldError
@@ -84,7 +84,7 @@ export async function awaitLock(path: string, waiting: (text: string) => void): 
 }
 
 /**
- * Takes a lock like `awaitLock`.
+ * Takes a lock as `awaitLock` does.
  * @param refusal function that returns the error for the user if another process holds the lock
  */
 export async function takeLock(

@@ -6,8 +6,8 @@ const READ = 4
 const ENTER = 1
 
 /**
- * Returns a function that reports whether a user may read an open file: by its mode, and by those of all folders above
- * it. Access lists do not count. Linux only.
+ * Returns a function that reports whether a user may read an open file, as far as the modes of the file and
+ * of all folders above it decide. Access lists do not count. Linux only.
  */
 export function readerAs(user: Account): (fd: number) => boolean {
   const groups = groupsOf(user)
@@ -17,7 +17,7 @@ export function readerAs(user: Account): (fd: number) => boolean {
   }
   return (fd) => {
     try {
-      // Not the name under which it was opened, which may lead elsewhere by now.
+      // Do not use the name under which the file was opened, because that name may lead elsewhere by now.
       const path = readlinkSync(`/proc/self/fd/${fd}`)
       return may(fstatSync(fd), READ) && above(path).every((dir) => may(statSync(dir), ENTER))
     } catch {

@@ -55,7 +55,7 @@ export async function ownerOfPeer(socket: Socket): Promise<number | undefined> {
     if (owner) return owner.uid
     if (performance.now() > late + TAKEN_MS) throw new Error('nothing accepts the connection')
     await sleep(wait)
-    // A connection that the other side has closed has no owner either.
+    // If the other side has closed the connection, the connection has no owner either.
     if (socket.destroyed || socket.readableEnded) throw new Error('the connection was closed at once')
   }
 }

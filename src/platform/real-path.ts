@@ -7,7 +7,7 @@ const MOST_LINKS = 40
 
 /**
  * Resolves the links in an absolute path, as far as the path exists. Returns the same path for all names of
- * the same file. A link to something that does not exist gives the path at which it would be created.
+ * the same file. A link to a missing file gives the path at which the file would be created.
  */
 export function realPath(path: string, links = MOST_LINKS): string {
   try {

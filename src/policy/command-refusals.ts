@@ -18,8 +18,8 @@ export const ACTING: readonly Command['type'][] = [
 ]
 
 /**
- * Returns the policy's refusals of a command. Does not check a new agent's specification, which
- * `refusalsOfSpec` does.
+ * Returns the policy's refusals of a command. Does not check a new agent's specification: `refusalsOfSpec`
+ * checks it.
  */
 export function refusalsOfCommand(policy: Policy, command: Command): PolicyRefusal[] {
   return [...refusedByName(policy, command.type), ...ofType(policy, command)]

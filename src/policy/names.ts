@@ -1,7 +1,7 @@
 /**
- * Names of variables that determine which programs run, which files and libraries they load, which servers
- * they connect to, and with which login. The names are patterns for `matches`, and upper and lower case do
- * not matter.
+ * Names of variables that determine which programs run, which files and libraries these programs load, and to
+ * which servers and with which login they connect. The names are patterns for `matches`, and upper and lower
+ * case do not matter.
  */
 const GUARDED_NAMES = [
   // Places in which programs and libraries are searched, and libraries that are loaded first.

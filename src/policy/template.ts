@@ -105,8 +105,8 @@ version = 1
 
 [resources]
 
-# Memory of the machine that must stay free, in MiB. No agent is started that would probably use it. The value
-# is an example; the default is 512, but at most an eighth of the machine's memory.
+# Memory of the machine that must stay free, in MiB. An agent that would probably use this memory is not
+# started. The value is an example; the default is 512, but at most an eighth of the machine's memory.
 # memory_reserve_mb = 512
 
 # Maximum memory of an agent with everything that it starts, in MiB: the kernel ends a process that needs more.

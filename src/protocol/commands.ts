@@ -41,7 +41,7 @@ export const Commands = {
     request_id: Name,
     digest,
     decision: z.enum(['allow', 'deny']),
-    /** With `allow`: the request's tool. If the pending request has another one, the answer is refused. */
+    /** With `allow`: the request's tool. If the pending request has another tool, the answer is refused. */
     tool: z.optional(ReportedName),
     /** With `allow`: input that replaces the input in the request. */
     input: z.optional(JsonObject),

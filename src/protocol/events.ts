@@ -99,7 +99,7 @@ export const Event = z.discriminatedUnion('kind', [
     prompt_id: id,
     /**
      * Present on input that is not a prompt from a person or server: `runtime`, `command_output`,
-     * `interrupt`, `agent` (a prompt to its sub-agent), or the runtime's own name for it, such as
+     * `interrupt`, `agent` (a prompt to its sub-agent), or the runtime's own name for the source, such as
      * `task-notification`.
      */
     origin: id,
@@ -280,8 +280,8 @@ export const Event = z.discriminatedUnion('kind', [
   /** A line of JSON that this daemon does not know, unchanged. */
   z.object({ ...base, kind: z.literal('unknown'), raw: Json }),
   /**
-   * A line that cannot be read, because its writer was killed, it is not JSON, it is too long, or it is too
-   * deep. `text` is the beginning of the line.
+   * A line that cannot be read: its writer was killed, or the line is not JSON, too long, or too deep.
+   * `text` is the beginning of the line.
    */
   z.object({
     ...base,

@@ -15,7 +15,7 @@ export const AgentId = z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}
 /** A machine's id, which the machine creates itself. */
 export const MachineId = z.string().check(z.minLength(1), z.maxLength(128))
 
-/** Id of a command. A command sent twice with the same id is carried out once. */
+/** Id of a command. A command that is sent twice with the same id is carried out once. */
 export const CommandId = z.string().check(z.regex(/^[\x21-\x7e]{1,128}$/))
 
 /**

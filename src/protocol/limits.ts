@@ -1,4 +1,4 @@
-/** Limits on messages. Both sides obey them, so that a server can rely on them. */
+/** Limits on messages. Both sides obey these limits, so that a server can rely on them. */
 export const Limits = {
   /** Longest frame that a daemon accepts and that a server must accept, in bytes. */
   frame_bytes: 32 * 1024 * 1024,

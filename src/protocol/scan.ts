@@ -129,7 +129,8 @@ export class Scan {
   }
 
   /**
-   * Reads a value with separate bounds. If the value exceeds them, adds it to `apart` and continues after it.
+   * Reads a value with separate bounds. If the value exceeds its bounds, adds it to `apart` and continues after
+   * it.
    */
   #bounded(own: Bounds): number | undefined {
     const [bounds, values, depth, start] = [this.#bounds, this.#values, this.#depth, this.#at]
