@@ -280,7 +280,7 @@ tools() {
   for tool in mktemp sed gzip; do has "$tool" || fail "This machine has no $tool." "Install $tool."; done
 }
 
-# check_ground [install]: refuses a place in which another user, besides root, could change the program. If
+# check_ground [install]: refuses a place where any user except root and this user could change the program. If
 # others can write to the files of an existing installation, only warns, so that the installation can be
 # upgraded.
 check_ground() {
@@ -600,7 +600,7 @@ check_token() {
 }
 
 # A machine that is already enrolled at this hub needs no token. A machine that is enrolled at another hub can
-# only change hubs with --force.
+# change hubs only with --force.
 add_present_key() {
   present=$(web "$(setting server_url)")
   key=$(setting key_file)
@@ -973,7 +973,7 @@ start() {
       until own status >/dev/null 2>&1; do
         tries=$((tries + 1))
         if [ "$tries" -ge 20 ]; then
-          fail 'The daemon was started, but is not connected to its server.' 'For the reason, run fomular-daemon logs and fomular-daemon doctor.'
+          fail 'The daemon was started, but is not connected to its server.' 'To find the reason, run fomular-daemon logs and fomular-daemon doctor.'
         fi
         sleep 1
       done

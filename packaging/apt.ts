@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib'
 import { prerelease, valid } from 'semver'
 import type { AptSigner } from './openpgp.ts'
 
-/** Name of the file in a version's folder that describes the version's packages to apt. */
+/** Name of the file that describes a version's packages to apt, in the folder of the version. */
 export const STANZAS = 'Packages'
 /** Folders for apt, each with a filter for its versions. */
 const SUITES = {

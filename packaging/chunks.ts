@@ -27,7 +27,7 @@ export type ProgramFiles = Record<string, string>
  * Builds the program of the npm package: a small `index.js`, the chunks that it loads when it needs them, and
  * their source maps. The name of the chunks' folder is the hash of the chunks. The files of two versions can
  * therefore be in one package, and `self-check` notices a damaged file.
- * @param different build options that tests override
+ * @param different the build options that tests override
  */
 export async function buildChunks(
   different: Different = {},

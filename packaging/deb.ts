@@ -132,7 +132,7 @@ function put(dir: string, path: string, { mode = 0o644, ...content }: Content & 
 }
 
 /**
- * Files larger than this size, in bytes, are hard-linked instead of copied: the executable alone has 110 MB.
+ * Files larger than this size, in bytes, are hard-linked instead of copied: the executable alone is 110 MB.
  */
 const LARGE_BYTES = 1024 * 1024
 

@@ -26,7 +26,7 @@ export interface Manifest {
   version: string
   /** Commit of the sources, with `-modified` if they have uncommitted changes. */
   commit: string
-  /** Time of that commit (ISO 8601). By this time, an update recognizes an older release. */
+  /** Time of that commit (ISO 8601). An update uses this time to recognize an older release. */
   date: string
   files: ReleaseFile[]
 }

@@ -146,7 +146,7 @@ export class AgentPool {
     if (this.#launches.cancel(agent)) endUnlaunched(agent, options)
     await this.#resumes.settled(agent)
     this.#endings.cancelRestart(agent)
-    // An earlier daemon may have been killed while it stopped the agent for a restart.
+    // An earlier daemon may have been killed while it was stopping the agent for a restart.
     if (!agent.hasEnded && options.cause !== 'rebooted') forgo(agent)
     this.#endings.keepEnded(agent)
     await stop(agent, options)

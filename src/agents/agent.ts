@@ -42,7 +42,7 @@ export class Agent {
   revision: number
   /** Time before which the agent is not restarted automatically, in ms since 1970. */
   heldUntil: number | undefined
-  /** Reason why the current run is queued for its launch, and whether the run's start is slow. */
+  /** Reason why the current run waits in the queue for its launch; also whether the run's start is slow. */
   launching: Launching = {}
   /** Sentence that explains why the current turn takes a long time. */
   longTurn: string | undefined
@@ -52,7 +52,7 @@ export class Agent {
   readonly #snapshot: Snapshot
   readonly #waiters: Waiters
   #process: ProcessRecord | undefined
-  /** Unsaved changes. `grown`: only of offsets; `changed`: also of data that is not in the journal. */
+  /** Unsaved changes. `grown`: only offsets; `changed`: also data that is not in the journal. */
   #unsaved: 'grown' | 'changed' | undefined
   readonly #reading: Reading<Agent>
   readonly #now = () => isoTime(this.#context.clock.now())
@@ -155,8 +155,8 @@ export class Agent {
   }
 
   /**
-   * Begins a new generation of the journal for a server that has the journal up to `offset`. Moves all bytes
-   * that no server has received to `offset`, or the whole journal if the server has fewer bytes than before.
+   * Begins a new generation of the journal for a server that has the journal up to `offset`. Moves to
+   * `offset` all bytes that no server has received, or the whole journal if the server has fewer than before.
    * @throws the system error
    */
   beginGeneration(offset: number) {
@@ -268,7 +268,7 @@ export class Agent {
     return statusOf(this, this.#context.clock.now())
   }
 
-  /** Writes `cursor.json` if it has changed; with `changed`, not only in its offsets. @returns whether it did */
+  /** Saves changes to `cursor.json`; with `changed`, not if only offsets changed. @returns whether it did */
   save({ changed = false } = {}): boolean {
     if (!this.#unsaved || (changed && this.#unsaved !== 'changed')) return false
     const { acked, begin, contact } = this

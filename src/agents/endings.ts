@@ -53,7 +53,7 @@ export class Endings {
   onEnded(agent: Agent) {
     if (this.#closed || this.#sweeps.has(agent)) return
     const { logger } = this.#options
-    // The sweep deletes the group, which has the facts.
+    // Read the cause from the control group now, because the sweep deletes the group.
     const lack = agent.snapshot.exit?.reason === 'killed' ? lackOf(agent) : undefined
     if (lack !== undefined) agent.explain(lack)
     const sweeping = sweepProcesses(agent)

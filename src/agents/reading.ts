@@ -61,7 +61,7 @@ export class Reading<A extends Read> {
   }
 
   /**
-   * Reads the lines from `from` on for a server. Lines that are new also update the snapshot.
+   * Reads lines for a server, beginning at `from`. Lines that are new also update the snapshot.
    * @returns their events, the offset after the last line, and whether the agent's status has changed
    */
   send(from: number, budget: number): { events: Event[]; to: number; changed: boolean } {
@@ -88,7 +88,7 @@ export class Reading<A extends Read> {
 
   /**
    * Reads new lines into the snapshot.
-   * @returns the same as `send`, but without the events, and whether there may be more lines
+   * @returns the same as `send` without the events; also whether there may be more lines
    */
   catchUp(): { to: number; changed: boolean; more: boolean } {
     const { snapshot } = this.#options

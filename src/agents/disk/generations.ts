@@ -63,8 +63,7 @@ export class Generations {
   }
 
   /**
-   * Reports whether a server has the same bytes as this journal up to `offset`, if the server has generation
-   * `name` up to that offset.
+   * Reports whether a server that has generation `name` up to `offset` has the same bytes as this journal.
    */
   includes(name: string | undefined, offset: number): boolean {
     const index = this.#all.findIndex((generation) => generation.name === name)
@@ -76,8 +75,8 @@ export class Generations {
   }
 
   /**
-   * Begins a new generation at offset `to` or shortly after. Moves the journal's lines from `from` on into
-   * the new generation.
+   * Begins a new generation at offset `to` or shortly after. Moves the journal's lines, beginning at `from`,
+   * into the new generation.
    * @param running true if the agent may append at the same time
    * @returns number of bytes by which the journal's end has moved
    * @throws the system error

@@ -51,7 +51,7 @@ export class Inbox {
   readonly #folder: AgentFolder
   /** All ids ever accepted. */
   readonly #accepted = new Set<string>()
-  /** Accepted prompts that the runtime has not yet confirmed to have begun, by id. */
+  /** Accepted prompts whose beginning the runtime has not confirmed yet, by id. */
   readonly #unsettled = new Map<string, Entry>()
   /**
    * Ids of the unsettled prompts that the current run has queued in its memory. The run loses these prompts
@@ -74,7 +74,7 @@ export class Inbox {
     }
   }
 
-  /** Number of accepted prompts that the runtime has not confirmed to have begun. */
+  /** Number of accepted prompts whose beginning the runtime has not confirmed. */
   get unsettledCount() {
     return this.#unsettled.size
   }

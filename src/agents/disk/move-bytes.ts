@@ -27,7 +27,7 @@ export interface ByteMove {
 }
 
 /**
- * Moves the end of a journal, from `from` on, to offset `to` or shortly after, and leaves a hole at the old
+ * Moves the end of a journal, beginning at `from`, to offset `to` or shortly after. Leaves a hole at the old
  * offset. A running agent continues to append after the moved bytes.
  * @returns `at`: offset of the marker; `shift`: distance by which the last byte was moved
  * @throws the system error if the disk is full or the file would be too long; nothing was moved then

@@ -8,7 +8,7 @@ import { type ReadResult, readJson } from '../../platform/files.ts'
  * Reads a JSON file of an agent's folder. A file with the version number of a newer daemon counts as damaged.
  * Only the state folder's format shows whether a newer version ran here, and an agent must not be able to
  * prevent the daemon from starting.
- * @throws UserError if this user cannot read the file because another user owns it, or the system's error
+ * @throws UserError if another user owns the file and this user cannot read it; otherwise the system's error
  */
 export function readRecord<T>(path: string, schema: z.ZodMiniType<T>): ReadResult<T> {
   try {

@@ -26,7 +26,7 @@ export const RunRecord = z.object({
   user: z.optional(z.string()),
   /** Name of the user who runs the agent and owns the session; absent for the daemon's user. */
   agent_user: z.optional(z.string()),
-  /** Ids of the users, other than the daemon's, that this run and earlier ones were started as. */
+  /** Ids of the users that this run and earlier runs were started as, without the daemon's user. */
   agent_uids: z.optional(z.array(z.int())),
   launched_at: z.string(),
   /** Id of the input whose reply means that the agent is ready. */
@@ -99,7 +99,7 @@ export const Snapshot = z.object({
   since: z.string(),
   /** Number of the run at this offset; 0 before the first run. */
   run: z.int(),
-  /** True if that run has answered `initialize`. */
+  /** True if the run has answered `initialize`. */
   ready: z.boolean(),
   session_id: z.optional(z.string()),
   model: z.optional(z.string()),
@@ -154,7 +154,7 @@ export const Snapshot = z.object({
   stopping: z.optional(z.enum(['stopped', 'rebooted'])),
   /** True if the agent's process ended, or is being ended, during a turn. */
   interrupted: z.optional(z.boolean()),
-  /** The current turn: its begin, and the time until `since` in which the agent worked on it, in ms. */
+  /** The current turn: its start, and how long the agent worked on it before its present state, in ms. */
   turn: z.optional(z.object({ since: z.string(), worked_ms: z.number() })),
   /** Reason why a restart left the agent idle instead of continuing its turn, as a sentence. */
   turn_interrupted: z.optional(z.string()),

@@ -47,10 +47,10 @@ function setBackEvent(line: string): EventBody | undefined {
 }
 
 const LAUNCHER_PREFIX = '{"type":"launcher",'
-/** Maximum number of bytes that an event contains of an unreadable line. */
+/** Maximum number of bytes of an unreadable line in an event. */
 const UNREADABLE_HEAD_BYTES = 4096
 
-/** Maximum length, in bytes, of a line that is too short to exceed the nesting limit. */
+/** Length, in bytes, up to which a line is too short to exceed the nesting limit. */
 const SHALLOW_BYTES = 2 * Limits.nesting
 /** Line length in bytes, and number of events, up to which the events always fit in a frame. */
 const SMALL_BYTES = 1024 * 1024
@@ -121,9 +121,9 @@ export interface HeardLine {
 }
 
 /**
- * Reads a line of a journal, without its newline, in the conversation's state before it. The function is
- * pure: the same bytes at the same offset in the same state give the same events. Resending part of a journal
- * is therefore harmless.
+ * Reads a line of a journal, without its newline. `state` is the conversation's state before the line. The
+ * function is pure: the same bytes at the same offset in the same state give the same events. Resending part
+ * of a journal is therefore harmless.
  */
 export function hearLine(
   line: Buffer,
@@ -161,7 +161,7 @@ export function hearLine(
   return { events, inputs: isWhole ? inputs : [], state: after }
 }
 
-/** Decodes a line of a journal, without its newline, of a conversation without a state. */
+/** Decodes a line, without its newline, from the journal of a conversation without a state. */
 export const decodeLine = (line: Buffer, offset: number, decode: (line: string) => EventBody[]): Event[] =>
   hearLine(line, offset, undefined, (text) => ({ events: decode(text) })).events
 

@@ -11,8 +11,8 @@ export interface Hearing {
 }
 
 /**
- * Reads a line of the journal, in the conversation's state before it. The function is pure, except that it
- * may read earlier lines of the journal.
+ * Reads a line of the journal. `state` is the conversation's state before the line. The function is pure,
+ * except that it may read earlier lines of the journal.
  */
 export function hear(line: Line, state: unknown, { path, conversation, run }: Hearing): HeardLine {
   if (line.tooLong)

@@ -5,7 +5,7 @@ import { type Account, accountOf } from '../../platform/account.ts'
 import { ownUid } from '../../platform/process-list.ts'
 import { CommandFailure } from '../command-failure.ts'
 
-/** Places of the program, which must not come from a PATH that an agent may have a say in. */
+/** Paths of the program. PATH is not searched, because an agent may be able to change it. */
 const PROGRAMS = ['/usr/bin/setpriv', '/bin/setpriv', '/run/current-system/sw/bin/setpriv']
 /** Time limit for a program that checks something as the user, in ms. */
 const CHECK_MS = 10_000
@@ -17,7 +17,7 @@ const CAPABILITIES = { CHOWN: 0, DAC_OVERRIDE: 1, KILL: 5, SETGID: 6, SETUID: 7,
 
 /** A user, other than the daemon's, that agents run as. */
 export interface AgentUser extends Account {
-  /** Command that runs the program behind it as this user, who cannot gain privileges then. */
+  /** Command to put before a program: it runs the program as this user, who then cannot gain privileges. */
   command: readonly string[]
 }
 
@@ -57,8 +57,8 @@ function missingCapabilities(): string[] {
 const OF_LOGIN = /^(XDG_.*|SUDO_.*|DBUS_SESSION_BUS_ADDRESS|SSH_AUTH_SOCK|TMPDIR|MAIL|PWD|OLDPWD)$/
 
 /**
- * Returns the daemon's environment as the agents' user has it: without the daemon's login, and without variables that
- * lead to the home of the daemon's user.
+ * Returns the daemon's environment for the agents' user: without the daemon's login, and without variables
+ * that lead to the home of the daemon's user.
  */
 export function environmentAs(
   { name, home, shell }: Pick<Account, 'name' | 'home' | 'shell'>,
@@ -116,7 +116,7 @@ async function shellAs(user: AgentUser, script: string, args: readonly string[])
 const OTHER = "Have the machine's operator correct isolation.agent_user."
 
 const unusable = (name: string, reason: string, remedy: string) =>
-  new CommandFailure('policy', `The machine's policy has agents run as ${name}, but ${reason}.`, {
+  new CommandFailure('policy', `The machine's policy demands that agents run as ${name}, but ${reason}.`, {
     path: 'isolation.agent_user',
     remedy,
   })

@@ -10,7 +10,10 @@ import { type AgentUser, makeFoldersAs, reachableAs } from './agent-user.ts'
 import { ownEnvironment } from './own-environment.ts'
 import { type SandboxPlaces, sandboxed } from './sandbox.ts'
 
-/** Descriptor with which an agent of another user reads files of its folder, which it may not enter by its path. */
+/**
+ * Descriptor through which an agent of another user reads files of its folder. The agent may not enter the
+ * folder by its path.
+ */
 const GIVEN_FD = 9
 /** Path of these files for the agent. */
 export const GIVEN = `/proc/self/fd/${GIVEN_FD}`
@@ -24,7 +27,7 @@ export interface Launched {
   argv: readonly string[]
   /** Files that the program reads, by name. */
   files: Record<string, string>
-  /** Environment that the launcher has, and the agent inherits. */
+  /** The launcher's environment, which the agent inherits. */
   env: NodeJS.ProcessEnv
   /** The agent's own variables. */
   own: Record<string, string | undefined>
@@ -32,9 +35,9 @@ export interface Launched {
 }
 
 /**
- * Writes the files of a run, and returns the command that the launcher executes: the program itself, or in a sandbox, or
- * as another user.
- * @throws CommandFailure if this machine cannot run it so
+ * Writes the files of a run, and returns the command with which the launcher runs the program: directly, in a
+ * sandbox, or as another user.
+ * @throws CommandFailure if this machine cannot run the program in this way
  */
 export async function confined(
   agent: Agent,

@@ -189,7 +189,8 @@ function shelterName({ id, folder, run }: Agent) {
 }
 
 /**
- * Returns the secret of the agent's current run, which is written to disk, with its user, before any process carries it.
+ * Returns the secret of the agent's current run. Writes the secret and the run's user to disk first, before
+ * any process carries the secret.
  */
 function markOf(agent: Agent, user: AgentUser | undefined): string {
   const mark = agent.run.mark ?? newMark()

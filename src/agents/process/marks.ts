@@ -19,7 +19,7 @@ export const AGENT_FOLDER = 'FOMULAR_AGENT'
  * records this secret.
  */
 export const RUN_MARK = 'FOMULAR_AGENT_MARK'
-/** Variable with the id of the user that an agent runs as, if it is not the daemon's, for its launcher. */
+/** Variable that tells the launcher the id of the agent's user, if this is not the daemon's user. */
 export const AGENT_UID = 'FOMULAR_AGENT_UID'
 
 const MARK_BYTES = 16

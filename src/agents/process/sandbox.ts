@@ -29,7 +29,7 @@ export interface SandboxPlaces {
   chosen: readonly string[]
   /** Further files and folders that the agent may change. */
   writable: readonly string[]
-  /** Folders that are empty at the start of each of its processes. */
+  /** Folders that are empty when a process of the agent starts. */
   empty: readonly string[]
   /**
    * Files and folders that the agent can only read, even if they are in a folder that the agent may change.

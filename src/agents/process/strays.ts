@@ -128,8 +128,8 @@ class Records {
   }
 
   /**
-   * Reads the records in the folder that a process's variable names, unless they were read before. @returns
-   * its path with links resolved
+   * Reads the records in the folder that a process's variable names, unless they were read before.
+   * @returns the folder's path with links resolved
    */
   read({ variables: [folder] }: Listed): string | undefined {
     const dir = this.#realPath(folder)

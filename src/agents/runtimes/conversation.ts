@@ -88,7 +88,8 @@ export interface Conversation {
   setPermissionMode(id: string, mode: string, state: unknown): Input
   endSession(id: string, state: unknown): Input
   /**
-   * Returns a function that reports whether an entry is one of the rules that a request offers to remember.
+   * Returns a function that reports whether an entry is one of the rules that a request suggests for later
+   * requests.
    */
   offered(request: PermissionRequest): (entry: unknown) => boolean
   answerPermission(id: string, request: PermissionRequest, answer: PermissionAnswer, state: unknown): Input

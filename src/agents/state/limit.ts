@@ -109,8 +109,8 @@ function end(snapshot: Snapshot, event: Of<'turn_result'>, now: string): boolean
 
 /**
  * Reports whether the account's limit ended a turn. An overloaded service can also end a turn, and so can the
- * limits of an API key. Their reports do not name a limit. Earlier versions of a runtime may not say why they
- * ended a turn.
+ * limits of an API key. The reports about such turns do not name a limit. Earlier versions of a runtime may
+ * not say why they ended a turn.
  */
 const isAtLimit = (event: Of<'turn_result'>, rejected: Snapshot['rejected']) =>
   event.is_error &&

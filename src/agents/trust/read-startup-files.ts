@@ -28,7 +28,8 @@ export interface StartupFiles {
 
 /**
  * Reads files, and all files in folders. Paths that do not exist are left out.
- * @param user the user who uses them, if it is not the daemon's: files that this user may not read count as unreadable
+ * @param user the user who uses the files, if this is not the daemon's user: files that this user may not
+ * read count as unreadable
  */
 export function readStartupFiles(paths: string[], user?: Account): StartupFiles {
   const mayRead = user && readerAs(user)

@@ -46,9 +46,9 @@ export class RepositoryTrust {
 
   /**
    * Asks a person about the agent's startup files, with a request in the agent's status.
-   * @returns undefined if there is nothing to ask; else a promise of whether the agent may be launched. The
-   * promise resolves to false if the request was withdrawn. Rejects with a CommandFailure if the person
-   * refuses
+   * @returns undefined if there is nothing to ask; otherwise a promise that resolves to whether the agent may
+   * be launched. The promise resolves to false if the request was withdrawn. Rejects with a CommandFailure if
+   * the person refuses
    * @throws CommandFailure if the policy refuses the agent
    */
   ask(agent: Trusting): Promise<boolean> | undefined {

@@ -122,7 +122,7 @@ async function show(
   return undefined
 }
 
-/** Asks until there is a decision. Also asks which of the request's offers to remember. */
+/** Asks until there is a decision. Also asks which suggestions of the request to remember. */
 async function decided(request: PermissionRequest, question: Ask) {
   const offered = (request.suggestions ?? []).length > 0
   const prompt = `y yes, n no${offered ? ', a always' : ''}, or type what to do instead> `

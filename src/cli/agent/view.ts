@@ -49,7 +49,7 @@ export class View {
   /** Output to print later, because a question is on the screen. */
   #held: { text: string; request: PermissionRequest | undefined }[] = []
   #machineAway = false
-  /** The last words about a usage limit. */
+  /** The last text shown about a usage limit. */
   #limited: string | undefined
 
   constructor(client: HubClient, agentId: string, options: ViewOptions) {

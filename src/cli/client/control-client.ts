@@ -144,7 +144,7 @@ export class ControlClient {
     await this.#call('POST', '/stop', Nothing)
   }
 
-  /** Starts an update. @returns its command id in update.json */
+  /** Starts an update. @returns the id of the update's command in update.json */
   async update(order: { version: string; allow_downgrade: boolean }): Promise<string> {
     return (await this.#call('POST', '/update', Ordered, order)).command_id
   }

@@ -132,7 +132,7 @@ export async function enroll(options: EnrollOptions): Promise<Enrolled> {
 
 /**
  * Puts the new key and the settings in place. A machine that changes servers has no key until both are in
- * place. If this process ended in between, the daemon would otherwise send one server the key for the other
+ * place. Otherwise, if this process ended in between, the daemon would send one server the key for the other
  * server.
  */
 async function commit(

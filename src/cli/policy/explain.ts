@@ -10,9 +10,9 @@ or daemon:update. The ids of the command may be missing. Instead of a command, t
 specification of an agent. The exit code is 0 if the policy permits the command, and 1 if the policy refuses
 it.
 
-The daemon also checks costs so far, starts within the hour, free memory, and the answer of the gate. This
-command cannot predict these checks. When an agent is resumed, the daemon also checks the agent's own
-specification. ${WHICH}
+The daemon also checks the costs so far, the number of starts in the last hour, the free memory, and the
+answer of the gate. This command cannot predict these checks. When an agent is resumed, the daemon also checks
+the agent's own specification. ${WHICH}
 
 Examples:
   $ fomular-daemon policy explain start.json

@@ -12,7 +12,7 @@ import { connectDaemon, type LocalOptions } from '../local/index.ts'
 export interface InForce {
   /** Path of the policy file; undefined if there is no file. */
   file: string | undefined
-  /** Policy without a file. */
+  /** Policy that applies if there is no file. */
   otherwise: 'careful' | 'open'
   /** uid of the daemon's user, who may own the file; undefined for this process's user. */
   user: number | undefined

@@ -22,8 +22,8 @@ export interface Limit {
 }
 
 /**
- * Returns the limits of a run: the limits of the policy, with the specification's smaller values and further
- * limits.
+ * Returns the limits of a run, from the policy and the specification. If both limit the same resource, the
+ * smaller value applies.
  */
 export function limitsOf(policy: ResourceLimits, spec: AgentSpec): Limit[] {
   return (Object.keys(LIMITS) as LimitName[]).flatMap((name): Limit[] => {

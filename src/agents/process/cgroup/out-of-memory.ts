@@ -15,7 +15,7 @@ interface Grouped {
   touch(): void
 }
 
-/** Explanations for running agents of which the kernel has ended processes. */
+/** Explanations of why the kernel has ended processes of running agents. */
 const known = new WeakMap<object, string>()
 
 /** Checks whether the kernel has ended processes of a running agent, and sends the agent's status if so. */

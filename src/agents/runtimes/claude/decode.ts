@@ -101,7 +101,7 @@ function promptState(line: Fields): EventBody[] | undefined {
   return id === undefined || !state ? undefined : [{ kind: 'prompt_state', prompt_id: id, state }]
 }
 
-/** Decodes a request that Claude Code waits for an answer to. Unknown and incomplete requests are refused. */
+/** Decodes a request to which Claude Code needs an answer. Unknown and incomplete requests are refused. */
 function controlRequest(line: Fields): EventBody[] | undefined {
   const id = text(line.request_id)
   const request = fields(line.request)

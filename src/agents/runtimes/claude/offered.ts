@@ -2,8 +2,8 @@ import type { PermissionRequest } from '../../../protocol/index.ts'
 import { fields, text } from './fields.ts'
 
 /**
- * Returns a function that reports whether an entry is one of the rules that the request suggests remembering.
- * Such a rule may also be limited to the session.
+ * Returns a function that reports whether an entry is one of the rules that the request suggests for later
+ * requests. Such a rule may also be limited to the session.
  */
 export function offered({ suggestions = [] }: PermissionRequest): (entry: unknown) => boolean {
   const offers = new Set(
