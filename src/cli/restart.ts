@@ -62,7 +62,7 @@ export async function restartDaemon(daemon: ControlClient, givenUp?: () => Promi
     await sleep(POLL_MS)
     const now = await daemon.status().catch(() => undefined)
     if (!now) await givenUp?.()
-    // The daemon may stop agents first, for as long as they need.
+    // The daemon may stop agents first, and gives them as much time as they need.
     else if (now.started_at === before.started_at) deadline = Date.now() + BACK_MS
     else return { restart_strategy, pid: now.pid, version: now.version, ended }
   }

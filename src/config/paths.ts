@@ -61,7 +61,7 @@ const folders = new Map<string, number>()
 
 /**
  * Returns the address of the socket at `path` for listening or connecting. If the path is too long for the
- * system, this is a shorter name of the same socket, and its folder is created if it is missing.
+ * system, the address is a shorter name of the same socket. The socket's folder is then created if missing.
  * @throws UserError if there is no shorter name
  */
 export function socketAddress(path: string): string {

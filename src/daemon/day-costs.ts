@@ -61,7 +61,7 @@ export class DayCosts {
     return this.#today().usd
   }
 
-  /** Adds the costs of an agent since its costs were last counted. */
+  /** Adds the costs that an agent has caused since its costs were last counted. */
   onChange({ id, snapshot }: Counted) {
     if (!this.#isOpen) return
     const { total_cost_usd: total = 0 } = snapshot

@@ -63,8 +63,8 @@ export function isSupervised(env: NodeJS.ProcessEnv, pid: number): boolean {
 const isPm2 = (env: NodeJS.ProcessEnv) => env.pm_id !== undefined && env.PM2_HOME !== undefined
 
 /**
- * The values of these flags may be paths relative to the folder in which the program was started. So may the
- * values of `PATH_VARIABLES`.
+ * The values of these flags, and of `PATH_VARIABLES`, may be paths relative to the folder in which the
+ * program was started.
  */
 const PATH_FLAG = /^--(?:state-dir|data-dir|config|key-file|ca-file)(?:=|$)/
 const PATH_VARIABLES = [

@@ -21,8 +21,8 @@ export class UpdateHealth {
     const { outcome, origin, error, to = record.requested } = record
     this.#health.setUpdate(publicRecord(record))
     if (outcome === 'succeeded') this.#failed = undefined
-    // A user who orders an update sees its failure. The machine's status reports a failure if no user ordered
-    // the update, or if the new version caused the failure.
+    // A user who orders an update sees whether it fails. The machine's status reports a failure if no user
+    // ordered the update, or if the new version caused the failure.
     const unheard = origin === 'schedule' || origin === 'refusal'
     if (outcome === 'failed' && error && (unheard || isItsFault(error))) this.#failed = { to, error }
     this.#tell()

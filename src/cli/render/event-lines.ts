@@ -25,7 +25,7 @@ type DependentKind =
   | 'task'
   | 'prompt_state'
 
-/** Levels of notices to highlight, and subjects of notices without a level. */
+/** Notices to highlight: their levels or, for notices without a level, their subjects. */
 const URGENT: ReadonlySet<string> = new Set([
   'warning',
   'high',

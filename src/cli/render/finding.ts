@@ -8,9 +8,9 @@ export interface Finding {
   level: 'ok' | 'info' | 'warning' | 'error'
   message: string
   remedy?: string
-  /** Set if the running daemon found the problem, not this command. */
+  /** Set if the running daemon, and not this command, found the problem. */
   seen_by?: 'daemon'
-  /** Code of a problem that the daemon reports, its start, and its expected end (ISO 8601). */
+  /** A problem that the daemon reports: its code, its start, and its expected end (ISO 8601). */
   code?: string
   since?: string
   until?: string

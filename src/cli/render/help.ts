@@ -7,7 +7,8 @@ export const helpWidth = (columns: number | undefined) => Math.min(columns || US
 
 /**
  * Wraps help text to a width. Prose begins in the first column, and is filled. Examples begin with `  $ `.
- * They are broken where a shell allows a break, and their remarks move below. Other lines stay unchanged.
+ * Long examples are broken where a shell allows a break, and their remarks move below. Other lines stay
+ * unchanged.
  */
 export function fillHelp(text: string, width: number): string {
   return text

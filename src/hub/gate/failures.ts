@@ -24,8 +24,8 @@ interface Record {
 }
 
 /**
- * Counts failed authentication by address. It never delays an accepted key, because a whole company may share
- * one address. Keys and tokens are too long to be guessed at any speed.
+ * Counts failed authentication by address. Failures never delay an accepted key, because a whole company may
+ * share one address. Keys and tokens are too long to be guessed at any speed.
  */
 export class Failures {
   readonly #clock: Clock

@@ -22,7 +22,7 @@ const MACHINE_CHARS = 128 * 1024
 const HOSTNAME_CHARS = 256
 /** Maximum length of a result, which is kept for repeated requests. */
 const RESULT_CHARS = 64 * 1024
-/** Number of entries that remain of each list in a status that is too long. */
+/** Number of entries that each list keeps in a status that is too long. */
 const KEPT = 20
 
 /** Returns a daemon's message with its statuses and results cut to the maximum lengths. */

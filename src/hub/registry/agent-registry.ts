@@ -262,7 +262,7 @@ export class AgentRegistry {
       .catch((error) => logger.error({ err: error, agent_id }, 'could not read an agent'))
   }
 
-  /** Reports whether an older hub assigned the agent to another machine. It still counts as ordered. */
+  /** Reports whether an older hub gave the agent to another machine. The agent still counts as ordered. */
   #wasTaken(ref: AgentRef): boolean {
     if (!this.#options.commands.hasStarted(ref.machine_id, ref.agent_id)) return false
     return this.#index.namesakes(ref.agent_id).some(({ ordered }) => ordered === undefined)
