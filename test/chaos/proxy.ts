@@ -219,7 +219,7 @@ export class FaultProxy {
   }
 
   /**
-   * Delivers a copy, possibly on a later connection, like a killed hub that resends an unrecorded command.
+   * Delivers a copy, possibly on a later connection. A killed hub also resends an unrecorded command.
    */
   #deliverLate(bytes: Buffer) {
     const copy = Buffer.from(bytes)

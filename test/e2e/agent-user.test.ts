@@ -45,7 +45,7 @@ async function rootsStage(t: TestContext) {
   chownSync(policed.cwd, user.uid, user.gid)
   const { stage, cwd } = policed
   let commands = 0
-  /** Has an agent run a command. @returns its output */
+  /** Makes an agent run a command. @returns its output */
   const said = async (agent: string, command: string): Promise<string> => {
     const out = join(cwd, `said-${++commands}`)
     await stage.command(agent, 'prompt', {

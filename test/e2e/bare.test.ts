@@ -7,7 +7,7 @@ import { fakeAgent } from '../support/fake-agent.ts'
 import { RUN, Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
-/** Shell scripts that run their arguments as a daemon without a service manager, in common ways. */
+/** Common ways to run a daemon without a service manager: each shell script runs its arguments. */
 const STARTS: [string, string][] = [
   // Cron mails the output, and the program that reads it can exit early.
   ['from cron, with its output to a closed pipe', '("$@" </dev/null 2>&1 | head -n 1) &'],
@@ -26,7 +26,7 @@ for (const [how, script] of STARTS)
     await stage.hub()
     const key = readFileSync(join(stage.state, 'hub/machine.key'), 'utf8').trim()
     const { HOME, FOMULAR_STATE_DIR, FOMULAR_CLAUDE_PATH, TEST_STAGE } = stage.env
-    // Cron also sets only a few variables.
+    // Set only a few variables, as cron does.
     const little = Object.entries({
       HOME,
       FOMULAR_STATE_DIR,

@@ -21,7 +21,7 @@ test('Debian’s npm packs a fresh clone like a release, and npx runs the publis
   const newcomer = await Newcomer.open(t, '18.19.1', '9.2.0')
   const { clone, out } = { clone: newcomer.clone, out: newcomer.out.bind(newcomer) }
   await out('npm', ['pack', '--dry-run'])
-  assert.ok(existsSync(join(clone, 'dist/index.js')), 'a dry run builds the files to pack, too')
+  assert.ok(existsSync(join(clone, 'dist/index.js')), 'a dry run also builds the files to pack')
   await out('npm', ['pack'])
   const file = join(clone, `fomular-os-daemon-${version}.tgz`)
   const dir = tempDir(t)

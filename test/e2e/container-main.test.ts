@@ -47,7 +47,7 @@ for (const [what, names, ends] of CHAINS)
     assert.equal(await answer([...AS_CONTAINER, ...shells, ...PROBE]), String(ends))
   })
 
-test('a daemon below a script that is started by name as process 1 is the main process of the container', async (t) => {
+test('if process 1 is a script that was started by name, a daemon below the script is the main process of the container', async (t) => {
   const script = join(tempDir(t), 'docker-entrypoint.sh')
   writeFileSync(script, `#!/bin/sh\n${RUN_REST}\n`, { mode: 0o755 })
   assert.equal(await answer([...AS_CONTAINER, script, ...PROBE]), 'true')
@@ -61,7 +61,7 @@ test('a daemon that outlived its parent is not the main process if process 1 is 
   assert.equal(await answer([...AS_CONTAINER, 'sh', '-c', first, said, ...PROBE]), 'false')
 })
 
-test('a daemon that is started in a running container from outside is its main process only if process 1 is `pause`', async (t) => {
+test('a daemon that is started in a running container from outside is the main process only if process 1 is `pause`', async (t) => {
   for (const [name, ends] of [
     ['pause', true],
     ['sleep', false],

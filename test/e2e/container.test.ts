@@ -74,7 +74,7 @@ for (const [where, commandOf] of MAINS)
   })
 
 for (const [where, commandOf] of MAINS.slice(0, 3))
-  test(`a container stopped in a daemon's first moments ends with code 0, ${where}`, async (t) => {
+  test(`a container that is stopped in a daemon's first moments ends with code 0, ${where}`, async (t) => {
     const stage = await contained(t, await commandOf(RUN))
     await stage.hub()
     const running = stage.run(stage.daemonArgs(), {}, stage.daemonCommand)
@@ -83,7 +83,7 @@ for (const [where, commandOf] of MAINS.slice(0, 3))
     assert.equal(await dockerStop(running, init), 0, running.log())
   })
 
-test('a container stopped during a restart of its daemon ends the agents gracefully', async (t) => {
+test('a container that is stopped during a restart of its daemon ends the agents gracefully', async (t) => {
   const stage = await contained(t, RUN)
   await stage.hub()
   const running = await stage.daemon()

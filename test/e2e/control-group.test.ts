@@ -14,7 +14,7 @@ import { WITHOUT_GROUPS } from '../support/without-groups.ts'
 const groupOf = (stage: Stage, agent: string): string | undefined =>
   JSON.parse(readFileSync(join(stage.state, 'agents', agent, 'run.json'), 'utf8')).group
 
-test('a stop ends programs that have left their parents, session, and environment, where the system permits groups', async (t) => {
+test('where the system permits groups, a stop ends programs that have left their parents, session, and environment', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -25,7 +25,7 @@ test('a stop ends programs that have left their parents, session, and environmen
   const before = pids()
   if (group) for (const pid of before) assert.equal(groupFolder(pid), group)
   assert.equal((await stage.command(agent, 'stop', { grace_s: 1 })).state, 'succeeded')
-  // Without a group, nothing shows whose processes they are.
+  // Without a group, nothing shows whose processes these are.
   assert.deepEqual(pids(), group ? [] : before)
   assert.ok(group === undefined || !existsSync(group))
 })
@@ -48,11 +48,11 @@ test('the next daemon finds the programs of an agent that was killed while no da
   else assert.deepEqual(pids(), before)
 })
 
-test('on a machine without control groups, agents run, and a limit that the policy demands refuses their start', async (t) => {
+test('a machine without control groups runs agents, but refuses their start if the policy demands a limit', async (t) => {
   const file = join(tempDir(t), 'policy.toml')
   const stage = await fakeStage(t, { FOMULAR_POLICY: file })
   await stage.hub()
-  // A user without groups does not have to hide them.
+  // Groups must be hidden only if the user has groups.
   if ((await delegatedGroup(process.env)) !== undefined) stage.daemonCommand = [...WITHOUT_GROUPS, ...RUN]
   writeFileSync(file, 'version = 1\n')
   await stage.daemon()

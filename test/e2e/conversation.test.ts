@@ -195,7 +195,7 @@ test('API errors are retried, and a persistent error becomes the result of the t
   assert.equal(failed.is_error, true)
 })
 
-test('an image reaches the model whole, even a large one', async (t) => {
+test('even a large image reaches the model whole', async (t) => {
   const { stage, api } = await claudeStage(t)
   await stage.hub()
   await stage.daemon()

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { fakeStage } from '../support/fake-agent.ts'
 
-test('`doctor` reports that the daemon has no login, even if the shell has one, until the daemon is logged in', async (t) => {
+test('until the daemon is logged in, `doctor` reports the missing login, even if the shell is logged in', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   const login = join(stage.dir, 'login.json')

@@ -76,7 +76,7 @@ describe('the previous release', { concurrency: true }, () => {
       assert.deepEqual(kinds, kept)
     }
 
-    /** Runs a program as the hub, sends everything from a daemon, and checks that both programs show it. */
+    /** Runs a program as the hub, makes a daemon send everything, and checks that both programs show it. */
     const isHub = async (
       program: string[],
       hello: ReturnType<typeof fullHello>,
@@ -225,7 +225,7 @@ describe('the previous release', { concurrency: true }, () => {
     const judgment = judged(t, ['--listen', String(port)])
     const args = ['run', '--server-url', `ws://127.0.0.1:${port}`]
     const daemon = stage.run(args, { FOMULAR_KEY: 'a-key' }, await earlierCommand(stage.dir))
-    // The daemon ignores commands of unknown types. The protocol page says that of daemons up to 0.1.0.
+    // According to the protocol page, daemons up to 0.1.0 ignore commands of unknown types.
     assert.deepEqual(await judgment, ['optional unknown-command fails'])
     daemon.kill('SIGTERM')
     assert.equal(await daemon.ended, 0)

@@ -33,7 +33,7 @@ test('a machine keeps its original or changed name after the hub restarts, and a
   }
   const first = await machine('m-1', 'd13')
   await machine('m-2')
-  // The hub's own key has this name, too.
+  // The hub's own key also has this name.
   await machine('m-3', 'local')
   await hub.daemon({ machine_id: 'm-4', hostname: 'debian' })
   assert.deepEqual(await named(), { 'm-1': 'd13', 'm-2': 'debian', 'm-3': 'local', 'm-4': 'debian' })
@@ -147,7 +147,7 @@ test('a machine is added and enrolled by one line, and runs without flags from t
   assert.notEqual(readFileSync(join(home, '.fomular/key'), 'utf8'), key)
 })
 
-test('a machine enrolled at a hub that cannot check tokens stays enrolled', async (t) => {
+test('a machine stays enrolled, even at a hub that cannot check tokens', async (t) => {
   const stage = await Stage.open(t)
   await stage.hub()
   const older = createServer((incoming, response) => {

@@ -63,7 +63,7 @@ test('repeated, overlapping, and missing frames yield each event once, in order'
   assert.equal(daemon.ofType('agent:resend').length, 1)
 })
 
-test('if text has grown past the stored offset, the text is requested again instead of cut', async (t) => {
+test('if text has grown past the stored offset, the text is not cut, but requested again', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   const delta = (offset: number, text: string): Event => ({
@@ -105,7 +105,7 @@ test('the hub keeps the old and the new history of a restored machine, even if t
   const after = await hub.daemon(older)
   assert.deepEqual(after.offsets, { a: 250 })
   after.send(frameOf('a', 250, 300))
-  // Frames that overlap, leave a gap, or repeat, in the machine's offsets.
+  // In the machine's offsets, these frames overlap, leave a gap, or repeat.
   after.send(frameOf('a', 280, 320))
   after.send(frameOf('a', 400, 500))
   assert.equal((await after.received('agent:resend')).from, 320)

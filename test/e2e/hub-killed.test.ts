@@ -17,7 +17,7 @@ const FRAME = 1000
 
 const WINDOW = 200 * FRAME
 
-test('a hub killed again and again during a stream loses and duplicates nothing that it acknowledged', async (t) => {
+test('a hub that is killed again and again during a stream loses and duplicates nothing that it acknowledged', async (t) => {
   const running: ChildProcess[] = []
   t.after(() => {
     for (const child of running) child.kill('SIGKILL')

@@ -199,7 +199,7 @@ test('agents inherit only the variables that the policy names, and get a permitt
   )
 })
 
-test('the policy limits the number of agents, and the starts per hour even if the daemon restarts', async (t) => {
+test('the policy limits the number of agents and the starts per hour, even if the daemon restarts', async (t) => {
   const { stage, start, order, write } = await ruled(t, '[limits]\nagents = 1\nstarts_per_hour = 3')
   const agent = await stage.start()
   assert.deepEqual(await start(), by('limits.agents'))

@@ -40,7 +40,7 @@ test('an agent finishes its turn while its daemon is killed, and every event arr
   await complete(stage, agent)
 })
 
-test('a hub killed during a turn loses and duplicates nothing', async (t) => {
+test('a hub that is killed during a turn loses and duplicates nothing', async (t) => {
   const { stage } = await claudeStage(t)
   const hub = await stage.hub()
   await stage.daemon()
@@ -79,7 +79,7 @@ test('a permission request outlives the daemon and the hub, and the late answer 
   await complete(stage, agent)
 })
 
-test('commands sent while no daemon is running are carried out once by the next daemon', async (t) => {
+test('commands that are sent while no daemon is running are carried out once by the next daemon', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()

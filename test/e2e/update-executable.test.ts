@@ -72,7 +72,7 @@ test('an executable under a supervisor updates itself', async (t) => {
   await supervisor.stop()
 })
 
-test('an executable of root that an unprivileged user runs hands over to the new version on later starts', async (t) => {
+test('if an unprivileged user runs an executable of root, later starts of the executable run the new version', async (t) => {
   const machine = await Installation.open(t, registry, { asExecutable: true, withoutRights: true })
   await machine.hub()
   const supervisor = machine.supervise()

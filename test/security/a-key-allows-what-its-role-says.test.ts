@@ -88,7 +88,7 @@ test('a key is shown only once, stored only as a hash, and identified by its nam
   assert.equal((await hub.request('POST', '/api/agents', {}, bearer(key))).status, 400)
 })
 
-test('a user key without a role counts as an admin’s, and can be revoked', async (t) => {
+test('a user key without a role counts as an admin’s key, and can be revoked', async (t) => {
   const hub = await TestHub.open(t)
   const { key, key_id } = await makeKey(hub, 'old', 'viewer')
   await hub.stop()

@@ -79,7 +79,7 @@ class StolenHub {
     content,
   })
 
-  /** Returns the number of lines that contain a text, in the output of agents. */
+  /** Returns the number of lines with this text in the output of agents. */
   said = (text: string): number =>
     this.caller
       .ofType('agent:activity')

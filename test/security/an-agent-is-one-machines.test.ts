@@ -196,7 +196,7 @@ test('an agent moves to another machine only by an order, and keeps its history'
   assert.equal((await hub.api<HubAgent>('GET', '/api/agents/mover')).machine_id, B)
 })
 
-test('if an older hub let another machine take over an agent, the first machine gets the agent back, and the other machine keeps its own', async (t) => {
+test('if an older hub let another machine take over an agent, the first machine gets the agent back, and the other machine keeps its own agent', async (t) => {
   const hub = await TestHub.open(t)
   const a = await hub.daemon({ machine_id: A })
   await start(hub, a, A, 'pay')

@@ -88,7 +88,7 @@ test('neither a stop nor doctor --fix ends processes that only name the agent, o
     FOMULAR_AGENT_MARK: mark,
   })
   const elsewhere = await bystanders(t, { FOMULAR_AGENT: '/nowhere/agents/zz' })
-  // If the secret leaks, only a process of root that has the secret counts as the agent's.
+  // If the secret leaks, only a process of root that has the secret counts as the agent's process.
   const known = await bystanders(t, { FOMULAR_AGENT: folder, FOMULAR_AGENT_MARK: mark })
 
   assert.equal((await stage.command(agent, 'stop', { grace_s: 0 })).state, 'succeeded')
@@ -97,7 +97,7 @@ test('neither a stop nor doctor --fix ends processes that only name the agent, o
   })
   const strangers = [...named, ...guessed, ...removed, ...elsewhere]
   assert.ok(strangers.every(isAlive))
-  // In the agent's control group, a process of another user counts as the agent's, too.
+  // In the agent's control group, a process of another user also counts as the agent's process.
   const isGrouped = JSON.parse(readFileSync(join(folder, 'run.json'), 'utf8')).group !== undefined
   await until(() => isAlive(dropped) !== isGrouped, { what: 'the end of its process of another user' })
 

@@ -151,7 +151,7 @@ test('a system unit limits what agents can do', async (t) => {
   )
   const rights = "grep -E '^(NoNewPrivs|CapBnd)' /proc/self/status | tr -d '\\t'"
   assert.deepEqual(await probe(rights), ['CapBnd:0000000000000000', 'NoNewPrivs:1'])
-  // Apply the settings that a comment in the unit recommends to allow sudo.
+  // To allow sudo, apply the settings that a comment in the unit recommends.
   const settings = [...unit.matchAll(/^# {3}(\S.*)$/gm)].map(([, line]) => line)
   write('/etc/systemd/system/probe.service.d/sudo.conf', settings.join('\n'))
   const [capabilities, privileges] = await probe(rights)

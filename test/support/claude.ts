@@ -9,7 +9,8 @@ import { until } from './wait.ts'
 /** Version of Claude Code for which the tests are written. The output differs between versions. */
 const CLAUDE_VERSION = process.env.TEST_CLAUDE_VERSION ?? '2.1.332'
 /**
- * Timeout of an installation, in milliseconds. It downloads 80 MB on a slow connection, and unpacks 245 MB.
+ * Timeout of an installation, in milliseconds: long enough to download 80 MB on a slow connection, and to
+ * unpack 245 MB.
  */
 const INSTALL_MS = 10 * 60_000
 

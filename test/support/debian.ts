@@ -18,7 +18,7 @@ export interface DebianOptions {
   packages?: readonly string[]
 }
 
-/** Timeout for making a Debian, in milliseconds. That downloads and unpacks 240 MB on a slow connection. */
+/** Timeout for making a Debian, in milliseconds: long enough for 240 MB on a slow connection. */
 const INSTALL_MS = 10 * 60_000
 
 /**

@@ -7,7 +7,7 @@ import { decode } from '../../src/agents/runtimes/claude/decode.ts'
 import { claude } from '../../src/agents/runtimes/claude/index.ts'
 import { AgentSpec, type Event } from '../../src/protocol/index.ts'
 
-/** Returns the events of an agent from its journal, without the code that sends them to a server. */
+/** Returns the events of an agent from its journal, without using the code that sends events to a server. */
 export function journalEvents(stateDir: string, agentId: string): Event[] {
   const bytes = readFileSync(join(stateDir, 'agents', agentId, 'activity.jsonl'))
   const events: Event[] = []

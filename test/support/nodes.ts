@@ -17,7 +17,7 @@ import { testTool } from './tool.ts'
 
 /** The newest patch version of the oldest Node that `engines` in package.json allows. */
 const OLDEST_NODE = '18.19.1'
-/** Timeout of an installation, in milliseconds. It downloads 40 MB on a slow connection. */
+/** Timeout of an installation, in milliseconds: long enough for 40 MB on a slow connection. */
 const INSTALL_MS = 5 * 60_000
 
 const cache = fileURLToPath(new URL('../../node_modules/.cache/node', import.meta.url))

@@ -76,7 +76,7 @@ export class Machine {
   setBack({ inPlace = false } = {}) {
     this.stop()
     if (!inPlace) rmSync(this.dir, { recursive: true })
-    // Waits until the files get later timestamps, which advance in steps of at most 10 ms.
+    // Waits until new files get a later timestamp. Timestamps advance in steps of at most 10 ms.
     for (const made = Date.now(); Date.now() < made + 20; );
     if (inPlace) {
       rmSync(this.at('generations.json'), { force: true })
@@ -91,7 +91,7 @@ export class Machine {
   }
 
   /**
-   * Handles a server's welcome. Afterward, `frames` contains the frames sent since.
+   * Handles a server's welcome. Afterward, `frames` contains the frames sent since the welcome.
    * @returns the first fault of the welcome
    */
   welcome(welcome: Pick<Welcome, 'offsets' | 'journals'>) {

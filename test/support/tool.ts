@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 
 /**
- * Timeout of an installation, in milliseconds. It downloads a tool with some hundred dependencies on a slow
- * connection.
+ * Timeout of an installation, in milliseconds: long enough for a tool with some hundred dependencies on a
+ * slow connection.
  */
 const INSTALL_MS = 5 * 60_000
 

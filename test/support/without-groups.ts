@@ -1,5 +1,5 @@
 // Needs: unshare
-/** Program and arguments that run a command without sight of control groups. Needs root. */
+/** Program and arguments that run a command and hide all control groups from the command. Needs root. */
 export const WITHOUT_GROUPS: readonly string[] = [
   'unshare',
   '--mount',

@@ -16,7 +16,7 @@ export const exits: Judge = (agent) => {
   })
 }
 
-/** @returns the problems of the code that was reported for a process */
+/** @returns the problems with the exit code that was reported for a process */
 export function judgeCode(
   agent: Case,
   { run, exit }: ProcessTruth,

@@ -58,8 +58,8 @@ function changed({ known: { seen } }: Case, history: Event[]): string[] {
 }
 
 /**
- * Checks a removed agent. The events that were read before must be the beginning of the events that the agent
- * wrote.
+ * Checks a removed agent. The events that were read before the removal must be the beginning of the events
+ * that the agent wrote.
  */
 function seenOnly(agent: Case): string[] {
   const { seen } = agent.known
@@ -105,7 +105,7 @@ function byRun({ diskWasFull }: Case, events: Event[], problems: string[]): Map<
   return runs
 }
 
-/** Reports whether an event is a launcher's note that a full disk cut off. */
+/** Reports whether an event is an incomplete note of a launcher, cut off by a full disk. */
 export const isLaunchersOwn = (body: Body) =>
   body.kind === 'unreadable' && '{"type":"launcher"'.startsWith(String(body.text).slice(0, 18))
 

@@ -4,7 +4,7 @@ import { judgeCode } from './exits.ts'
 import { type Body, bodiesOf, expected, formOf, isLaunchersOwn, order, shorten } from './history.ts'
 import type { Case, Judge } from './judge.ts'
 
-/** A piece of an agent's output, in the order in which its server must receive it. */
+/** A piece of an agent's output. The server must receive the pieces in order. */
 type Token =
   | { kind: 'start'; run: number }
   | { kind: 'end'; process: ProcessTruth }
@@ -27,7 +27,7 @@ interface Place {
 
 /**
  * Checks the history of an agent whose machine was rolled back. Each rollback ended a life of the agent
- * early. The hub keeps the events that it had received before a rollback. It has the beginning of each
+ * early. The hub keeps the events that it had received before a rollback. The hub has the beginning of each
  * earlier life and all of the last life, with every event once and in order.
  */
 export const lives: Judge = (agent) => {
@@ -85,7 +85,7 @@ function* advance(agent: Case, all: Token[][], place: Place, step: Step): Genera
     // An unfinished piece may be missing.
     if (token.kind !== 'body' || token.whole) break
   }
-  // The end of a process that existed only in the copy.
+  // The end of a process that ran only according to the restored backup.
   if (place.fresh && life > 0 && step.kind === 'end' && step.event.code === undefined) yield place
   for (let later = life + 1; later < all.length; later++) {
     const fresh = { life: later, at: 0, fresh: true }
@@ -130,5 +130,5 @@ function describe(part: Token | Step | undefined): string {
   if (!part) return 'nothing'
   if (part.kind === 'start') return `the start of run ${part.run}`
   if (part.kind === 'end') return `the end of run ${'process' in part ? part.process.run : part.event.run}`
-  return part.kind === 'body' ? shorten(part.form)! : 'the set-back of the machine'
+  return part.kind === 'body' ? shorten(part.form)! : 'the rollback of the machine'
 }

@@ -27,7 +27,7 @@ const startOn = (stage: Stage, resume: string, fork = false) =>
 const inSession = (id: string) =>
   commandLines().filter(({ argv }) => !argv[0]?.endsWith('sh') && argv.includes(`--resume=${id}`))
 
-test('a session resumed five times at once has one process', async (t) => {
+test('a session that is resumed five times at once has one process', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -46,7 +46,7 @@ test('a session resumed five times at once has one process', async (t) => {
   assert.equal(inSession(session_id).length, 1)
 })
 
-test('a session open in a terminal or under another daemon is in use', async (t) => {
+test('a session that is open in a terminal or under another daemon is in use', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   await stage.daemon()

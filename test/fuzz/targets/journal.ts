@@ -86,8 +86,8 @@ export async function journal(t: Cleanup): Promise<Target> {
 }
 
 /**
- * Reports whether lines determine the agent's state. During the start, after the end, and while requests are
- * pending, they do not.
+ * Reports whether lines determine the agent's state. They do not determine it during the start, after the
+ * end, or while requests are pending.
  */
 const isRunning = ({ hasEnded, snapshot }: Agent) =>
   !hasEnded && snapshot.pending.length === 0 && snapshot.state !== 'starting'

@@ -206,7 +206,7 @@ function withoutServer(t: Cleanup) {
 }
 
 for (const inPlace of [false, true])
-  test(`a restored machine does not send data again that the server already has${inPlace ? ', even with the same inodes' : ''}`, (t) => {
+  test(`a restored machine does not repeat data that the server already has${inPlace ? ', even with the same inodes' : ''}`, (t) => {
     const machine = withoutServer(t)
     machine.backUp()
     machine.welcome({ offsets: { a: machine.end } })

@@ -101,7 +101,7 @@ test('a removed program is searched for again, and the error about its absence h
   await assert.rejects(admission.program('claude'), /no longer exists at .*claude\. Install it again/)
 })
 
-test('a version that an update deletes is kept until the agent that runs it ends', (t) => {
+test('a version that an update deletes is kept until its agent has ended', (t) => {
   const home = tempDir(t)
   const version = join(home, '.local/share/claude/versions/2.1.332')
   const program = join(home, 'bin/claude')

@@ -38,7 +38,7 @@ test('a number that selects no option is refused instead of sent as the answer',
   assert.throws(() => answersTo([one, many], ['1', '3']), /no option 3/)
 })
 
-test('a number in an answer counts as text if it is in quotation marks, is a label, or if there are no options', () => {
+test('a number in an answer counts as text if it is in quotation marks, if it is a label, or if there are no options', () => {
   assert.equal(given(one, '"7"'), '7')
   assert.equal(given(many, "'7, 8'"), '7, 8')
   assert.equal(given({ question: 'Port?', options: [{ label: '80' }, { label: '443' }] }, '443'), '443')

@@ -62,7 +62,7 @@ for (const [type, body] of [
   ['agent:interrupt', { cancel_queued: true }],
   ['agent:remove', { force: true }],
 ] as const)
-  test(`${type} does not wait until the gate has decided about earlier commands, but makes the daemon refuse them`, async (t) => {
+  test(`${type} does not wait until the gate has decided about earlier commands, but makes the daemon refuse these commands`, async (t) => {
     const { order, codeOf, commands } = await machine(t)
     for (const id of ['p1', 'p2', 'p3']) order(id, 'agent:prompt', { content: id })
     await until(() => commands() === 1)

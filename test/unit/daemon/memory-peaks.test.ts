@@ -63,7 +63,7 @@ test('the highest memory use of an agent counts, and the next daemon remembers i
   assert.equal(mib(open().peakOf('claude')), 900)
 })
 
-test('one huge agent among many does not raise the expected use, and alone raises it to at most a quarter of the machine’s memory', (t) => {
+test('one huge agent among many does not raise the expected use, and a single huge agent raises it to at most a quarter of the machine’s memory', (t) => {
   const { peaks, use } = machine(t)
   peaks.observe(use([14_000]))
   assert.equal(mib(peaks.peakOf('claude')), 4096)

@@ -6,7 +6,7 @@ import { memoryLog } from '../../support/memory-log.ts'
 import { shellAgents } from '../../support/shell-agents.ts'
 import { until } from '../../support/wait.ts'
 
-test('an agent in a forbidden mode is stopped by signals if a full disk keeps it from getting another mode', async (t) => {
+test('an agent in a forbidden mode is stopped by signals if a full disk prevents a change of the mode', async (t) => {
   const it = shellAgents(t)
   assert.equal(await it.start('a', {}).result, 'started')
   const agent = it.agents.get('a')

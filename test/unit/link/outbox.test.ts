@@ -191,7 +191,7 @@ test('the unacknowledged bytes of a removed agent no longer count', async () => 
   })
 })
 
-test('a frame that a server could not store twice is sent a third time', () => {
+test('if a server fails twice to store a frame, the frame is sent a third time', () => {
   const bench = new Bench()
   bench.append(bench.sources[0]!, 10)
   bench.connect({})

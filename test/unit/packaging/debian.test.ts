@@ -65,7 +65,7 @@ test('the apt index is signed with the release key, and lists prereleases separa
   assert.equal(checked().status, 0)
 })
 
-test('the maintainer scripts find exactly the services that run the package', (t) => {
+test('the maintainer scripts find exactly the services that run the program of the package', (t) => {
   const dir = tempDir(t)
   for (const name of MAINTAINER_SCRIPTS) {
     const path = join(dir, name)

@@ -14,7 +14,7 @@ test('the scheme of the URL selects the proxy, from variables in upper or lower 
   assert.equal(proxyFor('wss://server/', { HTTPS_PROXY: 'http://a', https_proxy: 'http://b' }), 'http://b')
 })
 
-test('an empty variable names no proxy, and the variable in the other case is used instead', () => {
+test('an empty variable names no proxy, and the variable with the other spelling (upper or lower case) is used instead', () => {
   const ALL_PROXY = 'http://all'
   for (const none of [{ HTTPS_PROXY: '' }, { https_proxy: '' }, { https_proxy: '', HTTPS_PROXY: '' }])
     assert.equal(proxyFor('wss://server/', { ALL_PROXY, ...none }), undefined)

@@ -71,7 +71,7 @@ test('prompts that were queued and then delivered together appear once each', (t
   }
 })
 
-test('images of queued prompts appear once, too', (t) => {
+test('images of queued prompts also appear once', (t) => {
   const lines = [
     echo('b', 'look'),
     echo('c', [words('this\n'), image]),
@@ -84,7 +84,7 @@ test('images of queued prompts appear once, too', (t) => {
   ])
 })
 
-test('a prompt of blocks that begins like an earlier prompt stays whole', (t) => {
+test('a prompt stays whole if it consists of blocks and begins like an earlier prompt', (t) => {
   const blocks = [words('second\n'), words('fourth')]
   const turn = [{ type: 'assistant', message: { id: 'm', content: [words('ok')] } }, result]
   assert.deepEqual(prompts(t, [echo('b', 'second'), ...turn, joined(...blocks)]), [

@@ -96,7 +96,7 @@ test('if the sandbox is impossible, no agent runs, and the refusal names the pol
   assert.match((await refusal({ hidden: [state] }, state)).remedy, /another folder/)
 })
 
-test('no choice of folders by a server opens the system to a sandboxed agent', async (t) => {
+test('a server cannot open the system to a sandboxed agent by its choice of folders', async (t) => {
   const { places } = placesIn(t)
   const refused = (own: { cwd?: string; chosen?: string[] }) =>
     assert.rejects(sandboxed({ network: 'host', hidden: [] }, { ...places, ...own }), {

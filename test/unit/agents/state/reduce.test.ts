@@ -205,7 +205,7 @@ test('the result of a process that failed to start changes neither the session n
   assert.deepEqual([session_id, total_cost_usd], ['lived', 0.5])
 })
 
-test('a status lists background tasks until they or the process end, within the limits of a status', () => {
+test('a status lists each background task until the task or the process ends, within the limits of a status', () => {
   const tasks = (...list: unknown[]): Body => ({ kind: 'background_tasks', tasks: list })
   const up = [
     started(),

@@ -24,7 +24,7 @@ test('the name of a group shows its agent and its state folder, but not the secr
   assert.notEqual(groupName(agent.folder, 'e'.repeat(32)), NAME)
 })
 
-test('no folder that a record merely names counts as a run’s group', (t) => {
+test('a folder does not count as a run’s group merely because a record names the folder', (t) => {
   const { folder } = standInGroup(join(tempDir(t), NAME))
   const run = { mark: agent.mark, group: folder }
   assert.equal(groupOf({ folder: agent.folder, run }), undefined)
@@ -129,7 +129,7 @@ test('a daemon that runs in the group of an agent does not kill that group', asy
   assert.equal(read('cgroup.kill'), '')
 })
 
-test('a missing group, and a group without processes, end without delay', async (t) => {
+test('a missing group, and a group without processes, count as ended at once', async (t) => {
   const dir = tempDir(t)
   assert.equal(await endGroup(join(dir, 'gone')), 0)
   mkdirSync(join(dir, 'empty'))
@@ -137,7 +137,7 @@ test('a missing group, and a group without processes, end without delay', async 
   assert.ok(!existsSync(join(dir, 'empty')))
 })
 
-test('what the kernel has ended for lack of memory is told with the limit and the highest use', (t) => {
+test('if the kernel ends processes for lack of memory, the report has the limit and the highest use', (t) => {
   const dir = tempDir(t)
   let number = 0
   const told = (files: Record<string, string>) => lackIn(standInGroup(join(dir, `${++number}`), files).folder)

@@ -91,7 +91,7 @@ test('a prompt that a hook blocks is rejected with its reason, in the format of 
   assert.equal(other?.kind, 'notice')
 })
 
-test('events report the start of a compaction, its failure with a reason, and a mode that changed with it', () => {
+test('events report the start of a compaction, its failure with a reason, and a change of mode in the same message', () => {
   assert.deepEqual(said(system('status', { status: 'compacting' })), [{ kind: 'compaction_started' }])
   assert.deepEqual(said(system('status', { status: null, compact_result: 'success' })), [])
   const failed = { status: null, compact_result: 'failed', compact_error: 'Not enough messages to compact.' }
