@@ -64,7 +64,8 @@ export const AgentSpec = z.object({
       max_turns: z.optional(z.int().check(z.minimum(1))),
       max_budget_usd: z.optional(z.number().check(z.positive())),
       /**
-       * Limits on the agent and all its processes. If the machine's policy has a smaller limit, that limit applies.
+       * Limits on the agent and all its processes. If the machine's policy has a smaller limit, that limit
+       * applies.
        */
       memory_max_mb: z.optional(Mebibytes),
       memory_high_mb: z.optional(Mebibytes),

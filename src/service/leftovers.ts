@@ -10,8 +10,8 @@ export interface Leftovers {
   /** Files that this program wrote next to the unit, or that it recommended to users. */
   files: string[]
   /**
-   * State folders: the current folder of the service, and the folders of the users as whom the service ran
-   * before.
+   * State folders: the current folder of the service, and the folders from the time when the service ran as
+   * other users.
    */
   states: string[]
 }

@@ -6,7 +6,7 @@ import { ifPresent } from '../platform/or-undefined.ts'
 const UnitMark = z.object({
   format: z.literal(1),
   state_dir: z.string(),
-  /** Name of the user as whom the service runs. */
+  /** Name of the user that the service runs as. */
   user: z.string(),
   /** The program that the service runs; absent for a daemon. */
   runs: z.optional(z.enum(['hub', 'up'])),

@@ -206,7 +206,8 @@ export class Connection<In extends { type: string }, Out extends { type: string 
   }
 
   /**
-   * Ends the connection at once, without a close frame, because a half-open connection would never answer it.
+   * Ends the connection at once, without a close frame: a half-open connection would never answer such a
+   * frame.
    */
   terminate() {
     this.#stopTimers()

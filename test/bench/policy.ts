@@ -6,7 +6,7 @@ import type { Benchmark } from './benchmark.ts'
 import { interleaved, median, monotonic } from './measure.ts'
 import { Rig } from './rig.ts'
 
-/** A rule of every kind that a start without special wishes passes. */
+/** Rules of every kind, all of which permit an ordinary start. */
 const RULES = `version = 1
 permission_modes = ["default", "plan"]
 [folders]
@@ -29,8 +29,9 @@ patterns = ["sk-[A-Za-z0-9]{20,40}"]
 `
 
 /**
- * Time from the server's command until the agent is ready, with a policy and a control group for each agent. The floor
- * is the same daemon without both. Where this machine permits no groups, only the policy makes the difference.
+ * Time from the server's command until the agent is ready, with a policy and a control group for each agent.
+ * The floor is the same daemon without policy and groups. If this machine permits no groups, only the policy
+ * makes the difference.
  */
 export const policy: Benchmark = {
   name: 'policy',

@@ -9,7 +9,7 @@ import type { Machine, World } from './world.ts'
 /** Identifies a pending request of an agent. */
 type Asked = Pick<PermissionRequest, 'request_id' | 'digest'>
 
-/** The driver watches one of this many agents. */
+/** The driver watches one agent out of this number. */
 const WATCHED_EVERY = 4
 const MOST_IN_FLIGHT = 48
 /** Number of recent commands to remember; the driver sometimes sends one of them again. */

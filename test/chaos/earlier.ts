@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url'
 import { builtOnce, hasCommit, unpack } from '../support/earlier-release.ts'
 
 /**
- * Builds the previous release with shortened durations, in that release's own way.
+ * Builds the previous release with shortened durations, as that release builds itself.
  * @param dir empty folder to build it in
  * @returns the path of the program; undefined if this clone lacks its commit
  */

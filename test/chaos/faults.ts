@@ -23,7 +23,7 @@ const SLOWEST_START_MS = 8000
 /** Number of files that a process may still open during a shortage of descriptors. */
 const FEW_FILES = 6
 
-/** A killed process of an agent, as a fact for judging the agent's end. */
+/** A killed process of an agent. The verdict needs this fact to judge the agent's end. */
 export interface Kill {
   agent: string
   run: number
@@ -98,7 +98,7 @@ const injectors: Record<FaultKind, Injector> = {
   reorder_commands: link(({ proxy }, { for_ms }) => proxy.reorder(for_ms)),
   fill_disk: ({ world }, machine, { for_ms }) => world.fill(machine, for_ms * FULL_SHARE),
   fill_hub_disk: ({ world }, _, { for_ms }) => world.fill(world.hub, for_ms * FULL_SHARE),
-  // Steps by at most two hours in either direction, because a daemon forgets agents after weeks, by design.
+  // Steps the clock by at most two hours in either direction, because a daemon forgets agents after weeks.
   step_clock: ({ world }, machine, { degree, for_ms }) => {
     const place = for_ms % 3 === 0 ? world.hub : machine
     place.edge.step(Math.round((degree - 0.5) * 4 * HOUR_MS))

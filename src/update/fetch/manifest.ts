@@ -67,7 +67,7 @@ export function checkManifest(
   if (!manifest) throw refuse(`The manifest of ${what} is invalid.`)
   const { name, version, date } = manifest
   if (name !== expected.name || version !== expected.version)
-    throw refuse(`The package delivered as ${what} was signed as ${name}@${version}.`)
+    throw refuse(`The package that was delivered as ${what} was signed as ${name}@${version}.`)
   const listed = new Map(manifest.files.map((file) => [file.name, file]))
   for (const [path, { size, sha256 }] of files) {
     if (path === MANIFEST || path === SIGNATURE) continue

@@ -83,7 +83,7 @@ async function fetchJson(path: string, source: Source): Promise<unknown> {
 
 /**
  * Fetches a release's package, which the caller must verify. Does not use npm, because npm would look up the
- * address again. If it were the address of a repository, npm would clone and build the repository.
+ * address again. If that address led to a repository, npm would clone and build the repository.
  * @throws UpdateFailure
  */
 export async function fetchTarball({ dist }: Release, path: string, source: Source): Promise<string> {

@@ -157,8 +157,8 @@ function userPrefix(program: string, real: string, command: string, env: NodeJS.
 const userRoot = (env: NodeJS.ProcessEnv) => join(homeOf(env), '.fomular')
 
 /**
- * Returns `user-prefix` for any installation in `~/.fomular`. Checks both the home folder of the environment
- * and that of the user database, because a supervisor may have set a different HOME.
+ * Returns `user-prefix` for any installation in `~/.fomular`. Checks the home folder from the environment and
+ * the home folder from the user database, because a supervisor may have set a different HOME.
  */
 function modeOf(root: string, env: NodeJS.ProcessEnv): Target['mode'] {
   const place = `${realPathOf(root)}${sep}`
