@@ -10,7 +10,7 @@ export interface Signer {
   sign(bytes: Uint8Array, machineId: string): Promise<Uint8Array>
 }
 
-/** A command as it was written: defaults are not added for absent fields. */
+/** A command as its author wrote it: absent fields get no defaults. */
 export type Written = Pick<Command, 'type' | 'command_id'> & { agent_id?: string }
 
 /** Signs a command for one machine. */
