@@ -29,7 +29,7 @@ export class Supervised {
   #stopping = false
   /** True if the process is not restarted automatically. */
   #held = false
-  /** Offset in the log at which the output of its last run begins, in bytes. */
+  /** Byte offset in the log at which the output of the last run begins. */
   #from = 0
   #ended: Promise<number | string> = Promise.resolve(0)
   starts = 0

@@ -60,7 +60,7 @@ test('on a machine with a service, everyday commands use the service', async (t)
     assert.equal((await daemon(['status'], { user: 'bob' })).code, 0)
   })
 
-  await t.test('commands find the hub of a service, as they find its daemon', async () => {
+  await t.test('commands find the hub of a service in the same way as its daemon', async () => {
     const listed = await daemon(['agent', 'list'])
     assert.equal(listed.code, 0, listed.stderr)
     assert.match(

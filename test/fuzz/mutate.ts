@@ -199,7 +199,7 @@ export function written(value: unknown, random: Random): Buffer {
   return random.chance(0.15) ? damaged(bytes, random) : bytes
 }
 
-/** Returns an input from `make`. Most of these inputs are damaged. */
+/** Returns an input from `make`, usually damaged. */
 export function spoilt(make: (random: Random) => unknown, random: Random): Buffer {
   const value = make(random)
   return written(random.chance(0.15) ? value : mutated(value, random, make(random)), random)

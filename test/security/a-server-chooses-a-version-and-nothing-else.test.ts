@@ -17,7 +17,7 @@ import { Stage } from '../support/stage.ts'
 import { tempDir } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
 
-/** Names that must be refused, because npm would not treat most of them as versions. */
+/** Texts that must be refused: most of them mean something other than a version to npm. */
 const NO_VERSIONS = [
   'git+http://127.0.0.1/evil.git',
   'git+ssh://-oProxyCommand=touch /tmp/x',

@@ -85,7 +85,7 @@ test('every part of a request is made visible: names, options, forms, plans, and
   // The headline does not count as the full text.
   const long = requestFor('r', { command: `ls${' '.repeat(17_000)}\nrm x` })
   assert.match(shown(long), /^\? asks to use Bash: ls …\n/)
-  // A name of a tool or an option in its own line does not count as the full text either.
+  // The line that names a tool or an option does not count as the full text either.
   const label = 'one\n  2. two'
   const asked = requestFor('r', {}, { ask: 'question', questions: [{ question: 'q', options: [{ label }] }] })
   assert.match(shown(asked), /^ {2}1\. one␊ {2}2\. two$/m)

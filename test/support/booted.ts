@@ -28,7 +28,9 @@ export interface Ran {
   stderr: string
 }
 
-/** A booted Debian with its own systemd, processes, network, and files, which is deleted after the test. */
+/**
+ * A booted Debian with its own systemd, processes, network, and files. The machine is deleted after the test.
+ */
 export class Booted {
   /** Path of the machine's files on the host. */
   readonly root: string

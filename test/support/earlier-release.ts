@@ -33,7 +33,7 @@ export function hasCommit(): boolean {
   }
 }
 
-/** Returns the program of the previous release, which is built once, with the packages of this checkout. */
+/** Returns the previous release's program. It is built once, with the packages of this checkout. */
 export const earlierRelease = async (): Promise<string> =>
   readFileSync(await builtOnce('plain', build), 'utf8')
 

@@ -25,8 +25,8 @@ export interface InstallationOptions {
   /** True to install an executable that needs no Node, as the installer does. */
   asExecutable?: boolean
   /**
-   * The executable. By default, the program with a `#!` line for Node, which is quicker than building an
-   * executable.
+   * The executable. By default, the program with a `#!` line for Node, because building an executable takes
+   * longer.
    */
   program?: string | Uint8Array
 }

@@ -20,7 +20,7 @@ export interface LightDaemonOptions {
   hello?: Partial<Hello>
 }
 
-/** A simulated daemon on a real WebSocket, which a test controls. It keeps every frame that it receives. */
+/** A simulated daemon on a real WebSocket. A test controls it. It keeps every frame that it receives. */
 export class LightDaemon {
   readonly frames: Frame[] = []
   readonly socket: WebSocket

@@ -86,7 +86,7 @@ export async function socketServer(t: Cleanup, options: ServerOptions = {}) {
   return { server, url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}` }
 }
 
-/** A simulated server on real WebSockets, which sends only the messages of the test. */
+/** A simulated server on real WebSockets. It sends only the messages of the test. */
 export class LightServer {
   readonly callers: Caller[] = []
   readonly url: string
@@ -106,7 +106,7 @@ export class LightServer {
     return until(() => this.callers[count - 1], { what: `connection number ${count}` }) as Promise<Caller>
   }
 
-  /** Starts a daemon on the stage's machine, which connects to this server. */
+  /** Starts a daemon on the stage's machine. The daemon connects to this server. */
   daemon(stage: Stage, env: Record<string, string> = {}): Running {
     const key = join(stage.dir, 'key')
     writeFileSync(key, 'the-key', { mode: 0o600 })

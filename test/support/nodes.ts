@@ -38,7 +38,7 @@ export function reachable(node: string, dir: string): string {
   return path
 }
 
-/** Returns the path of a Node of this version from npm, which is installed on first use. */
+/** Returns the path of a Node of this version, which npm installs on first use. */
 export async function nodeOf(version: string): Promise<string> {
   const name = `node-linux-${process.arch === 'arm64' ? 'arm64' : 'x64'}`
   const installed = join(cache, `${name}-${version}`)

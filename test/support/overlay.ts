@@ -7,7 +7,7 @@ import type { Cleanup } from './temp.ts'
 import { until } from './wait.ts'
 
 /**
- * Returns a copy of a folder, which is removed after the test. Changes are kept in memory. Needs root.
+ * Returns a copy of a folder. The copy is removed after the test. Its changes are kept in memory. Needs root.
  * @param ending ends the processes that run from the copy
  */
 export function overlay(t: Cleanup, lower: string, ending: () => Promise<void>): string {

@@ -12,7 +12,7 @@ export class SmallDisk {
   readonly path = mkdtempSync(join(tmpdir(), 'fomular-disk-'))
   readonly #filler = join(this.path, 'filler')
 
-  /** @param mib size of the disk, of which only the used space takes memory */
+  /** @param mib size of the disk; only the used space takes memory */
   constructor(t: Cleanup, mib: number) {
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${mib}m,mode=700`, 'tmpfs', this.path])
     t.after(() => {

@@ -235,8 +235,8 @@ export class Stage {
   }
 
   /**
-   * Waits until the agent's history has an event of this kind at or after index `from` for which `holds`
-   * returns true.
+   * Waits for an event of this kind for which `holds` returns true, in the agent's history from index `from`
+   * on.
    */
   eventually<K extends Event['kind']>(
     agentId: string,

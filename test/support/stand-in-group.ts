@@ -10,7 +10,9 @@ const FILES = {
   'cgroup.subtree_control': '',
 }
 
-/** Makes a folder with files like those of a control group, which the test changes as the kernel would. */
+/**
+ * Makes a folder with files like the files of a control group. The test changes them as the kernel would.
+ */
 export function standInGroup(folder: string, files: Record<string, string> = {}) {
   mkdirSync(folder, { recursive: true })
   const write = (name: string, text: string) => writeFileSync(join(folder, name), text)

@@ -7,7 +7,7 @@ export interface Cleanup {
   after(fn: () => void | Promise<void>): void
 }
 
-/** Makes a folder for a test, which is deleted after the test. */
+/** Makes a folder for a test. The folder is deleted after the test. */
 export function tempDir(t: Cleanup): string {
   const dir = realpathSync(mkdtempSync(join(tmpdir(), 'fomular-test-')))
   // Deletes the folder after all other hooks, because a process that still runs in the folder would recreate

@@ -7,13 +7,16 @@ import type { Case, Judge } from './judge.ts'
 const SHORTAGE = /\((EMFILE|EAGAIN)\)\.$/
 
 const failed = (command: Issued) => command.outcome?.state === 'failed'
-/** With a full disk, a daemon cannot record that it refused a command, and the next daemon may execute it. */
+/**
+ * With a full disk, a daemon cannot record that it refused a command. The next daemon may then execute the
+ * command.
+ */
 const forgotten = (command: Issued) => command.outcome?.error?.code === 'disk_full'
 const succeeded = (command: Issued) => command.outcome?.state === 'succeeded'
 
 /**
- * True for a command that was sent before its machine was rolled back: the machine may have forgotten the command,
- * and may execute it again.
+ * True for a command that was sent before its machine was rolled back. The machine may have forgotten the
+ * command, and may execute it again.
  */
 const setBackSince = ({ setBack }: Case, { given }: Issued) => setBack !== undefined && given <= setBack
 

@@ -19,7 +19,7 @@ import { memoryOf, mib, type Target } from '../target.ts'
 
 /** Timeout of a command, in milliseconds. */
 const END_MS = 30_000
-/** Number of requests of one command that the hub answers. */
+/** Number of requests that the hub answers for one command. */
 const REQUESTS = 20
 /**
  * Characters that control a terminal. These commands print no styles, so their output must not contain such

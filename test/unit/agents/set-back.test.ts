@@ -106,8 +106,8 @@ test('a journal generation that this machine never had is not part of its journa
   assert.deepEqual(said(machine.frames), ['set_back', 'two'])
   machine.acknowledge(machine.end)
   machine.part()
-  // The server has less data than it acknowledged, and the data is from another journal. So all of this
-  // journal is new to the server.
+  // The server has less data than it acknowledged, and the data is from another journal. Therefore,
+  // this whole journal is new to the server.
   assert.equal(machine.welcome({ offsets: { a: 3 }, journals: { a: 'of-another' } }), undefined)
   assert.equal(machine.frames[0]?.from, 3)
   const all = ['process_started', 'process_exited', 'one', 'set_back', 'two']

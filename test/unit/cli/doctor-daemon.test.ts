@@ -135,7 +135,7 @@ test('doctor reports that the daemon is not logged in, even if this shell is log
     /This shell finds something different.*, logged in\. .*HOME is \/var\/lib\/daemon in the daemon/,
   )
 
-  // Checks the time before the daemon reports the login as a problem.
+  // Here, the daemon does not report the login as a problem yet.
   const early = await look(t, { runtime: { login: 'expired' } })
   assert.deepEqual(
     early.of('claude').map(({ level, seen_by }) => [level, seen_by]),

@@ -12,7 +12,7 @@ function program(dir: string): string {
   return join(dir, 'dist/index.js')
 }
 
-test('versions next to a `current` link are a prefix of this program, but the versions of nvm are not', (t) => {
+test('a folder with versions and a `current` link is a prefix of this program, but the folder of nvm is not', (t) => {
   const root = tempDir(t)
   const folder = 'versions/node/v20.1.0'
   const modules = join(root, folder, 'lib/node_modules/@fomular-os/daemon')
