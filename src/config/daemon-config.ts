@@ -42,7 +42,7 @@ export interface DaemonConfig {
   stop_grace_s: number
   /** Time limit for an entire stop, in seconds. Close to this limit, the remaining steps are shortened. */
   stop_within_s?: number
-  /** True if agents continue their interrupted turns after the daemon ended them for its own restart. */
+  /** True if agents continue their interrupted turns after the daemon ended the agents to restart itself. */
   resume_turns: boolean
   /** Maximum size of an agent's acknowledged activity on this machine's disk, in MiB. */
   journal_cap_mb: number

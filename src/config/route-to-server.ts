@@ -31,7 +31,7 @@ export async function routeToServer(url: string, { socket, rules, signal }: Rout
     try {
       return over(await connectSocket(socket, socketAddress, signal))
     } catch {
-      // A hub of an older version, in the same folder, has no socket.
+      // An older version of the hub has no socket in its folder.
       signal?.throwIfAborted()
     }
   const { protocol, hostname, port } = new URL(fromHere(url))

@@ -25,7 +25,7 @@ export interface UpdateConfig {
   /** Update when the server refuses this version's protocol and names another version. */
   when_refused: boolean
   /**
-   * Update without an order to the version that the dist-tag `channel` names. The update runs in the
+   * Without an order, update to the version that the dist-tag `channel` names. The update runs in the
    * `window`, once that version is `min_age_h` hours old.
    */
   automatic: boolean

@@ -21,7 +21,7 @@ export function decisionOn(
   if (decision === 'deny') return { deny: { message, interrupt } }
   // Do not accept a mere permission for a question, because the agent would get no answer to it.
   if (request.ask === 'question')
-    throw new CommandFailure('answers_incomplete', 'This request asks a question, not for permission.', {
+    throw new CommandFailure('answers_incomplete', 'This request needs an answer, not a permission.', {
       path: 'decision',
       remedy: 'Answer the question with agent:answer, or deny the request.',
     })

@@ -59,7 +59,7 @@ export function colors(enabled: boolean): Colors {
   }
 }
 
-/** Reports whether to use colors, by `NO_COLOR` and `FORCE_COLOR`, else by the terminal. */
+/** Reports whether to use colors: `NO_COLOR` and `FORCE_COLOR` decide, or else the terminal. */
 export function wantsColor(env: NodeJS.ProcessEnv, isTty: boolean): boolean {
   if (env.FORCE_COLOR !== undefined) return env.FORCE_COLOR !== '0' && env.FORCE_COLOR !== 'false'
   if (env.NO_COLOR) return false

@@ -119,7 +119,7 @@ function cutMiddle(text: string, max: number): string {
   return `${head(text, max - 1 - back)}…${all.slice(from).join('')}`
 }
 
-/** Maximum share of a cut path for its last folders. */
+/** Maximum share of a cut path that its last folders may take. */
 const TAIL = 2 / 3
 
 /**

@@ -17,8 +17,8 @@ export interface Carried {
 
 /**
  * Returns settings from the installing user's configuration file, for a service of another user. `enroll`
- * writes to this file, but the other user's service does not read it. A configuration file that the service
- * finds itself takes precedence.
+ * writes to this file, but the other user's service does not read it. If the service itself
+ * finds a configuration file, that file takes precedence.
  */
 export async function carriedSettings(home: string, account: Account): Promise<Carried> {
   const carried: Carried = { flags: {}, environment: {} }

@@ -12,7 +12,7 @@ import { installedService, type ServiceOptions, withService } from './options.ts
 const HELP = `
 The command stops the agents gracefully. It lists the state folder and the file "environment", which may
 contain secrets, but does not remove them. With --purge, it also removes this folder and this file; on a
-terminal, it asks first. The command never removes the targets of links, mounted disks, or folders that
+terminal, it asks first. The command never removes mounted disks, the targets of links, or folders that
 contain other users' files: it only lists them.
 
 Examples:

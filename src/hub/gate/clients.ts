@@ -42,7 +42,7 @@ export class Clients {
         scarcity === 'all'
           ? `This hub has ${most} connections with user keys, which is the maximum.`
           : `This key has half of the ${most} connections of this hub, which is the maximum for one key.`,
-        { remedy: "Close some, or raise the hub's limit on open files (LimitNOFILE=)." },
+        { remedy: "Close some connections, or raise the hub's limit on open files (LimitNOFILE=)." },
       )
     }
     client.key = key

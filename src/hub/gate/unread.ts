@@ -9,7 +9,7 @@ import { Shares } from './shares.ts'
  * is built.
  */
 const HELD_BYTES = 32 * 1024 * 1024
-/** If no memory is left for a finished answer, the answer is dropped if it exceeds this size, in bytes. */
+/** When no memory is left, a finished answer is dropped if it exceeds this size, in bytes. */
 const LONG_BYTES = HELD_BYTES / 2
 /**
  * Maximum number of answers to build at a time. The size of an answer is unknown until it is built, and may

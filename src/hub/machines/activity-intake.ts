@@ -27,7 +27,7 @@ interface Session {
    * one welcome, and only the welcome can be wrong.
    */
   turned: Set<string>
-  /** Limits that the hub has already reported to the machine as reached. */
+  /** Limits that the machine has reached, and that the hub has already reported to it. */
   told: Set<keyof MachineLimits>
 }
 
@@ -206,7 +206,7 @@ export class ActivityIntake {
     return this.#options.agents.keyOf({ machine_id: peer.machineId, agent_id })
   }
 
-  /** Requests missing activity. Requests it only once for all frames that are already in flight. */
+  /** Requests missing activity, but only once for all frames that are already in flight. */
   #askFor(peer: MachineConnection, agentId: string) {
     const { clock, journals, logger } = this.#options
     const asked = this.#sessions.get(peer)?.asked

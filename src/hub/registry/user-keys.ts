@@ -64,8 +64,8 @@ export class UserKeys {
   }
 
   /**
-   * Reports whether certainly no key has this name: no such key is in the list, and no keys were lost with a
-   * damaged list.
+   * Reports whether it is certain that no key has this name: no such key is in the list, and no keys were
+   * lost with a damaged list.
    */
   isGone(name: string): boolean {
     return !this.#lists.users.isIncomplete && !this.has(name)

@@ -113,7 +113,7 @@ export class Segments implements AuditLog {
   }
 
   /**
-   * Returns the number of oldest files to delete. Also limits the total size, because older files may be
+   * Returns how many of the oldest files to delete. Also limits the total size, because older files may be
    * larger if the limit was higher.
    */
   #surplus(): number {
