@@ -41,8 +41,8 @@ function modulesByRoom(root: string): Map<string, Set<string>> {
 }
 
 /**
- * Gathers the modules that the program loads with `import()` into a few chunks, its rooms. A chunk's modules are
- * still initialized on first use.
+ * Gathers the modules that the program loads with `import()` into a few chunks, which are called rooms. A
+ * chunk's modules are still initialized on first use.
  */
 export const rooms = (root: string): Plugin => ({
   name: 'rooms',

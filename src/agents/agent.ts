@@ -195,7 +195,7 @@ export class Agent {
     this.touch()
   }
 
-  /** Records a requested stop, so that this daemon and the next one report it as the cause of the agent's end. */
+  /** Records a requested stop, so that every later report of the agent's end names the stop as the cause. */
   beginStop(cause: 'stopped' | 'rebooted') {
     requestStop(this.#snapshot, cause, this.#now())
     this.#touchAndSave()

@@ -1,7 +1,7 @@
 import type { Logger } from '../platform/log.ts'
 
 /**
- * Runs every step, even if earlier ones fail.
+ * Runs every step, even if earlier steps fail.
  * @returns whether a step returned true or failed, since a failed step may have changed something
  */
 export function attempt(steps: (() => unknown)[], failed: (error: unknown) => void): boolean {

@@ -17,7 +17,7 @@ import { checkOnLimit, checkSettings } from './runtimes/settings.ts'
 import type { SessionGuard } from './session-guard.ts'
 
 export interface StartsOptions {
-  /** Folder of the agents' folders. */
+  /** Folder that contains the agents' folders. */
   dir: string
   agents: AgentList
   runtimes: Record<string, RuntimeAdapter>

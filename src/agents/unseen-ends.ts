@@ -17,8 +17,8 @@ export interface UnseenEndsOptions {
 }
 
 /**
- * Agents of an earlier daemon that were killed or lost while no daemon was running, or just after this daemon
- * started.
+ * Records why an earlier daemon's agents were killed or lost while no daemon was running, or just after this
+ * daemon started.
  */
 export class UnseenEnds {
   readonly #options: UnseenEndsOptions

@@ -100,10 +100,10 @@ export class ServerCopy {
 }
 
 /**
- * Returns a string that distinguishes an agent's files from copies put in their place. The inode alone is not
- * enough, because a copy can get the inode of the deleted file, and not every file system stores creation
- * times. The specification is written only once. Its change time is therefore the time of the agent's start,
- * or of the copy.
+ * Returns a string that distinguishes an agent's files from copies that have replaced these files. The inode
+ * alone is not enough, because a copy can get the inode of the deleted file, and not every file system stores
+ * creation times. The specification is written only once. Its change time is therefore the time of the
+ * agent's start, or of the copy.
  */
 function identity(journal: Journal, spec: string): string | undefined {
   const inode = journal.inode()

@@ -74,7 +74,7 @@ function behind(all: ContentBlock[], first: ContentBlock[]): Content | undefined
   return rest.length === 1 && rest[0]?.type === 'text' && rest[0].text !== '' ? rest[0].text : rest
 }
 
-/** Compares a joined block with an echoed one. Some versions join texts with a newline. */
+/** Compares a joined block with an echoed block. Some versions join texts with a newline. */
 const isSame = (joined: ContentBlock, echoed: ContentBlock) =>
   joined.type === 'text' && echoed.type === 'text'
     ? joined.text === echoed.text || joined.text === `${echoed.text}\n`

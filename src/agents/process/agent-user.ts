@@ -15,7 +15,7 @@ const FORBIDDEN = 99
 /** Capabilities that a daemon needs for agents of another user, by their bits in Linux: root has them all. */
 const CAPABILITIES = { CHOWN: 0, DAC_OVERRIDE: 1, KILL: 5, SETGID: 6, SETUID: 7, SYS_PTRACE: 19 }
 
-/** A user, other than the daemon's, that agents run as. */
+/** A user as whom agents run, different from the daemon's user. */
 export interface AgentUser extends Account {
   /** Command to put before a program: it runs the program as this user, who then cannot gain privileges. */
   command: readonly string[]
@@ -87,7 +87,7 @@ export async function checkFolderAs(user: AgentUser, folder: string): Promise<vo
     )
 }
 
-/** Returns those of some paths that the user can reach. @throws CommandFailure */
+/** Returns the given paths that the user can reach. @throws CommandFailure */
 export async function reachableAs(user: AgentUser, paths: readonly string[]): Promise<string[]> {
   const { out } = await shellAs(user, 'for path do [ -e "$path" ]; echo $?; done', paths)
   const codes = out.split('\n')

@@ -96,7 +96,7 @@ async function inSandbox(
     empty: ofProcesses.map((path) => realPath(path)),
     readable: [...(user ? [] : [folder.real]), realPath(run.program)],
   }
-  // Nothing needs to be hidden from a user who cannot reach it.
+  // Hide only what the user can reach.
   const hidden = user ? await reachableAs(user, sandbox.hidden) : sandbox.hidden
   return sandboxed({ ...sandbox, hidden }, places, user?.command)
 }

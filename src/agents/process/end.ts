@@ -33,7 +33,7 @@ export function checkProcesses(agent: Agent) {
   }
   if (process ? isAlive(process.launcher) : isRecent(run.launched_at)) return
   if (!process && processesOf(signsOf(agent)).length > 0) return
-  // Read the newest lines first, because the launcher may just have recorded the end.
+  // First read the newest lines, because the launcher may just have recorded the end.
   while (agent.catchUp());
   if (agent.hasRunEnded) return
   const recorded = readRecord(folder.exit, ExitRecord)

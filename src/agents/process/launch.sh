@@ -111,7 +111,8 @@ clear_up() {
   [ -z "$cgroup" ] || { echo 1 >"$cgroup/cgroup.kill"; } 2>/dev/null
 }
 
-# Ends the agent if it would run without limits that the machine's policy or its specification demands.
+# Ends the agent if it would run without limits that the machine's policy or the agent's specification
+# demands.
 check_limits() {
   [ -z "$limited" ] || [ -z "$outside" ] && return
   echo "The launcher cannot enter the control group $outside, so the agent would run without its limits." >&2

@@ -38,8 +38,8 @@ export interface SandboxPlaces {
 }
 
 /**
- * Returns the command that runs a program in a sandbox: the system is read-only, /tmp and the list of
- * processes are separate, and all processes that the program starts end with the program.
+ * Returns the command that runs a program in a sandbox. There, the system is read-only, and /tmp and the list
+ * of processes are separate. All processes that the program starts end with the program.
  * @param user command that runs the sandbox as another user
  * @throws CommandFailure if this machine cannot make the sandbox
  */

@@ -117,7 +117,7 @@ export function checkSessionElsewhere(
 }
 
 /**
- * Recognizes a launcher, which must be ignored: its arguments include those of its agent, and it runs a
+ * Recognizes a launcher, which must be ignored: its arguments include the agent's arguments, and it runs a
  * little longer than the agent.
  */
 const isLauncher = (argv: string[]) => argv[1]?.endsWith('/launch.sh')

@@ -206,7 +206,7 @@ export const processesOf = (signs: Signs): ProcessIdentity[] =>
 export interface EndOptions {
   /** Pids of processes that get no SIGTERM because they are about to end by themselves. */
   spared?: number[]
-  /** Users whose processes to end. Processes that have switched to another user are left alone. */
+  /** Users whose processes are ended. Processes that have switched to another user are left alone. */
   users?: readonly number[]
 }
 

@@ -35,7 +35,7 @@ export function settleCosts(snapshot: Snapshot, { code, signal }: Pick<Exit, 'co
   snapshot.meter = { now: counted, saved: counted }
 }
 
-/** Reports whether this turn caused the runtime's whole count. */
+/** Reports whether the runtime's whole count comes from this turn. */
 function isFirst({ usage, model_usage }: TurnResult): boolean {
   const models = Object.values(model_usage ?? {}) as (Record<string, unknown> | null)[]
   const sum = (field: string) => models.reduce((tokens, model) => tokens + count(model?.[field]), 0)

@@ -89,7 +89,7 @@ export class RepositoryTrust {
     for (const { hash, decide } of [...this.#asking.values()]) if (hash === asking.hash) decide(true)
   }
 
-  /** Withdraws the request about an agent. @returns whether there was one */
+  /** Withdraws the request about an agent. @returns whether there was a request */
   cancel(agent: Trusting): boolean {
     const asking = this.#asking.get(agent)
     asking?.decide(false)

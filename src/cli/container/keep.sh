@@ -8,8 +8,8 @@ trap 'keep_stop=1' 2 3 15 30 37
 export FOMULAR_DAEMON_NO_SELF_RELAUNCH=1 FOMULAR_DAEMON_KEEPER=$$
 keep_child="" keep_own=""
 [ ! -r /proc/$$/comm ] || read -r keep_own </proc/$$/comm
-# Succeeds if the daemon handles signals, or without /proc. A daemon that handles signals catches SIGCONT, bit
-# 17 of SigCgt.
+# Succeeds if the daemon handles signals, or if there is no /proc. A daemon that handles signals catches
+# SIGCONT, bit 17 of SigCgt.
 hears() {
   { read -r keep_name <"/proc/$keep_child/comm"; } 2>/dev/null || return 0
   # Before the forked shell executes the daemon, it still has the handlers below.
@@ -33,7 +33,7 @@ trap 'keep_stop=1; tell INT' 2
 trap 'tell HUP' 1
 # Shows that this shell handles signals.
 trap : 18
-# The daemon runs in a separate session. Without one, Ctrl-C would reach the daemon twice, from the terminal
+# The daemon runs in a separate session. Without this, Ctrl-C would reach the daemon twice, from the terminal
 # and from this shell. Two signals mean a fast stop.
 keep_session=$(command -v setsid)
 # Number of consecutive failed starts.
@@ -56,8 +56,7 @@ while :; do
   0 | 2 | 4) break ;;
   75)
     keep_failed=0
-    # Limit the rate of restarts: a daemon that always exits at once to be restarted would use a whole CPU
-    # core.
+    # Limit the rate of restarts: a daemon that always asks for a restart at once would use a whole CPU core.
     [ -n "$keep_stop" ] || [ $(($(date +%s) - keep_since)) -gt 1 ] || sleep 1
     ;;
   *)

@@ -29,7 +29,7 @@ export function enrollCommand(): Command {
     .option('--allow-insecure', 'allow a remote hub without TLS')
     .option(
       '--force',
-      'enroll with a new key, even if this machine is already enrolled at this hub or at another one',
+      'enroll with a new key, even if this machine is already enrolled at this hub or at another hub',
     )
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)

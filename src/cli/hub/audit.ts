@@ -73,7 +73,7 @@ async function audit({ json, by, action, agent, machine, outcome, lines, follow,
   }
 }
 
-/** Returns the newest entries. If they need more than one page, reads the whole log. */
+/** Returns the newest entries. If the entries need more than one page, reads the whole log. */
 async function newest(client: HubClient, filter: AuditFilter, lines: number): Promise<AuditPage> {
   if (lines <= PAGE) return client.audit(filter, { limit: lines })
   let all: AuditPage = { entries: [], next: 0, first: 1 }

@@ -9,7 +9,7 @@ export type FileProblem = PolicyProblem
 
 /**
  * Returns the policy in a file. Also returns all problems with the file, its owner, and its mode.
- * @param user uid of the only user, besides root, who may own the file; by default, the user of this process
+ * @param user uid of the only user except root who may own the file; by default, the user of this process
  */
 export function examineFile(
   path: string,
