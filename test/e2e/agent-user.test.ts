@@ -136,7 +136,7 @@ test('a lease ends the processes of another user', async (t) => {
   })
 })
 
-test('nothing starts for a user who is missing, root, or may not enter the folder', async (t) => {
+test('nothing starts for a user who is missing, is root, or may not enter the folder', async (t) => {
   if (!isRoot) return refused(t)
   const { stage, cwd, write, refusal, user, start } = await rootsStage(t)
   chmodSync(cwd, 0o700)

@@ -21,7 +21,7 @@ const STARTS: [string, string][] = [
 ]
 
 for (const [how, script] of STARTS)
-  test(`a daemon started ${how} connects, restarts itself with its agents alive, and stops`, async (t) => {
+  test(`a daemon that is started ${how} connects, restarts itself with its agents alive, and stops`, async (t) => {
     const stage = await Stage.open(t, { FOMULAR_CLAUDE_PATH: fakeAgent(t) })
     await stage.hub()
     const key = readFileSync(join(stage.state, 'hub/machine.key'), 'utf8').trim()

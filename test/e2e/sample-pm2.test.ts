@@ -81,7 +81,7 @@ for (const program of ['a symbolic link of npm', 'an executable'])
     )
     assert.equal(await stage.machine(), undefined)
 
-    // Kills pm2. Otherwise, pm2 could restart the old program, and the test would take it for the new one.
+    // Kills pm2. Otherwise, pm2 could restart the old program, and the test would not notice.
     await pm2(['kill'])
     await pm2(['start', file], { MACHINE_KEY: key })
     await until(async () => (await stage.machine())?.connected, {

@@ -153,7 +153,7 @@ test('under a unit that ends agents with the daemon, agents are resumed or run i
   })
 
   await t.test(
-    'agents that `systemctl stop` ends count as stopped, and the next start does not resume them',
+    'agents count as stopped if `systemctl stop` ends them, and the next start does not resume them',
     async () => {
       const asked = await unit.agent('--restart', 'on-loss')
       await machine.out(['systemctl', 'stop', 'fomular'])

@@ -201,7 +201,7 @@ test('an order that is logged in one batch with the revocation of its key is not
     assert.deepEqual([by, outcome], ['evil', 'refused'])
 })
 
-test('orders that wait for an offline machine end when their key is revoked', async (t) => {
+test('the revocation of a key ends its orders that wait for an offline machine', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ machine_id: 'm-1' })
   daemon.send({ type: 'agent:status', ...statusOf('a') })

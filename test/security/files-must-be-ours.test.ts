@@ -101,7 +101,7 @@ test('another user who can write to the state folder cannot make it look like a 
     }
   }
   anew()
-  // Other users can move files of this user's other programs to these names in the folder.
+  // Other users can rename this user's other files in the folder to these names.
   writeFileSync(known, '{}')
   assert.ok(isRefused())
   asLeftBefore(dir)

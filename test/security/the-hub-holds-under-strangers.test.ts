@@ -196,7 +196,7 @@ test('wrong keys and tokens are slowed down and logged, and a valid key is accep
   )
 })
 
-test('the address that a proxy forwards counts only if the proxy is trusted', async (t) => {
+test('the forwarded address of a client counts only if the proxy is trusted', async (t) => {
   const { logger, lines } = memoryLog()
   const hub = await TestHub.open(t, { logger, trustedProxies: trustedProxies(['127.0.0.0/8'], {}) })
   const status = async (forwarded: string) =>

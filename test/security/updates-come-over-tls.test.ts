@@ -108,7 +108,7 @@ test('a new machine cannot update without TLS even once, no matter how often it 
   assert.equal(insecureUpdateLeft(other), false)
 })
 
-test('a registry that only npm’s settings name must also have TLS', async (t) => {
+test('a registry must have TLS even if only npm’s settings name the registry', async (t) => {
   const machine = new PlainInstallation(t, await packageFiles('1.0.0'))
   const etc = join(machine.env.HOME!, 'etc')
   mkdirSync(etc)

@@ -28,7 +28,7 @@ const INSTALL_MS = 10 * 60_000
 const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'fomular-daemon-test')
 
 /**
- * Returns a folder with a Debian, which is made on first use. The folder is read-only: use `overlay` to
+ * Returns a folder with a Debian. The Debian is made on first use. The folder is read-only: use `overlay` to
  * write.
  * @throws Error if this machine cannot make a Debian
  */

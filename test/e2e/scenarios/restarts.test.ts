@@ -149,7 +149,7 @@ test('a crash loop is slowed down and reported, continues under the next daemon,
   await until(async () => !(await problem(stage, 'crash_loop')))
 })
 
-test('a prompt sent to an agent during its restart arrives once', async (t) => {
+test('a prompt that is sent to an agent during its restart arrives once', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   await stage.daemon()

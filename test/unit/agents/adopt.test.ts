@@ -85,7 +85,7 @@ test('an agent still ends properly if its old program cannot be deleted', async 
   assert.equal(told.at(-1), 'failed')
 })
 
-test('an end that a newer launcher reports counts as an end, even with an unknown reason', (t) => {
+test('an end counts as an end, even if a newer launcher reports it with an unknown reason', (t) => {
   const dir = tempDir(t)
   const reason = 'of_tomorrow'
   const said = leftAgent(dir, 'said', { launched_at: '2026-01-01T00:00:00.000Z' })

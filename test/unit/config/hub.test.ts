@@ -34,7 +34,7 @@ test('the hub in the state folder is used by default', () => {
   })
 })
 
-test('a hub that a flag or a variable names is used with its own key', () => {
+test('if a flag or a variable names a hub, that hub is used with its own key', () => {
   const env = { FOMULAR_HUB_URL: 'https://hub.example/', FOMULAR_HUB_KEY: 'their-key' }
   assert.deepEqual(find({}, env), { url: 'https://hub.example', key: 'their-key' })
   assert.equal(find({ hub: 'ws://localhost:9' }, env).url, 'http://localhost:9')

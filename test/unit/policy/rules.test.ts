@@ -203,7 +203,7 @@ test('a runtime is permitted by its name, its program, and its version', (t) => 
   assert.deepEqual(refused(versions, {}, { path: program.path }), ['runtimes.claude.versions'])
 })
 
-test('rules that a permission adds are limited like a specification', () => {
+test('rules that a permission adds are limited in the same way as the rules of a specification', () => {
   const policy = policyOf('[tools]\nallow = ["Read"]\n[folders]\nallow = ["/srv"]')
   const keys = (...remember: object[]) => {
     const ids = { command_id: 'c', agent_id: 'a', request_id: 'r', type: 'agent:permission' }

@@ -84,7 +84,7 @@ test('the next daemon knows the accepted inputs, and continues their numbering',
   assert.deepEqual(names(at.inbox), ['prompt_p4', 'prompt_p5'])
 })
 
-test('an id that a crash of the machine cut off corrupts no other id, and is recovered from its file', (t) => {
+test('if a crash of the machine cuts off an id, no other id is corrupted, and the id is recovered from its file', (t) => {
   const at = folder(t)
   const before = new Inbox(at)
   before.put(prompt('p1'))

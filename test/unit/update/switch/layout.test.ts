@@ -27,7 +27,7 @@ test('a folder with versions and a `current` link is a prefix of this program, b
     })
 })
 
-test('an executable installed by the Debian package belongs to apt', (t) => {
+test('an executable from the Debian package belongs to apt', (t) => {
   const dir = tempDir(t)
   const path = join(dir, 'fomular-daemon')
   assert.equal(layoutOf(path, true).kind, 'executable')
