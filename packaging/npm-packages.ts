@@ -35,7 +35,9 @@ interface PackageJson {
 /** Patterns, in the form of npm's `files`, for the files that prove a package's origin. */
 const SIGNED_FILES = [MANIFEST, SIGNATURE, 'keys-*.txt', 'keys-*.txt.minisig']
 
-/** Adds the signed manifest to a package's folder. An update verifies it before it runs the package. */
+/**
+ * Adds the signed manifest to a package's folder. An update verifies the manifest before it runs the package.
+ */
 function signPackage(dir: string, name: string, key: Signer) {
   for (const list of keyLists()) writeFileSync(join(dir, list.name), list.text)
   const paths = readdirSync(dir, { recursive: true, withFileTypes: true })

@@ -62,7 +62,8 @@ export class Reading<A extends Read> {
 
   /**
    * Reads lines for a server, beginning at `from`. Lines that are new also update the snapshot.
-   * @returns their events, the offset after the last line, and whether the agent's status has changed
+   * @returns the events of the lines, the offset after the last line, and whether the agent's status has
+   * changed
    */
   send(from: number, budget: number): { events: Event[]; to: number; changed: boolean } {
     const { isStateful } = this.#agent.runtime

@@ -75,8 +75,8 @@ export async function sandboxed(
 }
 
 /**
- * Folders of the system. Files in them control other programs, and sockets and devices in them lead to other
- * programs.
+ * Folders of the system. Files in these folders control other programs, and sockets and devices there lead to
+ * other programs.
  */
 const SYSTEM = ['/run', '/proc', '/sys', '/dev', '/etc', '/usr', '/boot', '/var/run', '/var/lib/systemd']
 

@@ -9,8 +9,8 @@ import { cleanLine } from '../render/clean.ts'
 const MESSAGE_COLUMNS = 500
 
 /**
- * Refuses to send a command that the policy of its machine would refuse. A disconnected machine may have
- * another policy by the time it receives the command.
+ * Refuses to send a command that the policy of the target machine would refuse. A disconnected machine may
+ * have another policy by the time it receives the command.
  * @param machine undefined if it is not known
  * @param signs true if the command will be signed
  * @throws UserError

@@ -16,8 +16,8 @@ export interface Present {
 }
 
 /**
- * Reads the machine's server and key from a configuration file. Returns undefined if the file does not name
- * both, or if they are unusable.
+ * Reads the machine's server and key from a configuration file. Returns undefined if the file lacks the
+ * server or the key, or if they are unusable.
  * @throws UserError if the file cannot be parsed
  */
 export async function presentEnrolment(config: string): Promise<Present | undefined> {

@@ -63,7 +63,7 @@ async function check(given: string | undefined, options: LocalOptions) {
 
 /**
  * Returns the running daemon's own problem with the policy file. For example, the daemon may not be permitted
- * to read it.
+ * to read the file.
  */
 function seenByDaemon({ daemon, file }: InForce): FileProblem[] {
   if (file === undefined || daemon?.machine.policy?.state !== 'unreadable') return []

@@ -2,7 +2,9 @@ import type { AgentSpec } from '../../../protocol/index.ts'
 
 const MIB = 1024 * 1024
 
-/** Limits of an agent's resources. Each has the name of the file that sets it in a control group. */
+/**
+ * Limits of an agent's resources. Each limit has the name of the file that sets the limit in a control group.
+ */
 export const LIMITS = {
   memory_max_mb: { controller: 'memory', file: 'memory.max', unit: MIB },
   memory_high_mb: { controller: 'memory', file: 'memory.high', unit: MIB },
