@@ -18,6 +18,7 @@ export const SUITES = {
   e2e: { folders: ['e2e', 'security'], before: ['build'], timeoutMinutes: 5 },
   install: { folders: ['install'], before: ['build'], serial: true, timeoutMinutes: 30 },
   service: { folders: ['service'], before: ['build'], serial: true, timeoutMinutes: 10 },
+  emulated: { folders: ['emulated'], before: ['build'], serial: true, timeoutMinutes: 45 },
   'update-nodes': { folders: ['update-nodes'], before: ['build'], timeoutMinutes: 5 },
   'oldest-claude': { folders: ['e2e'], before: ['build'], claude: 'oldest', timeoutMinutes: 5 },
   'newest-claude': { folders: ['e2e'], before: ['build'], claude: 'newest', timeoutMinutes: 5 },
