@@ -1,6 +1,6 @@
 // Needs: bwrap
 import assert from 'node:assert/strict'
-import { chmodSync, chownSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, copyFileSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { CommandError, Outcome } from '../../src/protocol/index.ts'
@@ -54,12 +54,15 @@ for (const sandbox of ['none', 'bubblewrap'])
     chownSync(cwd, user.uid, user.gid)
     const script = join(cwd, 'mcp.mjs')
     writeFileSync(script, MCP)
+    // This Node may be in a folder that the sandbox hides, such as /tmp.
+    const node = join(cwd, 'node')
+    copyFileSync(process.execPath, node)
     const agent = await stage.start({
       cwd,
       permission_mode: 'bypassPermissions',
       env: { GIVEN: 'a b' },
       system_prompt: { mode: 'append', text: 'Mind the gap.' },
-      mcp_servers: { small: { command: process.execPath, args: [script] } },
+      mcp_servers: { small: { command: node, args: [script] } },
     })
     await stage.agentIs(agent, 'idle')
     assert.match(
