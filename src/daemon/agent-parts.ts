@@ -56,7 +56,7 @@ export function agentParts({ config, paths, clock, logger }: DaemonOptions, part
     monotonic: () => clock.monotonic(),
   })
   const redaction = new Redaction({
-    policy: () => policy.lastRead,
+    policy: () => policy.lastReadable,
     environment: process.env,
     environments: () => [...agents].map(({ record }) => record.spec.env),
   })
@@ -83,7 +83,7 @@ export function agentParts({ config, paths, clock, logger }: DaemonOptions, part
     room: new MemoryRoom({
       memory,
       pressure: () => memoryPressure(),
-      reserve: () => memoryReserve(policy.lastRead),
+      reserve: () => memoryReserve(policy.lastReadable),
       peakOf: (runtime) => peaks.peakOf(runtime),
     }),
     environment,
@@ -97,7 +97,7 @@ export function agentParts({ config, paths, clock, logger }: DaemonOptions, part
     nextRevision: machine.nextRevision,
   })
   const costs = new DayCosts({ path: paths.costs, clock, agents })
-  const budgets = new Budgets({ agents, costs, policy: () => policy.lastRead, logger })
+  const budgets = new Budgets({ agents, costs, policy: () => policy.lastReadable, logger })
   return {
     agents,
     budgets,
@@ -106,10 +106,10 @@ export function agentParts({ config, paths, clock, logger }: DaemonOptions, part
     peaks,
     policy,
     redaction,
-    modes: new ModeGuard({ agents, policy: () => policy.lastRead, logger }),
-    idle: new IdleAgents({ agents, policy: () => policy.lastRead, clock, logger }),
+    modes: new ModeGuard({ agents, policy: () => policy.lastReadable, logger }),
+    idle: new IdleAgents({ agents, policy: () => policy.lastReadable, clock, logger }),
     limits: new UsageLimits({ agents, check: (command) => policy.check(command), clock, logger }),
-    turns: new LongTurns({ agents, policy: () => policy.lastRead, clock, logger }),
+    turns: new LongTurns({ agents, policy: () => policy.lastReadable, clock, logger }),
     feed: new JournalFeed(outbox, logger),
     offsets: new ServerOffsets({ agents, outbox, clock, logger }),
     upkeep: new Upkeep({

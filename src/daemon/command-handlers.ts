@@ -108,6 +108,12 @@ const handlers: { [T in CommandType]: Handler<T> } = {
         remedy: 'Set a model, a permission_mode, or an on_limit.',
       })
     checkOnLimit(on_limit, 'on_limit')
+    const ordered = uuidFrom('on-limit', agent_id, command_id)
+    if (on_limit !== undefined && !agent.inbox.hasAccepted(ordered)) {
+      agent.limits.order(on_limit)
+      agent.inbox.mark(ordered)
+      agent.touch()
+    }
     const { conversation } = agent.snapshot
     const asked: Promise<void>[] = []
     if (model !== undefined)
@@ -127,7 +133,6 @@ const handlers: { [T in CommandType]: Handler<T> } = {
       )
     return {
       confirmed: Promise.all(asked).then(() => {
-        if (on_limit !== undefined) agent.limits.order(on_limit)
         agent.onConfigured({ model, permission_mode })
         return {}
       }),

@@ -13,7 +13,7 @@ const LEAST_MS = MINUTE_MS
 
 export interface IdleAgentsOptions {
   agents: AgentPool
-  /** Returns the policy as last read; undefined if it could not be read. */
+  /** Returns the last policy that could be read. */
   policy(): Policy | undefined
   clock: Clock
   logger: Logger

@@ -11,7 +11,7 @@ const GRACE_MS = 30_000
  */
 const SPREAD_MS = 45_000
 /** Time after which a turn without an answer no longer delays other agents, in ms. */
-const ATTEMPT_MS = 5 * 60_000
+export const ATTEMPT_MS = 5 * 60_000
 
 type Limited = Pick<Agent, 'id' | 'snapshot' | 'limits'>
 
@@ -34,9 +34,15 @@ export function dueAt(agent: Limited): number {
   return Math.max(reset, Date.parse(limitOf(agent).since)) + GRACE_MS + spreadMs(agent)
 }
 
-/** Returns the newest time at which the model answered after a limit, in ms since 1970. */
-export const worksSince = (agents: Limited[]) =>
-  Math.max(0, ...agents.map(({ snapshot }) => Date.parse(snapshot.limit?.lifted ?? '') || 0))
+/**
+ * Returns the newest time at which the model answered after a limit, in ms since 1970. Times after `now` do not
+ * count: the clock was set back.
+ */
+export const worksSince = (agents: Limited[], now: number) =>
+  Math.max(
+    0,
+    ...agents.map(({ snapshot }) => Date.parse(snapshot.limit?.lifted ?? '') || 0).filter((at) => at <= now),
+  )
 
 /**
  * Reports whether the outcome of an agent's first turn after a limit is still open.
@@ -48,17 +54,17 @@ export function isUnderWay(agent: Agent, id: string, now: number): boolean {
     return inbox.hasAccepted(id) && inbox.unsettledCount > 0 && (!hasEnded || returning)
   const { tried, lifted } = limitOf(agent)
   if (tried === undefined || lifted !== undefined || !isInTurn(snapshot.state)) return false
-  return now - Date.parse(tried) < ATTEMPT_MS
+  return Math.abs(now - Date.parse(tried)) < ATTEMPT_MS
 }
 
 /**
  * Looks for turns of other agents after this agent's reset. Returns the reset that these turns have reported;
  * undefined if there were no such turns.
  */
-export function postponedBy(agent: Limited, all: Limited[]): Limited['limits']['postponed'] {
+export function postponedBy(agent: Limited, all: Limited[], now: number): Limited['limits']['postponed'] {
   const { until } = limitOf(agent)
   if (until === undefined || !isLimited(agent.snapshot)) return undefined
-  const works = worksSince(all)
+  const works = worksSince(all, now)
   const later = all
     .filter((other) => other !== agent && isLimited(other.snapshot))
     .map(limitOf)

@@ -1,5 +1,6 @@
 import type { Agent } from '../agents/agent.ts'
 import { isInTurn } from '../agents/state/lifecycle.ts'
+import { workedSince } from '../agents/state/reduce.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Policy } from '../policy/schema.ts'
@@ -12,7 +13,7 @@ const TOOLS = 100
 
 export interface LongTurnsOptions {
   agents: Iterable<Agent>
-  /** Returns the policy as last read; undefined if it could not be read. */
+  /** Returns the last policy that could be read. */
   policy(): Policy | undefined
   clock: Clock
   logger: Logger
@@ -72,5 +73,5 @@ export class LongTurns {
 function workedMs({ snapshot, hasEnded }: Agent, now: number): number {
   const { state, since, turn } = snapshot
   if (hasEnded || !isInTurn(state)) return 0
-  return (turn?.worked_ms ?? 0) + (state === 'working' ? now - Date.parse(since) : 0)
+  return (turn?.worked_ms ?? 0) + (state === 'working' ? workedSince(turn, since, now) : 0)
 }

@@ -16,7 +16,7 @@ const REPLY_MS = 30_000
 
 export interface ModeGuardOptions {
   agents: AgentPool
-  /** Returns the policy as last read; undefined if it could not be read. */
+  /** Returns the last policy that could be read. */
   policy(): Policy | undefined
   logger: Logger
 }

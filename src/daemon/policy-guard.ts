@@ -3,7 +3,7 @@ import type { Permit } from '../agents/permit.ts'
 import { type AgentUser, agentUser } from '../agents/process/agent-user.ts'
 import type { Logger } from '../platform/log.ts'
 import { ACTING, refusalsOfCommand } from '../policy/command-refusals.ts'
-import type { CurrentPolicy, PolicyState } from '../policy/current.ts'
+import type { CurrentPolicy } from '../policy/current.ts'
 import { isInherited } from '../policy/inherited.ts'
 import { permittedSpec } from '../policy/permitted-spec.ts'
 import type { PolicyRefusal } from '../policy/refusal.ts'
@@ -124,12 +124,13 @@ export class PolicyGuard {
    * cannot be read.
    */
   get inForce(): Policy | undefined {
-    return policyOf(this.#options.current.state)
+    const { state } = this.#options.current
+    return state.from === 'unreadable' ? undefined : state.policy
   }
 
-  /** Returns the policy as last read; undefined if it could not be read. @see CurrentPolicy.lastRead */
-  get lastRead(): Policy | undefined {
-    return policyOf(this.#options.current.lastRead)
+  /** @see CurrentPolicy.lastReadable */
+  get lastReadable(): Policy | undefined {
+    return this.#options.current.lastReadable
   }
 
   /** Calls `run` whenever the policy has changed. */
@@ -197,5 +198,3 @@ export class PolicyGuard {
     return failure
   }
 }
-
-const policyOf = (state: PolicyState) => (state.from === 'unreadable' ? undefined : state.policy)

@@ -27,7 +27,7 @@ const EVENTS_BYTES = Limits.frame_bytes - 64 * 1024
 type Environment = Readonly<Record<string, string | undefined>>
 
 export interface RedactionOptions {
-  /** Returns the policy as last read; undefined if it could not be read. */
+  /** Returns the last policy that could be read. */
   policy(): Policy | undefined
   /** The daemon's environment. */
   environment: Environment

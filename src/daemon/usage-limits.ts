@@ -7,7 +7,7 @@ import type { Logger } from '../platform/log.ts'
 import type { Command } from '../protocol/index.ts'
 import { accountOf } from './account-of.ts'
 import { deliverPrompt, promptId } from './deliver-prompt.ts'
-import { dueAt, isUnderWay, limitOf, postponedBy, spreadMs, worksSince } from './limit-plan.ts'
+import { ATTEMPT_MS, dueAt, isUnderWay, limitOf, postponedBy, spreadMs, worksSince } from './limit-plan.ts'
 
 /** Time, in ms, after which the daemon again tries to continue a turn. */
 const RETRY_MS = 10 * 60_000
@@ -33,6 +33,8 @@ export class UsageLimits {
   readonly #busy = new Set<Agent>()
   /** For each agent, the time before which the daemon does not retry, in ms since 1970. */
   readonly #failed = new WeakMap<Agent, number>()
+  /** Times at which the checks first saw that an agent tries, in ms since 1970. */
+  readonly #trying = new WeakMap<Agent, number>()
 
   constructor(options: UsageLimitsOptions) {
     this.#options = options
@@ -51,12 +53,10 @@ export class UsageLimits {
   /** @param agents all agents of one account that have reached the account's limit */
   #checkAccount(agents: Agent[]) {
     const now = this.#options.clock.now()
-    for (const agent of agents) postpone(agent, postponedBy(agent, agents))
+    for (const agent of agents) postpone(agent, postponedBy(agent, agents, now))
     for (const agent of agents) this.#stop(agent)
-    const works = worksSince(agents)
-    const isTrying = agents.some(
-      (agent) => this.#busy.has(agent) || isUnderWay(agent, continueId(agent), now),
-    )
+    const works = worksSince(agents, now)
+    const isTrying = agents.some((agent) => this.#isTrying(agent, now))
     const due = agents
       .filter((agent) => this.#mayContinue(agent, now) && dueAt(agent) <= now)
       .sort((a, b) => dueAt(a) - dueAt(b))
@@ -64,6 +64,17 @@ export class UsageLimits {
     for (const agent of due) if (isOpen(agent) && now >= works + spreadMs(agent)) void this.#continue(agent)
     const first = due.find((agent) => !isOpen(agent))
     if (first && !isTrying) void this.#continue(first)
+  }
+
+  /** Reports whether the outcome of this agent's first turn is still open, for a limited time. */
+  #isTrying(agent: Agent, now: number): boolean {
+    if (!this.#busy.has(agent) && !isUnderWay(agent, continueId(agent), now)) {
+      this.#trying.delete(agent)
+      return false
+    }
+    const since = this.#trying.get(agent) ?? now
+    this.#trying.set(agent, since)
+    return Math.abs(now - since) < ATTEMPT_MS
   }
 
   #mayContinue(agent: Agent, now: number): boolean {
@@ -86,14 +97,17 @@ export class UsageLimits {
       command_id: continueCommand(agent),
       content: CONTINUE,
     } as const
+    // A person may end the wait, or send another prompt, in the meantime.
+    const isWanted = () =>
+      isWaiting(agent) && continueCommand(agent) === command.command_id && agent.inbox.unsettledCount === 0
     this.#busy.add(agent)
     try {
       await check(command)
-      // A person may have ended the wait in the meantime.
-      if (!isWaiting(agent) || continueCommand(agent) !== command.command_id) return
+      if (!isWanted()) return
       logger.info({ agent_id: agent.id }, 'continuing a turn after the reset of the usage limit')
-      await deliverPrompt(agents, command)
+      await deliverPrompt(agents, command, isWanted)
     } catch (err) {
+      if (!isWanted()) return
       this.#failed.set(agent, clock.now() + RETRY_MS)
       logger.warn({ agent_id: agent.id, err }, 'cannot continue the turn; will retry')
     } finally {
@@ -106,6 +120,7 @@ export class UsageLimits {
     const { agents, logger } = this.#options
     const { snapshot, limits, inbox, id, hasEnded } = agent
     if (limits.onLimit !== 'stop' || !isLimited(snapshot) || hasEnded || snapshot.state !== 'idle') return
+    if (inbox.unsettledCount > 0) return
     const { at } = limitOf(agent)
     const mark = uuidFrom('limit-stop', id, at)
     if (inbox.hasAccepted(mark)) return
@@ -126,13 +141,15 @@ export class UsageLimits {
 /**
  * Ends an agent's wait for the reset of its account's limit, because a person takes over.
  * @returns whether the agent was waiting
- * @throws the system error
  */
 export function endWait(agent: Agent): boolean {
-  if (!isWaiting(agent)) return false
-  agent.limits.endWait(limitOf(agent))
+  const { snapshot, limits } = agent
+  // An agent whose restart is held back does not wait now, but would after its restart.
+  if (!isLimited(snapshot) || !limits.isWaitFor(limitOf(agent))) return false
+  const wasWaiting = isWaiting(agent)
+  limits.endWait(limitOf(agent))
   agent.touch()
-  return true
+  return wasWaiting
 }
 
 function postpone(agent: Agent, postponed: Agent['limits']['postponed']) {

@@ -1,7 +1,9 @@
 import { lstatSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { Emitter } from '../platform/emitter.ts'
 import { reasonOf, shortageIn, systemCode, UserError } from '../platform/errors.ts'
 import type { Logger } from '../platform/log.ts'
+import { orUndefined } from '../platform/or-undefined.ts'
 import { faultsOf } from '../platform/ownership.ts'
 import { isThere, policyPath, readPolicy } from './read.ts'
 import { CAREFUL, OPEN, type Policy } from './schema.ts'
@@ -36,8 +38,10 @@ export class CurrentPolicy {
   readonly events = new Emitter<{ change: [state: PolicyState] }>()
   readonly #options: CurrentPolicyOptions
   #state: PolicyState
+  #readable: Policy | undefined
   #seen: string
-  #missingSince: number | undefined
+  /** Time from which the file in force is missing, and the state of its folder. */
+  #missing: { since: number; folder: string } | undefined
 
   constructor(options: CurrentPolicyOptions) {
     this.#options = options
@@ -59,6 +63,11 @@ export class CurrentPolicy {
     return this.#state
   }
 
+  /** Returns the last policy that could be read. It limits running agents while the file cannot be read. */
+  get lastReadable(): Policy | undefined {
+    return this.#readable
+  }
+
   /** Reads the file again if it has changed. If the file could not be read, reads it again at each call. */
   refresh() {
     if (this.#isBeingReplaced()) return
@@ -75,13 +84,24 @@ export class CurrentPolicy {
   /** Reports whether the file of the policy in force has been missing for only a short time. */
   #isBeingReplaced(): boolean {
     const { named, monotonic } = this.#options
-    const isMissing = named === undefined && this.#state.from === 'file' && !isThere(this.#state.path)
-    if (!isMissing) this.#missingSince = undefined
-    else this.#missingSince ??= monotonic()
-    return this.#missingSince !== undefined && monotonic() - this.#missingSince < MISSING_MS
+    const path = this.#state.from === 'file' ? this.#state.path : undefined
+    if (named !== undefined || path === undefined || isThere(path)) {
+      this.#missing = undefined
+      return false
+    }
+    // If the folder has changed, the file may have existed in the meantime.
+    const folder = String(orUndefined(() => statSync(dirname(path), { bigint: true }).mtimeNs))
+    if (this.#missing?.folder !== folder) this.#missing = { since: monotonic(), folder }
+    return monotonic() - this.#missing.since < MISSING_MS
   }
 
   #read(): PolicyState {
+    const state = this.#readFile()
+    if (state.from !== 'unreadable') this.#readable = state.policy
+    return state
+  }
+
+  #readFile(): PolicyState {
     const { named, env, otherwise } = this.#options
     const path = policyPath(named, env)
     if (path === undefined)

@@ -3,9 +3,9 @@ import { appendFileSync } from 'node:fs'
 import type { TestContext } from 'node:test'
 import type { Agent } from '../../src/agents/agent.ts'
 import type { AgentPool } from '../../src/agents/agent-pool.ts'
-import { carryOut } from '../../src/daemon/command-handlers.ts'
 import { UsageLimits } from '../../src/daemon/usage-limits.ts'
 import type { Command } from '../../src/protocol/index.ts'
+import { carryOutWith } from './command-context.ts'
 import { memoryLog } from './memory-log.ts'
 import { shellAgents } from './shell-agents.ts'
 import { until } from './wait.ts'
@@ -29,6 +29,7 @@ export function limitedAgents(t: TestContext) {
   const limitsOf = (agents: AgentPool) =>
     new UsageLimits({ agents, check: async () => {}, clock: it.clock, logger })
   let limits = limitsOf(pool)
+  let commands = 0
   const prompts: { id: string; atMs: number; text: string; uuid: string }[] = []
   const listen = (agent: Agent) =>
     agent.inbox.events.on('put', ({ kind, line }) => {
@@ -80,8 +81,8 @@ export function limitedAgents(t: TestContext) {
     },
     /** Gives a command, and waits until it is carried out. */
     async command(type: Command['type'], agent_id: string, rest: object = {}) {
-      const command = { type, command_id: `c-${it.clock.now()}-${type}`, agent_id, ...rest } as Command
-      const { confirmed } = await carryOut({ agents: pool, checkPolicy: async () => {} } as never, command)
+      const command = { type, command_id: `c-${++commands}`, agent_id, ...rest } as Command
+      const { confirmed } = await carryOutWith(pool, command)
       return confirmed
     },
     rest: (id: string) => pool.rest(pool.get(id), 'It was idle.'),

@@ -48,9 +48,15 @@ export class LimitOrders {
     return this.onLimit === 'wait' && this.#record.ended_wait !== at
   }
 
-  /** Ends the wait for this reset. @throws the system error */
+  /** Ends the wait for this reset. If the disk is full, only this daemon remembers it: a stop must not fail. */
   endWait({ at }: { at: number }) {
-    if (this.isWaitFor({ at })) this.#save({ ...this.#record, ended_wait: at })
+    if (!this.isWaitFor({ at })) return
+    this.#record = { ...this.#record, ended_wait: at }
+    try {
+      this.#save(this.#record)
+    } catch {
+      // The next order writes the file.
+    }
   }
 
   #save(record: LimitRecord) {

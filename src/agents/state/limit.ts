@@ -94,8 +94,11 @@ function lift(snapshot: Snapshot, now: string) {
 function end(snapshot: Snapshot, event: Of<'turn_result'>, now: string): boolean {
   const { state, ready, limit: before, rejected } = snapshot
   if (event.parent_tool_use_id !== undefined || hasEnded(state) || (!ready && !isInTurn(state))) return false
-  if (!event.is_error) lift(snapshot, now)
-  if (!isAtLimit(event, rejected)) return false
+  if (!event.is_error) {
+    lift(snapshot, now)
+    snapshot.rejected = undefined
+  }
+  if (!isAtLimit(event, rejected, now)) return false
   const again = before?.tried !== undefined && before.lifted === undefined
   const until = rejected?.until
   snapshot.limit = {
@@ -112,9 +115,12 @@ function end(snapshot: Snapshot, event: Of<'turn_result'>, now: string): boolean
  * limits of an API key. The reports about such turns do not name a limit. Earlier versions of a runtime may
  * not say why they ended a turn.
  */
-const isAtLimit = (event: Of<'turn_result'>, rejected: Snapshot['rejected']) =>
-  event.is_error &&
-  (event.usage_limit === true || (event.api_error_status === TOO_MANY && rejected?.limit !== undefined))
+function isAtLimit(event: Of<'turn_result'>, rejected: Snapshot['rejected'], now: string): boolean {
+  if (!event.is_error || event.usage_limit === true) return event.is_error
+  // A report about an earlier limit says nothing about this turn.
+  const isOld = rejected?.until !== undefined && Date.parse(rejected.until) < Date.parse(now)
+  return event.api_error_status === TOO_MANY && rejected?.limit !== undefined && !isOld
+}
 
 /** Reports whether a reset was announced earlier, but had no effect at that time. */
 const isOver = (until: string, before: string | undefined, now: string) =>

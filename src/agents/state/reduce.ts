@@ -47,8 +47,12 @@ function turnAfter({ state, since, turn }: Snapshot, next: AgentState, now: stri
   if (!isInTurn(next)) return undefined
   if (!isInTurn(state)) return { since: now, worked_ms: 0 }
   if (!turn || state !== 'working') return turn
-  return { ...turn, worked_ms: turn.worked_ms + Math.max(0, Date.parse(now) - Date.parse(since)) }
+  return { ...turn, worked_ms: turn.worked_ms + workedSince(turn, since, Date.parse(now)) }
 }
+
+/** Returns the time between the last change of state, or the begin of the turn, and `now`, in ms. */
+export const workedSince = (turn: Snapshot['turn'], since: string, now: number) =>
+  Math.max(0, now - Math.max(Date.parse(since), Date.parse(turn?.since ?? since)))
 
 /** Removes an answered permission request. The agent continues when no other request is pending. */
 export function onAnswered(snapshot: Snapshot, requestId: string, now: string): boolean {
@@ -150,6 +154,9 @@ function takeIn(snapshot: Snapshot, event: Event, initializeId: string | undefin
         return false
       }
       if (!event.is_error) snapshot.interrupted = undefined
+      // A queued prompt's turn begins without another `running`.
+      if (snapshot.turn && event.parent_tool_use_id === undefined)
+        snapshot.turn = { since: now, worked_ms: 0 }
       return assign(snapshot, {
         total_cost_usd: costAfter(snapshot, event),
         session_id: event.session_id,

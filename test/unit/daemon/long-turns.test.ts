@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Snapshot } from '../../../src/agents/disk/records.ts'
 import type { Stimulus } from '../../../src/agents/state/lifecycle.ts'
-import { move as moveState } from '../../../src/agents/state/reduce.ts'
+import { move as moveState, reduce } from '../../../src/agents/state/reduce.ts'
 import { LongTurns } from '../../../src/daemon/long-turns.ts'
 import { PolicyFile } from '../../../src/policy/schema.ts'
 import type { Event } from '../../../src/protocol/index.ts'
@@ -96,4 +96,26 @@ test('a turn that takes too long is interrupted once, even if the daemon restart
     ['interrupt'],
   )
   assert.equal(agent.status().turn_interrupted, "The machine's policy interrupted its turn after 60 minutes.")
+})
+
+test('each turn of queued prompts has its own time, and its own interrupt', async (t) => {
+  const { turns, agent, clock } = await working(t, { interrupt_after_min: 60 })
+  const inputs: string[] = []
+  agent.inbox.events.on('put', ({ line }) => inputs.push(line))
+  const ends = () => {
+    const result = event({ kind: 'turn_result', outcome: 'success', is_error: false, offset: 1 })
+    reduce(agent.snapshot as Snapshot, result, undefined, new Date(clock.now()).toISOString())
+  }
+  clock.pass(59 * MINUTE_MS)
+  ends()
+  clock.pass(59 * MINUTE_MS)
+  turns.check()
+  assert.equal(inputs.length, 0)
+  clock.pass(MINUTE_MS)
+  turns.check()
+  assert.equal(inputs.length, 1)
+  ends()
+  clock.pass(60 * MINUTE_MS)
+  turns.check()
+  assert.equal(inputs.length, 2)
 })

@@ -24,7 +24,7 @@ test('after the reset, one of five agents tries first, and the others follow onc
   await it.restart()
   await it.pass(RESET_MS / 2)
   assert.equal(it.prompts.length, 0)
-  await it.pass(30 * MINUTE_MS)
+  await it.pass(4 * MINUTE_MS)
   assert.equal(it.prompts.length, 1)
   const [probe] = it.prompts
   assert.equal(probe?.text, 'Continue.')
@@ -201,4 +201,44 @@ test('errors of an API key or an overloaded service do not count as a limit of t
     it.ends('a', { is_error: true, api_error_status })
     assert.equal(it.status('a').limited, undefined)
   }
+})
+
+test('an agent whose first turn does not begin delays the other agents for minutes only', async (t) => {
+  const it = await limited(t, ['a', 'b', 'c'])
+  await it.pass(RESET_MS + 30 * MINUTE_MS)
+  assert.deepEqual(it.prompts.map(({ id }) => id).sort(), ['a', 'b', 'c'])
+  await it.pass(RESET_MS)
+  assert.equal(it.prompts.length, 3)
+})
+
+test('a prompt of a person that arrives before the turn continues replaces the continuation', async (t) => {
+  const it = await limited(t, ['a'])
+  await it.pass(RESET_MS)
+  await it.command('agent:prompt', 'a', { content: 'Do something else.' })
+  await it.pass(10 * MINUTE_MS)
+  assert.deepEqual(
+    it.prompts.map(({ text }) => text),
+    ['Do something else.'],
+  )
+})
+
+test('an order to continue is not given again after a later interrupt', async (t) => {
+  const it = await limited(t, ['a'], {})
+  const order = { command_id: 'order', on_limit: 'wait' }
+  await it.command('agent:configure', 'a', order)
+  await it.command('agent:interrupt', 'a', {})
+  await it.command('agent:configure', 'a', order)
+  await it.pass(RESET_MS + 30 * MINUTE_MS)
+  assert.deepEqual(it.prompts, [])
+})
+
+test('an agent that a person stops while it is started again does not continue its turn', async (t) => {
+  const it = await limited(t, ['a'])
+  await it.rest('a')
+  it.clock.pass(RESET_MS + 2 * MINUTE_MS)
+  await Promise.all([it.pass(15_000), it.command('agent:stop', 'a', { grace_s: 0 })])
+  await until(() => it.agent('a').hasRunEnded)
+  await it.command('agent:resume', 'a', {})
+  await it.pass(10 * MINUTE_MS)
+  assert.deepEqual(it.prompts, [])
 })

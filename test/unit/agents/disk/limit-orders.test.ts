@@ -1,0 +1,22 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { LimitOrders } from '../../../../src/agents/disk/limit-orders.ts'
+import { tempDir } from '../../../support/temp.ts'
+
+test('the end of a wait is remembered by the next daemon, until another order', (t) => {
+  const path = join(tempDir(t), 'limit.json')
+  new LimitOrders(path, 'wait').endWait({ at: 5 })
+  const next = new LimitOrders(path, 'wait')
+  assert.deepEqual([next.isWaitFor({ at: 5 }), next.isWaitFor({ at: 9 })], [false, true])
+  next.order('wait')
+  assert.equal(new LimitOrders(path, 'show').isWaitFor({ at: 5 }), true)
+})
+
+test('a wait can be ended even if nothing can be written, so that a stop does not fail', (t) => {
+  const orders = new LimitOrders(join(tempDir(t), 'missing', 'limit.json'), 'wait')
+  orders.endWait({ at: 5 })
+  assert.equal(orders.isWaitFor({ at: 5 }), false)
+  assert.throws(() => orders.order('stop'))
+  assert.equal(orders.onLimit, 'wait')
+})
