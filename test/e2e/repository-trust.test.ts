@@ -96,7 +96,7 @@ test('a start waits for permission to use startup files, even after a restart, a
   const first = await starting(stage, 'one')
   const [request] = first.agent.pending
   assert.equal(first.agent.state, 'starting')
-  assert.match(first.agent.queued?.reason ?? '', /permission/)
+  assert.match(first.agent.queued?.reason ?? '', /a person permits/)
   assert.deepEqual([request!.ask, request!.tool, request!.cut], ['tool', 'TrustRepository', undefined])
   assert.deepEqual(
     (request!.input.files as { path: string }[]).map(({ path }) => path.slice(stage.dir.length + 1)),
