@@ -41,7 +41,7 @@ export interface ReadingOptions<A> {
 
 /**
  * Reads an agent's journal. Each line updates the snapshot once, and can be read again for a server. A line
- * always gives the same events, and the inputs that answer it are sent only once.
+ * always gives the same events. The agent gets the replies to a line only once.
  */
 export class Reading<A extends Read> {
   readonly #agent: A
@@ -108,7 +108,7 @@ export class Reading<A extends Read> {
     return { to, changed, more: to - from >= CATCH_UP_BYTES }
   }
 
-  /** Sends the inputs that answer the lines read so far. */
+  /** Sends the replies to the lines read so far. */
   sendDue() {
     sendDue(this.#options.snapshot, this.#agent)
   }
@@ -151,7 +151,7 @@ export class Reading<A extends Read> {
         () => context.onEvent(this.#agent, event),
       ])
     const due = () => {
-      // A leftover process may still write to the journal after the agent's end, but nothing reads an answer.
+      // A leftover process may still write to the journal after the agent's end, but nothing reads a reply.
       if (!hasEnded(snapshot.state)) noteDue(snapshot, inputs, place)
       if ((snapshot.due?.length ?? 0) >= DUE_KEPT) this.sendDue()
     }

@@ -4,7 +4,7 @@
  * case do not matter.
  */
 const GUARDED_NAMES = [
-  // Places in which programs and libraries are searched, and libraries that are loaded first.
+  // Folders with programs and libraries, and libraries that are loaded first.
   'PATH LD_* DYLD_* GCONV_PATH GLIBC_TUNABLES LOCPATH NODE_* BUN_* DENO_* PYTHON* PERL5* PERLLIB',
   'RUBY* GEM_* BUNDLE_* JAVA_* _JAVA_OPTIONS JDK_* CLASSPATH LUA_* NPM_* YARN_* PNPM_* COREPACK_*',
   'PIP_* UV_* CARGO_* RUSTC* RUSTFLAGS GOFLAGS GO* CC CXX CFLAGS CPPFLAGS CXXFLAGS LDFLAGS MAKEFLAGS',

@@ -249,7 +249,7 @@ test('without npm, the daemon downloads from the configured registry', async (t)
   assert.equal(await machine.version(), '1.1.0')
 })
 
-test('`up` with its hub in the same process is replaced by the new version in the foreground', async (t) => {
+test('`up` with its hub in the same process continues in the foreground with the new version', async (t) => {
   const machine = await Installation.open(t, registry)
   const { stage } = machine
   const up = stage.run(['up'], {}, stage.daemonCommand)

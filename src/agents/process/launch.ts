@@ -22,6 +22,8 @@ import { AGENT_FOLDER, AGENT_UID, newMark, RUN_MARK, startedAs } from './marks.t
 
 /** Maximum time for a launcher to start in a shelter, in ms. */
 const SHELTER_MS = 5000
+/** PATH of the programs that run as root before the agent changes to its user. */
+const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin'
 /** Interval at which the daemon checks whether the launcher has started, in ms. */
 const SHELTER_STEP_MS = 10
 
@@ -113,8 +115,14 @@ async function launchIn(
   setGroup(agent, makeGroup({ folder, mark }, shelter ? undefined : groups, limits))
   const base = user ? environmentAs(user, environment) : environment
   const inherited = Object.entries(base).filter(([name]) => name !== AGENT_UID && inherits(name))
-  const env = { ...Object.fromEntries(inherited), ...marks, ...(user && { [AGENT_UID]: String(user.uid) }) }
-  const own = { ...spec.env, ...plan.env, ...marks }
+  const env: NodeJS.ProcessEnv = {
+    ...Object.fromEntries(inherited),
+    ...marks,
+    ...(user && { [AGENT_UID]: String(user.uid) }),
+  }
+  const own = { ...(user && { PATH: base.PATH }), ...spec.env, ...plan.env, ...marks }
+  // The launcher and setpriv run as root, and must not find programs in folders that agents can change.
+  if (user) env.PATH = SYSTEM_PATH
   const argv = await confined(agent, permitted, { ...plan, env, own, umask })
   const args = [
     folder.launcher,

@@ -110,10 +110,11 @@ export function readSigns(dir: string, user: number): Signs | undefined {
   const run = recordAt(folder.run, MarkRecord) ?? {}
   return {
     dir: folder.real,
-    ...usersOf(user, run),
+    // Only a daemon of root runs agents as other users. Any other user could name users, or a group, to kill.
+    ...usersOf(user, user === 0 ? run : {}),
     marks: marksOf(run),
     processes: process ? [process.launcher, process.agent, process.feeder] : [],
-    group: groupOf({ folder, run, process }),
+    group: user === ownUid() ? groupOf({ folder, run, process }) : undefined,
   }
 }
 

@@ -8,7 +8,7 @@ import { readInstalled } from '../../service/unit-mark.ts'
 import type { Finding } from '../render/finding.ts'
 
 /**
- * Checks the service of the daemon, and whether agents survive in it.
+ * Checks the service of the daemon, and whether agents survive its restarts.
  * @param pid process id of the running daemon
  */
 export async function checkService(pid: number | undefined): Promise<Finding[]> {

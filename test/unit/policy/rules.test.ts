@@ -101,7 +101,7 @@ test('a tool is permitted without a question only if the runtime reads the entry
   assert.deepEqual(refused('[tools]\nallow = ["*"]', { allowed_tools: ['Bash'] }), [])
 })
 
-test('no entry of a server can cancel the denial of a tool by the policy', () => {
+test('a server cannot permit a tool that the policy denies', () => {
   const policy = policyOf('[tools]\ndeny = ["WebFetch", "Bash(sudo *)"]')
   const { disallowed_tools } = permittedSpec(policy, specOf({ disallowed_tools: ['X(', 'WebFetch'] }))
   assert.deepEqual(disallowed_tools, ['WebFetch', 'Bash(sudo *)', 'X('])
@@ -254,7 +254,7 @@ test('only as many agents run as the policy permits', () => {
   assert.equal(refusedNumber(policyOf('[limits]\nagents = 2'), 2).length, 1)
 })
 
-test('an open machine refuses nothing, and a careful machine refuses nothing ordinary', () => {
+test('an open machine permits everything, and a careful machine permits ordinary agents', () => {
   const wild = {
     cwd: '/etc',
     permission_mode: 'bypassPermissions',
