@@ -82,7 +82,8 @@ test('Claude Code: one agent tries after the reset, the others follow, and a rel
   await until(() => continued() > 0, { what: 'the first turn after the reset', timeoutMs: 60_000 })
   assert.equal(continued(), 1)
   passed((HOUR_S + 200) * 1000)
-  await until(() => continued() === 3, { what: 'the turns of the others', timeoutMs: 60_000 })
+  // The others are spread over 45 s after the answer, and the daemon checks every 15 s.
+  await until(() => continued() === 3, { what: 'the turns of the others', timeoutMs: 120_000 })
   for (const id of ids) {
     if (id !== 'released') await stage.agentIs(id, (agent) => agent.state === 'idle' && !agent.limited)
     const said = (await stage.events(id)).flatMap((event) =>
