@@ -7,8 +7,8 @@ export class Emitter<E extends { [name in keyof E]: unknown[] }> {
   readonly #listeners: { [name in keyof E]?: Set<(...args: E[name]) => void> } = {}
 
   /**
-   * Adds a listener. It is called after the listeners that were added earlier. @returns a function that
-   * removes it
+   * Adds a listener. Listeners are called in the order in which they were added. @returns a function that
+   * removes the listener
    */
   on<N extends keyof E>(name: N, listener: (...args: E[N]) => void): () => void {
     const listeners = this.#listeners[name] ?? new Set()

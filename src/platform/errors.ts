@@ -1,15 +1,15 @@
 import { EXIT } from './exit-codes.ts'
 
 export interface FailureDetails {
-  /** Advice on how to fix it, as one sentence in the imperative. */
+  /** Advice on how to fix the failure, as one sentence in the imperative. */
   remedy?: string | undefined
-  /** Exit code of the process if this failure ends it; see `EXIT`. */
+  /** Exit code if this failure ends the process; see `EXIT`. */
   exitCode?: number
   cause?: unknown
 }
 
 /**
- * A foreseen error. Its message and remedy are for people, its code is for programs. All other errors are
+ * A foreseen error. Its message and remedy are for people; its code is for programs. All other errors are
  * bugs, which are reported with their stack.
  */
 export class Failure extends Error {
@@ -32,7 +32,7 @@ export class Failure extends Error {
 }
 
 export interface UserErrorDetails extends FailureDetails {
-  /** Further facts for programs. In JSON, they are fields next to code and message. */
+  /** Further facts for programs. In JSON, each fact is a field next to `code` and `message`. */
   facts?: Record<string, unknown>
 }
 

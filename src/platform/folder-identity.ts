@@ -2,8 +2,8 @@ import { statSync } from 'node:fs'
 import { systemCode } from './errors.ts'
 
 /**
- * Returns a value that identifies the folder at a path. The value changes if another folder takes this place.
- * Undefined if there is no folder.
+ * Returns a value that identifies the folder at a path. The value changes if another folder takes the place
+ * of this folder. Undefined if there is no folder.
  */
 export function folderIdentity(dir: string): string | undefined {
   try {

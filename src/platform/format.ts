@@ -11,8 +11,8 @@ export const FormatRecord = z.object({
   version: z.literal(1),
   format: z.int().check(z.nonnegative()),
   /**
-   * True if a version of this program that checks for access by other users has used the folder. Older
-   * versions do not set this field, but keep it.
+   * True if the folder was used by a version of this program that checks whether other users have access.
+   * Older versions do not set this field, but keep it.
    */
   judged: z.optional(z.boolean()),
 })
@@ -40,7 +40,7 @@ export function readFormat(dir: string, upgrades: Upgrades): number {
   )
 }
 
-/** Upgrades a folder that no other process uses to the newest format. @throws UserError */
+/** Upgrades a folder to the newest format. No other process may be using the folder. @throws UserError */
 export function upgradeFolder(dir: string, upgrades: Upgrades): void {
   const from = readFormat(dir, upgrades)
   for (const [format, upgrade] of upgrades.entries()) {
@@ -52,9 +52,7 @@ export function upgradeFolder(dir: string, upgrades: Upgrades): void {
   }
 }
 
-/**
- * Records that this version has checked the folder of an older version for access by other users.
- */
+/** Records that this version has checked whether other users have access to the folder. */
 export function noteJudged(dir: string): void {
   const read = readJson(formatFile(dir), FormatRecord)
   if (!read.ok || read.value.judged) return

@@ -34,7 +34,9 @@ export function hasStrangers(gid: number, user = process.geteuid?.()): boolean {
   return ![process.getegid?.(), ...(process.getgroups?.() ?? [])].includes(gid) || isKnownElsewhere(gid)
 }
 
-/** Reports whether users other than root and `user`, by default the owner, can write to a folder. */
+/**
+ * Reports whether users other than root and `user` can write to a folder. By default, `user` is the owner.
+ */
 export const isOpen = ({ uid, gid, mode }: Stats, user: number | undefined = uid) =>
   (mode & constants.S_IWOTH) !== 0 || ((mode & constants.S_IWGRP) !== 0 && hasStrangers(gid, user))
 

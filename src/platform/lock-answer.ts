@@ -14,15 +14,16 @@ const LOOKS = 10
 export const ANSWER_S = (LOOKS * LOOK_MS) / 1000
 
 /**
- * The question: this text is appended to a lock's file. JSON allows this text at its end, so every version
- * can still read the file.
+ * The question: this text is appended to a lock's file. The text is a blank, which JSON allows at the end of
+ * a file, so every version can still read the file.
  */
 const QUESTION = ' '
 const NEITHER_LINK_NOR_NEW = constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW
 
 /**
  * Answers other processes that ask whether the holder of this lock lives. The answer is the removal of the
- * question from the file. Without a question, nothing is written, because the disk may be a network disk.
+ * question from the file. Without a question, nothing is written, because needless writes would load a
+ * network disk.
  * @param text content of the lock's file
  * @returns a function that stops answering
  */
@@ -31,7 +32,7 @@ export function keepAnswering(path: string, text: string): () => void {
     try {
       answer(path, text)
     } catch {
-      // The disk has problems: the next interval tries again.
+      // The disk has problems: try again after the next interval.
     }
   }, LOOK_MS).unref()
   return () => clearInterval(timer)

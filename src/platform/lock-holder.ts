@@ -47,7 +47,7 @@ export function isElsewhere({ pid_ns, host, boot_id }: Holder): boolean {
 
 /**
  * Returns the holder of a lock; undefined if the holder is known to have ended.
- * @param silent holder that has not answered, on another machine or in another container: it counts as ended
+ * @param silent a holder in another container or on another machine that has not answered: it counts as ended
  */
 export function livingHolder(path: string, silent?: Holder): Holder | undefined {
   const read = readJson(path, Holder)
@@ -68,8 +68,9 @@ const CLOCK_MS = 2000
 
 /**
  * Reports whether a process already ran when a file was written. Within a container, one boot can have two
- * ids: the container's and the machine's. A service with a separate /proc sees a different one of these ids.
- * A file from an earlier boot is older than any running process, regardless of pid and start ticks.
+ * ids: the container's and the machine's. A service with its own /proc may see one id, and other processes
+ * the other id. A file from an earlier boot is older than any running process, regardless of pid and start
+ * ticks.
  */
 function isOlder({ pid }: ProcessIdentity, path: string): boolean {
   const started = startedAt(pid)

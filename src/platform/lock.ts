@@ -33,7 +33,7 @@ const ATTEMPTS = 100
 /**
  * Takes a lock, which is a file with the identity of its holder. If the holder has ended, for any reason, the
  * lock is free. A pid alone could not show that the holder has ended, and flock(2) would need a native addon.
- * @param silent holder that has not answered, on another machine or in another container: its lock counts as
+ * @param silent a holder in another container or on another machine that has not answered: its lock counts as
  * free
  * @returns a function that releases the lock
  * @throws LockHeldError if the holder lives, or may live elsewhere
@@ -69,7 +69,7 @@ export function acquireLock(path: string, silent?: Holder): () => void {
 /**
  * Takes a lock as `acquireLock` does. If the holder runs elsewhere and cannot be looked up, first asks the
  * holder whether it lives. The lock of a killed container is therefore free after some seconds.
- * @param waiting function that gets a sentence that explains the delay
+ * @param waiting is called with a sentence that explains the delay
  * @throws LockHeldError
  */
 export async function awaitLock(path: string, waiting: (text: string) => void): Promise<() => void> {

@@ -24,8 +24,8 @@ export function formatLogLine(line: string, { timed = true } = {}): string {
 }
 
 /**
- * Reports whether an error comes from the system or is a failure. The stack of such an error would not help.
- * An error whose code begins with `ERR_` comes from Node, and is a bug.
+ * Reports whether an error is foreseen: an error of the system, or a `Failure`. The stack of such an error
+ * would not help. An error whose code begins with `ERR_` comes from Node, and is a bug.
  */
 const isForeseen = (code: unknown) => typeof code === 'string' && !code.startsWith('ERR_')
 

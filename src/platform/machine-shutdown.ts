@@ -1,9 +1,9 @@
 import { programOutput } from './program-output.ts'
 
 /**
- * Maximum wait for systemd's answer, in ms. It is limited because the process that stops this one does not
- * wait forever. It is long because a machine that shuts down is busy: without an answer, its agents would not
- * start again after a reboot.
+ * Maximum wait for systemd's answer, in ms. The wait is limited because the process that stops this one does
+ * not wait forever. The wait is long because a machine that shuts down is busy, and systemd may answer late.
+ * Without the answer, the agents would not start again after the reboot.
  */
 const ANSWER_MS = 10_000
 

@@ -31,7 +31,7 @@ function processes(proc: string): Map<number, Seen> {
 
 function withAllBelow(root: number, below: Map<number, number[]>): Set<number> {
   const members = new Set([root])
-  // The loop also visits members that are added during it.
+  // The loop also visits members that the loop itself adds.
   for (const member of members) for (const pid of below.get(member) ?? []) members.add(pid)
   return members
 }

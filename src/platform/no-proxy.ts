@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net'
 
-/** Returns a host in the form in which names are compared: lower case, without brackets and final dot. */
+/** Returns a host in the form in which names are compared: in lower case, without brackets or a final dot. */
 export const bareHost = (host: string) =>
   host
     .replace(/^\[|\]$/g, '')

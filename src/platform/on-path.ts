@@ -2,7 +2,7 @@ import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, isAbsolute, join, resolve } from 'node:path'
 
 /**
- * Returns the programs of this name in the folders of PATH, in their order.
+ * Returns the programs of this name in the folders of PATH, in the order of the folders.
  * @param cwd folder to which relative entries of PATH refer; without `cwd`, relative entries are skipped
  */
 export function programsOnPath(name: string, { PATH = '' }: NodeJS.ProcessEnv, cwd?: string): string[] {

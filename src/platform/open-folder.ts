@@ -8,7 +8,7 @@ import { realPath } from './real-path.ts'
 export interface OpenFolder {
   /** The folder's path without links. */
   real: string
-  /** Path under which a child process can enter it. */
+  /** Path by which a child process can enter the folder. */
   entry: string
   close(): void
 }

@@ -76,7 +76,8 @@ function isHere({ localAddress, remoteAddress = '' }: Socket): boolean {
 }
 
 /**
- * Returns the listener with the most specific address: other listeners on the same port have other addresses.
+ * Returns the listener that accepts connections to an address. If several listeners match, the listener with
+ * the most specific address accepts them.
  */
 const listener = (rows: Row[], there: string) => {
   const port = there.slice(there.indexOf(' '))

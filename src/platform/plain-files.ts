@@ -10,8 +10,8 @@ export class NotPlainError extends UserError {
 }
 
 /**
- * Codes of the errors from opening a folder for writing, a socket, a pipe without a reader, or a dangling
- * link.
+ * Error codes of open(2) for paths that do not lead to a plain file: folders, sockets, pipes without a
+ * reader, and dangling links.
  */
 const REFUSALS = ['EISDIR', 'ENXIO', 'EOPNOTSUPP', 'ENOTSUP', 'ELOOP', 'ENOTDIR', 'ENAMETOOLONG']
 

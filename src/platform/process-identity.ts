@@ -29,7 +29,7 @@ export function bootId(): string {
 /**
  * Returns the identity of a running process.
  * @returns undefined if there is no such process, or it has ended and waits to be reaped
- * @throws the system's error if it lacks the resources to look up the process
+ * @throws the system's error if the system lacks the resources to look up the process
  */
 export function identify(pid: number): ProcessIdentity | undefined {
   const start = linux ? linuxStart(pid) : psStart(pid)

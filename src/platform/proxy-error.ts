@@ -1,6 +1,6 @@
 /**
- * A failure to reach the server through a proxy. The response in it comes from the proxy, not from the
- * server.
+ * A failure to reach the server through a proxy. Any response in this error comes from the proxy, not from
+ * the server.
  */
 export class ProxyError extends Error {
   /** Error code of the system or of TLS if the proxy itself could not be reached. */

@@ -4,7 +4,7 @@ import { EXIT } from './exit-codes.ts'
 import { bareHost, isExempt } from './no-proxy.ts'
 import { trust } from './trust.ts'
 
-/** Names of the settings in a file that provide the values of variables, by variable name. */
+/** For each variable whose value comes from a setting in a file: the name of the setting. */
 export type Named = Readonly<Record<string, string>>
 
 /**
@@ -17,7 +17,7 @@ export function proxyFor(url: string, env: NodeJS.ProcessEnv): string | undefine
   const proxy = env[variableFor(url, env)]
   if (!proxy) return undefined
   const host = bareHost(hostname)
-  // Never use a proxy for an address of this machine: it would not lead back here.
+  // Never use a proxy for a loopback address: the proxy would connect to its own machine instead of this one.
   if (LOOPBACK.test(host)) return undefined
   if (isExempt(env[spelled('NO_PROXY', env)] ?? '', host, port || (isSecure(url) ? '443' : '80')))
     return undefined
@@ -27,8 +27,8 @@ export function proxyFor(url: string, env: NodeJS.ProcessEnv): string | undefine
 const isSecure = (url: string) => /^(wss|https):/i.test(url)
 
 /**
- * Returns the spelling of a variable to read: lower case if it has a value, or if only lower case is set;
- * otherwise upper case.
+ * Returns the name of the variable to read. The name in lower case is read if that variable has a value, or
+ * if only that variable is set; otherwise, the name in upper case is read.
  */
 function spelled(name: string, env: NodeJS.ProcessEnv): string {
   const lower = name.toLowerCase()

@@ -8,8 +8,8 @@ export function leaveDeletedFolder() {
   try {
     if (statSync('.').nlink > 0) return
   } catch {
-    // Either the directory was deleted, on systems that report it with this error, or its network disk is
-    // lost.
+    // Either the directory was deleted (some systems report this as an error), or it is on a network disk
+    // that is unreachable.
   }
   process.chdir('/')
 }

@@ -40,7 +40,10 @@ export class CurrentPolicy {
   #state: PolicyState
   #readable: Policy | undefined
   #seen: string
-  /** Time from which the file in force is missing, and the state of its folder. */
+  /**
+   * Present while the file in force is missing: the time at which it went missing, and the state of its
+   * folder.
+   */
   #missing: { since: number; folder: string } | undefined
 
   constructor(options: CurrentPolicyOptions) {
@@ -56,14 +59,17 @@ export class CurrentPolicy {
   }
 
   /**
-   * Returns the policy that was last read, without access to the disk. It is used by checks that run for each
-   * event.
+   * Returns the policy that was last read, without access to the disk. Checks that run for each event use
+   * this policy.
    */
   get lastRead(): PolicyState {
     return this.#state
   }
 
-  /** Returns the last policy that could be read. It limits running agents while the file cannot be read. */
+  /**
+   * Returns the last policy that could be read. This policy limits running agents while the file cannot be
+   * read.
+   */
   get lastReadable(): Policy | undefined {
     return this.#readable
   }
@@ -89,7 +95,7 @@ export class CurrentPolicy {
       this.#missing = undefined
       return false
     }
-    // If the folder has changed, the file may have existed in the meantime.
+    // If the folder has changed, the file may have existed for a moment: measure the time from now.
     const folder = String(orUndefined(() => statSync(dirname(path), { bigint: true }).mtimeNs))
     if (this.#missing?.folder !== folder) this.#missing = { since: monotonic(), folder }
     return monotonic() - this.#missing.since < MISSING_MS

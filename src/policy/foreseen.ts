@@ -21,7 +21,8 @@ export function foreseenRefusals(reported: MachinePolicy, intended: Intended): P
   const policy = policyOf(reported)
   const ids = { command_id: 'foreseen', agent_id: 'foreseen' }
   const parsed = Commands[type].safeParse({ ...ids, ...intended })
-  // The command lacks parts that the policy does not check, or the hub will refuse it as invalid.
+  // Either the hub will refuse the command as invalid, or only fields that the policy does not check are
+  // absent.
   if (!parsed.success) return refusedByName(policy, type)
   const command: Command = parsed.data
   const refusals = refusalsOfCommand(policy, command)
@@ -33,8 +34,8 @@ export function foreseenRefusals(reported: MachinePolicy, intended: Intended): P
 }
 
 /**
- * Returns a policy with the reported keys; all other keys permit everything. If a newer machine reports an
- * unknown word, the key permits everything, too.
+ * Returns a policy with the reported keys; all other keys permit everything. A newer machine may report a
+ * value that this version does not know: the key then also permits everything.
  */
 function policyOf(reported: MachinePolicy): Policy {
   const known = <T extends string>(words: readonly T[], word: string | undefined, otherwise: T) =>

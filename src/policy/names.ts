@@ -1,7 +1,6 @@
 /**
- * Names of variables that determine which programs run, which files and libraries these programs load, and to
- * which servers and with which login they connect. The names are patterns for `matches`, and upper and lower
- * case do not matter.
+ * Names of variables that determine which programs run, what these programs load, and which servers and
+ * logins they use. The names are patterns for `matches`, and upper and lower case do not matter.
  */
 const GUARDED_NAMES = [
   // Folders with programs and libraries, and libraries that are loaded first.
@@ -9,7 +8,7 @@ const GUARDED_NAMES = [
   'RUBY* GEM_* BUNDLE_* JAVA_* _JAVA_OPTIONS JDK_* CLASSPATH LUA_* NPM_* YARN_* PNPM_* COREPACK_*',
   'PIP_* UV_* CARGO_* RUSTC* RUSTFLAGS GOFLAGS GO* CC CXX CFLAGS CPPFLAGS CXXFLAGS LDFLAGS MAKEFLAGS',
   'MFLAGS DOTNET_* ELECTRON_*',
-  // Usual forms of names for variables that determine what other programs load, run, or pass on.
+  // Names that many programs use for variables that determine what the program loads, runs, or passes on.
   '*PATH *_OPTS *_OPTIONS *FLAGS *PRELOAD* *_CONFIG *_CONF *_HOME *_WRAPPER *_COMMAND PHP* OPENSSL_*',
   'KRB5* INPUTRC WGETRC HOSTALIASES RES_OPTIONS LOCALDOMAIN TCL*',
   // Shells, and helper programs that other programs start.
@@ -21,7 +20,7 @@ const GUARDED_NAMES = [
   // Connections, certificate authorities, and secrets.
   '*_PROXY *_BASE_URL *_ENDPOINT* *_HOST SSL_* CURL_* REQUESTS_CA_BUNDLE *_CA_BUNDLE *_CA_CERTS *_KEY',
   '*_KEY_ID *_TOKEN *_SECRET *_PASSWORD *_CREDENTIALS AWS_* GOOGLE_* AZURE_*',
-  // Helpers, settings, and modules of single programs.
+  // Helpers, settings, and modules of individual programs.
   '*_RSH *_SSH *INIT *RC *_ARGS *_ADDOPTS *_FLAGS *_PLUGINS *_MODULES *_LIBS *_FILE *FILES *_PATH',
   '*_URL *_URI *_ADDR *_LAUNCHER *KEYLOGFILE *_CMD PG* R_* CMAKE_* ANSIBLE_* TF_* TS_NODE_* HG* CVS*',
   'SVN_* PYTEST_* MAVEN_* GRADLE_* AR AS LD FCEDIT NETRC VAULT_* HELM_* COMPOSE_* USE_BUILTIN_RIPGREP',

@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 
-/** Pattern of a person's public key: `ed25519:` and its 32 bytes in base64. */
+/** Pattern of a person's public key: `ed25519:`, and the 32 bytes of the key in base64. */
 export const PUBLIC_KEY = /^ed25519:[A-Za-z0-9+/]{43}=$/
 
 const PREFIX = 'ed25519:'

@@ -43,8 +43,8 @@ const unusable = (path: string, problem: string, remedy: string) =>
 
 /**
  * Reads a policy.
- * @param user uid of the only user, besides root, who may be able to write to it; by default, the user of
- * this process
+ * @param user uid of the only user, besides root, who is permitted to write to the file; by default, the user
+ * of this process
  * @throws UserError if the file is missing, could have been written by others, or is invalid; or the system's
  * error for a temporary shortage
  */

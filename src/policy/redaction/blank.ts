@@ -8,8 +8,8 @@ const VALUE_CHARS = 6
 /** Minimum length of the beginning of a secret that is replaced at the end of a cut text, in characters. */
 const PART_CHARS = 4
 /**
- * Number of characters that are added to the maximum length of a blanked text, so that the limit does not
- * affect short texts.
+ * A blanked text may have twice the length of the original, plus this number of characters, so that short
+ * texts stay below the limit.
  */
 const SHORT_CHARS = 100
 
@@ -46,7 +46,7 @@ function partsOf(text: string, secrets: string[], automaton: Automaton | undefin
   return parts.sort(([a], [b]) => a - b)
 }
 
-/** If a text was cut within a secret, returns the place of the secret's beginning at the end of the text. */
+/** If a text was cut within a secret, returns the part of the secret that remains at the end of the text. */
 function cutOff(text: string, secrets: string[]): Part[] {
   const end = text.length - 1
   for (const secret of secrets)

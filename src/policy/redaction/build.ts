@@ -52,7 +52,7 @@ export function build(patterns: readonly Pattern[]): Built {
     let at = from
     for (let n = 0; n < pattern.min; n++) at = add(pattern.repeat, at)
     if (pattern.max === Number.POSITIVE_INFINITY) {
-      // Use a separate state, so that the transition back to it can only repeat this part.
+      // Let the repetition return to a separate state, so that nothing before this part is repeated.
       const again = state()
       ways.push({ from: at, to: again }, { from: add(pattern.repeat, again), to: again })
       at = again

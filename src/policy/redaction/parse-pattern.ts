@@ -151,7 +151,7 @@ class PatternReader {
     return this.#cased(control ?? escaped.charCodeAt(0))
   }
 
-  /** Returns a range. If case is ignored, adds the other case of the letters in it. */
+  /** Returns a range. If case is ignored, adds its letters in the other case. */
   #cased(from: number, to = from): Units {
     const units: [number, number][] = [[from, to]]
     if (!this.#ignoreCase) return units

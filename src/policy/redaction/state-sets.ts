@@ -2,7 +2,7 @@ import type { Edge } from './build.ts'
 
 /** Maximum number of remembered sets. */
 const REMEMBERED = 2000
-/** Maximum number of remembered answers about one set. */
+/** Maximum number of other sets for which one set remembers answers. */
 const ANSWERS = 1000
 /** Number of values that each half of a set's key can have. */
 const HALF = 2 ** 26
@@ -80,7 +80,7 @@ export class StateSets {
     this.first = this.#setOf([this.#closed([start])])
   }
 
-  /** Returns the set that follows a set and a character of a class. */
+  /** Returns the set to which a character of class `unit` leads from `set`. */
   step(set: StateSet, unit: number): StateSet {
     const known = set.next[unit]
     if (known) return known
@@ -102,7 +102,7 @@ export class StateSets {
   /** Returns these states, and all states that can be reached from them without a character. */
   #closed(states: number[]): number[] {
     const closed = new Set(states)
-    // The loop also visits states that are added during it.
+    // The loop also visits states that the loop itself adds.
     for (const state of closed)
       for (const { to, classes } of this.#edges[state]!) if (!classes) closed.add(to)
     return [...closed]

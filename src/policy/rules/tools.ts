@@ -6,7 +6,7 @@ const toolOf = (rule: string) => /^[^(]*/.exec(rule)![0].trim()
 
 /**
  * Refuses tools and rules that a server may not permit without asking a person. A tool in the policy's list
- * includes all rules of the tool; a rule in the list includes only itself.
+ * permits every rule of the tool; a rule in the list permits only that rule.
  */
 export function refusedTools({ tools }: Policy, allowed: readonly string[]): PolicyRefusal[] {
   if (tools.allow.includes('*')) return []
