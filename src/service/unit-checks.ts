@@ -46,15 +46,15 @@ function programFolder(unit: Properties): string | undefined {
   }
 }
 
-/** Reports whether the unit's own settings prevent updates, and not only the rights of its user. */
+/** Reports whether the unit's settings make the folder of its program read-only, and so prevent updates. */
 function isReadOnly(unit: Properties): boolean {
   const folder = programFolder(unit)
   if (folder === undefined || isWritable(unit, folder)) return false
   if (unit.ProtectSystem === 'strict') return true
   const closed = { full: ['/usr', '/boot', '/efi', '/etc'], yes: ['/usr', '/boot', '/efi'] }
   const roots = closed[unit.ProtectSystem as keyof typeof closed] ?? []
-  // A user other than root cannot write to a folder of root. In that case, updates go to the user's home
-  // anyway.
+  // A user other than root cannot write to a folder of root, even without these settings. The daemon of such
+  // a user installs updates in the user's home.
   const rights = ['', 'root'].includes(unit.User ?? '') || statSync(folder).uid !== 0
   return rights && roots.some((root) => under(folder, root))
 }

@@ -10,12 +10,12 @@ import { systemctl } from './systemctl.ts'
 
 /** Maximum wait for an answer from systemd, in ms. */
 const ANSWER_MS = 5000
-/** Programs that may be between a unit's main process and the daemon, and that end when the daemon ends. */
+/** Wrappers: programs that a unit may run to start the daemon, and that end when the daemon ends. */
 const WRAPPER = /^(sh|dash|bash|ash|zsh|ksh|busybox|env|sudo|su|runuser|setpriv|npm( .*)?|npx( .*)?)$/
 
 /**
- * Returns the fate of agents in a unit that ends all its processes when the daemon ends, because of its
- * KillMode.
+ * Returns what happens to the agents if the KillMode of the daemon's unit makes systemd end all processes of
+ * the unit when the daemon ends; undefined otherwise.
  */
 export async function unitFate(pid: number, env: NodeJS.ProcessEnv): Promise<Fate | undefined> {
   const place = unitOf(groupOf(pid))

@@ -3,15 +3,15 @@ import { systemctl } from './systemctl.ts'
 import { endsWith } from './unit-fate.ts'
 
 /**
- * Maximum wait for an answer from systemd, in ms. The wait delays the daemon's stop. But without an answer, a
- * restart of the unit counts as a stop, after which no agent is resumed. On a busy machine, `systemctl` takes
- * seconds.
+ * Maximum wait for an answer from systemd, in ms. The wait delays the daemon's stop, but a short limit would
+ * be worse: `systemctl` takes seconds on a busy machine, and without its answer, a restart of the unit counts
+ * as a stop, after which no agent is resumed.
  */
 const ANSWER_MS = 10_000
 
 /**
  * Reports whether systemd is restarting the unit of the daemon `pid`, for example because of `systemctl
- * restart`, and not only stopping it. Never throws.
+ * restart`. Returns false if systemd only stops the unit. Never throws.
  */
 export async function isUnitRestarting(pid: number, env: NodeJS.ProcessEnv): Promise<boolean> {
   const place = unitOf(groupOf(pid))

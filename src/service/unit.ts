@@ -24,7 +24,10 @@ export const WATCHDOG_S = 60
  */
 export const RESTART_S = { first: 1, last: 60, steps: 8 }
 
-/** Adjusted score of the daemon, from -1000 (never ended) to 1000, when the kernel needs memory. Agents have 300. */
+/**
+ * Decides how soon the kernel kills the daemon when memory runs out, from -1000 (never) to 1000 (first).
+ * Agents have 300.
+ */
 const OOM_SCORE = -500
 
 export interface SystemdFacts {
@@ -44,7 +47,7 @@ export function unitText(plan: ServicePlan, { version = 0, scope }: SystemdFacts
       lines: [
         `Description=${DESCRIPTION[plan.runs]}`,
         ...(system ? ['Wants=network-online.target', 'After=network-online.target'] : []),
-        '# Restart without limit, because possibly no person is there to start the service by hand.',
+        '# Restart without limit, because there may be nobody to start the service by hand.',
         'StartLimitIntervalSec=0',
       ],
     },

@@ -49,8 +49,8 @@ const FOLDERS: Record<Scope, (home: string) => string[]> = {
 }
 
 /**
- * Lists all units with any name that run this program, including units that are not active. Asks systemd only
- * if such units exist.
+ * Lists all units that run this program, whatever their names, including units that are not active. Asks
+ * systemd only if such units exist.
  */
 export async function listUnits(scope: Scope, home: string): Promise<Service[]> {
   const texts = new Map<string, string>()

@@ -18,8 +18,8 @@ interface Change {
 /**
  * Carries out a request up to the restart: prepares the version, and makes the next start of the daemon run
  * it.
- * @returns the command for that start; undefined if the version is already running, which the record then
- * shows
+ * @returns the command for that start; undefined if the version is already running. In that case, the update
+ * is recorded as successful
  * @throws UpdateFailure, or the system's error, after putting the previous version back in its place
  */
 export async function changeVersion(

@@ -6,8 +6,8 @@ export type Stage = UpdateProgress['stage']
 export type UpdateErrorCode = Extract<CommandErrorCode, `update_${string}` | 'policy'>
 
 /**
- * Maximum output of npm or of a tested version that a failure contains, in characters. This is enough for an
- * error message of that program.
+ * Maximum number of characters that a failure quotes from the output of npm or of a tested version. This is
+ * enough for one error message.
  */
 const OUTPUT_CHARS = 2000
 

@@ -32,7 +32,7 @@ export type Action =
   | 'settle'
   | 'clear'
 
-/** Returns the action with which a daemon that starts continues the update of an earlier process. */
+/** Returns the action by which a newly started daemon continues the update of an earlier process. */
 export function nextStep(record: UpdateRecord, world: World): Action {
   const { settled, outcome, origin, attempts, to } = record
   const isNext = world.running === to

@@ -77,8 +77,8 @@ export async function updateOffline(options: OfflineOptions): Promise<UpdateResu
 }
 
 /**
- * Records the update for the next daemon: the data for the machine's status, and which program must start the
- * new program instead of itself.
+ * Records the update for the next daemon, which reports it in the machine's status. If the update could not
+ * replace the installed program, also records that this program must start the new program.
  */
 function note(
   stateDir: string,

@@ -86,7 +86,7 @@ export class Outcome {
 
   /**
    * Records that a version has run on this machine. @param ran `program` is a copy of the version's program;
-   * undefined if a different program may have run
+   * undefined if it is not certain that this program has run
    */
   remember(version: string, ran: { welcomed: boolean; program?: string | undefined }) {
     const { stateDir, logger } = this.#options

@@ -3,8 +3,8 @@ import type { Phase } from './states.ts'
 import type { World } from './world.ts'
 
 /**
- * Returns the phase of a recorded update. The update counts as reverted if the stand-in could not be put in
- * place, because the trial was already recorded at that time.
+ * Returns the phase of a recorded update. If the stand-in could not be put in place, the update counts as
+ * reverted, not as failed, because its trial is recorded before the stand-in is put in place.
  */
 export function phaseOf(record: UpdateRecord, { running, hasStandIn, starts }: World): Phase {
   const { outcome, trial, stage, to } = record

@@ -9,7 +9,7 @@ import { takeTurns } from './turns.ts'
 
 /** Number of invalid frames in a row after which the connection is broken off. */
 const FAULTS_IN_A_ROW = 20
-/** Number of bytes that are added to the length of an answer's text, for its overhead. */
+/** Overhead of an answer, in bytes. It is added to the length of the answer's text. */
 const ANSWER_COST = 512
 /** Time in which the other end must close its side of the connection, in ms. */
 const CLOSING_MS = 1000

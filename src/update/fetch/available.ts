@@ -28,8 +28,8 @@ export async function look({ command, requested, policy, stateDir, env, signal }
   const cwd = mkdtempSync(join(tmpdir(), 'fomular-update-'))
   try {
     const { package: name, registry } = policy
-    // A lookup is permitted without TLS. But npm's settings files that others can change are refused, because
-    // such a file could send variables to any host.
+    // A lookup is permitted without TLS. But a settings file of npm is refused if other users can change the
+    // file, because they could make it send this user's environment variables to any host.
     const { checkFile } = transportOf({ allow_insecure: true }, stateDir, () => {})
     const source = await registryInUse({ package: packageName(name), registry, cwd, env, signal, checkFile })
     const { version: resolved, published } = await lookUp(requested, policy, source)

@@ -14,8 +14,8 @@ export interface Trusting {
 }
 
 /**
- * Returns the owners and modes that let other users change a file of npm. Trusts the owner of Node, because
- * Node also runs this program.
+ * Returns the owners and modes that let other users change a file that npm reads. Trusts the owner of Node,
+ * because Node also runs this program.
  */
 function faultsFor(path: string, env: NodeJS.ProcessEnv): OwnershipFault[] {
   if (!isStrictByEnvironment(env) || isContainerSecret(path)) return []

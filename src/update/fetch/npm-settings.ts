@@ -59,8 +59,8 @@ function settingsInVariables(env: NodeJS.ProcessEnv): Map<string, NpmSetting> {
 }
 
 /**
- * @throws UpdateFailure if the file exists but cannot be read, because updates would come from a different
- * registry without the file
+ * @throws UpdateFailure if the file exists but cannot be read: without the settings in it, updates could come
+ * from a different registry
  */
 function settingsInFile(source: string, reader: Trusting): Map<string, NpmSetting> {
   const settings = new Map<string, NpmSetting>()

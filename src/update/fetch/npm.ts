@@ -76,7 +76,7 @@ export async function runNpm(npm: Npm, args: string[], source: Source): Promise<
     settings.set(name, registry)
   }
   // Without this file, npm searches the folders above for a package.json, treats the nearest folder with one
-  // as its project, and trusts the .npmrc there. In /tmp, any user can create both files.
+  // as its project, and trusts the .npmrc there. Any user can create a package.json and an .npmrc in /tmp.
   writeFileSync(join(cwd, 'package.json'), '{}')
   const { execa } = await import('execa')
   const run = await execa(npm.file, [...npm.args, ...args, ...flags], {

@@ -23,8 +23,8 @@ export interface Registry {
   /** True if any certificate is accepted: `strict-ssl=false`. */
   anyCertificate: boolean
   /**
-   * Host that the registry's host replaces in the addresses of packages: undefined for no host, `always` for
-   * every host.
+   * Host in the addresses of packages that is replaced with the registry's host: undefined for no host,
+   * `always` for every host.
    */
   replacedHost: string | undefined
   /** Number of retries: `fetch-retries`. */

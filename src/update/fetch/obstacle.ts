@@ -81,7 +81,7 @@ function answered(status: number, { url, stage, proxies }: Obstacle): { message:
             '  ',
             ' ',
           ),
-        remedy: `Add the username and password to the address in ${settingOf(url, proxies)} for the daemon.`,
+        remedy: `Add the username and password to the proxy's address, which the daemon reads from ${settingOf(url, proxies)}.`,
       }
     case 429:
       return { message: `${registry} reports too many requests (HTTP 429).`, remedy: 'Try again later.' }

@@ -38,8 +38,8 @@ const PASSING_CODES = new Set(['ECONNRESET', 'ECONNREFUSED', 'ETIMEDOUT', 'EPIPE
 /** Maximum length of a wrong address in a message, in characters. */
 const SHOWN_CHARS = 128
 /**
- * Time limits for an entire answer, in milliseconds. They are necessary because the limit on silence does not
- * stop a very slow answer.
+ * Time limits for an entire answer, in milliseconds. They are necessary because `SILENT_MS` never ends an
+ * answer that arrives slowly but steadily.
  */
 const JSON_MS = 2 * 60_000
 const TARBALL_MS = 60 * 60_000

@@ -13,7 +13,7 @@ const REMEMBERED = 50
 const ConfirmedVersion = z.object({
   version: z.string(),
   at: z.string(),
-  /** SHA-256 of the version's program; undefined if a different program may have run. */
+  /** SHA-256 of the version's program; undefined if it is not certain which program has run. */
   program_sha256: z.optional(z.string()),
   /**
    * True if the version ran on this machine, but may not have been welcomed by a server. A server may not
@@ -95,7 +95,7 @@ export function beginConfirmed(stateDir: string) {
 export const confirmedVersions = (stateDir: string): ConfirmedVersion[] =>
   load(stateDir).versions.filter(({ only_ran }) => !only_ran)
 
-/** Reports whether exactly this program has run on this machine, until an update replaced it. */
+/** Reports whether exactly this program ran on this machine before an update replaced it. */
 export const ranHere = (stateDir: string, version: string, sha256: string): boolean =>
   load(stateDir).versions.some((known) => known.version === version && known.program_sha256 === sha256)
 

@@ -69,7 +69,7 @@ function versionsAbove(program: string): Layout | undefined {
 
 function packageAbove(program: string): string | undefined {
   for (let dir = dirname(program); dir !== dirname(dir); dir = dirname(dir))
-    // Skip dist/: it also has a package.json, with two lines for Node.
+    // Skip dist/: its package.json only tells Node the module type of the program.
     if (existsSync(join(dir, 'package.json')) && basename(dir) !== 'dist') return dir
   return undefined
 }

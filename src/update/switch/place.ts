@@ -28,7 +28,7 @@ export function putStandIn(trial: Trial, standIn: string) {
   point(root, trialName(trial), program)
 }
 
-/** Puts the next version in the program's place, with one rename. It may have been on trial, or not. */
+/** Puts the next version in the program's place, with one rename, after a trial or without a trial. */
 export function keepNext(place: Place & Pick<Trial, 'next'>) {
   const { layout, root, program, next: nextDir } = place
   if (layout !== 'package') return point(root, basename(nextDir), program)

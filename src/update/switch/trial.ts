@@ -75,10 +75,10 @@ export function standInAt(path: string): Facts | undefined {
 }
 
 /**
- * Returns the text of a stand-in. The working version writes it, because the next version may not even parse.
- * For a start of this daemon, the stand-in runs the next version under a guard of the previous version, at
- * most twice. In all other cases, the stand-in runs the previous version. It also does so if it cannot count
- * the starts.
+ * Returns the text of a stand-in. The working version writes it, because Node may not even be able to parse
+ * the next version. For a start of this daemon, the stand-in runs the next version under a guard of the
+ * previous version, at most twice. In all other cases, and if it cannot count the starts, the stand-in runs
+ * the previous version.
  * @param executable true for a single executable that includes Node. Its stand-in is a shell script instead
  * of a Node script
  */

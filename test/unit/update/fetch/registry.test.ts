@@ -198,7 +198,7 @@ test('an unusable proxy is reported with the setting that names it', async (t) =
   assert.match(closed.message, /^The proxy 127\.0\.0\.1:\d+ .* requires a username and password\.$/)
   assert.match(
     closed.remedy!,
-    /^Add the username and password to the address in proxy in \/.*\.npmrc for the daemon\.$/,
+    /^Add the username and password to the proxy's address, which the daemon reads from proxy in \/.*\.npmrc\.$/,
   )
   const gone = await failed('https://registry.invalid', { https_proxy: 'http://127.0.0.1:1' })
   assert.match(gone.message, /through the proxy 127\.0\.0\.1:1: nothing listens there/)
