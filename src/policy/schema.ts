@@ -177,7 +177,7 @@ export const PolicyFile = z.strictObject({
         z.refine((text) => parseWindow(text) !== undefined, 'must be a range of times such as 02:00-05:00'),
       ),
     ),
-    /** Requires that the version is signed with the release key of this program. */
+    /** If true, the version must be signed with the release key of this program. */
     signature: z._default(z.boolean(), false),
   }),
   commands: section({
@@ -220,7 +220,10 @@ export const PolicyFile = z.strictObject({
 })
 export type Policy = z.infer<typeof PolicyFile>
 
-/** Policy of a machine that has no policy file and a server on another machine: each key has its default. */
+/**
+ * Policy of a machine that has no policy file, and whose server is on another machine: each key has its
+ * default.
+ */
 export const CAREFUL: Policy = PolicyFile.parse({ version: 1 })
 
 /**

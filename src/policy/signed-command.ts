@@ -87,8 +87,8 @@ function elsewhere(command: Command, signed: Command, signedMachine: string, mac
 }
 
 /**
- * Returns the facts that a signed approval fails to name: the server could have shown other facts to the
- * person.
+ * Returns why a signed approval is refused; undefined if it is accepted. An approval must name the tool and
+ * the input, because the server could have shown the person a different request.
  */
 function unseen(signed: Command) {
   if (signed.type !== 'agent:permission' || signed.decision === 'deny') return undefined

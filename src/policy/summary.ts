@@ -1,7 +1,10 @@
 import type { MachinePolicy } from '../protocol/index.ts'
 import type { PolicyState } from './current.ts'
 
-/** Returns the part of a policy that the machine reports, so that a client can refuse a command before it sends it. */
+/**
+ * Returns the part of a policy that the machine reports, so that a client can refuse a command without
+ * sending it.
+ */
 export function summaryOf(state: PolicyState): MachinePolicy {
   if (state.from === 'unreadable') return { state: 'unreadable' }
   const { policy } = state

@@ -150,7 +150,7 @@ version = 1
 # server may update at any time.
 # window = "02:00-05:00"
 
-# Requires that the version is signed with the release key of this program.
+# If true, the version must be signed with the release key of this program.
 # signature = false
 
 [commands]

@@ -4,8 +4,8 @@ import { Scan } from './scan.ts'
 import { decodeText } from './tokens.ts'
 
 /**
- * Parses JSON from an untrusted source whose length is already bounded. The number of values must be bounded,
- * too, because small values take 35 times the memory of their text.
+ * Parses JSON from an untrusted source. The caller has already limited the length of the text. The number of
+ * values must be limited, too, because small values take 35 times the memory of their text.
  * @returns undefined if the text is not JSON or exceeds the bounds
  */
 export function boundedJson(

@@ -12,8 +12,8 @@ export const Name = upTo(Limits.name_chars)
 export const Words = upTo(Limits.text_chars)
 
 /**
- * Returns a schema that shortens a string to `max` UTF-16 units. A daemon's report about its machine is never
- * refused because of its length, because the server would then know nothing about the machine.
+ * Returns a schema that shortens a string to `max` UTF-16 units. Strings in a daemon's report about its
+ * machine are shortened, because a server that refused the whole report would know nothing about the machine.
  */
 function headOf(max: number) {
   const schema = z.string().check(

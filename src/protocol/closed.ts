@@ -19,7 +19,7 @@ export function closed<const T extends string>(values: readonly T[], fallback: N
   return read as z.ZodMiniType<T, string>
 }
 
-/** Returns such a schema for an optional value. An unknown value is read as absent. */
+/** Returns the schema of an optional value from such a set. An unknown value is read as absent. */
 export function closedOptional<const T extends string>(values: readonly T[]) {
   const known = z.optional(z.enum<readonly string[]>(values))
   const read: z.ZodMiniType = z.pipe(reader(values, undefined), known)

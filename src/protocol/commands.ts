@@ -58,8 +58,8 @@ export const Commands = {
     request_id: Name,
     digest,
     /**
-     * Question text → answer: an option's label, several labels joined by ", ", or free text. For a form,
-     * also the name of a field → its value. An answer may be a password.
+     * Question text → answer: an option's label, several labels joined by ", ", or free text. For a form, a
+     * key may also be the name of a field, with the value of that field. An answer may be a password.
      */
     answers: secret(z._default(table(Words, Answer), {})),
     /** For a form: `accept` (the default), `decline` or `cancel`. */

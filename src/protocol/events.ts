@@ -25,7 +25,7 @@ const Usage = JsonObject
 const text = z.optional(z.string())
 const num = z.optional(z.number())
 
-/** Fields of a part of a block that is still being written. */
+/** Fields of a delta: a piece of a block that is still being written. */
 const delta = { ...base, message_id: id, block: z.int(), text: z.string() }
 
 export const Event = z.discriminatedUnion('kind', [

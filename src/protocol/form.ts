@@ -41,8 +41,8 @@ interface Given {
 
 /**
  * Checks the answer to a form.
- * @param questions questions of the same request, because the key of an answer may be the name of a field or
- * its question
+ * @param questions the questions of the form's request: the key of an answer may be the name of a field, or
+ * the question about the field
  * @throws FormFault
  */
 export function formResult(form: Form, questions: Question[] | undefined, given: Given): FormResult {

@@ -105,7 +105,7 @@ export const StartRequest = z.object({
   agent_id: z.optional(AgentId),
   command_id: z.optional(CommandId),
   spec: Commands['agent:start'].shape.spec,
-  /** The signed form of the command. The machine, the agent, and the command id are then fixed. */
+  /** The signed form of the command. The ids in this request must then be the signed ids. */
   signed: z.optional(Signed),
 })
 export type StartRequest = z.input<typeof StartRequest>
@@ -139,7 +139,7 @@ export type Enrolment = z.infer<typeof Enrolment>
 export const HubToken = z.object({
   /** Beginning of the token's SHA-256, in hexadecimal. */
   token_id: z.string(),
-  /** Future name of the machine. Absent if the host name will be the name. */
+  /** Name that the machine gets when it enrolls. Absent if the machine gets its host name. */
   name: z.optional(z.string()),
   created_at: z.string(),
   expires_at: z.string(),
@@ -191,8 +191,8 @@ export type EnrollCheck = z.infer<typeof EnrollCheck>
 
 export const EnrollChecked = z.object({
   /**
-   * True if the hub accepts the machine's key, so that the machine needs no token. If false, the token is
-   * valid.
+   * True if the hub already accepts the machine's key, so that the machine needs no token. If false, the
+   * machine can enroll with the token, which is valid.
    */
   enrolled: z.boolean(),
   /** Current or future name of the machine. */

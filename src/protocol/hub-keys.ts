@@ -50,7 +50,10 @@ export type KeyRequest = z.infer<typeof KeyRequest>
 
 /** A new key, or the replacement of an existing key. */
 export const NewKey = z.extend(HubKey, {
-  /** Secret; the hub does not store it. Absent for the hub's own keys, which are in their files. */
+  /**
+   * Secret; the hub does not store it. Absent for the hub's own keys, whose text is in files of the hub's
+   * folder.
+   */
   key: secret(z.optional(z.string())),
 })
 export type NewKey = z.infer<typeof NewKey>

@@ -55,8 +55,8 @@ export const Refuse = z.object({
   /** Minimum delay before the next attempt, in seconds. */
   retry_after_s: z.optional(z.number()),
   /**
-   * Version to update to, if the protocol version is the reason. A value that is neither a version nor a
-   * dist-tag is ignored, but the refusal is still valid.
+   * Version to update to, if the daemon is refused because of its protocol version. A value that is neither a
+   * version nor a dist-tag is ignored, but the refusal is still valid.
    */
   update_to: z.catch(z.optional(VersionOrTag), undefined),
 })

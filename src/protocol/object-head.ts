@@ -1,11 +1,11 @@
 import { BYTE, jsonOf, skipContainer, skipScalar, skipSpace, skipString, textOf } from './tokens.ts'
 
-/** Maximum length of a key or value that is read, in bytes. The requested fields are shorter than this. */
+/** Maximum length of a key or value that is read, in bytes. The requested fields are shorter. */
 const VALUE_BYTES = 1024
 
 /**
  * Reads a few short fields of the object that starts at `start`, without parsing its other fields. Returns
- * the first field with each name. Stops when all these fields were found, or at text that is not JSON.
+ * the first field with each name. Stops when it has found all requested fields, or at text that is not JSON.
  */
 export function readHead(bytes: Uint8Array, wanted: readonly string[], start = 0): Map<string, unknown> {
   const found = new Map<string, unknown>()

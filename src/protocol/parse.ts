@@ -56,8 +56,8 @@ const echo = (value: unknown) => (typeof value === 'string' && value.length <= P
 const commandIdOf = (value: unknown) => CommandId.safeParse(value).data
 
 /**
- * Parses a frame after checking its limits, because the content of a frame from an untrusted sender must not
- * determine the cost of parsing.
+ * Parses a frame. First checks the frame's limits, so that an untrusted sender cannot make the parsing
+ * expensive.
  */
 function parse<M>(frame: string | Uint8Array, side: Side): Parsed<M> {
   const bytes = typeof frame === 'string' ? new TextEncoder().encode(frame) : frame
@@ -120,14 +120,16 @@ function isOfCommand(schema: z.ZodMiniType | undefined): boolean {
   return !shape || 'command_id' in shape
 }
 
-/** Event kinds with fields that are shortened, or that may have values from newer daemons. */
+/**
+ * Event kinds that parsing may change: some fields may be shortened, or may have values from newer daemons.
+ */
 const CHANGING = new Set<unknown>(
   Event._zod.def.options.filter(mayChange).flatMap(({ _zod }) => [...(_zod.propValues?.kind ?? [])]),
 )
 
 /**
- * Replaces each event that its schema may change by the parsed event, in the same list. The events must match
- * their schema.
+ * Replaces events by their parsed form, in the same list, if parsing may change events of this kind. The
+ * events must match their schema.
  */
 function readInPlace(events: unknown[]) {
   for (const [at, event] of events.entries())
@@ -162,11 +164,11 @@ function located(at: { message: string; path: readonly PropertyKey[] } | undefin
   return path ? { path, message: `${path}: ${message}` } : { message }
 }
 
-/** Returns the issue of the union branch that matches to the greatest depth. */
+/** Returns the issue from the union branch that matches to the greatest depth. */
 function furthest([issue]: readonly z.core.$ZodIssue[]): z.core.$ZodIssue | undefined {
   if (issue?.code !== 'invalid_union') return issue
-  // A remaining union issue says that the discriminator matches no branch. It has a lower rank than any other
-  // issue of the same depth.
+  // A union issue that remains here says that the discriminator matches no branch. Any other issue of the
+  // same depth takes precedence.
   const rank = ({ code, path }: z.core.$ZodIssue) => 2 * path.length + (code === 'invalid_union' ? 0 : 1)
   const [inner] = issue.errors.flatMap((branch) => furthest(branch) ?? []).sort((a, b) => rank(b) - rank(a))
   return inner ? { ...inner, path: [...issue.path, ...inner.path] } : issue

@@ -19,7 +19,7 @@ export const Question = z.object({
 })
 export type Question = z.infer<typeof Question>
 
-/** A field of a form. Its limits are those of JSON Schema. */
+/** A field of a form. Its limits have the same meaning as in JSON Schema. */
 export const FormField = z.object({
   name: ReportedName,
   /**
@@ -83,7 +83,7 @@ const fields = {
   /** Present if an MCP server asks: `questions` has one question for each field, in the same order. */
   form: z.optional(Form),
   /**
-   * Permission rules that the runtime suggests to remember, in the runtime's own form. An answer accepts some
+   * Permission rules that the runtime suggests remembering, in the runtime's own form. An answer accepts some
    * of them with `remember`.
    */
   suggestions: z.optional(firstOf(Json, LISTED)),

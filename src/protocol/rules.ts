@@ -164,8 +164,8 @@ export function mayChange(schema: z.core.$ZodType): boolean {
 }
 
 /**
- * Returns a rule that allows each value that one of the two rules allows. Two kinds of objects are
- * distinguished only by parsing.
+ * Returns a rule that allows each value that one of the two rules allows. If both rules allow an object, the
+ * new rule allows objects with any fields; parsing then checks the fields.
  */
 function either(one: Rule, other: Rule): Rule {
   const open = [one, other].filter(({ is }) => is & (KIND.object | KIND.array))

@@ -218,14 +218,17 @@ const folders = firstOf(ReportedPath, LISTED)
  */
 export const MachinePolicy = z.object({
   /**
-   * `file`; `file`: the machine has a policy file. `careful`: a new machine without a policy file. `open`: a
-   * machine without a policy file; everything is permitted. `unreadable`: the policy cannot be read, and
-   * nothing is started.
+   * `file`: the machine has a policy file. `careful`: a new machine without a policy file. `open`: a machine
+   * without a policy file; everything is permitted. `unreadable`: the policy cannot be read, and nothing is
+   * started.
    */
   state: ReportedName,
   folders: z.optional(z.object({ allow: folders, deny: folders })),
   runtimes: permitted,
-  /** `*` permits all modes. In the lists below, `*` also permits all entries. */
+  /**
+   * In this list and in the lists below, `*` stands for all entries. In `environment`, `*` does not include
+   * sensitive names.
+   */
   permission_modes: permitted,
   /** Tools that a server may permit without asking a person. */
   tools_allowed: permitted,

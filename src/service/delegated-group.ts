@@ -62,7 +62,8 @@ export function openGroups({ base, own }: DelegatedGroup): { dir: string; contro
   const dir = join(base, 'agents')
   mkdirSync(dir, { recursive: true })
   // A group with controllers can have processes or groups, but not both. systemd before version 254 starts
-  // the daemon directly in the group of the unit, to which the daemon could not return.
+  // each daemon directly in the group of the unit. If this group had controllers, systemd could not start the
+  // next daemon there, so no controllers are used.
   if (base !== own) {
     const outer = dirname(base) === own ? [own] : []
     if (outer.length > 0 && CONTROLLERS.some((name) => isListed(name, own, 'cgroup.controllers')))

@@ -1,8 +1,8 @@
 import type { ProcessIdentity } from '../platform/process-identity.ts'
 
 /**
- * Describes a supervisor that ends agents together with the daemon. Whether an agent ends depends on its
- * control group: the supervisor may not reach some agents.
+ * Describes a supervisor that ends agents together with the daemon. Whether the supervisor ends an agent
+ * depends on the agent's control group.
  */
 export interface Fate {
   /** Name of the supervisor for use in a sentence: `the unit fomular`. */
@@ -11,7 +11,7 @@ export interface Fate {
   message: string
   /** The change that lets agents outlive the daemon. */
   remedy: string
-  /** Reports whether this process ends with the daemon. */
+  /** Reports whether a process ends with the daemon. */
   ends(process: ProcessIdentity): boolean
   /** A way to start new agents so that the supervisor does not end them; absent if there is none. */
   shelter?: Shelter

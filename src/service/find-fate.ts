@@ -1,7 +1,9 @@
 import type { Fate } from './fate.ts'
 import { unitFate } from './unit-fate.ts'
 
-/** Functions that find a fate, one for each kind of supervisor. The first result is used. */
+/**
+ * Functions that look for a supervisor, one function for each kind of supervisor. The first result is used.
+ */
 const FINDERS: ((pid: number, env: NodeJS.ProcessEnv) => Promise<Fate | undefined>)[] = [unitFate]
 
 /**

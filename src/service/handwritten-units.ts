@@ -9,7 +9,7 @@ import { isOurs } from './unit-checks.ts'
 import { readInstalled } from './unit-mark.ts'
 import { runsOf } from './units.ts'
 
-/** A unit that runs this program, but that a person wrote by hand. */
+/** A unit that a person wrote by hand, and that runs this program. */
 export interface HandUnit {
   name: string
   /** Path of the unit file that contains the command. It is not a drop-in. */
@@ -99,7 +99,7 @@ const Commands = z.object({ data: z.array(z.tuple([z.string(), z.array(z.string(
 
 /**
  * Asks systemd for a unit's settings, because only systemd parses the syntax of units exactly.
- * @throws UserError if it does not answer
+ * @throws UserError if systemd does not answer
  */
 export async function unitFacts(scope: Scope, name: string): Promise<UnitFacts> {
   const bus = async (...args: string[]): Promise<unknown[]> => {

@@ -10,7 +10,7 @@ export interface Leftovers {
   /** Files that this program wrote next to the unit, or that it recommended to users. */
   files: string[]
   /**
-   * State folders: the current folder of the service, and the folders from the time when the service ran as
+   * State folders: the current folder of the service, and the folders that the service used when it ran as
    * other users.
    */
   states: string[]

@@ -24,8 +24,8 @@ const NOTIFY_MS = 10_000
 const STATUS_CHARS = 500
 
 /**
- * Returns a status line. Escapes the text, because it may quote a server, and line feeds would inject other
- * messages to systemd.
+ * Returns a status line. Escapes the text: it may quote a server, and a line feed in it would begin another
+ * message to systemd.
  */
 const statusLine = (text: string) => `STATUS=${visible(text.slice(0, STATUS_CHARS))}`
 
@@ -44,9 +44,9 @@ export interface NotifierOptions {
 }
 
 /**
- * Keeps systemd informed about a unit of Type=notify: that it has started, its status, that it is alive, and
- * that it is stopping. Without signs of life, systemd's watchdog restarts the unit. Node has no Unix datagram
- * sockets, so each message runs systemd-notify, which takes 6 to 10 ms of CPU time.
+ * Reports to systemd for a unit of Type=notify: the unit's start, status, signs of life, and stop. Without
+ * signs of life, systemd's watchdog restarts the unit. Node has no Unix datagram sockets, so each message
+ * runs systemd-notify, which takes 6 to 10 ms of CPU time.
  * @returns undefined if this process is not the main process of such a unit
  */
 export function startNotifier(options: NotifierOptions): Notifier | undefined {
@@ -99,7 +99,7 @@ export class Notifier {
     const now = clock.monotonic()
     const { connected, text } = condition()
     this.#ready ||= connected || now - this.#startedAt > PATIENCE_MS
-    // This condition is also true at the moment at which the daemon becomes ready.
+    // A message is also due when the daemon has just become ready, because `#told` is not set before.
     const due = this.#ready && now - this.#told >= this.#aliveMs
     if (text !== this.#text || due) {
       this.#text = text

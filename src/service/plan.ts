@@ -45,7 +45,9 @@ export interface ServicePlan {
   installation: string
   /** Maximum duration of a graceful stop, in seconds. */
   stopSeconds: number
-  /** For a hub: paths of the TLS certificate and the private key. Possibly only root can read these files. */
+  /**
+   * For a hub: paths of the TLS certificate and the private key. These files may be readable only by root.
+   */
   tls?: { cert: string; key: string }
   /** For a hub: true if its port is below 1024, which requires a privilege. */
   lowPort?: boolean
@@ -80,8 +82,8 @@ export const plainArgs = ({ args, tls }: ServicePlan): string[] =>
 export const SUPERVISED = 'FOMULAR_DAEMON_NO_SELF_RELAUNCH'
 
 /**
- * Program that pm2 starts in place of a program that pm2 cannot start directly. The started program then
- * replaces itself with that other program.
+ * Program that pm2 starts if it cannot start a service's program directly. The launcher then replaces itself
+ * with the service's program.
  */
 export const PM2_LAUNCHER = '/usr/bin/env'
 

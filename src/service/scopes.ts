@@ -55,7 +55,7 @@ function scopes(where: string, options: string[], runtime?: string): Shelter {
   }
 }
 
-/** Reports whether a program that is started in the shelter is outside the unit. */
+/** Starts a program in the shelter, and reports whether the program is then outside the unit. */
 function works(shelter: Shelter, inherited: NodeJS.ProcessEnv, unit: string): Promise<boolean> {
   const name = `fomular-agent-trial-${process.pid}-${Date.now()}`
   const { argv, env } = shelter.command(['cat', '/proc/self/cgroup'], inherited, name)

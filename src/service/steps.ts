@@ -66,8 +66,8 @@ export async function perform(step: Step): Promise<Outcome> {
       const dir = dirname(step.path)
       mkdirSync(dir, { recursive: true, mode: 0o755 })
       writeAtomic(step.path, step.text, { mode: step.mode, durable: true })
-      // Change only the owner of the file. An owner of the folder could replace the file with a link, and
-      // make root write anywhere.
+      // Change the owner of the file, but not of the folder: a user who owns the folder could replace the
+      // file with a link, and make root write anywhere.
       if (step.owner && process.getuid?.() === 0) chownSync(step.path, step.owner.uid, step.owner.gid)
       return { changed: true, text: `wrote ${step.path}` }
     }

@@ -18,7 +18,7 @@ const enableLinger = (user: string): Step => ({
   optional: `The service and all its agents end when ${user} logs out. To keep the service running, and start it when the machine boots, run: sudo loginctl enable-linger ${user}`,
 })
 
-/** Returns a note that lingering stays enabled, because other services may need it by now. */
+/** Returns a note that lingering stays enabled, because other services may need it. */
 const stillLingers = (user: string): Step => ({
   do: 'note',
   text: `Lingering is still enabled: ${user}'s systemd runs even without a login. If nothing else needs lingering, run: loginctl disable-linger ${user}`,
