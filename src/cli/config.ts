@@ -10,8 +10,7 @@ import { note, print, printJson, stdoutColors, stdoutWidth } from './terminal.ts
 
 const HELP = `
 The command shows the settings that a daemon would use if you started it here with these flags. It also shows
-the source of each setting. The command ignores the flags and variables of services, which are in the units
-of these services.
+the source of each setting. The command ignores flags and variables that a service sets in its unit.
 
 Examples:
   $ fomular-daemon config show --max-agents 50

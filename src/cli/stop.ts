@@ -37,7 +37,7 @@ async function stop(options: LocalOptions) {
   const running = agents.filter(({ state }) => state !== 'exited' && state !== 'failed').length
   if (running > 0 && !options.json) note(`Stopping ${running} agent${running === 1 ? '' : 's'}…`)
   const deadline = Date.now() + STOPPED_MS
-  // A hub in the same process keeps the process alive slightly longer than the daemon's lock.
+  // If a hub runs in the same process, the process ends slightly after the daemon has released its lock.
   while (holder && isAlive(holder)) {
     if (Date.now() > deadline)
       throw new UserError('not_stopped', `Process ${pid} is still running after ${STOPPED_MS / 1000} s.`, {

@@ -45,7 +45,7 @@ export async function* newLines(path: string, place: Place | undefined): AsyncGe
   }
 }
 
-/** Yields the lines after `place` of a log that was moved to this path. */
+/** Yields the lines after `place` in a log that has been renamed to this path. */
 function* rest(path: string, place: Place): Generator<string> {
   for (let at = place; ; ) {
     const piece = readOn(path, at)
@@ -63,7 +63,7 @@ const readOn = (path: string, at: Place | undefined) =>
 
 /** Returns the complete lines: the last line may still be written. */
 function whole({ bytes, place }: Piece): { lines: string[]; place: Place } {
-  // Skip a line longer than a whole read.
+  // Skip a line that is too long for one read.
   const end = bytes.lastIndexOf('\n') + 1 || (bytes.length >= TAIL_BYTES ? bytes.length : 0)
   const lines = bytes.toString('utf8', 0, end).split('\n').slice(0, -1)
   return { lines, place: { ...place, offset: place.offset - (bytes.length - end) } }

@@ -28,8 +28,8 @@ export const stdoutColors = (): Colors => colors(wantsColor(process.env, process
 export const stderrColors = (): Colors => colors(wantsColor(process.env, process.stderr.isTTY === true))
 
 /**
- * Assumed width of a terminal that reports 0 columns. Text must be wrapped here: the terminal could
- * wrap it anywhere.
+ * Assumed width of a terminal that reports 0 columns. A width is needed because this program must wrap the
+ * text: the terminal could wrap it anywhere.
  */
 const UNKNOWN_COLUMNS = 80
 

@@ -26,8 +26,8 @@ export const placeNow = (agent: HubAgent): string | undefined =>
   agent.offset === 0 ? undefined : `${agent.offset - 1}.999999999`
 
 /**
- * Yields an agent's status changes, and each event after `after` once. Reconnects when the connection to the
- * hub is lost. Ends when the agent is removed or `signal` aborts.
+ * Yields an agent's status changes, and the events that follow the event `after`, without repeating an event.
+ * Reconnects when the connection to the hub is lost. Ends when the agent is removed or `signal` aborts.
  */
 export const follow = (
   client: HubClient,

@@ -19,8 +19,8 @@ const MESSAGE_CHARS = 6 * Limits.frame_bytes
  */
 const MESSAGE_LINES = 1_000_000
 /**
- * Minimum number of characters of an unfinished line that are passed to the parser. Shorter pieces are
- * collected first, because the parser keeps every piece.
+ * Minimum length, in characters, of a piece of an unfinished line that is passed to the parser. Shorter
+ * pieces are collected first, because the parser keeps every piece.
  */
 const PIECE_CHARS = 64 * 1024
 

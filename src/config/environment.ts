@@ -49,7 +49,7 @@ export function agentUmask(env: NodeJS.ProcessEnv, own = process.umask()): strin
 export function childEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const kept = Object.entries(env).filter(([name]) => !OWN.some((pattern) => pattern.test(name)))
   const child: NodeJS.ProcessEnv = Object.fromEntries(kept)
-  // The variable names the program that runs a command: here, the outer Claude Code.
+  // This variable tells a command which program runs it: here, the outer Claude Code.
   if (/^claude-code[_/]/.test(child.AI_AGENT ?? '')) delete child.AI_AGENT
   if (child.PATH !== undefined && env.npm_execpath !== undefined) child.PATH = withoutNpm(child.PATH)
   return child

@@ -104,8 +104,8 @@ const withoutPassword = <T>(value: T) =>
   typeof value === 'string' ? value.replace(/:\/\/[^/@]+@/, '://***@') : value
 
 /**
- * Returns the problem for a fault. Faults of modes are warnings: which modes are tolerated is known only when
- * the daemon starts.
+ * Returns the problem for a fault. An unsafe mode is only a warning, because the daemon tolerates some modes,
+ * and determines only at its start which ones.
  */
 const problemOf = ({ message, kind, remedy }: OwnershipFault): Problem => ({
   level: kind === 'owner' ? 'error' : 'warning',

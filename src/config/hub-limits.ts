@@ -44,14 +44,14 @@ interface Setting {
 
 const MIB = 1024 * 1024
 const DAY_MS = 24 * 60 * 60 * 1000
-/** Maximum size that earlier hubs can read, because they read the file with the commands as one string. */
+/** Largest size that earlier hubs can read: they read the whole file with the commands into one string. */
 const MOST_KEPT_MIB = 128
 const LEAST_DAYS = 0.01
 const MOST_DAYS = 3650
 const MOST = 1_000_000_000
 /**
- * Maximum size of an audit log file, in bytes, and minimum number of files: the oldest
- * file is deleted as a whole.
+ * Maximum size of an audit log file, in bytes, and minimum number of files. Several files are needed because
+ * the log becomes shorter only when its oldest file is deleted.
  */
 const AUDIT_FILE_BYTES = 4 * MIB
 const AUDIT_FILES = 16

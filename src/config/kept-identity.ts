@@ -7,8 +7,8 @@ import { isOpenToOthers } from '../platform/sockets.ts'
 import { lastingIdentity, systemId } from '../platform/system-id.ts'
 
 /**
- * The file next to a key's file. The other fields, apart from the id, show whether the key was copied or
- * passed on.
+ * Content of the file next to a key's file. `machine_id` is the identity. The other fields show whether the
+ * key was copied or passed on.
  */
 const KeptIdentity = z.object({
   version: z.literal(1),
@@ -28,7 +28,7 @@ export interface KeyInPlace {
   file: string
 }
 
-/** Returns the path of the file, next to a key's file, that names the key's machine. */
+/** Returns the path of the file that names a key's machine. This file is next to the key's file. */
 export const besideKey = (file: string) => `${file}.machine`
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 

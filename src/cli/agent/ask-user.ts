@@ -16,7 +16,7 @@ import { askRemembered, rememberedText } from './remembered.ts'
 import { answersOf, type Reply, replyIn, replyText, replyTo } from './reply.ts'
 import { type Ask, screenRows, showPages } from './show-pages.ts'
 
-/** Maximum time for the agent to take an answer, in seconds. */
+/** Maximum time to wait until the agent has received an answer, in seconds. */
 const ANSWER_WAIT_S = 30
 
 /** Maximum length of a message, in characters: the message may quote the form of an MCP server. */
@@ -33,7 +33,7 @@ const WHY = new Map<unknown, string>([
 ])
 
 interface Asking {
-  /** Aborted when the question must end: with the reason ANSWERED or CHANGED, or because the program ends. */
+  /** Aborted when the question must end. The reason is ANSWERED, CHANGED, or the end of the program. */
   signal: AbortSignal
   /** Aborted at Ctrl-C, to end all waiting. */
   over: AbortController

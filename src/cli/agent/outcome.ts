@@ -25,8 +25,8 @@ export async function agentId(
 }
 
 /**
- * Refuses an ambiguous abbreviation. It is the complete id of an agent that one machine claims, and the
- * beginning of the id of another machine's agent.
+ * Refuses an ambiguous id: one machine claims an agent with exactly this id, and the id of another machine's
+ * agent begins with this id.
  * @throws UserError if `given` could mean either agent
  */
 function refuseClaim(given: string, known: HubAgent[]) {

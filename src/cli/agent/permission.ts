@@ -113,7 +113,7 @@ async function approve(given: string, { json, ...flags }: Options) {
   const [{ showForConfirmation, confirm }, { askRemembered, rememberedBy, rememberedText }, { decidedText }] =
     await Promise.all([import('./confirm.ts'), import('./remembered.ts'), import('../render/decision.ts')])
   const { always = false, also = [] } = flags
-  // Check flags before the user reads the request: an offer that does not exist is an error.
+  // If the flags name something that the request does not offer, fail before the user reads the request.
   if (!asked.input_omitted) rememberedBy(asked, { always, also })
   const { request, ask } = await showForConfirmation(client, id, asked, { named, json })
   const what =
@@ -138,10 +138,14 @@ async function deny(given: string, { json, ...flags }: Options) {
   const { client, id, request } = await requestOf(given, flags)
   const { message, interrupt } = flags
   if (request.form && message !== undefined)
-    throw new UserError('no_message', `The form of ${request.form.server} takes no message.`, {
-      remedy: 'Leave out --message.',
-      exitCode: EXIT.usage,
-    })
+    throw new UserError(
+      'no_message',
+      `The form of ${request.form.server} cannot be refused with a message.`,
+      {
+        remedy: 'Leave out --message.',
+        exitCode: EXIT.usage,
+      },
+    )
   const body = {
     decision: 'deny',
     ...(message !== undefined && { message }),
@@ -165,7 +169,7 @@ async function answer(given: string, typed: string[], { json, ...flags }: Option
     const { wholeRequest } = await import('../../client/whole-request.ts')
     if (!(await wholeRequest(client, id, request)).form)
       throw new UserError('not_a_form', 'Only a form of an MCP server can be canceled.', {
-        remedy: `Refuse to answer: fomular-daemon agent deny ${id}`,
+        remedy: `To refuse the request: fomular-daemon agent deny ${id}`,
         exitCode: EXIT.refused,
       })
     const outcome = await answerWith(client, id, 'answer', request, { action: 'cancel' })

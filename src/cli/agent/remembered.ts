@@ -65,8 +65,8 @@ function notOffered(what: Also | 'rule', offers: Offer[], { tool }: PermissionRe
 }
 
 /**
- * Asks which suggestions of the request to remember. Rules for the tool are remembered for the session
- * without a question; every save, and every other offer, has its own question.
+ * Asks which suggestions of the request to remember. Does not ask about rules for the tool: they are
+ * remembered until the session ends. Asks about each other offer, and before it saves an offer in a file.
  */
 export async function askRemembered(request: PermissionRequest, ask: Ask): Promise<Remembered> {
   const offers = offersOf(request)

@@ -10,8 +10,8 @@ const QUESTION_COLUMNS = 64
 const LEAST_ROWS = 5
 
 /**
- * Writes text one screen at a time. Starts over if the width of the terminal changes. Without this, the
- * terminal would wrap the rows, and foreign text could begin a row.
+ * Writes text one screen at a time. Starts over if the width of the terminal changes: otherwise, the terminal
+ * would wrap the rows, and text of the agent could appear at the beginning of a row.
  * @param textFor returns the text for a width in columns
  * @param ends reports whether input typed between two screens ends the output
  * @returns the input that ended the text; undefined if all was written

@@ -139,7 +139,7 @@ async function start({ id, machine, wait, json, ...flags }: Options) {
   const prompt = promptContent(flags)
   const spec = specFrom(flags, prompt)
   const client = await connectSigning(flags)
-  // If the hub cannot list the machines, its answer to the start gives the reason.
+  // If the hub cannot list the machines, its answer to the request to start the agent gives the reason.
   const machines = await client.machines().catch((error) => {
     if (machine !== undefined || client.signs) throw error
     return []

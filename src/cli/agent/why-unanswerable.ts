@@ -9,7 +9,7 @@ const refused = (message: string, remedy: string) =>
  * Returns why a request cannot be allowed or answered: it cannot be shown completely, or its answers are
  * ambiguous. Returns undefined for other requests.
  * @param request the hub's copy of the request
- * @param later remedy until the hub has the whole request
+ * @param later remedy to give while the hub does not have the whole request
  */
 export function whyUnanswerable(
   agentId: string,

@@ -4,7 +4,7 @@ import { EXIT } from '../../platform/exit-codes.ts'
 import { ProxyError, proxyRemedy } from '../../platform/proxy-error.ts'
 import { isUntrusted } from '../../platform/unreachable.ts'
 
-/** Remedies by the kind of failure. A refusal has the hub's remedy. */
+/** Remedies by the kind of failure. For a refusal, the hub itself sends the remedy. */
 const REMEDIES = {
   unauthorized:
     "Give the hub's user key (user.key in the hub's folder) with --hub-key-file FILE or FOMULAR_HUB_KEY_FILE. A machine key does not work here.",

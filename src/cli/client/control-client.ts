@@ -47,7 +47,7 @@ export const DaemonStatus = z.object({
   policy_refused: z.optional(z.record(z.string(), z.number())),
   machine: MachineStatus,
   agents: z.array(AgentStatus),
-  /** The supervisor or limit that ends agents together with the daemon; absent if all agents survive it. */
+  /** The supervisor that ends agents together with the daemon; absent if all agents survive the daemon. */
   agents_end: z.optional(
     z.object({
       by: z.string(),

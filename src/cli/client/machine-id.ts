@@ -8,8 +8,8 @@ import { cleanLine } from '../render/clean.ts'
 const LISTED = 10
 
 /**
- * Minimum length of an abbreviated id, in characters. A shorter host name is often a prefix of an
- * id by chance.
+ * Minimum length, in characters, of a host name that is also checked for being a prefix of another machine's
+ * id. A shorter host name is often such a prefix by chance.
  */
 const ABBREVIATION = 4
 
@@ -41,7 +41,8 @@ export function pickMachine(machines: HubMachine[], given: string | undefined): 
           ({ machine_id }) => machine_id === given && isMadeId(given),
           // A name that a person chose takes precedence over another machine's host name.
           ({ name, hostname }) => name === given.normalize() && name !== hostname,
-          // A machine chooses its own host name. Any name or id that matches therefore takes precedence.
+          // A machine chooses its own host name. A host name that is also the prefix of another machine's id
+          // is therefore ambiguous.
           (machine) => isCalled(machine) || (abbreviated && beginsWith(given)(machine)),
           ({ machine_id }) => machine_id === given && !machines.some(beginsWith(given)),
           ({ machine_id }) => machine_id.startsWith(given),

@@ -12,8 +12,8 @@ export interface Reached {
   owner?: number | undefined
   signal?: AbortSignal | undefined
   /**
-   * Set while enrolling. The owner of the server is then checked but not recorded, because the token is valid
-   * only once.
+   * Set while enrolling. The owner of the server is then checked, but not recorded for later requests,
+   * because the token is valid only once.
    */
   enrolling?: Pick<OwnerRules, 'enrolled' | 'shown'> | undefined
 }

@@ -24,8 +24,8 @@ activity. Use a test server and a key created for this purpose.
 With --listen, the command acts as a server on 127.0.0.1 and checks the daemon that connects with the key. The
 check does not start, change, or remove agents. It disconnects the daemon several times.
 
-One of the core rules is tested only if the server sends a command. To test this rule, add --wait-for-command,
-and send machine:check to the check's machine when this machine appears on the server.
+One of the core rules is tested only if the server sends a command. To test this rule, add --wait-for-command.
+The command then prints the id of its machine: send machine:check to this machine from the server.
 
 Examples:
   $ fomular-daemon conformance --url ws://localhost:3001 --key-file key

@@ -19,8 +19,8 @@ export const unreaped = (env: NodeJS.ProcessEnv) =>
 
 /**
  * Programs that never restart their child: they replace themselves with the child, or end when it ends. If
- * all ancestors of the daemon are such programs, up to the container's first process, the container ends with
- * the daemon.
+ * all ancestors of the daemon, including the container's first process, are such programs, the container ends
+ * with the daemon.
  */
 const PASSES_ON =
   /^(sh|dash|ash|bash|busybox|tini|tini-static|docker-init|podman-init|dumb-init|catatonit|su|sudo|runuser|gosu|su-exec|timeout|(npm|npx)( .*)?)$/

@@ -45,7 +45,7 @@ export async function examine(
   if (daemon instanceof UserError && daemon.code === 'daemon_forbidden') throw daemon
   const running = daemon instanceof UserError ? undefined : daemon
   const strict = config instanceof UserError ? isStrictByEnvironment(env) : config.strict_modes
-  // A service that is stopped would run as the folder's owner, not as this user.
+  // If the service is stopped, its next start runs as the folder's owner, not as this user.
   const user = running ? userOf(running.pid) : chosen.service && ownerOf(paths.dir)
   const surroundings = running?.environment?.variables ?? env
   const findings = await Promise.all([

@@ -7,9 +7,9 @@ import { withDaemonFlags } from '../start/daemon-flags.ts'
 import { isInteractive, print, printJson, stdoutColors } from '../terminal.ts'
 
 const HELP = `
-The command checks everything that a daemon needs, with the configuration of a daemon that you would start
-here. If a daemon is running, \`doctor\` reports what that daemon finds, and how this shell's environment
-differs. The exit code is 1 if something must be fixed.
+The command checks everything that a daemon needs, with the configuration that a daemon would have if you
+started it here. If a daemon is running, \`doctor\` reports what that daemon finds, and how this shell's
+environment differs. The exit code is 1 if something must be fixed.
 ${WHICH}
 
 With --fix, the command ends orphaned processes that agents left behind. Without --fix, it asks you on a

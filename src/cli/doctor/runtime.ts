@@ -30,14 +30,17 @@ export async function checkRuntimes(
   return (await Promise.all(checks)).flat()
 }
 
-/** Checks a runtime as the user that agents run as, whose environment this shell cannot be compared with. */
+/**
+ * Checks a runtime as the user that agents run as. Does not compare environments, because this shell has the
+ * environment of another user.
+ */
 async function checkRuntimeAs(
   name: string,
   runtime: RuntimeAdapter,
   env: NodeJS.ProcessEnv,
   daemon: DaemonStatus | undefined,
 ): Promise<Finding[]> {
-  // Other findings include the problem of a daemon that has found no runtimes.
+  // If the daemon has found no runtimes, another finding reports this.
   if (daemon) return findingsThere(runtime, daemon)
   const probed = probeAs(name, env)
   return 'finding' in probed ? [probed.finding] : judge(runtime, await runtime.probe(probed.options))
@@ -81,7 +84,7 @@ async function checkRuntime(
   ]
 }
 
-/** Reports whether a program belongs to another user, who could act as this user through it. */
+/** Reports whether a program belongs to another user: that user could change it, and so act as this user. */
 const isForeign = (path: string) => faultsOf(path).some(({ kind }) => kind === 'owner')
 
 const leftAlone = ({ name }: RuntimeAdapter, path: string): Finding => ({
@@ -115,8 +118,8 @@ function judge({ name, title, loginRemedy }: RuntimeAdapter, runtime: Runtime): 
 }
 
 /**
- * Checks that conversations can be kept. The program possibly reports a failure only when a conversation is
- * resumed.
+ * Checks that conversations can be kept. This check is needed because the program may report a failure only
+ * when a conversation is resumed.
  */
 function checkConversations(
   { name, variables, ...runtime }: RuntimeAdapter,

@@ -164,8 +164,8 @@ async function commit(
 }
 
 /**
- * Returns the identity that this machine keeps with a new key. The daemon recorded the identity next to the
- * previous key. A machine whose `machine.json` was deleted becomes a new machine.
+ * Returns the identity that the daemon recorded next to the previous key. This machine keeps the identity
+ * when it gets a new key. A machine whose `machine.json` was deleted becomes a new machine.
  */
 function identityOf({ key, key_file }: Present): { machine_id: string; state_dir: string } | undefined {
   const kept = keptIdentity({ key, file: key_file })
@@ -200,8 +200,8 @@ async function knownAs(present: Present, at: Enrolling, token: string) {
 }
 
 /**
- * Refuses to enroll into files that other users can change. For an existing configuration, checks only the
- * owners: the daemon checks the modes.
+ * Refuses to write the key and the settings to files that other users can change. For an existing
+ * configuration, checks only the owners: the daemon checks the modes.
  * @throws UserError
  */
 function checkPlaces(config: string, others: (string | undefined)[]) {

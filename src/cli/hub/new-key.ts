@@ -46,7 +46,7 @@ export const createKeyCommand = (): Command =>
         'after',
         `
 A machine usually generates its own key with the command from \`machine add\`. Use this command if you deploy
-a machine's key together with its configuration. The setting --key-file of the machine names the key's file.
+a machine's key together with its configuration. On the machine, set --key-file to the file with the key.
 
 Examples:
   $ fomular-daemon hub key create alice --role operator

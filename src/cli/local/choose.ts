@@ -26,7 +26,7 @@ export interface Chosen extends LocalDaemon {
   others: LocalDaemon[]
 }
 
-/** Reports whether a flag or variable names a state folder. For a unit, systemd may set the variable. */
+/** Reports whether a flag or variable names a state folder. In a unit, systemd may set the variable. */
 export const isNamed = (given: string | undefined, env: NodeJS.ProcessEnv) =>
   given !== undefined || Boolean(env.FOMULAR_STATE_DIR || env.STATE_DIRECTORY)
 
@@ -74,7 +74,7 @@ export function announce(chosen: Chosen) {
 }
 
 /**
- * Returns the near entries: this user's own entries, and services. If no entry is near, returns all entries.
+ * Returns the entries that belong to this user or to a service. If there are none, returns all entries.
  */
 export function nearest<T extends { near: boolean }>(found: T[]): T[] {
   const near = found.filter((each) => each.near)

@@ -31,7 +31,7 @@ export function notRunningError(chosen: Chosen): UserError {
   const elsewhere = others.length === 0 ? '' : ` Running here: ${others.map(nameOf).join('; ')}.`
   const where =
     named && !existsSync(state_dir)
-      ? `There is no state folder ${state_dir}. A daemon whose folder was deleted or moved ends within seconds.`
+      ? `There is no state folder ${state_dir}. A daemon ends within seconds after its folder is deleted or moved.`
       : `No daemon is running on ${state_dir}.`
   return new UserError('daemon_not_running', `${where}${seen}${elsewhere}`, {
     remedy:

@@ -39,7 +39,7 @@ export function addCommand(): Command {
       )
       .option(
         '--address <url>',
-        'address at which that machine reaches the hub (default: the address of --hub; for a hub on this machine, a name in the certificate of the hub, or an address of this machine)',
+        'address at which that machine reaches the hub (default: the address of --hub; if the hub is on this machine: a name in its certificate, else an address of this machine)',
       )
       .option(
         '--ca-file <file>',

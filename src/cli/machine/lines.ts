@@ -20,7 +20,7 @@ export function addressFor(given: string | undefined, known: string): string {
     const { username, password, search, hash } = url
     if (username === '' && password === '' && search === '' && hash === '')
       // A ' would end a quotation, and ! expands history in csh. A server treats the encoded forms of these
-      // characters the same.
+      // characters like the characters themselves.
       return url.origin + url.pathname.replace(/\/+$/, '').replace(/'/g, '%27').replace(/!/g, '%21')
   }
   throw new UserError(

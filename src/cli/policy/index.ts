@@ -9,8 +9,8 @@ agents work, their permission modes, tools, MCP servers, environment, costs, and
 change it. The file is /etc/fomular-daemon/policy.toml, or else ~/.fomular/policy.toml of the daemon's user.
 Only root and the daemon's user may have write access to this file.
 
-Without a policy file, a new machine with a server on another machine follows a careful default. Any other
-machine without a policy file lets its server do anything that the daemon's user can do.
+Without a policy file, a new machine follows a careful default if its server is on another machine. In all
+other cases, a server may do anything that the daemon's user can do.
 
 Examples:
   $ sudo fomular-daemon policy init

@@ -13,7 +13,7 @@ import type { InitOptions } from './init.ts'
 /** Place of a new policy. */
 export interface Place {
   path: string
-  /** True if other users than the owner, such as the daemon's user, must be able to read the file. */
+  /** True if users other than the owner, such as the daemon's user, must be able to read the file. */
   isPublic: boolean
   /** True if only this user's daemons read this default place. */
   isOfUser: boolean

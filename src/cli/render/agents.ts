@@ -135,8 +135,8 @@ function exitReason({ reason, code, signal }: NonNullable<AgentStatus['exit']>):
 }
 
 /**
- * Returns a sentence that says who ended the agent, or why its last turn was interrupted. The activity lacks
- * these facts.
+ * Returns a sentence that says who ended the agent, or why its last turn was interrupted. The agent's
+ * activity does not say this.
  */
 export function reasonText({ exit, turn_interrupted }: AgentStatus): string | undefined {
   const reason = exit?.detail ?? turn_interrupted

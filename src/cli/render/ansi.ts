@@ -23,8 +23,9 @@ const CODES: Record<keyof Colors, [number, number]> = {
 }
 
 /**
- * Prefix of a style until the text is written. Unlike a real escape sequence, the prefix is random. Foreign
- * text therefore cannot contain it, and the writer can distinguish this program's styles from other styles.
+ * Prefix that marks a style in text that is not written yet. Unlike a real escape sequence, the prefix is
+ * random. Foreign text therefore cannot contain it, and the writer can distinguish this program's styles from
+ * other styles.
  */
 const MARK = `\x1b${randomBytes(8).toString('hex')}`
 

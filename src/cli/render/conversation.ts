@@ -150,7 +150,7 @@ export class Conversation {
   }
 }
 
-/** Start of diagnostics that the agent's program writes for its developers. */
+/** Matches the beginning of a message that the agent's program writes only for its developers. */
 const DIAGNOSTIC = /^\[ede_diagnostic\]/
 
 /** Returns why a turn failed, in the agent's words if the agent gave a reason. */

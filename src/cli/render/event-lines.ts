@@ -45,7 +45,7 @@ export function eventLines(event: Exclude<Event, { kind: DependentKind }>, color
       return dim(`-- ${exitText(event)}`)
     case 'set_back':
       return yellow(
-        `! After a restored backup or a crash, the machine lacks this history from byte ${event.from} on, and continues from an earlier point.`,
+        `! The machine has lost this history from byte ${event.from} on, because of a restored backup or a crash. It continues from an earlier point.`,
       )
     case 'user':
       return userText(event, colors)
@@ -107,7 +107,7 @@ export function eventLines(event: Exclude<Event, { kind: DependentKind }>, color
 
 function userText({ content, origin, parent_tool_use_id }: Of<'user'>, { dim, bold, cyan }: Colors): string {
   const words = contentText(content)
-  // The end of the turn shows the interrupt.
+  // The line for the end of the turn already says that the turn was interrupted.
   if (origin === 'interrupt') return ''
   if (parent_tool_use_id !== undefined) return dim(`> ${cleanLine(words, RESULT_LINE_CHARS)}`)
   if (origin === undefined) return bold(cyan(`> ${indentRest(words.trimEnd())}`))

@@ -40,8 +40,8 @@ export const offersOf = ({ tool, suggestions = [] }: PermissionRequest): Offer[]
   })
 
 /**
- * Describes an entry that has only known fields, so that the description is complete; undefined for other
- * entries.
+ * Returns a complete description of an entry; undefined if the entry has an unknown field, which a
+ * description would omit.
  */
 function describe(entry: Fields, tool: string): Pick<Offer, 'kind' | 'text'> | undefined {
   const { type, destination, ...rest } = entry

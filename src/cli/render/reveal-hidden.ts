@@ -16,8 +16,8 @@ const HEAP = 5
 /** Marks that enclose a letter and may cover it. */
 const ENCLOSING = /\p{Me}/u
 /**
- * A mark whose place in normalized text is between two groups of marks: before it are marks that overlay
- * their letter (canonical class 1), and after it are all other marks.
+ * A mark that divides the marks of a letter into two groups when text is normalized: marks that overlay the
+ * letter (canonical class 1) come before it, and all other marks come after it.
  */
 const BESIDE = '\u{16ff0}'
 const LETTER = /(?!\p{Default_Ignorable_Code_Point})\p{L}$/u
@@ -120,8 +120,8 @@ export class Reveal {
   }
 
   /**
-   * Keeps marks on letters of their script. A mark without such a letter may appear anywhere, or make a blank
-   * look like `_`.
+   * Keeps a mark unchanged if it follows a letter of the mark's own script. Any other mark may appear
+   * anywhere, or make a blank look like `_`.
    */
   #marks(marks: string[], before: string): string {
     if (marks.length >= HEAP) {

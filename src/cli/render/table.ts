@@ -5,7 +5,7 @@ export interface Column {
   cells: string[]
   /** Part of a cell that may be cut. Cells without such a part are never cut. */
   cut?: 'end' | 'path'
-  /** Minimum width, in columns. It is kept as long as other columns can be left out. */
+  /** Minimum width, in columns. This column becomes narrower only if no other column can be left out. */
   least?: number
   /**
    * If there is not enough room, columns with the lowest rank are left out first. A column without a rank

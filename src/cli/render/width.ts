@@ -119,7 +119,7 @@ function cutMiddle(text: string, max: number): string {
   return `${head(text, max - 1 - back)}…${all.slice(from).join('')}`
 }
 
-/** Maximum share of a cut path that its last folders may take. */
+/** Maximum share of the available width that the last folders of a cut path may take. */
 const TAIL = 2 / 3
 
 /**

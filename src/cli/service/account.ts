@@ -7,7 +7,7 @@ import { findAccount } from '../../service/accounts.ts'
 import type { Account } from '../../service/plan.ts'
 import { queryOrFail } from '../../service/run.ts'
 
-/** PATH of a shell without its startup files. */
+/** PATH of a shell that has read no startup files. */
 export const PLAIN_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 /** Maximum time for a login shell, in ms: its startup files may be slow. */
 const SHELL_MS = 30_000

@@ -28,7 +28,7 @@ export function checkFree(stateDir: string, before: Status) {
   )
 }
 
-/** Reports whether the running daemon has another version than this program. */
+/** Reports whether the version of the running daemon differs from the version of this program. */
 export async function isOutdated(stateDir: string): Promise<boolean> {
   const status = await new ControlClient(statePaths(stateDir).socket).status().catch(() => undefined)
   return status !== undefined && status.version !== VERSION

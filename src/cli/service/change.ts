@@ -64,7 +64,7 @@ export async function planChange({ plan, manager, before, renews, ofOthers }: Ch
   const left = before.running || !owner ? [] : await unattended(plan.stateDir, owner)
   if (otherUser && left.length > 0) {
     notes.push(
-      `${count(left.length)} without a daemon, as ${from} and in ${plan.stateDir}: ${verb(left.length)} ended first.`,
+      `${count(left.length)} as ${from} in ${plan.stateDir}, without a daemon: ${verb(left.length)} ended first.`,
     )
     const { endStrays } = await import('../../agents/process/strays.ts')
     for (const signs of left) steps.push({ do: 'act', text: `end ${signs.dir}`, act: () => endStrays(signs) })

@@ -129,7 +129,7 @@ async function carryOut(
   const at = { name: plan.name, home: plan.account.home }
   const status = await manager.status(at)
   const ranOn = !stops && before.running && status.pid === before.pid ? before.state_dir : undefined
-  // A process that survived the steps runs with the old settings, or has another version than this program.
+  // A process that survived the steps still has the old settings, or may be of an older version.
   const renews = start && ranOn !== undefined && (changed || (await isOutdated(ranOn)))
   if (!renews) return { done, status }
   done.push(restarted(plan.runs))

@@ -123,7 +123,7 @@ export async function planDaemon({
 
   const ofUser = stateDir({ HOME: account.home })
   const usual = system ? join('/var/lib', name) : ofUser
-  // The user's usual state folder counts only if a flag names it.
+  // A service of the system uses the user's usual state folder only if a flag names this folder.
   const meant = config.state_dir !== ofUser || flags.stateDir !== undefined
   const chosen = meant && config.state_dir !== usual ? config.state_dir : undefined
   const { environment, warnings } = captured(process.env, runs)
@@ -225,8 +225,8 @@ async function givenKey(flags: DaemonFlags, env: NodeJS.ProcessEnv): Promise<str
 }
 
 /**
- * Returns the flags that the service passes to the daemon. They are valid in any folder and environment, and
- * lack the key.
+ * Returns the flags that the service passes to the daemon. The flags are valid in any folder and environment.
+ * The key is not among them.
  */
 function passedOn(flags: DaemonFlags, env: NodeJS.ProcessEnv): string[] {
   // Versions without policies must accept these flags, too.

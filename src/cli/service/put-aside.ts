@@ -46,7 +46,7 @@ export const unknownSettings = (path: string): string[] =>
     )
     .map((line) => `${line.split('=')[0]!.trim()} (${basename(path)})`)
 
-/** Adds variables to the file of the new service's variables. */
+/** Adds variables to the environment file of the new service. */
 export function environmentSteps(path: string, environment: Record<string, string>): Step[] {
   const before = readText(path) ?? ''
   const known = parseEnvironment(before)

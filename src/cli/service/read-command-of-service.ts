@@ -55,7 +55,7 @@ export async function readCommandOfService(found: Found) {
     ...(FOMULAR_STATE_DIR && { FOMULAR_STATE_DIR: resolve(cwd, FOMULAR_STATE_DIR) }),
     ...(stateDirectory && { STATE_DIRECTORY: `/var/lib/${stateDirectory}` }),
   }
-  // Drop the variable that contained the key, which is recognized by its value.
+  // Drop every variable whose value contains the key.
   const kept = Object.entries(rest).filter(([, value]) => !key || !value.includes(key))
   const { key: _key, keyFile: _keyFile, ...further } = given
   const known = key ?? (isGiven ? 'given' : undefined)

@@ -12,7 +12,7 @@ const PM2_MS = 1600
 export function stopTime({ pm_id, PM2_HOME, kill_timeout, ...env }: NodeJS.ProcessEnv): {
   stop_within_s?: number
 } {
-  // Under `keep.sh`, a unit of systemd has a separate, longer time.
+  // If `keep.sh` runs in a systemd unit, the unit's longer time limit applies.
   if (isKept(env) && env.SYSTEMD_EXEC_PID === undefined) return { stop_within_s: CONTAINER_S }
   if (pm_id === undefined || PM2_HOME === undefined) return {}
   const ms = Number(kill_timeout ?? PM2_MS)

@@ -54,8 +54,7 @@ export async function up({ port, verbose, flags }: UpOptions): Promise<number> {
   passStateDirOn(invocation, flags, strict)
   await handOver(paths.dir, invocation, strict)
   const supervised = isSupervisedAlready(process.env)
-  // No supervisor is needed: this process restarts the daemon itself, together with its hub and in the
-  // foreground.
+  // No supervisor is needed: this process stays in the foreground, and restarts the daemon and the hub.
   process.env[SUPERVISED] = '1'
   ensurePrivateDir(paths.dir)
   readFormat(paths.dir, STATE_UPGRADES)

@@ -117,7 +117,7 @@ export function welcomeText({ hub, logPath, program, machine, agents }: Found, c
     ...(runtimes.length === 0
       ? [line('Runtime', 'still looking: fomular-daemon status')]
       : runtimes.map((runtime) => line('Runtime', runtimeText(runtime)))),
-    // The lines above cover missing runtimes.
+    // The lines above already report missing runtimes.
     ...(status?.problems ?? [])
       .filter(({ code }) => code !== 'runtime_missing')
       .map((problem) => problemText(problem, colors)),

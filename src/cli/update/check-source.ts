@@ -9,8 +9,8 @@ import type { ControlClient } from '../client/control-client.ts'
 import { updateFailed } from './update-failed.ts'
 
 /**
- * Refuses an update if this shell names another update source than the daemon. The daemon updates only from
- * its own source.
+ * Refuses an update if this shell names an update source that the daemon does not use. The daemon updates
+ * only from its own source.
  * @throws UserError
  */
 export async function checkSource(daemon: ControlClient, env: NodeJS.ProcessEnv): Promise<void> {

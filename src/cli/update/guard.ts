@@ -4,7 +4,7 @@ import { loadChunks } from '../../platform/chunks.ts'
 /** Maximum size of a command line, in bytes: Linux allows 2 MiB, macOS 1 MiB. */
 const ARGUMENTS_BYTES = 2 * 1024 * 1024
 
-/** Hidden command of the previous version. It is started together with each start of a version on trial. */
+/** Hidden command of the previous version. It starts together with a version on trial, and watches that version. */
 export function guardCommand(): Command {
   return new Command('update-guard')
     .requiredOption('--state-dir <dir>')
@@ -36,8 +36,8 @@ async function watch({ stateDir, pid }: { stateDir: string; pid: string }) {
 }
 
 /**
- * Reads the daemon's arguments as the stand-in passes them: first the number of arguments, then each
- * argument. A zero byte ends each of these items.
+ * Reads the daemon's arguments from standard input: first the number of arguments, then each argument. A zero
+ * byte ends each of these items.
  * @throws Error if the input ends too early
  */
 async function readArguments(input: NodeJS.ReadStream): Promise<string[]> {

@@ -17,7 +17,7 @@ export interface Outdated {
 }
 
 /**
- * Returns the daemons on this machine that run another version than `version`.
+ * Returns the daemons on this machine whose version is not `version`.
  * @param program the program that was updated
  * @param updated the state folder of the daemon that was updated
  */

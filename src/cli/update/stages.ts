@@ -2,7 +2,7 @@ import { cleanLine } from '../render/clean.ts'
 import { duration } from '../render/units.ts'
 import { note, noteInPlace } from '../terminal.ts'
 
-/** Prints the stages of an update on standard error; on a terminal, the current stage counts its time. */
+/** Prints the stages of an update on standard error. On a terminal, also shows the time of the current stage. */
 export class StageLines {
   readonly #live: boolean
   readonly #quiet: boolean
