@@ -65,7 +65,7 @@ defaults() {
   uninstall=''
   purge=''
   home=${HOME:-}
-  # Maximum size in bytes of a manifest, and of short files: the latest version, signatures, keys, answers.
+  # Maximum sizes in bytes: of a manifest, and of each short file, such as `latest`, a signature, or a key.
   MANIFEST=1048576
   SMALL=65536
   NO_WAY='Check the network and the address; behind a proxy, set https_proxy. Then run this again.'
@@ -143,7 +143,7 @@ check_flags() {
     [ -z "$file" ] || [ -r "$file" ] || fail "$file cannot be read." 'Name a readable file.' 2
   done
   if [ -n "$token_file" ]; then token=$(cat "$token_file"); fi
-  # The default server is only for users who have a token of this server.
+  # The default server is only for users who have a token that this server has issued.
   if [ -n "$token" ] && [ -z "$server_url" ]; then server_url=$DEFAULT_SERVER_URL; fi
   if [ -n "$token$key_file" ] && [ -z "$server_url" ]; then usage_error 'A key or token needs --server-url.'; fi
   if [ -n "$server_url" ] && [ -z "$token$key_file" ]; then
@@ -988,7 +988,7 @@ start() {
   esac
 }
 
-# Mentions the policy. For a service, `service install` does so.
+# Mentions the policy after a start without a service; `service install` mentions the policy itself.
 mention_policy() {
   case $server_url in *://localhost* | *://127.* | *://\[::1\]*) return 0 ;; esac
   if [ -e /etc/fomular-daemon/policy.toml ] || [ -e "$home/.fomular/policy.toml" ]; then return 0; fi
@@ -1006,7 +1006,7 @@ service() {
   "$entry" service "$what" --manager "$used" --name fomular-daemon "$@" </dev/null
 }
 
-# own COMMAND…: runs a command for this user's own daemon, even if others run on this machine.
+# own COMMAND…: runs a command for this user's own daemon, even if other daemons run on this machine.
 own() { FOMULAR_STATE_DIR=$state "$entry" "$@" </dev/null; }
 
 is_running() {
@@ -1215,7 +1215,8 @@ purge_state() {
     if [ -n "$at" ]; then
       say "Left $state: a disk is mounted at $at."
     elif [ "$user" = 0 ] && { [ ! -O "$home" ] || [ ! -O "${state%/*}" ]; }; then
-      # Root would follow links that the other user creates meanwhile.
+      # Root must not delete files in a folder of another user, because that user could create links there, and
+      # root would follow them.
       say "Left $state: it is in another user's folder. Run this as that user."
     # Removes the folder only if this program has written it.
     elif [ -e "$state/machine.json" ] || [ -e "$state/daemon.log" ] || [ -d "$state/hub" ]; then

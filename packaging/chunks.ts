@@ -8,8 +8,9 @@ import { rooms } from './rooms.ts'
 const readable = { minifySyntax: false, minifyWhitespace: false } as const
 
 /**
- * Names of the chunks that several rooms load, by the names of those rooms. `main` is alphabetically the last
- * name: versions without chunks copy the files in alphabetical order, and `index.js` looks for `main`.
+ * Names of the chunks that several rooms load, by the names of those rooms. `main` must be the last name in
+ * alphabetical order: versions without chunks copy the files in this order, and `index.js` takes a folder as
+ * complete once it contains `main.js`.
  */
 const SHARED: Record<string, string> = {
   'commands daemon main': 'common',

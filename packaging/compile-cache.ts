@@ -3,8 +3,9 @@
  * the first file of the program that runs.
  *
  * V8 trusts compiled code. For that reason the folder belongs to this user, and no other user may enter it.
- * Users who can replace the folder can also replace the program itself. Nothing is kept for a program that
- * belongs to another user: that user could not delete this user's folder.
+ * Users who can replace the folder can also replace the program itself. If the program belongs to another
+ * user, no compiled form is kept, because the program's owner could not delete a folder that belongs to this
+ * user.
  */
 import { lstatSync, mkdirSync } from 'node:fs'
 import * as nodeModule from 'node:module'

@@ -32,7 +32,7 @@ interface PackageJson {
   [field: string]: unknown
 }
 
-/** Patterns, in the form of npm's `files`, for the files that prove a package's origin. */
+/** The files that prove a package's origin, as patterns for npm's field `files`. */
 const SIGNED_FILES = [MANIFEST, SIGNATURE, 'keys-*.txt', 'keys-*.txt.minisig']
 
 /**

@@ -10,7 +10,7 @@ const LASTING = ['src/cli/start/serve.ts', 'src/cli/up/up.ts', 'src/hub/hub.ts']
 
 /**
  * Returns the room that an `import()` loads; each room becomes one chunk. Returns undefined if the importer
- * loads the module's chunk anyway, so that the `import()` only delays the first use of the module.
+ * loads the module's chunk anyway: the `import()` then only delays the first use of the module.
  */
 function roomOf(importer: string, target: string): string | undefined {
   if (!target.startsWith('src/')) return `library-${target.replace(/^.*\//, '')}`

@@ -42,7 +42,7 @@ export class Agent {
   revision: number
   /** Time before which the agent is not restarted automatically, in ms since 1970. */
   heldUntil: number | undefined
-  /** Reason why the current run waits in the queue for its launch; also whether the run's start is slow. */
+  /** State of the current run's launch: why the run is queued, and whether its start is slow. */
   launching: Launching = {}
   /** Sentence that explains why the current turn takes a long time. */
   longTurn: string | undefined
@@ -52,7 +52,7 @@ export class Agent {
   readonly #snapshot: Snapshot
   readonly #waiters: Waiters
   #process: ProcessRecord | undefined
-  /** Unsaved changes. `grown`: only offsets; `changed`: also data that is not in the journal. */
+  /** `grown`: only offsets are unsaved; `changed`: data that the journal does not contain is unsaved, too. */
   #unsaved: 'grown' | 'changed' | undefined
   readonly #reading: Reading<Agent>
   readonly #now = () => isoTime(this.#context.clock.now())
@@ -88,7 +88,7 @@ export class Agent {
     return hasEnded(this.#snapshot.state)
   }
 
-  /** True if the run in `run.json` is over. Before its first line, the journal describes the previous run. */
+  /** True if the run in `run.json` is over. Until its first line, the journal describes the previous run. */
   get hasRunEnded() {
     return this.#snapshot.run === this.run.run && this.hasEnded
   }
@@ -156,7 +156,7 @@ export class Agent {
 
   /**
    * Begins a new generation of the journal for a server that has the journal up to `offset`. Moves to
-   * `offset` all bytes that no server has received, or the whole journal if the server has fewer than before.
+   * `offset` all bytes that no server has received, or the whole journal if the server lost bytes that it had.
    * @throws the system error
    */
   beginGeneration(offset: number) {
@@ -268,7 +268,7 @@ export class Agent {
     return statusOf(this, this.#context.clock.now())
   }
 
-  /** Saves changes to `cursor.json`; with `changed`, not if only offsets changed. @returns whether it did */
+  /** Saves changes to `cursor.json`; with `changed`, not changes of offsets alone. @returns whether it saved */
   save({ changed = false } = {}): boolean {
     if (!this.#unsaved || (changed && this.#unsaved !== 'changed')) return false
     const { acked, begin, contact } = this

@@ -10,7 +10,7 @@ const CHOOSE = {
   forbidden: "Give the daemon's user the right to read and enter the folder, or use another folder.",
 }
 
-/** Part of the remedies for a resume, because a resume cannot use another folder. */
+/** End of each remedy for a resume, because a resumed agent cannot move to another folder. */
 const ELSEWHERE = 'or start an agent in another folder (agent:start, agent start --cwd)'
 const KEEP = {
   missing: `Create it again, ${ELSEWHERE}.`,

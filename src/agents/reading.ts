@@ -41,7 +41,7 @@ export interface ReadingOptions<A> {
 
 /**
  * Reads an agent's journal. Each line updates the snapshot once, and can be read again for a server. A line
- * always gives the same events. The agent gets the replies to a line only once.
+ * always gives the same events. The inputs in response to a line are sent to the agent only once.
  */
 export class Reading<A extends Read> {
   readonly #agent: A
@@ -89,7 +89,8 @@ export class Reading<A extends Read> {
 
   /**
    * Reads new lines into the snapshot.
-   * @returns the same as `send` without the events; also whether there may be more lines
+   * @returns the offset after the last line, whether the agent's status has changed, and whether there may be
+   * more lines
    */
   catchUp(): { to: number; changed: boolean; more: boolean } {
     const { snapshot } = this.#options
@@ -108,7 +109,7 @@ export class Reading<A extends Read> {
     return { to, changed, more: to - from >= CATCH_UP_BYTES }
   }
 
-  /** Sends the replies to the lines read so far. */
+  /** Sends the inputs that are due in response to the lines read so far. */
   sendDue() {
     sendDue(this.#options.snapshot, this.#agent)
   }
@@ -120,7 +121,7 @@ export class Reading<A extends Read> {
 
   /**
    * Like `Journal.lines`, but never throws: an unreadable journal must not end the daemon.
-   * @param prepare reads the journal first; not possible while a line is visited
+   * @param prepare called before the lines are read; it may read the journal itself, but `visit` may not
    */
   #lines(from: number, budget: number, visit: (line: Line) => void, prepare?: () => void): number {
     let seen = from
@@ -151,7 +152,7 @@ export class Reading<A extends Read> {
         () => context.onEvent(this.#agent, event),
       ])
     const due = () => {
-      // A leftover process may still write to the journal after the agent's end, but nothing reads a reply.
+      // After the agent's end, a leftover process may still write lines, but no process would read a reply.
       if (!hasEnded(snapshot.state)) noteDue(snapshot, inputs, place)
       if ((snapshot.due?.length ?? 0) >= DUE_KEPT) this.sendDue()
     }

@@ -31,8 +31,8 @@ export function nextRestart({ record, snapshot, run }: Agent, now: number): Rest
   if (!restart || restart.policy === 'never' || !exit || run.stay_ended) return undefined
   const lost = exit.reason === 'lost' || exit.reason === 'rebooted' || exit.reason === 'killed'
   if (!lost && !(restart.policy === 'on-failure' && exit.reason === 'crashed')) return undefined
-  // Limit the times to now, so that an agent never waits for more than an hour even if the clock was set
-  // back.
+  // If the clock was set back, a recorded time can be in the future. Count it as now, so that an agent never
+  // waits for more than an hour.
   const recent = run.restarts
     .map((time) => Math.min(Date.parse(time), now))
     .filter((time) => now - time < HOUR_MS)

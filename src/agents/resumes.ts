@@ -39,8 +39,8 @@ export class Resumes {
   readonly #options: ResumesOptions
   readonly #underWay = new Map<Agent, Promise<unknown>>()
   /**
-   * Agents whose resume the policy has not permitted yet. These agents do not count as running when the
-   * limits are checked for another agent in the set.
+   * Agents whose resume the policy has not permitted yet. When the limits are checked for one of these
+   * agents, the others do not count as running.
    */
   readonly #asking = new Set<Agent>()
 

@@ -30,7 +30,7 @@ export interface AgentFolder {
   readonly environment: string
   /** Shell commands that set the agent's variables in its sandbox. */
   readonly variables: string
-  /** Files that an agent of another user reads. */
+  /** Folder of the files that an agent reads if it runs as another user. */
   readonly given: string
   claim(run: number): string
 }

@@ -8,8 +8,8 @@ const LimitRecord = z.object({
   version: z.literal(1),
   on_limit: z.optional(z.string()),
   /**
-   * Offset of a limit. The agent no longer waits for the reset of this limit, because a person has ended the
-   * wait.
+   * Offset of the line that reports a usage limit. The agent no longer waits for the reset of this limit,
+   * because a person has ended the wait.
    */
   ended_wait: z.optional(Offset),
 })
@@ -18,7 +18,7 @@ type LimitRecord = z.infer<typeof LimitRecord>
 /** Orders for an agent whose turn ends at the usage limit of its account. */
 export class LimitOrders {
   /**
-   * Later reset that another agent of the account has reported. Without `until`, the time of the reset is
+   * Later time of the reset, which another agent of the account has reported. Without `until`, that time is
    * unknown.
    */
   postponed: { until?: string } | undefined

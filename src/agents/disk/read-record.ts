@@ -5,9 +5,9 @@ import { systemCode, UserError } from '../../platform/errors.ts'
 import { type ReadResult, readJson } from '../../platform/files.ts'
 
 /**
- * Reads a JSON file of an agent's folder. A file with the version number of a newer daemon counts as damaged.
- * Only the state folder's format shows whether a newer version ran here, and an agent must not be able to
- * prevent the daemon from starting.
+ * Reads a JSON file of an agent's folder. A file with the version number of a newer daemon counts as damaged:
+ * an agent can write such a file, and must not be able to prevent the daemon from starting. Only the format
+ * of the whole state folder shows whether a newer version ran here.
  * @throws UserError if another user owns the file and this user cannot read it; otherwise the system's error
  */
 export function readRecord<T>(path: string, schema: z.ZodMiniType<T>): ReadResult<T> {

@@ -116,7 +116,7 @@ export const Snapshot = z.object({
   asked: z.optional(z.array(z.object({ request_id: z.string(), digest: z.optional(z.string()) }))),
   /** Set if two requests in this run had the same id. */
   ids_reused: z.optional(z.literal(true)),
-  /** Inputs that answer lines of the current process, and are not sent yet. */
+  /** Inputs that the daemon must still send in response to lines of the current process. */
   due: z.optional(
     z.array(
       z.object({
@@ -134,7 +134,7 @@ export const Snapshot = z.object({
   unknown_requests: z.optional(z.array(z.string())),
   /** State of the run's conversation, if it has one. */
   conversation: z.optional(z.unknown()),
-  /** Number of inputs with which the daemon answered lines of a run. */
+  /** Number of inputs that the daemon has sent in response to lines of a run. */
   refused: z.optional(z.object({ run: z.int(), count: z.int() })),
   /** Running sub-agents. */
   subagents: z.optional(z.array(z.object({ id: z.string(), description: z.string() }))),
@@ -162,7 +162,7 @@ export const Snapshot = z.object({
   problems: z.optional(z.array(AgentProblem)),
   /** Running hooks. */
   hooks: z.optional(z.array(z.object({ id: z.string(), name: z.string(), since: z.string() }))),
-  /** Failure of the model's service, and the time at which its report expires (ISO 8601). */
+  /** Failure of the model's service, and the time (ISO 8601) at which the daemon stops reporting the failure. */
   retry: z.optional(z.object({ until: z.string(), detail: z.string() })),
   /** While requests are rejected: the last report about a limit of the account. */
   rejected: z.optional(z.object({ limit: z.optional(z.string()), until: z.optional(z.string()) })),

@@ -24,8 +24,8 @@ export class ServerCopy {
 
   /**
    * @param spec path of the agent's specification
-   * @param counts true if `apart` is reliable, because no earlier version of the daemon has run since `apart`
-   * was written
+   * @param counts true if no earlier version of the daemon has run since `apart` was written, so that `apart`
+   * is reliable
    */
   constructor(apart: CursorRecord['apart'], journal: Journal, spec: string, counts: boolean) {
     const end = journal.size()

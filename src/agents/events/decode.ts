@@ -112,7 +112,7 @@ export const tooLong = (offset: number, bytes: number, head: Buffer): Event[] =>
   } as Event,
 ]
 
-/** The events in one line of the journal, and the inputs that answer it. */
+/** The events in one line of the journal, and the inputs that the daemon sends in response to the line. */
 export interface HeardLine {
   events: Event[]
   inputs: Reply[]
@@ -156,7 +156,7 @@ export function hearLine(
   })
   if (grown(events, line.length))
     return { events: tooLong(offset, line.length, line), inputs: [], state: after }
-  // If a line's events cannot be sent to the server, the agent gets no answer to the line.
+  // If any event of a line cannot be sent to the server, the agent gets no input in response to the line.
   const isWhole = events.length === kinds.length && events.every(({ kind }, index) => kind === kinds[index])
   return { events, inputs: isWhole ? inputs : [], state: after }
 }

@@ -25,8 +25,8 @@ export const answeredId = (
 ) => uuidFrom('answered', agentId, request_id, ...(digest === undefined ? [] : [digest]))
 
 /**
- * Returns the id of an input that answers a line of the journal. Reading the line again gives the same id, so
- * that the input is sent only once.
+ * Returns the id of an input that the daemon sends in response to a line of the journal. Reading the line
+ * again gives the same id, so that the input is sent only once.
  */
 export const repliedId = (agentId: string, run: number, offset: number, index: number) =>
   uuidFrom('replied', agentId, run, offset, index)

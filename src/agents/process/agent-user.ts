@@ -12,7 +12,7 @@ const CHECK_MS = 10_000
 /** Exit code of a check that the user does not pass. */
 const FORBIDDEN = 99
 
-/** Capabilities that a daemon needs for agents of another user, by their bits in Linux: root has them all. */
+/** Capabilities that a daemon needs to run agents as another user, with bit numbers; root has them all. */
 const CAPABILITIES = { CHOWN: 0, DAC_OVERRIDE: 1, KILL: 5, SETGID: 6, SETUID: 7, SYS_PTRACE: 19 }
 
 /** A user as whom agents run, different from the daemon's user. */
@@ -53,12 +53,12 @@ function missingCapabilities(): string[] {
   return Object.entries(CAPABILITIES).flatMap(([name, bit]) => ((has >> BigInt(bit)) & 1n ? [] : [name]))
 }
 
-/** Variables of the daemon's login. */
+/** Variables that belong to the login session of the daemon's user. */
 const OF_LOGIN = /^(XDG_.*|SUDO_.*|DBUS_SESSION_BUS_ADDRESS|SSH_AUTH_SOCK|TMPDIR|MAIL|PWD|OLDPWD)$/
 
 /**
- * Returns the daemon's environment for the agents' user: without the daemon's login, and without variables
- * that lead to the home of the daemon's user.
+ * Returns the daemon's environment, changed for the agents' user: without the variables of the daemon's login
+ * session, and without variables that lead to the home of the daemon's user.
  */
 export function environmentAs(
   { name, home, shell }: Pick<Account, 'name' | 'home' | 'shell'>,

@@ -11,8 +11,8 @@ import { ownEnvironment } from './own-environment.ts'
 import { type SandboxPlaces, sandboxed } from './sandbox.ts'
 
 /**
- * Descriptor through which an agent of another user reads files of its folder. The agent may not enter the
- * folder by its path.
+ * Descriptor through which an agent that runs as another user reads the files in `given/`. The agent may not
+ * enter this folder by its path.
  */
 const GIVEN_FD = 9
 /** Path of these files for the agent. */

@@ -27,8 +27,8 @@ export function isForeign({ process: record, folder, run }: Agent): boolean {
 }
 
 /**
- * Detects another user's process when this daemon runs as root, since root can signal any process. An agent
- * does not count if root started it, and it then dropped its privileges.
+ * Detects another user's process when this daemon runs as root, since root can signal any process. Returns
+ * false for an agent that root started, even if the agent then dropped its privileges.
  */
 const isLeftTo = (pid: number, { user }: RunRecord) =>
   user !== undefined && user !== ownUser().user && userOf(pid) !== ownUid()

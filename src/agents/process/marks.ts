@@ -10,12 +10,12 @@ import { ProcessRecord, type RunRecord } from '../disk/records.ts'
 import { groupOf } from './cgroup/run-group.ts'
 
 /**
- * Variable in the environment of an agent's processes that names the agent's folder. Any program can set this
- * variable, so it proves nothing.
+ * Environment variable in which each process of an agent has the path of the agent's folder. Any program can
+ * set this variable, so it proves nothing.
  */
 export const AGENT_FOLDER = 'FOMULAR_AGENT'
 /**
- * Variable in the environment of an agent's processes that contains the secret of their run. The folder
+ * Environment variable in which each process of an agent has the secret of its run. The agent's folder
  * records this secret.
  */
 export const RUN_MARK = 'FOMULAR_AGENT_MARK'
@@ -67,7 +67,7 @@ export const earlierMarks = (run: Marks): Marks => {
 
 const withUsers = ({ agent_uids }: Marks): Marks => (agent_uids ? { agent_uids } : {})
 
-/** Returns the record of a run that is about to be started as a user. */
+/** Returns the record of a run that is about to start, with the user that it runs as. */
 export const startedAs = (run: RunRecord, user: { name: string; uid: number } | undefined): RunRecord => {
   const { agent_user: _, ...others } = run
   if (!user) return others
@@ -110,7 +110,8 @@ export function readSigns(dir: string, user: number): Signs | undefined {
   const run = recordAt(folder.run, MarkRecord) ?? {}
   return {
     dir: folder.real,
-    // Only a daemon of root runs agents as other users. Any other user could name users, or a group, to kill.
+    // Only root's daemon runs agents as other users. Ignore users and groups in another user's record: that
+    // user could have recorded any users and groups, whose processes would then be killed.
     ...usersOf(user, user === 0 ? run : {}),
     marks: marksOf(run),
     processes: process ? [process.launcher, process.agent, process.feeder] : [],

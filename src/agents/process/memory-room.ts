@@ -7,7 +7,7 @@ const MIB = 1024 * 1024
  * wait for memory.
  */
 const MOST_PRESSURE = 10
-/** Maximum share of the machine's memory that must stay free by default. */
+/** Maximum of the default for `reserve`, as a share of the machine's memory. */
 const RESERVED_SHARE = 1 / 8
 
 /** Explanation for people why an agent cannot be launched yet. */

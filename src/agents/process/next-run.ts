@@ -73,8 +73,8 @@ const REASONS: Partial<Record<string, string>> = {
 }
 
 /**
- * Returns why the last turn was interrupted. If the last run had no turn, returns the reason recorded for the
- * previous run.
+ * Returns why the last turn was interrupted. If the last run had no turn, returns the reason that an earlier
+ * run left.
  */
 function interrupted({ interrupted, turn_interrupted, exit }: Agent['snapshot']) {
   const why = interrupted ? reason(exit) : turn_interrupted

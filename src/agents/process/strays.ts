@@ -39,9 +39,9 @@ export interface AgentProcesses {
 }
 
 /**
- * Finds the processes of all agents of a daemon's user. Does not find processes that have switched to another user, or
- * that have cleared their environment and lost their parent processes. A process in a container belongs to
- * another daemon, even if its folder has the same path.
+ * Finds the processes of all agents whose daemon runs as `user`. Does not find processes that have switched
+ * to another user, or that have cleared their environment and lost their parent processes. A process in a
+ * container belongs to another daemon, even if its folder has the same path.
  */
 export function agentProcesses(user = ownUid()): AgentProcesses {
   const all = otherProcesses()
@@ -56,7 +56,7 @@ export function agentProcesses(user = ownUid()): AgentProcesses {
   return found
 }
 
-/** Finds the processes of some agents of a daemon's user, like `agentProcesses`. */
+/** Finds the processes of the given agents, whose daemon runs as `user`. */
 function processesOfAgents(user: number, agents: Iterable<Signs>): ByFolder {
   return byFolder(ownersOf(otherProcesses(), new Records(user, agents)))
 }
@@ -80,7 +80,7 @@ function ownersOf(all: Map<number, Listed>, records: Records): Map<Listed, strin
     if (owner !== undefined) owners.set(listed, owner)
     for (const above of new Set([listed.parent, listed.leader])) put(below, above, listed)
   }
-  // The loop also visits entries that are added during it.
+  // The loop also visits entries that are added while it runs.
   for (const [{ pid }, owner] of owners)
     for (const listed of below.get(pid) ?? []) {
       if (owners.has(listed)) continue

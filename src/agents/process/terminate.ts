@@ -1,7 +1,7 @@
 import { isAlive, type ProcessIdentity, sendSignal } from '../../platform/process-identity.ts'
 import { userOf } from '../../platform/process-list.ts'
 
-/** Number of remembered processes at which ended processes are forgotten. */
+/** Size of `asked` at which processes that have ended are removed from it. */
 const TIDY_AT = 256
 
 const asked = new Map<string, ProcessIdentity>()

@@ -12,12 +12,12 @@ const TELLING = [
   'SSL_CERT_DIR',
   'NODE_EXTRA_CA_CERTS',
 ]
-/** Reports whether a variable logs an agent program in. For such a variable, only the name is reported. */
+/** Reports whether a variable contains credentials. Only the names of such variables are reported. */
 const isLogin = (name: string) => runtimeVariables.some(({ logins }) => logins.test(name))
 
 export interface ComparedEnvironment {
   variables: Record<string, string>
-  /** Names of variables that log an agent in. */
+  /** Names of variables that contain credentials for an agent program. */
   logins: string[]
 }
 

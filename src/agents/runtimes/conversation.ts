@@ -10,8 +10,8 @@ export interface Input {
 }
 
 /**
- * An input with which the daemon answers a line of the agent, such as the answer to a request. Such an input
- * is sent only once.
+ * An input that the daemon sends in response to a line of the agent, such as the answer to a request. Such an
+ * input is sent only once.
  */
 export interface Reply extends Omit<Input, 'id'> {
   /** Defaults to an id derived from the line's offset in the journal. */

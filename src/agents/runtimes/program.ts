@@ -48,7 +48,7 @@ export interface ProbeOptions {
   env: NodeJS.ProcessEnv
   /** Maximum run time of each query, in ms. */
   timeoutMs?: number
-  /** Command that runs a program as another user, who has this environment. */
+  /** Command to put before a program, which then runs as another user; `env` is that user's environment. */
   command?: readonly string[]
   /** Reports whether a program may be run. By default, all programs may be run. */
   allowed?: (path: string) => boolean
@@ -65,7 +65,7 @@ export interface RuntimeVariables {
    * are not secret.
    */
   others: readonly string[]
-  /** Variables that log the program in. The values of these variables are secret. */
+  /** Variables that contain credentials for the program. The values of these variables are secret. */
   logins: RegExp
   /** All variables that configure the program. */
   all: RegExp

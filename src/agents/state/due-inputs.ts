@@ -12,8 +12,8 @@ export const DUE_KEPT = 64
 const MOST = 100_000
 
 /**
- * Records the inputs that answer a line. `sendDue` sends these inputs later: if one of the next lines
- * withdraws a request, the request gets no answer.
+ * Records the inputs to send in response to a line. `sendDue` sends these inputs later: if one of the next
+ * lines withdraws a request, the request gets no answer.
  * @param place the agent, and the offset of the line, from which the ids of the inputs are derived
  */
 export function noteDue(snapshot: Snapshot, inputs: Reply[], place: { agentId: string; offset: number }) {

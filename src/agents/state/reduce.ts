@@ -50,7 +50,7 @@ function turnAfter({ state, since, turn }: Snapshot, next: AgentState, now: stri
   return { ...turn, worked_ms: turn.worked_ms + workedSince(turn, since, Date.parse(now)) }
 }
 
-/** Returns the time between the last change of state, or the begin of the turn, and `now`, in ms. */
+/** Returns the time between the last change of state, or the beginning of the turn, and `now`, in ms. */
 export const workedSince = (turn: Snapshot['turn'], since: string, now: number) =>
   Math.max(0, now - Math.max(Date.parse(since), Date.parse(turn?.since ?? since)))
 
@@ -127,7 +127,7 @@ function takeIn(snapshot: Snapshot, event: Event, initializeId: string | undefin
       }
       return move(snapshot, event.state, now)
     case 'permission_request':
-      // A leftover process may still write to the journal after the agent's end, but nothing reads an answer.
+      // After the agent's end, a leftover process may still write a request, but none would read an answer.
       if (hasEnded(snapshot.state)) return false
       noteAsked(snapshot, event)
       ask(snapshot, requestOf(event, snapshot))
@@ -234,7 +234,7 @@ function requestOf(
   return { ...request, ...(asking && { subagent: asking.description }) }
 }
 
-/** Remembers each sub-agent's description until it ends, because its requests contain only an id. */
+/** Remembers each running sub-agent's description, because a sub-agent's requests contain only its id. */
 function task(snapshot: Snapshot, { task_id: id, phase, description }: Event & { kind: 'task' }) {
   const others = (snapshot.subagents ?? []).filter((one) => one.id !== id)
   if (phase === 'started' && description !== undefined)

@@ -14,8 +14,8 @@ const STEP_MS = 10
  */
 export async function endGroup(folder: string): Promise<number> {
   const members = membersOf(folder)
-  // An agent may have started this daemon itself. The processes outside of the group were ended by the search
-  // for marks.
+  // An agent may have started this daemon, which is then in the agent's group. `endStrays` has already ended
+  // the agent's other processes, which it found by their marks.
   if (members.includes(process.pid)) return 0
   for (let waited = 0; isPopulated(folder) && waited < END_MS; waited += STEP_MS) {
     killMembers(folder)

@@ -39,7 +39,7 @@ export function lackOf(agent: Pick<Grouped, 'folder' | 'run' | 'process'>): stri
   return group && lackIn(group)
 }
 
-/** Returns why the kernel has ended processes of a group, which still exists after its last process. */
+/** Returns why the kernel has ended processes of a group, even if the group is now empty. */
 export function lackIn(group: string): string | undefined {
   const events = join(group, 'memory.events')
   const count = groupNumber(events, 'oom_kill') ?? 0
