@@ -80,7 +80,7 @@ interface Running {
   returning: boolean
 }
 
-/** Returns the number of agents that are running or about to run, without the agents in `except`. */
+/** Returns the number of agents that are running or about to run, not counting the agents in `except`. */
 export const runningBeside = (agents: Iterable<Running>, except: ReadonlySet<object> = new Set()) =>
   [...agents].filter((agent) => !except.has(agent) && (!agent.hasEnded || agent.returning)).length
 

@@ -59,7 +59,7 @@ export const newMark = () => randomBytes(MARK_BYTES).toString('hex')
 const marksOf = ({ mark, earlier_marks = [] }: Marks): string[] =>
   mark === undefined ? earlier_marks : [...earlier_marks, mark]
 
-/** Returns the earlier marks, and the users of processes that carry them, to record for the next run. */
+/** Returns what to record for the next run: earlier marks, and the users whose processes carry these marks. */
 export const earlierMarks = (run: Marks): Marks => {
   const marks = marksOf(run).slice(-EARLIER)
   return marks.length > 0 ? { earlier_marks: marks, ...withUsers(run) } : {}

@@ -10,7 +10,7 @@ const MOST_PRESSURE = 10
 /** Maximum of the default for `reserve`, as a share of the machine's memory. */
 const RESERVED_SHARE = 1 / 8
 
-/** Explanation for people why an agent cannot be launched yet. */
+/** Text for people that says why an agent cannot be launched yet. */
 export interface Wait {
   reason: string
   remedy?: string

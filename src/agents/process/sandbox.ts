@@ -9,7 +9,7 @@ const PROGRAMS = ['/usr/bin/bwrap', '/bin/bwrap', '/usr/local/bin/bwrap', '/run/
 /** Time limit for checking that a sandbox can be created, in ms. */
 const CHECK_MS = 10_000
 
-/** Rules of a policy for the sandbox of agents. */
+/** A policy's rules for the sandbox in which agents run. */
 export interface Sandbox {
   network: 'host' | 'none'
   /** Files and folders that agents must not see, such as the daemon's key. */

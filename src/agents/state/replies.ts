@@ -7,7 +7,7 @@ type Reply = Snapshot['replies'][number]
 
 /** Maximum number of replies that are kept to answer repeated commands. */
 const KEPT = 32
-/** Maximum length of an error, such as in the result of a command. */
+/** Maximum length of an error message, for example in the result of a command. */
 const ERROR_CHARS = 4096
 const CODE_CHARS = 200
 
