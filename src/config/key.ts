@@ -11,7 +11,7 @@ export interface KeySource {
   file?: string
   /** True if the text is the key even if it looks like a variable. */
   literal?: boolean
-  /** Name for the user, such as `--key-file`. */
+  /** Name shown to the user, such as `--key-file`. */
   name: string
 }
 
@@ -47,7 +47,7 @@ export function keySources(
 /**
  * Reads the key from the first of its sources. The text of a file is the key, even if it looks like a
  * variable.
- * @param env environment for an argument or a variable that refers to another variable, such as
+ * @param env environment that contains the variable if the key was given as a variable, such as
  * `$MACHINE_KEY`
  * @throws UserError if there is no source, or the first source has no usable key
  */
@@ -77,7 +77,7 @@ export function readKey(sources: KeySource[], missing: UserError, env: NodeJS.Pr
   const warnings = open ? [`other users can read ${file}: run chmod 600 ${file}`] : []
   if (standsForValue(text.trim()))
     warnings.push(
-      `the text of ${file} looks like a variable, but is used as the key: write the key into the file`,
+      `the text of ${file} looks like a variable, but is used unchanged as the key: if it is not the key, write the key into the file`,
     )
   const key = checked(text, `${name} (${file})`)
   return { key, source: `${name} (${file})`, ...(!isLent && { file: resolve(file) }), warnings }
@@ -138,8 +138,8 @@ export const concealed = (args: readonly string[]): string[] =>
 
 /**
  * Removes the key from this process's environment, which children inherit. On Linux and macOS, also removes
- * the key from the command line that `ps` shows. The system's own copy of the environment in
- * /proc/<pid>/environ stays, for this user only.
+ * the key from the command line that `ps` shows. The key stays in the system's own copy of the environment,
+ * /proc/<pid>/environ, which only this user and root can read.
  * @param key the key that was read: every variable that contains this key is removed
  */
 export function concealKey(key?: string, proc: NodeJS.Process = process) {

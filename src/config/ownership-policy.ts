@@ -14,16 +14,16 @@ import { onceConfirmed } from './once-confirmed.ts'
 
 /** Remedy for machines where this user cannot change owners and modes, as in some containers. */
 const WAY_BACK =
-  'If you trust all users who can do that, as in a dedicated container, set FOMULAR_STRICT_MODES=false.'
+  'If you trust all users who can change this path, as in a dedicated container, set FOMULAR_STRICT_MODES=false.'
 
 /** Returns the remedy for a fault, as a sentence. */
 export const remedyOf = ({ kind, within, remedy }: OwnershipFault) =>
   kind === 'owner'
     ? within
-      ? `If this program created it when it ran as that user, run ${remedy}. If not, delete it.`
+      ? `If this program created the path when it ran as that user, run ${remedy}. Otherwise, delete the path.`
       : // A folder above may be another user's home.
-        `Use another path. If nobody else needs this one, you can also change its owner: ${remedy}.`
-    : `Run ${remedy} or use another.`
+        `Use another path. If nobody else needs the present path, you can change its owner instead: ${remedy}.`
+    : `Run ${remedy}, or use another path.`
 
 /** Returns the error for a file or folder that is refused because others can change it. */
 export const foreignError = (fault: OwnershipFault) =>
@@ -95,7 +95,7 @@ interface Judged {
   /** Faults that only cause a warning. */
   tolerated: OwnershipFault[]
   refused: OwnershipFault[]
-  /** Paths to record. Undefined if there is a record of this version or of an earlier version. */
+  /** Paths to record. Undefined if this version or an earlier version has already recorded them. */
   open: string[] | undefined
 }
 
@@ -103,11 +103,12 @@ interface Judged {
  * Checks what others can do to a state folder and the files that belong to it. The first version with this
  * check tolerates modes in this folder that earlier versions tolerated. The next version refuses these modes.
  * @param faults faults of files outside the folder
- * @param noted returns faults that are checked at another time: the first check also records the modes of
- * these files
+ * @param noted returns faults of files that are checked at another time; the first check also records the
+ * modes of these files
  */
 export function judgeFolder(dir: string, { faults, noted = () => [], strict, user }: Options): Judged {
-  // The last fault of a path counts: certificates in a hub's folder may belong to another user.
+  // If a path has several faults, the last one counts. For a hub's certificate, which may belong to another
+  // user, the milder fault in `faults` therefore replaces the fault from `foreignIn`.
   const all = [...foreignIn(dir, user), ...faults, ...faultsOf(dir, user)]
   const unique = [...new Map(all.map((fault) => [fault.path, fault])).values()]
   const record = readRecord(dir, user)
@@ -148,7 +149,7 @@ export function checkFolder(dir: string, options: Options) {
           if (open) writeAtomic(recordIn(dir), JSON.stringify({ version: 1, by: VERSION, open }))
           noteJudged(dir)
         } catch {
-          // If the disk is full, the next start counts as the first.
+          // The disk is full. The next start then counts as the first start of a version with this check.
         }
       })
     },

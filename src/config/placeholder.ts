@@ -83,8 +83,8 @@ const refused = (source: string, problem: string, name?: string) =>
   })
 
 /**
- * Removes quotation marks around text: programs that read files of variables or lists of arguments often keep
- * these marks.
+ * Removes quotation marks around text: programs that read variables or arguments from a file often keep these
+ * marks.
  */
 function unquoted(given: string): string {
   const text = given.trim()

@@ -5,7 +5,7 @@ import { VersionOrTag } from '../protocol/index.ts'
 
 /** The source of a setting's value. */
 export interface Source {
-  /** Name for the user: `--max-agents`, `FOMULAR_MAX_AGENTS`, `/etc/…/config.toml: max_agents`. */
+  /** Name shown to the user: `--max-agents`, `FOMULAR_MAX_AGENTS`, `/etc/…/config.toml: max_agents`. */
   name: string
   /** Base of relative paths. */
   base: string

@@ -70,7 +70,7 @@ function refuseOther(
   if (isNew && !notice)
     throw new UserError(
       'server_unknown',
-      `${runBy} There was no earlier connection to it: no key was sent.`,
+      `${runBy} No earlier connection shows who should run the server, so no key was sent.`,
       {
         remedy: `If ${who} should run the server, start the daemon. From then on, the daemon sends the key there only if ${who}, root, or this user runs the server. If not, end the program that holds the port.`,
       },

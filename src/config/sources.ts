@@ -6,7 +6,7 @@ import { expand } from './placeholder.ts'
 import type { Source } from './readers.ts'
 import { CONFIG_KEYS, DEFAULTS, type Name, SETTINGS, type ValueOf } from './settings.ts'
 
-/** Flags as commander parses them: `--max-agents` is `maxAgents`, with text as its value. */
+/** Flags as commander parses them: `--max-agents 4` becomes `maxAgents: '4'`. */
 export type DaemonFlags = Partial<Record<string, string | boolean>>
 
 /** Sources of settings, in order of precedence. */

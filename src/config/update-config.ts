@@ -3,10 +3,13 @@ import { findSetting, readSources, type Sources, settingOf } from './sources.ts'
 /** This machine's own policy for new versions: a server can choose only the version. */
 export interface UpdateConfig {
   /**
-   * Allow updates by a server's order and by schedule. A user of this machine may always update this program.
+   * Allow a server to order updates, and allow scheduled updates. A user of this machine may always update
+   * this program.
    */
   enabled: boolean
-  /** Allow a server to order an older version, even if it was never confirmed on this machine. */
+  /**
+   * Allow a server to order any older version, not only versions that a server has confirmed on this machine.
+   */
   allow_downgrade: boolean
   package: string
   /** Registry of the package; by default, npm's own. */

@@ -11,7 +11,7 @@ const CHARS = 2 * Limits.frame_bytes
 /** A WebSocket connection, from either side. Stores the frames from the other side. */
 export class Connection {
   readonly frames: Frame[] = []
-  /** Faults of received messages that are not frames of the protocol. */
+  /** Descriptions of the faults of received messages that are not valid frames. */
   readonly faults: string[] = []
   readonly socket: WebSocket
   closed: { code: number; reason: string } | undefined
@@ -24,7 +24,8 @@ export class Connection {
 
   /**
    * @param faultOf returns the fault of a text frame, or undefined
-   * @param answerMs time for an answer that takes only reading and a disk, in ms
+   * @param answerMs time limit, in ms, for an answer that needs no more than reading the message and writing
+   * to a disk
    */
   constructor(socket: WebSocket, faultOf: (text: string) => string | undefined, answerMs: number) {
     this.socket = socket
@@ -65,7 +66,7 @@ export class Connection {
 
   /**
    * Waits until `find` returns something.
-   * @param what the failure for the message, such as `no server:welcome`
+   * @param what description of the failure for the error message, such as `no server:welcome`
    * @throws Unmet after `ms`, or when the connection ends first
    */
   async wait<T>(find: () => T | undefined | false, what: string, ms = this.#answerMs): Promise<T> {

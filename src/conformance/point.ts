@@ -32,7 +32,7 @@ export class Unmet extends Error {}
 /** A rule could not be checked. The message says why. */
 export class Untested extends Error {}
 
-/** Maximum duration of a point, in ms. */
+/** Maximum time to check one point, in ms. */
 const POINT_MS = 60_000
 
 /**

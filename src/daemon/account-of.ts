@@ -1,8 +1,8 @@
 import type { Agent } from '../agents/agent.ts'
 
 /**
- * Returns a key for the account that an agent's runtime uses. Agents have the same account unless their
- * variables select another login, folder, or service. The key may contain secrets.
+ * Returns text that identifies the account that an agent's runtime uses. Agents share an account unless their
+ * variables select different logins, folders, or services. The text may contain secrets.
  */
 export function accountOf({ runtime, record }: Pick<Agent, 'runtime' | 'record'>): string {
   const { folder, others, logins } = runtime.variables

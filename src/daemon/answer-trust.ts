@@ -29,7 +29,7 @@ export function answerTrust(
   if (command.input && !shown.some((input) => isDeepStrictEqual(input, command.input)))
     throw new CommandFailure(
       'request_changed',
-      `The startup files of ${agent.id} differ from those in this answer.`,
+      `The startup files in this answer are not the startup files that ${agent.id} asks to use.`,
       { path: 'input', remedy: 'Look at the current request, and answer it.' },
     )
   const answer = decisionOn(agent.runtime, request, command)

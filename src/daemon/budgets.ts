@@ -55,7 +55,7 @@ export class Budgets {
   }
 
   #interrupt(agent: Agent, key: string) {
-    const why = `The machine's policy interrupted its turn: ${key} is spent.`
+    const why = `The machine's policy interrupted the agent's turn: ${key} is spent.`
     interruptTurn(agent, { rule: 'budget', key, why, cancelQueued: true }, this.#options.logger)
   }
 }

@@ -8,7 +8,7 @@ export const chosenUser = (current: Pick<CurrentPolicy, 'state'>): ChosenUser =>
     return nameIn(current)
   },
   get() {
-    // An unreadable policy may name a user. Agents must then not run as the daemon's user instead.
+    // The unreadable policy may name another user, so agents must not run as the daemon's user.
     if (current.state.from === 'unreadable') throw new Error('the policy cannot be read')
     const name = nameIn(current)
     return name === undefined ? undefined : agentUser(name)

@@ -226,7 +226,7 @@ async function stopOnce(agents: AgentPool, agent: Agent, commandId: string, grac
 }
 
 const OTHER_SESSION =
-  'Start the agent as the user and in the folder of that session, or start it without the session.'
+  'Start the agent as the user who ran that session, and in the folder of that session, or start it without the session.'
 
 /** Waits until the agent is ready or has failed. @throws CommandFailure */
 async function started(agents: AgentPool, agent: Agent): Promise<ResultOf<'agent:start'>> {

@@ -8,7 +8,7 @@ import { realPath } from '../platform/real-path.ts'
 import { delegatedGroup, openGroups } from '../service/delegated-group.ts'
 
 export interface ControlGroupsOptions {
-  /** Folder of the agents' folders. */
+  /** Folder that contains the agents' folders. */
   agentsDir: string
   agents(): Iterable<Pick<Agent, 'folder' | 'run'>>
   env: NodeJS.ProcessEnv
@@ -47,8 +47,8 @@ export class ControlGroups {
   }
 
   /**
-   * Deletes empty groups of earlier runs, for example after a version without groups has removed their
-   * agents.
+   * Deletes empty groups of earlier runs. Such groups remain, for example, if a version that does not know
+   * groups has removed the agents.
    */
   #removeUnused({ dir }: AgentGroups) {
     const { agentsDir, agents } = this.#options

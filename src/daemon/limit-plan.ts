@@ -6,8 +6,8 @@ import { isLimited, resetOf } from '../agents/state/limit.ts'
 /** Time between a reset and the first turn after the reset, in ms. It is needed because clocks differ. */
 const GRACE_MS = 30_000
 /**
- * Time over which the turns of agents are spread, in ms. Together with the interval between checks, a turn
- * begins within 90 s.
+ * Time over which the turns of agents are spread, in ms. With `GRACE_MS` and the interval between checks, a
+ * turn begins within 90 s of the reset.
  */
 const SPREAD_MS = 45_000
 /** Time after which a turn without an answer no longer delays other agents, in ms. */

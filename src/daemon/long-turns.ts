@@ -21,7 +21,7 @@ export interface LongTurnsOptions {
 
 /**
  * Reports turns that take longer than the policy's first limit, and interrupts turns that take longer than
- * its second limit. Time in which an agent waits for a person does not count.
+ * its second limit. The time that an agent spends waiting for a person does not count.
  */
 export class LongTurns {
   readonly #options: LongTurnsOptions
@@ -47,7 +47,7 @@ export class LongTurns {
       const minutes = workedMs(agent, clock.now()) / MINUTE_MS
       this.#report(agent, report !== undefined && minutes >= report ? report : undefined)
       if (interrupt === undefined || minutes < interrupt) continue
-      const why = `The machine's policy interrupted its turn after ${interrupt} minutes.`
+      const why = `The machine's policy interrupted the agent's turn after ${interrupt} minutes.`
       const key = 'turns.interrupt_after_min'
       interruptTurn(agent, { rule: 'long-turn', key, why, cancelQueued: false }, logger)
     }
@@ -69,7 +69,7 @@ export class LongTurns {
   }
 }
 
-/** Returns the time in which an agent has worked on its current turn, in ms. */
+/** Returns how long an agent has worked on its current turn, in ms. */
 function workedMs({ snapshot, hasEnded }: Agent, now: number): number {
   const { state, since, turn } = snapshot
   if (hasEnded || !isInTurn(state)) return 0

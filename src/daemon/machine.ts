@@ -41,7 +41,7 @@ export interface Machine {
 }
 
 /**
- * Opens the id that this machine has for its server. Creates it on the first start.
+ * Opens the id by which the server knows this machine. Creates the id on the first start.
  * @param kept machine id from the copy next to the key, if there is a copy
  */
 export function openMachine(path: string, now: string, kept?: string): Machine {
@@ -53,8 +53,8 @@ export function openMachine(path: string, now: string, kept?: string): Machine {
         version: 1 as const,
         machine_id: kept ?? randomUUID(),
         created_at: now,
-        // If the number of starts was lost, use the minutes since 2024 instead. This value exceeds any real
-        // number of starts, so that revisions still grow. Seconds would exceed the range of JSON numbers.
+        // If the number of starts was lost, use the minutes since 2024 instead. This value certainly exceeds
+        // the lost number, so that revisions still grow. Seconds would exceed the range of JSON numbers.
         starts: damaged || kept !== undefined ? Math.floor(Date.now() / 60_000) - 28_400_000 : 0,
       }
   const record = { ...known, starts: known.starts + 1 }

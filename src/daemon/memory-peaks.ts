@@ -10,7 +10,7 @@ const MIB = 1024 * 1024
 const PRIOR_BYTES = 300 * MIB
 /** If at least this number of agents was observed, `PRIOR_BYTES` is not used. */
 const ENOUGH = 3
-/** Number of newest agents that are used for each runtime. */
+/** Maximum number of agents whose memory use is recorded for each runtime; older agents are dropped. */
 const KEPT = 50
 /**
  * Share of the observed agents that use no more than the expected memory. The share is below 1, so that a
@@ -47,7 +47,7 @@ export interface MemoryPeaksOptions {
 /** Learns how much memory the agents of each runtime use. */
 export class MemoryPeaks {
   readonly #options: MemoryPeaksOptions
-  /** Highest memory uses of agents that an earlier daemon observed. */
+  /** Highest memory use, in bytes, of each agent that an earlier daemon observed, by runtime. */
   readonly #earlier: Record<string, number[]>
   /** Highest memory use of each observed run, the oldest run first. */
   readonly #runs = new Map<string, { runtime: string; bytes: number }>()

@@ -7,7 +7,7 @@ import { isModePermitted } from '../policy/rules/modes.ts'
 import type { Policy } from '../policy/schema.ts'
 
 /**
- * Maximum number of times that the mode of a run is set back. After that, the agent is stopped, because its
+ * Maximum number of times that the mode of a run is corrected. After that, the agent is stopped, because its
  * settings select the forbidden mode again each time.
  */
 const MOST = 3
@@ -27,7 +27,10 @@ export interface ModeGuardOptions {
  */
 export class ModeGuard {
   readonly #options: ModeGuardOptions
-  /** For each agent: how often the mode of its current run was set back, and whether this is in progress. */
+  /**
+   * For each agent: how often the mode of its current run was corrected, and whether a correction is in
+   * progress.
+   */
   readonly #setBack = new WeakMap<Agent, { run: number; count: number; isBusy: boolean }>()
 
   constructor(options: ModeGuardOptions) {
@@ -54,7 +57,7 @@ export class ModeGuard {
       (err) => {
         // The next change of the agent, or of the policy, tries again.
         state.isBusy = false
-        this.#options.logger.error({ agent_id: agent.id, err }, 'cannot set back the mode of the agent')
+        this.#options.logger.error({ agent_id: agent.id, err }, 'cannot correct the mode of the agent')
       },
     )
   }
@@ -64,7 +67,7 @@ export class ModeGuard {
   }
 
   /**
-   * Sets the agent's mode back to a permitted mode. Stops the agent if no mode is permitted, or if the agent
+   * Changes the agent's mode to a permitted mode. Stops the agent if no mode is permitted, or if the agent
    * does not change its mode.
    */
   async #correct(agent: Agent, mode: string, permitted: string | undefined, count: number) {
@@ -72,7 +75,10 @@ export class ModeGuard {
     const about = { agent_id: agent.id, mode }
     const { run } = agent.run
     if (permitted !== undefined) {
-      logger.warn({ ...about, set: permitted }, 'the policy does not permit the mode of the agent: set back')
+      logger.warn(
+        { ...about, set: permitted },
+        'the policy does not permit the mode of the agent: setting a permitted mode',
+      )
       const id = uuidFrom('policy-mode', agent.id, run, count)
       const mayReply = this.#tell(
         agent,
@@ -82,9 +88,9 @@ export class ModeGuard {
       if (agent.hasEnded || agent.run.run !== run) return
       if (agent.reply(id)?.ok) return agent.onConfigured({ permission_mode: permitted })
     }
-    logger.error(about, 'the policy does not permit the mode of the agent: stopped')
+    logger.error(about, 'the policy does not permit the mode of the agent: stopping the agent')
     await agents.stop(agent, { commandId: `policy-mode-${agent.id}-${run}` })
-    agent.explain(`The machine's policy does not permit its permission mode ${mode}.`)
+    agent.explain(`The machine's policy does not permit the agent's permission mode ${mode}.`)
   }
 
   /**

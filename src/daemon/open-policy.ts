@@ -14,9 +14,9 @@ import type { Machine } from './machine.ts'
 const DefaultRecord = z.object({ version: z.literal(1), default: z.enum(['careful', 'open']) })
 
 /**
- * Opens the machine's policy. Without a policy file, everything is permitted in two cases. In the first case,
- * the machine first ran a version without policies. In the second case, the server is on this machine, so
- * that its users count as the machine's operators.
+ * Opens the machine's policy. Without a policy file, everything is permitted if the first version that ran on
+ * this machine had no policies. Everything is also permitted if the server is on this machine, because the
+ * server's users then count as the machine's operators.
  */
 export function openPolicy(
   config: DaemonConfig,

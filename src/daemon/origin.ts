@@ -11,7 +11,7 @@ import type { HealthProblem } from '../protocol/index.ts'
 const TOLD_DAYS = 7
 const DAY_MS = 24 * 3_600_000
 
-/** Identifies the place of a state folder. The data of a folder and of its copy differ. */
+/** Identifies the place of a state folder. A folder and its copy have different places. */
 const Place = z.object({
   dir: z.string(),
   hostname: z.string(),
@@ -43,8 +43,9 @@ export interface Origin {
 }
 
 /**
- * Finds out whether the state folder is a copy of a folder that may still be in use, and records its current
- * place. A folder that was restored in its place, moved, or mounted into a new container is not a copy.
+ * Finds out whether the state folder is a copy of a folder that may still be in use, and records the state
+ * folder's current place. A folder that was restored in its place, moved, or mounted into a new container is
+ * not a copy.
  * @returns the problem to report, if the folder may be a copy
  */
 export function examineOrigin(origin: Origin): Omit<HealthProblem, 'since' | 'code'> | undefined {

@@ -37,8 +37,8 @@ export interface RunOptions {
    */
   invocation?: Invocation
   /**
-   * Resolves if something that this daemon needs no longer exists. The daemon then ends, and its agents keep
-   * running for as long as their leases allow.
+   * Resolves if this daemon has lost something without which it cannot run. The daemon then ends, and its
+   * agents keep running for as long as their leases allow.
    */
   lost?: Promise<UserError>
 }
@@ -200,7 +200,10 @@ const alreadyRunning = ({ holder, elsewhere }: LockHeldError) =>
     exitCode: EXIT_ALREADY_RUNNING,
   })
 
-/** Maximum duration, in seconds, of the last, shortened part of a stop if the server does not answer. */
+/**
+ * Maximum time, in seconds, that the daemon needs to end after a stop was shortened, if the server does not
+ * answer.
+ */
 const HURRIED_S = 6
 
 /**

@@ -37,7 +37,8 @@ export class StartLimit {
     if (most === undefined) return []
     const { clock, path } = this.#options
     const now = clock.now()
-    // Limit the times to now: a start must count for only an hour, even if the clock was set back.
+    // Replace times in the future with now: a start must count for only an hour, even if the clock was set
+    // back.
     this.#starts = (this.#starts ?? this.#read())
       .map((at) => Math.min(at, now))
       .filter((at) => now - at < HOUR_MS)

@@ -126,7 +126,7 @@ export class StateFolder {
 
 const gone = (dir: string, message: string) =>
   new UserError('state_gone', `${message} The daemon cannot continue without it.`, {
-    remedy: `Restore it at ${dir} and start the daemon. With an empty folder, it would be a new machine for its server.`,
+    remedy: `Restore it at ${dir} and start the daemon. With an empty folder, the daemon would be a new machine to the server.`,
     exitCode: EXIT.usage,
   })
 

@@ -9,7 +9,7 @@ import { checkHooks } from '../agents/state/slow-hooks.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 
-/** Interval, in ms, at which a cursor is saved if it has changes that cannot be read from the journal. */
+/** Interval, in ms, at which a cursor is saved if the journal does not show its changes. */
 const SAVE_MS = 2000
 /** Interval at which processes and journals are checked, and all other changed cursors are saved, in ms. */
 const CHECK_MS = 6000

@@ -9,7 +9,7 @@ import { accountOf } from './account-of.ts'
 import { deliverPrompt, promptId } from './deliver-prompt.ts'
 import { ATTEMPT_MS, dueAt, isUnderWay, limitOf, postponedBy, spreadMs, worksSince } from './limit-plan.ts'
 
-/** Time, in ms, after which the daemon again tries to continue a turn. */
+/** Delay, in ms, before the daemon tries again to continue a turn. */
 const RETRY_MS = 10 * 60_000
 /** Prompt that continues a turn. */
 const CONTINUE = 'Continue.'
@@ -24,8 +24,9 @@ export interface UsageLimitsOptions {
 
 /**
  * Depending on the agents' settings, stops agents at the usage limit of their account, or continues their
- * turns after the limit's reset. After a reset, one agent of an account tries first. The other agents follow
- * if the model answers. If the first agent reaches the limit again, all these agents wait for the new reset.
+ * turns after the limit's reset. After a reset, only one agent of an account continues its turn at first. The
+ * other agents continue if the model answers. If the first agent reaches the limit again, all these agents
+ * wait for the new reset.
  */
 export class UsageLimits {
   readonly #options: UsageLimitsOptions
@@ -33,7 +34,7 @@ export class UsageLimits {
   readonly #busy = new Set<Agent>()
   /** For each agent, the time before which the daemon does not retry, in ms since 1970. */
   readonly #failed = new WeakMap<Agent, number>()
-  /** Times at which the checks first saw that an agent tries, in ms since 1970. */
+  /** Times, in ms since 1970, at which a check first noticed an agent's first turn after a reset. */
   readonly #trying = new WeakMap<Agent, number>()
 
   constructor(options: UsageLimitsOptions) {
@@ -144,7 +145,8 @@ export class UsageLimits {
  */
 export function endWait(agent: Agent): boolean {
   const { snapshot, limits } = agent
-  // An agent whose restart is held back does not wait now, but would after its restart.
+  // End the wait even if the agent is not waiting now: an agent whose restart is delayed would otherwise wait
+  // after its restart.
   if (!isLimited(snapshot) || !limits.isWaitFor(limitOf(agent))) return false
   const wasWaiting = isWaiting(agent)
   limits.endWait(limitOf(agent))

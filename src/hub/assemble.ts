@@ -130,7 +130,7 @@ async function load({ machines, commands, agents, keys, enrollments }: Parts): P
 }
 
 /**
- * Closes the parts and the store, in an order in which no remaining work is lost.
+ * Closes the parts and the store, in an order that loses no remaining work.
  * @param drained waits until the requests that the hub no longer accepts have ended
  */
 export async function closeParts(parts: Parts, drained: () => Promise<void>): Promise<void> {

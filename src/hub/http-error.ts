@@ -32,7 +32,7 @@ export class HttpError extends Failure {
   }
 }
 
-/** Returns the failure of a request for an error; undefined for an unexpected error. */
+/** Converts an error to an `HttpError`. Returns undefined for an unexpected error. */
 export function httpErrorOf(error: Error): HttpError | undefined {
   if (error instanceof HttpError) return error
   if (!isDiskFull(error)) return undefined

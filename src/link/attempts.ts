@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../platform/clock.ts'
 /** Duration of a connection, in ms, after which the backoff starts from the beginning. */
 const STABLE_MS = 30_000
 /**
- * If the server sets a delay, a random part of this delay is added, up to this share. The server's clients
+ * If the server sets a delay, a random time of up to this share of the delay is added. The server's clients
  * then do not all reconnect at the same time.
  */
 const SPREAD = 0.2

@@ -9,7 +9,10 @@ interface Ancestor {
   name: string
 }
 
-/** Maximum number of ancestors. A longer chain of parents is not real: it changed while it was read. */
+/**
+ * Maximum number of ancestors. A longer chain of parents cannot be right: processes changed while it was
+ * read.
+ */
 const MOST = 64
 
 /**

@@ -44,8 +44,8 @@ export const nodeAuthorities = (): readonly string[] =>
 
 /**
  * Returns the authorities of this system, and the authorities that `NODE_EXTRA_CA_CERTS` names. Reads the
- * same files as OpenSSL and curl, and on macOS also the keychain. Node itself can do this since versions
- * 22.19 and 24.5. But Node reads the files only once per process, and would miss later changes.
+ * same files as OpenSSL and curl, and on macOS also the keychain. Node itself has been able to do this since
+ * versions 22.19 and 24.5. But Node reads the files only once per process, and would miss later changes.
  */
 export function systemAuthorities(env: NodeJS.ProcessEnv): Authorities {
   const places = placesOf(env)

@@ -33,8 +33,8 @@ export async function connectTo(hostname: string, port: number, signal?: AbortSi
 
 /**
  * Connects to a Unix socket. A socket in another user's folder must belong to that user.
- * @param address function that returns a shorter path to a socket in a folder of this user, if the socket's
- * path is too long
+ * @param address returns the path to connect to: a shorter path, in a folder of this user, if `path` is too
+ * long for a socket
  * @throws the system's error
  */
 export async function connectSocket(

@@ -143,7 +143,7 @@ test('an agent that leaves the permitted modes by itself is set back to a permit
   }
   await stage.command(agent, 'prompt', { content: `line ${leaves}` })
   const { exit } = await stage.agentIs(agent, ({ exit }) => exit?.detail !== undefined)
-  assert.match(exit?.detail ?? '', /policy does not permit its permission mode bypassPermissions/)
+  assert.match(exit?.detail ?? '', /policy does not permit the agent's permission mode bypassPermissions/)
 })
 
 test('with an unreadable policy, the daemon starts nothing and reports the problem, but still stops agents', async (t) => {

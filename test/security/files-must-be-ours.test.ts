@@ -151,7 +151,7 @@ test('another user’s files in a state folder or an agent’s folder are refuse
     await doctor.ended
     assert.match(doctor.log(), told)
     if (path !== elsewhere)
-      assert.match(doctor.log(), new RegExp(`chown -R -h 0 ${state}\\. If not, delete it`))
+      assert.match(doctor.log(), new RegExp(`chown -R -h 0 ${state}\\. Otherwise, delete the path`))
     assert.match(await accepted(['run', '--strict-modes', 'false']), told)
     // Follow the remedy. In the meantime, the daemon has moved aside a folder that belongs to no agent.
     execFileSync('chown', ['-R', '-h', '0', state])

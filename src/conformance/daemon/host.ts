@@ -35,7 +35,7 @@ export class Host {
             const place = unknownValue(JSON.parse(text), parsed.message)
             return place === undefined
               ? undefined
-              : `${parsed.message.type}: ${place}: is not a value of its closed set`
+              : `${parsed.message.type}: ${place}: is not one of the values that the protocol defines for this field`
           },
           ANSWER_MS,
         ),

@@ -1,11 +1,12 @@
 /**
- * Maximum depth of a value of a closed set in a frame, with some margin; deeper levels belong to the runtime.
+ * Maximum depth in a frame at which a field with a closed set of values can occur, plus a margin. Deeper
+ * levels contain data of the runtime.
  */
 const LEVELS = 12
 
 /**
- * Returns the path (such as `agents.0.state`) of a value that is missing in its closed set, and was therefore
- * read as another value. Returns undefined if there is no such value.
+ * Returns the path (such as `agents.0.state`) of a value that is not in the closed set of its field, and was
+ * therefore read as another value. Returns undefined if there is no such value.
  */
 export function unknownValue(said: unknown, read: unknown, levels = LEVELS): string | undefined {
   if (said === undefined || levels === 0) return undefined

@@ -40,7 +40,7 @@ export interface ServerAddress {
 }
 
 export interface CallerOptions extends ServerAddress {
-  /** Time for an answer that takes only reading and a disk, in ms. */
+  /** Time limit, in ms, for an answer that needs no more than reading the message and writing to a disk. */
   answerMs?: number
   /** Time to wait for a person to give a command at the server, in ms; 0 not to wait. */
   commandMs: number
@@ -192,7 +192,7 @@ export function activity(agent_id: string, from: number, to: number, rest: Parti
 
 /**
  * Sends bytes `[from, to)` and waits for the acknowledgment.
- * @param have offset up to which the server then has the journal
+ * @param have offset that the server must acknowledge; by default, `to`
  */
 export async function taken(connection: Connection, agentId: string, from: number, to: number, have = to) {
   const behind = connection.frames.length

@@ -116,7 +116,7 @@ export const linkPoints: Point<Caller>[] = [
   {
     name: 'silence',
     level: 'core',
-    rule: 'The server closes a link that has had no data for 25 s, not even a pong, and not much earlier.',
+    rule: 'The server closes a link after 25 s without any data, not even a pong, and does not close it much earlier.',
     section: 'Heartbeat',
     async check(caller) {
       const connection = await caller.greet({}, { autoPong: false })

@@ -25,8 +25,8 @@ interface Asked {
 /** If more than this number of characters wait for the disk, orders wait, too. */
 const MANY = 256 * 1024
 /**
- * Maximum number of characters waiting until the disk works again. The outcomes of all commands that can wait
- * for machines need less.
+ * Maximum number of characters waiting until the disk works again. This is enough for the outcomes of all
+ * commands that can wait for machines.
  */
 const MOST = 16 * 1024 * 1024
 

@@ -9,8 +9,8 @@ const MOST_BYTES = 128 * 1024 * 1024
 /** Maximum size of a short body, in bytes. */
 const SHORT_BYTES = 64 * 1024
 /**
- * Total size, in bytes, of a key's short bodies that do not count toward the limits. Long bodies therefore
- * cannot block short bodies.
+ * Maximum total size, in bytes, of the short bodies of one key that do not count toward the limits. Because
+ * of this allowance, long bodies cannot block short bodies.
  */
 const FREE_BYTES = 1024 * 1024
 

@@ -39,8 +39,8 @@ export class Followers {
         },
       )
     }
-    // If the client has already disconnected, no event `close` follows, and the client's place would never be
-    // freed.
+    // If the client has already disconnected, no event `close` follows, so a place taken for this client
+    // would never be freed.
     if (!response.destroyed) response.once('close', this.#shares.take(key))
     unread.watch(reader)
     return new Follower(reader, unread)

@@ -19,7 +19,9 @@ export interface StrangerLimits {
    * thousands of machines may connect at once.
    */
   grace_ms: number
-  /** Maximum time, in milliseconds, in which a client with or without a key reads nothing of its answer. */
+  /**
+   * Maximum time, in milliseconds, for which a client, with or without a key, may read nothing of its answer.
+   */
   stall_ms: number
 }
 

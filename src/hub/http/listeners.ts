@@ -100,7 +100,7 @@ function listen(server: Server, host: string, port: number): Promise<void> {
         )
     })
     server.listen(port, host, () => {
-      // Ignored, as on the Unix socket.
+      // Ignore later errors, as on the Unix socket.
       server.on('error', () => {})
       resolve()
     })

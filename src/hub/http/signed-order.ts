@@ -5,8 +5,8 @@ import { check } from '../../protocol/schema-check.ts'
 import { HttpError } from '../http-error.ts'
 
 /**
- * Refuses a signed command that differs from the command in its payload. The machine carries out the payload,
- * so the audit log would record another command. Only the machine checks the signature.
+ * Refuses a signed command that differs from the command in its payload: the machine carries out the command
+ * in the payload, but the audit log records the other command. Only the machine checks the signature.
  * @throws HttpError
  */
 export function checkSigned(command: Command) {

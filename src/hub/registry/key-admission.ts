@@ -49,15 +49,15 @@ export const UNNAMEABLE =
   'The id of this machine is not allowed: it is `.` or `..`, or contains control characters or lone surrogates. Delete machine.json in its state folder and restart the daemon, which then generates a new id.'
 
 /**
- * Returns the known machines without a key: they connected before keys were bound, or their keys were
- * revoked.
+ * Returns the known machines without a key: they last connected to an older hub, which did not bind keys, or
+ * their keys were revoked.
  */
 export function straysAmong(known: readonly string[], keys: readonly KeyEntry[]): Set<string> {
   const owned = new Set(keys.flatMap(machinesOf))
   return new Set(known.filter((machineId) => !owned.has(machineId)))
 }
 
-/** Binds keys that were created before the hub bound keys to machines. */
+/** Binds keys that an older version of the hub left unbound. */
 export function settle(entries: readonly KeyEntry[], now: string) {
   for (const entry of entries) {
     entry.bound = true
@@ -65,7 +65,10 @@ export function settle(entries: readonly KeyEntry[], now: string) {
   }
 }
 
-/** Returns the keys to `settle` once every known machine has a key: unbound keys with at most one machine. */
+/**
+ * Returns the keys that can be passed to `settle`: unbound keys with at most one machine. Returns no keys
+ * until every known machine has a key.
+ */
 export function unsettled(keys: readonly KeyEntry[], known: readonly string[]): KeyEntry[] {
   const open = keys.filter((entry) => entry.bound === undefined && machinesOf(entry).length < 2)
   return open.length === 0 || straysAmong(known, keys).size > 0 ? [] : open

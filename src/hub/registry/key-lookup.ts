@@ -89,7 +89,7 @@ export class KeyLookup {
       (each) =>
         each.machine_id === machineId &&
         !isLocal(each) &&
-        // These keys were created before `named` existed.
+        // An older version of the hub created this key without `named`.
         (each.named ?? each.name !== hostname),
     )
     return entry?.name

@@ -38,8 +38,8 @@ export class Keys extends KeyLookup {
   }
 
   /**
-   * Binds keys that were created before the hub bound keys to machines, if it is clear which machine uses
-   * which key. Warns about the other keys.
+   * Binds keys that an older version of the hub left unbound, if it is clear which machine uses which key.
+   * Warns about the other unbound keys.
    * @param known every machine that has connected and was not removed
    */
   async settle(known: readonly string[]): Promise<void> {
@@ -51,7 +51,7 @@ export class Keys extends KeyLookup {
     if (strays.size > 0)
       this.#logger.warn(
         { machines: [...strays] },
-        'some machines have no key: each may connect with any unbound key, or with a key bound by `fomular-daemon hub key bind`',
+        'some machines have no key, so they can connect with any unbound key: bind a key to each of these machines with `fomular-daemon hub key bind`',
       )
   }
 

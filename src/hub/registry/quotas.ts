@@ -4,8 +4,8 @@ import type { Journals } from '../store/journals.ts'
 import type { AgentRegistry } from './agent-registry.ts'
 
 /**
- * Maximum age of the total size of a machine's histories, in milliseconds. The total size is cached because
- * adding up many histories is slow.
+ * Maximum age, in milliseconds, of the cached total size of a machine's histories. Adding up the sizes of
+ * many histories is slow.
  */
 const FRESH_MS = 1000
 

@@ -20,8 +20,8 @@ export const KeyEntry = z.object({
   machines: z.optional(z.array(z.string())),
   /**
    * True if the key is bound to `machines`. If `machines` is empty, the key is bound to the first machine
-   * that uses it. Absent for keys that were created before the hub bound keys; several machines may share
-   * such a key.
+   * that uses it. Absent for keys of older hubs, which did not bind keys to machines; several machines may
+   * share such a key.
    */
   bound: z.optional(z.boolean()),
   /** Time of first use, or time at which the key was bound to a machine that had already used it. */

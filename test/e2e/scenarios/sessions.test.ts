@@ -151,7 +151,7 @@ test('the error about a missing session names the session and a remedy', async (
   const id = randomUUID()
   const { error, agent_id } = await startOn(stage, id)
   assert.match(error?.message ?? '', new RegExp(`No conversation .*${id}`))
-  assert.match(error?.remedy ?? '', /as the user and in the folder of that session/)
+  assert.match(error?.remedy ?? '', /as the user who ran that session, and in the folder of that session/)
   const show = stage.run(['agent', 'show', agent_id ?? ''])
   assert.equal(await show.ended, 0, show.log())
   assert.match(show.log(), /^Why +The agent failed to start: No conversation/m)

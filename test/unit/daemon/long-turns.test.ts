@@ -95,7 +95,10 @@ test('a turn that takes too long is interrupted once, even if the daemon restart
     inputs.map((line) => JSON.parse(line).request.subtype),
     ['interrupt'],
   )
-  assert.equal(agent.status().turn_interrupted, "The machine's policy interrupted its turn after 60 minutes.")
+  assert.equal(
+    agent.status().turn_interrupted,
+    "The machine's policy interrupted the agent's turn after 60 minutes.",
+  )
 })
 
 test('each turn of queued prompts has its own time, and its own interrupt', async (t) => {

@@ -19,5 +19,5 @@ test('an agent in a forbidden mode is stopped by signals if a full disk prevents
   Object.assign(agent.snapshot, { permission_mode: 'bypassPermissions' })
   modes.check(agent)
   const detail = await until(() => agent.status().exit?.detail)
-  assert.match(detail, /does not permit its permission mode bypassPermissions/)
+  assert.match(detail, /does not permit the agent's permission mode bypassPermissions/)
 })

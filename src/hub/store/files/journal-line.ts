@@ -8,8 +8,8 @@ const JournalLine = z.object({
   /** Generation of the journal; absent for the first generation. */
   journal: z.optional(JournalName),
   /**
-   * Offset in this file minus offset on the machine. The two offsets differ after a machine was rolled back
-   * without noticing it.
+   * Offset in this file minus offset on the machine. The two offsets differ if the machine was rolled back
+   * and did not notice this.
    */
   shift: z._default(Offset, 0),
   events: z.array(AnyEvent),

@@ -30,7 +30,7 @@ export interface KeyStoreOptions {
 
 /**
  * The lists of keys, and the files with the hub's own keys. If the file of one of the hub's own keys is
- * deleted, the next start creates the file with a new key, and no longer accepts the old key.
+ * deleted, the hub creates the file with a new key at its next start, and no longer accepts the old key.
  */
 export class KeyStore implements KeyLists {
   readonly list: KeyList<KeyEntry, KeyDraft<KeyEntry> & OwnKeys>

@@ -21,7 +21,8 @@ interface Chunk {
 }
 
 /**
- * Returns the position in the first `size` bytes of the file from which to read for events after `offset`.
+ * Returns the position in the file at which to start reading, in order to find the events after `offset`.
+ * Searches only the first `size` bytes.
  */
 export async function seek(path: string, size: number, offset: number): Promise<number> {
   if (size <= NEAR_BYTES || offset < 0) return 0
