@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs'
 
-/** The limit to assume if the system does not report one. Node raises its limit as far as permitted. */
+/**
+ * The limit to assume if the system does not report one. At its start, Node raises its own limit as far as
+ * the system permits.
+ */
 const USUAL = 4096
 
 /** Returns the number of files and connections that this process may have open. */

@@ -50,7 +50,9 @@ export function memory(): Space {
   }
 }
 
-/** Returns the memory of a control group, and of the groups around it. Omits groups without a limit. */
+/**
+ * Returns the memory that a control group, and each group around it, may use. Omits groups without a limit.
+ */
 export function groupSpaces(folder: string | undefined): Space[] {
   const max = folder === undefined ? undefined : join(folder, 'memory.max')
   // The outermost group has no file with limits.

@@ -36,7 +36,7 @@ export interface UserErrorDetails extends FailureDetails {
   facts?: Record<string, unknown>
 }
 
-/** A failure of this program, for its user. */
+/** A failure that this program reports to its user. */
 export class UserError extends Failure {
   readonly facts: Record<string, unknown>
 

@@ -49,7 +49,10 @@ export interface Staged {
   discard(): void
 }
 
-/** Writes a file's new content next to it, so that a full disk fails here. @throws the system's error */
+/**
+ * Writes a file's new content to a temporary file next to it. If the disk is full, this fails, and the old
+ * file stays unchanged. @throws the system's error
+ */
 export function stage(
   path: string,
   data: string,
@@ -100,7 +103,8 @@ export function clearTemporary(dir: string, { sole = false } = {}) {
   }
 }
 
-// These functions are from node:fs, because loading node:fs/promises would take a few percent of a start.
+// These functions are from node:fs, because loading node:fs/promises would take a few percent of the
+// program's start time.
 const promised = {
   open: promisify(open),
   write: promisify(writeFile),

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { constants, readFileSync, type Stats } from 'node:fs'
 
-/** Time for a directory service, such as LDAP, to look up a group, in ms. */
+/** Maximum time for a directory service, such as LDAP, to look up a group, in ms. */
 const ANSWER_MS = 3000
 /** Groups of macOS whose members can become root anyway: wheel and admin. */
 const ADMINISTRATORS = [0, 80]

@@ -22,8 +22,8 @@ const NEITHER_LINK_NOR_NEW = constants.O_WRONLY | constants.O_APPEND | constants
 
 /**
  * Answers other processes that ask whether the holder of this lock lives. The answer is the removal of the
- * question from the file. Without a question, nothing is written, because needless writes would load a
- * network disk.
+ * question from the file. Without a question, nothing is written, because the file may be on a network disk,
+ * where writes are slow.
  * @param text content of the lock's file
  * @returns a function that stops answering
  */

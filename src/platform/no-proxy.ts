@@ -10,7 +10,7 @@ export const bareHost = (host: string) =>
 /**
  * Reports whether `NO_PROXY` exempts a host. Its entries are separated by commas or spaces: `host`, `.host`
  * and `*.host` (each including subdomains), an address, or a network (`10.0.0.0/8`, `fd00::/8`). In each
- * entry, `*` can stand for a part, and `:port` can follow.
+ * entry, `*` can stand for any text, and a `:port` can follow.
  */
 export function isExempt(noProxy: string, host: string, port: string): boolean {
   const bare = bareHost(host)
@@ -32,8 +32,8 @@ function matches(entry: string, host: string, port: string): boolean {
 }
 
 /**
- * Reports whether a host is an address, in any spelling, or is in a network. Does not look up the addresses
- * of host names.
+ * Reports whether a host is the same address as `address`, in any spelling, or is in the network with the
+ * prefix length `bits`. Does not look up the addresses of host names.
  */
 function contains(address: string, kind: number, bits: string | undefined, host: string): boolean {
   const of = isIP(host)

@@ -21,7 +21,7 @@ export function openFolder(path: string): OpenFolder {
   const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY)
   const close = () => closeSync(fd)
   if (process.platform !== 'linux') return { real: realPath(path), entry: path, close }
-  // A child process enters the folder before it executes a program. At that time, it still has this
+  // A child process enters the folder before it executes a program. At that time, the child still has this
   // descriptor.
   const entry = `/proc/self/fd/${fd}`
   return { real: readlinkSync(entry), entry, close }

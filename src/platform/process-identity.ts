@@ -39,7 +39,10 @@ export function identify(pid: number): ProcessIdentity | undefined {
 /** Number of clock ticks per second that Linux shows to programs. */
 const TICKS = 100
 
-/** Returns the start of a process in ms since 1970, to the second. Undefined if the system does not reveal it. */
+/**
+ * Returns the start of a process in ms since 1970, accurate to the second. Undefined if the system does not
+ * reveal it.
+ */
 export function startedAt(pid: number): number | undefined {
   if (!linux) return undefined
   const ticks = linuxStart(pid)

@@ -31,7 +31,7 @@ export async function requestRoute(target: URL, env: NodeJS.ProcessEnv, named?: 
       host: target.host,
       ...(auth && { 'proxy-authorization': `Basic ${Buffer.from(auth).toString('base64')}` }),
     },
-    // Set the server name, because Node would otherwise take it from the header.
+    // Set the server name, because Node would otherwise take it from the `host` header.
     servername: isIP(proxy.hostname.replace(/^\[|\]$/g, '')) ? '' : proxy.hostname,
     ...trust(proxy.href, '', env),
   }

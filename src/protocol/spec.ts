@@ -76,7 +76,7 @@ export const AgentSpec = z.object({
   restart: z.optional(RestartPolicy),
   lease: z.optional(Lease),
   /**
-   * What happens when the usage limit of the account ends a turn. `wait`: the turn continues after the reset;
+   * Action when the usage limit of the account ends a turn. `wait`: the turn continues after the reset;
    * `stop`: the agent is stopped; `show`, the default: the status shows the limit.
    */
   on_limit: z.optional(Name),

@@ -90,7 +90,7 @@ export const PM2_LAUNCHER = '/usr/bin/env'
 /** Environment variable with the pid of the shell that keeps the daemon running in a container. */
 export const KEEPER = 'FOMULAR_DAEMON_KEEPER'
 
-/** Exit codes of a daemon to which its supervisor must react. */
+/** Exit codes to which a daemon's supervisor must react. */
 export const CODES = { restart: 75, refusedConfiguration: 2 } as const
 
 /** Returns the environment variables that a service has under every manager. */

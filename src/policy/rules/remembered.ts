@@ -5,8 +5,9 @@ import { refusedMode } from './modes.ts'
 import { refusedTools } from './tools.ts'
 
 /**
- * Refuses rules that an approval asks the runtime to remember, because such rules permit tools, modes, and
- * folders without asking a person. The rules have the same format as the runtime's suggestions.
+ * An approval can make the runtime remember rules, which then permit tools, modes, and folders without asking
+ * a person. Refuses rules that the policy does not permit. The rules have the same format as the runtime's
+ * suggestions.
  */
 export function refusedMemory(policy: Policy, entries: readonly unknown[]): PolicyRefusal[] {
   return entries.flatMap((entry) => {
