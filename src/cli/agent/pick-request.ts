@@ -17,7 +17,7 @@ interface Picked {
 const refused = (code: string, message: string, remedy: string) =>
   new UserError(code, message, { remedy, exitCode: EXIT.refused })
 
-/** Returns the name of a request: its digest, or its id from an older daemon. */
+/** Returns the name of a request: its digest or, for a request from an older daemon, its id. */
 export const nameOf = ({ digest, request_id }: PermissionRequest) => digest ?? request_id
 
 /**

@@ -109,7 +109,7 @@ function mcpServers(path: string): Record<string, unknown> {
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** Parses `NAME=VALUE`, or `NAME` for its value in this environment. */
+/** Parses `NAME=VALUE`, or `NAME` alone, which takes the value from this environment. */
 function variable(given: string): [string, string] {
   const [, name, value] = /^([A-Za-z_][A-Za-z0-9_]*)(?:=([\s\S]*))?$/.exec(given) ?? []
   if (name === undefined) throw usage(`--env: "${given}" is not NAME=VALUE.`)

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { connectHub, type HubOptions, numeric, withHub } from '../options.ts'
 
-/** Maximum time for a stop, in seconds, without the grace periods of its four steps. */
+/** Maximum time for a stop, in seconds, not counting the grace periods of its four steps. */
 const STOP_WAIT_S = 120
 
 const HELP = `

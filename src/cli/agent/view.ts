@@ -37,7 +37,7 @@ export class View {
   readonly #seen = new Requests()
   /** Requests that the user was asked about. */
   readonly #asked = new Requests()
-  /** Requests announced by a status before their events. True while the event may still arrive. */
+  /** Requests that a status announced before their events arrived. True while the event may still arrive. */
   readonly #announced = new Map<string, boolean>()
   /** The request shown last on the screen, and the width of the screen at that time. */
   #last: { request: PermissionRequest; width: number | undefined } | undefined

@@ -30,7 +30,7 @@ const QUESTIONS: Question[] = [
   },
   {
     key: 'permission_modes',
-    text: 'Permission modes that a server may choose (bypassPermissions lets agents do anything unasked)',
+    text: 'Permission modes that a server may choose (bypassPermissions lets agents do anything without asking)',
     otherwise: CAREFUL.permission_modes.join(', '),
     read: list,
   },

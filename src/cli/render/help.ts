@@ -7,8 +7,8 @@ export const helpWidth = (columns: number | undefined) => Math.min(columns || US
 
 /**
  * Wraps help text to a width. Prose begins in the first column, and is filled. Examples begin with `  $ `.
- * Long examples are broken where a shell allows a break, and their remarks move below. Other lines stay
- * unchanged.
+ * A long example is broken where a shell allows a break, and a remark next to the example moves below it.
+ * Other lines stay unchanged.
  */
 export function fillHelp(text: string, width: number): string {
   return text

@@ -72,7 +72,7 @@ function prose(text: string, heading: '.SH' | '.B' = '.B'): string[] {
 const headed = (heading: '.SH' | '.B', title: string) =>
   heading === '.SH' ? `.SH ${title.toUpperCase()}` : `.PP\n.B ${roff(title)}`
 
-/** Formats a paragraph that indented lines follow directly. */
+/** Formats a paragraph, and the indented lines that follow it without an empty line. */
 function lead(text: string): string[] {
   const at = text.search(/\n /)
   if (at === -1) return [roff(text)]

@@ -50,7 +50,7 @@ export interface PlanOptions {
   path?: string
   /** Flags for the daemon. */
   flags: DaemonFlags
-  /** False for a plan that is only shown. */
+  /** False if the plan is only shown, and not carried out. */
   keyNeeded: boolean
   /** The daemon alone, or together with a hub. */
   runs: 'daemon' | 'up'

@@ -6,7 +6,8 @@ import { VERSION } from '../../platform/version.ts'
 import { handoverOf } from '../../update/switch/handover.ts'
 
 /**
- * If the user's prefix contains an updated version, this process runs that version instead of this program.
+ * If the user's npm prefix contains an updated version, runs that version in this process, instead of this
+ * program.
  * @param strict ignore a program that another user owns or can change
  */
 export async function handOver(stateDir: string, { argv, env }: Invocation, strict: boolean): Promise<void> {

@@ -74,8 +74,8 @@ export function passStateDirOn({ env }: Invocation, flags: DaemonFlags, strict: 
 }
 
 /**
- * Rethrows an error of a version on trial with an exit code that restarts the previous version. With the
- * original exit code, the supervisor would not restart the daemon.
+ * Rethrows an error of a version on trial, with an exit code that makes the supervisor start the previous
+ * version. With the original exit code, the supervisor would not restart the daemon.
  * @param dir returns the state folder
  */
 export const whileOnTrial =

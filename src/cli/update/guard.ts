@@ -46,7 +46,7 @@ async function readArguments(input: NodeJS.ReadStream): Promise<string[]> {
     for await (const chunk of input.setEncoding('utf8')) {
       text += chunk
       const [count = '', ...rest] = text.split('\0')
-      // The other end may stay open while the daemon hangs.
+      // Do not wait for the end of the input: a daemon that hangs may never close it.
       if (rest.length > Number(count)) return rest.slice(0, Number(count))
       if (text.length > ARGUMENTS_BYTES) break
     }
