@@ -18,8 +18,8 @@ const PATIENCE_MS = 180_000
 
 /**
  * Kills the hub of many daemons, and starts it again. Measures the time from that start until all daemons are
- * connected again, and the number of dials in the worst second. The daemons consist only of this project's
- * link with its backoff, so that 2 000 fit on a machine that also runs their hub.
+ * connected again, and the number of dials in the worst second. Instead of full daemons, only this project's
+ * connection code runs, with its backoff, so that 2 000 fit on a machine that also runs their hub.
  */
 export const fleet: Benchmark = {
   name: 'fleet',

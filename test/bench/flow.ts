@@ -10,7 +10,10 @@ import { interleaved, median, monotonic, percentile } from './measure.ts'
 import { Rig } from './rig.ts'
 
 const LINE_BYTES = 300
-/** Claude Code collects its deltas into a line every 100 ms. A single agent writes faster. */
+/**
+ * Each of many agents writes at the rate of Claude Code, which writes its deltas as one line every 100 ms. An
+ * agent that is measured alone writes faster.
+ */
 const LINES_PER_S = { alone: 100, many: 10 }
 /** Time between two rounds of writing, in milliseconds. */
 const STEP_MS = 5

@@ -20,8 +20,8 @@ async function cost(name: string, way: 'read' | 'parse' | 'scan', rounds: number
 }
 
 /**
- * The cost of a frame to its receiver. Rejected frames are compared with a scan, and with their size.
- * Accepted frames are compared with JSON.parse.
+ * The cost of a frame to its receiver. The floor for an accepted frame is JSON.parse. For a rejected frame,
+ * the floor for the CPU time is a scan of the frame, and the floor for the memory is the size of the frame.
  */
 export const frames: Benchmark = {
   name: 'frames',

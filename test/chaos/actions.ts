@@ -9,7 +9,7 @@ import type { Machine, World } from './world.ts'
 /** Identifies a pending request of an agent. */
 type Asked = Pick<PermissionRequest, 'request_id' | 'digest'>
 
-/** The driver watches one agent out of this number. */
+/** The driver watches one in `WATCHED_EVERY` agents. */
 const WATCHED_EVERY = 4
 const MOST_IN_FLIGHT = 48
 /** Number of recent commands to remember; the driver sometimes sends one of them again. */

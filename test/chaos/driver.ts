@@ -21,7 +21,7 @@ export interface DriverOptions {
  * is answered.
  */
 export class Driver {
-  /** Maximum time for each step after the storm, in milliseconds. */
+  /** Maximum time for each step that follows the last fault, in milliseconds. */
   patienceMs = 60_000
   readonly #world: World
   readonly #random: Random

@@ -13,7 +13,8 @@ import type { Machine, World } from './world.ts'
 
 const HOUR_MS = 3_600_000
 /**
- * Share of a fault's duration for which a disk stays full. If it were 1, almost nothing else could happen.
+ * Share of a fault's duration for which a disk stays full. It is less than 1, because almost nothing else can
+ * happen while a disk is full.
  */
 const FULL_SHARE = 0.5
 const SLOWEST_BYTES_S = 4000

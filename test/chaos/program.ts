@@ -179,7 +179,8 @@ export async function bundle(name: string, path: string) {
 }
 
 /**
- * Builds the programs of a run into `dir`: the present program under two versions, and the previous release.
+ * Builds the programs of a run into `dir`: the current program with two different version numbers, and the
+ * previous release.
  */
 export async function buildAll(dir: string, sabotage?: Sabotage) {
   const versions = ['1.0.0', '1.0.1'].map(async (version) => {

@@ -7,7 +7,10 @@ import type { Random } from './random.ts'
 const LATE_MS = 1500
 const TICK_MS = 20
 
-/** Present faults between a daemon and the hub. Each fault lasts until a time of `performance.now()`. */
+/**
+ * The current faults between a daemon and the hub. For each fault, the `performance.now()` time at which it
+ * ends.
+ */
 interface Trouble {
   stalled: number
   refusing: number
@@ -124,7 +127,7 @@ export class FaultProxy {
     }
   }
 
-  /** Makes the present connections go silent. New connections work. */
+  /** Makes the existing connections go silent. New connections work. */
   freeze() {
     for (const connection of this.#alive) {
       this.counts.frozen++
@@ -219,7 +222,8 @@ export class FaultProxy {
   }
 
   /**
-   * Delivers a copy, possibly on a later connection. A killed hub also resends an unrecorded command.
+   * Delivers a copy of a command, possibly on a later connection. A real hub also sends a command twice, for
+   * example if the hub is killed before it records the answer.
    */
   #deliverLate(bytes: Buffer) {
     const copy = Buffer.from(bytes)

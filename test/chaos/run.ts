@@ -56,7 +56,7 @@ export interface Verdict {
   violated: Record<string, number>
 }
 
-/** Runs one storm of faults over a new world, and judges the result. */
+/** Starts a hub and machines, injects random faults, and judges the result. */
 export async function run(options: RunOptions): Promise<Verdict> {
   const { dir, seed, faults, machines, agentsPerMachine, sabotage, kinds, say } = options
   const began = performance.now()

@@ -42,7 +42,10 @@ export interface ProcessTruth {
   full: number
 }
 
-/** Returns the records of an agent: its processes, oldest first, and the number of lives. */
+/**
+ * Returns the records of an agent: its processes, oldest first, and its number of lives. Each rollback of its
+ * machine begins a new life.
+ */
 export function truthOf(logs: string, agentId: string): { processes: ProcessTruth[]; lives: number } {
   const path = join(logs, `${agentId}.log`)
   if (!existsSync(path)) return { processes: [], lives: 1 }

@@ -12,7 +12,7 @@ const USERS = 16
 const STEP_MS = 10
 
 /**
- * Returns a user that only one machine has, because the system counts some resources per user.
+ * Returns a separate user for machine `n`, because the system counts some resources per user.
  * @returns undefined if this process may not change the owner of files
  */
 export function ownUser(n: number, probe: string): number | undefined {

@@ -29,7 +29,7 @@ ${more}`
   return { stage, api }
 }
 
-/** Makes an agent run a command. @returns the tool's result as the server has it */
+/** Makes an agent run a command. @returns the tool's result that the server received */
 async function ran(stage: Stage, agent: string, command: string): Promise<string> {
   const before = (await stage.events(agent)).filter(({ kind }) => kind === 'tool_result').length
   const content = mock([{ tool: 'Bash', input: { command, description: 'test' } }])

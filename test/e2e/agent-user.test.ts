@@ -58,7 +58,7 @@ async function rootsStage(t: TestContext) {
   return { ...policed, user, said, start }
 }
 
-test('agents run as the user of the policy, out of reach of the daemon', async (t) => {
+test('agents run as the user that the policy names, and cannot reach the daemon or its files', async (t) => {
   if (!isRoot) return refused(t)
   const { stage, user, said, start } = await rootsStage(t)
   const agent = await start({ env: { GIVEN: "it's", LD_LIBRARY_PATH: '/nowhere' } })

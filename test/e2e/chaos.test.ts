@@ -26,7 +26,7 @@ const FOUND_OUT: Record<string, { in: string; sabotage: string }> = {
 
 // These tests mostly wait, so they run concurrently.
 describe('the chaos suite', { concurrency: true }, () => {
-  test('a storm of faults loses nothing, duplicates nothing, and leaves nothing behind', async () => {
+  test('after many random faults, nothing is lost, duplicated, or left behind', async () => {
     const { code, verdict, said } = await chaos(
       ...['--faults', '50', '--seed', 'ci', '--machines', '2', '--agents', '5'],
     )

@@ -174,7 +174,7 @@ test('a failed start reports its reason on stderr', async (t) => {
   assert.match(mode.stderr(), /permission-mode/)
 })
 
-test('the record of open sessions names the current session of an agent after /clear and in a fork', async (t) => {
+test('even after /clear and in a fork, the record of open sessions names the current session of an agent', async (t) => {
   const { start, dir } = await bench(t)
   const session = newSession()
   const agent = start(session)

@@ -52,7 +52,7 @@ test('a machine without control groups runs agents, but refuses their start if t
   const file = join(tempDir(t), 'policy.toml')
   const stage = await fakeStage(t, { FOMULAR_POLICY: file })
   await stage.hub()
-  // Groups must be hidden only if the user has groups.
+  // Hide the control groups if this user has any.
   if ((await delegatedGroup(process.env)) !== undefined) stage.daemonCommand = [...WITHOUT_GROUPS, ...RUN]
   writeFileSync(file, 'version = 1\n')
   await stage.daemon()

@@ -63,7 +63,7 @@ test('repeated, overlapping, and missing frames yield each event once, in order'
   assert.equal(daemon.ofType('agent:resend').length, 1)
 })
 
-test('if text has grown past the stored offset, the text is not cut, but requested again', async (t) => {
+test('if a text begins before the stored offset and ends after it, the hub requests only the missing part', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   const delta = (offset: number, text: string): Event => ({

@@ -33,7 +33,7 @@ test('a bad request is answered with the error and the path of the bad field', a
     ['GET', '/api/agents/a/events?limit=0', undefined, 400, { path: 'limit' }],
     ['GET', '/api/agents/a/stream?after=1', undefined, 400, { path: 'after' }],
     ['POST', '/api/agents/a/prompt', 'x'.repeat(Limits.frame_bytes + 1), 413, { code: 'too_large' }],
-    // This body is longer as a message than as a request.
+    // The request is short enough, but the message to the daemon is not: it contains each 1e20 in full.
     ['POST', '/api/agents', specWith(`[${'1e20,'.repeat(90_000)}1]`, LONG), 413, { code: 'too_large' }],
     // The first body is larger than a message may be, and the second is too deeply nested.
     ['POST', '/api/agents', specWith(`[${'1,'.repeat(2_000_000)}1]`), 400, { code: 'invalid_command' }],

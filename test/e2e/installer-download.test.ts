@@ -122,7 +122,7 @@ test('curl, wget, and busybox wget give up on an endless download', async (t) =>
   ] as const)
     for (const tools of [['curl'], ['wget'], ['busybox']]) {
       const server = await ReleaseServer.open(t)
-      // This release is signed with another key than the known key.
+      // The installer fetches keys-1.txt only if it does not know the key of the release.
       await server.release('1.0.0', path === 'keys-1.txt' ? makeKey() : key)
       writeFileSync(join(server.dir, '1.0.0/keys-1.txt'), 'fomular-daemon release keys\n')
       server.fail({ endless: new RegExp(`${path}$`) })
@@ -140,8 +140,8 @@ test('curl, wget, and busybox wget resume a broken download', async (t) => {
     for (const withoutRanges of [false, true]) {
       const server = await ReleaseServer.open(t)
       await server.release('1.0.0')
-      // Each attempt downloads one part. Without range requests, the download would never end, so only the
-      // first attempt is cut.
+      // The server ends each response after a third of the file. With range requests, three attempts get the
+      // whole file. Without range requests, each attempt gets the first third, so the installation fails.
       const bytes = Math.ceil(statSync(gz(server)).size / 3)
       server.fail({ cut: { path: /gz$/, bytes }, withoutRanges })
       const machine = box(t, server, [...TOOLS, ...tools])

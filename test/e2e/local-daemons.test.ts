@@ -199,7 +199,7 @@ test('on a machine with a service, everyday commands use the service', async (t)
     assert.ok(told.stderr.includes(`sudo fomular-daemon status --state-dir ${state}`), told.stderr)
   })
 
-  await t.test('commands of root name the hub of another user, also in JSON', async () => {
+  await t.test('a command of root reports that it uses another user’s hub, even with --json', async () => {
     await machine.out(['systemctl', 'stop', 'hub'])
     const hub = 'setsid fomular-daemon hub --port 3077 >/dev/null 2>&1 &'
     await machine.out(['sh', '-c', hub], { user: 'alice' })

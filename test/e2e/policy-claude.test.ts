@@ -52,7 +52,7 @@ test('Claude Code starts in a permitted mode and without denied tools, even if i
   assert.ok(!existsSync(made))
 })
 
-test('the end of planning leaves no agent in a mode that the policy does not permit', async (t) => {
+test('after an agent has left plan mode, it is set back to a mode that the policy permits', async (t) => {
   const { stage } = await lax(t, 'repository_trust = "any"\npermission_modes = ["plan"]')
   const agent = await stage.start({ prompt: mock([{ tool: 'ExitPlanMode', input: {} }], [{ text: 'over' }]) })
   const { pending } = await stage.agentIs(agent, ({ pending }) => pending.length > 0)

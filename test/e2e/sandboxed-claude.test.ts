@@ -31,7 +31,7 @@ redact.patterns = ['key-\\d+']
   return stage
 }
 
-/** Makes an agent run a command. @returns the tool's result at the server */
+/** Makes an agent run a command. @returns the tool's result that the server received */
 async function ran(stage: Stage, agent: string, command: string): Promise<string> {
   const before = (await stage.events(agent)).filter(({ kind }) => kind === 'tool_result').length
   const content = mock([{ tool: 'Bash', input: { command, description: 'test' } }])

@@ -124,7 +124,8 @@ test('a hub under pm2 can be installed, changed, restarted, and removed', async 
   assert.deepEqual([installed.name, installed.running, installed.runs], ['fomular-hub', true, 'hub'])
   const listed = () => run('machine', 'list').then(({ machines }) => machines)
   await until(() => listed().catch(() => false), { what: 'the hub' })
-  // The file of another version differs only in its text, so the pm2 entry and its process stay.
+  // Another version may write the file with a different comment. That changes no setting, so the pm2 entry
+  // and its process stay.
   const entry = async () =>
     JSON.parse((await pm2('jlist')).stdout).find(({ name }: { name: string }) => name === 'fomular-hub').pm_id
   const id = await entry()

@@ -11,8 +11,8 @@ import type { Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
 /**
- * Starts a daemon with a separate state folder, an agent that the daemon may end, and an agent that the
- * daemon must keep.
+ * Starts a daemon with a separate state folder, an agent without a lease, and an agent that keeps running
+ * because of its lease.
  */
 async function working(t: TestContext) {
   const stage = await fakeStage(t)
@@ -61,7 +61,7 @@ const deeds: [string, (stage: Stage, state: string) => void, RegExp][] = [
 ]
 
 for (const [what, deed, words] of deeds)
-  test(`a daemon whose state folder is ${what} reports that, and ends all agents except agents whose lease keeps them`, async (t) => {
+  test(`a daemon whose state folder is ${what} reports that, and ends all agents except those with the lease action keep`, async (t) => {
     const { stage, daemon, state, plainPid, keptPid } = await working(t)
     t.after(() => lives(keptPid) && process.kill(keptPid, 'SIGKILL'))
     deed(stage, state)

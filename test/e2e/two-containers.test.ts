@@ -82,7 +82,7 @@ test('if several programs find the lock of a killed container, one of them gets 
   if (typeof own === 'function') own()
 })
 
-test('a program that was paused for a long time notices that another program has its lock, and leaves the lock alone', async (t) => {
+test('a program that was paused for a long time notices that another program has taken the lock, and leaves the lock alone', async (t) => {
   const stage = await Stage.open(t)
   const path = join(tempDir(t), 'lock')
   const release = acquireLock(path)

@@ -9,7 +9,7 @@ import { type Frame, LightServer } from '../support/light-server.ts'
 const errorOf = (result: Frame) =>
   result.error as { code: string; path?: string; message: string; remedy?: string }
 
-test('the daemon answers commands that are early, unknown, empty, too deep, too long, or for an ended agent', async (t) => {
+test('the daemon answers every unclear command: too early, unknown, empty, too deeply nested, too long, or sent to an ended agent', async (t) => {
   const stage = await fakeStage(t)
   const server = await LightServer.open(t)
   server.daemon(stage)

@@ -23,7 +23,7 @@ for (const npm of ['with npm', 'without npm'])
     const machine = await Installation.open(t, registry, { asExecutable: true })
     const { stage } = machine
     if (npm === 'without npm') stage.env.PATH = join(stage.dir, 'no-such-folder')
-    // PATH keeps the system's programs for the agents.
+    // The agents need the system's programs.
     stage.env.PATH += ':/bin'
     await machine.start()
     const agent = await stage.start()

@@ -17,7 +17,10 @@ await registry.release({ version: '1.0.0' })
 await registry.release({ version: '1.2.0', tag: 'next' })
 await registry.release({ version: '1.1.0' })
 
-/** Starts an agent that writes all the time. Returns a check for the end of the test. */
+/**
+ * Starts an agent that writes all the time. Returns a function that, at the end of the test, checks that the
+ * agent still runs, and that every event arrived.
+ */
 async function streaming(t: TestContext, { stage }: Installation) {
   const agent = await stage.start({ prompt: 'emit 1500 100 2' })
   const { pid } = await stage.agent(agent)
@@ -43,7 +46,7 @@ async function streaming(t: TestContext, { stage }: Installation) {
   }
 }
 
-test('during an update of a global installation without a supervisor, the agent and its stream continue, and then the command runs the new version', async (t) => {
+test('an update of a global installation without a supervisor interrupts neither the agent nor its stream, and the command then runs the new version', async (t) => {
   const machine = await Installation.open(t, registry)
   const first = await machine.start()
   const whole = await streaming(t, machine)
@@ -249,7 +252,7 @@ test('without npm, the daemon downloads from the configured registry', async (t)
   assert.equal(await machine.version(), '1.1.0')
 })
 
-test('`up` with its hub in the same process continues in the foreground with the new version', async (t) => {
+test('if `up` also runs the hub, `up` stays in the foreground during an update, and then runs the new version', async (t) => {
   const machine = await Installation.open(t, registry)
   const { stage } = machine
   const up = stage.run(['up'], {}, stage.daemonCommand)

@@ -10,7 +10,7 @@ import { until } from '../support/wait.ts'
 
 const HOUR_S = 3600
 
-/** Headers of the model's service for a person's account, as opposed to an API key. */
+/** Headers that the model's service sends for a person's account, but not for an API key. */
 const account = (status: 'allowed' | 'rejected', resetS: number): Item => ({
   headers: {
     'anthropic-ratelimit-unified-status': status,
@@ -29,7 +29,7 @@ async function cli(stage: Stage, ...args: string[]): Promise<string> {
   return (await execa(file, [...before, ...args], { env: stage.env, extendEnv: false })).stdout
 }
 
-test('Claude Code: one agent tries after the reset, the others follow, and a released agent does not', async (t) => {
+test('Claude Code: after a usage limit resets, one waiting agent continues first, the others follow, and an agent that no longer waits stays idle', async (t) => {
   const resetS = Math.ceil(Date.now() / 1000) + HOUR_S
   let isReached = true
   const { stage, api } = await claudeStage(
@@ -82,7 +82,8 @@ test('Claude Code: one agent tries after the reset, the others follow, and a rel
   await until(() => continued() > 0, { what: 'the first turn after the reset', timeoutMs: 60_000 })
   assert.equal(continued(), 1)
   passed((HOUR_S + 200) * 1000)
-  // The others are spread over 45 s after the answer, and the daemon checks every 15 s.
+  // After the first answer, the other agents continue at different times within 45 s. The daemon checks every
+  // 15 s which agents may continue.
   await until(() => continued() === 3, { what: 'the turns of the others', timeoutMs: 120_000 })
   for (const id of ids) {
     if (id !== 'released') await stage.agentIs(id, (agent) => agent.state === 'idle' && !agent.limited)

@@ -22,7 +22,7 @@ test('a small machine keeps its agents within their limits, and queues the start
     assert.equal(fact('left_after_stop'), 0)
   })
 
-  await t.test('the kernel ends what exceeds the memory of an agent, and the status says so', () => {
+  await t.test('the kernel ends a program that exceeds its agent’s memory limit, and the status says so', () => {
     const { problems, exit } = fact<{ problems?: { detail: string }[]; exit?: { detail: string } }>('greedy')
     const said = [...(problems ?? []), exit].map((each) => each?.detail).join()
     assert.match(said, /The kernel ended .* because .* reached its limit of 150 MiB\. .* up to 1[45]\d MiB\./)
@@ -36,7 +36,7 @@ test('a small machine keeps its agents within their limits, and queues the start
   })
 
   await t.test(
-    'of 200 starts at once, those beyond the memory wait in a queue, and nothing is swapped',
+    'if 200 agents are started at once, those that do not fit into the memory wait in a queue, and nothing is swapped',
     () => {
       const [running, queued] = [fact<number>('running'), fact<number>('queued')]
       assert.equal(running + queued, 200)

@@ -5,8 +5,9 @@
  *
  * The inputs are mutations of recordings, values that the protocol's schema allows, and mutations of such
  * values. The seed and the number of an input determine its content. If a batch causes a fault, the fuzzer
- * writes the batch to a file, one input per line in base64. `--replay` feeds the file again. Progress goes to
- * stderr. The verdict goes to stdout as one JSON object. The exit code is 0 if there was no fault.
+ * writes the batch to a file, one input per line in base64. `--replay` feeds the inputs from such a file.
+ * Progress goes to stderr. The verdict goes to stdout as one JSON object. The exit code is 0 if there was no
+ * fault.
  */
 import { readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

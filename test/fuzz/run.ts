@@ -7,7 +7,7 @@ export interface FuzzOptions {
   name: string
   open: OpenTarget
   seed: string
-  /** Number of the first input, and count of inputs. */
+  /** Index of the first input, and number of inputs. */
   from: number
   count: number
   /** Inputs to use instead of inputs from the seed. */

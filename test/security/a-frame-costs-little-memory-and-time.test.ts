@@ -42,7 +42,7 @@ for (const { name, taken } of FRAMES.filter(({ name }) => SHOWN.includes(name)))
     assert.ok(ours.ms <= time, `${ours.ms} ms of at most ${time}`)
   })
 
-test('greetings that are never completed cost a hub at most as much memory as one key may use', async (t) => {
+test('connections of one key that never complete their greetings take no more memory than the hub allows for a key', async (t) => {
   const stage = await Stage.open(t)
   const hub = await stage.hub()
   const height = () =>

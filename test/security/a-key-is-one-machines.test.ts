@@ -127,7 +127,8 @@ test('a known machine without a key cannot be taken over by an enrollment', asyn
   assert.equal(await outcome(hub, own, 'm-own'), 'welcome')
   await hub.api('DELETE', `/api/keys/${idOf(own)}`)
   const refused = async (machineId: string) => {
-    // Enroll with and without an id. Another machine's key and a revoked key make no difference.
+    // Enroll without an id, with the machine's id, and with the id and a revoked key or another machine's
+    // key. The result is always the same.
     const other = await hub.enroll('other', { machine_id: `other of ${machineId}` })
     const keys = [
       await hub.enroll(),

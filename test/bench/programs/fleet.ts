@@ -1,7 +1,7 @@
 /**
- * Many light daemons in one process. Each daemon consists of this project's link with its backoff, and of an
- * agent that has ended. argv: URL, file with a key for each daemon, number of daemons, number of the first
- * daemon.
+ * Many light daemons in one process. Each light daemon runs only this project's connection code, with its
+ * backoff, and reports one agent, which has ended. argv: URL, file with a key for each daemon, number of
+ * daemons, number of the first daemon.
  */
 import { readFileSync } from 'node:fs'
 import { ServerConnection } from '../../../src/link/server-connection.ts'

@@ -1,7 +1,7 @@
 /**
  * The floor for latency and throughput: a program that reads pipes and sends the data, without files or
- * acknowledgments. `lines`: each line in a separate frame with the agent's name, the least that a server can
- * work with. `chunks`: bytes as they arrive, in arbitrary pieces.
+ * acknowledgments. `lines`: sends each line in a separate frame with the agent's name, which is the minimum
+ * that a server needs. `chunks`: sends the bytes as they arrive, in arbitrary pieces.
  */
 import { constants, openSync } from 'node:fs'
 import { Socket } from 'node:net'

@@ -22,7 +22,8 @@ const ways: Record<string, () => unknown> = {
 const run = ways[way]!
 global.gc?.()
 const before = process.memoryUsage().rss
-// Runs more than once, because V8 moves surviving objects in its first garbage collection.
+// Run several times, so that the peak includes V8's first garbage collection, which copies the surviving
+// objects.
 for (let n = 0; n < 3; n++) run()
 const peak = process.resourceUsage().maxRSS / 1024 - before / 1024 / 1024
 const times: number[] = []

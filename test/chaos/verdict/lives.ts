@@ -17,7 +17,10 @@ type Step =
   | { kind: 'set_back' }
   | { kind: 'body'; form: string; body: Body }
 
-/** A place in the truth. Up to this place, the history may agree with the truth. */
+/**
+ * A place in what the agent recorded. The steps of the history so far may be the agent's output up to this
+ * place.
+ */
 interface Place {
   life: number
   at: number
@@ -71,7 +74,7 @@ function follow(agent: Case, history: Event[]): string[] {
   return [`the end of the history is missing; the agent continues with life ${missing.join(', or ')}`]
 }
 
-/** Yields the places to which a step may lead from a place. */
+/** Yields the places that are possible after a step of the history if `place` is possible before the step. */
 function* advance(agent: Case, all: Token[][], place: Place, step: Step): Generator<Place> {
   const { life, at } = place
   const tokens = all[life]!
@@ -85,7 +88,7 @@ function* advance(agent: Case, all: Token[][], place: Place, step: Step): Genera
     // An unfinished piece may be missing.
     if (token.kind !== 'body' || token.whole) break
   }
-  // The end of a process that ran only according to the restored backup.
+  // According to the restored backup, a process was running: the daemon reports the end of that process.
   if (place.fresh && life > 0 && step.kind === 'end' && step.event.code === undefined) yield place
   for (let later = life + 1; later < all.length; later++) {
     const fresh = { life: later, at: 0, fresh: true }

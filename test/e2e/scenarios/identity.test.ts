@@ -53,8 +53,8 @@ test('the daemon never signals a process that only has the pid of an ended agent
   const identity = identify(other.pid!)!
   const path = join(stage.state, 'agents', agent, 'process.json')
   const record = JSON.parse(readFileSync(path, 'utf8'))
-  // The record keeps its start time. If the system did not reuse the pid, the record gets the pid of the new
-  // process.
+  // The record keeps the start time of the ended agent. If the system did not reuse the agent's pid, the
+  // record gets the pid of the new process.
   for (const role of ['launcher', 'agent', 'feeder']) record[role].pid = other.pid
   writeFileSync(path, JSON.stringify(record))
 

@@ -29,7 +29,7 @@ async function powerOff(stage: Stage, agents: string[]) {
   }
 }
 
-test('after a reboot, agents that restart on loss continue the interrupted turn, and other agents are reported as lost', async (t) => {
+test('after a reboot, agents with the restart policy on-loss continue their interrupted turn, and other agents are reported as lost', async (t) => {
   const { stage, api } = await claudeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()

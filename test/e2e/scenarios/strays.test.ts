@@ -202,7 +202,7 @@ test('the next daemon cleans up after an agent that was killed while no daemon r
   })
 })
 
-test('leftover processes are found under any path of the state folder', async (t) => {
+test('leftover processes are found, no matter by which path a program opens the state folder', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   const link = join(stage.dir, 'link')
@@ -215,7 +215,8 @@ test('leftover processes are found under any path of the state folder', async (t
     left.some(({ pid }) => commandLines().some((line) => line.pid === pid && line.argv[0] === 'sleep')),
   )
   const { mark } = JSON.parse(readFileSync(join(stage.state, 'agents', agent, 'run.json'), 'utf8'))
-  // Starts one process with the folder name that earlier versions used, and one process of a removed agent.
+  // The first process has the agent's folder as earlier versions named it, by the path through the link. The
+  // second process belongs to a removed agent.
   const old = marked(t, join(link, 'agents', agent), mark)
   const removed = marked(t, join(link, 'agents/removed'))
   daemon.kill('SIGKILL')

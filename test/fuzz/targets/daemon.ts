@@ -12,7 +12,10 @@ import { mib, sizeOf, type Target } from '../target.ts'
 import { DaemonLink } from './daemon-link.ts'
 import { served } from './served.ts'
 
-/** Number of frames between two valid frames. The daemon closes a link with too many faults in a row. */
+/**
+ * Number of fuzzed frames between two valid frames. Without valid frames, the daemon would close the link
+ * because of too many faults in a row.
+ */
 const WRONG = 8
 /** Number of batches after which agents are removed and the daemon must reconnect. */
 const TIDY = 50

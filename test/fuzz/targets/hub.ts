@@ -10,7 +10,10 @@ import { mib, sizeOf, type Target } from '../target.ts'
 import { AGENTS, BEHIND, hello, MachineLink, NEXT } from './machine-link.ts'
 import { servedHub } from './served.ts'
 
-/** Number of frames between two valid frames. The hub closes a link with too many faults in a row. */
+/**
+ * Number of fuzzed frames between two valid frames. Without valid frames, the hub would close the link
+ * because of too many faults in a row.
+ */
 const WRONG = 8
 const PATHS = ['/health', '/api/machines', '/api/agents', '/api/agents/a1/events?limit=50']
 const FRAMES = [
