@@ -6,8 +6,8 @@ import { VERSION } from '../../platform/version.ts'
 import { handoverOf } from '../../update/switch/handover.ts'
 
 /**
- * If the user's npm prefix contains an updated version, runs that version in this process, instead of this
- * program.
+ * If an update could not replace this program and installed the new version in another folder, runs the new
+ * version in this process.
  * @param strict ignore a program that another user owns or can change
  */
 export async function handOver(stateDir: string, { argv, env }: Invocation, strict: boolean): Promise<void> {
