@@ -18,7 +18,7 @@ test('a machine has at most its quota of agents, and other machines are not affe
   assert.deepEqual(
     greedy.ofType('protocol:error').map(({ code, limit }) => [code, limit]),
     [['unexpected', 'agents']],
-    'reported once, and not as a fault that ends the connection',
+    'the hub reports the exceeded quota once, and keeps the connection open',
   )
   greedy.send(frameOf('a', 0, 10))
   await greedy.acknowledged('a', 10)
@@ -59,7 +59,7 @@ test('a machine’s history stops at its quota, until there is space again', asy
   await daemon.acknowledged('other', to - 1000)
 })
 
-test('a machine that repeatedly announces different journals of an agent adds nothing to its history', async (t) => {
+test('a machine that repeatedly announces different journals of an agent does not make the agent’s history longer', async (t) => {
   const { hub, owner } = await withHistory(t, 'talker')
   const wrong = {
     type: 'protocol:error',
@@ -79,7 +79,7 @@ test('a machine that repeatedly announces different journals of an agent adds no
   assert.equal(events.filter(({ kind }) => kind === 'set_back').length, 1)
 })
 
-test('the data of a machine that waits for the disk is limited to the machine’s quota', async (t) => {
+test('the hub holds only as much unwritten data of a machine as the machine’s quota permits', async (t) => {
   const hub = await TestHub.open(t, { limits: { in_flight_bytes: 100 } })
   const daemon = await hub.daemon({ machine_id: A, agents: [statusOf('fast')] })
   for (let n = 0; n < 20; n++) daemon.send(frameOf('fast', n * 100, n * 100 + 100))

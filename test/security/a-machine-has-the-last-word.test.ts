@@ -46,7 +46,7 @@ test('no restart policy starts an agent again if the machine’s policy no longe
   assert.deepEqual(stage.agentProcesses(agent), [])
 })
 
-test('a run that waits for its launch is not launched if the policy now forbids it, not even by the next daemon', async (t) => {
+test('a queued run never starts if the policy now forbids it, even after a new daemon takes over', async (t) => {
   const { stage, write, start } = await ruled(t)
   const memory = join(stage.env.HOME!, '.fake-agent')
   mkdirSync(memory, { recursive: true })

@@ -6,7 +6,7 @@ import { defaultUrl } from 'registry-url'
 import { PackageServer, PlainInstallation, packageFiles } from '../support/package-server.ts'
 import { tempDir } from '../support/temp.ts'
 
-test('an update fetches only the package’s address, even if npm would also run git or scripts', async (t) => {
+test('an update refuses every package address that is not a web address, and runs neither git nor scripts', async (t) => {
   const registry = await PackageServer.open(t)
   const dir = tempDir(t)
   const ran = join(dir, 'ran')
@@ -46,7 +46,8 @@ test('an update fetches only the package’s address, even if npm would also run
     [],
   )
 
-  // The host of the public registry stands for the configured registry, as in npm.
+  // Like npm, the update replaces the public registry's host in an address with the configured registry's
+  // host.
   const tarball = new URL('/tarballs/1.1.0.tgz', defaultUrl).href
   await registry.publish({ version: '1.1.0', files: await packageFiles('1.1.0'), dist: { tarball } })
   assert.equal((await machine.update('1.1.0')).to_version, '1.1.0')

@@ -43,7 +43,7 @@ test('revoking or rotating a key takes effect at once, also for its open streams
   assert.equal((await hub.request('DELETE', `/api/keys/${local.key_id}`)).status, 409)
   const before = hub.key('user')
   const renewed = await hub.api<NewKey>('POST', `/api/keys/${local.key_id}/rotate`)
-  assert.equal(renewed.key, undefined, 'the new key is only in its file')
+  assert.equal(renewed.key, undefined, 'the answer has no new key: the new key is only in the key file')
   assert.notEqual(hub.key('user'), before)
   assert.equal((await hub.request('GET', '/api/agents', undefined, bearer(before))).status, 401)
   assert.equal((await hub.request('GET', '/api/agents')).status, 200)
@@ -259,7 +259,7 @@ test('the revocation of a key does not affect the outcome of an order that the m
   assert.equal((await outcome('waits')).error, undefined)
 })
 
-test('orders continue to wait if the list of keys was damaged', async (t) => {
+test('an order still reaches its machine if the list of keys was damaged while the order waited', async (t) => {
   const hub = await TestHub.open(t)
   await (await hub.daemon({ machine_id: 'm-1', agents: [statusOf('a')] })).close()
   const erin = await makeKey(hub, 'erin', 'operator')

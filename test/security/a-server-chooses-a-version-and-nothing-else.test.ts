@@ -43,7 +43,7 @@ const VERSIONS = ['1.0.0', '0.2.0-rc.1', '1.0.0+build.7', 'latest', 'next', 'my_
 
 const refuse = { type: 'server:refuse', code: 'protocol_version', message: 'old' }
 
-test('only a valid version in a refusal is kept, and an order with anything other than a version is invalid', () => {
+test('update_to in a refusal is ignored unless it is a version, and an update order without a valid version is invalid', () => {
   for (const update_to of [...NO_VERSIONS, 7, null, true, ['1.0.0'], { version: '1.0.0' }]) {
     const parsed = parseFromServer(JSON.stringify({ ...refuse, retry_after_s: 60, update_to }))
     assert.ok(parsed.ok && parsed.message.type === 'server:refuse', JSON.stringify(update_to).slice(0, 80))
@@ -163,7 +163,7 @@ test('a server can order a confirmed version again; for any other older version,
     )
 })
 
-test('a version counts as confirmed if an older program updated to it after a rollback', async (t) => {
+test('after a rollback, the version to which the older program updated counts as confirmed', async (t) => {
   const dir = tempDir(t)
   await confirm(dir, { version: '1.0.0', at: '', welcomed: true })
   const record = {
@@ -199,7 +199,8 @@ test('a version counts as confirmed if an older program updated to it after a ro
     return versions()
   }
   assert.deepEqual(recorded({ outcome: 'failed' }), ['1.0.0'])
-  // An update without a trial, or before a server's welcome, does not prove that a server welcomed a version.
+  // A recorded success proves that a server welcomed the new version only if the update had a trial and
+  // reached the stage `confirm`.
   const { trial: _, ...offline } = record
   assert.deepEqual(recorded({ origin: 'local', stage: 'switch', trial: undefined }), ['1.0.0'])
   assert.deepEqual(recorded({ origin: 'refusal', stage: 'relaunch' }), ['1.0.0'])
@@ -213,7 +214,7 @@ test('a version counts as confirmed if an older program updated to it after a ro
   assert.deepEqual(versions(), ['1.0.0', '0.9.0', '0.9.5', '1.1.0'])
 })
 
-test('a version that ran on this machine without a server’s welcome is recognized by its program, and no server can order that version', async (t) => {
+test('the program of a version that ran here without a server’s welcome is recognized, but no server can order that version', async (t) => {
   const dir = tempDir(t)
   const program = join(dir, 'program')
   writeFileSync(program, 'a program')

@@ -168,7 +168,7 @@ test('a repeated command is answered again after its signature has expired, and 
   assert.equal((await hub.send(await hub.sign(hub.prompt('good words')))).ok, true)
 })
 
-test('a stolen hub cannot make a machine update by refusing the machine', async (t) => {
+test('a stolen hub cannot make a machine update by refusing the machine’s connection', async (t) => {
   const hub = await StolenHub.open(t)
   const refuse = { type: 'server:refuse', code: 'protocol_version', message: 'old', retry_after_s: 0 }
   const refusedBy = async (count: number) => {
@@ -186,6 +186,6 @@ test('a stolen hub cannot make a machine update by refusing the machine', async 
   assert.notEqual(
     (await refusedBy(3)).update,
     undefined,
-    'without required signatures, the machine would update',
+    'if the policy requires no signatures, the machine updates',
   )
 })

@@ -60,8 +60,8 @@ test('the unit in the documentation prevents core files and files that others ca
 })
 
 /**
- * Starts the daemon with a umask, and then an agent. @returns the umasks of the daemon and the agent, and the
- * stage
+ * Starts the daemon with a umask, and then an agent.
+ * @returns the umasks of the daemon and the agent, the test's stage, and the agent's process id
  */
 async function umasks(t: TestContext, umask: string, env: Record<string, string>) {
   const stage = await fakeStage(t, env)
@@ -91,7 +91,7 @@ test("an administrator's umask applies to the daemon and its agents", async (t) 
   assert.deepEqual([daemon, agent], [0o007, 0o007])
 })
 
-test("agents have the daemon's umask without a unit", async (t) => {
+test("without a unit, agents have the daemon's umask", async (t) => {
   const { daemon, agent } = await umasks(t, '0077', {})
   assert.deepEqual([daemon, agent], [0o077, 0o077])
 })

@@ -51,7 +51,7 @@ test('the daemon remembers only entries that the request itself suggests', async
   assert.equal(await asking(t, [])(RULE), 'invalid_command remember.0')
 })
 
-test('an entry to remember is refused if only another request suggests it', async (t) => {
+test('an answer is refused if it asks to remember an entry that only another request suggests', async (t) => {
   const agent = new AskingAgent(t)
   agent.says(
     asks('one', {}, { permission_suggestions: [MODE] }),

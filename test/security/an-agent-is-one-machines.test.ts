@@ -217,7 +217,7 @@ test('if an older hub let another machine take over an agent, the first machine 
   assert.equal((await hub.api<HubAgent>('GET', `/api/agents/pay?machine_id=${A}`)).offset, 100)
 })
 
-test('older histories stay in place, and an older hub can still read its folder next to other machines’ histories', async (t) => {
+test('the folder of an older history keeps its name for older hubs, and other machines’ histories get separate folders', async (t) => {
   const hub = await TestHub.open(t)
   const a = await hub.daemon({ machine_id: A, agents: [statusOf('old')] })
   a.send(frameOf('old', 0, 30))

@@ -17,10 +17,10 @@ const MB = 1e6
 /** Does not use `repeat`, because V8 would allocate the memory of such a text only at its first use. */
 const long = (character: string, length: number) => Buffer.alloc(length, character).toString('latin1')
 const LONG = long('x', 4 * MB)
-/** A longer text for the kinds of values that the daemon keeps only until the next value. */
+/** A longer text for values of which the daemon keeps only the latest. */
 const LONGEST = long('x', 3 * LONG.length)
 const LINES = 8
-/** Maximum memory that may be kept after output of 32 MB, or after three long texts in one line. */
+/** Maximum memory that may still be in use after 32 MB of output, or after three long texts in one line. */
 const MOST_KEPT = 2 * LONG.length
 
 function held(): number {

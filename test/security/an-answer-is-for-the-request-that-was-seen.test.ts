@@ -60,7 +60,7 @@ test('an approval that names its tool permits no other tool', async (t) => {
   assert.equal(await asking.told('permission', { ...answer, tool: 'mcp__tickets__delete' }), undefined)
 })
 
-test('the answer to a question reaches the question that it names', async (t) => {
+test('an answer to a question is accepted only with the digest of the current question', async (t) => {
   const asking = new AskingAgent(t)
   const question = (...labels: string[]) =>
     asks(

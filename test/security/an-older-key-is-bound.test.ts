@@ -4,7 +4,7 @@ import { TestHub } from '../support/hub.ts'
 import { LightDaemon } from '../support/light-daemon.ts'
 import { bind, fromBefore, greet, keyOf, keys, outcome } from '../support/machine-keys.ts'
 
-test('an older key is bound if only one machine has used it, and stays usable for several machines if several have used it', async (t) => {
+test('an older key that only one machine has used is bound to that machine, and a key that several machines have used stays usable for them', async (t) => {
   const hub = await TestHub.open(t)
   const [own, fleet] = [await hub.enroll('own'), await hub.enroll('fleet')]
   const known = ['m-local', 'm-own', 'f-1', 'f-2', 'f-3']
@@ -31,7 +31,7 @@ test('an older key is bound if only one machine has used it, and stays usable fo
   assert.equal((await keyOf(hub, 'own')).shared, false)
 })
 
-test('the hub’s older key stays usable for its known machines, and is bound if there is only one', async (t) => {
+test('the hub’s older key is bound to the only known machine, and stays usable for all known machines if there are several', async (t) => {
   const hub = await TestHub.open(t)
   const key = hub.key('machine')
   await fromBefore(hub, ['m-1', 'm-2'])

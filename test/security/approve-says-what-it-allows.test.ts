@@ -103,7 +103,8 @@ test('no command to allow a request is printed if the request cannot be shown', 
 test('a request without a digest is shown in full, and answered by its id', async (t) => {
   const agent = await ScriptedAgent.open(t)
   const { digest: _, ...older } = RM
-  // The daemon reads the event again, but it has the request itself from the previous daemon.
+  // The request has no digest, because an earlier daemon saved it. The event has a digest, because the new
+  // daemon has read the event again.
   await agent.asks(RM)
   await agent.pends({ ...older, input: {}, input_omitted: true })
   const terminal = await agent.terminal()
@@ -114,7 +115,7 @@ test('a request without a digest is shown in full, and answered by its id', asyn
   assert.deepEqual([answer?.request_id, answer?.digest], ['two', undefined])
 })
 
-test('a request of a daemon without digests is answered by its id', async (t) => {
+test('a request from a daemon that sends no digests can be answered by its id', async (t) => {
   const agent = await ScriptedAgent.open(t)
   const { digest: _, ...older } = LS
   await agent.pends(older)

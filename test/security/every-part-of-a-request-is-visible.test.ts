@@ -182,14 +182,14 @@ test('no row of a request begins with the agent’s text, for any text and width
     },
   ]
   for (const width of [20, 47, 80, 400]) {
-    // Tries prefixes of all lengths, so that the fake follows every possible end of a row.
+    // Tries prefixes of many lengths, so that for some of them, a row would break just before the fake text.
     const fills = Array.from({ length: 45 }, (_, n) => 'x'.repeat(Math.max(1, 2 * width - n)))
     const texts = [...fills.map((fill) => `${fill}FAKE it`), `${'\u1100'.repeat(400)}FAKE it`, 'x\nFAKE it']
     for (const text of texts)
       for (const rest of of(text)) {
         const rows = requestText(requestFor('r', { command: 'rm' }, rest), colors(false), width).split('\n')
         for (const row of rows) {
-          // Only a line of a script or a plan may begin with the text after this indentation.
+          // After this indentation, only a line of a script or a plan may begin with the agent's text.
           const isLine = text.includes('\n') && rest.ask !== 'question' && row === '    FAKE it'
           assert.ok(isLine || !/^ *FAKE/.test(row), `${width}: ${row} in ${JSON.stringify(rest)}`)
           assert.ok(textWidth(row) <= width && row.replace(/[^\u1100]/g, '').length * 2 <= width)
@@ -198,7 +198,7 @@ test('no row of a request begins with the agent’s text, for any text and width
   }
 })
 
-test('no row of an agent’s description or of a decision begins with the agent’s text', () => {
+test('no row that describes an agent or a decision begins with text from the agent', () => {
   for (let fill = 20; fill < 120; fill++) {
     const text = `${'x'.repeat(fill)}FAKE it`
     const agent = {

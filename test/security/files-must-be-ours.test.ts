@@ -164,7 +164,7 @@ test('another user’s files in a state folder or an agent’s folder are refuse
   await accepted()
 })
 
-test('modes that a later version tolerated first are tolerated for as long as other modes', async (t) => {
+test('after a rollback, the modes that the later version tolerated are tolerated until the next update', async (t) => {
   const { config, state, accepted } = await machine(t)
   await accepted()
   const record = join(state, 'modes.json')
@@ -174,7 +174,7 @@ test('modes that a later version tolerated first are tolerated for as long as ot
   assert.deepEqual(JSON.parse(readFileSync(record, 'utf8')), { version: 1, by: VERSION, open: [config] })
 })
 
-test('the settings can allow owners and modes that cannot be changed, but not if others can change the settings', async (t) => {
+test('the settings can allow owners and modes that cannot be changed, unless other users can change the settings', async (t) => {
   const { config, home, refused, accepted } = await machine(t)
   chmodSync(config, 0o666)
   writeFileSync(config, `${readFileSync(config, 'utf8')}strict_modes = false\n`)

@@ -7,9 +7,7 @@ import { fuzz, type Verdict } from '../fuzz/run.ts'
 import type { TargetName } from '../fuzz/targets/index.ts'
 import { tempDir } from '../support/temp.ts'
 
-/**
- * Numbers of inputs for a short version of `npm run fuzz`, which finds a broken target or a serious fault.
- */
+/** Number of inputs for each target. Such a short fuzz run still finds a broken target or a serious fault. */
 const COUNTS: Record<TargetName, number> = { daemon: 300, hub: 400, http: 400, journal: 2000, cli: 200 }
 
 const MAIN = fileURLToPath(new URL('../fuzz/main.ts', import.meta.url))

@@ -144,7 +144,8 @@ test('a record of a running hub is trusted only if it names that hub’s process
   assert.equal(written({}), hub.url)
   assert.equal(written({ pid: 2 ** 22 - 1 }), undefined)
   assert.equal(written({ start: '1' }), undefined)
-  // In a container, one boot can have two ids. After another boot, the file is older than the process.
+  // In a container, one boot can have two ids, so a different boot id proves nothing. After a real reboot,
+  // the file is older than the process with the recorded pid.
   assert.equal(written({ boot_id: 'b' }), hub.url)
   const before = Date.now() / 1000 - 3600
   utimesSync(join(hub.dir, 'hub.json'), before, before)
@@ -170,7 +171,8 @@ test('a machine knows the owner of its server from the time of its enrollment', 
   hub.kill('SIGTERM')
   await hub.ended
   const squatter = await Squatter.sit(t, '127.0.0.1', stage.port)
-  // The daemon also sends no key with the state folder of a service, or with another name of this machine.
+  // The daemon also sends no key if it uses a service's state folder, or connects to another name of this
+  // machine.
   for (const args of [[], ['--server-url', `ws://localhost:${stage.port}`]]) {
     const daemon = stage.run(['run', '--state-dir', join(stage.dir, 'service'), ...args], env)
     await until(() => daemon.log().includes('no key was sent'), { what: 'the refusal' })
@@ -268,7 +270,7 @@ test('the owner of the port is checked if the system does not list the other end
   const port = await freePort()
   const end = { localAddress: '127.0.0.1', localPort: 9, remoteAddress: '127.0.0.1', remotePort: port }
   const owner = () => ownerOfPeer(end as Socket)
-  // No local program listens on the port, as with a port of a container.
+  // No local program listens on the port, for example because the port belongs to a container.
   assert.equal(await owner(), undefined)
   for (const listens of ['127.0.0.1', '0.0.0.0', '::']) {
     const squatter = await Squatter.sit(t, listens, port)

@@ -53,7 +53,7 @@ function cliHost(t: TestContext, env: Record<string, string>) {
   t.after(() => void child.kill('SIGKILL'))
   return (...args: string[]) =>
     new Promise<Ran>((resolve, reject) => {
-      const late = setTimeout(() => reject(new Error(`no end of ${args.join(' ')}`)), 30_000)
+      const late = setTimeout(() => reject(new Error(`the command did not end: ${args.join(' ')}`)), 30_000)
       child.once('message', (ran: Ran) => {
         clearTimeout(late)
         resolve(ran)

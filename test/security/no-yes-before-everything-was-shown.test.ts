@@ -250,7 +250,7 @@ test('no row of a question begins with the agent’s text on a narrow screen', a
   await agent.pends(request)
   const terminal = await agent.terminal()
   await terminal.resize(20, 50)
-  // The screen of this test treats each row of a broken line as a separate row.
+  // If the program breaks a line into rows, this test sees each row as a separate line.
   await terminal.begin('fd agent watch a')
   await terminal.shows(/or text> $/)
   await terminal.type('7')

@@ -134,7 +134,7 @@ test('an updated program that others can change runs, with a warning, if `modes.
   await runs()
   toOther(shared)
   await isLeft(/shared belongs to .*: it decides what this program runs\. Use another/)
-  // An update is also not installed into such a folder.
+  // The program does not install updates into such a folder either.
   chownSync(shared, 0, 0)
   const refused = (path: string) => (error: unknown) =>
     error instanceof UpdateFailure && error.error.code === 'update_refused' && error.message.startsWith(path)

@@ -37,7 +37,7 @@ test('greetings that are never completed take a bounded amount of memory for eac
   assert.ok(lines.some(({ address, msg }) => address === '127.0.0.1' && /before its greeting/.test(msg)))
 })
 
-test('connections of one key without a greeting are limited, and further connections are told to retry later', async (t) => {
+test('the number of connections that one key opens without a greeting is limited, and further connections are told to retry later', async (t) => {
   const hub = await TestHub.open(t)
   const strangers = new RawConnections(t, hub.port)
   const answers = []

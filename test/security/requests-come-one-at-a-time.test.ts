@@ -91,7 +91,7 @@ test('streams that were requested together free their slots after their client l
   }
 })
 
-test('requests that were sent together and still wait end when their connection ends', async (t) => {
+test('requests that were sent together stop waiting when their connection ends', async (t) => {
   const { hub, get } = await open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   const prompt = { command_id: 'waits', content: 'x' }

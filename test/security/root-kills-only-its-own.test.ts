@@ -70,7 +70,7 @@ function doctor(stage: Stage): Promise<string> {
   )
 }
 
-test('neither a stop nor doctor --fix ends processes that only name the agent, or other users’ processes outside the agent’s group', async (t) => {
+test('neither a stop nor doctor --fix ends processes that name the agent but lack its secret, or other users’ processes outside the agent’s group', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -88,7 +88,7 @@ test('neither a stop nor doctor --fix ends processes that only name the agent, o
     FOMULAR_AGENT_MARK: mark,
   })
   const elsewhere = await bystanders(t, { FOMULAR_AGENT: '/nowhere/agents/zz' })
-  // If the secret leaks, only a process of root that has the secret counts as the agent's process.
+  // Even if the secret leaks, other users' processes that have it do not count as the agent's processes.
   const known = await bystanders(t, { FOMULAR_AGENT: folder, FOMULAR_AGENT_MARK: mark })
 
   assert.equal((await stage.command(agent, 'stop', { grace_s: 0 })).state, 'succeeded')
@@ -99,7 +99,9 @@ test('neither a stop nor doctor --fix ends processes that only name the agent, o
   assert.ok(strangers.every(isAlive))
   // In the agent's control group, a process of another user also counts as the agent's process.
   const isGrouped = JSON.parse(readFileSync(join(folder, 'run.json'), 'utf8')).group !== undefined
-  await until(() => isAlive(dropped) !== isGrouped, { what: 'the end of its process of another user' })
+  await until(() => isAlive(dropped) !== isGrouped, {
+    what: "the end of another user's process in the group",
+  })
 
   const leftover = await bystanders(t, { FOMULAR_AGENT: folder, FOMULAR_AGENT_MARK: mark })
   const { findings } = JSON.parse(await doctor(stage))
@@ -166,7 +168,7 @@ test('a launcher finds its processes by a secret of its run, and no argument lis
   assert.ok(strangers.every(isAlive))
 })
 
-test('root’s daemon sends no signal to an agent of another user’s earlier daemon', async (t) => {
+test('root’s daemon sends no signal to an agent that another user’s daemon started', async (t) => {
   const dir = tempDir(t)
   const { at, started } = leftAgent(dir, 'a', { user: 'nobody' })
   started()

@@ -152,7 +152,7 @@ test('a hub that was killed before its cleanup, or an earlier version, leaves no
   const text = [
     accepted('a', { ...WITH_ENV, title: 'späte Zeile' }),
     answered('a'),
-    // A command log that was being rewritten begins with the outcome.
+    // If the command log was being rewritten, an outcome can precede its command.
     answered('b'),
     accepted('b', WITH_SERVER),
     // Partly overwritten.
@@ -176,7 +176,7 @@ test('a hub that was killed before its cleanup, or an earlier version, leaves no
   assert.equal(daemon.ofType('agent:start').length, 1)
   for (const id of ['a', 'b'])
     assert.equal((await hub.api<protocol.Outcome>('GET', `/api/commands/${id}`)).state, 'succeeded')
-  // The previous version can read the cleaned file, because it knows the same lines.
+  // The previous version can also read the cleaned file, because the formats of the lines are unchanged.
   await hub.restart()
   assert.deepEqual(filesWith(hub.dir), [])
 })
@@ -201,7 +201,7 @@ test('if an outcome cannot be written to the disk, the secrets are deleted as so
     visit: (line) => read.push('outcome' in line ? line : line.command.command_id),
   })
   assert.deepEqual(read, [outcome, 'b'])
-  // Lines after the late outcome are still found at their offsets.
+  // The log still finds the lines after the late outcome at the right offsets.
   await log.append(JSON.parse(answered('b')))
   assert.deepEqual(filesWith(dir, 'other'), [])
 })

@@ -98,7 +98,7 @@ test('the installer refuses to install below a folder that others can write to, 
     if (shell !== SHELLS[0]) continue
     // In a sticky folder, users can replace only their own files.
     assert.deepEqual(await outcome(0o1777), [0, false], shell[0])
-    // The same applies to a parent folder, and to the target of a link.
+    // A parent folder and the target of a link are checked in the same way.
     symlinkSync(join(open, 'f'), join(home, 'link'))
     chmodSync(open, 0o777)
     const linked = await run(['--prefix', join(home, 'link')], { shell })

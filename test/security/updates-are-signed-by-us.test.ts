@@ -70,7 +70,7 @@ test('a package without a signature of the release key never runs, no matter how
     ['by a stranger', signed(files, { version: '9.9.9', key: other }), /not signed with a release key/],
     ['without its signature', { ...spoilt, [SIGNATURE]: '' }, /not signed/],
     ['changed', { ...spoilt, 'dist/index.js': `${files['dist/index.js']}//` }, /does not match the manifest/],
-    ['with one more file', { ...spoilt, 'dist/more.js': '' }, /not in its manifest: dist\/more\.js/],
+    ['with an extra file', { ...spoilt, 'dist/more.js': '' }, /not in its manifest: dist\/more\.js/],
     [
       'of another version',
       signed(files, { version: '9.9.8', key }),

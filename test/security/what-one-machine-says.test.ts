@@ -152,7 +152,7 @@ test('a frame with very many events is stored and shown like any other', async (
   assert.equal(((await page.json()) as { next?: string }).next, '0.9')
 })
 
-test('an overlong result is stored with the facts known about its command', async (t) => {
+test('an overlong result is stored with only the fields that the hub knows', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon()
   const answered = async (agent_id: string, result: object) => {

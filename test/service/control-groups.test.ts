@@ -6,7 +6,7 @@ import { until } from '../support/wait.ts'
 
 const AGENTS = '/var/lib/fomular-daemon/agents'
 
-test('a service of an ordinary user ends what an agent has detached, also after restarts of the daemon', async (t) => {
+test('a service of an ordinary user ends the processes that an agent has detached, even after restarts of the daemon', async (t) => {
   const on = await serviceMachine(t)
   const { machine, daemon, at } = on
   const installed = await daemon(INSTALL_SYSTEM)
@@ -19,7 +19,7 @@ test('a service of an ordinary user ends what an agent has detached, also after 
   const groups = await machine.out(['cat', ...(await sleeps()).map((pid) => `/proc/${pid}/cgroup`)])
   t.diagnostic(`${group}: ${groups}`)
 
-  // systemd starts the daemon next to the groups of its agents, also after a crash.
+  // systemd starts the daemon in a group alongside the groups of its agents, even after a crash.
   let now = await on.status()
   for (const end of [['service', 'restart'], undefined]) {
     if (end) await daemon(end)

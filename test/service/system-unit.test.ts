@@ -7,7 +7,7 @@ const UNIT = '/etc/systemd/system/fomular-daemon.service'
 const DROP_IN = `${UNIT}.d/test.conf`
 const STATE = '/var/lib/fomular-daemon'
 
-test('a system unit handles rare events', async (t) => {
+test('a system unit handles faults, updates, and shutdowns', async (t) => {
   const on = await serviceMachine(t)
   const { machine, daemon, at, write, kill } = on
   const installed = await daemon(INSTALL)
@@ -96,7 +96,7 @@ test('a system unit handles rare events', async (t) => {
   })
 })
 
-test("after `enroll`, `service install` through sudo sets up a service for the caller with root's settings", async (t) => {
+test("`service install` through sudo uses the settings that `enroll` wrote to root's home, and the service runs as the caller", async (t) => {
   const { machine, daemon, status, at } = await serviceMachine(t)
   const home = '/root/.fomular'
   await machine.out(['mkdir', '-p', home])

@@ -133,7 +133,7 @@ for (const { who, user, mode } of cases)
 test('updates and rollbacks under a unit that ends agents lose no agent and send no prompt twice', async (t) => {
   const on = await installed(t)
   const key = readFileSync(on.at(MACHINE_KEY), 'utf8').trim()
-  // Prevent the use of scopes, which root could create: this test is about a unit without them.
+  // Prevent the use of scopes: root's daemon could create them, but this test is about a unit without scopes.
   await on.machine.out(['chmod', '-x', '/usr/bin/systemd-run'])
   const unit = await handwrittenUnit(on, {
     user: 'root',

@@ -63,7 +63,7 @@ test('a unit of a user runs even without a login until it is removed', async (t)
     )
   })
 
-  await t.test('the removal of the service leaves only its state', async () => {
+  await t.test('uninstalling the service deletes its files, but not its state', async () => {
     const removed = await daemon(['service', 'uninstall'], as)
     assert.equal(removed.code, 0, removed.stderr)
     const left = await machine.out(['find', '/home/bob/.config', '-name', '*fomular*'])

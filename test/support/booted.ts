@@ -11,7 +11,7 @@ import { until } from './wait.ts'
 /** Timeout of a boot, in milliseconds. On an idle machine, a boot takes a second. */
 const BOOT_MS = 60_000
 const COMMAND_MS = 120_000
-/** Packages for systemd as on a server, for user services, and for downloads. */
+/** Packages that provide a server's systemd, user services, and downloads. */
 export const PACKAGES = [
   'systemd',
   'systemd-sysv',

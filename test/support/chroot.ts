@@ -1,5 +1,5 @@
 /**
- * Returns the command line that runs a program in the Debian of a folder. The program uses this machine's
+ * Returns the command line that runs a program in the Debian at `root`. The program uses this machine's
  * devices and network, but has no service manager. It has its own process namespace, whose processes end with
  * it. The first process is a shell that reaps orphans like an init, and that ignores Ctrl-C, so that only the
  * program reacts to it. Needs root.

@@ -1,4 +1,6 @@
-/** The text of an MCP server on standard input and output, without tools, that ignores requests to end. */
+/**
+ * The text of an MCP server that has no tools and ignores requests to end. It uses standard input and output.
+ */
 export const DEAF_MCP_SERVER = `
 process.on('SIGTERM', () => {})
 process.on('SIGINT', () => {})

@@ -22,8 +22,7 @@ export interface DebianOptions {
 const INSTALL_MS = 10 * 60_000
 
 /**
- * The cache is outside the checkout, because all checkouts can share it, and making a Debian takes half a
- * minute.
+ * The cache is outside the checkout, so that all checkouts share it: making a Debian takes half a minute.
  */
 const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'fomular-daemon-test')
 

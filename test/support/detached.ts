@@ -3,7 +3,10 @@ import type { Stage } from './stage.ts'
 import type { Cleanup } from './temp.ts'
 import { until } from './wait.ts'
 
-/** Ways in which a program leaves its parents, session, and environment. Its arguments contain the number. */
+/**
+ * Ways to detach a program from its parents, session, and environment. The program's arguments contain the
+ * number, so that the test finds its process.
+ */
 const WAYS: ((number: string) => string)[] = [
   (n) => `(setsid env -i sleep ${n} &)`,
   (n) => `(setsid sh -c "env -i setsid sleep ${n} &" &)`,

@@ -38,7 +38,7 @@ export const earlierRelease = async (): Promise<string> =>
   readFileSync(await builtOnce('plain', build), 'utf8')
 
 /**
- * Runs `make` once to build from the previous release, and keeps the result.
+ * Calls `make` once to build a file from the previous release, and keeps the file.
  * @returns the file's path
  */
 export async function builtOnce(name: string, make: () => Promise<Uint8Array>): Promise<string> {

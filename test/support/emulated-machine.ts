@@ -10,7 +10,7 @@ import { overlay } from './overlay.ts'
 import { PROGRAM } from './stage.ts'
 import { type Cleanup, tempDir } from './temp.ts'
 
-/** A kernel with control groups of version 2, and systemd as on a server. */
+/** Packages for a kernel with control groups of version 2, and for the systemd of a server. */
 const PACKAGES = ['linux-image-cloud-amd64', 'systemd-sysv', 'udev', 'dbus', 'procps']
 const IMAGE_SIZE = '2G'
 /** Parameters of the kernel. An emulated timer is too slow for the kernel's check at boot. */

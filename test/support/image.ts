@@ -20,8 +20,8 @@ export class Images {
   readonly #dir = mkdtempSync(join(tmpdir(), 'fomular-images-'))
 
   constructor(t: Cleanup) {
-    // Mounts a separate disk, because the store of overlays cannot be on this machine's root if the root is
-    // an overlay itself.
+    // Mounts a separate disk for the store. The store uses overlays, which do not work on this machine's root
+    // if the root is an overlay itself.
     execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', this.#dir])
     t.after(async () => {
       await this.buildah('rm', '--all')
@@ -52,7 +52,9 @@ export class Images {
     return (await execa(file, rest, { timeout: BUILD_MS })).stdout.trim()
   }
 
-  /** Makes an image of Debian with this Node, an npm, and `files`. Its keys are paths in the image. */
+  /**
+   * Makes an image of Debian with this Node, an npm, and `files`. The keys of `files` are paths in the image.
+   */
   async debian(name: string, files: Record<string, string>) {
     const container = await this.buildah('from', 'scratch')
     const root = await this.buildah('mount', container)

@@ -7,7 +7,7 @@ export { mock } from './messages-script.ts'
 
 /** Maximum number of requests to keep. Each request contains a whole conversation. */
 const REQUESTS_KEPT = 500
-/** Size of a delta of a text without delays, in characters. */
+/** Size of each delta of a text that is sent without delays, in characters. */
 const DELTA_CHARS = 4096
 
 export interface MessagesRequest {

@@ -67,7 +67,7 @@ const textsOf = ({ content }: Message) =>
 const isInterrupt = (message: Message) =>
   message.role === 'user' && textsOf(message).some((text) => text.startsWith('[Request interrupted by user'))
 
-/** Returns the JSON array after the last MOCK, except if that MOCK is in a string of another script. */
+/** Returns the JSON array after the last MOCK that is not in a string of another script. */
 function scriptIn(text: string): Item[][] | undefined {
   let found: Item[][] | undefined
   for (let at = text.indexOf('MOCK[['); at >= 0; at = text.indexOf('MOCK[[', at)) {

@@ -60,8 +60,8 @@ export async function nodeOf(version: string): Promise<string> {
 }
 
 /**
- * Returns a Node with the npm of its time, like an official Node, because a newer npm does not run on an old
- * Node.
+ * Returns a Node with an npm from the same time, as in an official release of Node. A newer npm does not run
+ * on an old Node.
  */
 export async function nodeWithNpm(version: string, npm: string): Promise<string> {
   const program = await nodeOf(version)

@@ -15,7 +15,7 @@ export class RawConnections {
     })
   }
 
-  /** Returns the connections that this side has not seen closed. */
+  /** Returns the connections that still look open from this side. */
   get open(): Socket[] {
     return this.sockets.filter((socket) => !socket.closed && !socket.readableEnded)
   }

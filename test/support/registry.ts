@@ -26,7 +26,7 @@ export interface ReleaseOptions {
   /** Name and version in the package, if they differ from the requested name and version. */
   delivered?: { name?: string; version?: string }
   tag?: string
-  /** A wrong hash of the package, for the registry's metadata. */
+  /** A wrong hash that the registry reports for the package. */
   integrity?: string
   unpackedSize?: number
   /** Files besides the program. */
@@ -35,9 +35,7 @@ export interface ReleaseOptions {
 
 type Files = Record<string, [content: string | Uint8Array, mode: number]>
 
-/**
- * Returns a defect of a release. The check of the version does not find it, but the daemon fails at its start.
- */
+/** Returns program text that runs `code` when the daemon starts, but not when the version is checked. */
 export const onStart = (code: string) =>
   `if (!['--version', 'self-check', 'update-guard'].includes(process.argv[2])) { ${code} }\n`
 export const FAULT = {

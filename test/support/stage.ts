@@ -71,7 +71,7 @@ export class Stage {
     }
   }
 
-  /** Returns the names of the folders of present and former agents. Omits the mark, which always exists. */
+  /** Returns the folder names of present and former agents. Omits the marker `.told`, which always exists. */
   agentFolders(): string[] {
     return readdirSync(join(this.state, 'agents')).filter((name) => name !== CURRENT_MARK)
   }

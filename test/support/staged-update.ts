@@ -8,7 +8,7 @@ export const OLD = '1.0.0'
 export const NEW = '2.0.0'
 export const LAYOUTS = ['package', 'prefix'] as const
 
-/** A program of a version. The program records its version and its arguments. */
+/** The text of a program that stands in for a version, and records the version and its arguments. */
 const programText = (version: string) =>
   `require('node:fs').appendFileSync(__dirname + '/runs', JSON.stringify([${JSON.stringify(version)}, ...process.argv.slice(2)]) + '\\n')\n`
 

@@ -1,7 +1,7 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import type { Cleanup } from './temp.ts'
 
-/** Forwards connections to a port. The test can cut a connection, and neither end notices. */
+/** Forwards connections to a port. The test can cut a connection without either end noticing. */
 export class Wire {
   readonly port: number
   readonly #cut: { now: boolean }

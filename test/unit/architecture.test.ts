@@ -5,7 +5,7 @@ import { atStart, files, folderOf, imports, own, text, wingOf } from './source-m
 interface Arrows {
   /** Folders whose modules may be imported. */
   to: string[]
-  /** Folders that may be imported, except by modules that every start of the program needs. */
+  /** Folders that may be imported, but not by modules that every start of the program needs. */
   lazily?: string[]
   why: string
 }

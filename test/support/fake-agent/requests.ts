@@ -25,7 +25,7 @@ export async function refusals(subtype: string): Promise<number> {
   refused.set(request_id, 0)
   out({ type: 'control_request', request_id, request: { subtype } })
   while (refused.get(request_id) === 0) await sleep(20)
-  // Leaves time for a second, unwanted response.
+  // Waits, because the daemon might wrongly respond again.
   await sleep(300)
   return refused.get(request_id)!
 }

@@ -12,7 +12,7 @@ export const queuedPrompts = () => queue.map(({ uuid }) => uuid)
 /** Interrupts the turn. */
 export const interrupt = () => turn?.abort()
 
-/** Removes all queued prompts, which then have this state. */
+/** Removes all queued prompts, and reports the state `end` for each prompt. */
 export function emptyQueue(end: 'cancelled' | 'discarded') {
   for (const { uuid } of queue.splice(0, queue.length)) lifecycle(uuid, end)
 }

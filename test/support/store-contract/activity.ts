@@ -142,7 +142,7 @@ export function keepsActivity(name: string, make: (t: TestContext) => StoreUnder
       await again.close()
     })
 
-    test('closing a store writes all taken activity', async (t) => {
+    test('closing a store writes all activity that the store has taken', async (t) => {
       const under = make(t)
       const store = await under.open()
       const { key } = recordOf(store)

@@ -94,7 +94,7 @@ test('a daemon that was killed while connected does not look like a rollback of 
   assert.equal(machine.agent.status().journal, undefined)
 })
 
-test('a journal generation that this machine never had is not part of its journal', (t) => {
+test('if the server’s data is from a journal generation that this machine never had, the machine does not treat the data as its own', (t) => {
   const machine = new Machine(t)
   machine.welcome({ offsets: {} })
   machine.says('one')

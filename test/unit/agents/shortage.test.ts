@@ -112,7 +112,7 @@ test('a start that is refused because of missing file descriptors leaves no file
 })
 
 for (const what of ['instances', 'watches'] as const)
-  test(`a daemon without inotify ${what} takes over, starts, and follows agents`, (t) => {
+  test(`a daemon can take over, start, and follow agents even if the system has no free inotify ${what}`, (t) => {
     const told = withoutInotify(
       what,
       tempDir(t),

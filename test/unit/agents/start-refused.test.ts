@@ -49,7 +49,7 @@ test('an unknown reason for a failed start is appended to the message, or to a d
   assert.equal(failure(t, { startup_failure_reason: 'toString', errors: ['x'] })?.message, 'x (toString)')
 })
 
-test('stderr explains a failed start without a reason, or the result does if stderr is empty', (t) => {
+test('a failed start without a reason is explained by stderr, or by the result if stderr is empty', (t) => {
   assert.equal(failure(t, { errors: ['said'] }, 'written\n')?.message, 'written')
   assert.equal(failure(t, { errors: ['said'] })?.message, 'said')
 })

@@ -58,7 +58,7 @@ test('a request needs one answer for each question', () => {
   assert.throws(() => answersTo([one], []), /needs 1 answer, but you gave 0/)
 })
 
-test('an answer is stored under its question, even if the question is named like a property of every object', () => {
+test('an answer is stored under its question, even if the question is the name of a property that every JavaScript object has', () => {
   for (const question of ['constructor', '__proto__', 'toString'])
     assert.deepEqual(Object.entries(answersOf(answersTo([{ ...one, question }], ['2']))), [[question, 'B']])
 })

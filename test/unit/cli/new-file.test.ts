@@ -18,7 +18,7 @@ test('a new key file contains only the key, and only its user can read it', asyn
   assert.equal(readFileSync(path, 'utf8'), 'key\n')
 })
 
-test('no key is created when the disk is full, and no file stays without a key', async (t) => {
+test('no key is created when the disk is full, and no file is left behind when the creation of a key fails', async (t) => {
   const path = join(tempDir(t), 'key')
   const said = limited(
     0,

@@ -24,7 +24,7 @@ async function planned(
   return plan
 }
 
-test('the service of `up` keeps the hub settings of the environment', async (t) => {
+test('the service of `up` takes over the hub settings from the user’s environment', async (t) => {
   const memory = { FOMULAR_HUB_KEEP_COMMANDS_MB: '64', FOMULAR_HUB_KEEP_COMMANDS_DAYS: '7' }
   const env = { ...memory, FOMULAR_HUB_PORT: '4100', FOMULAR_HUB_KEY: 'secret' }
   const up = await planned(t, 'up', env)

@@ -27,7 +27,7 @@ function printed(t: TestContext, terminal: string): string {
   return text
 }
 
-test('the stages of an update move no cursor on a terminal without cursor control', (t) => {
+test('on a terminal without cursor control, the stages of an update are printed without moving the cursor', (t) => {
   assert.match(printed(t, 'dumb'), /^resolve +\S+( ms| s)?\ndownload +\S+( ms| s)?\n$/)
   assert.match(printed(t, 'xterm'), /\r\x1b\[K/)
 })

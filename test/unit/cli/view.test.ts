@@ -140,7 +140,7 @@ test('the error for a refused answer cannot control the terminal, and is shown w
   assert.match(all, /Lost the connection to the hub \(gone ␛\]0;other␇\.\) Reconnecting/)
 })
 
-test('a usage limit is told once, with the time of its reset', (t) => {
+test('a usage limit is reported once, with the time of its reset', (t) => {
   const { view, said } = opened(t)
   const limited = { ...agent(), limited: { until: '2026-01-01T06:00:00.000Z', waits: true } }
   view.status(limited)

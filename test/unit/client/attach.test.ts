@@ -78,7 +78,7 @@ test('a page that is attached to an agent over fetch gets every event once, even
   await until(() => offsets().length === 4, { what: 'four events' })
   assert.deepEqual(problems, ['unreachable', undefined])
 
-  // The status with the end arrives before the last activity.
+  // The status that reports the end arrives before the last activity.
   again.send({ type: 'agent:status', ...statusOf('a-1', { revision: 3, state: 'exited', end: 60 }) })
   await until(() => seen.some((item) => item.type === 'status' && item.agent.state === 'exited'), {
     what: 'the end',

@@ -46,7 +46,8 @@ test('an incomplete SSE message takes a bounded amount of memory, for any number
     for (let n = 0; n < 200; n++) parser.push(lines)
   }, /more than 1000000 lines/)
 
-  // Any number of messages and keep-alives, cut anywhere, stays within that limit.
+  // Complete messages and keep-alives never exceed this limit, no matter how many they are or where they are
+  // cut.
   const stream = new SseParser()
   const many = Buffer.from('data:x\n\n:\n\n'.repeat(10_000))
   for (let n = 0; n < 40; n++) {

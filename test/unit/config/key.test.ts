@@ -36,7 +36,7 @@ test('the key comes from its flag, variable, file or systemd, in that order', ()
   assert.equal(read({}, { CREDENTIALS_DIRECTORY: dir }).key, 'from-systemd')
 })
 
-test('a key that names a variable is read from that variable, both in an argument and in the environment', () => {
+test('--key and FOMULAR_KEY can name a variable that contains the key', () => {
   const env = { MACHINE_KEY: 'from-variable', OTHER: `${dir}/named` }
   const sources = [
     [{ key: '$MACHINE_KEY' }, env, '--key, the variable MACHINE_KEY'],
@@ -51,7 +51,7 @@ test('a key that names a variable is read from that variable, both in an argumen
   assert.throws(() => read({ key: '$MACHINE_KEY' }), /there is no variable MACHINE_KEY/)
 })
 
-test('the unchanged text of a key file is the key, and text that looks like a variable causes a warning', () => {
+test('the text of a key file is used unchanged, and causes a warning if it looks like a variable', () => {
   const odd = { $odd: 1, '"quoted"': 0, '~/a': 0, $a$b: 0, '$(id)': 1, '%ODD%': 0 }
   for (const [key, warned] of Object.entries(odd)) {
     const found = readKey([{ name: '--key-file', file: file('odd', `${key}\n`) }], missingKey(), {

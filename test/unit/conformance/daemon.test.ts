@@ -42,7 +42,7 @@ function daemonThatNests(t: Cleanup, url: string) {
   })
 }
 
-test('deeply nested results that change each time fail one point, and the run continues', async (t) => {
+test('if deeply nested results change each time, a daemon fails only one point of the conformance check, and the check continues', async (t) => {
   const points = new Map<string, Verdict>()
   await judgeDaemon(
     { port: 0, key: 'a-key', waitMs: 10_000, listening: (url) => daemonThatNests(t, url) },

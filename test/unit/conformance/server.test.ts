@@ -57,7 +57,7 @@ const judged = async (url: string) => {
   return new Map(verdicts.map((verdict) => [verdict.name, verdict]))
 }
 
-test('each violation of a server is reported at its point of the protocol, with the observation', async (t) => {
+test('for each point of the protocol that a server violates, the conformance check reports what the server did', async (t) => {
   const url = await serverThat(t, (frame) => {
     if (frame.type === 'machine:hello')
       return [{ type: 'server:welcome', protocol: { version: 1 }, offsets: {} }]

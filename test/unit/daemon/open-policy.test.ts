@@ -41,7 +41,7 @@ function folder(t: TestContext) {
   return { dir, paths, run }
 }
 
-test('a new machine of a server elsewhere has the careful policy, even after a rollback to an older version', async (t) => {
+test('a new machine whose server runs on another machine has the careful policy, even after a rollback to an older version', async (t) => {
   const { run } = folder(t)
   assert.equal(await run(ELSEWHERE), 'careful')
   await run(ELSEWHERE, { version: 'old' })

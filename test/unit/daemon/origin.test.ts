@@ -9,7 +9,7 @@ const MUCH_LATER = '2026-01-09T00:00:00.000Z'
 
 const here: Place = { dir: '/state', hostname: 'build-7', folder: '1:1', system: 'one' }
 
-/** A state folder. The test starts daemons on it in several places. */
+/** A state folder. The test starts daemons with this folder in several places. */
 function folder(t: Cleanup) {
   const dir = tempDir(t)
   return (place: Partial<Place>, { now = NOW, machineId = 'm', there = [] as string[] } = {}) => {

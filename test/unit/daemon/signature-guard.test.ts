@@ -29,7 +29,7 @@ function guard(t: TestContext, keys: string[]) {
   return { ...it, open }
 }
 
-test('a start that waits longer than its command is valid can be repeated, even to the next daemon', async (t) => {
+test('if a signed command expires while its start still waits, the command can be repeated, even to the next daemon', async (t) => {
   const { open, start, again, agents } = guard(t, [alice.key])
   const command = (agent_id: string): Command => ({
     type: 'agent:start',

@@ -152,7 +152,7 @@ test('with `stop`, the agent is stopped once, its status has the reason, and it 
   assert.equal(it.status('a').state, 'idle')
 })
 
-test('an agent that rested when its limit reset is started again', async (t) => {
+test('when the limit resets, a resting agent is started again', async (t) => {
   const it = await limited(t, ['a'])
   await it.rest('a')
   assert.equal(it.status('a').limited?.waits, true)
@@ -161,7 +161,7 @@ test('an agent that rested when its limit reset is started again', async (t) => 
   assert.equal(it.status('a').undelivered_prompts, 1)
 })
 
-test('an agent whose process is lost waits on after its restart', async (t) => {
+test('an agent whose process is lost continues to wait after its restart', async (t) => {
   const it = await limited(t, ['a'], { on_limit: 'wait', restart: { policy: 'on-loss' } })
   await until(() => it.agent('a').process !== undefined)
   for (const one of ['launcher', 'agent'] as const) process.kill(it.agent('a').process![one].pid, 'SIGKILL')
@@ -222,7 +222,7 @@ test('a prompt of a person that arrives before the turn continues replaces the c
   )
 })
 
-test('an order to continue is not given again after a later interrupt', async (t) => {
+test('a repeated order to wait has no effect after an interrupt has ended the wait', async (t) => {
   const it = await limited(t, ['a'], {})
   const order = { command_id: 'order', on_limit: 'wait' }
   await it.command('agent:configure', 'a', order)

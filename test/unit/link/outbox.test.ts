@@ -91,7 +91,7 @@ for (const askOnce of [true, false])
     )
   })
 
-test('an agent may be named like a property of every object', () => {
+test('the id of an agent can be the name of a property that every JavaScript object has', () => {
   const outbox = new Outbox({ isBusy: false, send: () => {} })
   const source = new Lines('constructor')
   outbox.open([source], {})

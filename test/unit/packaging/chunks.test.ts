@@ -32,7 +32,8 @@ describe('the program that npm installs', () => {
       /^\/\/ src\/hub\/hub\.ts$/m,
     ])
       assert.match(code, line)
-    // Versions without chunks copy the files in this order, and the entry file looks for the last file.
+    // An older version that has no chunks copies these files in alphabetical order. The entry file looks for
+    // the last file, which shows that the copy is complete.
     const names = readdirSync(chunks).filter((name) => name.endsWith('.js'))
     assert.equal(names.sort().at(-1), 'main.js')
     assert.ok(texts.length < 16, `${texts.length} chunks`)

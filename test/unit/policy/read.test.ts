@@ -106,7 +106,7 @@ test('a policy stays in force while an editor replaces its file, and for a momen
   assert.deepEqual(modes(), ['plan'])
   write('default')
   assert.deepEqual(modes(), ['default'])
-  // Between two looks, the file was replaced, and is being replaced again.
+  // Whenever the policy is read, its file has been replaced in the meantime, and is being replaced again.
   for (let looks = 0; looks < 3; looks++) {
     renameSync(usual, `${usual}~`)
     assert.deepEqual(modes(), ['default'])

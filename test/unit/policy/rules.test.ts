@@ -74,7 +74,7 @@ test('only the named modes are permitted, and an agent without a mode gets the f
     assert.deepEqual(refused('', { permission_mode }), ['permission_modes'])
 })
 
-test('a tool is permitted without a question only if the runtime reads the entry as exactly that tool', () => {
+test('an entry in allowed_tools is refused if the runtime could read it as a tool that the policy does not allow', () => {
   const text = '[tools]\nallow = ["Read", "Bash(git status:*)"]'
   for (const rule of ['Read', 'Read(./src/**)', 'Read(a, b)', 'Bash(git status:*)'])
     assert.deepEqual(refused(text, { allowed_tools: [rule] }), [], rule)
@@ -203,7 +203,7 @@ test('a runtime is permitted by its name, its program, and its version', (t) => 
   assert.deepEqual(refused(versions, {}, { path: program.path }), ['runtimes.claude.versions'])
 })
 
-test('rules that a permission adds are limited in the same way as the rules of a specification', () => {
+test('the policy checks the rules that an answer to a permission request adds in the same way as the rules in a specification', () => {
   const policy = policyOf('[tools]\nallow = ["Read"]\n[folders]\nallow = ["/srv"]')
   const keys = (...remember: object[]) => {
     const ids = { command_id: 'c', agent_id: 'a', request_id: 'r', type: 'agent:permission' }

@@ -9,7 +9,7 @@ import { policyText } from '../../../src/policy/template.ts'
 /** Uncomments every key and table of a file. */
 const activated = (text: string) => text.replace(/^# (?=\w+ = |\[)/gm, '')
 
-/** Removes the keys whose comment calls their values examples. */
+/** Removes the keys whose values are only examples, according to the comments above them. */
 const withoutExamples = (text: string) =>
   text
     .split('\n\n')
@@ -33,7 +33,7 @@ test('the written policy has and explains every key', () => {
     assert.match(paragraph, /^# [A-Z"][\s\S]*\.\n# /)
 })
 
-test('a written policy without choices is the careful default, even if its defaults are uncommented', () => {
+test('a policy that is written without choices equals the careful default, even if its defaults are uncommented', () => {
   assert.deepEqual(parsePolicy(policyText({}), 'p'), CAREFUL)
   assert.deepEqual(parsePolicy(activated(withoutExamples(policyText({}))), 'p'), CAREFUL)
 })

@@ -128,7 +128,7 @@ test('a form can be declined or canceled, and a URL must be accepted', () => {
   })
 })
 
-test('a type or format named like a property of every object counts as unknown', () => {
+test('a type or format counts as unknown even if it is the name of a property that every JavaScript object has', () => {
   for (const name of ['toString', 'constructor', '__proto__', 'hasOwnProperty']) {
     assert.equal(fieldValue(field({ type: name }), 'x'), 'x')
     assert.equal(fieldValue(field({ format: name }), 'x'), 'x')

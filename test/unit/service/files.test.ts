@@ -115,7 +115,7 @@ test('the ecosystem file is valid for pm2, and keeps agents alive', (t) => {
   assert.deepEqual(apps, [
     {
       name: 'fomular-daemon',
-      // pm2 runs a script with a space in its path through the shell.
+      // If the path of a script contains a space, pm2 runs the script through the shell.
       script: '/usr/bin/env',
       args: [...plan.runner, plan.program, ...plan.args],
       interpreter: 'none',

@@ -80,7 +80,7 @@ test('a version is recorded as bad only for its own faults and only once, and on
   assert.equal(failedRecord({ ...failed, bad_versions: more }, crash, AT).bad_versions.length, 20)
 })
 
-test('a failed update keeps a handover, except if its program is in a prefix that is removed again', (t) => {
+test('a failed update keeps a handover, unless the handover’s program is in a prefix that is removed again', (t) => {
   const { trial } = stagedUpdate(t, 'prefix')
   const handover = { from: '/old', version: OLD, to: trial.entry }
   assert.deepEqual(failedRecord(recordOf(trial, { handover }), crash, AT).handover, handover)

@@ -134,7 +134,7 @@ test('a put that fails accepts no input and leaves no file behind', (t) => {
   assert.deepEqual(names(at.inbox), ['prompt_p1'])
 })
 
-test('an accepted input that could not be handed over is handed over later, with its marks', (t) => {
+test('an accepted input and its marks count as accepted at once, even if the input can only be handed over later', (t) => {
   const at = folder(t)
   const inbox = new Inbox(at)
   renameSync(at.inbox, `${at.inbox}-away`)

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { LimitOrders } from '../../../../src/agents/disk/limit-orders.ts'
 import { tempDir } from '../../../support/temp.ts'
 
-test('the end of a wait is remembered by the next daemon, until another order', (t) => {
+test('the next daemon remembers that a wait was ended, until a new order is given', (t) => {
   const path = join(tempDir(t), 'limit.json')
   new LimitOrders(path, 'wait').endWait({ at: 5 })
   const next = new LimitOrders(path, 'wait')
@@ -13,7 +13,7 @@ test('the end of a wait is remembered by the next daemon, until another order', 
   assert.equal(new LimitOrders(path, 'show').isWaitFor({ at: 5 }), true)
 })
 
-test('a wait can be ended even if nothing can be written, so that a stop does not fail', (t) => {
+test('a wait can be ended even if nothing can be written to the disk, so that an agent can still be stopped', (t) => {
   const orders = new LimitOrders(join(tempDir(t), 'missing', 'limit.json'), 'wait')
   orders.endWait({ at: 5 })
   assert.equal(orders.isWaitFor({ at: 5 }), false)

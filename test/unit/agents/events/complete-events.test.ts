@@ -96,7 +96,8 @@ test('a prompt stays whole if it consists of blocks and begins like an earlier p
     ['d', blocks],
   ])
   assert.deepEqual(prompts(t, [joined(...blocks)]), [['d', blocks]])
-  // No block of the joined prompt would remain, so it is a separate prompt.
+  // The joined prompt has only blocks of the earlier prompt. No block would remain, so it counts as a
+  // separate prompt.
   assert.deepEqual(prompts(t, [echo('b', blocks), joined(...blocks)]).at(-1), ['d', blocks])
 })
 

@@ -11,7 +11,7 @@ import { tempDir } from '../../../support/temp.ts'
 
 const agents = { name: 'agents', home: '/home/agents', shell: '/bin/bash' }
 
-test('agents of another user inherit nothing of the login and the home of the daemon’s user', () => {
+test('agents of another user inherit no variables about the login or the home of the daemon’s user', () => {
   const env = environmentAs(agents, {
     PATH: '/root/bin:/usr/bin',
     HOME: '/root',
@@ -38,7 +38,7 @@ test('agents of another user inherit nothing of the login and the home of the da
   })
 })
 
-test('a user who is missing, root, or out of the daemon’s reach is refused with the key of the policy', () => {
+test('a missing user, root, or a user to whom the daemon cannot switch is refused, and the error names the policy’s key', () => {
   const refusal = (name: string) => {
     try {
       return agentUser(name).command.join(' ')
@@ -60,7 +60,7 @@ test('a user who is missing, root, or out of the daemon’s reach is refused wit
   else assert.deepEqual(refusal('nobody'), refused)
 })
 
-test('the name in a policy cannot be anything but a name', () => {
+test('agent_user in a policy accepts only the name of a user', () => {
   const of = (name: string) =>
     examinePolicy(`version = 1\nisolation.agent_user = ${JSON.stringify(name)}`).problems?.[0]?.key
   for (const name of ['agents', '_x', 'a.b-c', 'ada@example.com', 'host$'])
@@ -69,7 +69,7 @@ test('the name in a policy cannot be anything but a name', () => {
     assert.equal(of(name), 'isolation.agent_user', name)
 })
 
-test('no link of an agent shows a person a file that its user may not read', (t) => {
+test('an agent’s link cannot show a person a file that the agent’s user may not read', (t) => {
   const dir = tempDir(t)
   const [secret, open, links] = ['secret', 'open', 'links'].map((name) => join(dir, name)) as [
     string,

@@ -99,7 +99,7 @@ test('without memory for one more agent, a start waits for memory, and reports t
   assert.equal(await third.result, 'third was ended before it was ready.')
 })
 
-test('an agent that has not yet taken its memory is counted with its expected memory', async (t) => {
+test('a starting agent counts with its expected memory use, even before it uses the memory', async (t) => {
   const it = machineWith(t, { freeGib: 8 })
   it.slow()
   const starts = Array.from({ length: 5 }, (_, n) => it.start(`agent-${n}`))

@@ -96,7 +96,7 @@ test('if the sandbox is impossible, no agent runs, and the refusal names the pol
   assert.match((await refusal({ hidden: [state] }, state)).remedy, /another folder/)
 })
 
-test('a server cannot open the system to a sandboxed agent by its choice of folders', async (t) => {
+test('a server cannot choose folders that would give a sandboxed agent access to the system outside the sandbox', async (t) => {
   const { places } = placesIn(t)
   const refused = (own: { cwd?: string; chosen?: string[] }) =>
     assert.rejects(sandboxed({ network: 'host', hidden: [] }, { ...places, ...own }), {

@@ -124,7 +124,7 @@ class Read {
     return this.#lineStarts.slice(0, -1).map((start, index) => {
       const end = this.#lineStarts[index + 1]!
       const bytes = this.journal.subarray(start, end - 1)
-      // Copies the state, as if it came from a file, because states must not share parts.
+      // Copies the state as if it were read from a file, so that the states of two lines share no objects.
       const before = state === undefined ? undefined : JSON.parse(JSON.stringify(state))
       const heard = hear({ start, end, bytes, tooLong: false }, before, hearing)
       state = heard.state
@@ -200,9 +200,9 @@ function play(t: TestContext, runtime: RuntimeAdapter, seed: string, next: Write
   assert.deepEqual(read.inputs, read.expectedInputs, seed)
 }
 
-describe('a conversation', () => {
+describe('conversations', () => {
   for (let n = 1; n <= 20; n++)
-    test(`with a state always gives the same events and sends each input once, seed ${n}`, (t) => {
+    test(`a conversation that depends on a state always gives the same events and sends each input once, seed ${n}`, (t) => {
       let request = 0
       play(t, talker, `talker-${n}`, (random) => {
         const kind = random.weighted({
@@ -231,7 +231,7 @@ describe('a conversation', () => {
     })
 
   for (const { name, out } of recordings())
-    test(`of Claude Code always gives the same events and sends each input once, ${name}`, (t) => {
+    test(`a conversation of Claude Code always gives the same events and sends each input once, ${name}`, (t) => {
       let at = 0
       let requests = 0
       play(t, claude, name, (random) => {

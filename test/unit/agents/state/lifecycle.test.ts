@@ -15,13 +15,13 @@ test('an agent waits during a turn that asks a question', () => {
   assert.equal(walk('waiting', 'running', 'idle'), 'idle')
 })
 
-test('an agent that ends before it is ready has failed, except if it was stopped', () => {
+test('an agent that ends before it is ready has failed, unless it was stopped', () => {
   assert.equal(walk('starting', 'ended'), 'failed')
   assert.equal(walk('starting', 'stop', 'ended'), 'exited')
   assert.equal(walk('starting', 'ready', 'ended'), 'exited')
 })
 
-test('every state handles every stimulus, and only a launch leaves an ended state', () => {
+test('every state handles every stimulus, and only a launch changes the state of an ended agent', () => {
   for (const state of states) {
     assert.ok(hasEnded(step(state, 'ended')), state)
     for (const stimulus of stimuli) {

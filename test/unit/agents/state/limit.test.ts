@@ -29,13 +29,13 @@ const result = (rest: object): Body => ({ kind: 'turn_result', outcome: 'success
 const limited = result({ api_error_status: 429, usage_limit: true })
 const tooMany = result({ api_error_status: 429 })
 
-test('a turn that a limit of the account ends has the limit, with its reset', () => {
+test('if a usage limit of the account ends a turn, the snapshot has the limit and the time of its reset', () => {
   assert.deepEqual(after(named(100), limited), { at: 4, since: iso(4), until: iso(100) })
   assert.deepEqual(after(named(), limited), { at: 4, since: iso(4) })
   assert.equal(after(named(100), result({ is_error: false })), undefined)
 })
 
-test('a runtime that does not say why the turn ended has named the limit before', () => {
+test('a turn that fails with HTTP 429 counts as ended by a limit only if the runtime has named the limit before', () => {
   assert.deepEqual(after(named(100), tooMany), { at: 4, since: iso(4), until: iso(100) })
   assert.equal(after(tooMany), undefined)
   assert.equal(after(rejected(), tooMany), undefined)
@@ -62,7 +62,7 @@ test('a reset that has passed without effect is not announced again', () => {
   assert.equal(after(named(5), limited, running, named(6), limited)?.until, iso(6))
 })
 
-test('only an answer of the model lifts a limit, not the words of the runtime', () => {
+test('a limit is lifted by an answer of the model, but not by a text that the runtime itself writes', () => {
   const text: Body = { kind: 'text', message_id: 'm', text: 'limit', error: 'rate_limit' }
   const delta: Body = { kind: 'text_delta', message_id: 'm', block: 0, text: 'x' }
   const tool: Body = { kind: 'tool_result', tool_use_id: 't', is_error: false, content: '' }
@@ -74,7 +74,7 @@ test('only an answer of the model lifts a limit, not the words of the runtime', 
   assert.equal(after(named(100), limited, tool)?.lifted, undefined)
 })
 
-test('the turns of sub-agents and impossible times do not count', () => {
+test('limits in the turns of sub-agents are ignored, and so are impossible reset times', () => {
   assert.equal(after(named(100), { ...limited, parent_tool_use_id: 't' }), undefined)
   for (const resets_at of [1e300, -1e300]) assert.equal(after(named(resets_at), limited)?.until, undefined)
 })

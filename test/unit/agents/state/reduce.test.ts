@@ -107,7 +107,7 @@ test('an exit during a stop is reported as stopped, with any code', () => {
   assert.deepEqual([snapshot.state, snapshot.stopping], ['exited', undefined])
 })
 
-test('an exit before the agent was ready is a failure, except if the exit was intended', () => {
+test('an exit before the agent was ready is a failure, unless the exit was intended', () => {
   assert.equal(after(started(), exited({ code: 1 })).state, 'failed')
   assert.equal(after(started(), exited({ reason: 'lease' })).state, 'exited')
 })

@@ -62,7 +62,7 @@ test('an unknown request is refused once, by the first daemon that sees it', (t)
   assert.deepEqual(agents.get('a').snapshot.pending, [])
 })
 
-test('a request id that the next run reuses is refused again', (t) => {
+test('if the next run reuses the id of a refused request, the new request is refused, too', (t) => {
   const { at, say, daemon, refused } = running(t)
   say(request('r-1'))
   const agents = daemon()

@@ -23,7 +23,8 @@ test('doctor finds no problem on a healthy machine', async (t) => {
   t.after(() => hub.close())
   const findings = await look({ serverUrl: hub.url, keyFile: hub.machineKeyPath }, shellWithClaude(dir))
   assert.deepEqual(
-    // This user may have leftover processes of other state folders, and only a release has a key for updates.
+    // Skip two checks: this user may have leftover processes of other state folders, and only a release has a
+    // key for updates.
     findings.filter(({ level, check }) => level !== 'ok' && check !== 'strays' && check !== 'updates'),
     [],
   )

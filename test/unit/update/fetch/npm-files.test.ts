@@ -109,7 +109,7 @@ test('on older machines, an npm file that other users can write to is accepted o
   assert.equal(used(source).url, REGISTRY)
 })
 
-test('npm of another user is not run, and settings of another user for this user’s npm are refused', async (t) => {
+test('another user’s npm is not run, and another user’s settings for this user’s npm are refused', async (t) => {
   const { path, source, env } = settings(t)
   const npm = path('npm/bin/npm')
   mkdirSync(path('npm/bin'), { recursive: true })

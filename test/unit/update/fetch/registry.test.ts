@@ -205,7 +205,7 @@ test('an unusable proxy is reported with the setting that names it', async (t) =
   assert.match(gone.remedy!, /and https_proxy of the daemon/)
 })
 
-test('the error about a refusal names the unset variable of the token', async (t) => {
+test('if a registry denies access, the error names the unset variable that .npmrc uses for the token', async (t) => {
   let status = 401
   const registry = await listening(t, (_request, response) => response.writeHead(status).end())
   const npmrc = `//${registry}/:_authToken=\${NPM_TOKEN}`

@@ -54,7 +54,7 @@ test('the form of an MCP server becomes a question with typed fields', () => {
       { name: 'mail', type: 'string', format: 'email', max_length: 50 },
     ],
   })
-  // Servers that do not support forms use these questions.
+  // The request also contains questions, for servers that do not support forms.
   assert.deepEqual(request.questions?.[0], {
     question: 'Where?\nEnvironment (env)',
     header: 'mini',
@@ -69,7 +69,7 @@ test('the form of an MCP server becomes a question with typed fields', () => {
   )
 })
 
-test('the choices of a form field are found in every MCP notation, in the order of the server', () => {
+test('the choices of a form field are found in every MCP notation, and the fields keep the MCP server’s order', () => {
   const { form: shown, questions } = asked({
     ...form({
       b: { type: 'string', oneOf: [{ const: '#f00', title: 'Red' }, { const: '#0f0' }] },

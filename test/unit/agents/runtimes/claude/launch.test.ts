@@ -73,7 +73,7 @@ test('a launch starts, resumes, or forks a session, and can continue the interru
   assert.equal(launch('resume', true).env.CLAUDE_CODE_RESUME_INTERRUPTED_TURN, '1')
 })
 
-test('a process uses the session that its flags name, in any notation, except if it forks that session', () => {
+test('a process uses the session that its flags name, in any notation, unless it forks that session', () => {
   const isIn = (...args: string[]) => claude.isInSession(['claude', ...args], id)
   assert.ok(isIn('-p', `--resume=${id}`))
   assert.ok(isIn('--resume', id))
