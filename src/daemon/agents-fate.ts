@@ -139,5 +139,5 @@ export class AgentsFate {
 
 const consequence = (shelter: Shelter | undefined) =>
   shelter
-    ? ` New agents are started in ${shelter.where}, and keep running.`
+    ? ` New agents are started in ${shelter.where}, where they keep running when the daemon ends.`
     : ' At a restart or an update, they are stopped and resumed. If the daemon crashes, they are killed.'

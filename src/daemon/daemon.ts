@@ -75,7 +75,9 @@ export class Daemon {
       /** Round-trip time to the server, in ms; null if the server does not answer. */
       server_hears_ms: pong ?? null,
       ...(policy.file !== undefined && { policy_file: policy.file }),
-      /** Number of commands that the policy has refused since the daemon's start, by the policy's key. */
+      /**
+       * Number of commands that the policy has refused since the daemon's start, for each key of the policy.
+       */
       policy_refused: policy.refused,
       machine: health.status(),
       agents: [...agents].map((agent) => agent.status()),

@@ -11,7 +11,8 @@ export const promptId = (agentId: string, commandId: string) => uuidFrom('prompt
 
 /**
  * Delivers a prompt to an agent, only once. Restarts an idle agent that the machine has stopped.
- * @param isWanted reports whether the prompt is still wanted. The restart of an agent takes time.
+ * @param isWanted reports whether the prompt is still wanted; called again after the restart of an agent,
+ * which takes time
  * @returns the prompt's id
  * @throws CommandFailure
  */

@@ -115,7 +115,8 @@ function required(status: AgentStatus): AgentStatus {
 
 function headOf(text: string): string {
   let head = text.slice(0, CWD_BYTES)
-  // Remove an eighth of the limit each time, because escaped characters can take up to six bytes each.
+  // Shorten the text step by step, because its size is hard to predict: an escaped character can take up to
+  // six bytes.
   while (Buffer.byteLength(JSON.stringify(head)) > CWD_BYTES) head = head.slice(0, -CWD_BYTES / 8)
   return head
 }

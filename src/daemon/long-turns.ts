@@ -25,7 +25,7 @@ export interface LongTurnsOptions {
  */
 export class LongTurns {
   readonly #options: LongTurnsOptions
-  /** Names of the tools that each agent is using, by the ids of their uses. */
+  /** For each agent, the names of the tools that it is using, by the id of each use. */
   readonly #tools = new WeakMap<Agent, Map<string, string>>()
 
   constructor(options: LongTurnsOptions) {

@@ -79,7 +79,7 @@ export class MachineChecks {
     if (asleepMs <= ASLEEP_MS) return undefined
     problems.report('was_asleep', {
       severity: 'info',
-      message: `The machine was asleep, or its clock was set forward, for ${Math.round(asleepMs / 1000)} s until ${new Date(now.wall).toISOString()}.`,
+      message: `The machine slept for ${Math.round(asleepMs / 1000)} s until ${new Date(now.wall).toISOString()}, or its clock was set forward by this time.`,
     })
     return asleepMs
   }

@@ -55,7 +55,7 @@ export class PolicyGuard {
    */
   async check(command: Command, overtaken?: AbortSignal): Promise<void> {
     const policy = this.inForce
-    // If the machine has no valid policy, permit only commands that read its state or stop agents.
+    // If the machine has no valid policy, permit only commands that read the machine's state or stop agents.
     if (!policy) {
       if (ACTING.includes(command.type)) throw this.counted(this.#unreadable())
       return
@@ -116,7 +116,7 @@ export class PolicyGuard {
     return state.from === 'default' ? undefined : state.path
   }
 
-  /** Number of refusals since the daemon's start, by the policy's key. */
+  /** Number of refusals since the daemon's start, for each key of the policy. */
   readonly refused: Record<string, number> = {}
 
   /**

@@ -39,8 +39,8 @@ export function captureInvocation(): Invocation {
 }
 
 /**
- * Returns the path of a program that was started by this name. Does not ask the operating system, because it
- * reports the path with symbolic links resolved.
+ * Returns the path of a program that was started under this name. Does not ask the operating system, because
+ * the system reports the path with symbolic links resolved.
  */
 function pathOf(name: string, env: NodeJS.ProcessEnv, cwd: string): string {
   const found = name.includes('/') ? [resolve(cwd, name)].filter(isProgram) : programsOnPath(name, env, cwd)

@@ -7,8 +7,8 @@ import { UserError } from '../platform/errors.ts'
 import type { Logger } from '../platform/log.ts'
 
 /**
- * Returns the connection's route to the server. Errors include their remedy, because only the message of a
- * failed connection is shown.
+ * Returns the connection's route to the server. The message of an error includes the remedy, because only the
+ * message is shown if the connection fails.
  */
 export const routeOfLink =
   (

@@ -128,7 +128,7 @@ export class ServerOffsets {
   /** @returns the reason why the journal cannot continue at `offset`; undefined if it can */
   #begin(agent: Agent, offset: number): string | undefined {
     const { told } = agent.contact
-    if (offset - told > MOST_AHEAD_BYTES) return `${offset} is too far beyond its end`
+    if (offset - told > MOST_AHEAD_BYTES) return `${offset} is too far beyond the end of the journal`
     try {
       agent.beginGeneration(offset)
     } catch (error) {

@@ -26,7 +26,12 @@ export const updateOrders = (inForce: () => Policy | undefined): OrderPolicy => 
           ...(origin === 'refusal' && policy.gate ? [UNSEEN] : []),
           ...refusedUpdate(policy, version, new Date()),
         ]
-      : [{ key: 'policy', message: "The machine's policy cannot be read, so a server may not update it." }]
+      : [
+          {
+            key: 'policy',
+            message: "The machine's policy cannot be read, so a server may not update this program.",
+          },
+        ]
     if (!refusal) return
     throw new UpdateFailure('policy', 'resolve', refusal.message, {
       path: refusal.key,

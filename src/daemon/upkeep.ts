@@ -31,7 +31,9 @@ const DAY_MS = 24 * 3_600_000
 
 export interface UpkeepOptions {
   agents: AgentPool
-  /** Reports whether the server is connected. Agents' leases are renewed only during a connection. */
+  /**
+   * Reports whether the server is connected. Agents' leases are renewed only while the server is connected.
+   */
   isConnected(): boolean
   /** Maximum number of acknowledged journal bytes that are kept on this machine for each agent. */
   journalCapBytes: number

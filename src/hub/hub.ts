@@ -40,7 +40,7 @@ export interface HubOptions {
   logger: Logger
   /** Limits on clients and on connections without a key. */
   gate?: Partial<GateLimits>
-  /** Proxies whose `X-Forwarded-For` counts. */
+  /** Proxies whose `X-Forwarded-For` is trusted. */
   trustedProxies?: readonly Network[]
   clock?: Clock
   /** Called once when the hub has lost its folder and must be closed. */
@@ -124,9 +124,9 @@ export async function startHub(options: HubOptions): Promise<Hub> {
 }
 
 /**
- * Treats a file of another user like a file with an unsafe mode: at first, only a warning is logged. The
- * other user may run a program that renews certificates. With an error, the hub would not start after an
- * update, and the update of a hub is not rolled back.
+ * Treats a file of another user like a file with an unsafe mode: the first version that checks this only logs
+ * a warning. The other user may run a program that renews certificates. If this were an error, the hub would
+ * not start after an update, and the update of a hub is not rolled back.
  */
 const faultsOfPem = (path: string): OwnershipFault[] =>
   isContainerSecret(path) ? [] : faultsOf(path).map((fault) => ({ ...fault, kind: 'mode' }))

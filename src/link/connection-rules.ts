@@ -11,8 +11,8 @@ export const LIMITS: ConnectionLimits = {
 }
 
 /**
- * Descriptions of the reasons for breaking a connection. If the server may still read a close code, the
- * reason has a close code.
+ * Descriptions of the reasons for breaking a connection. A reason has a close code if the server may still
+ * read one.
  */
 export const BREAKS: Record<BreakReason, { why: string; closeCode?: number }> = {
   overdue: { why: 'no welcome in time', closeCode: CloseCode.timeout },

@@ -36,7 +36,7 @@ export const greetingPoints: Point<Caller>[] = [
   {
     name: 'welcome',
     level: 'core',
-    rule: 'The server answers machine:hello with server:welcome within 15 seconds, and new agents start at 0.',
+    rule: 'The server answers machine:hello with server:welcome within 15 seconds, and new agents start at offset 0.',
     section: 'Greeting',
     async check(caller) {
       const agent = caller.agent('new')
@@ -76,7 +76,7 @@ export const greetingPoints: Point<Caller>[] = [
       const second = await caller.greet()
       const offset = offsetsOf(await second.frame('server:welcome'))[agent] ?? 0
       if (offset !== 100 && offset !== 250)
-        throw new Unmet(`offsets has ${offset}; 100 was acknowledged, and 250 sent`)
+        throw new Unmet(`offsets has ${offset}, but 100 was acknowledged, and 250 was sent`)
       const behind = second.frames.length
       second.send(activity(agent, offset, 300))
       // The server may store the first connection's bytes after the welcome. It then asks for the remaining
@@ -107,7 +107,7 @@ export const greetingPoints: Point<Caller>[] = [
   {
     name: 'protocol-version',
     level: 'core',
-    rule: 'The server sends server:refuse to a daemon without a common version, and closes the connection.',
+    rule: 'The server sends server:refuse to a daemon that supports no protocol version of the server, and closes the connection.',
     section: 'Greeting',
     async check(caller) {
       const connection = await caller.dial()
@@ -118,7 +118,7 @@ export const greetingPoints: Point<Caller>[] = [
   {
     name: 'protocol-version-first',
     level: 'optional',
-    rule: 'The server reads the version first: it refuses a daemon without a common version even if the other fields are invalid.',
+    rule: 'The server reads the version first: it refuses a daemon that supports no protocol version of the server, even if the other fields are invalid.',
     section: 'Greeting',
     async check(caller) {
       const connection = await caller.dial()

@@ -43,7 +43,7 @@ export function agentRoutes(context: AgentContext): Hono {
     if (from?.connected && !gone && c.req.query('force') !== 'true')
       throw new HttpError(409, 'machine_connected', `${described(from)} is connected and has the agent.`, {
         remedy:
-          'Stop its daemon first. Or use force; the agent on that machine then counts as a different agent.',
+          'Stop the daemon of that machine first. Or use force; the agent on that machine then counts as a different agent.',
       })
     if (lookup.ordered(ref.agent_id).includes(to)) throw agentExists(ref.agent_id)
     await agents.move(ref, to)

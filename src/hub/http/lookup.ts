@@ -41,8 +41,8 @@ export class Lookup {
   }
 
   /**
-   * Returns the only machine, or the only connected machine. @throws HttpError if there is no such machine or
-   * several
+   * Returns the only machine, or the only connected machine. @throws HttpError if there is none, or more than
+   * one
    */
   onlyMachine(): string {
     const all = this.#context.machines.all()

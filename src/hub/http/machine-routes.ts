@@ -60,7 +60,7 @@ export function machineRoutes(context: MachineContext): Hono {
     })
   return app
 
-  /** Adds the machine's usage of its limits. */
+  /** Adds how much of its limits the machine uses. */
   function withUsage(machine: HubMachine): HubMachine {
     const { machine_id } = machine
     return { ...machine, agents: agents.count(machine_id), history_bytes: quotas.historyBytes(machine_id) }

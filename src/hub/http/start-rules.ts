@@ -10,7 +10,10 @@ export interface StartContext {
   quotas: Quotas
 }
 
-/** Refuses to start an agent. @throws HttpError if the machine already has the agent or is at its limit */
+/**
+ * Checks whether an agent may be started.
+ * @throws HttpError if the machine already has the agent, or is at its limit
+ */
 export function refuseStart(ref: AgentRef, { agents, commands, quotas }: StartContext) {
   const { machine_id, agent_id } = ref
   if (agents.get(ref) || commands.startingOn(agent_id).includes(machine_id)) throw agentExists(agent_id)

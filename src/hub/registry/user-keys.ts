@@ -48,7 +48,7 @@ export class UserKeys {
     return { name: entry.name, key_id: keyId(entry), role }
   }
 
-  /** Reports whether a key is still accepted now, with the same role. */
+  /** Reports whether a key is still accepted, with the same role. */
   async accepts({ key_id, role }: Caller): Promise<boolean> {
     await this.#lists.refresh()
     return this.get(key_id)?.role === role

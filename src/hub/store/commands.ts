@@ -34,8 +34,8 @@ export interface CommandStore {
 
   /**
    * Resolves when the line is durable and, if the line is an outcome, the secrets of its command are erased.
-   * @throws the system error. If the line is a command, it is then not stored. If the line is an outcome, it
-   * is stored together with the next line.
+   * @throws the system error. A command is then not stored. An outcome is then stored together with the next
+   * line.
    */
   append(line: CommandLine): Promise<void>
 

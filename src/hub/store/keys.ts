@@ -52,6 +52,6 @@ export interface KeyDraft<E> {
 
 /** The hub's own keys, whose text only programs on its machine can read. */
 export interface OwnKeys {
-  /** Replaces the text of one of the hub's own keys. Both keys are accepted. @returns the new entry */
+  /** Creates a new text for one of the hub's own keys. The old key stays accepted. @returns the new entry */
   renew(role: Role): KeyEntry
 }

@@ -92,9 +92,15 @@ export class KeyFile<E extends { sha256: string }> implements KeyList<E, KeyDraf
       const read = readJson(this.#path, this.#schema)
       if (read.ok) this.#keys = read.value.keys
       else if (read.reason === 'damaged')
-        this.#logger.error({ problem: read.problem }, `${this.#path} is invalid: no key has changed`)
+        this.#logger.error(
+          { problem: read.problem },
+          `${this.#path} is invalid: the hub keeps using the previous keys`,
+        )
     } catch (error) {
-      this.#logger.error({ err: error }, `${this.#path} cannot be read: no key has changed`)
+      this.#logger.error(
+        { err: error },
+        `${this.#path} cannot be read: the hub keeps using the previous keys`,
+      )
     }
   }
 }
