@@ -49,7 +49,7 @@ const FOLDERS: Record<Scope, (home: string) => string[]> = {
 }
 
 /**
- * Lists all units that run this program, whatever their names, including units that are not active. Asks
+ * Lists all units that run this program, regardless of their names, including units that are not active. Asks
  * systemd only if such units exist.
  */
 export async function listUnits(scope: Scope, home: string): Promise<Service[]> {

@@ -22,7 +22,7 @@ test('a small machine keeps its agents within their limits, and queues the start
     assert.equal(fact('left_after_stop'), 0)
   })
 
-  await t.test('the kernel ends a program that exceeds its agent’s memory limit, and the status says so', () => {
+  await t.test('the kernel ends a program that takes too much memory, and the status says so', () => {
     const { problems, exit } = fact<{ problems?: { detail: string }[]; exit?: { detail: string } }>('greedy')
     const said = [...(problems ?? []), exit].map((each) => each?.detail).join()
     assert.match(said, /The kernel ended .* because .* reached its limit of 150 MiB\. .* up to 1[45]\d MiB\./)

@@ -42,7 +42,7 @@ for (const { name, taken } of FRAMES.filter(({ name }) => SHOWN.includes(name)))
     assert.ok(ours.ms <= time, `${ours.ms} ms of at most ${time}`)
   })
 
-test('connections of one key that never complete their greetings take no more memory than the hub allows for a key', async (t) => {
+test('connections of one key that never complete their greetings stay within the key’s memory limit at the hub', async (t) => {
   const stage = await Stage.open(t)
   const hub = await stage.hub()
   const height = () =>
