@@ -2,15 +2,10 @@ import { isoTime } from '../platform/clock.ts'
 import { Waiters } from '../platform/waiters.ts'
 import type { AgentStatus, PermissionRequest } from '../protocol/index.ts'
 import type { AgentContext, AgentRecords } from './agent-context.ts'
-import { openFiles } from './disk/agent-files.ts'
+import { type AgentFiles, openFiles } from './disk/agent-files.ts'
 import { writeCursor } from './disk/cursor.ts'
 import type { AgentFolder } from './disk/folder.ts'
-import type { Generations } from './disk/generations.ts'
-import type { Inbox } from './disk/inbox.ts'
-import type { Journal } from './disk/journal.ts'
-import type { LimitOrders } from './disk/limit-orders.ts'
 import type { ProcessRecord, RunRecord, Snapshot, SpecRecord } from './disk/records.ts'
-import type { ServerCopy } from './disk/server-copy.ts'
 import type { ActivityFrame } from './events/activity-frame.ts'
 import { answeredId } from './events/ids.ts'
 import { processesOfRun } from './process/of-this-boot.ts'
@@ -28,11 +23,11 @@ export class Agent {
   readonly folder: AgentFolder
   readonly record: SpecRecord
   readonly runtime: RuntimeAdapter
-  readonly inbox: Inbox
-  readonly journal: Journal
-  readonly generations: Generations
-  readonly contact: ServerCopy
-  readonly limits: LimitOrders
+  readonly inbox: AgentFiles['inbox']
+  readonly journal: AgentFiles['journal']
+  readonly generations: AgentFiles['generations']
+  readonly contact: AgentFiles['contact']
+  readonly limits: AgentFiles['limits']
   run: RunRecord
   acked: number
   /** Offset of the first byte still on disk. */
@@ -66,7 +61,6 @@ export class Agent {
     this.#context = context
     this.#waiters = new Waiters(context.clock)
     const files = openFiles(folder, { record, runtime, toldCounts: context.toldCounts, now: this.#now() })
-    const { snapshot, checkpoints } = files
     this.inbox = files.inbox
     this.journal = files.journal
     this.generations = files.generations
@@ -75,8 +69,8 @@ export class Agent {
     this.begin = files.begin ?? 0
     this.acked = files.acked ?? 0
     this.sent = this.acked
-    this.#snapshot = snapshot
-    this.#reading = new Reading<Agent>(this, { snapshot, checkpoints, now: this.#now, context })
+    this.#snapshot = files.snapshot
+    this.#reading = new Reading<Agent>(this, { ...files, now: this.#now, context })
     this.revision = context.nextRevision()
   }
 
@@ -229,6 +223,12 @@ export class Agent {
   explainInterrupt(why: string) {
     this.#snapshot.turn_interrupted = why
     this.touch()
+  }
+
+  /** Adds time that the agent has worked on its current turn. */
+  addWork(ms: number) {
+    if (this.#snapshot.turn) this.#snapshot.turn.worked_ms += ms
+    this.#unsaved ??= 'grown'
   }
 
   /** Records a new run, and deletes the data about the last run's end. */

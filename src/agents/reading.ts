@@ -33,7 +33,7 @@ export interface Read {
 
 export interface ReadingOptions<A> {
   snapshot: Snapshot
-  checkpoints: Checkpoint[] | undefined
+  checkpoints?: Checkpoint[]
   /** Returns the current time (ISO 8601). */
   now(): string
   context: Pick<AgentContext<A>, 'onEvent' | 'onUnreadable' | 'onFailure'>

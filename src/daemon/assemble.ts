@@ -39,6 +39,7 @@ function connect({ paths, logger }: DaemonOptions, parts: AgentParts & CommandPa
   agents.events.on('change', (agent) => statuses.onAgent(agent))
   agents.events.on('change', (agent) => modes.check(agent))
   agents.events.on('change', (agent) => budgets.onChange(agent))
+  agents.events.on('change', (agent) => turns.onChange(agent))
   agents.events.on('event', (event, { runtime }) => health.observe(event, runtime))
   agents.events.on('event', (event, agent) => turns.onEvent(event, agent))
   agents.events.on('growth', (agent) => feed.onGrowth(agent))

@@ -1,6 +1,5 @@
 import type { Agent } from '../agents/agent.ts'
 import { isInTurn } from '../agents/state/lifecycle.ts'
-import { workedSince } from '../agents/state/reduce.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Policy } from '../policy/schema.ts'
@@ -21,12 +20,15 @@ export interface LongTurnsOptions {
 
 /**
  * Reports turns that take longer than the policy's first limit, and interrupts turns that take longer than
- * its second limit. The time that an agent spends waiting for a person does not count.
+ * its second limit. Only work that a daemon observes counts: the time that an agent spends waiting for a
+ * person, sleep of the machine, time without a daemon, and jumps of the clock do not count.
  */
 export class LongTurns {
   readonly #options: LongTurnsOptions
   /** For each agent, the names of the tools that it is using, by the id of each use. */
   readonly #tools = new WeakMap<Agent, Map<string, string>>()
+  /** For each agent that worked when it was last observed: the start of its turn, and the time (monotonic ms). */
+  readonly #working = new WeakMap<Agent, { turn: string; atMs: number }>()
 
   constructor(options: LongTurnsOptions) {
     this.#options = options
@@ -40,11 +42,22 @@ export class LongTurns {
     else if (event.kind === 'turn_result') tools.clear()
   }
 
+  /** Counts the time since the agent was last observed. Called whenever the agent's status has changed. */
+  onChange(agent: Agent) {
+    const { state, turn } = agent.snapshot
+    const atMs = this.#options.clock.monotonic()
+    const before = this.#working.get(agent)
+    if (before && before.turn === turn?.since) agent.addWork(atMs - before.atMs)
+    if (turn && state === 'working') this.#working.set(agent, { turn: turn.since, atMs })
+    else this.#working.delete(agent)
+  }
+
   check() {
-    const { agents, policy, clock, logger } = this.#options
+    const { agents, policy, logger } = this.#options
     const { report_after_min: report, interrupt_after_min: interrupt } = policy()?.turns ?? {}
     for (const agent of agents) {
-      const minutes = workedMs(agent, clock.now()) / MINUTE_MS
+      this.onChange(agent)
+      const minutes = workedMs(agent) / MINUTE_MS
       this.#report(agent, report !== undefined && minutes >= report ? report : undefined)
       if (interrupt === undefined || minutes < interrupt) continue
       const why = `The machine's policy interrupted the agent's turn after ${interrupt} minutes.`
@@ -70,8 +83,4 @@ export class LongTurns {
 }
 
 /** Returns how long an agent has worked on its current turn, in ms. */
-function workedMs({ snapshot, hasEnded }: Agent, now: number): number {
-  const { state, since, turn } = snapshot
-  if (hasEnded || !isInTurn(state)) return 0
-  return (turn?.worked_ms ?? 0) + (state === 'working' ? workedSince(turn, since, now) : 0)
-}
+const workedMs = ({ snapshot: { state, turn } }: Agent) => (isInTurn(state) ? (turn?.worked_ms ?? 0) : 0)

@@ -154,7 +154,7 @@ export const Snapshot = z.object({
   stopping: z.optional(z.enum(['stopped', 'rebooted'])),
   /** True if the agent's process ended, or is being ended, during a turn. */
   interrupted: z.optional(z.boolean()),
-  /** The current turn: its start, and how long the agent worked on it before its present state, in ms. */
+  /** The current turn: its start, and the time that the agent has worked on it, in ms. */
   turn: z.optional(z.object({ since: z.string(), worked_ms: z.number() })),
   /** Reason why a restart left the agent idle instead of continuing its turn, as a sentence. */
   turn_interrupted: z.optional(z.string()),

@@ -43,16 +43,10 @@ export function move(snapshot: Snapshot, stimulus: Stimulus, now: string): boole
 }
 
 /** Returns the agent's current turn after its state has changed to `next`. */
-function turnAfter({ state, since, turn }: Snapshot, next: AgentState, now: string): Snapshot['turn'] {
+function turnAfter({ state, turn }: Snapshot, next: AgentState, now: string): Snapshot['turn'] {
   if (!isInTurn(next)) return undefined
-  if (!isInTurn(state)) return { since: now, worked_ms: 0 }
-  if (!turn || state !== 'working') return turn
-  return { ...turn, worked_ms: turn.worked_ms + workedSince(turn, since, Date.parse(now)) }
+  return isInTurn(state) ? turn : { since: now, worked_ms: 0 }
 }
-
-/** Returns the time between the last change of state, or the beginning of the turn, and `now`, in ms. */
-export const workedSince = (turn: Snapshot['turn'], since: string, now: number) =>
-  Math.max(0, now - Math.max(Date.parse(since), Date.parse(turn?.since ?? since)))
 
 /** Removes an answered permission request. The agent continues when no other request is pending. */
 export function onAnswered(snapshot: Snapshot, requestId: string, now: string): boolean {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { appendFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
 import type { Snapshot } from '../../../src/agents/disk/records.ts'
 import type { Stimulus } from '../../../src/agents/state/lifecycle.ts'
@@ -16,14 +17,22 @@ async function working(t: TestContext, turns: object) {
   const it = shellAgents(t)
   assert.equal(await it.start('a', {}).result, 'started')
   const agent = it.agents.get('a')
-  const move = (stimulus: Stimulus) =>
-    moveState(agent.snapshot as Snapshot, stimulus, new Date(it.clock.now()).toISOString())
-  move('running')
   const policy = PolicyFile.parse({ version: 1, turns })
-  const daemon = () =>
-    new LongTurns({ agents: it.agents, policy: () => policy, clock: it.clock, logger: memoryLog().logger })
+  const daemon = (agents = it.agents) => {
+    const long = new LongTurns({ agents, policy: () => policy, clock: it.clock, logger: memoryLog().logger })
+    agents.events.on('change', (changed) => long.onChange(changed))
+    return long
+  }
+  const first = daemon()
+  const move = (stimulus: Stimulus) => {
+    moveState(agent.snapshot as Snapshot, stimulus, new Date(it.clock.now()).toISOString())
+    agent.touch()
+  }
+  move('running')
   const problems = () => agent.status().problems ?? []
-  return { ...it, agent, move, daemon, turns: daemon(), problems }
+  const inputs: string[] = []
+  agent.inbox.events.on('put', ({ line }) => inputs.push(line))
+  return { ...it, agent, move, daemon, turns: first, problems, inputs }
 }
 
 const event = (fields: object) => ({ offset: 0, index: 0, ...fields }) as Event
@@ -59,12 +68,10 @@ test('the time that an agent waits for a person does not count', async (t) => {
 })
 
 test('a turn that asks a person again and again also counts as long, and is interrupted once', async (t) => {
-  const { turns, agent, clock, move, problems } = await working(t, {
+  const { turns, clock, move, problems, inputs } = await working(t, {
     report_after_min: 30,
     interrupt_after_min: 40,
   })
-  const inputs: string[] = []
-  agent.inbox.events.on('put', ({ line }) => inputs.push(line))
   for (let i = 0; i < 10; i++) {
     clock.pass(5 * MINUTE_MS)
     move('waiting')
@@ -81,13 +88,11 @@ test('a turn that asks a person again and again also counts as long, and is inte
 })
 
 test('a turn that takes too long is interrupted once, even if the daemon restarts, and the agent’s status has the reason', async (t) => {
-  const { turns, agent, clock, daemon } = await working(t, { interrupt_after_min: 60 })
+  const { turns, agent, clock, daemon, inputs } = await working(t, { interrupt_after_min: 60 })
   clock.pass(59 * MINUTE_MS)
   turns.check()
   assert.equal(agent.status().turn_interrupted, undefined)
   clock.pass(MINUTE_MS)
-  const inputs: string[] = []
-  agent.inbox.events.on('put', ({ line }) => inputs.push(line))
   turns.check()
   turns.check()
   daemon().check()
@@ -102,12 +107,11 @@ test('a turn that takes too long is interrupted once, even if the daemon restart
 })
 
 test('each turn of queued prompts has its own time, and its own interrupt', async (t) => {
-  const { turns, agent, clock } = await working(t, { interrupt_after_min: 60 })
-  const inputs: string[] = []
-  agent.inbox.events.on('put', ({ line }) => inputs.push(line))
+  const { turns, agent, clock, inputs } = await working(t, { interrupt_after_min: 60 })
   const ends = () => {
     const result = event({ kind: 'turn_result', outcome: 'success', is_error: false, offset: 1 })
     reduce(agent.snapshot as Snapshot, result, undefined, new Date(clock.now()).toISOString())
+    agent.touch()
   }
   clock.pass(59 * MINUTE_MS)
   ends()
@@ -121,4 +125,49 @@ test('each turn of queued prompts has its own time, and its own interrupt', asyn
   clock.pass(60 * MINUTE_MS)
   turns.check()
   assert.equal(inputs.length, 2)
+})
+
+for (const [what, jumpMs] of [
+  ['sleep of the machine', 8 * 60 * MINUTE_MS],
+  ['clock that is set back', -8 * 60 * MINUTE_MS],
+] as const)
+  test(`a ${what} neither adds to the time of a turn nor reduces it`, async (t) => {
+    const { turns, clock, move, inputs } = await working(t, { interrupt_after_min: 60 })
+    clock.pass(30 * MINUTE_MS)
+    clock.jump(jumpMs)
+    turns.check()
+    move('waiting')
+    move('running')
+    clock.pass(29 * MINUTE_MS)
+    turns.check()
+    assert.equal(inputs.length, 0)
+    clock.pass(MINUTE_MS)
+    turns.check()
+    assert.equal(inputs.length, 1)
+  })
+
+test('a turn that began to wait for a person while no daemon was running is not interrupted', async (t) => {
+  const { agents, again, clock, daemon, agent, ...it } = await working(t, { interrupt_after_min: 60 })
+  clock.pass(30 * MINUTE_MS)
+  it.turns.check()
+  agents.save(agent)
+  agents.close()
+  appendFileSync(
+    agent.folder.journal,
+    '{"type":"control_request","request_id":"r","request":{"subtype":"can_use_tool","tool_name":"Bash","input":{}}}\n',
+  )
+  clock.pass(180 * MINUTE_MS)
+  const next = again()
+  const turns = daemon(next)
+  const same = next.get('a')
+  const inputs: string[] = []
+  same.inbox.events.on('put', ({ kind }) => inputs.push(kind))
+  turns.check()
+  clock.pass(180 * MINUTE_MS)
+  turns.check()
+  assert.deepEqual([same.status().state, inputs], ['waiting', []])
+  same.answer(same.status().pending[0]!, same.runtime.prompt('answer', 'yes', undefined))
+  clock.pass(30 * MINUTE_MS)
+  turns.check()
+  assert.deepEqual(inputs, ['prompt', 'control'])
 })
