@@ -10,7 +10,7 @@ test('an update refuses every package address that is not a web address, and run
   const registry = await PackageServer.open(t)
   const dir = tempDir(t)
   const ran = join(dir, 'ran')
-  // Use addresses with which npm would clone a repository, or run a package's scripts.
+  // Use addresses for which npm would clone a repository, or run a package's scripts.
   for (const name of ['git', 'ssh'])
     writeFileSync(join(dir, name), `#!/bin/sh\necho "${name} $*" >>'${ran}'\nexit 1\n`, { mode: 0o755 })
   const folder = join(dir, 'package')

@@ -13,7 +13,7 @@ test('a server on this machine must run as its first known owner, this user, roo
   const notices: string[] = []
   const rules = { file, notice: (text: string) => void notices.push(text) }
   const refused = { code: 'server_foreign' }
-  // Connect as a new machine, or as a machine of an older version, without a record.
+  // Connect as a machine without a record: a new machine, or a machine with an older version.
   checkOwner(NOBODY, url, rules)
   assert.match(notices.join(), /The server at 127\.0\.0\.1:3001 is run by nobody/)
   checkOwner(NOBODY, url, rules)

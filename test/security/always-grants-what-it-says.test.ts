@@ -122,7 +122,7 @@ test('a rule without content is shown as “every use”, and unusual characters
   assert.ok(offered!.includes(`- rule: ${shown}\n! Hidden in it`), offered)
 })
 
-test('a mode, a directory, or a place to save is remembered only if the answer names it', () => {
+test('the answer “always” includes a mode, a directory, or a place to save the rule only if the answer names it', () => {
   const request = offering(...SUGGESTED, { type: 'removeRules' })
   const by = (...also: ('save' | 'mode' | 'directories' | 'other')[]) =>
     rememberedBy(request, { always: true, also })

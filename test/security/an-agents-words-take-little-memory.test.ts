@@ -28,7 +28,7 @@ function held(): number {
   return process.memoryUsage().heapUsed
 }
 
-/** The files of an agent, and functions that start its daemon and add to its output. */
+/** The files of an agent, a function that starts a daemon, and a function that adds to the agent's output. */
 function listening(t: TestContext, inputs: string[] = []) {
   const dir = tempDir(t)
   const { at, started } = leftAgent(dir, 'a')

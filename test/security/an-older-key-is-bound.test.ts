@@ -70,7 +70,8 @@ test('a machine that has lost its identity or its key can connect again', async 
   assert.equal(await outcome(hub, lost, 'm-new'), 'key_bound')
   await bind(hub, lost, 'm-new')
   assert.equal(await outcome(hub, lost, 'm-new'), 'welcome')
-  // The machine has lost its key, and its older version does not show an old key when it enrolls.
+  // The machine has lost its key. It runs an older version, which does not show its old key to the hub when
+  // it enrolls.
   const again = await hub.enroll('a')
   assert.equal(await outcome(hub, again, 'm-new'), 'key_bound')
   assert.equal((await bind(hub, again, 'm-new')).revoked_keys, 1)

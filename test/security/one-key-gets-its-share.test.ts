@@ -91,7 +91,11 @@ test('one key gets at most half of the connections, and refused connections end 
   for (const key of [hub.key('user'), other, greedy, hub.key('user')]) {
     const answer = await requestUnread(hub, key, '/api/machines', { agent })
     answer.resume()
-    assert.equal(answer.statusCode, key === greedy ? 503 : 200, 'one connection of a proxy serves all keys')
+    assert.equal(
+      answer.statusCode,
+      key === greedy ? 503 : 200,
+      'a proxy may send requests with different keys on one connection',
+    )
     await new Promise((resolve) => answer.once('close', resolve))
   }
   const socketPath = `${hub.dir}/hub.sock`

@@ -64,7 +64,7 @@ test('a build without a key requires no signature, and does not warn about missi
   assert.equal(checkAuthentic(wanted, {}, '/nowhere'), undefined)
 })
 
-test('if another user wrote the record of confirmed versions, the record makes no package acceptable', async (t) => {
+test('a record of confirmed versions that another user wrote does not make a package acceptable', async (t) => {
   const [state, dir] = [tempDir(t), tempDir(t)]
   mkdirSync(join(dir, 'dist'))
   const program = join(dir, 'dist/index.js')

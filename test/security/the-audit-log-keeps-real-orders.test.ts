@@ -189,7 +189,7 @@ test('records of refused or repeated orders cannot displace the records of real 
   )
 })
 
-/** Returns a separate recorder of attempts, and the entries that it makes for them. */
+/** Returns a separate recorder of refused attempts, and the entries that the recorder makes. */
 function denialsOf() {
   const noted: Said[] = []
   const denials = new Denials({ note: (said) => noted.push(said), clock: new ManualClock() })

@@ -91,7 +91,8 @@ test("root's group counts as this user's own if no other member can log in", (t)
   assert.equal(faults([...services, 'eve:x:1001:0::/home/eve:/bin/bash']), 1)
   assert.equal(faults([...services, 'eve:x:1001:0::/home/eve:']), 1)
   assert.equal(faults(['eve:x:1001:1001::/home/eve:/bin/bash'], 'eve'), 1)
-  // A member from a directory service counts, because it may be able to log in.
+  // A member whose account is only in a directory service also counts, because this user may be able to log
+  // in.
   assert.equal(faults(services, 'somebody'), 1)
   chmodSync(dir, 0o755)
   assert.equal(faults(['eve:x:1001:0::/home/eve:/bin/bash'], '', { uid: 1001, gid: 0 }), 0)

@@ -22,7 +22,7 @@ export const eventsOfTomorrow = (): Said[] => [
   { kind: 'process_exited', run: 1, code: 0, reason: NEW },
 ]
 
-/** Returns a greeting with an agent in every state, and every field of a machine and an agent. */
+/** Returns a greeting with an agent for each state, and with every field of a machine and an agent. */
 export function fullHello() {
   const machine = fullSample('MachineStatus') as MachineStatus
   const [problem] = machine.problems

@@ -20,7 +20,7 @@ export class ManualClock implements Clock {
   }
 
   setTimeout(run: () => void, ms: number): Timer {
-    // Only the type of this timer matters. It never fires.
+    // This timer never fires. It is only a value of the right type, by which the caller can clear it.
     const timer = setTimeout(() => {}, 2 ** 31 - 1).unref()
     this.#due.set(timer, { at: this.#now + ms, run })
     return timer

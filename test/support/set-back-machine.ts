@@ -92,7 +92,7 @@ export class Machine {
 
   /**
    * Handles a server's welcome. Afterward, `frames` contains the frames sent since the welcome.
-   * @returns the first fault of the welcome
+   * @returns the first fault that the daemon finds in the welcome
    */
   welcome(welcome: Pick<Welcome, 'offsets' | 'journals'>) {
     this.frames = []

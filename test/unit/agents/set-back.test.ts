@@ -23,7 +23,7 @@ function setBack(t: Cleanup) {
   return { machine, kept, had }
 }
 
-test('a journal that was rolled back continues after the server’s position, and marks the missing part', (t) => {
+test('a journal that was rolled back continues at the server’s position, and a mark shows the missing part', (t) => {
   const { machine, kept, had } = setBack(t)
   // The agent writes before the server is connected again.
   machine.says('again')

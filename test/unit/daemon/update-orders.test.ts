@@ -19,7 +19,7 @@ test('the policy checks an update command from a server, and an update that a se
     assert.equal(keyOf({ update: { allow: false } }, origin), 'update.allow')
     assert.equal(keyOf(undefined, origin), 'policy')
   }
-  // The gate has permitted the command, and never sees the refusal.
+  // The gate has already permitted the command. It never sees a refusal, so a refusal cannot order an update.
   const gate = { program: '/bin/true' }
   assert.deepEqual([keyOf({ gate }, 'server'), keyOf({ gate }, 'refusal')], [undefined, 'gate'])
 })

@@ -140,7 +140,7 @@ test('a version that is too new, undated, not newer, or known to fail is not ins
   }
 })
 
-test('a registry without a newer version for a long time is reported in the log', async () => {
+test('if a registry has had no newer version for a long time, the log has a warning', async () => {
   const { lines, pass } = scheduled({ found: { newer: false, warning: '1.0.0 is old.' } })
   await pass(1)
   assert.deepEqual(

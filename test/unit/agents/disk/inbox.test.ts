@@ -97,7 +97,7 @@ test('if a crash of the machine cuts off an id, no other id is corrupted, and th
   )
 })
 
-test('a new run gets the prompts that the last run did not acknowledge, in order, but no controls', (t) => {
+test('a new run gets the unacknowledged prompts of the last run in order, but none of its control requests', (t) => {
   const at = folder(t)
   const inbox = new Inbox(at)
   inbox.put(prompt('has'))

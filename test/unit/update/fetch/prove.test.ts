@@ -48,7 +48,7 @@ if (process.argv[2] !== '--version') process.exitCode = ${code}`,
   const many = Array.from({ length: 2000 }, (_, number) => `problem ${number}`)
   const long = await proven(JSON.stringify({ ...fine, ok: false, problems: many }), 0)
   assert.match(long, /problem 4 and 1995 more\.$/)
-  // An answer with many small values would take far more memory than its text.
+  // When parsed, an answer with many small values would need far more memory than its text.
   const answer = { ...fine, more: Array(300_000).fill({}) }
   assert.match(await proven(JSON.stringify(answer), 0), /output of its self-check is not valid/)
 })

@@ -77,7 +77,7 @@ test('after a crash in the middle of a long frame, the hub takes only the lines 
   }
 })
 
-test('a history is found again, no matter how its journal is named', async (t) => {
+test('a history is found after a restart, even if the journal’s name has special characters', async (t) => {
   for (const journal of ['\u2028'.repeat(64), '","events":[', '\\"}\n\0', '\ud800'.repeat(64)]) {
     const path = join(tempDir(t), 'activity.jsonl')
     const log = new EventJournal(path, () => {})
