@@ -28,8 +28,8 @@ export class Outcome {
     const { origin, from, to, trial } = this.#keeper.record
     if (trial && hasStandIn(trial)) keepNext(trial)
     onConfirmed()
-    // If a server ordered this update, it has welcomed the previous version: a daemon accepts orders only
-    // after a welcome.
+    // A server that has ordered this update has welcomed the previous version: a daemon accepts orders only
+    // after the server's welcome.
     this.remember(from, { welcomed: origin === 'server', program: trial?.previous })
     this.#keeper.writeAnyway({ outcome: 'succeeded', finished_at: this.#now() })
     this.#options.logger.info({ from, to }, 'updated')

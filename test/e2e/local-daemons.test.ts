@@ -4,7 +4,7 @@ import { INSTALL_SYSTEM as INSTALL, MACHINE_KEY, SERVER, serviceMachine } from '
 import { until } from '../support/wait.ts'
 
 const STATE = '/var/lib/fomular-daemon'
-/** Options that run a command without a state folder in its environment. */
+/** Options for a command whose environment names no state folder. */
 const UNNAMED = { env: { FOMULAR_STATE_DIR: '' } }
 
 test('on a machine with a service, everyday commands use the service', async (t) => {

@@ -10,8 +10,8 @@ import { until } from '../support/wait.ts'
 const START_MS = 10 * 60_000
 
 /**
- * Versions of Node, each with a version of npm. The first versions of npm 9 to 12 differ in their
- * node_modules/.bin.
+ * Versions of Node, each with a version of npm. The contents of node_modules/.bin differ between the first
+ * versions of npm 9, 10, 11, and 12.
  */
 const NODES = [
   ['18.19.0', '10.2.3'],

@@ -80,7 +80,7 @@ const request = (n: number, input: Record<string, unknown>) => ({
   input,
 })
 
-test('if a greeting is too long, the agents’ lists of requests are shortened first, and each agent keeps a share', () => {
+test('if a greeting is too long, long lists of requests are shortened, but still contain many requests of each agent', () => {
   const many = Array.from({ length: 1000 }, (_, n) => request(n, { command: 'x'.repeat(900) }))
   const values = Array.from({ length: 1000 }, (_, n) => request(n, { list: Array(400).fill(1) }))
   const statuses = [

@@ -17,7 +17,7 @@ export interface PrepareOptions {
   allowDowngrade: boolean
   policy: Policy & Pick<UpdateConfig, 'allow_downgrade' | 'allow_insecure' | 'max_age_days'>
   stateDir: string
-  /** Command that runs the program: Node, or nothing for an executable. */
+  /** Path of Node, which runs the program; empty for an executable. */
   runner: readonly string[]
   env: NodeJS.ProcessEnv
   signal: AbortSignal

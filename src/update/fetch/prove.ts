@@ -62,8 +62,8 @@ export function checkEngine({ version, engines }: Release, nodeVersion: string) 
 }
 
 /**
- * The command that runs a program (Node, or nothing for an executable), the program's environment, and a
- * signal that stops it.
+ * The path of Node, which runs a program (empty for an executable), the environment of the program, and a
+ * signal that stops the program.
  */
 export interface Runner {
   runner: readonly string[]

@@ -50,7 +50,7 @@ export async function updateSource(
 export async function npmRegistry(name: string, env: NodeJS.ProcessEnv, signal?: AbortSignal) {
   const { registry: value } = await updateSource({ package: name }, env, signal)
   const set = registrySet(name, env)
-  // The setting may also come from a file of npm that is unknown here.
+  // The setting may also be in a file that only npm knows.
   const usual = value === plainAddress(defaultUrl) ? "npm's default" : "npm's own setting"
   return { value, source: set && plainAddress(set.value) === value ? set.source : usual }
 }

@@ -25,8 +25,8 @@ export function handoverOf(
 }
 
 /**
- * Returns the faults that let others change a program, except faults that the record in the state folder
- * tolerates.
+ * Returns the faults that let other users change a program, except faults that the state folder records as
+ * tolerated.
  */
 const refusedAt = (path: string, stateDir: string, strict: boolean): OwnershipFault[] =>
   judgeFolder(stateDir, { faults: faultsOf(path), strict }).refused
@@ -42,8 +42,8 @@ export function checkPlace(root: string, stateDir: string, env: NodeJS.ProcessEn
 }
 
 /**
- * Returns the faults that let others change the program of a handover, except faults that the state folder
- * also has.
+ * Returns the faults that let other users change the program of a handover, except faults of folders that
+ * also contain the state folder.
  * @param user uid of the daemon; by default, the uid of this process
  */
 export function handoverFaults(stateDir: string, user?: number): OwnershipFault[] {

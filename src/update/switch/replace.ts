@@ -55,7 +55,7 @@ export function placeFile(to: string, from: string, path: string, how: 'copy' | 
   const place = join(to, path)
   makeFolder(dirname(place))
   replaceFile(place, join(from, path), how)
-  // A rename leaves the temporary file if a hard link to the same file was already in its place.
+  // If both names are hard links to the same file, a rename does nothing, and the temporary name remains.
   rmSync(tempOf(place), { force: true })
 }
 

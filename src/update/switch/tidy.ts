@@ -6,7 +6,7 @@ import { chunksOf, type Place, previousDir, trialName, workDir } from './paths.t
 import { filesOf, placeFile } from './replace.ts'
 import { isTrialName } from './trial.ts'
 
-/** Maximum age of a version that may still be in use, in milliseconds. */
+/** Age at which a version counts as no longer in use, in milliseconds. */
 const NEW_MS = 60 * 60_000
 
 /**

@@ -3,7 +3,7 @@ import { helloOf, statusOf } from '../../support/light-daemon.ts'
 import { until } from '../../support/wait.ts'
 
 const ANSWER_MS = 30_000
-/** Placeholders for the end of the agent's history at the hub, and for an offset after that. */
+/** Placeholders for the end of the agent's history at the hub, and for an offset after this end. */
 export const NEXT = 900_000_001
 export const BEHIND = 900_000_011
 export const AGENTS = ['a1', 'a2', 'a3', 'a4']
