@@ -36,8 +36,8 @@ test('one key holds at most half of the unread answers, and clients that read no
   const readOf = (key: 'greedy' | 'other') => read.filter((n) => n < 40 === (key === 'greedy')).length
   for (const { next } of clients) void next()
   await setImmediate()
-  // Answers that are built at the same time do not yet count each other's memory, so a key may get a few more
-  // than 16.
+  // Answers that are built at the same time do not yet count each other's memory, so a key may get more than
+  // 16 answers.
   for (const key of ['greedy', 'other'] as const)
     assert.ok(readOf(key) >= 16 && readOf(key) <= 18, `${key} ${readOf(key)}`)
   const held = read.length

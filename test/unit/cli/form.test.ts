@@ -110,7 +110,7 @@ test('a URL is shown with its host, and without control characters', () => {
   assert.match(answerHint('a', request({ form: address })), /agent answer a accept --request r/)
 })
 
-test('a form is shown even if a type is the name of a property that every JavaScript object has', () => {
+test('a form is shown even if a field’s type is the name of a property that every JavaScript object has', () => {
   const text = shown({ server: 's', message: 'm', fields: [{ name: 'f', type: 'constructor' }] })
   assert.match(text, /f: constructor, optional/)
 })

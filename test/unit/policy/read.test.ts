@@ -106,7 +106,7 @@ test('a policy stays in force while an editor replaces its file, and for a momen
   assert.deepEqual(modes(), ['plan'])
   write('default')
   assert.deepEqual(modes(), ['default'])
-  // Whenever the policy is read, its file has been replaced in the meantime, and is being replaced again.
+  // At each check, the file is missing for a moment, but the file was there between the checks.
   for (let looks = 0; looks < 3; looks++) {
     renameSync(usual, `${usual}~`)
     assert.deepEqual(modes(), ['default'])

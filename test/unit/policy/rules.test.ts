@@ -203,7 +203,7 @@ test('a runtime is permitted by its name, its program, and its version', (t) => 
   assert.deepEqual(refused(versions, {}, { path: program.path }), ['runtimes.claude.versions'])
 })
 
-test('the policy checks the rules that an answer to a permission request adds in the same way as the rules in a specification', () => {
+test('if an answer to a permission request adds rules, the policy checks these rules like the rules of a specification', () => {
   const policy = policyOf('[tools]\nallow = ["Read"]\n[folders]\nallow = ["/srv"]')
   const keys = (...remember: object[]) => {
     const ids = { command_id: 'c', agent_id: 'a', request_id: 'r', type: 'agent:permission' }

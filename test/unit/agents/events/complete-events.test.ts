@@ -96,8 +96,8 @@ test('a prompt stays whole if it consists of blocks and begins like an earlier p
     ['d', blocks],
   ])
   assert.deepEqual(prompts(t, [joined(...blocks)]), [['d', blocks]])
-  // The joined prompt has only blocks of the earlier prompt. No block would remain, so it counts as a
-  // separate prompt.
+  // The joined prompt has the same blocks as the earlier prompt. Without these blocks, it would be empty, so
+  // it counts as a separate prompt.
   assert.deepEqual(prompts(t, [echo('b', blocks), joined(...blocks)]).at(-1), ['d', blocks])
 })
 

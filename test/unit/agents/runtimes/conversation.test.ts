@@ -202,7 +202,7 @@ function play(t: TestContext, runtime: RuntimeAdapter, seed: string, next: Write
 
 describe('conversations', () => {
   for (let n = 1; n <= 20; n++)
-    test(`a conversation that depends on a state always gives the same events and sends each input once, seed ${n}`, (t) => {
+    test(`with a runtime that keeps state, a conversation always gives the same events and sends each input once, seed ${n}`, (t) => {
       let request = 0
       play(t, talker, `talker-${n}`, (random) => {
         const kind = random.weighted({

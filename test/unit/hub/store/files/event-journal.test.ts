@@ -43,7 +43,7 @@ test('two simultaneous announcements of another journal by a machine do not dama
   assert.equal(log.ackOffset, 10)
 })
 
-test('after a crash in the middle of a long frame, the hub takes only the lines that it is missing', async (t) => {
+test('after a crash in the middle of a long frame, the hub needs only the missing lines', async (t) => {
   const path = join(tempDir(t), 'activity.jsonl')
   const events: AnyEvent[] = Array.from({ length: 40 }, (_, n) => ({
     kind: n % 2 ? 'text_delta' : 'thinking_delta',
