@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { readAtMost } from './read-at-most.ts'
+import { systemEnvironment } from './system-environment.ts'
 
 /** Time for a directory service, such as LDAP, to look up a user, in ms. */
 const ANSWER_MS = 3000
@@ -32,6 +33,15 @@ export function groupsOf({ name, gid }: Account): number[] {
   }
 }
 
+/** Returns the names of a user's groups; empty if the user database does not answer. */
+export function groupNamesOf({ name }: Account): string[] {
+  try {
+    return run('id', ['-Gn', name]).trim().split(/\s+/)
+  } catch {
+    return []
+  }
+}
+
 function lineOf(name: string, read: () => string): Account | undefined {
   try {
     for (const line of read().split('\n')) {
@@ -52,6 +62,7 @@ const ask = (name: string) => run('getent', ['passwd', name])
 const run = (program: string, args: string[]) =>
   execFileSync(program, args, {
     encoding: 'utf8',
+    env: systemEnvironment(),
     timeout: ANSWER_MS,
     maxBuffer: ANSWER_BYTES,
     stdio: ['ignore', 'pipe', 'ignore'],

@@ -5,6 +5,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   rmdirSync,
   statfsSync,
   writeSync,
@@ -49,12 +50,15 @@ export function folderIn(groups: string, mounts: string): string | undefined {
 const unescaped = (text: string) =>
   text.replace(/\\([0-7]{3})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 8)))
 
-/** Reports whether a path leads to the folder of a control group. The path may come from an untrusted file. */
+/**
+ * Reports whether a path without links leads to the folder of a control group. The path may come from an
+ * untrusted file.
+ */
 export const isGroupFolder = (path: string): boolean =>
   orUndefined(
     () =>
       isAbsolute(path) &&
-      normalize(path) === path &&
+      realpathSync(path) === path &&
       lstatSync(path).isDirectory() &&
       statfsSync(path).type === CGROUP2,
   ) ?? false
@@ -109,7 +113,7 @@ export function removeGroup(folder: string, depth = DEPTH): boolean {
 
 /** Writes to an existing file of a group. @throws the system error */
 export function writeGroupFile(path: string, value: string) {
-  const fd = openSync(path, constants.O_WRONLY | constants.O_TRUNC)
+  const fd = openSync(path, constants.O_WRONLY | constants.O_NOFOLLOW)
   try {
     writeSync(fd, value)
   } finally {

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { constants, readFileSync, type Stats } from 'node:fs'
+import { systemEnvironment } from './system-environment.ts'
 
 /** Maximum time for a directory service, such as LDAP, to look up a group, in ms. */
 const ANSWER_MS = 3000
@@ -60,7 +61,11 @@ function isKnownElsewhere(gid: number): boolean {
 
 function askFor(gid: number): boolean {
   try {
-    execFileSync('getent', ['group', String(gid)], { stdio: 'ignore', timeout: ANSWER_MS })
+    execFileSync('getent', ['group', String(gid)], {
+      env: systemEnvironment(),
+      stdio: 'ignore',
+      timeout: ANSWER_MS,
+    })
     return true
   } catch (error) {
     // getent exits with 2 for an unknown group. Without getent, there is no directory service either.

@@ -6,13 +6,13 @@ import {
   lstatSync,
   readdirSync,
   readFileSync,
-  readlinkSync,
   type Stats,
 } from 'node:fs'
-import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { systemCode } from './errors.ts'
 import { hasStrangers } from './group-members.ts'
 import { orUndefined } from './or-undefined.ts'
+import { type Place, placesOn } from './places-on-path.ts'
 import { openPlain } from './plain-files.ts'
 import { shellWord } from './shell-word.ts'
 
@@ -31,8 +31,6 @@ export interface OwnershipFault {
 
 /** Mode bit of folders in which users can rename and delete only their own files. */
 const STICKY = 0o1000
-/** Maximum number of links in one path, as in Linux. */
-const MOST_LINKS = 40
 
 /**
  * Returns the reasons why users other than root and `user` can change or replace a file or folder. Checks the
@@ -49,42 +47,6 @@ export function faultsOf(path: string, user = process.geteuid?.()): OwnershipFau
     if (fault) found.set(place.path, fault)
   }
   return [...found.values()]
-}
-
-interface Place {
-  path: string
-  stat: Stats
-  /** True for the end of the path, false for a folder above it. */
-  last: boolean
-}
-
-/**
- * Yields all folders, links, and files that determine the target of a path, in the order in which the system
- * resolves them.
- */
-function* placesOn(path: string): Generator<Place> {
-  const names = path.split('/').filter(Boolean)
-  let at = '/'
-  yield { path: at, stat: lstatSync(at), last: names.length === 0 }
-  for (let links = 0; names.length > 0; ) {
-    const name = names.shift()!
-    const next = name === '..' ? dirname(at) : join(at, name)
-    let stat: Stats
-    try {
-      stat = lstatSync(next)
-    } catch {
-      return
-    }
-    const isLink = stat.isSymbolicLink()
-    yield { path: next, stat, last: names.length === 0 }
-    if (!isLink) at = next
-    else {
-      if (++links > MOST_LINKS) return
-      const target = readlinkSync(next)
-      if (isAbsolute(target)) at = '/'
-      names.unshift(...target.split('/').filter((each) => each !== '' && each !== '.'))
-    }
-  }
 }
 
 /** Maximum number of faults reported for one folder: another user may have filled the folder with files. */

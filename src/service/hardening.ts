@@ -64,8 +64,8 @@ export const systemHardening = ({ installation }: ServicePlan): string[] => [
  * would hinder agents.
  */
 export const rootHardening: string[] = [
-  '# Agents run as root, and this unit does not restrict what root can do. Prefer an ordinary user:',
-  '# `service install --user NAME`.',
+  '# Agents run as root, unless the policy names another user for them (isolation.agent_user). This unit does not',
+  '# restrict what root can do. Prefer an ordinary user: `service install --user NAME`.',
   'RestrictRealtime=yes',
   'KeyringMode=private',
 ]

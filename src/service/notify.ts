@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
+import { systemEnvironment } from '../platform/system-environment.ts'
 import { visible } from '../platform/visible-text.ts'
 
 /**
@@ -116,7 +117,10 @@ export class Notifier {
     const { env, logger } = this.#options
     const tell = () =>
       new Promise<void>((resolve) => {
-        const options = { env: { PATH: env.PATH, NOTIFY_SOCKET: this.#socket }, timeout: NOTIFY_MS }
+        const options = {
+          env: { PATH: systemEnvironment(env).PATH, NOTIFY_SOCKET: this.#socket },
+          timeout: NOTIFY_MS,
+        }
         execFile('systemd-notify', lines, options, (error) => {
           if (error) logger.warn({ err: error }, 'cannot send the status to systemd')
           resolve()

@@ -18,7 +18,7 @@ export const isOurs = (command: string) => /fomular-daemon|@fomular-os\/daemon/.
 interface Rule {
   level: UnitProblem['level']
   /** Reports whether the rule applies to a unit. */
-  when(unit: Properties): boolean
+  when(unit: Properties, scope: Scope): boolean
   message: string
   /** The setting that fixes the problem. */
   set: string
@@ -66,6 +66,9 @@ function showsKey({ ExecStart = '', Environment = '' }: Properties): boolean {
   return isLiteral || new RegExp(`[\\s"]${variable}=`).test(` ${Environment}`)
 }
 
+const isRoots = ({ User = '' }: Properties, scope: Scope) =>
+  scope === 'system' && ['', 'root', '0'].includes(User)
+
 const restartsOn75 = ({ Restart = 'no', RestartForceExitStatus, SuccessExitStatus }: Properties) =>
   Restart === 'always' ||
   includes(RestartForceExitStatus, CODES.restart) ||
@@ -99,10 +102,19 @@ const RULES: Rule[] = [
   },
   {
     level: 'error',
-    when: ({ Type, NotifyAccess }) => Type === 'notify' && NotifyAccess !== 'all',
+    when: (unit, scope) =>
+      unit.Type === 'notify' &&
+      unit.NotifyAccess !== 'all' &&
+      !(unit.NotifyAccess === 'main' && isRoots(unit, scope)),
     message: 'never counts as started: systemd ignores the messages that systemd-notify sends for it',
     set: 'NotifyAccess=all',
     ofHub: true,
+  },
+  {
+    level: 'warning',
+    when: (unit, scope) => unit.NotifyAccess === 'all' && isRoots(unit, scope),
+    message: 'lets agents of another user send messages to systemd as the daemon',
+    set: 'NotifyAccess=main',
   },
   {
     level: 'warning',
@@ -151,7 +163,7 @@ export function unitProblems(name: string, unit: Properties, scope: Scope, runs:
   const rules = RULES.filter(({ ofHub }) => runs !== 'hub' || ofHub)
   const install = `fomular-daemon service install${runs === 'daemon' ? '' : ` ${runs}`}`
   const found = rules
-    .filter(({ when }) => when(unit))
+    .filter(({ when }) => when(unit, scope))
     .map(
       ({ level, message, set }): UnitProblem => ({
         level,

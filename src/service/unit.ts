@@ -55,8 +55,7 @@ export function unitText(plan: ServicePlan, { version = 0, scope }: SystemdFacts
       name: 'Service',
       lines: [
         'Type=notify',
-        '# The daemon notifies systemd through a child process, systemd-notify.',
-        'NotifyAccess=all',
+        ...notifyLines(system && plan.account.uid === 0),
         `ExecStart=${[...plan.runner, plan.program, ...plan.args].map(argument).join(' ')}`,
         ...(system ? [`User=${plan.account.name}`] : []),
         'WorkingDirectory=~',
@@ -108,6 +107,12 @@ export function unitText(plan: ServicePlan, { version = 0, scope }: SystemdFacts
   ]
   return renderUnit(plan, system, sections)
 }
+
+/** Root's systemd-notify sends messages as the daemon, so that agents of another user cannot send any. */
+const notifyLines = (isRoot: boolean): string[] => [
+  '# The daemon notifies systemd through a child process, systemd-notify.',
+  `NotifyAccess=${isRoot ? 'main' : 'all'}`,
+]
 
 export function renderUnit(plan: ServicePlan, system: boolean, sections: Section[]): string {
   const own = system ? `systemctl edit ${plan.name}` : `systemctl --user edit ${plan.name}`

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -123,6 +124,32 @@ test('an agent of another user is stopped with its children, resumed, and taken 
   await until(() => stage.agentProcesses(agent).length === 0, { what: 'the end of what it left behind' })
 })
 
+test('root runs no program from folders on PATH that the agents’ user can change', async (t) => {
+  if (!isRoot) return refused(t)
+  const { stage, user, said, start, cwd } = await rootsStage(t)
+  const [bin, ran] = [join(cwd, 'bin'), join(cwd, 'ran')]
+  mkdirSync(bin)
+  // Programs of the launcher, and programs that the daemon looks up users and speaks to systemd with.
+  const names =
+    'cat date fallocate getent grep id kill mkdir mkfifo mv ps rm sed sleep systemd-notify tail tr'
+  for (const name of names.split(' '))
+    writeFileSync(join(bin, name), `#!/bin/sh\nPATH=/usr/bin:/bin\nid -u >>${ran}\nexec ${name} "$@"\n`, {
+      mode: 0o755,
+    })
+  writeFileSync(ran, '')
+  for (const path of [bin, ran]) chownSync(path, user.uid, user.gid)
+  process.kill(await daemonPid(stage), 'SIGKILL')
+  stage.daemonCommand = ['/usr/bin/env', `PATH=${bin}:${process.env.PATH}`, ...RUN]
+  await stage.daemon()
+  const agent = await start({ lease: { after_s: 30, action: 'stop' } })
+  await stage.agentIs(agent, 'idle')
+  // The agent itself finds its programs there.
+  await said(agent, 'date')
+  await stage.command(agent, 'stop')
+  await stage.agentIs(agent, 'exited')
+  assert.deepEqual([...new Set(readFileSync(ran, 'utf8').split('\n'))], [String(user.uid), ''])
+})
+
 test('a lease ends the processes of another user', async (t) => {
   if (!isRoot) return refused(t)
   const { stage, said, start } = await rootsStage(t)
@@ -175,7 +202,8 @@ test('doctor checks the runtime as the user of the agents, with a daemon and wit
   assert.deepEqual(ofRuntime(await findings()), ['claude ok'])
   process.kill(await daemonPid(stage), 'SIGKILL')
   assert.deepEqual(ofRuntime(await findings()), ['claude ok'])
-  assert.ok(existsSync(user.home))
+  execFileSync('usermod', ['--append', '--groups', 'shadow', user.name])
+  assert.deepEqual(ofRuntime(await findings()), ['agent_user warning', 'claude ok'])
 })
 
 /** A daemon that may not switch users refuses the start. */

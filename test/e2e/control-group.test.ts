@@ -24,6 +24,10 @@ test('where the system permits groups, a stop ends programs that have left their
   assert.equal(group !== undefined, (await delegatedGroup(process.env)) !== undefined)
   const before = pids()
   if (group) for (const pid of before) assert.equal(groupFolder(pid), group)
+  const { launcher, feeder } = JSON.parse(
+    readFileSync(join(stage.state, 'agents', agent, 'process.json'), 'utf8'),
+  )
+  for (const { pid } of [launcher, feeder]) assert.notEqual(groupFolder(pid), group ?? '')
   assert.equal((await stage.command(agent, 'stop', { grace_s: 1 })).state, 'succeeded')
   // Without a group, nothing shows whose processes these are.
   assert.deepEqual(pids(), group ? [] : before)

@@ -36,6 +36,18 @@ async function policyStage(t: Parameters<typeof fakeStage>[0]) {
   return { file, stage: await fakeStage(t, { FOMULAR_POLICY: file }) }
 }
 
+test('`policy check` reports a user for agents who cannot be used on this machine', async (t) => {
+  const { stage, file } = await policyStage(t)
+  const problems = async (name: string) => {
+    writeFileSync(file, `version = 1\nisolation.agent_user = "${name}"\n`, { mode: 0o600 })
+    const { code, stdout } = await cli(stage, ['policy', 'check', '--json'])
+    return [code, ...JSON.parse(stdout).problems.map(({ key }: { key: string }) => key)]
+  }
+  assert.deepEqual(await problems('nobody'), [0])
+  for (const name of ['no-such-user', 'root'])
+    assert.deepEqual(await problems(name), [2, 'isolation.agent_user'])
+})
+
 test('`policy init` writes a policy with the choices of the flags, and `policy check` and `policy explain` read the policy', async (t) => {
   const { stage, file } = await policyStage(t)
   const unknown = await cli(stage, ['policy', 'init'])

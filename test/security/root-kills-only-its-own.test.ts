@@ -4,13 +4,19 @@ import { execFile, execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { groupName } from '../../src/agents/process/cgroup/run-group.ts'
 import { launchScript } from '../../src/agents/process/launch-script.ts'
+import { readSigns } from '../../src/agents/process/marks.ts'
+import { agentProcesses, endStrays } from '../../src/agents/process/strays.ts'
+import { groupFolder } from '../../src/platform/control-groups.ts'
 import { bootId, identify, isAlive, type ProcessIdentity } from '../../src/platform/process-identity.ts'
 import { commandLines, environmentOf } from '../../src/platform/process-list.ts'
 import { agentsIn, leftAgent } from '../support/agents.ts'
 import { earlierCommand } from '../support/earlier-release.ts'
 import { fakeStage } from '../support/fake-agent.ts'
 import { PROGRAM, RUN, type Stage } from '../support/stage.ts'
+import { standInGroup } from '../support/stand-in-group.ts'
+import { systemUser } from '../support/system-user.ts'
 import { type Cleanup, tempDir } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
 
@@ -185,4 +191,50 @@ test('root’s daemon sends no signal to an agent that another user’s daemon s
   agents.adopt()
   await agents.stop(agents.get('a'), { commandId: 'c', graceS: 0 })
   assert.ok(isAlive(theirs))
+})
+
+test('root does not trust the users and the control group that the records of another user name', async (t) => {
+  const [theirs, third] = [systemUser(t), systemUser(t)]
+  const sleeping = (uid: number, variables: Record<string, string> = {}) => {
+    const child = spawn('setpriv', [`--reuid=${uid}`, '--clear-groups', 'sleep', '600'], {
+      detached: true,
+      stdio: 'ignore',
+      env: { PATH: process.env.PATH, ...variables },
+    })
+    t.after(() => child.kill('SIGKILL'))
+    return until(
+      () =>
+        commandLines().some(({ pid, argv }) => pid === child.pid && argv[0] === 'sleep') &&
+        identify(child.pid!),
+      { what: 'the sleep' },
+    )
+  }
+  const folder = join(theirs.home, 'agents/a')
+  mkdirSync(folder, { recursive: true })
+  const mark = 'a'.repeat(32)
+  const [ofRoot, ofThird, own] = (await Promise.all([
+    sleeping(0),
+    sleeping(third.uid),
+    sleeping(theirs.uid, { FOMULAR_AGENT: folder, FOMULAR_AGENT_MARK: mark }),
+  ])) as ProcessIdentity[]
+  const group = groupFolder('self')
+  writeFileSync(join(folder, 'run.json'), JSON.stringify({ mark, agent_uids: [0, third.uid], group }))
+  writeFileSync(
+    join(folder, 'process.json'),
+    JSON.stringify({ version: 1, run: 1, launcher: ofRoot, agent: ofThird, feeder: ofRoot }),
+  )
+  execFileSync('chown', ['-R', `${theirs.uid}`, theirs.home])
+
+  assert.deepEqual([...agentProcesses(theirs.uid).proven.values()].flat(), [own])
+  const signs = readSigns(folder, theirs.uid)!
+  assert.equal(await endStrays(signs), 1)
+  assert.deepEqual(
+    [ofRoot, ofThird, own].map((each) => isAlive(each!)),
+    [true, true, false],
+  )
+  // Not even a folder with the name of the run's group, which could be a link by now.
+  const named = join(theirs.home, groupName({ real: folder }, mark))
+  standInGroup(named, { 'cgroup.procs': `${ofRoot!.pid}\n`, 'cgroup.events': 'populated 1\n' })
+  writeFileSync(join(folder, 'run.json'), JSON.stringify({ mark, group: named }))
+  assert.equal(readSigns(folder, theirs.uid)?.group, undefined)
 })

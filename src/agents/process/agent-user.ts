@@ -21,17 +21,27 @@ export interface AgentUser extends Account {
   command: readonly string[]
 }
 
+/**
+ * Returns the account of a user for agents.
+ * @throws CommandFailure if there is no such user, or if it is root or in root's group
+ */
+export function agentAccount(name: string): Account {
+  const account = accountOf(name)
+  if (!account)
+    throw unusable(name, 'this machine has no such user', `Create it: useradd --create-home ${name}`)
+  if (account.uid === 0) throw unusable(name, 'this user is root', OTHER)
+  if (account.gid === 0) throw unusable(name, "this user's primary group is root's group", OTHER)
+  return account
+}
+
 /** Returns a user that agents can run as. @throws CommandFailure if this machine or the daemon cannot do that */
 export function agentUser(name: string): AgentUser {
   const program = PROGRAMS.find(existsSync)
   if (process.platform !== 'linux' || program === undefined)
     throw unusable(name, 'setpriv is not installed', 'Install util-linux.')
-  const account = accountOf(name)
-  if (!account)
-    throw unusable(name, 'this machine has no such user', `Create it: useradd --create-home ${name}`)
+  const account = agentAccount(name)
   const { uid, gid } = account
-  if (uid === 0 || uid === ownUid())
-    throw unusable(name, uid === 0 ? 'this user is root' : 'the daemon itself runs as this user', OTHER)
+  if (uid === ownUid()) throw unusable(name, 'the daemon itself runs as this user', OTHER)
   const missing = missingCapabilities()
   if (missing.length > 0)
     throw unusable(

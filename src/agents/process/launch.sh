@@ -14,10 +14,6 @@ shift 2
 # Creating this folder claims the run. A second launcher for the same run exits here.
 mkdir "$d/run.$run" 2>/dev/null || exit 0
 
-# All processes of this run stay in its control group, even if they clear their environment or lose their parents.
-outside=
-[ -z "$cgroup" ] || { echo $$ >"$cgroup/cgroup.procs"; } 2>/dev/null || outside=$cgroup
-
 # The leading newline ends a line that an earlier run may have left incomplete.
 note() { printf '\n{"type":"launcher","subtype":"%s","run":%s,"time":"%s"%s}\n' "$1" "$run" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$2" >>"$d/activity.jsonl"; }
 
@@ -107,15 +103,18 @@ clear_up() {
     done 2>/dev/null
     sleep 1
   done
-  # This launcher is in the group, too.
   [ -z "$cgroup" ] || { echo 1 >"$cgroup/cgroup.kill"; } 2>/dev/null
 }
 
-# Ends the agent if it would run without limits that the machine's policy or the agent's specification
-# demands.
-check_limits() {
-  [ -z "$limited" ] || [ -z "$outside" ] && return
-  echo "The launcher cannot enter the control group $outside, so the agent would run without its limits." >&2
+# Moves the agent into the control group of this run. All its processes stay there, even if they clear their
+# environment or lose their parents. The launcher stays outside, so that it can record the end of an agent that has
+# reached its limits. Ends the agent if it would run without limits that the machine's policy or the agent's
+# specification demands.
+enter_group() {
+  # 0 stands for the process that writes.
+  [ -n "$cgroup" ] && { echo 0 >"$cgroup/cgroup.procs"; } 2>/dev/null && return
+  [ -n "$limited" ] || return 0
+  echo "The agent cannot enter the control group $cgroup, so it would run without its limits." >&2
   exit 126
 }
 
@@ -132,7 +131,7 @@ trap : HUP INT TERM
 # The agent also has its own input open for writing, so that it never sees an end of file. The umask of the
 # launcher's caller applies to files that the agent creates. The agent's variables are set last, so that only
 # its program runs with them.
-{ check_limits; umask "$mask"; yield_memory; . "$d/env.sh"; exec "$@"; } 0<>"$d/stdin" >>"$d/activity.jsonl" 2>>"$d/stderr.log" &
+{ enter_group; umask "$mask"; yield_memory; . "$d/env.sh"; exec "$@"; } 0<>"$d/stdin" >>"$d/activity.jsonl" 2>>"$d/stderr.log" &
 agent=$!
 agent_identity=$(identity "$agent")
 feed </dev/null >/dev/null 2>&1 &

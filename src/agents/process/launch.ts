@@ -6,6 +6,7 @@ import { writeAtomic } from '../../platform/files.ts'
 import { type OpenFolder, openFolder } from '../../platform/open-folder.ts'
 import { openOwnPlain } from '../../platform/plain-files.ts'
 import { bootId } from '../../platform/process-identity.ts'
+import { SYSTEM_PATH } from '../../platform/system-environment.ts'
 import type { Agent } from '../agent.ts'
 import { uuidFrom } from '../events/ids.ts'
 import type { Permit } from '../permit.ts'
@@ -19,11 +20,10 @@ import { confined, GIVEN } from './confined.ts'
 import { keepProgram } from './kept-program.ts'
 import { launchScript } from './launch-script.ts'
 import { AGENT_FOLDER, AGENT_UID, newMark, RUN_MARK, startedAs } from './marks.ts'
+import { checkSessionUser } from './sessions.ts'
 
 /** Maximum time for a launcher to start in a shelter, in ms. */
 const SHELTER_MS = 5000
-/** PATH of the programs that run as root before the agent changes to its user. */
-const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin'
 /** Interval at which the daemon checks whether the launcher has started, in ms. */
 const SHELTER_STEP_MS = 10
 
@@ -86,6 +86,7 @@ async function launchIn(
   // Check again, because the policy, or a link in the folder's path, may have changed since the command.
   const permitted = permit({ ...record.spec, cwd: place.real }, run.program)
   const { spec, inherits, user } = permitted
+  checkSessionUser(agent, run.session?.mode === 'resume' ? run.session.id : undefined, user?.name)
   if (user) await checkFolderAs(user, place.real)
   const ignoresStartupFiles = !trust.mayUse(agent, permitted)
   if (ignoresStartupFiles) agent.run = { ...agent.run, ignores_startup_files: true }

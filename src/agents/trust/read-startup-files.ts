@@ -3,7 +3,7 @@ import { closeSync, constants, readdirSync, readFileSync, statSync } from 'node:
 import { join } from 'node:path'
 import type { Account } from '../../platform/account.ts'
 import { systemCode } from '../../platform/errors.ts'
-import { readerAs } from '../../platform/may-read.ts'
+import { rightsOf } from '../../platform/may-read.ts'
 import { openPlain } from '../../platform/plain-files.ts'
 
 /** Maximum number of files and folders that are read. */
@@ -32,10 +32,15 @@ export interface StartupFiles {
  * read count as unreadable
  */
 export function readStartupFiles(paths: string[], user?: Account): StartupFiles {
-  const mayRead = user && readerAs(user)
+  const rights = user && rightsOf(user)
   const found: StartupFiles = { files: [], cut: false }
   let seen = 0
   const visit = (path: string, depth: number) => {
+    // A link must not reveal whether a path of another user exists.
+    if (rights && !rights.maySee(path)) {
+      found.cut = true
+      return
+    }
     let isFolder: boolean
     try {
       isFolder = statSync(path).isDirectory()
@@ -48,7 +53,7 @@ export function readStartupFiles(paths: string[], user?: Account): StartupFiles 
       return
     }
     if (!isFolder) {
-      const file = read(path, mayRead)
+      const file = read(path, rights?.mayRead)
       if (file) found.files.push(file)
       else found.cut = true
       return

@@ -3,6 +3,7 @@ import { agentUser, environmentAs } from '../../agents/process/agent-user.ts'
 import type { ProbeOptions } from '../../agents/runtimes/program.ts'
 import type { DaemonConfig } from '../../config/daemon-config.ts'
 import type { StatePaths } from '../../config/paths.ts'
+import { accountOf, groupNamesOf } from '../../platform/account.ts'
 import type { DaemonStatus } from '../client/control-client.ts'
 import { examineFile } from '../policy/examine-file.ts'
 import { inForceOf } from '../policy/in-force.ts'
@@ -18,6 +19,21 @@ export function agentUserName(
   if (running ? !running.machine.policy : !config) return undefined
   const { file, user } = inForceOf(running, paths, config && { ...config, env })
   return file === undefined ? undefined : examineFile(file, user).policy?.isolation.agent_user
+}
+
+/** Groups whose members can become root, without a password and without privileges to gain. */
+const ROOTLIKE = ['docker', 'lxd', 'incus', 'incus-admin', 'disk', 'shadow', 'root']
+
+/** Returns a warning if the user that agents run as can become root. */
+export function rootlikeGroups(name: string): Finding[] {
+  const account = accountOf(name)
+  const groups = account ? groupNamesOf(account).filter((group) => ROOTLIKE.includes(group)) : []
+  return groups.map((group) => ({
+    check: 'agent_user',
+    level: 'warning',
+    message: `Agents run as ${name}, who is in the group ${group}: its members can become root.`,
+    remedy: `Remove ${name} from the group: gpasswd --delete ${name} ${group}`,
+  }))
 }
 
 /** Returns how to probe runtimes as this user, or why that is impossible. */

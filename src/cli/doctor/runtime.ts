@@ -9,7 +9,7 @@ import { isWritable } from '../../update/switch/layout.ts'
 import type { DaemonStatus } from '../client/control-client.ts'
 import type { Finding } from '../render/finding.ts'
 import { runtimeText } from '../render/machine.ts'
-import { probeAs } from './agent-user.ts'
+import { probeAs, rootlikeGroups } from './agent-user.ts'
 import { compareRuntimes } from './shell-view.ts'
 
 /** Codes of the daemon's problems that concern a runtime. */
@@ -27,7 +27,8 @@ export async function checkRuntimes(
       ? checkRuntime(runtime, env, strict, daemon)
       : checkRuntimeAs(agentUser, runtime, env, daemon),
   )
-  return (await Promise.all(checks)).flat()
+  const ofUser = agentUser === undefined ? [] : rootlikeGroups(agentUser)
+  return [...ofUser, ...(await Promise.all(checks)).flat()]
 }
 
 /**

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import type { CommandFailure } from '../../agents/command-failure.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
 import type { MachinePolicy } from '../../protocol/index.ts'
 import { type LocalOptions, WHICH, withLocal } from '../local/index.ts'
@@ -40,7 +41,8 @@ async function check(given: string | undefined, options: LocalOptions) {
     given === undefined ? await (await import('./in-force.ts')).policyInForce(options) : undefined
   const file = given === undefined ? inForce?.file : resolve(given)
   const { policy, problems } = file === undefined ? { problems: [] } : examineFile(file, inForce?.user)
-  if (inForce && problems.length === 0) problems.push(...seenByDaemon(inForce))
+  if (inForce && problems.length === 0)
+    problems.push(...seenByDaemon(inForce), ...(await userProblems(policy?.isolation.agent_user)))
   if (problems.length > 0) process.exitCode = EXIT.usage
   const otherwise = inForce?.otherwise ?? 'open'
   const summary = summaryOf(
@@ -70,6 +72,19 @@ function seenByDaemon({ daemon, file }: InForce): FileProblem[] {
   const { message = 'The daemon cannot read its policy.', remedy = 'Correct the file.' } =
     daemon.machine.problems.find(({ code }) => code === 'policy_unreadable') ?? {}
   return [{ key: '', message, remedy }]
+}
+
+/** Returns why agents cannot run as the user that the policy of this machine names. */
+async function userProblems(name: string | undefined): Promise<FileProblem[]> {
+  if (name === undefined) return []
+  const { agentAccount } = await import('../../agents/process/agent-user.ts')
+  try {
+    agentAccount(name)
+    return []
+  } catch (error) {
+    const { message, remedy = '' } = error as CommandFailure
+    return [{ key: 'isolation.agent_user', message, remedy }]
+  }
 }
 
 function show(file: string | undefined, problems: FileProblem[], inForce: InForce | undefined) {

@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, symlinkSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { test } from 'node:test'
 import {
   folderIn,
+  groupFolder,
   groupNumber,
   isGroupFolder,
   isPopulated,
   membersOf,
   removeGroup,
+  writeGroupFile,
 } from '../../../src/platform/control-groups.ts'
 import { groupSpaces } from '../../../src/platform/disk.ts'
 import { standInGroup } from '../../support/stand-in-group.ts'
@@ -64,6 +66,22 @@ test('no ordinary folder, and no path through a link, counts as a control group'
   symlinkSync('/sys/fs/cgroup', join(dir, 'link'))
   for (const path of [join(dir, 'g'), join(dir, 'link'), '/sys/fs/cgroup/..', 'g', '/nowhere'])
     assert.equal(isGroupFolder(path), false, path)
+})
+
+test('no path of a group below a link counts as a control group', (t) => {
+  const dir = tempDir(t)
+  const own = groupFolder('self')
+  symlinkSync(own === undefined ? dir : dirname(own), join(dir, 'link'))
+  assert.equal(isGroupFolder(join(dir, 'link', own === undefined ? '.' : basename(own))), false)
+  assert.equal(own !== undefined && isGroupFolder(own), own !== undefined)
+})
+
+test('no value is written through a link in place of a file of a group', (t) => {
+  const dir = tempDir(t)
+  writeFileSync(join(dir, 'target'), 'untouched')
+  symlinkSync(join(dir, 'target'), join(dir, 'cgroup.kill'))
+  assert.throws(() => writeGroupFile(join(dir, 'cgroup.kill'), '1'))
+  assert.equal(readFileSync(join(dir, 'target'), 'utf8'), 'untouched')
 })
 
 test('the numbers of a group are read by name, and `max` does not count as a number', (t) => {

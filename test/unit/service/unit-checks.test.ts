@@ -9,6 +9,7 @@ import { tempDir } from '../../support/temp.ts'
 /** The settings of a unit that `service install` writes, as systemd shows them. */
 const good = {
   Type: 'notify',
+  User: 'bob',
   NotifyAccess: 'all',
   ExecStart:
     '{ path=/usr/bin/node ; argv[]=/usr/bin/node /usr/local/bin/fomular-daemon run ; ignore_errors=no }',
@@ -46,6 +47,11 @@ test('a setting of a unit that would end agents or prevent updates is reported w
   ])
   assert.deepEqual(said({ NotifyAccess: 'main' }), ['error Set NotifyAccess=all'])
   assert.deepEqual(said({ Type: 'simple', NotifyAccess: 'none' }), [])
+  for (const User of ['', 'root', '0']) {
+    assert.deepEqual(said({ User, NotifyAccess: 'main' }), [])
+    assert.deepEqual(said({ User }), ['warning Set NotifyAccess=main'])
+    assert.deepEqual(said({ User, NotifyAccess: 'none' }), ['error Set NotifyAccess=all'])
+  }
   assert.deepEqual(said({ ProtectHome: 'read-only' }), ['error Set ProtectHome=no'])
   assert.deepEqual(said({ PrivateTmp: 'yes' }), ['warning Set PrivateTmp=no'])
   assert.deepEqual(said({ OOMPolicy: 'stop' }), ['warning Set OOMPolicy=continue'])

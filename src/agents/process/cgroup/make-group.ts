@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { writeGroupFile } from '../../../platform/control-groups.ts'
+import { removeGroup, writeGroupFile } from '../../../platform/control-groups.ts'
 import { systemCode } from '../../../platform/errors.ts'
 import { CommandFailure } from '../../command-failure.ts'
 import type { AgentFolder } from '../../disk/folder.ts'
@@ -44,8 +44,9 @@ function make(folder: string) {
   try {
     mkdirSync(folder)
   } catch (error) {
-    // The group exists already, because a daemon that was killed during this launch created it.
     if (systemCode(error) !== 'EEXIST') throw error
+    // A daemon that was killed during this launch created the group. Its limits may be of another policy.
+    if (removeGroup(folder)) mkdirSync(folder)
   }
 }
 

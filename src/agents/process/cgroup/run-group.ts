@@ -39,8 +39,8 @@ export function groupOf({ folder, run, process }: Grouped): string | undefined {
   const name = groupName(folder, mark)
   const isOwn = (path: string | undefined) =>
     path !== undefined && basename(path) === name && isGroupFolder(path)
-  if (isOwn(group)) return group
-  // An earlier version removes the record of the group when it writes the file.
-  const entered = process && (groupFolder(process.launcher.pid) ?? groupFolder(process.agent.pid))
-  return isOwn(entered) ? entered : undefined
+  // The record can be wrong: an earlier version removes it, and a launcher of a daemon that was killed may have
+  // entered another group than the next daemon recorded. With an earlier version, the launcher is in the group, too.
+  const entered = process && [process.agent, process.launcher].map(({ pid }) => groupFolder(pid)).find(isOwn)
+  return entered ?? (isOwn(group) ? group : undefined)
 }

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { ownEnvironment } from '../../../../src/agents/process/own-environment.ts'
 import { claude } from '../../../../src/agents/runtimes/claude/index.ts'
+import { standInGroup } from '../../../support/stand-in-group.ts'
 import { tempDir } from '../../../support/temp.ts'
 
 const script = fileURLToPath(new URL('../../../../src/agents/process/launch.sh', import.meta.url))
@@ -48,6 +49,40 @@ test('the kernel ends an agent before its launcher and the daemon if memory runs
   const own = Number(readFileSync('/proc/self/oom_score_adj', 'utf8'))
   const journal = readFileSync(join(dir, 'activity.jsonl'), 'utf8')
   assert.deepEqual(journal.match(/^-?\d+$/gm)?.map(Number), [Math.max(300, own), own])
+})
+
+test('the agent enters its control group, and its launcher stays outside', (t) => {
+  const dir = tempDir(t)
+  for (const name of ['in', 'fed']) mkdirSync(join(dir, name))
+  writeFileSync(join(dir, 'env.sh'), '')
+  const { folder, read } = standInGroup(join(dir, 'group'))
+  const run = (number: number, group: string, limited: string) => {
+    const argv = [
+      script,
+      dir,
+      `${number}`,
+      'boot',
+      '0',
+      'keep',
+      'state',
+      'idle',
+      'tasks',
+      'none',
+      group,
+      limited,
+    ]
+    execFileSync('/bin/sh', [...argv, 'sh', '-c', 'exit 3'])
+    return JSON.parse(readFileSync(join(dir, 'exit.json'), 'utf8')).code
+  }
+  assert.equal(run(1, folder, 'limited'), 3)
+  // The kernel takes 0 for the process that writes, which then becomes the agent.
+  assert.equal(read('cgroup.procs'), '0\n')
+  const missing = join(dir, 'missing')
+  assert.equal(run(2, missing, ''), 3)
+  // Without its limits, no agent runs.
+  assert.equal(run(3, missing, 'limited'), 126)
+  assert.equal(run(4, '', 'limited'), 126)
+  assert.match(readFileSync(join(dir, 'stderr.log'), 'utf8'), /cannot enter the control group/)
 })
 
 test('an agent’s own environment variables never affect its launcher', (t) => {

@@ -1,0 +1,9 @@
+/** PATH with the folders of the system's own programs. */
+export const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin'
+
+/**
+ * Returns the environment for a program of the system. Root's programs are searched only in the system's folders,
+ * because another user may be able to change the other folders on PATH.
+ */
+export const systemEnvironment = (env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv =>
+  process.geteuid?.() === 0 ? { ...env, PATH: SYSTEM_PATH } : env
