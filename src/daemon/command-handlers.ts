@@ -15,6 +15,7 @@ import { answerRequest } from './answer-request.ts'
 import { answerTrust } from './answer-trust.ts'
 import { checkRunning } from './check-running.ts'
 import { deliverPrompt, promptId } from './deliver-prompt.ts'
+import type { GateWait } from './gate.ts'
 import { answersTo, decisionOn } from './read-answers.ts'
 import { endWait } from './usage-limits.ts'
 
@@ -26,12 +27,8 @@ export interface CommandContext {
   trust: Pick<RepositoryTrust, 'answer'>
   /** @throws CommandFailure while no agent may be started */
   checkAccepts(): void
-  /**
-   * @param overtaken signal that is aborted when a command to stop the agent arrives, so that the gate ends
-   * without a decision
-   * @throws CommandFailure if the machine's policy refuses the command
-   */
-  checkPolicy(command: Command, overtaken?: AbortSignal): Promise<void>
+  /** @throws CommandFailure if the machine's policy refuses the command */
+  checkPolicy(command: Command, wait?: GateWait): Promise<void>
   /** Returns a part of a message in the form in which the server has received it, without secrets. */
   redacted<T extends object>(part: T): T
   checkMachine(): Promise<void>
@@ -194,11 +191,11 @@ const handlers: { [T in CommandType]: Handler<T> } = {
 export async function carryOut(
   context: CommandContext,
   command: Command,
-  overtaken?: AbortSignal,
+  wait?: GateWait,
 ): Promise<{ confirmed: Promise<object> }> {
   const handler = (handlers as Record<string, Handler<CommandType> | undefined>)[command.type]
   if (!handler) throw new CommandFailure('unsupported', `This daemon does not support ${command.type}.`)
-  await context.checkPolicy(command, overtaken)
+  await context.checkPolicy(command, wait)
   return handler(context, command as never)
 }
 

@@ -7,6 +7,7 @@ import { Answers } from './answers.ts'
 import { CommandLog } from './command-log.ts'
 import type { DaemonOptions } from './daemon-options.ts'
 import { Dispatcher } from './dispatcher.ts'
+import type { GateWait } from './gate.ts'
 import { Messages } from './messages.ts'
 import { UpdateHealth } from './update-health.ts'
 import { updateOrders } from './update-orders.ts'
@@ -51,7 +52,7 @@ export function commandParts(
     agents,
     trust: parts.trust,
     checkAccepts: () => admission.checkRoom(),
-    checkPolicy: (command: Command, overtaken?: AbortSignal) => policy.check(command, overtaken),
+    checkPolicy: (command: Command, wait?: GateWait) => policy.check(command, wait),
     redacted: <T extends object>(part: T) => parts.redaction.redactPart(part),
     checkMachine: () => health.probe(),
     restart: () => restart(),

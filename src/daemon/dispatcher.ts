@@ -5,6 +5,8 @@ import type { Logger } from '../platform/log.ts'
 import type { Command, CommandResult } from '../protocol/index.ts'
 import type { Answers } from './answers.ts'
 import { AnsweredLater, type CommandContext, carryOut } from './command-handlers.ts'
+import { CommandOrder } from './command-order.ts'
+import type { GateWait } from './gate.ts'
 import type { Admitted } from './signature-guard.ts'
 
 export interface DispatcherOptions {
@@ -22,16 +24,8 @@ export interface DispatcherOptions {
 export class Dispatcher {
   readonly #options: DispatcherOptions
   readonly #running = new Map<string, Promise<void>>()
-  /**
-   * The last command of each agent. The next command for the agent starts after this command, so that
-   * commands start in the order of their arrival.
-   */
-  readonly #order = new Map<string, Promise<unknown>>()
-  /**
-   * Abort signals for the commands of each agent that have no result yet. A command to stop the agent aborts
-   * them.
-   */
-  readonly #overtaking = new Map<string, Set<AbortController>>()
+  /** The order of each agent's commands that have not started. */
+  readonly #orders = new Map<string, CommandOrder>()
   #draining = false
 
   constructor(options: DispatcherOptions) {
@@ -79,7 +73,7 @@ export class Dispatcher {
     const { type, command_id, by } = command
     const about = { type, ...('agent_id' in command && { agent_id: command.agent_id }), command_id }
     logger.info({ ...about, ...(by !== undefined && { by }) }, 'command received')
-    const result = await this.#inOrder(command, (overtaken) => carryOut(context, command, overtaken))
+    const result = await this.#inOrder(command, (wait) => carryOut(context, command, wait))
       .then(({ confirmed }) => confirmed)
       .then(
         (value): CommandResult | undefined => ({
@@ -100,32 +94,14 @@ export class Dispatcher {
     await answers.give(result, untilMs)
   }
 
-  #inOrder<R>(command: Command, begin: (overtaken?: AbortSignal) => Promise<R>): Promise<R> {
+  #inOrder<R>(command: Command, begin: (wait?: GateWait) => Promise<R>): Promise<R> {
     if (!('agent_id' in command)) return Promise.resolve().then(() => begin())
     const { agent_id } = command
-    const earlier = this.#overtaking.get(agent_id) ?? new Set()
-    if (isStop(command)) for (const each of earlier) each.abort()
-    const overtaking = new AbortController()
-    this.#overtaking.set(agent_id, earlier.add(overtaking))
-    const turn = (this.#order.get(agent_id) ?? Promise.resolve()).then(() => begin(overtaking.signal))
-    const settled = turn
-      .catch(() => {})
-      .then(() => {
-        earlier.delete(overtaking)
-        if (this.#order.get(agent_id) !== settled) return
-        this.#order.delete(agent_id)
-        this.#overtaking.delete(agent_id)
-      })
-    this.#order.set(agent_id, settled)
-    return turn
+    const order = this.#orders.get(agent_id) ?? new CommandOrder(() => this.#orders.delete(agent_id))
+    this.#orders.set(agent_id, order)
+    return order.add(command, { permit: () => this.#options.context.checkPolicy(command), begin })
   }
 }
-
-/** Reports whether a command ends the agent's work and cancels waiting commands and prompts. */
-const isStop = (command: Command) =>
-  command.type === 'agent:stop' ||
-  (command.type === 'agent:remove' && command.force) ||
-  (command.type === 'agent:interrupt' && command.cancel_queued)
 
 function failed(command: Command, error: unknown): CommandResult {
   const known = error instanceof CommandFailure

@@ -21,6 +21,14 @@ const REASON_BYTES = 4096
 /** Maximum length of the reason, in characters. */
 const REASON_CHARS = 300
 
+/** Links a command's wait for the gate's decision with other commands for the same agent. */
+export interface GateWait {
+  /** Signal that is aborted when a command to stop the agent arrives. The gate then ends its program. */
+  overtaken: AbortSignal
+  /** Waits for the decision. In the meantime, interrupts may start. */
+  until(decided: Promise<unknown>): Promise<unknown>
+}
+
 type GateSettings = NonNullable<Policy['gate']>
 
 /** Runs the machine's gate: a program that can refuse commands. */
@@ -35,16 +43,15 @@ export class Gate {
 
   /**
    * Resolves if the policy has no gate, or if the gate's program permits the command.
-   * @param overtaken signal that is aborted to end the program
    * @throws CommandFailure
    */
-  async check(command: Command, { gate }: Policy, overtaken?: AbortSignal) {
+  async check(command: Command, { gate }: Policy, wait?: GateWait) {
     if (!gate || !ACTING.includes(command.type)) return
-    const decided = this.#decide(command, gate, overtaken)
-    if (!overtaken) return decided
+    const decided = this.#decide(command, gate, wait?.overtaken)
+    if (!wait) return decided
     decided.catch(() => {})
-    await Promise.race([decided, aborted(overtaken)])
-    if (overtaken.aborted) throw stopped()
+    await wait.until(Promise.race([decided, aborted(wait.overtaken)]))
+    if (wait.overtaken.aborted) throw stopped()
   }
 
   async #decide(command: Command, gate: GateSettings, overtaken: AbortSignal | undefined) {

@@ -14,7 +14,7 @@ import { refusalsOfSpec } from '../policy/spec-refusals.ts'
 import { summaryOf } from '../policy/summary.ts'
 import type { Command, Runtime } from '../protocol/index.ts'
 import type { Budgets } from './budgets.ts'
-import { Gate } from './gate.ts'
+import { Gate, type GateWait } from './gate.ts'
 import type { Health } from './health.ts'
 import type { StartLimit } from './start-limit.ts'
 
@@ -50,10 +50,9 @@ export class PolicyGuard {
 
   /**
    * Checks a command before it is carried out.
-   * @param overtaken signal that is aborted when a command to stop the agent arrives
    * @throws CommandFailure
    */
-  async check(command: Command, overtaken?: AbortSignal): Promise<void> {
+  async check(command: Command, wait?: GateWait): Promise<void> {
     const policy = this.inForce
     // If the machine has no valid policy, permit only commands that read the machine's state or stop agents.
     if (!policy) {
@@ -63,7 +62,7 @@ export class PolicyGuard {
     this.#refuse(refusalsOfCommand(policy, command), command.type)
     try {
       this.#options.budgets.check(command, policy)
-      await this.#gate.check(command, policy, overtaken)
+      await this.#gate.check(command, policy, wait)
     } catch (error) {
       throw error instanceof CommandFailure ? this.counted(error) : error
     }
