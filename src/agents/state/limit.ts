@@ -91,9 +91,21 @@ function lift(snapshot: Snapshot, now: string) {
   if (limit?.tried !== undefined && limit.lifted === undefined) snapshot.limit = { ...limit, lifted: now }
 }
 
+/** Records that the limit still stops the agent, because its last turn did not need the model. */
+function resume(snapshot: Snapshot): boolean {
+  const { limit } = snapshot
+  if (limit?.tried === undefined || limit.lifted !== undefined) return false
+  snapshot.limit = { ...limit, tried: undefined }
+  return true
+}
+
+/** Reports whether the runtime itself carried out a prompt, such as `/cost`, without a request to the model. */
+const isLocal = (event: Of<'turn_result'>) => !event.is_error && event.num_turns === 0
+
 function end(snapshot: Snapshot, event: Of<'turn_result'>, now: string): boolean {
   const { state, ready, limit: before, rejected } = snapshot
   if (event.parent_tool_use_id !== undefined || hasEnded(state) || (!ready && !isInTurn(state))) return false
+  if (isLocal(event)) return resume(snapshot)
   if (!event.is_error) {
     lift(snapshot, now)
     snapshot.rejected = undefined

@@ -242,3 +242,22 @@ test('an agent that a person stops while it is started again does not continue i
   await it.pass(10 * MINUTE_MS)
   assert.deepEqual(it.prompts, [])
 })
+
+test('a command of a person that does not need the model, such as /cost, does not end the wait', async (t) => {
+  const it = await limited(t, ['a', 'b', 'c'])
+  await it.command('agent:prompt', 'a', { content: '/cost' })
+  it.begins('a')
+  it.ends('a', { num_turns: 0 })
+  assert.deepEqual(it.status('a').limited, { until: iso(RESET_MS), waits: true })
+  await it.pass(RESET_MS + 2 * MINUTE_MS)
+  assert.deepEqual(
+    it.prompts.map(({ text }) => text),
+    ['/cost', 'Continue.'],
+  )
+  const first = it.prompts[1]!.id
+  it.begins(first)
+  it.answers(first)
+  await it.pass(2 * MINUTE_MS)
+  const continued = it.prompts.slice(1).map(({ id }) => id)
+  assert.deepEqual(continued.sort(), ['a', 'b', 'c'])
+})

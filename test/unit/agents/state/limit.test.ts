@@ -78,3 +78,11 @@ test('limits in the turns of sub-agents are ignored, and so are impossible reset
   assert.equal(after(named(100), { ...limited, parent_tool_use_id: 't' }), undefined)
   for (const resets_at of [1e300, -1e300]) assert.equal(after(named(resets_at), limited)?.until, undefined)
 })
+
+test('a command that the runtime carries out itself, such as /cost, neither lifts a limit nor ends it', () => {
+  const local = result({ is_error: false, num_turns: 0 })
+  const limit = { at: 4, since: iso(4), until: iso(100) }
+  assert.deepEqual(after(named(100), limited, running, local), { ...limit, tried: undefined })
+  assert.equal(after(named(100), limited, running, local, running, tooMany)?.until, iso(100))
+  assert.equal(after(named(100), limited, running, result({ is_error: false, num_turns: 1 }))?.lifted, iso(6))
+})
