@@ -36,11 +36,8 @@ export function readStartupFiles(paths: string[], user?: Account): StartupFiles 
   const found: StartupFiles = { files: [], cut: false }
   let seen = 0
   const visit = (path: string, depth: number) => {
-    // A link must not reveal whether a path of another user exists.
-    if (rights && !rights.maySee(path)) {
-      found.cut = true
-      return
-    }
+    // For the user, these files do not exist. A link must not reveal whether they exist for others.
+    if (rights && !rights.maySee(path)) return
     let isFolder: boolean
     try {
       isFolder = statSync(path).isDirectory()

@@ -1,23 +1,21 @@
 import { CommandFailure } from '../../agents/command-failure.ts'
 import { agentUser, environmentAs } from '../../agents/process/agent-user.ts'
 import type { ProbeOptions } from '../../agents/runtimes/program.ts'
-import type { DaemonConfig } from '../../config/daemon-config.ts'
 import type { StatePaths } from '../../config/paths.ts'
 import { accountOf, groupNamesOf } from '../../platform/account.ts'
 import type { DaemonStatus } from '../client/control-client.ts'
 import { examineFile } from '../policy/examine-file.ts'
-import { inForceOf } from '../policy/in-force.ts'
+import { inForceOf, type StartSettings } from '../policy/in-force.ts'
 import type { Finding } from '../render/finding.ts'
 
 /** Returns the name of the user that agents run as, according to the policy; undefined for the daemon's user. */
 export function agentUserName(
-  config: DaemonConfig | undefined,
-  env: NodeJS.ProcessEnv,
+  settings: StartSettings | undefined,
   paths: StatePaths,
   running: DaemonStatus | undefined,
 ): string | undefined {
-  if (running ? !running.machine.policy : !config) return undefined
-  const { file, user } = inForceOf(running, paths, config && { ...config, env })
+  if (running ? !running.machine.policy : !settings) return undefined
+  const { file, user } = inForceOf(running, paths, settings)
   return file === undefined ? undefined : examineFile(file, user).policy?.isolation.agent_user
 }
 

@@ -9,6 +9,7 @@ import { ownerOf } from '../../service/find-daemons.ts'
 import type { DaemonStatus } from '../client/control-client.ts'
 import type { Chosen } from '../local/choose.ts'
 import type { Connected } from '../local/index.ts'
+import { startSettings } from '../policy/in-force.ts'
 import type { Finding } from '../render/finding.ts'
 import { agentUserName } from './agent-user.ts'
 import { checkAuthorities } from './authorities.ts'
@@ -35,6 +36,8 @@ export async function examine(
     throw error
   })
   concealKey(config instanceof UserError ? undefined : config.key)
+  const settings =
+    config instanceof UserError ? await startSettings(env).catch(() => undefined) : { ...config, env }
   const inherited = childEnvironment(env)
   // The daemon's last check may be minutes old.
   await client.lookAnew()
@@ -51,12 +54,7 @@ export async function examine(
   const findings = await Promise.all([
     [checkNode()],
     checkNpm(env),
-    checkRuntimes(
-      inherited,
-      strict,
-      running,
-      agentUserName(config instanceof UserError ? undefined : config, env, paths, running),
-    ),
+    checkRuntimes(inherited, strict, running, agentUserName(settings, paths, running)),
     checkFolder(paths),
     checkModes(paths, running || config instanceof UserError ? [] : config.faults, strict, user),
     checkSurroundings(surroundings, user),
@@ -70,7 +68,7 @@ export async function examine(
     running ? daemonView(running) : [],
     checkHubKeys(paths),
     checkUpdates(env, paths.dir),
-    checkPolicy(config instanceof UserError ? undefined : config, env, paths, running),
+    checkPolicy(settings, paths, running),
   ])
   return findings.flat()
 }

@@ -2,7 +2,6 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { agentFolder } from '../../agents/disk/folder.ts'
 import { SpecRecord } from '../../agents/disk/records.ts'
-import type { DaemonConfig } from '../../config/daemon-config.ts'
 import type { StatePaths } from '../../config/paths.ts'
 import { readJson } from '../../platform/files.ts'
 import { orUndefined } from '../../platform/or-undefined.ts'
@@ -10,7 +9,7 @@ import { CAREFUL } from '../../policy/schema.ts'
 import { refusalsOfSpec } from '../../policy/spec-refusals.ts'
 import type { DaemonStatus } from '../client/control-client.ts'
 import { examineFile } from '../policy/examine-file.ts'
-import { inForceOf } from '../policy/in-force.ts'
+import { inForceOf, type StartSettings } from '../policy/in-force.ts'
 import type { Finding } from '../render/finding.ts'
 
 const check = 'policy'
@@ -22,14 +21,13 @@ const MOST_AGENTS = 10
  * would refuse.
  */
 export function checkPolicy(
-  config: DaemonConfig | undefined,
-  env: NodeJS.ProcessEnv,
+  settings: StartSettings | undefined,
   paths: StatePaths,
   running: DaemonStatus | undefined,
 ): Finding[] {
   // An older daemon has no policy, and another check reports settings that cannot be read.
-  if (running ? !running.machine.policy : !config) return []
-  const { file, otherwise, user } = inForceOf(running, paths, config && { ...config, env })
+  if (running ? !running.machine.policy : !settings) return []
+  const { file, otherwise, user } = inForceOf(running, paths, settings)
   // A running daemon reports mistakes in the policy itself.
   if (file !== undefined && !running)
     return examineFile(file, user).problems.map(({ message, remedy }) => ({

@@ -29,17 +29,22 @@ export async function policyInForce(options: LocalOptions): Promise<InForce> {
   const { daemon, chosen, paths } = await connectDaemon(options)
   const status = chosen.running ? await daemon.status() : undefined
   if (status?.machine.policy) return inForceOf(status, paths)
-  const policy = await configuredPolicy(process.env)
-  const server_url = (await configuredServer(process.env)) ?? DEFAULTS.server_url
-  return inForceOf(status, paths, { policy, server_url, env: process.env })
+  return inForceOf(status, paths, await startSettings(process.env))
 }
 
 /** Settings of a daemon that would start here. */
-interface StartSettings {
+export interface StartSettings {
   policy?: string | undefined
   server_url: string
   env: NodeJS.ProcessEnv
 }
+
+/** Finds the settings of a daemon that would start here. These settings need no key. @throws UserError */
+export const startSettings = async (env: NodeJS.ProcessEnv): Promise<StartSettings> => ({
+  policy: await configuredPolicy(env),
+  server_url: (await configuredServer(env)) ?? DEFAULTS.server_url,
+  env,
+})
 
 /**
  * Returns the policy of the running daemon. If no daemon runs, returns the policy of a daemon that would

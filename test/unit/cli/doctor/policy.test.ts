@@ -18,8 +18,7 @@ test('on a machine without a policy, doctor lists the agents that a careful poli
   }
   const look = async (serverUrl: string, settings: object = {}) =>
     checkPolicy(
-      await loadDaemonConfig({ flags: { serverUrl }, env }),
-      { ...env, ...settings },
+      { ...(await loadDaemonConfig({ flags: { serverUrl }, env })), env: { ...env, ...settings } },
       paths,
       undefined,
     )
