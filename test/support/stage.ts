@@ -168,11 +168,14 @@ export class Stage {
   }
 
   async request(method: string, path: string, body?: unknown): Promise<Response> {
-    return fetch(this.hubUrl + path, {
-      method,
-      headers: { authorization: `Bearer ${this.userKey()}` },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    })
+    const send = () =>
+      fetch(this.hubUrl + path, {
+        method,
+        headers: { authorization: `Bearer ${this.userKey()}` },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      })
+    // On a busy machine, the hub may close an idle connection just as the request is sent.
+    return method === 'GET' ? send().catch(send) : send()
   }
 
   async api<T = unknown>(method: string, path: string, body?: unknown): Promise<T> {
