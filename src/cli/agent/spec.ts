@@ -24,6 +24,10 @@ export interface SpecFlags {
   fork?: boolean
   maxTurns?: number
   maxBudgetUsd?: number
+  memoryMaxMb?: number
+  memoryHighMb?: number
+  cpuWeight?: number
+  tasksMax?: number
   restart?: 'never' | 'on-loss' | 'on-failure'
   resumeTurn?: boolean
   onLimit?: string
@@ -40,10 +44,14 @@ export function specFrom(flags: SpecFlags, prompt: Content | undefined): Spec {
   const { model, effort, title, runtime } = flags
   if (flags.fork && flags.resume === undefined)
     throw usage('--fork requires --resume with the session to copy.')
-  const limits = {
-    ...(flags.maxTurns !== undefined && { max_turns: flags.maxTurns }),
-    ...(flags.maxBudgetUsd !== undefined && { max_budget_usd: flags.maxBudgetUsd }),
-  }
+  const limits = defined({
+    max_turns: flags.maxTurns,
+    max_budget_usd: flags.maxBudgetUsd,
+    memory_max_mb: flags.memoryMaxMb,
+    memory_high_mb: flags.memoryHighMb,
+    cpu_weight: flags.cpuWeight,
+    tasks_max: flags.tasksMax,
+  })
   return {
     cwd: resolve(flags.cwd ?? '.'),
     ...defined({

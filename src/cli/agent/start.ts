@@ -107,6 +107,10 @@ export function startCommand(): Command {
     .option('--fork', 'with --resume, continue in a copy of the conversation')
     .option('--max-turns <count>', 'maximum number of steps in one turn', numeric)
     .option('--max-budget-usd <dollars>', 'maximum cost of the agent, in US dollars', numeric)
+    .option('--memory-max-mb <size>', 'maximum memory of the agent and its programs, in MiB', numeric)
+    .option('--memory-high-mb <size>', 'memory above which the agent is slowed down, in MiB', numeric)
+    .option('--cpu-weight <weight>', 'share of the processors, from 1 to 10000 (default: 100)', numeric)
+    .option('--tasks-max <count>', "maximum number of the agent's processes and threads", numeric)
     .addOption(
       new Option(
         '--restart <policy>',
