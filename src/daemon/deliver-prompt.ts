@@ -1,13 +1,10 @@
 import type { Agent } from '../agents/agent.ts'
 import type { AgentPool } from '../agents/agent-pool.ts'
 import { CommandFailure } from '../agents/command-failure.ts'
-import { uuidFrom } from '../agents/events/ids.ts'
+import { promptId } from '../agents/events/ids.ts'
 import { isResting } from '../agents/process/rest.ts'
 import type { CommandOf } from '../protocol/index.ts'
 import { checkRunning } from './check-running.ts'
-
-/** Returns the id of a command's prompt. */
-export const promptId = (agentId: string, commandId: string) => uuidFrom('prompt', agentId, commandId)
 
 /**
  * Delivers a prompt to an agent, only once. Restarts an idle agent that the machine has stopped.

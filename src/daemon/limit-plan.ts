@@ -1,7 +1,7 @@
 import type { Agent } from '../agents/agent.ts'
 import { uuidFrom } from '../agents/events/ids.ts'
 import { isInTurn } from '../agents/state/lifecycle.ts'
-import { isLimited, resetOf } from '../agents/state/limit.ts'
+import { isLimited, resetOf, retryAt } from '../agents/state/limit.ts'
 
 /** Time between a reset and the first turn after the reset, in ms. It is needed because clocks differ. */
 const GRACE_MS = 30_000
@@ -31,7 +31,9 @@ export const spreadMs = (agent: Pick<Agent, 'id' | 'snapshot'>) =>
 /** Returns the time at which the agent's turn may continue, in ms since 1970; Infinity if no reset is known. */
 export function dueAt(agent: Limited): number {
   const reset = ms(resetOf(agent))
-  return Math.max(reset, Date.parse(limitOf(agent).since)) + GRACE_MS + spreadMs(agent)
+  const { since, outages } = limitOf(agent)
+  // After an outage, the same agent tries again before the other agents.
+  return Math.max(reset, Date.parse(since)) + GRACE_MS + (outages === undefined ? spreadMs(agent) : 0)
 }
 
 /**
@@ -58,18 +60,24 @@ export function isUnderWay(agent: Agent, id: string, now: number): boolean {
 }
 
 /**
- * Looks for turns of other agents after this agent's reset. Returns the reset that these turns have reported;
- * undefined if there were no such turns.
+ * Looks for turns of other agents after this agent's reset. Returns the reset that these turns have reported,
+ * or the time of the next attempt after an outage; undefined if there were no such turns.
  */
 export function postponedBy(agent: Limited, all: Limited[], now: number): Limited['limits']['postponed'] {
   const { until } = limitOf(agent)
   if (until === undefined || !isLimited(agent.snapshot)) return undefined
   const works = worksSince(all, now)
+  const isLater = (time: string) => Date.parse(time) >= Math.max(ms(until), works)
   const later = all
     .filter((other) => other !== agent && isLimited(other.snapshot))
     .map(limitOf)
-    .filter(({ again, since }) => again && Date.parse(since) >= Math.max(ms(until), works))
-    .map((limit) => limit.until)
+    .flatMap((limit) => {
+      if (limit.again && isLater(limit.since)) return [limit.until]
+      const retry = retryAt(limit)
+      const isNew =
+        limit.outage_at !== undefined && isLater(limit.outage_at) && Date.parse(limit.outage_at) <= now
+      return retry !== undefined && isNew ? [new Date(retry).toISOString()] : []
+    })
   if (later.length === 0) return undefined
   if (later.some((time) => time === undefined)) return {}
   return { until: new Date(Math.max(ms(until), ...later.map(ms))).toISOString() }

@@ -1,12 +1,12 @@
 import type { Agent } from '../agents/agent.ts'
 import type { AgentPool } from '../agents/agent-pool.ts'
 import { uuidFrom } from '../agents/events/ids.ts'
-import { isLimited, isWaiting, resetOf } from '../agents/state/limit.ts'
+import { continueCommand, continueId, isLimited, isWaiting, resetOf } from '../agents/state/limit.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Command } from '../protocol/index.ts'
 import { accountOf } from './account-of.ts'
-import { deliverPrompt, promptId } from './deliver-prompt.ts'
+import { deliverPrompt } from './deliver-prompt.ts'
 import { ATTEMPT_MS, dueAt, isUnderWay, limitOf, postponedBy, spreadMs, worksSince } from './limit-plan.ts'
 
 /** Delay, in ms, before the daemon tries again to continue a turn. */
@@ -26,7 +26,8 @@ export interface UsageLimitsOptions {
  * Depending on the agents' settings, stops agents at the usage limit of their account, or continues their
  * turns after the limit's reset. After a reset, only one agent of an account continues its turn at first. The
  * other agents continue if the model answers. If the first agent reaches the limit again, all these agents
- * wait for the new reset.
+ * wait for the new reset. If an outage of the service ends the first agent's turn, all these agents wait
+ * before this agent tries again, a few times.
  */
 export class UsageLimits {
   readonly #options: UsageLimitsOptions
@@ -60,7 +61,7 @@ export class UsageLimits {
     const isTrying = agents.some((agent) => this.#isTrying(agent, now))
     const due = agents
       .filter((agent) => this.#mayContinue(agent, now) && dueAt(agent) <= now)
-      .sort((a, b) => dueAt(a) - dueAt(b))
+      .sort((a, b) => outagesOf(b) - outagesOf(a) || dueAt(a) - dueAt(b))
     const isOpen = (agent: Agent) => works >= Date.parse(resetOf(agent) ?? '')
     for (const agent of due) if (isOpen(agent) && now >= works + spreadMs(agent)) void this.#continue(agent)
     const first = due.find((agent) => !isOpen(agent))
@@ -69,7 +70,7 @@ export class UsageLimits {
 
   /** Reports whether the outcome of this agent's first turn is still open, for a limited time. */
   #isTrying(agent: Agent, now: number): boolean {
-    if (!this.#busy.has(agent) && !isUnderWay(agent, continueId(agent), now)) {
+    if (!this.#busy.has(agent) && !isUnderWay(agent, continueId(agent.id, limitOf(agent)), now)) {
       this.#trying.delete(agent)
       return false
     }
@@ -84,7 +85,7 @@ export class UsageLimits {
       isWaiting(agent) &&
       (hasEnded ? agent.run.resting === true : isReady && snapshot.state === 'idle') &&
       inbox.unsettledCount === 0 &&
-      !inbox.hasAccepted(continueId(agent)) &&
+      !inbox.hasAccepted(continueId(agent.id, limitOf(agent))) &&
       !this.#busy.has(agent) &&
       now >= (this.#failed.get(agent) ?? 0)
     )
@@ -95,12 +96,14 @@ export class UsageLimits {
     const command = {
       type: 'agent:prompt',
       agent_id: agent.id,
-      command_id: continueCommand(agent),
+      command_id: continueCommand(limitOf(agent)),
       content: CONTINUE,
     } as const
     // A person may end the wait, or send another prompt, in the meantime.
     const isWanted = () =>
-      isWaiting(agent) && continueCommand(agent) === command.command_id && agent.inbox.unsettledCount === 0
+      isWaiting(agent) &&
+      continueCommand(limitOf(agent)) === command.command_id &&
+      agent.inbox.unsettledCount === 0
     this.#busy.add(agent)
     try {
       await check(command)
@@ -121,7 +124,7 @@ export class UsageLimits {
     const { agents, logger } = this.#options
     const { snapshot, limits, inbox, id, hasEnded } = agent
     if (limits.onLimit !== 'stop' || !isLimited(snapshot) || hasEnded || snapshot.state !== 'idle') return
-    if (inbox.unsettledCount > 0) return
+    if (inbox.unsettledCount > 0 || outagesOf(agent) > 0) return
     const { at } = limitOf(agent)
     const mark = uuidFrom('limit-stop', id, at)
     if (inbox.hasAccepted(mark)) return
@@ -145,11 +148,12 @@ export class UsageLimits {
  */
 export function endWait(agent: Agent): boolean {
   const { snapshot, limits } = agent
-  // End the wait even if the agent is not waiting now: an agent whose restart is delayed would otherwise wait
-  // after its restart.
-  if (!isLimited(snapshot) || !limits.isWaitFor(limitOf(agent))) return false
+  const { limit } = snapshot
+  // End the wait even if the agent is not waiting now. Otherwise, an agent whose restart is delayed would wait
+  // after its restart, and an agent whose turn continues now would wait again after an outage.
+  if (!limit || limit.lifted !== undefined || !limits.isWaitFor(limit)) return false
   const wasWaiting = isWaiting(agent)
-  limits.endWait(limitOf(agent))
+  limits.endWait(limit)
   agent.touch()
   return wasWaiting
 }
@@ -161,6 +165,4 @@ function postpone(agent: Agent, postponed: Agent['limits']['postponed']) {
   agent.touch()
 }
 
-const continueCommand = (agent: Agent) => `usage-limit-${limitOf(agent).at}`
-
-const continueId = (agent: Agent) => promptId(agent.id, continueCommand(agent))
+const outagesOf = (agent: Agent) => limitOf(agent).outages ?? 0

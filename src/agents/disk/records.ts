@@ -180,6 +180,10 @@ export const Snapshot = z.object({
       tried: z.optional(z.string()),
       /** Time of the model's first answer in this turn. */
       lifted: z.optional(z.string()),
+      /** Number of turns after the limit that an outage of the model's service ended. */
+      outages: z.optional(z.int()),
+      /** End of the last of these turns. */
+      outage_at: z.optional(z.string()),
     }),
   ),
   /** The agent's newest replies, so that a repeated command gets the same result. */

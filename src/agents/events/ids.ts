@@ -38,5 +38,8 @@ export const repliedId = (agentId: string, run: number, offset: number, index: n
 export const refusedId = (agentId: string, run: number, requestId: string) =>
   uuidFrom('refused', agentId, run, requestId)
 
+/** Returns the id of a command's prompt. */
+export const promptId = (agentId: string, commandId: string) => uuidFrom('prompt', agentId, commandId)
+
 /** Returns the id under which the inbox records that a command has resumed an agent. */
 export const resumedId = (agentId: string, commandId: string) => uuidFrom('resume', agentId, commandId)

@@ -1,8 +1,10 @@
 import { foreignTime } from '../../platform/clock.ts'
 import type { Event } from '../../protocol/index.ts'
 import { shorten } from '../../protocol/shorten.ts'
+import type { Inbox } from '../disk/inbox.ts'
 import type { LimitOrders } from '../disk/limit-orders.ts'
 import type { RunRecord, Snapshot } from '../disk/records.ts'
+import { promptId } from '../events/ids.ts'
 import { hasEnded, isInTurn } from './lifecycle.ts'
 
 type Of<K extends Event['kind']> = Extract<Event, { kind: K }>
@@ -10,6 +12,10 @@ type Of<K extends Event['kind']> = Extract<Event, { kind: K }>
 const NAME_CHARS = 100
 /** HTTP status with which the model's service rejects a request that exceeds a limit. */
 const TOO_MANY = 429
+/** Lowest HTTP status of a failure of the service itself. */
+const SERVER_ERROR = 500
+/** Times between an outage that has ended a continued turn and the next attempt, in ms. */
+const RETRY_MS = [10, 30, 60].map((minutes) => minutes * 60_000)
 
 /**
  * Kinds of events that occur only when the model answers. Texts are not among them, because a runtime also
@@ -23,20 +29,59 @@ const ANSWERS: Event['kind'][] = [
   'permission_request',
 ]
 
-/** Reports whether a usage limit has ended the agent's last turn. */
+/** Reports whether a usage limit has ended the agent's last turn, or an outage has ended its continuation. */
 export const isLimited = ({ limit }: Pick<Snapshot, 'limit'>) =>
   limit !== undefined && limit.tried === undefined
 
+type Limit = NonNullable<Snapshot['limit']>
+
 interface Limited {
+  id: string
+  inbox: Pick<Inbox, 'hasAccepted' | 'unsettledCount'>
   snapshot: Readonly<Pick<Snapshot, 'limit' | 'state'>>
   limits: LimitOrders
   run: RunRecord
   returning: boolean
 }
 
-/** Returns the time at which the limit of an agent resets (ISO 8601), if it is known. */
-export const resetOf = ({ snapshot, limits }: Pick<Limited, 'snapshot' | 'limits'>) =>
-  (limits.postponed ?? snapshot.limit)?.until
+/** Returns the time before which no other turn is tried because of an outage, in ms since 1970. */
+export const retryAt = ({
+  outages = 0,
+  outage_at,
+}: Pick<Limit, 'outages' | 'outage_at'>): number | undefined => {
+  const delay = RETRY_MS[outages - 1]
+  return outage_at === undefined || delay === undefined ? undefined : Date.parse(outage_at) + delay
+}
+
+/**
+ * Returns the time at which the limit of an agent resets (ISO 8601), if it is known. After an outage, this is
+ * the time of the next attempt.
+ */
+export function resetOf({ snapshot, limits }: Pick<Limited, 'snapshot' | 'limits'>): string | undefined {
+  const until = (limits.postponed ?? snapshot.limit)?.until
+  const retry = snapshot.limit && retryAt(snapshot.limit)
+  if (until === undefined || retry === undefined) return until
+  return new Date(Math.max(Date.parse(until), retry)).toISOString()
+}
+
+/** Returns the id of the command that continues the agent's turn. Each attempt has a different id. */
+export const continueCommand = ({ at, outages = 0 }: Pick<Limit, 'at' | 'outages'>) =>
+  outages === 0 ? `usage-limit-${at}` : `usage-limit-${at}-${outages}`
+
+/** Returns the id of the prompt that continues the agent's turn. */
+export const continueId = (id: string, limit: Pick<Limit, 'at' | 'outages'>) =>
+  promptId(id, continueCommand(limit))
+
+/** Reports whether an attempt to continue the turn is left, or has not begun yet. */
+function isLeft({ id, inbox }: Pick<Limited, 'id' | 'inbox'>, limit: Limit): boolean {
+  const { at, outages = 0 } = limit
+  if (inbox.hasAccepted(continueId(id, limit))) return inbox.unsettledCount > 0
+  // If the outage has ended the turn of a person's prompt, the person decides what to do.
+  return (
+    outages === 0 ||
+    (retryAt(limit) !== undefined && inbox.hasAccepted(continueId(id, { at, outages: outages - 1 })))
+  )
+}
 
 /**
  * Reports whether the machine continues the agent's turn after the reset. If the agent has ended, it must be
@@ -45,6 +90,7 @@ export const resetOf = ({ snapshot, limits }: Pick<Limited, 'snapshot' | 'limits
 export function isWaiting(agent: Limited): boolean {
   const { snapshot, limits, run, returning } = agent
   if (!snapshot.limit || !isLimited(snapshot) || !limits.isWaitFor(snapshot.limit)) return false
+  if (!isLeft(agent, snapshot.limit)) return false
   return resetOf(agent) !== undefined && (!hasEnded(snapshot.state) || run.resting === true || returning)
 }
 
@@ -110,7 +156,7 @@ function end(snapshot: Snapshot, event: Of<'turn_result'>, now: string): boolean
     lift(snapshot, now)
     snapshot.rejected = undefined
   }
-  if (!isAtLimit(event, rejected, now)) return false
+  if (!isAtLimit(event, rejected, now)) return isOutage(event) && noteOutage(snapshot, now)
   const again = before?.tried !== undefined && before.lifted === undefined
   const until = rejected?.until
   snapshot.limit = {
@@ -132,6 +178,18 @@ function isAtLimit(event: Of<'turn_result'>, rejected: Snapshot['rejected'], now
   // A report about an earlier limit says nothing about this turn.
   const isOld = rejected?.until !== undefined && Date.parse(rejected.until) < Date.parse(now)
   return event.api_error_status === TOO_MANY && rejected?.limit !== undefined && !isOld
+}
+
+/** Reports whether a turn failed because the model's service failed, could not be reached, or was too busy. */
+const isOutage = ({ is_error, interrupted, api_error_status: status }: Of<'turn_result'>) =>
+  is_error && !interrupted && (typeof status !== 'number' || status >= SERVER_ERROR || status === TOO_MANY)
+
+/** Records that the first turn after a limit must be repeated. */
+function noteOutage(snapshot: Snapshot, now: string): boolean {
+  const { limit } = snapshot
+  if (limit?.tried === undefined || limit.lifted !== undefined) return false
+  snapshot.limit = { ...limit, tried: undefined, outages: (limit.outages ?? 0) + 1, outage_at: now }
+  return true
 }
 
 /** Reports whether a reset was announced earlier, but had no effect at that time. */

@@ -94,7 +94,7 @@ function described(agent: Described, now: number): AgentStatus {
     ...(snapshot.turn_interrupted && { turn_interrupted: snapshot.turn_interrupted }),
     ...(snapshot.turn_failed && { turn_failed: snapshot.turn_failed }),
     ...(agent.limits.onLimit && { on_limit: agent.limits.onLimit }),
-    ...(isLimited(snapshot) && { limited: limitedBy(agent) }),
+    ...(isLimited(snapshot) && limitedBy(agent)),
     ...(problems.length > 0 && { problems }),
     ...(snapshot.failure && { failure: snapshot.failure }),
     ...(snapshot.background_tasks && { background_tasks: snapshot.background_tasks }),
@@ -103,9 +103,12 @@ function described(agent: Described, now: number): AgentStatus {
   }
 }
 
-function limitedBy(agent: Described): AgentStatus['limited'] {
+function limitedBy(agent: Described): Pick<AgentStatus, 'limited'> {
   const until = resetOf(agent)
-  return { ...(until !== undefined && { until }), ...(isWaiting(agent) && { waits: true }) }
+  const waits = isWaiting(agent)
+  // After an outage, it is unknown whether the limit still applies.
+  if (!waits && agent.snapshot.limit?.outages) return {}
+  return { limited: { ...(until !== undefined && { until }), ...(waits && { waits }) } }
 }
 
 const longTurn = ({ longTurn: detail }: Described) =>
