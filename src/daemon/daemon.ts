@@ -29,7 +29,7 @@ export class Daemon {
     warnOfNewMachine(machine, paths, health, logger)
     warnOfCopy(machine, paths, health, logger, startedAt)
     if (machine.damaged) {
-      logger.error({ path: machine.damaged }, 'a damaged file was set aside')
+      logger.error({ path: machine.damaged }, 'a damaged file was renamed')
       health.damaged(machine.damaged)
     }
     agents.adopt()

@@ -64,7 +64,7 @@ export class RuntimeChecks {
     this.#options = options
     const cached = readJson(options.cachePath, RuntimesRecord)
     this.#found = cached.ok
-      ? { runtimes: cached.value.runtimes, by: cached.value.agent_user }
+      ? { runtimes: cached.value.runtimes.filter(isFine), by: cached.value.agent_user }
       : { runtimes: [], by: undefined }
     this.#last = this.#present()
   }
@@ -183,5 +183,8 @@ function codeOf({ problem, found, version }: Runtime): HealthProblemCode | undef
   // A program that reports its version is not broken, even if the version is too old.
   return version ? 'runtime_too_old' : 'runtime_broken'
 }
+
+/** Reports whether a runtime worked. A problem may be fixed by now, so an old report of a problem is not used. */
+const isFine = ({ found, problem, login }: Runtime) => found && problem === undefined && !isLoggedOut(login)
 
 const isLoggedOut = (login: Runtime['login']) => login === 'logged_out' || login === 'expired'

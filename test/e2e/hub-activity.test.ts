@@ -203,7 +203,7 @@ test('a restarted hub has everything that it acknowledged, and drops a torn last
   assert.deepEqual(offsets(await hub.events('a')), steps(200))
 })
 
-test('damaged files are set aside, and the hub starts', async (t) => {
+test('damaged files are renamed, and the hub starts', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   daemon.send(frameOf('a', 0, 100))

@@ -216,7 +216,7 @@ test('a second daemon on the same state folder is refused with the pid of the fi
   assert.match(second.log(), new RegExp(`process ${first.pid}`))
 })
 
-test('damaged state files are set aside and reported, and the daemon starts', async (t) => {
+test('damaged state files are renamed and reported, and the daemon starts', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()

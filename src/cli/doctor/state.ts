@@ -110,7 +110,7 @@ export async function checkFolder({ dir, agents }: StatePaths): Promise<Finding[
     findings.push(
       warning(
         'state',
-        `Damaged files were set aside: ${damaged.join(', ')}`,
+        `Damaged files were renamed: ${damaged.join(', ')}`,
         'Look at them, then delete them.',
       ),
     )

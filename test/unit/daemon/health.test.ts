@@ -17,8 +17,7 @@ const HOUR_MS = 3_600_000
 const plenty: Space = { total_bytes: 100 * GIB, available_bytes: 50 * GIB }
 
 /** A machine for which the test sets the runtime, the disk, the memory, and the clock. */
-function machine(t: Cleanup, found: Partial<Runtime> = {}) {
-  const dir = tempDir(t)
+function machine(t: Cleanup, found: Partial<Runtime> = {}, dir = tempDir(t)) {
   const program = join(dir, 'claude')
   writeFileSync(program, '')
   const clock = new ManualClock()
@@ -115,6 +114,21 @@ test('the daemon notices an installed, updated, or removed runtime soon, with fe
   assert.match(problem('runtime_changed')?.message ?? '', /2\.1\.330 to 2\.2\.0/)
   await pass(HOUR_MS + TICK_MS)
   assert.equal(problem('runtime_changed'), undefined)
+})
+
+test('a new daemon knows the working runtimes of the last one at once, but no problems that may be fixed by now', async (t) => {
+  const dir = tempDir(t)
+  const known = async (found: Partial<Runtime>) => {
+    await machine(t, found, dir).health.probe()
+    return machine(t, {}, dir).health.runtime('claude')?.version
+  }
+  assert.equal(await known({}), '2.1.330')
+  for (const found of [
+    { found: false, problem: 'Install it.' },
+    { problem: 'Too old.' },
+    { login: 'logged_out' as const },
+  ])
+    assert.equal(await known(found), undefined)
 })
 
 test('a missing or expired login is a problem until the user logs in', async (t) => {

@@ -79,7 +79,7 @@ export class AgentFiles implements AgentStore {
       found.set(name, { ...read.value, key })
     } else if (read.ok || read.reason === 'damaged')
       // The machine reports the status again when it connects. The activity is kept.
-      this.#options.logger.error({ agent_id: key, aside: setAside(path) }, 'damaged status set aside')
+      this.#options.logger.error({ agent_id: key, aside: setAside(path) }, 'damaged status renamed')
   }
 
   #write({ key, ...kept }: AgentRecord) {

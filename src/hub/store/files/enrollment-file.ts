@@ -17,7 +17,7 @@ export class EnrollmentFile implements EnrollmentStore {
     const read = readJson(path, EnrolmentsFile)
     if (read.ok) this.#all = read.value.enrolments
     else if (read.reason === 'damaged')
-      logger.error({ aside: setAside(path), problem: read.problem }, 'damaged list of enrollments set aside')
+      logger.error({ aside: setAside(path), problem: read.problem }, 'damaged list of enrollments renamed')
   }
 
   async all(): Promise<readonly EnrollmentRecord[]> {

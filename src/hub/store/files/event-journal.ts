@@ -34,7 +34,7 @@ export class EventJournal implements JournalState {
   /** The last received range, if it has no events. */
   #quiet: LineHead | undefined
 
-  /** @param damaged called with the new path if a damaged file was set aside */
+  /** @param damaged called with the new path if a damaged file was renamed */
   constructor(path: string, damaged: (aside: string) => void) {
     let file = new AppendFile(path)
     let last = lastLine(path, file.size)

@@ -88,7 +88,7 @@ export class JournalStore implements Journals {
     let log = this.#logs.get(key)
     if (!log) {
       log = new EventJournal(join(this.#folder(key), 'activity.jsonl'), (aside) =>
-        this.#options.logger.error({ agent: key, aside }, 'damaged activity set aside'),
+        this.#options.logger.error({ agent: key, aside }, 'damaged activity renamed'),
       )
       this.#logs.set(key, log)
     }

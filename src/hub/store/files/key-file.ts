@@ -45,7 +45,7 @@ export class KeyFile<E extends { sha256: string }> implements KeyList<E, KeyDraf
     this.isIncomplete = !read.ok && read.reason === 'damaged'
     if (read.ok) this.#keys = read.value.keys
     else if (read.reason === 'damaged')
-      logger.error({ aside: setAside(path), problem: read.problem }, 'damaged list of keys set aside')
+      logger.error({ aside: setAside(path), problem: read.problem }, 'damaged list of keys renamed')
     this.#stamp = stamp(path)
   }
 

@@ -26,7 +26,7 @@ export class MachineFile implements MachineStore {
     else if (read.reason === 'damaged')
       this.#logger.error(
         { aside: setAside(this.#path), problem: read.problem },
-        'damaged list of machines set aside',
+        'damaged list of machines renamed',
       )
     return [...this.#records.values()]
   }
