@@ -92,7 +92,11 @@ export function limitedAgents(t: TestContext) {
       pool = it.again()
       limits = limitsOf(pool)
       for (const agent of pool) listen(agent)
-      await until(isThere)
+      await until(() => {
+        // A killed process may still have existed when the daemon adopted its agent.
+        for (const agent of pool) pool.check(agent)
+        return isThere()
+      })
     },
   }
 }
