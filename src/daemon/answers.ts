@@ -1,3 +1,4 @@
+import type { Agent } from '../agents/agent.ts'
 import type { ServerConnection } from '../link/server-connection.ts'
 import type { Logger } from '../platform/log.ts'
 import type { CommandResult } from '../protocol/index.ts'
@@ -22,6 +23,25 @@ export class Answers {
    * @param until time until which the answer must be kept, in ms since 1970
    */
   async give(result: CommandResult, until?: number): Promise<void> {
+    await this.#record(result, until)
+    this.send(result)
+  }
+
+  /**
+   * Records an answer to the start of an agent that was removed, unless the start has an answer. Without an
+   * answer, a repeat of the command would start the agent again.
+   * @param until time until which the answer must be kept, in ms since 1970
+   */
+  async onRemoved({ id, record: { command_id } }: Pick<Agent, 'id' | 'record'>, until?: number) {
+    if (this.#options.commandLog.get(command_id)) return
+    const error = {
+      code: 'interrupted',
+      message: `${id} was removed before its start was answered.`,
+    } as const
+    await this.#record({ type: 'agent:start:result', command_id, ok: false, error }, until)
+  }
+
+  async #record(result: CommandResult, until: number | undefined) {
     const { commandLog, logger } = this.#options
     const { type, command_id, ok } = result
     try {
@@ -32,7 +52,6 @@ export class Answers {
       // that it was already carried out.
       logger.warn({ err: error }, 'result not recorded')
     }
-    this.send(result)
   }
 
   /** Resends a recorded answer. @returns false if no answer to the command is recorded */

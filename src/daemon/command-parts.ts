@@ -65,7 +65,7 @@ export function commandParts(
     logger,
   })
   const messages = new Messages({ ...parts, dispatcher, updates, logger })
-  return { commandLog, updates, schedule, dispatcher, messages }
+  return { commandLog, answers, updates, schedule, dispatcher, messages }
 }
 
 export type CommandParts = ReturnType<typeof commandParts>

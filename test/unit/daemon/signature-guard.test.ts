@@ -2,12 +2,14 @@ import assert from 'node:assert/strict'
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { Answers } from '../../../src/daemon/answers.ts'
 import { CommandLog } from '../../../src/daemon/command-log.ts'
 import { hasBegun } from '../../../src/daemon/has-begun.ts'
 import { SignatureGuard } from '../../../src/daemon/signature-guard.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { PolicyFile } from '../../../src/policy/schema.ts'
 import type { Command, CommandResult } from '../../../src/protocol/index.ts'
+import { memoryLog } from '../../support/memory-log.ts'
 import { shellAgents } from '../../support/shell-agents.ts'
 import { person, signedBy } from '../../support/signing.ts'
 import { tempDir } from '../../support/temp.ts'
@@ -66,4 +68,38 @@ test('a flood of commands does not make the machine forget an update that a pers
   t.after(() => next.close())
   assert.deepEqual(next.get('u-1'), update)
   assert.equal(guard(t, []).open().untilOfOthers(), undefined)
+})
+
+test('a start that was not answered before its agent was removed cannot be repeated', async (t) => {
+  const { open, start, agents } = guard(t, [alice.key])
+  const path = join(tempDir(t), 'ledger.jsonl')
+  const sent: CommandResult[] = []
+  const daemon = () => {
+    const commandLog = new CommandLog(path)
+    t.after(() => commandLog.close())
+    const link = { send: (result: CommandResult) => sent.push(result) } as never
+    return new Answers({ commandLog, link, logger: memoryLog().logger })
+  }
+  const answers = daemon()
+  await answers.give({ type: 'agent:start:result', command_id: 'start-b', ok: true })
+  sent.splice(0)
+  for (const id of ['a', 'b']) {
+    assert.equal(await start(id, {}).result, 'started')
+    const agent = agents.get(id)
+    await agents.stop(agent, { commandId: `stop-${id}`, graceS: 0 })
+    await agents.remove(agent)
+    await answers.onRemoved(agent, open().untilOfOthers())
+  }
+  assert.deepEqual(sent, [])
+  const next = daemon()
+  for (const id of ['start-a', 'start-b']) assert.ok(next.repeat(id))
+  assert.deepEqual(sent, [
+    {
+      type: 'agent:start:result',
+      command_id: 'start-a',
+      ok: false,
+      error: { code: 'interrupted', message: 'a was removed before its start was answered.' },
+    },
+    { type: 'agent:start:result', command_id: 'start-b', ok: true },
+  ])
 })
