@@ -102,7 +102,7 @@ export interface Executable extends Platform {
  * Makes executables that need no Node, a compressed copy of each, and an SBOM. Skips a platform whose base
  * Node is unavailable, and prints why.
  * @param out existing folder for the files
- * @param different build options that tests override
+ * @param different options of the build, only for tests
  */
 export async function makeExecutables(
   chosen: Platform[],

@@ -4,8 +4,8 @@ import type { HubClient } from './hub-client.ts'
 import { pause, untilAborted } from './until-aborted.ts'
 
 /**
- * Interval between attempts to reconnect, in ms. The first is short, because a hub is usually only
- * restarting.
+ * Interval between attempts to reconnect, in ms. The first interval is short, because the usual cause is a
+ * restart of the hub.
  */
 const RETRY_MS = { first: 250, most: 5000 }
 

@@ -15,7 +15,7 @@ import { tomlLines } from './toml-lines.ts'
 interface Setting {
   /** Name in the configuration file. */
   name: string
-  /** Null if there is no value, or no usable value. For the key, the value is only `set`. */
+  /** Null if there is no value, or no usable value. `key` is secret, so its value is shown as "set". */
   value: string | number | boolean | null
   /**
    * `--max-agents`, `FOMULAR_MAX_AGENTS`, `/etc/…/config.toml:3`, `default`, or empty if there is no value.
@@ -104,8 +104,8 @@ const withoutPassword = <T>(value: T) =>
   typeof value === 'string' ? value.replace(/:\/\/[^/@]+@/, '://***@') : value
 
 /**
- * Returns the problem for a fault. An unsafe mode is only a warning, because the daemon tolerates some modes,
- * and determines only at its start which ones.
+ * Converts an unsafe owner or mode of the file into a problem. An unsafe mode is only a warning, because the
+ * daemon tolerates some modes, and determines only at its start which ones.
  */
 const problemOf = ({ message, kind, remedy }: OwnershipFault): Problem => ({
   level: kind === 'owner' ? 'error' : 'warning',
@@ -120,7 +120,7 @@ const unknownKeys = (file: ConfigFile): Problem[] =>
     return [{ level: 'error', message: unknown.message, remedy: unknown.remedy ?? '' }]
   })
 
-/** Variables of this program that are not settings of the daemon, without `FOMULAR_`. */
+/** Variables of this program that are not settings of the daemon. The prefix `FOMULAR_` is omitted. */
 const OTHERS = [
   'config',
   'claude_path',

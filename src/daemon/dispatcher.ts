@@ -24,7 +24,7 @@ export interface DispatcherOptions {
 export class Dispatcher {
   readonly #options: DispatcherOptions
   readonly #running = new Map<string, Promise<void>>()
-  /** The order of each agent's commands that have not started. */
+  /** Commands that have not started yet, by agent. */
   readonly #orders = new Map<string, CommandOrder>()
   #draining = false
 

@@ -21,7 +21,7 @@ const REASON_BYTES = 4096
 /** Maximum length of the reason, in characters. */
 const REASON_CHARS = 300
 
-/** Links a command's wait for the gate's decision with other commands for the same agent. */
+/** Coordinates a command that waits for the gate's decision with other commands for the same agent. */
 export interface GateWait {
   /** Signal that is aborted when a command to stop the agent arrives. The gate then ends its program. */
   overtaken: AbortSignal

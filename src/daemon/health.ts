@@ -26,7 +26,7 @@ export interface HealthOptions
 
 interface HealthEvents {
   change: [status: MachineStatus]
-  /** The machine has slept for this time, in ms. */
+  /** Emitted when the machine wakes up, with the time that it slept, in ms. */
   awake: [asleepMs: number]
   /** Emitted at each regular check. */
   check: []

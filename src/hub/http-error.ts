@@ -2,8 +2,8 @@ import { Failure, isDiskFull } from '../platform/errors.ts'
 import type { CommandError } from '../protocol/index.ts'
 
 /**
- * Default `Retry-After` by status, in seconds. If the hub has no room for a request (503), room becomes free
- * without an operator. A limit or a full disk (429, 507) usually needs an operator.
+ * Default `Retry-After` by status, in seconds. A lack of room (503) ends without an operator. A limit or a
+ * full disk (429, 507) usually needs an operator.
  */
 const RETRY_AFTER_S: Partial<Record<number, number>> = { 429: 30, 503: 5, 507: 30 }
 

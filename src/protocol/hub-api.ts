@@ -16,7 +16,7 @@ import { AgentStatus, MachineStatus } from './status.ts'
  * | `GET /api/machines` | → `{machines: HubMachine[], enrolled: HubKey[]}`, where `enrolled` contains the keys with which no machine has connected yet |
  * | `POST /api/machines/:machine_id/{check,restart,update}` | the command without `type` → `Outcome` |
  * | `PATCH /api/machines/:machine_id` | `RenameRequest` → `HubMachine`; 409 `name_taken` if another machine has that name |
- * | `DELETE /api/machines/:machine_id` | removes a machine that is not connected, or with `?force=true` any machine; revokes all its keys, including unused keys → `{revoked_keys, shared_keys}` |
+ * | `DELETE /api/machines/:machine_id` | removes a machine that is not connected, or, with `?force=true`, any machine; revokes all its keys, including unused keys → `{revoked_keys, shared_keys}` |
  * | `GET /api/audit?after=N&limit=N` | → `AuditPage`: the newest entries of the audit log, or the entries after `after`; optional filters are `by`, `action`, `machine_id`, `agent_id`, `target`, `outcome` |
  * | `GET /api/keys` | → `{keys: HubKey[]}` |
  * | `POST /api/keys` | `KeyRequest` → 201 `NewKey`; 409 `name_taken` if another user key has that name |

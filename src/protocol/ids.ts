@@ -19,9 +19,9 @@ export const MachineId = z.string().check(z.minLength(1), z.maxLength(128))
 export const CommandId = z.string().check(z.regex(/^[\x21-\x7e]{1,128}$/))
 
 /**
- * A machine's name for people: printable words separated by single spaces. It must not begin with "-", like a
- * flag. Names are converted to NFC, so that equal names are equal regardless of how a keyboard composes
- * accented letters.
+ * A machine's name for people: printable words separated by single spaces. It must not begin with "-",
+ * because it would look like a flag. Names are converted to NFC, so that equal names are equal regardless of
+ * how a keyboard composes accented letters.
  */
 export const MachineName = z
   .string()

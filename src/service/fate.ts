@@ -28,7 +28,7 @@ export interface Shelter {
   where: string
   /**
    * Returns the command and environment that run `argv` with `env` in this place.
-   * @param name name of letters, digits, `.`, `_`, and `-`, which was never used before in this place
+   * @param name consists of letters, digits, `.`, `_`, and `-`, and was never used before in this place
    */
   command(argv: readonly string[], env: NodeJS.ProcessEnv, name: string): Command
 }

@@ -41,7 +41,7 @@ const LOCK_BYTES = 4096
 /**
  * Finds the daemons of this machine that this user may see: daemons that listen on a socket, and daemons of
  * installed services. From another user's state folder, reads only which process holds the lock.
- * @param further additional state folders to check
+ * @param further state folders to check, besides the usual folder
  */
 export async function findDaemons(env: NodeJS.ProcessEnv, further: string[] = []): Promise<LocalDaemon[]> {
   const listening = listeningDirs()
@@ -84,8 +84,8 @@ export async function findDaemon(env: NodeJS.ProcessEnv, dir: string): Promise<L
 }
 
 /**
- * Lists the machine's and this user's services of this program. Omits the services of pm2, because pm2 takes
- * half a second to answer.
+ * Lists this program's services, both of the machine and of this user. Omits the services of pm2, because pm2
+ * takes half a second to answer.
  */
 export async function listServices(env: NodeJS.ProcessEnv): Promise<Service[]> {
   const home = homeOf(env)
@@ -179,7 +179,7 @@ export const ownerOf = (dir: string) => orUndefined(() => statSync(dir).uid)
 
 export function accessTo(dir: string): 'open' | 'closed' | 'missing' {
   try {
-    // With the dot, the check covers permission to look up names in the folder, not only to see the folder.
+    // Without the dot, this would not check the permission to look up names in the folder.
     statSync(`${dir}/.`)
     return 'open'
   } catch (error) {

@@ -18,8 +18,8 @@ const PATIENCE_MS = 180_000
 
 /**
  * Kills the hub of many daemons, and starts it again. Measures the time from that start until all daemons are
- * connected again, and the number of dials in the worst second. Instead of full daemons, only this project's
- * connection code runs, with its backoff, so that 2 000 fit on a machine that also runs their hub.
+ * connected again, and the number of dials in the worst second. 2 000 full daemons would not fit on one
+ * machine with their hub, so only this project's connection code runs, with its backoff.
  */
 export const fleet: Benchmark = {
   name: 'fleet',
@@ -68,7 +68,7 @@ export const fleet: Benchmark = {
   },
 }
 
-/** Gives the hub a key for each machine. @returns the file with the keys, one a line */
+/** Gives the hub a key for each machine. @returns the file with the keys, one per line */
 function giveKeys({ dir, state }: Stage, count: number): string {
   const keys = Array.from({ length: count }, () => `fmk_${randomUUID()}`)
   const entries = keys.map((key, n) => ({

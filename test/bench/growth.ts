@@ -6,7 +6,7 @@ import { flood, journalSink, pace } from './flow.ts'
 import { median, percentile } from './measure.ts'
 import { Rig } from './rig.ts'
 
-/** Lines a second, and duration. */
+/** Number of lines per second, and duration. */
 const PACE = { perSecond: 100, seconds: 3 }
 const ROUNDS = 3
 const STEP_MB = 64

@@ -55,7 +55,8 @@ export class Driver {
   }
 
   /**
-   * Makes every machine run an agent once: a daemon keeps the resources that it opens for its first agent.
+   * Makes every machine run one agent, because a daemon opens some resources for its first agent and keeps
+   * them.
    */
   async warmUp() {
     for (const machine of this.#world.machines) this.#actions.start(machine)

@@ -3,9 +3,9 @@ import { pathToFileURL } from 'node:url'
 import { builtOnce, hasCommit, unpack } from '../support/earlier-release.ts'
 
 /**
- * Builds the previous release with shortened durations, as that release builds itself.
+ * Builds the previous release with shortened durations, using the build script of that release.
  * @param dir empty folder to build it in
- * @returns the path of the program; undefined if this clone lacks its commit
+ * @returns the path of the program; undefined if this clone lacks the release's commit
  */
 export async function buildEarlier(dir: string): Promise<string | undefined> {
   if (!hasCommit()) return undefined

@@ -64,7 +64,7 @@ const link =
     return connected
   }
 
-/** Returns the agents of a machine that have recorded processes, by name. */
+/** Returns the machine's agents that have a process record, sorted by name. */
 function present(machine: Machine) {
   let names: string[]
   try {

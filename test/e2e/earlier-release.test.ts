@@ -238,7 +238,7 @@ describe('the previous release', { concurrency: true }, () => {
     assert.deepEqual(await judged(t, ['--url', `ws://127.0.0.1:${stage.port}`, '--key-file', key]), [
       // This test gives the simulated machine no commands.
       'core commands untested',
-      // The hub does not know about restored machines. That matters only if a machine was restored.
+      // The previous release's hub cannot handle restored machines. Other machines are not affected.
       'optional generations fails',
       'optional other-journal fails',
     ])

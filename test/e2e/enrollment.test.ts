@@ -51,7 +51,7 @@ test('a token can be checked without being used, and the check reveals no more t
   assert.deepEqual(
     await check({ token, key_sha256: 'f'.repeat(64), hostname: 'box' }, '/enroll'),
     refused,
-    'a check is refused like an enrollment',
+    'an enrollment is refused with the same answer as a check',
   )
   const user = createHash('sha256').update(hub.key('user')).digest('hex')
   assert.deepEqual(
@@ -137,7 +137,7 @@ test('a token admits one machine, even if a write to the disk fails', async (t) 
 test('after a hub was killed during an enrollment, only the same machine can enroll again', async (t) => {
   const hub = await TestHub.open(t)
   const path = join(hub.dir, 'enrolments.json')
-  /** Leaves the hub's files as a kill would. */
+  /** Makes the hub's files look as if the hub had been killed during an enrollment. */
   const killedWhile = async (key_sha256: string, keyWritten: boolean) => {
     const { token } = await openEnrollment(hub, { name: 'd13' })
     if (keyWritten) assert.equal((await postEnrollment(hub, { token, key_sha256 })).status, 200)

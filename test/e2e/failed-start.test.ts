@@ -20,7 +20,7 @@ async function open(t: Parameters<typeof fakeStage>[0]) {
 const said = (stage: Stage, agent: string, text: string) =>
   stage.eventually(agent, 'text', (event) => event.text === text)
 
-test('an agent keeps its session after a failed resume, and the reason of the failure is shown only for that run', async (t) => {
+test('an agent keeps its session after a failed resume, and the reason for the failure is shown only for the failed run', async (t) => {
   const { stage, breakIt, mend } = await open(t)
   const agent = await stage.start({ prompt: 'first' })
   await stage.eventually(agent, 'turn_result')

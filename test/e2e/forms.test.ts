@@ -35,7 +35,7 @@ const ADDRESS = {
   elicitationId: 'e-1',
 }
 
-/** True for versions of Claude Code without URLs in elicitations, which 2.1.330 introduced. */
+/** True for versions of Claude Code before 2.1.330, the first version with URLs in elicitations. */
 const OLDER = lt(process.env.TEST_CLAUDE_VERSION ?? '2.1.332', '2.1.330')
 
 const asking = (params: object) => mock([{ tool: 'mcp__asks__ask', input: { params } }], [{ text: 'end' }])

@@ -168,7 +168,7 @@ test('the id of a removed agent can be used again', async (t) => {
   }
 })
 
-test('an agent that reuses the id of an agent just removed starts with an empty history', async (t) => {
+test('a new agent with the id of an agent that was just removed starts with an empty history', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   daemon.send(frameOf('a', 0, 100))

@@ -11,7 +11,7 @@ const offsets = (events: Event[]) => events.map(({ offset }) => offset)
 
 const steps = (to: number, step = 10) => Array.from({ length: to / step }, (_, n) => n * step)
 
-test('a hub with a full disk acknowledges nothing, reports it, and catches up later', async (t) => {
+test('a hub with a full disk acknowledges nothing, reports the full disk, and catches up later', async (t) => {
   const hub = await TestHub.open(t)
   const path = `${hub.dir}/agents/a/activity.jsonl`
   mkdirSync(`${hub.dir}/agents/a`)
@@ -51,7 +51,7 @@ test('data that waits for a slow disk takes a bounded amount of memory, and refu
   mkdirSync(`${hub.dir}/agents/a`)
   symlinkSync('/dev/full', path)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
-  // Each frame claims only one byte of the journal.
+  // Each frame covers only one byte of the journal, although its text is long.
   const text = 'x'.repeat(6 * 1024 * 1024)
   const heavy = (offset: number) => ({
     type: 'agent:activity',

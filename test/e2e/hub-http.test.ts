@@ -91,7 +91,7 @@ test('a foreign host name that resolves to this machine does not reach the hub',
     assert.equal(await status(host), 403, host)
 })
 
-test('an agent is followed from any event, over restarts of the hub, without gaps or duplicates', async (t) => {
+test('an agent is followed from any event, across restarts of the hub, without gaps or duplicates', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   daemon.send(frameOf('a', 0, 20_000))

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { TestHub } from '../support/hub.ts'
 
-test('the hub serves releases, resumes broken downloads, and serves nothing else', async (t) => {
+test('the hub serves only releases, and lets clients resume broken downloads', async (t) => {
   const hub = await TestHub.open(t)
   assert.equal((await fetch(`${hub.url}/install.sh`)).status, 404)
   const dir = join(hub.dir, 'releases/1.2.3')

@@ -164,7 +164,7 @@ test('curl, wget, and busybox wget resume a broken download', async (t) => {
     }
 })
 
-test('if a key is known, a release must be signed with it', async (t) => {
+test('if the release key is known, the release must be signed with that key', async (t) => {
   const [key, other] = [makeKey(), makeKey()]
   const server = await ReleaseServer.open(t)
   await server.release('1.0.0', key)

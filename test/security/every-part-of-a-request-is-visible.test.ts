@@ -253,7 +253,7 @@ test('a sub-agent’s request fits the screen, and appears on the screen only on
   assert.equal(screen.split('? sub-agent s: asks').length, 2)
 })
 
-test('rows are also broken on a screen of unknown width', async (t) => {
+test('a long row is wrapped even if the width of the screen is unknown', async (t) => {
   const agent = await ScriptedAgent.open(t)
   await agent.pends(requestFor('r', { command: `ls ${'x'.repeat(150)}` }))
   const terminal = await agent.terminal()

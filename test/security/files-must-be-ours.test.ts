@@ -70,7 +70,7 @@ test('an older installation gets a warning about its modes, and the next version
   await accepted()
 })
 
-test('another user who can write to the state folder cannot make it look like a folder that was used or tolerated before', (t) => {
+test('another user who can write to the state folder cannot make it look as if it was used or tolerated before', (t) => {
   const dir = join(tempDir(t), 'state')
   const known = join(dir, 'format.json')
   const record = join(dir, 'modes.json')
@@ -101,7 +101,7 @@ test('another user who can write to the state folder cannot make it look like a 
     }
   }
   anew()
-  // Other users can rename this user's other files in the folder to these names.
+  // Another user can rename any file of this user in the folder to one of these names.
   writeFileSync(known, '{}')
   assert.ok(isRefused())
   asLeftBefore(dir)
@@ -221,7 +221,7 @@ test('a hub refuses a folder that others can change, but makes an empty folder p
   assert.match(second.log(), /volume can be written to by every user/)
 })
 
-test('the files of certificates that the daemon trusts are also checked', async (t) => {
+test('the files with the certificates that the daemon trusts are checked, too', async (t) => {
   const { home, stage, refused, accepted } = await machine(t)
   const authority = join(home, 'authority.pem')
   writeFileSync(authority, '')
@@ -238,7 +238,7 @@ test('the files of certificates that the daemon trusts are also checked', async 
   assert.match(enrolling.log(), /authority\.pem belongs to/)
 })
 
-test("a hub's certificate with another owner, who may renew it, causes a warning before it is refused", async (t) => {
+test('a new hub refuses a certificate of another user, but a hub of an older version only gets a warning at first', async (t) => {
   const stage = await Stage.open(t)
   const { certificate, key } = certificates(stage.dir, ['127.0.0.1'])
   toOther(certificate)

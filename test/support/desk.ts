@@ -5,7 +5,7 @@ import { claudeStage } from './claude-stage.ts'
 import { mock } from './messages-script.ts'
 import { Terminal } from './terminal.ts'
 
-/** The input of a question that Claude Code asks. */
+/** Tool input with which Claude Code asks a question. */
 export const QUESTION = {
   questions: [
     {

@@ -10,7 +10,7 @@ import { overlay } from './overlay.ts'
 import { PROGRAM } from './stage.ts'
 import { type Cleanup, tempDir } from './temp.ts'
 
-/** Packages for a kernel with control groups of version 2, and for the systemd of a server. */
+/** Debian packages of the machine: a kernel with control groups v2, and systemd as on a server. */
 const PACKAGES = ['linux-image-cloud-amd64', 'systemd-sysv', 'udev', 'dbus', 'procps']
 const IMAGE_SIZE = '2G'
 /** Parameters of the kernel. An emulated timer is too slow for the kernel's check at boot. */
@@ -18,7 +18,7 @@ const KERNEL = [
   ...['root=/dev/vda', 'rw', 'console=ttyS0', 'quiet', 'panic=-1', 'no_timer_check', 'tsc=reliable'],
   ...['systemd.show_status=false', 'systemd.mask=serial-getty@ttyS0.service'],
 ]
-/** Beginning of a line that a script inside of the machine prints for the test. */
+/** Beginning of each line that the machine's script prints for the test. */
 const FACT = 'FACT '
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
@@ -28,12 +28,16 @@ export interface EmulatedOptions {
   memoryMb: number
   /** Script that the machine runs as root after its boot. It prints each fact as a line `FACT NAME JSON`. */
   script: string
-  /** Timeout of the machine's life, in ms. The processor is emulated, so a boot alone takes a minute or two. */
+  /**
+   * Maximum time that the machine runs, in ms. The processor is emulated, so a boot alone takes a minute or
+   * two.
+   */
   timeoutMs: number
 }
 
 /**
- * Boots a Debian 13 with its own kernel on an emulated processor, with this program, Node, and an agent program.
+ * Boots Debian 13 with its own kernel on an emulated processor, with this program, Node, and an agent
+ * program.
  * @returns the facts that the script has printed, by name, after the machine has shut down
  */
 export async function emulatedMachine(t: Cleanup, options: EmulatedOptions): Promise<Map<string, unknown>> {

@@ -22,7 +22,7 @@ interface Options {
   env?: Record<string, string>
 }
 
-/** A running command in a fresh Debian. `text` returns its output so far, with stdout and stderr together. */
+/** A running command in the Debian system. `text` returns its output so far: stdout and stderr together. */
 export interface Inside {
   text(): string
   /** Exit code, or the signal's name. */
@@ -32,11 +32,11 @@ export interface Inside {
 }
 
 /**
- * An unused Debian with only a few packages and this machine's network. It has an ordinary user, `USER`,
+ * A new Debian system with only a few packages and this machine's network. It has an ordinary user, `USER`,
  * without a password. It has no systemd; use `Booted` for tests with systemd.
  */
 export class FreshDebian {
-  /** Path of the Debian's files on the host. */
+  /** Path on the host at which the Debian system has its files. */
   readonly root: string
   readonly #running = new Set<ChildProcess>()
 
@@ -126,8 +126,8 @@ export class FreshDebian {
   }
 
   async #close() {
-    // Each command's processes end with the first process of their namespace.
+    // Killing the first process of a command's namespace ends all processes of the command.
     for (const child of this.#running) child.kill('SIGKILL')
-    await until(() => this.#running.size === 0, { what: 'the end of all processes in a Debian' })
+    await until(() => this.#running.size === 0, { what: 'the end of all processes in the Debian system' })
   }
 }

@@ -52,7 +52,7 @@ export function helloOfTomorrow() {
   return { ...hello, machine, agents } as unknown as ReturnType<typeof fullHello>
 }
 
-/** A simulated daemon that sends such a greeting and events, one frame for each event. */
+/** A simulated daemon that sends a full greeting, and then events, each in a separate frame. */
 export class FullDaemon {
   readonly light: LightDaemon
   readonly #hello: ReturnType<typeof fullHello>

@@ -50,16 +50,16 @@ const LAUNCHER_PREFIX = '{"type":"launcher",'
 /** Maximum number of bytes of an unreadable line in an event. */
 const UNREADABLE_HEAD_BYTES = 4096
 
-/** Length, in bytes, up to which a line is too short to exceed the nesting limit. */
+/** A line of at most this length, in bytes, is too short to exceed the nesting limit. */
 const SHALLOW_BYTES = 2 * Limits.nesting
-/** Line length in bytes, and number of events, up to which the events always fit in a frame. */
+/** The events of a line always fit in a frame if neither of these two limits is exceeded. */
 const SMALL_BYTES = 1024 * 1024
 const FEW_EVENTS = 10
 /** Bytes of a frame that are reserved for the lines before a long line. */
 const FRAME_REST_BYTES = 4 * 1024 * 1024
 /**
  * Maximum ratio of the size of a line's events to the size of the line. In a frame, at most 64 KiB of lines
- * precede a long line.
+ * precede a long line. With this ratio, their events fit in the reserved bytes.
  */
 const GROWTH = FRAME_REST_BYTES / (64 * 1024)
 
@@ -201,7 +201,7 @@ function heardIn(text: string, state: unknown, runtime: (line: string) => Heard)
 /**
  * Decodes the intact object at the end of a line. On a full disk a line is cut off, and the agent's next line
  * follows it without a newline. A wrapper may also print text without a newline before the first line.
- * @returns undefined if the line is intact, or has no intact message at its end
+ * @returns undefined if the line is intact, or does not end with an intact message
  */
 function behindTear(text: string, state: unknown, runtime: (line: string) => Heard): Heard | undefined {
   const at = lastObject(text)

@@ -14,7 +14,7 @@ import { signsOf } from './marks.ts'
 import { endProcesses, endStrays, processesOf } from './strays.ts'
 import { signal, terminate } from './terminate.ts'
 
-/** Maximum time from a launcher's claim until it has recorded its processes, in ms. */
+/** Maximum time from the launch of a run until its launcher has recorded the processes, in ms. */
 const LAUNCH_GRACE_MS = 10_000
 
 /**

@@ -7,7 +7,7 @@ import { type Reached, routeOfCommand } from './route.ts'
 
 /** A request to a hub. */
 export interface HubCall extends Pick<Call, 'method' | 'headers' | 'body' | 'timeout'>, Reached {
-  /** Further certificate authority, PEM. Default: the authority in the settings. */
+  /** An additional certificate authority, in PEM. Default: the authority in the settings. */
   ca?: Buffer | undefined
   /** Fingerprint of the only certificate to accept. With it, no certificate authority is needed. */
   fingerprint256?: string | undefined

@@ -48,7 +48,7 @@ export async function examine(
   if (daemon instanceof UserError && daemon.code === 'daemon_forbidden') throw daemon
   const running = daemon instanceof UserError ? undefined : daemon
   const strict = config instanceof UserError ? isStrictByEnvironment(env) : config.strict_modes
-  // If the service is stopped, its next start runs as the folder's owner, not as this user.
+  // A stopped service will run as the folder's owner, not as this user.
   const user = running ? userOf(running.pid) : chosen.service && ownerOf(paths.dir)
   const surroundings = running?.environment?.variables ?? env
   const findings = await Promise.all([

@@ -53,8 +53,8 @@ export interface Enrolled {
   /** Id of the new key at the hub: a prefix of its hash. */
   key_id?: string
   /**
-   * This machine's id, if the hub knows the machine under another key, and does not admit it with this key
-   * yet.
+   * This machine's id, if the hub knows the machine by another key and does not accept the new key for this
+   * machine yet.
    */
   unbound?: string
 }

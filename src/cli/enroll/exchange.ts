@@ -30,15 +30,15 @@ export interface Enrolling {
   /** Address that the daemon connects to. */
   server: string
   caFile?: string | undefined
-  /** File that records the users of local servers at which this machine was enrolled. */
+  /** File that records which user runs each local server at which this machine was enrolled. */
   servers: string
 }
 
 /**
  * Sends the token to the hub.
  * @param key the key that this machine already has for this hub
- * @returns the hub's answer. If the hub is on this machine and the system reveals it, also the id of the
- *   hub's user
+ * @returns the hub's answer. `owner` is the uid of the hub's user, if the hub is on this machine and the
+ *   system reveals the uid
  * @throws UserError
  */
 export async function exchange(at: Enrolling, request: EnrollRequest, key?: string) {

@@ -8,9 +8,9 @@ export interface LocalOptions {
 
 /** Help text of commands that act on the daemon on this machine. */
 export const WHICH = `
-Without --state-dir, the command acts on the daemon that runs on this machine. This is a service, or a daemon
-that you started. If several daemons are running, the command asks which daemon to use. Without a terminal, it
-lists the daemons and exits with code 2.`
+Without --state-dir, the command acts on the daemon that runs on this machine: a service, or a daemon that you
+started. If several daemons are running, the command asks which daemon to use. Without a terminal, it lists
+the daemons and exits with code 2.`
 
 /** Adds the flags of commands that act on the daemon on this machine. */
 export const withLocal = (command: Command, json = JSON_OUTPUT.object): Command =>

@@ -18,7 +18,7 @@ export function environmentFaults(
     ...Object.values(runtimes).flatMap(({ title, find }) =>
       find(env)
         .slice(0, 1)
-        .map((path) => [path, `agents run the ${title} there`] as const),
+        .map((path) => [path, `agents run ${title} from there`] as const),
     ),
     ...leads('NODE_EXTRA_CA_CERTS'),
     ...leads('SSL_CERT_FILE'),

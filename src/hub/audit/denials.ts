@@ -7,8 +7,8 @@ import type { Said } from './audit.ts'
  */
 const WINDOW_MS = 600_000
 /**
- * Maximum number of kinds with separate entries per period. It applies to each key, and to all requests
- * without a key together.
+ * Maximum number of kinds that get separate entries in a period. Each key has its own limit. All requests
+ * without a key share one limit.
  */
 const KINDS = 20
 
@@ -63,7 +63,7 @@ function count(kinds: Map<string, Seen>, kind: string, said: Said) {
   kinds.set(kind, { further: further + 1, said: before ? common(before, said) : said })
 }
 
-/** Returns the fields that both attempts have in common, and in any case `action` and `outcome`. */
+/** Returns the fields that both attempts have in common. Always includes `action` and `outcome`. */
 function common(before: Said, said: Said): Said {
   const { action, outcome } = before
   const fields = Object.entries(before).filter(([name, value]) => said[name as keyof Said] === value)

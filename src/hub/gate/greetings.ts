@@ -42,7 +42,7 @@ export class Greetings {
     this.#notices = notices
   }
 
-  /** Reports whether another connection with this key is allowed. */
+  /** Reports whether this key may have one more connection that has not greeted yet. */
   hasRoom(key: string, address: string): boolean {
     if (this.#with(key).length < MOST_OF_KEY) return true
     this.#notices.tell(address, 'machine refused: too many connections with its key have not greeted')

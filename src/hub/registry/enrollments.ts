@@ -39,7 +39,7 @@ export interface EnrollmentsOptions {
 export class Enrollments {
   readonly #options: EnrollmentsOptions
   #turn: Promise<unknown> = Promise.resolve()
-  /** The last use of a token, which begins with the check of the token. */
+  /** Settles when the most recent `#take` has ended. */
   #taking: Promise<unknown> = Promise.resolve()
 
   constructor(options: EnrollmentsOptions) {
@@ -104,8 +104,8 @@ export class Enrollments {
   }
 
   /**
-   * Enrolls a machine; requests run one at a time. Binds the key to `machine_id` if given, unless the hub
-   * already knows that machine and the request does not show its key.
+   * Enrolls a machine; requests run one at a time. Binds the key to `machine_id` if given. If the hub already
+   * knows that machine, binds the key only if the request also shows the machine's previous key.
    * @param authorization header with the machine's previous key
    * @param noted records the enrollment in the audit log, then calls `take`; not called for a repeated
    * request

@@ -11,8 +11,8 @@ import { hasStandIn, putBack } from './place.ts'
 
 const POLL_MS = 100
 /**
- * Extra time after the time limit before the guard acts, in milliseconds. A version on trial reverts the
- * update by itself at the time limit, except if it hangs.
+ * Time for which the guard waits after the time limit before it acts, in milliseconds. A version on trial
+ * reverts the update by itself at the time limit, unless it hangs.
  */
 const GRACE_MS = 10_000
 

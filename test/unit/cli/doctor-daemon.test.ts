@@ -33,7 +33,7 @@ interface Seen {
   env?: NodeJS.ProcessEnv
 }
 
-/** Returns the findings of `doctor` on a machine with a daemon that reports this. */
+/** Returns the findings of `doctor` on a machine whose daemon reports the given state. */
 async function look(
   t: TestContext,
   { runtime = {}, problems = [], status = {}, env = {} }: Seen,

@@ -48,7 +48,7 @@ test('the number of an option selects that option, even if the title of another 
   const several = { ...field, type: 'array' }
   const typed = fieldAnswer(several, { ...question, multi_select: true }, '3, 1')
   assert.deepEqual(fieldValue(several, typed), ['old', 'dev'])
-  // The third option equals the other two options, joined.
+  // The third option is the first two options, joined with a comma.
   const joined = { ...several, options: ['a', 'b', 'a, b'].map((value) => ({ value })) }
   const chosen = fieldAnswer(joined, { ...question, multi_select: true }, '1, 2')
   assert.deepEqual(fieldValue(joined, chosen), ['a', 'b'])

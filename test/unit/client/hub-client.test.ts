@@ -124,7 +124,7 @@ test('following an agent continues after the hub has restarted, and ends when th
   assert.equal(placeNow(status), '29.999999999')
 })
 
-test('a malformed answer or stream of a hub is an error with a remedy', async (t) => {
+test('a malformed answer or stream from a hub leads to an error with a remedy', async (t) => {
   const wrong = [
     `{"agents":[${'1,'.repeat(300_000)}1]}`,
     `{"agents":[{"agent_id":"a","pending":[${'{},'.repeat(100_000)}{}]}]}`,

@@ -71,7 +71,7 @@ test('a prompt makes the next daemon start an agent that was stopped as idle, bu
   await until(() => next.get('resting').isReady)
 })
 
-test('an agent whose start fails at a prompt is started again by its next prompt', async (t) => {
+test('if a prompt cannot start a stopped idle agent, the next prompt starts the agent', async (t) => {
   let fails = false
   const it = machine(
     t,
@@ -96,7 +96,7 @@ test('an agent whose start fails at a prompt is started again by its next prompt
   assert.equal(it.agents.get('a').status().undelivered_prompts, 2)
 })
 
-test('the daemon keeps a resting agent until its next prompt, no matter how late, but forgets a stopped agent', async (t) => {
+test('an agent that was stopped as idle is kept until its next prompt, no matter how late, but an agent that a command stopped is forgotten', async (t) => {
   const it = machine(t, { stop_after_min: 1 })
   for (const id of ['resting', 'stopped']) assert.equal(await it.start(id, {}).result, 'started')
   await it.agents.stop(it.agents.get('stopped'), { commandId: 'stop' })

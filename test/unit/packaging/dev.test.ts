@@ -70,7 +70,7 @@ for (const [what, installed] of [
     }
   })
 
-test('if a signal reaches only npm, the whole script ends, without advice about the network', async (t) => {
+test('if a signal reaches only npm, the whole script ends, and prints no advice about the registry', async (t) => {
   for (const installed of [false, true]) {
     const { dir, child, left } = checkout(t, { installed })
     const pid = () => globSync('npm.pid', { cwd: dir }).map((file) => readFileSync(join(dir, file), 'utf8'))

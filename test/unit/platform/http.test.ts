@@ -20,7 +20,7 @@ async function answering(t: Cleanup, text: string): Promise<string> {
 const HEAD = 'HTTP/1.1 200 OK\r\n'
 
 describe('a request', () => {
-  test('a request fails if its answer stops before the head or within the body', async (t) => {
+  test('a request fails if the server stops sending before the end of the answer’s headers or body', async (t) => {
     for (const text of ['', HEAD, `${HEAD}content-length: 10\r\n\r\nhalf`]) {
       const url = await answering(t, text)
       const answer = send(url, { timeout: 100 }).then((response) => textOf(response, { most: 100 }))

@@ -74,7 +74,7 @@ test('the schemas parse every example of the protocol page unchanged', () => {
   for (const event of events) assert.deepEqual(Event.parse(event), event)
 })
 
-test('the JSON Schema accepts every example, both as its type and as a frame of its sender', () => {
+test('the JSON Schema accepts every example as a message of its type, and as a frame of its sender', () => {
   for (const frame of frames) {
     const { type } = frame
     const side = Object.hasOwn(index.from_daemon, type) ? 'FromDaemon' : 'FromServer'

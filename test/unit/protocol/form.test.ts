@@ -63,7 +63,7 @@ const form: Form = {
 }
 const questions = ['Where?\nenv', 'count', 'note'].map((question) => ({ question, options: [] }))
 
-test('a form is filled in by field names or questions, and omitted fields get their defaults', () => {
+test('the answers to a form are given by field name or by question, and omitted fields get their defaults', () => {
   const filled = (answers: Record<string, string>) => formResult(form, questions, { answers }).content
   assert.deepEqual(filled({ env: 'dev' }), { env: 'dev', count: 2 })
   assert.deepEqual(filled({ 'Where?\nenv': 'Dev', count: '', note: 'x' }), {

@@ -14,7 +14,7 @@ function unit(t: Cleanup, path = 'system.slice/x.service') {
 
 const never = async () => assert.fail('systemd was asked')
 
-test('a daemon that systemd has put into a group next to its agents may make groups', async (t) => {
+test('a daemon that systemd has started in a subgroup of its unit may make groups next to that subgroup', async (t) => {
   const { folder } = unit(t)
   const own = standInGroup(join(folder, 'daemon')).folder
   assert.deepEqual(await delegatedGroup({}, own, never), { base: folder, own })
@@ -48,11 +48,11 @@ test('the daemon moves to a separate group, so that controllers can be enabled f
   const groups = [own, standInGroup(base), standInGroup(join(base, 'agents'))]
   openGroups({ base, own: own.folder })
   assert.equal(daemon.read('cgroup.procs'), String(process.pid))
-  // The kernel takes one line after the other, but the stand-in keeps only the last line.
+  // The kernel applies every line that is written, but the stand-in keeps only the last line.
   for (const { read } of groups) assert.equal(read('cgroup.subtree_control'), '+cpu')
 })
 
-test('a group that systemd enters again at the next start gets no controllers', (t) => {
+test('if systemd starts each daemon directly in the unit’s group, that group gets no controllers', (t) => {
   const { folder, read } = unit(t)
   assert.deepEqual(openGroups({ base: folder, own: folder }), {
     dir: join(folder, 'agents'),

@@ -15,7 +15,7 @@ test('variables in a command line are replaced in the same way as by systemd', (
   )
 })
 
-test('an environment file is read with the same values that were written to it', () => {
+test('reading an environment file returns the values that were written to it', () => {
   const values = { PLAIN: 'a/b', ODD: 'a "b" $c `d` \\e', LINES: 'a\nb', EMPTY: '', QUOTE: "it's" }
   const text = Object.entries(values)
     .map(([name, value]) => environmentLine(name, value))

@@ -24,7 +24,7 @@ test('the control group of a process shows its service, and whether the service 
     scope: 'user',
     group: '/user.slice/user-1000.slice/user@1000.service/app.slice/my-agents@1.service',
   })
-  // Checks a service with a subtree, and a container that sees the groups of the host.
+  // A service whose processes are in subgroups, and a container that sees the groups of its host.
   assert.equal(unitOf('/system.slice/fomular.service/payload')?.group, '/system.slice/fomular.service')
   assert.equal(name('/lxc.payload.a/system.slice/fomular.service'), 'fomular')
   // A scope that a user started is not a service of that user's systemd.
@@ -35,13 +35,13 @@ test('the control group of a process shows its service, and whether the service 
   assert.equal(unitOf(undefined), undefined)
 })
 
-test('a control group is within itself and its parents, but not within a group that only shares a prefix', () => {
+test('a control group is within itself and its parents, but not within a group whose path is only a prefix of its path', () => {
   const group = '/system.slice/a.service'
   assert.ok(isWithin(group, group) && isWithin(`${group}/x`, group))
   assert.ok(!isWithin('/system.slice/a.service-b.service', group) && !isWithin(undefined, group))
 })
 
-test('the last setting with a name counts, and comments and continued lines are ignored', () => {
+test('if a setting is repeated, its last value counts, and comments and continuation lines are not settings', () => {
   const text =
     '[Service]\n# KillMode=none\nKillMode=mixed\nExecStart=/bin/a \\\n  KillMode=none\n KillMode = process \n'
   assert.deepEqual(settings(text), { KillMode: 'process', ExecStart: '/bin/a    KillMode=none' })

@@ -12,14 +12,14 @@ import { type JournalLine, type LineHead, lineOf, wholeLine } from './journal-li
 const WAITING_CHARS = 16 * 1024 * 1024
 
 /**
- * A frame of at least this length, in characters, is split into several lines: reading a history reads at
- * least one whole line. A line can begin only at an event with a new offset.
+ * A frame of at least this length, in characters, is split into several lines, because a reader of the
+ * history needs memory for a whole line. A line can begin only at an event with a new offset.
  */
 const LINE_CHARS = 1024 * 1024
 /** Kinds of events to merge: consecutive deltas in a frame become one event. */
 const RUNS_ON: readonly AnyEvent['kind'][] = ['text_delta', 'thinking_delta', 'tool_input_delta']
 
-/** The file with the activity of one agent, stored exactly once and in order. */
+/** The file with the activity of one agent: each event once, in order. */
 export class EventJournal implements JournalState {
   readonly #file: AppendFile
   /** Journal offset up to which everything is on the disk. */

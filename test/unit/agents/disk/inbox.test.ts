@@ -134,7 +134,7 @@ test('a put that fails accepts no input and leaves no file behind', (t) => {
   assert.deepEqual(names(at.inbox), ['prompt_p1'])
 })
 
-test('an input and its marks count as accepted at once, even if the input can be handed over only later', (t) => {
+test('an input and its marks are accepted at once, even if the feeder can get the input only later', (t) => {
   const at = folder(t)
   const inbox = new Inbox(at)
   renameSync(at.inbox, `${at.inbox}-away`)

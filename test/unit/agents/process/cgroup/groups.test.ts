@@ -24,7 +24,7 @@ test('the name of a group shows its agent and its state folder, but not the secr
   assert.notEqual(groupName(agent.folder, 'e'.repeat(32)), NAME)
 })
 
-test('a folder does not count as a run’s group merely because a record names the folder', (t) => {
+test('a record alone does not make a folder count as the group of a run', (t) => {
   const { folder } = standInGroup(join(tempDir(t), NAME))
   const run = { mark: agent.mark, group: folder }
   assert.equal(groupOf({ folder: agent.folder, run }), undefined)
@@ -81,11 +81,11 @@ test('if the policy or a specification demands a limit that is impossible, the a
   assert.throws(of([max]), refused('policy', 'resources.memory_max_mb'))
   assert.throws(of([max], ['cpu']), refused('policy', 'resources.memory_max_mb'))
   assert.throws(of([max, tasks], ['memory']), refused('unsupported', 'spec.limits.tasks_max'))
-  // The file of the limit does not exist.
+  // The file for this limit does not exist.
   assert.throws(of([max], ['memory']), refused('policy', 'resources.memory_max_mb'))
 })
 
-test('the end of a group kills its processes at once, and deletes it', async (t) => {
+test('ending a group kills all its processes at once, and deletes the group', async (t) => {
   const { folder, write, read } = standInGroup(join(tempDir(t), 'g'), {
     'cgroup.procs': '7777777\n',
     'cgroup.events': 'populated 1\n',

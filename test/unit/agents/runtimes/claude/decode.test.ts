@@ -94,7 +94,7 @@ test('a question may have no options, and an unreadable question becomes a tool 
   assert.ok(unclear?.kind === 'permission_request' && unclear.ask === 'tool')
 })
 
-test('prompts that were dropped with their session are canceled', () => {
+test('prompts that Claude Code discarded with their session are reported as canceled', () => {
   assert.deepEqual(decode('{"type":"command_lifecycle","command_uuid":"a","state":"discarded"}'), [
     { kind: 'prompt_state', prompt_id: 'a', state: 'cancelled' },
   ])

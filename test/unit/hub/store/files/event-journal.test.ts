@@ -23,7 +23,7 @@ async function history(log: EventJournal): Promise<AnyEvent[]> {
   return all
 }
 
-test('two simultaneous announcements of another journal by a machine do not damage the history', async (t) => {
+test('the history is not damaged if a machine announces another journal twice at the same time', async (t) => {
   const log = new EventJournal(join(tempDir(t), 'activity.jsonl'), () => {})
   log.take(said('first'), 0)
   await log.commit()
