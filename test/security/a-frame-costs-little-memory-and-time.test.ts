@@ -33,7 +33,7 @@ const SLACK_MB = 24
 const UNREST = 2
 
 for (const { name, taken } of FRAMES.filter(({ name }) => SHOWN.includes(name)))
-  test(`a frame with ${name} costs at most ${taken ? 'twice as much as JSON.parse' : 'twice its size, and three scans'}`, async () => {
+  test(`a frame with ${name} takes at most ${taken ? 'twice the memory and time of JSON.parse' : 'twice its size in memory, and as long as three scans'}`, async () => {
     const ours = await cost(name, 'read')
     const floor = await cost(name, taken ? 'parse' : 'scan')
     const memory = 2 * (taken ? floor.mb : ours.size) + SLACK_MB

@@ -33,7 +33,7 @@ function read(hello: Hello): Hello {
   return parsed.message
 }
 
-test('an agent with endless requests does not keep its machine offline', (t) => {
+test('thousands of requests from one agent do not keep its machine offline', (t) => {
   const asking = new AskingAgent(t)
   const command = 'x'.repeat(15_000)
   asking.says(...Array.from({ length: 3000 }, (_, n) => asks(`r${n}`, { command })))
@@ -55,7 +55,7 @@ test('an agent with endless requests does not keep its machine offline', (t) => 
   }
 })
 
-test('the size of a few long requests is also limited, and requests that are not listed are not forgotten', async (t) => {
+test('if a few requests are too long in total, some are not listed, but the agent still counts as waiting for them', async (t) => {
   const asking = new AskingAgent(t)
   const command = 'x'.repeat(10_000_000)
   for (const id of ['one', 'two', 'three', 'four', 'five']) asking.says(asks(id, { command }))
@@ -163,7 +163,7 @@ test('the parts that a shortened greeting omits follow after the welcome', async
   assert.equal(server.callers.length, 1, 'in one connection')
 })
 
-test('a machine with any number of statuses sends them only as fast as its connection accepts them', async () => {
+test('a machine sends its statuses only as fast as its connection accepts them', async () => {
   const told: string[] = []
   const link = {
     isUp: true,

@@ -135,7 +135,7 @@ test('tokens are listed with their creator, and can be canceled', async (t) => {
   assert.equal((await hub.request('DELETE', '/api/enrolments/none')).status, 404)
 })
 
-test('a machine can still connect while its key is made or rotated', async (t) => {
+test('making or rotating a machine’s key never locks out the machine', async (t) => {
   const hub = await TestHub.open(t)
   const { key, key_id, machines } = await makeKey(hub, 'build-7', 'machine', 'm-7')
   assert.match(key, /^fmk_/)

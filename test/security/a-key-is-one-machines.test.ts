@@ -101,7 +101,7 @@ test('a machine that uses another machine’s id receives none of the messages f
   assert.equal(state, 'pending')
 })
 
-test('only the machine that enrolls gets its key, and the machine needs the old key to get a new key', async (t) => {
+test('a key admits only the machine that enrolled with it, and a new key for that machine requires the old key', async (t) => {
   const hub = await TestHub.open(t)
   const first = await hub.enroll('a', { machine_id: 'm-a' })
   assert.equal(await outcome(hub, first, 'm-x'), 'key_bound')
@@ -115,7 +115,7 @@ test('only the machine that enrolls gets its key, and the machine needs the old 
   assert.equal(await outcome(hub, first, 'm-a'), 'welcome', 'the old key is valid until the new key is used')
   assert.equal(await outcome(hub, second, 'm-a'), 'welcome')
   await assert.rejects(LightDaemon.dial(hub.url, first), /401/)
-  // A copy of a machine that becomes a separate machine shows the key that was copied.
+  // When a copied machine enrolls as a separate machine, it shows the key that was copied.
   const copy = await hub.enroll('copy', {}, second)
   assert.equal(await outcome(hub, copy, 'm-copy'), 'welcome')
   assert.equal(await outcome(hub, second, 'm-a'), 'welcome')
@@ -127,8 +127,8 @@ test('a known machine without a key cannot be taken over by an enrollment', asyn
   assert.equal(await outcome(hub, own, 'm-own'), 'welcome')
   await hub.api('DELETE', `/api/keys/${idOf(own)}`)
   const refused = async (machineId: string) => {
-    // Enroll without an id, with the machine's id, and with the id and a revoked key or another machine's
-    // key. The result is always the same.
+    // Enroll without the machine's id, with the id, with the id and a revoked key, and with the id and
+    // another machine's key. The result is always the same.
     const other = await hub.enroll('other', { machine_id: `other of ${machineId}` })
     const keys = [
       await hub.enroll(),
@@ -161,11 +161,7 @@ test('a known machine without a key cannot be taken over by an enrollment', asyn
   await fromBefore(hub, ['m-1', 'm-2'])
   await refused('m-1')
   const heir = await hub.enroll('m-1', { machine_id: 'm-1' }, before)
-  assert.equal(
-    await outcome(hub, heir, 'm-1'),
-    'welcome',
-    'the machine shows the key with which it could connect before',
-  )
+  assert.equal(await outcome(hub, heir, 'm-1'), 'welcome', 'the enrollment showed the machine’s previous key')
   assert.equal(await outcome(hub, before, 'm-2'), 'welcome')
 })
 
@@ -198,7 +194,7 @@ test('an enrollment with another key’s hash or id is refused, and its token st
   for (const again of [1, 2]) assert.equal((await enroll('0'.repeat(64))).status, 200, `${again}`)
 })
 
-test('a machine whose key is revoked before its greeting is told the reason', async (t) => {
+test('if a machine’s key is revoked before the machine sends its greeting, the refusal gives the reason', async (t) => {
   const hub = await TestHub.open(t)
   const key = await hub.enroll()
   const daemon = await LightDaemon.dial(hub.url, key)
@@ -208,7 +204,7 @@ test('a machine whose key is revoked before its greeting is told the reason', as
   assert.equal((await daemon.ended()).code, 4003)
 })
 
-test('the id of a new machine must be valid in commands, but an older machine keeps an id of any form', async (t) => {
+test('a new machine needs an id that is valid in commands, but a machine that the hub already knows keeps any id', async (t) => {
   const hub = await TestHub.open(t)
   for (const id of ['.', '..', '\ud800', 'x\udc00y', 'a\u0000', 'a\nb', '\u009b'])
     assert.equal(await outcome(hub, await hub.enroll(), id), 'key_bound', JSON.stringify(id))

@@ -29,7 +29,7 @@ test('a machine has at most its quota of agents, and other machines are not affe
   await start(hub, await hub.daemon({ machine_id: B }), B, 'fine')
 })
 
-test('a machine’s history stops at its quota, until there is space again', async (t) => {
+test('a machine’s history stops growing at the machine’s quota, and continues when there is space again', async (t) => {
   const hub = await TestHub.open(t, { limits: { history_bytes: 40_000 } })
   const daemon = await hub.daemon({ machine_id: A, agents: [statusOf('talker'), statusOf('other')] })
   daemon.send(frameOf('talker', 0, 10_000))

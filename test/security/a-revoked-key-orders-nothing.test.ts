@@ -52,7 +52,7 @@ test('revoking or rotating a key takes effect at once, also for its open streams
   assert.equal((await hub.request('GET', '/api/agents')).status, 200)
 })
 
-/** Used instead of a name for requests without a key. */
+/** Name that stands for requests without a key. */
 const NOBODY = ''
 
 /** Makes orders with these keys wait for the audit log until they are released. */
@@ -133,7 +133,7 @@ test('no machine can enroll with a token that is canceled during the enrollment'
   assert.deepEqual([outcome?.outcome, outcome?.code], ['refused', 'token_invalid'])
 })
 
-test('a token is either used or canceled, even if its use and its cancellation are logged in one batch', async (t) => {
+test('a token cannot be both used and canceled, even if its use and its cancellation are logged in one batch', async (t) => {
   const hub = await TestHub.open(t)
   const outcomes: number[][] = []
   for (const first of ['enroll', 'cancel']) {

@@ -86,7 +86,7 @@ test('a refused daemon does not update to an address, alias, or path, and report
 })
 
 for (const npm of [true, false])
-  test(`an order on this machine cannot make ${npm ? 'npm' : 'the registry'} fetch anything other than a version`, async (t) => {
+  test(`a local order for anything other than a version is refused without a request to the registry, ${npm ? 'with' : 'without'} npm`, async (t) => {
     const asked: string[] = []
     const trap = createServer((socket) => {
       socket.on('error', () => {})
@@ -163,7 +163,7 @@ test('a server can order a confirmed version again; for any other older version,
     )
 })
 
-test('after a rollback, the version to which the older program updated counts as confirmed', async (t) => {
+test('a version counts as confirmed after an update by an older program, although that program does not record confirmed versions', async (t) => {
   const dir = tempDir(t)
   await confirm(dir, { version: '1.0.0', at: '', welcomed: true })
   const record = {
@@ -214,7 +214,7 @@ test('after a rollback, the version to which the older program updated counts as
   assert.deepEqual(versions(), ['1.0.0', '0.9.0', '0.9.5', '1.1.0'])
 })
 
-test('the program of a version that ran here without a server’s welcome is recognized, but no server can order that version', async (t) => {
+test('a version that ran without a server’s welcome is recognized by its program, but no server can order it', async (t) => {
   const dir = tempDir(t)
   const program = join(dir, 'program')
   writeFileSync(program, 'a program')

@@ -91,7 +91,7 @@ test('the recorded owner of a server’s port applies to every name and address 
   assert.match(refusal()!, /FOMULAR_SERVER_USER=nobody\.$/)
 })
 
-test('a connection with a damaged record of owners does not count as the first connection', (t) => {
+test('if the record of owners is damaged, a connection does not count as the first connection', (t) => {
   const dir = tempDir(t)
   const file = join(dir, 'servers.json')
   const url = 'ws://127.0.0.1:3001'

@@ -122,7 +122,7 @@ test('a stolen hub can interrupt and stop agents, and nothing else', async (t) =
     )
 })
 
-test('a stolen hub cannot change, repeat, retype, readdress, or withhold what a person has signed', async (t) => {
+test('a stolen hub cannot change or repeat a signed command, or send it as another type, to another agent or machine, or too late', async (t) => {
   const hub = await StolenHub.open(t)
   for (const id of ['a-1', 'a-2']) assert.equal((await hub.send(await hub.sign(start(hub, id)))).ok, true)
   const prompt = await hub.sign(hub.prompt('good words'))
@@ -151,7 +151,7 @@ test('a stolen hub cannot change, repeat, retype, readdress, or withhold what a 
   assert.equal(hub.said('evil'), 0)
 })
 
-test('a repeated command is answered again after its signature has expired, and after a restart of the daemon', async (t) => {
+test('a repeat of a command is answered even after the signature has expired or the daemon has restarted', async (t) => {
   const hub = await StolenHub.open(t)
   const started = await hub.sign(start(hub, 'a-1'), hub.machineId, { ...hub.alice, validMs: -118_000 })
   assert.equal((await hub.send(started)).ok, true)

@@ -49,7 +49,7 @@ function putOnTrialIn(state: string, dir: string) {
   return { FOMULAR_DAEMON_ON_TRIAL: '1', FOMULAR_DAEMON_NO_SELF_RELAUNCH: '1' }
 }
 
-test('once an update has succeeded, the new version records the modes that it tolerates', async (t) => {
+test('once an update has succeeded, the new version records which paths other users can write to', async (t) => {
   const stage = await Stage.open(t)
   const record = join(stage.state, 'modes.json')
   const hub = await stage.hub()
@@ -66,7 +66,7 @@ test('once an update has succeeded, the new version records the modes that it to
   assert.deepEqual(JSON.parse(readFileSync(record, 'utf8')), { version: 1, by: VERSION, open: [stage.state] })
 })
 
-test('once an update has succeeded, the hub of the new version records the modes that it tolerates', async (t) => {
+test('once an update has succeeded, the new version’s hub records which paths other users can write to', async (t) => {
   const stage = await Stage.open(t)
   const folders = [stage.state, join(stage.state, 'hub')]
   const env = putOnTrialIn(stage.state, stage.dir)
@@ -74,7 +74,7 @@ test('once an update has succeeded, the hub of the new version records the modes
   await until(() => folders.every((dir) => existsSync(join(dir, 'modes.json'))), { what: 'both records' })
 })
 
-test('a new version reports before its start that it would refuse the state folder', async (t) => {
+test('before a new version is started, its self-check reports the files that it would refuse', async (t) => {
   const { state, config, key, accepted, home, stage } = await machine(t)
   await accepted()
   const problems = async (env: Record<string, string> = {}): Promise<string> => {

@@ -26,7 +26,7 @@ const plan: ServicePlan = {
 }
 const root = { ...plan, account: { ...plan.account, name: 'root', uid: 0 } }
 
-test('every unit prevents core files and files that others can read', () => {
+test('every unit makes its service write no core files, and no files that others can read', () => {
   for (const scope of ['system', 'user'] as const)
     for (const version of [245, 252, 254, undefined]) {
       const facts = { version, scope }
@@ -42,7 +42,7 @@ test('every unit prevents core files and files that others can read', () => {
   assert.match(job, /<key>HardResourceLimits<\/key>\s*<dict>\s*<key>Core<\/key>\s*<integer>0<\/integer>/)
 })
 
-test('the samples for other supervisors prevent core files and files that others can read', () => {
+test('the samples for other supervisors make the service write no core files, and no files that others can read', () => {
   const page = readFileSync(new URL('../../src/service/supervisors.md', import.meta.url), 'utf8')
   const sample = (heading: string) => page.slice(page.indexOf(`## ${heading}\n`)).split('\n## ')[0]!
   for (const heading of ['supervisord', 'runit', 's6', 'OpenRC']) {
@@ -52,7 +52,7 @@ test('the samples for other supervisors prevent core files and files that others
   for (const heading of ['runit', 's6', 'OpenRC']) assert.match(sample(heading), /-c 0/)
 })
 
-test('the unit in the documentation prevents core files and files that others can read', () => {
+test('the unit in the documentation makes its service write no core files, and no files that others can read', () => {
   const page = readFileSync(new URL('../../src/service/README.md', import.meta.url), 'utf8')
   const [, sample = ''] = /```ini\n(.*?)```/s.exec(page) ?? []
   for (const line of ['LimitCORE=0', 'UMask=0077', 'Environment=FOMULAR_DAEMON_AGENT_UMASK=0022'])

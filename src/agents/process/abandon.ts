@@ -8,8 +8,8 @@ import { terminate } from './terminate.ts'
 const STEP_MS = 50
 
 /**
- * Reports whether an agent keeps running after its folder was deleted. It does so if its lease does not
- * require a daemon.
+ * Reports whether an agent keeps running after its folder was deleted. An agent keeps running if its lease
+ * does not require a daemon.
  */
 export const isKept = ({ record }: Agent) => record.spec.lease?.action === 'keep'
 
