@@ -160,6 +160,7 @@ export class Agent {
     this.#snapshot.offset += this.generations.begin(this.journal, where)
     this.#reading.states.cut(from)
     this.contact.onMoved(offset)
+    this.limits.onMoved(this.#snapshot)
     this.#touchAndSave()
   }
 
@@ -195,10 +196,9 @@ export class Agent {
     this.#touchAndSave()
   }
 
-  /** Records that launching the current run failed. */
+  /** Records at once that launching the current run failed. Otherwise, the next daemon would launch the run. */
   markLaunchFailed(failure: NonNullable<Snapshot['failure']>) {
     failLaunch(this.#snapshot, this.run.run, failure, this.#now())
-    // Save now, or the next daemon would launch the run.
     this.#touchAndSave()
   }
 

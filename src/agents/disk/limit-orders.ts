@@ -2,14 +2,15 @@ import * as z from 'zod/mini'
 import { writeAtomic } from '../../platform/files.ts'
 import { Offset } from '../../protocol/index.ts'
 import { readRecord } from './read-record.ts'
+import type { Snapshot } from './records.ts'
 
 /** `limit.json`: orders that came after the agent's start, about the usage limit of its account. */
 const LimitRecord = z.object({
   version: z.literal(1),
   on_limit: z.optional(z.string()),
   /**
-   * Offset of the line that reports a usage limit. The agent no longer waits for the reset of this limit,
-   * because a person has ended the wait.
+   * Offset of the line that reports a usage limit. The agent no longer waits for the reset of this limit or
+   * of an earlier limit, because a person has ended the wait.
    */
   ended_wait: z.optional(Offset),
 })
@@ -45,7 +46,7 @@ export class LimitOrders {
 
   /** Reports whether the agent waits for the reset of the limit at this offset. */
   isWaitFor({ at }: { at: number }): boolean {
-    return this.onLimit === 'wait' && this.#record.ended_wait !== at
+    return this.onLimit === 'wait' && at > (this.#record.ended_wait ?? -1)
   }
 
   /** Ends the wait for this reset. If the disk is full, only this daemon remembers it: a stop must not fail. */
@@ -57,6 +58,15 @@ export class LimitOrders {
     } catch {
       // The next order writes the file.
     }
+  }
+
+  /**
+   * Records that the limit's line was possibly moved. If the cursor is lost, the next daemon finds the line at
+   * another offset, and an ended wait must not begin again.
+   * @param offset end of the journal
+   */
+  onMoved({ limit, offset }: Pick<Snapshot, 'limit' | 'offset'>) {
+    if (limit && this.onLimit === 'wait' && !this.isWaitFor(limit)) this.endWait({ at: offset })
   }
 
   #save(record: LimitRecord) {

@@ -3,9 +3,22 @@ import { appendFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { launcherLine } from '../../../src/agents/events/decode.ts'
+import { beginRest } from '../../../src/agents/process/rest.ts'
+import { endWait } from '../../../src/daemon/usage-limits.ts'
 import { Machine, said } from '../../support/set-back-machine.ts'
 import type { Cleanup } from '../../support/temp.ts'
 import { until } from '../../support/wait.ts'
+
+const RESET = '2027-01-01T00:00:00.000Z'
+/** Lines of an agent whose turn ends at the usage limit of its account, before the agent ends. */
+const LIMITED = [
+  launcherLine({ subtype: 'started', run: 1 }),
+  '{"type":"system","subtype":"session_state_changed","state":"running"}',
+  `{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","rateLimitType":"five_hour","resetsAt":${Date.parse(RESET) / 1000}}}`,
+  '{"type":"result","subtype":"success","is_error":true,"api_error_status":429,"api_error":"usage_limit_reached"}',
+  '{"type":"system","subtype":"session_state_changed","state":"idle"}',
+  launcherLine({ subtype: 'exited', run: 1, code: 0 }),
+].join('\n')
 
 /** Returns a machine that was rolled back to a backup, while its server has more data than the backup. */
 function setBack(t: Cleanup) {
@@ -246,3 +259,20 @@ test('activity that an earlier version sent does not look like a rollback of the
   assert.deepEqual(said(machine.frames), ['again'])
   assert.equal(machine.agent.status().journal, undefined)
 })
+
+for (const isEnded of [true, false])
+  test(`${isEnded ? 'an ended' : 'a'} wait for a usage limit ${isEnded ? 'does not begin again' : 'continues'} if its journal is moved and the cursor is lost`, (t) => {
+    const machine = new Machine(t)
+    appendFileSync(machine.at('activity.jsonl'), LIMITED)
+    machine.says('limited')
+    machine.agent.limits.order('wait')
+    beginRest(machine.agent)
+    assert.equal(machine.agent.status().limited?.waits, true)
+    if (isEnded) endWait(machine.agent)
+    // The server's data is from another journal, so this whole journal moves.
+    machine.welcome({ offsets: { a: 3 }, journals: { a: 'of-another' } })
+    machine.stop()
+    rmSync(machine.at('cursor.json'))
+    machine.start()
+    assert.deepEqual(machine.agent.status().limited, { until: RESET, ...(!isEnded && { waits: true }) })
+  })
