@@ -51,7 +51,7 @@ const config: openpgp.PartialConfig = {
   showComment: false,
 }
 
-/** Returns a key that consists of a secret key packet only. */
+/** Returns a key that consists only of a secret-key packet. */
 function bareKey(pem: string): Promise<openpgp.PrivateKey> {
   const { x, d } = createPrivateKey(pem).export({ format: 'jwk' })
   const point = Buffer.concat([Buffer.from([0x40]), Buffer.from(x!, 'base64url')])

@@ -3,7 +3,7 @@ import { Limits } from '../protocol/index.ts'
 
 /** Number of nesting levels that an answer can have around the JSON of an agent. */
 const OUTER = 16
-/** Limits of an answer: levels of nesting, and number of values (twice the limit of an agent's line). */
+/** Maximum nesting of an answer, and maximum number of values in it: twice the number for an agent's line. */
 const BOUNDS = { nesting: Limits.nesting + OUTER, values: Limits.line_bytes }
 
 /**

@@ -16,7 +16,7 @@ const KeptIdentity = z.object({
   key_sha256: z.string(),
   /** State folder with the same identity. */
   state_dir: z.string(),
-  /** Identity of the key's folder, which a copy does not share. */
+  /** Identity of the key's folder. A copy of the folder has a different identity. */
   folder: z.string(),
   /** Id of the installed system; absent if the system has no id. */
   system: z.optional(z.string()),
@@ -48,7 +48,7 @@ export function keepIdentity({ key, file }: KeyInPlace, machine_id: string, stat
     ...(system !== undefined && { system }),
   }
   try {
-    // A record that others can write to cannot be trusted.
+    // If others can write to the folder, a record in it cannot be trusted.
     if (isOpenToOthers(dir)) return
     const read = readJson(besideKey(file), KeptIdentity)
     if (read.ok && JSON.stringify(read.value) === JSON.stringify(record)) return

@@ -125,8 +125,8 @@ function checked(text: string, source: string): string {
 }
 
 /**
- * Minimum length, in characters, of a key to search for within other values: shorter text may occur by
- * chance.
+ * Minimum length, in characters, of a key that is searched for within other values. A shorter key may occur
+ * in them by chance.
  */
 const KEY_CHARS = 16
 

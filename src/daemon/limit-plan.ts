@@ -37,8 +37,8 @@ export function dueAt(agent: Limited): number {
 }
 
 /**
- * Returns the newest time at which the model answered after a limit, in ms since 1970. Times after `now` do not
- * count: the clock was set back.
+ * Returns the latest time at which the model answered after a limit, in ms since 1970. Ignores times after
+ * `now`, which occur if the clock was set back.
  */
 export const worksSince = (agents: Limited[], now: number) =>
   Math.max(

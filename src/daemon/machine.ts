@@ -31,7 +31,7 @@ export interface Machine {
   /** Returns a revision that is higher than all revisions that this machine has used before. */
   nextRevision(): number
   /**
-   * Resolves when this start is recorded, and the record would survive a power failure. Before that, the
+   * Resolves when the record of this start is on the disk and would survive a power failure. Before that, the
    * daemon sends no id or revision.
    * @throws the system's error; the next call tries again
    */

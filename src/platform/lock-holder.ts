@@ -47,7 +47,8 @@ export function isElsewhere({ pid_ns, host, boot_id }: Holder): boolean {
 
 /**
  * Returns the holder of a lock; undefined if the holder is known to have ended.
- * @param silent a holder in another container or on another machine that has not answered: it counts as ended
+ * @param silent a holder in another container or on another machine. It has not answered, so it counts as
+ * ended
  */
 export function livingHolder(path: string, silent?: Holder): Holder | undefined {
   const read = readJson(path, Holder)
@@ -63,7 +64,7 @@ export function livingWriter(writer: ProcessIdentity, path: string): ProcessIden
   return now.boot_id === writer.boot_id || isOlder(now, path) ? now : undefined
 }
 
-/** Tolerance for start times, in ms, because they are only known to the second. */
+/** Tolerance for start times, in ms, because their precision is only one second. */
 const CLOCK_MS = 2000
 
 /**

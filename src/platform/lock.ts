@@ -33,8 +33,8 @@ const ATTEMPTS = 100
 /**
  * Takes a lock, which is a file with the identity of its holder. If the holder has ended, for any reason, the
  * lock is free. A pid alone could not show that the holder has ended, and flock(2) would need a native addon.
- * @param silent a holder in another container or on another machine that has not answered: its lock counts as
- * free
+ * @param silent a holder in another container or on another machine. It has not answered, so its lock counts
+ * as free
  * @returns a function that releases the lock
  * @throws LockHeldError if the holder lives, or may live elsewhere
  */

@@ -6,7 +6,7 @@ import { placesOn } from './places-on-path.ts'
 const READ = 4
 const ENTER = 1
 
-/** Rights of a user, as far as the modes of files and folders decide. Access lists do not count. */
+/** Rights of a user, according to the modes of files and folders. Access lists are ignored. */
 export interface Rights {
   /** Reports whether the user may read an open file, and enter all folders above it. Linux only. */
   mayRead(fd: number): boolean
@@ -31,7 +31,7 @@ export function rightsOf(user: Account): Rights {
     }
   }
   const maySee = (path: string) => {
-    // Stops at the first folder that the user may not enter: what is in it must not affect the result.
+    // Stops at the first folder that the user may not enter: its contents must not affect the result.
     for (const { stat } of placesOn(path)) if (stat.isDirectory() && !may(stat, ENTER)) return false
     return true
   }

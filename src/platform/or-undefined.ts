@@ -9,7 +9,7 @@ export function orUndefined<T>(run: () => T): T | undefined {
   }
 }
 
-/** Returns the result of a function that reads a file or a folder; undefined if that does not exist. */
+/** Returns the result of a function that reads a file or folder; undefined if the path does not exist. */
 export function ifPresent<T>(read: () => T): T | undefined {
   try {
     return read()

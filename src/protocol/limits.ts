@@ -38,8 +38,8 @@ export const Limits = {
    */
   agents: 10_000,
   /**
-   * Maximum size of an agent's shortened entry in a greeting that would be too long without shortening, in
-   * bytes.
+   * Maximum size of an agent's shortened entry in a greeting, in bytes. A daemon shortens entries if the
+   * greeting would otherwise be too long.
    */
   greeted_agent_bytes: 2048,
   /** Maximum amount of activity sent ahead of acknowledgments, in journal bytes, over all agents. */

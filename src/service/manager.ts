@@ -12,7 +12,7 @@ export interface Status {
   failed: boolean
   /** True if the service starts when the machine boots. */
   enabled: boolean
-  /** State of the service as its manager words it. */
+  /** State of the service, in the words of its manager. */
   state: string
   pid?: number
   since?: string

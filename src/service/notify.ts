@@ -100,7 +100,7 @@ export class Notifier {
     const now = clock.monotonic()
     const { connected, text } = condition()
     this.#ready ||= connected || now - this.#startedAt > PATIENCE_MS
-    // A message is also due when the daemon has just become ready, because `#told` is not set before.
+    // When the daemon has just become ready, `#told` is not set yet, so a message is also due.
     const due = this.#ready && now - this.#told >= this.#aliveMs
     if (text !== this.#text || due) {
       this.#text = text

@@ -56,7 +56,7 @@ function limited(
   }
 }
 
-/** Lets a process open only `more` further files. */
+/** Limits a process to `more` open files in addition to the files that it has open now. */
 export function limitDescriptors(subject: Subject, more: number): Limit | undefined {
   const open = new Set<number>()
   try {

@@ -73,7 +73,7 @@ test('new shells of each kind read the PATH line, in a window and after a login'
   }
 })
 
-test('where the executable cannot run, the program uses the installed Node', async (t) => {
+test('on a system where the executable cannot run, the program uses the installed Node', async (t) => {
   const server = await ReleaseServer.open(t)
   await server.release('1.0.0')
   const fake = (machine: Box, name: string, text: string) => {

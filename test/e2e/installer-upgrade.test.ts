@@ -31,7 +31,7 @@ const INSTALLED = [
 ]
 
 for (const shell of SHELLS)
-  test(`the installer installs, repeats without changes, upgrades, and uninstalls without a trace in ${shell.join(' ')}`, async (t) => {
+  test(`in ${shell.join(' ')}, the installer installs, changes nothing when it runs again, upgrades, and uninstalls without a trace`, async (t) => {
     const server = await ReleaseServer.open(t)
     await server.release('1.0.0')
     const machine = box(t, server)

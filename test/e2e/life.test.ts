@@ -93,7 +93,7 @@ test('a stop ends the agent and the processes that it started in separate sessio
 })
 
 for (const doing of ['streaming', 'running a long command'] as const)
-  test(`SIGTERM to the daemon while an agent is ${doing} ends and reports the agent, with exit code 0`, async (t) => {
+  test(`on SIGTERM, the daemon ends an agent that is ${doing}, reports its end, and exits with code 0`, async (t) => {
     const { stage } = await claudeStage(t)
     await stage.hub()
     const daemon = await stage.daemon()

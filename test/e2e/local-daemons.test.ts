@@ -124,12 +124,12 @@ test('on a machine with a service, everyday commands use the service', async (t)
       unnamed.stderr,
       /→ To stop that daemon, name it: fomular-daemon stop --state-dir \/home\/alice\/elsewhere/,
     )
-    // Root does not follow a symbolic link in place of the socket.
+    // If a symbolic link replaces the socket, root does not follow the link.
     const socket = '/home/alice/elsewhere/daemon.sock'
     await machine.out(['sh', '-c', `mv ${socket} ${socket}.old && ln -s ${socket}.old ${socket}`], options)
     assert.equal((await daemon(['status', '--state-dir', '/home/alice/elsewhere'])).code, 4)
     await machine.out(['mv', `${socket}.old`, socket], options)
-    // Root does not follow a symbolic link in place of the log either.
+    // If a symbolic link replaces the log, root does not follow the link either.
     const log = '/home/alice/elsewhere/daemon.log'
     await machine.out(['sh', '-c', `mv ${log} ${log}.old && ln -s /etc/shadow ${log}`], options)
     const closed = await daemon(['logs', '--state-dir', '/home/alice/elsewhere'])
@@ -138,7 +138,7 @@ test('on a machine with a service, everyday commands use the service', async (t)
     assert.equal((await daemon(['stop', '--state-dir', '/home/alice/elsewhere'])).code, 0)
   })
 
-  await t.test('a service that its manager restarts is reported as starting', async () => {
+  await t.test('a service that its manager is about to restart is reported as starting', async () => {
     on.write('/etc/systemd/system/fomular-daemon.service.d/slow.conf', '[Service]\nRestartSec=1h\n')
     await machine.out(['systemctl', 'daemon-reload'])
     await daemon(['service', 'start'])

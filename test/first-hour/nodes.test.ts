@@ -44,7 +44,7 @@ for (const [node, npm, flags] of [
   ['24.21.0', '11.21.2', []],
   ['26.9.0', '12.2.0', ['--allow-git=all']],
 ] as const)
-  test(`npm ${npm} installs, links, and packs a clone, and installs its repository`, async (t) => {
+  test(`npm ${npm} installs, links, and packs a clone, and installs from the clone’s git repository`, async (t) => {
     const newcomer = await Newcomer.open(t, node, npm)
     const command = join(newcomer.prefix, 'bin/fomular-daemon')
     const runs = async () => assert.equal((await newcomer.out(command, ['--version'])).trim(), '0.1.0')

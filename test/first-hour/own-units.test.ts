@@ -30,7 +30,7 @@ test('agents survive a restart and a crash of the daemon if it runs under the un
   assert.doesNotMatch(await unit.log(), /ends the agents/)
 })
 
-test('agents run in scopes if the daemon’s unit runs as root and would kill them; a scope ends with its agent', async (t) => {
+test('if the daemon’s unit runs as root and would kill agents, agents run in scopes; a scope ends with its agent', async (t) => {
   const on = await serviceMachine(t)
   const key = readFileSync(on.at(MACHINE_KEY), 'utf8').trim()
   const text = `[Service]

@@ -68,7 +68,7 @@ const KINDS: Record<string, (path: string) => void | Promise<void>> = {
 }
 
 for (const [kind, put] of Object.entries(KINDS))
-  test(`${kind} in place of a file affects only its agent, not the daemon or other agents`, async (t) => {
+  test(`if a file of an agent is replaced with ${kind}, the daemon and other agents are not affected`, async (t) => {
     const stage = await fakeStage(t)
     const server = await LightServer.open(t)
     const daemon = server.daemon(stage)

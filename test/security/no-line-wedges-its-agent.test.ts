@@ -73,7 +73,7 @@ test('lines after a line with impossible numbers are delivered, and everything c
   }
 })
 
-test('an observer that fails is logged once and delays nothing', (t) => {
+test('an observer that fails causes one log entry, and delays nothing', (t) => {
   const dir = tempDir(t)
   const { at, started } = leftAgent(dir, 'a')
   started()

@@ -69,7 +69,7 @@ describe('one machine', () => {
     assert.deepEqual(again.offsets, { long: 6_000_000 })
   })
 
-  test('a machine cannot claim an offset that clients cannot read', async (t) => {
+  test('a machine cannot report an offset that is too large for clients', async (t) => {
     const hub = await TestHub.open(t)
     await hub.daemon({ agents: [statusOf('good')] })
     const hello = { machine_id: 'machine-2', capabilities: [] }

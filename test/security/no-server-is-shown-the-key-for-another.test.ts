@@ -50,7 +50,7 @@ describe('a machine that moves to another server', () => {
     assert.deepEqual(keys(), ['key'])
   })
 
-  test('a machine that is killed during its move to another server has no key', async (t) => {
+  test('a machine that is killed while it moves to another server has no key afterwards', async (t) => {
     const { stage, second, home, enroll } = await between(t)
     const hook = join(stage.dir, 'kill.cjs')
     writeFileSync(

@@ -28,7 +28,7 @@ const refused = (code: string, message: RegExp) => (error: unknown) =>
   message.test(error.message) &&
   error.error.remedy !== undefined
 
-test('a release older than the running version is accepted only if it is named exactly', () => {
+test('a release older than the running version is accepted only if its exact version is named', () => {
   const runs = { runs: daysAgo(10), maxDays: undefined }
   assert.equal(checkFreshness({ ...candidate, date: daysAgo(9) }, runs), undefined)
   assert.equal(checkFreshness({ ...candidate, date: daysAgo(10) }, runs), undefined)
@@ -57,7 +57,7 @@ test('an old release causes a warning, and is refused if the settings say so', (
     )
 })
 
-test('a registry cannot downgrade with a tag, or withhold releases without a warning', async (t) => {
+test('a registry cannot use a tag to cause a downgrade, and cannot withhold releases without a warning', async (t) => {
   const registry = await PackageServer.open(t)
   const build = { keys: [key.publicKey], date: daysAgo(100) }
   const machine = await PlainInstallation.ofRelease(t, build, { FOMULAR_UPDATE_REGISTRY: registry.url })

@@ -80,7 +80,7 @@ test("no command runs a program that is named in another user's state folder", a
   assert.equal(existsSync(ran), false)
 })
 
-test('an updated program that others can change runs, with a warning, if `modes.json` tolerates it', async (t) => {
+test('if `modes.json` tolerates that others can change an updated program, the program runs, with a warning', async (t) => {
   const { dir, state, stage } = await machine(t)
   const shared = join(dir, 'shared')
   const ran = join(dir, 'ran')

@@ -1,8 +1,8 @@
 import type { Schema } from '../../packaging/schema.ts'
 
 /**
- * Returns every enum of strings in the definitions of a JSON Schema, by its place. A place is
- * `Definition.field`, or `Definition/kind.field` for a kind of event or block.
+ * Returns the values of each enum of strings in the definitions of a JSON Schema, by the place of the enum. A
+ * place is `Definition.field`, or `Definition/kind.field` for a kind of event or block.
  */
 export function knownValues(definitions: Record<string, Schema>): Record<string, string[]> {
   const found: Record<string, string[]> = {}

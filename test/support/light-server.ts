@@ -86,7 +86,7 @@ export async function socketServer(t: Cleanup, options: ServerOptions = {}) {
   return { server, url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}` }
 }
 
-/** A simulated server on real WebSockets. It sends only the messages of the test. */
+/** A simulated server on real WebSockets. It sends only the messages that the test passes to it. */
 export class LightServer {
   readonly callers: Caller[] = []
   readonly url: string

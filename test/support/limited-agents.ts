@@ -21,7 +21,7 @@ const limit = (status: string, resetsAt?: number) => ({
 const result = (rest: object) => ({ type: 'result', subtype: 'success', is_error: false, ...rest })
 const atLimit = { is_error: true, api_error_status: 429, api_error: 'usage_limit_reached', result: 'limit' }
 
-/** A machine with one daemon after another. The test determines what the agents write. */
+/** A machine whose daemon the test can replace. The test also determines what the agents write. */
 export function limitedAgents(t: TestContext) {
   const it = shellAgents(t)
   let pool: AgentPool = it.agents
@@ -86,7 +86,7 @@ export function limitedAgents(t: TestContext) {
       return confirmed
     },
     rest: (id: string) => pool.rest(pool.get(id), 'It was idle.'),
-    /** Replaces the daemon by the next daemon. */
+    /** Replaces the daemon with the next daemon. */
     async restart(isThere = () => [...pool].every((agent) => agent.hasEnded || agent.isReady)) {
       pool.close()
       pool = it.again()

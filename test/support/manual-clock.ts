@@ -20,7 +20,7 @@ export class ManualClock implements Clock {
   }
 
   setTimeout(run: () => void, ms: number): Timer {
-    // This timer never fires. It is only a value of the right type, by which the caller can clear it.
+    // This timer never fires. It is only a value that the caller can pass to `clearTimeout`.
     const timer = setTimeout(() => {}, 2 ** 31 - 1).unref()
     this.#due.set(timer, { at: this.#now + ms, run })
     return timer

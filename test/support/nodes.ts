@@ -15,7 +15,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { testTool } from './tool.ts'
 
-/** The newest patch version of the oldest Node that `engines` in package.json allows. */
+/** The newest patch release of the oldest version of Node that `engines` in package.json allows. */
 const OLDEST_NODE = '18.19.1'
 /** Timeout of an installation, in milliseconds: long enough for 40 MB on a slow connection. */
 const INSTALL_MS = 5 * 60_000
@@ -24,7 +24,7 @@ const cache = fileURLToPath(new URL('../../node_modules/.cache/node', import.met
 
 export const oldestNode = () => nodeOf(OLDEST_NODE)
 
-/** Copies a Node into a folder that every user can read, because this checkout may be private. */
+/** Copies a Node executable into a folder that every user can read, because this checkout may be private. */
 export function reachable(node: string, dir: string): string {
   const path = join(dir, 'bin/node')
   mkdirSync(dirname(path))
@@ -38,7 +38,7 @@ export function reachable(node: string, dir: string): string {
   return path
 }
 
-/** Returns the path of a Node of this version, which npm installs on first use. */
+/** Returns the path of the Node executable of this version. On first use, installs this version with npm. */
 export async function nodeOf(version: string): Promise<string> {
   const name = `node-linux-${process.arch === 'arm64' ? 'arm64' : 'x64'}`
   const installed = join(cache, `${name}-${version}`)
@@ -51,7 +51,7 @@ export async function nodeOf(version: string): Promise<string> {
     await promisify(execFile)('npm', [...args, `${name}@${version}`], { timeout: INSTALL_MS })
     renameSync(join(temp, 'node_modules', name), installed)
   } catch (error) {
-    // Another test may have installed this Node first.
+    // Another test may have installed this version first.
     if (!existsSync(program)) throw error
   } finally {
     rmSync(temp, { recursive: true, force: true })
@@ -60,8 +60,8 @@ export async function nodeOf(version: string): Promise<string> {
 }
 
 /**
- * Returns a Node with an npm from the same time, as in an official release of Node. A newer npm does not run
- * on an old Node.
+ * Returns the path of a Node executable with this version of npm next to it, as in an official release of
+ * Node. A new version of npm does not run on an old version of Node.
  */
 export async function nodeWithNpm(version: string, npm: string): Promise<string> {
   const program = await nodeOf(version)

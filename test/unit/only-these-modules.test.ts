@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { files, own, text, wingOf } from './source-modules.ts'
 
-test('only the store in files reads and writes the files of the hub', () => {
+test('the hub reads and writes its files only in the modules of store/files', () => {
   const tools = ['files', 'format', 'lock'].map((name) => `platform/${name}.ts`)
   const writers = own
     .filter(({ file, target }) => file.startsWith('hub/') && tools.includes(target))
@@ -31,7 +31,7 @@ const NAMING: Record<string, string> = {
   'cli/render/offers.ts': 'texts for suggestions, which servers pass on in the format of the runtime',
 }
 
-test('only a few files know Claude Code, because a runtime is a folder and a line in the registry', () => {
+test('only a few files name Claude Code, because a runtime needs only a folder and a line in the registry', () => {
   const found = [...files, 'agents/process/launch.sh'].filter((file) => /claude/i.test(text(file)))
   assert.deepEqual(
     found.filter((file) => !file.startsWith('agents/runtimes/claude/')).sort(),

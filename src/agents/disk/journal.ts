@@ -233,14 +233,14 @@ export class Journal {
     return this.#openFile()
   }
 
-  /** @throws an error if nearly all bytes of the file from `start` on are a hole */
+  /** @throws an error if the file is almost entirely a hole after byte `start` */
   #refuseHole(fd: number, start: number) {
     const { size, blocks } = fstatSync(fd)
     const known = this.holes.reduce((sum, { from, to }) => sum + Math.max(0, to - Math.max(from, start)), 0)
     const length = size - start - known
     // Some file systems do not report how much of a file is on the disk.
     if (blocks > 0 && length > HOLE_BYTES && length > HOLE_RATIO * BLOCK_BYTES * blocks)
-      throw new Error(`${this.path} is a hole of ${length} bytes from ${start} on`)
+      throw new Error(`after byte ${start}, ${this.path} is almost entirely a hole (${length} bytes)`)
   }
 
   /** Reads a line that is longer than one read. Searches each byte once, no matter how often it is called. */

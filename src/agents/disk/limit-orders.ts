@@ -4,7 +4,7 @@ import { Offset } from '../../protocol/index.ts'
 import { readRecord } from './read-record.ts'
 import type { Snapshot } from './records.ts'
 
-/** `limit.json`: orders that came after the agent's start, about the usage limit of its account. */
+/** `limit.json`: orders about usage limits that the agent has received since its start. */
 const LimitRecord = z.object({
   version: z.literal(1),
   on_limit: z.optional(z.string()),
@@ -19,8 +19,8 @@ type LimitRecord = z.infer<typeof LimitRecord>
 /** Orders for an agent whose turn ends at the usage limit of its account. */
 export class LimitOrders {
   /**
-   * Later time of the reset, which another agent of the account has reported. Without `until`, that time is
-   * unknown.
+   * A later reset of the limit, which another agent of the account has reported. If `until` is missing, the
+   * time of the later reset is unknown.
    */
   postponed: { until?: string } | undefined
   readonly #path: string

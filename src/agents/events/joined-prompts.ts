@@ -3,8 +3,8 @@ import type { Content, ContentBlock, Event } from '../../protocol/index.ts'
 type Prompt = Extract<Event, { kind: 'user' }>
 
 /**
- * Maximum number of joined prompts, and of lines searched for them. Limits are needed because the contents of
- * the journal are untrusted.
+ * Maximum number of joined prompts, and maximum number of lines that are searched for them. Limits are needed
+ * because the contents of the journal are untrusted.
  */
 const PROMPTS = 32
 const LINES = 256

@@ -92,7 +92,7 @@ is_marked() {
   done | grep -q marked
 }
 
-# Ends all processes with the mark of this run, if environments are readable. Called only when a lease has
+# Ends all processes that carry the secret of this run, if environments are readable. Called only when a lease has
 # expired; in all other cases, the daemon ends these processes.
 clear_up() {
   [ -n "$FOMULAR_AGENT_MARK" ] || return 0
@@ -111,7 +111,7 @@ clear_up() {
 # reached its limits. Ends the agent if it would run without limits that the machine's policy or the agent's
 # specification demands.
 enter_group() {
-  # 0 stands for the process that writes.
+  # The kernel takes 0 as the pid of the writing process.
   [ -n "$cgroup" ] && { echo 0 >"$cgroup/cgroup.procs"; } 2>/dev/null && return
   [ -n "$limited" ] || return 0
   echo "The agent cannot enter the control group $cgroup, so it would run without its limits." >&2

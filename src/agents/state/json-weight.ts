@@ -1,8 +1,8 @@
 import { Limits } from '../../protocol/index.ts'
 
 /**
- * Minimum weight of a JSON value, in bytes. With this minimum, a greeting that does not exceed its limit in
- * bytes does not exceed its limit on the number of values either.
+ * Minimum weight of a JSON value, in bytes. With this minimum, every greeting within its limit in bytes is
+ * also within its limit on the number of values.
  */
 const BYTES_PER_VALUE = Math.ceil(Limits.frame_bytes / Limits.greeting_values)
 

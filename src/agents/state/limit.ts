@@ -137,7 +137,7 @@ function lift(snapshot: Snapshot, now: string) {
   if (limit?.tried !== undefined && limit.lifted === undefined) snapshot.limit = { ...limit, lifted: now }
 }
 
-/** Records that the limit still stops the agent, because its last turn did not need the model. */
+/** Records that the limit is still in force: the last turn did not need the model, so it proves nothing. */
 function resume(snapshot: Snapshot): boolean {
   const { limit } = snapshot
   if (limit?.tried === undefined || limit.lifted !== undefined) return false

@@ -8,8 +8,8 @@ import { cleanLine } from '../render/clean.ts'
 const LISTED = 10
 
 /**
- * Minimum length, in characters, of a host name that is also checked for being a prefix of another machine's
- * id. A shorter host name is often such a prefix by chance.
+ * Minimum length, in characters, of a host name that is compared with the beginnings of other machines' ids.
+ * A shorter host name often matches by chance.
  */
 const ABBREVIATION = 4
 
@@ -90,8 +90,8 @@ const beginsWith =
     isMadeId(machine_id) && machine_id.startsWith(given)
 
 /**
- * Returns the id of the machine that `given` names. A complete id is returned unchanged: that machine may
- * be removed, or may never have been admitted.
+ * Returns the id of the machine that `given` names. A complete id is returned unchanged, because the machine
+ * may have been removed, or may never have been admitted.
  * @throws UserError
  */
 export const machineIdOf = (machines: HubMachine[], given: string): string =>

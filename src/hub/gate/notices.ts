@@ -37,7 +37,7 @@ export class Notices {
   readonly #lines: number
   readonly #same: number
   readonly #told = new Map<string, Told>()
-  /** Number of lines about further sources that were not logged. */
+  /** Number of lines that were not logged because there were too many different lines. */
   #untold = 0
   #timer: Timer | undefined
 

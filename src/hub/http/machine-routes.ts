@@ -60,7 +60,7 @@ export function machineRoutes(context: MachineContext): Hono {
     })
   return app
 
-  /** Adds how much of its limits the machine uses. */
+  /** Adds the number of the machine's agents and the size of its history, both of which are limited. */
   function withUsage(machine: HubMachine): HubMachine {
     const { machine_id } = machine
     return { ...machine, agents: agents.count(machine_id), history_bytes: quotas.historyBytes(machine_id) }

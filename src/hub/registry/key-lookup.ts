@@ -69,8 +69,8 @@ export class KeyLookup {
   }
 
   /**
-   * Reports whether an enrolling machine may use this machine id. No key may belong to the id, and either the
-   * id must be new, or the request must show an unbound key.
+   * Reports whether an enrolling machine may use this machine id. No key may belong to the id. If the hub
+   * already knows the id, the request must also show an unbound key.
    * @param known every machine that has connected and was not removed
    */
   isFree(machineId: string, known: readonly string[], authorization: string | undefined): boolean {

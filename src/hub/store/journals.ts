@@ -88,8 +88,9 @@ export interface Journals {
   waitingOf(machineId: string): number
 
   /**
-   * Switches to another journal of the machine: keeps the events and continues with the machine's journal
-   * from its offset `from`. Resolves when the change is durable; on failure, nothing changes.
+   * Switches an agent to another journal of its machine. Keeps the stored events, and appends the machine's
+   * journal, beginning at the journal's offset `from`. Resolves when the change is durable; on failure,
+   * nothing changes.
    */
   turn(key: string, from: number): Promise<void>
 
@@ -99,8 +100,8 @@ export interface Journals {
 
 export interface JournalEvents {
   /**
-   * Emitted when these agents have more durable events. When it is emitted, other agents may also have room
-   * again.
+   * Emitted when these agents have more durable events. At that time, there may again be room for activity of
+   * other agents, too.
    */
   committed: [keys: string[]]
 }

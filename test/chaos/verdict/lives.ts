@@ -18,8 +18,8 @@ type Step =
   | { kind: 'body'; form: string; body: Body }
 
 /**
- * A place in what the agent recorded. The steps of the history so far may be the agent's output up to this
- * place.
+ * A place in the output that the agent recorded. The steps of the history so far may correspond to the output
+ * up to this place.
  */
 interface Place {
   life: number

@@ -68,7 +68,7 @@ test('an invalid address is refused', () => {
     assert.throws(() => addressFor(text, ''), /is not a hub's address/, JSON.stringify(text))
 })
 
-test('the install line keeps the file of a private authority only for an older installer, which refers to that file', () => {
+test('the install line deletes the certificate file of a private authority, but keeps it if an older installer needs it later', () => {
   const authority = '-----BEGIN CERTIFICATE-----\nAbc=\n-----END CERTIFICATE-----\n'
   const install = (installer: string) =>
     linesFor({ url: 'https://h', token: 'T', installer, authority }).install

@@ -21,7 +21,7 @@ test('a start does not fail if the hub ends after it has accepted the start', as
   assert.equal(await delayOf(client, 'a1'), undefined)
 })
 
-test('a claimed agent is not confused with another agent whose id begins with the id of the claimed agent', async () => {
+test('a claimed agent is not confused with an agent whose id is longer but begins in the same way', async () => {
   const agent = (agent_id: string, machine_id: string, claimed?: boolean) =>
     ({ agent_id, machine_id, ...(claimed && { claimed }) }) as HubAgent
   const picked = (given: string, agents: HubAgent[], machine?: string) => {

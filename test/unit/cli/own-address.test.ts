@@ -18,7 +18,7 @@ async function tlsPort(t: TestContext, names: string[]) {
   return (server.address() as AddressInfo).port
 }
 
-test('the address of a hub that listens on all addresses is a public name in its certificate', async (t) => {
+test('if a hub listens on all addresses, other machines use a public name in its certificate', async (t) => {
   const port = await tlsPort(t, ['localhost', '*.example.com', 'hub.example.com'])
   const here = `https://127.0.0.1:${port}`
   for (const host of ['0.0.0.0', '[::]', '10.0.0.5']) {
@@ -28,7 +28,7 @@ test('the address of a hub that listens on all addresses is a public name in its
   }
 })
 
-test('the address of a hub without a public name or without TLS is an address of the machine', async (t) => {
+test('if a hub has no public name or no TLS, other machines use an address of the hub’s machine', async (t) => {
   const port = await tlsPort(t, ['localhost'])
   const own = Object.values(networkInterfaces())
     .flatMap((each) => each ?? [])
@@ -46,7 +46,7 @@ test('the address of a hub without a public name or without TLS is an address of
   }
 })
 
-test('the address of a hub that listens on one address is that address', async () => {
+test('if a hub listens on only one address, other machines use this address', async () => {
   for (const url of ['http://127.0.0.1:3001', 'http://10.0.0.5:3001', 'http://[fd00::1]:3001'])
     assert.deepEqual(await ownAddress(url, { url }), { url })
 })

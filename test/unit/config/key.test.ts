@@ -113,7 +113,7 @@ test('an invalid key is refused, and not repeated in the message', () => {
     () => read({ keyFile: join(dir, 'none') }),
     /--key-file: .*none cannot be read: no such file or directory$/,
   )
-  // Tests an endless device and a file over the limit.
+  // Tests a device that delivers bytes without end, and a file over the limit.
   for (const keyFile of ['/dev/zero', file('long', 'k'.repeat(8193))])
     assert.throws(
       () => read({ keyFile }),

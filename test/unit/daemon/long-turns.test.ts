@@ -37,7 +37,7 @@ async function working(t: TestContext, turns: object) {
 
 const event = (fields: object) => ({ offset: 0, index: 0, ...fields }) as Event
 
-test('a long turn is a problem of its agent until the turn ends, and the problem names the tool in use', async (t) => {
+test('a long turn is reported as a problem of its agent until the turn ends, and the report names the tool in use', async (t) => {
   const { turns, agent, clock, move, problems } = await working(t, { report_after_min: 30 })
   const use = (id: string, tool: string) =>
     turns.onEvent(event({ kind: 'tool_use', tool_use_id: id, tool, input: {} }), agent)
@@ -106,7 +106,7 @@ test('a turn that takes too long is interrupted once, even if the daemon restart
   )
 })
 
-test('each turn of queued prompts has its own time, and its own interrupt', async (t) => {
+test('if prompts are queued, each turn is timed and interrupted separately', async (t) => {
   const { turns, agent, clock, inputs } = await working(t, { interrupt_after_min: 60 })
   const ends = () => {
     const result = event({ kind: 'turn_result', outcome: 'success', is_error: false, offset: 1 })

@@ -30,12 +30,12 @@ test('the log repeats a message about the same machine or key up to a limit, and
   )
 })
 
-test('a pending count of messages does not prevent a hub from exiting', () => {
+test('a hub can exit while it is still counting repetitions of a message', () => {
   const at = (path: string) => JSON.stringify(new URL(`../../../src/${path}`, import.meta.url).href)
   const script = `
     import { Notices } from ${at('hub/gate/notices.ts')}
     import { systemClock } from ${at('platform/clock.ts')}
     new Notices({ clock: systemClock, logger: { warn() {} } }).tell('192.0.2.1', 'refused')`
-  // This timeout is shorter than the period of counting.
+  // This timeout is shorter than the period for which repetitions are counted.
   execFileSync(process.execPath, ['--input-type=module', '-e', script], { timeout: 45_000 })
 })

@@ -76,12 +76,12 @@ test('installing the package runs no script, and installs nothing else', async (
   ])
 })
 
-test('the program starts on the oldest supported Node', async () => {
+test('the program starts on the oldest supported version of Node', async () => {
   const { stdout } = await run(await oldestNode(), [join(root, 'dist/index.js'), '--version'])
   assert.equal(stdout, `${version}\n`)
 })
 
-test('`import` and `require` return the exports of the source, even on the oldest Node', async (t) => {
+test('`import` and `require` return the exports of the source, even on the oldest supported version of Node', async (t) => {
   const dir = consumer(t, {
     'a.mjs': `import * as p from '@fomular-os/daemon/protocol'
       import { createRequire } from 'node:module'

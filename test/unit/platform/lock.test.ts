@@ -53,7 +53,7 @@ test('a lock of an earlier boot is free, but a lock of a living process with ano
   acquireLock(path)()
 })
 
-test('a process that finds a dead lock does not remove the lock of a faster process', (t) => {
+test('a process that removes the lock of a dead process does not remove the new lock of a faster process', (t) => {
   const path = join(tempDir(t), 'lock')
   const living = other(t)
   writeFileSync(path, JSON.stringify({ ...living, start: '1' }))
@@ -80,7 +80,7 @@ test('a process that finds a dead lock does not remove the lock of a faster proc
   assert.deepEqual(JSON.parse(readFileSync(path, 'utf8')), living)
 })
 
-test('a lock that cannot be taken on a full disk leaves no file behind', (t) => {
+test('a lock that cannot be taken because the disk is full leaves no file behind', (t) => {
   const dir = tempDir(t)
   const printed = limited(
     0,
@@ -97,7 +97,7 @@ test('a lock that cannot be taken on a full disk leaves no file behind', (t) => 
   assert.deepEqual(readdirSync(dir), [])
 })
 
-test('releasing a lock without free file descriptors does not fail, and leaves the file of the lock', async (t) => {
+test('without free file descriptors, releasing a lock does not fail, but leaves the lock’s file behind', async (t) => {
   const path = join(tempDir(t), 'lock')
   const release = acquireLock(path)
   await withoutDescriptors(release)

@@ -17,7 +17,7 @@ function proc(t: TestContext, processes: [number, number, number, number][]) {
   return dir
 }
 
-test('the processes of a tree are all descendants and the members of their sessions, and no other processes', (t) => {
+test('the memory of a process tree includes all descendants and the members of their sessions, and nothing else', (t) => {
   const dir = proc(t, [
     [10, 1, 10, 100],
     [11, 10, 10, 20],

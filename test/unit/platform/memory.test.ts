@@ -3,9 +3,9 @@ import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
 import { oldestNode } from '../../support/nodes.ts'
 
-test('the free memory that Node reports includes caches, even on the oldest Node', async () => {
-  // Other programs change the free memory all the time, so the program compares only if the readings before
-  // and after agree.
+test('the free memory that Node reports includes caches, even in the oldest supported version of Node', async () => {
+  // Other programs change the free memory all the time. The program therefore compares the values only if the
+  // available memory was the same before and after it called `freemem`.
   const program = `
     const { readFileSync } = require('node:fs')
     const { freemem } = require('node:os')

@@ -57,7 +57,7 @@ const effects: Record<Action, Effect[]> = {
   settle: [SETTLE],
   clear: [],
 }
-/** Effects at the end of a trial: the version is welcomed, given up, or stopped. */
+/** Effects at the end of a trial: the server welcomes the version, or the version is given up or stopped. */
 const TRIALS = [effects.succeed, [...REVERT, 'restart' as const], REVERT]
 
 function actionFor({ disk, hasStandIn, starts }: Machine, running: Version): Action {
@@ -104,7 +104,7 @@ function starts(machine: Machine): Machine[] {
     daemon: { version, memory: at.disk, todo: effects[actionFor(at, version)] },
   })
   if (!machine.hasStandIn) return [start(machine.installed, machine)]
-  // Starts after the third make no difference.
+  // More than three starts have the same effect as three starts.
   const through = { ...machine, starts: Math.min(machine.starts + 1, 3) }
   return [
     start(through.starts > 2 ? 'old' : 'new', { ...through, guarded: through.starts <= 2 }),

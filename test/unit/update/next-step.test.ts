@@ -28,8 +28,8 @@ interface Situation {
 }
 
 /**
- * Yields every record with every state of the world, except values that make no difference. A stand-in counts
- * only if its trial is recorded.
+ * Yields every situation: a record, the running version, the number of starts, and the stand-in. Leaves out
+ * values that make no difference. A stand-in counts only if its trial is recorded.
  */
 function* situations(): Generator<Situation> {
   for (const settled of [false, true])

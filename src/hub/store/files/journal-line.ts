@@ -19,7 +19,7 @@ export type JournalLine = z.infer<typeof JournalLine>
 /** A line without its events. */
 export type LineHead = Omit<JournalLine, 'events'>
 
-/** Number of bytes at the start of a line that `lineRange` needs. */
+/** Number of bytes that `lineRange` needs from the start of a line. */
 export const HEAD_BYTES = 64
 /**
  * Maximum size of the head of a line, in bytes. The name of a journal has at most 64 characters, before

@@ -22,11 +22,11 @@ const WAITING_CHARS = 128 * 1024 * 1024
 /** Interval between retries while the disk cannot be written, in milliseconds. */
 const RETRY_MS = 1000
 /**
- * Maximum number of retries of a deletion while the process has too many open files. The delay grows by
- * `RETRY_MS` each time.
+ * Maximum number of times that a deletion is retried if the process has too many open files. The delay grows
+ * by `RETRY_MS` each time.
  */
 const TRIES = { maxRetries: 5, retryDelay: RETRY_MS }
-/** Maximum number of agents to write at once: each uses a file descriptor. */
+/** Maximum number of agents whose activity is written at once: each agent needs a file descriptor. */
 const COMMIT_AGENTS = 64
 
 const EMPTY: JournalState = {
@@ -189,7 +189,7 @@ export class JournalStore implements Journals {
     return Math.max(GATHER_MS, next - this.#options.clock.monotonic())
   }
 
-  /** Returns the agents to write next, taking turns between machines. */
+  /** Returns the agents whose activity is written next. Machines take turns. */
   #next(): [key: string, machineId: string][] {
     const now = this.#options.clock.monotonic()
     const waiting = new Map<string, string[]>()
@@ -268,7 +268,7 @@ export class JournalStore implements Journals {
       ? {
           code: 'disk_full',
           message: `The disk with ${dir} is full: activity is not acknowledged.`,
-          remedy: 'Free space on it.',
+          remedy: 'Free some space on this disk.',
         }
       : {
           code: 'disk_error',

@@ -65,7 +65,7 @@ export class KeyFile<E extends { sha256: string }> implements KeyList<E, KeyDraf
     return this.#byHash.find(this.all(), hash)
   }
 
-  /** @param taken called once the new list is on the disk, before it replaces the file */
+  /** @param taken function to call when the new list is on the disk, before it replaces the file */
   async change<T>(edit: (draft: KeyDraft<E>) => T, taken = () => {}): Promise<T> {
     this.refresh()
     const before = structuredClone(this.#keys)

@@ -44,7 +44,7 @@ function withoutFallocate(t: TestContext) {
   })
 }
 
-test('acknowledged journal bytes are freed up to a line boundary, after the boundary was saved', async (t) => {
+test('acknowledged journal bytes are freed up to a line boundary, which is saved first', async (t) => {
   const { it, saved, agent: one, path } = agent(t, { lines: 5000 })
   await returnBytes(one, MIB)
   assert.equal(it.begin, Math.ceil((5_000_000 - MIB) / 1000) * 1000)

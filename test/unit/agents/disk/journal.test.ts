@@ -49,7 +49,7 @@ test('a journal line is readable only after its newline was written', (t) => {
   })
 })
 
-test('the lines of a journal are the same for any split into writes and any read budget', (t) => {
+test('the lines that are read from a journal depend neither on the sizes of the writes nor on the read budget', (t) => {
   const line = fc.oneof(
     { weight: 6, arbitrary: fc.string({ unit: 'grapheme', maxLength: 50 }) },
     { weight: 2, arbitrary: fc.integer({ min: 4000, max: 9000 }).map((length) => 'x'.repeat(length)) },
@@ -91,7 +91,7 @@ test('the lines of a journal are the same for any split into writes and any read
   )
 })
 
-test('a read of a journal ends after the line that uses up its budget, or when the visitor ends it', (t) => {
+test('a read of a journal ends after the line that uses up the budget, or when the visitor returns false', (t) => {
   const { journal: it, write } = journal(t)
   write('aaaa\nbbbb\ncccc\n')
   assert.equal(linesOf(it, 0, 6).end, 10)
@@ -102,7 +102,7 @@ test('a read of a journal ends after the line that uses up its budget, or when t
   )
 })
 
-test('a long line is read as a whole, and a line over the limit is cut off, but reading continues', (t) => {
+test('a long line is read in full, a line over the limit is cut off, and the next line is read as usual', (t) => {
   const { journal: it, write } = journal(t)
   const long = Buffer.alloc(Limits.line_bytes, 'l')
   const tooLong = Buffer.alloc(Limits.line_bytes + 1, 't')
@@ -143,8 +143,8 @@ test('a file with a huge hole is not searched to its end', (t) => {
   const { path, journal: it, write } = journal(t)
   write('one\n')
   truncateSync(path, 2 ** 42)
-  assert.throws(() => linesOf(it), /is a hole/)
-  assert.throws(() => it.lineStart(100), /is a hole/)
+  assert.throws(() => linesOf(it), /is almost entirely a hole/)
+  assert.throws(() => it.lineStart(100), /is almost entirely a hole/)
   // A hole that this program has made is skipped.
   it.holes = [{ from: 4, to: 2 ** 42 }]
   write('two\n')

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { LimitOrders } from '../../../../src/agents/disk/limit-orders.ts'
 import { tempDir } from '../../../support/temp.ts'
 
-test('the next daemon remembers that a wait was ended, until a new order is given', (t) => {
+test('the next daemon remembers that a person ended a wait, until the agent gets a new order', (t) => {
   const path = join(tempDir(t), 'limit.json')
   new LimitOrders(path, 'wait').endWait({ at: 5 })
   const next = new LimitOrders(path, 'wait')

@@ -5,7 +5,7 @@ import { MemoryRoom } from '../../../../src/agents/process/memory-room.ts'
 import { shellAgents } from '../../../support/shell-agents.ts'
 import { until } from '../../../support/wait.ts'
 
-test('a slow start is reported as slow, and succeeds or fails with its process', async (t) => {
+test('a slow start is reported as slow; it succeeds when the agent is ready, or fails when its process ends', async (t) => {
   const it = shellAgents(t)
   it.slow()
   const [late, other] = [it.start('late'), it.start('other')]
@@ -76,7 +76,7 @@ function machineWith(t: TestContext, { freeGib, pressure = 0 }: { freeGib: numbe
   return { ...shellAgents(t, { room }), now }
 }
 
-test('without memory for one more agent, a start waits for memory, and reports that', async (t) => {
+test('a start waits while memory is too short for one more agent, and the agent’s status gives this reason', async (t) => {
   const it = machineWith(t, { freeGib: 3 })
   assert.equal(await it.start('first').result, 'started')
   it.now.freeGib = 2.5
@@ -99,7 +99,7 @@ test('without memory for one more agent, a start waits for memory, and reports t
   assert.equal(await third.result, 'third was ended before it was ready.')
 })
 
-test('a starting agent counts with its expected memory use, even before it uses the memory', async (t) => {
+test('the expected memory use of a starting agent counts even before the agent uses the memory', async (t) => {
   const it = machineWith(t, { freeGib: 8 })
   it.slow()
   const starts = Array.from({ length: 5 }, (_, n) => it.start(`agent-${n}`))
@@ -125,7 +125,7 @@ test('under memory pressure, no agent is started while other agents are running'
   assert.equal(await second.result, 'started')
 })
 
-test('an agent that would be the only agent starts even without memory, because waiting would not help', async (t) => {
+test('if no other agent is running, an agent starts even with too little memory, because waiting would not help', async (t) => {
   const it = machineWith(t, { freeGib: 0.1, pressure: 50 })
   assert.equal(await it.start('only').result, 'started')
 })

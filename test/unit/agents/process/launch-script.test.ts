@@ -75,11 +75,11 @@ test('the agent enters its control group, and its launcher stays outside', (t) =
     return JSON.parse(readFileSync(join(dir, 'exit.json'), 'utf8')).code
   }
   assert.equal(run(1, folder, 'limited'), 3)
-  // The kernel takes 0 for the process that writes, which then becomes the agent.
+  // The kernel takes 0 as the pid of the writing process. This process then becomes the agent.
   assert.equal(read('cgroup.procs'), '0\n')
   const missing = join(dir, 'missing')
   assert.equal(run(2, missing, ''), 3)
-  // Without its limits, no agent runs.
+  // An agent that must have limits does not run without them.
   assert.equal(run(3, missing, 'limited'), 126)
   assert.equal(run(4, '', 'limited'), 126)
   assert.match(readFileSync(join(dir, 'stderr.log'), 'utf8'), /cannot enter the control group/)

@@ -43,7 +43,7 @@ test('a turn that fails with HTTP 429 counts as ended by a limit only if the run
   assert.equal(after(named(100), result({ api_error_status: 529 })), undefined)
 })
 
-test('the reset is known if the runtime reports it only the first time', () => {
+test('a reset that the runtime reports only once stays known until the next process starts', () => {
   assert.equal(after(named(100), limited, running, limited)?.until, iso(100))
   assert.equal(
     after(named(100), limited, { kind: 'process_started', run: 2 }, running, limited)?.until,
@@ -51,7 +51,7 @@ test('the reset is known if the runtime reports it only the first time', () => {
   )
 })
 
-test('a limit that is met again is marked, unless the model answered in between', () => {
+test('a limit that is reached again is marked, unless the model has answered in between', () => {
   assert.equal(after(named(100), limited, running, named(200), limited)?.again, true)
   assert.equal(after(named(100), limited, running, allowed, named(200), limited)?.again, undefined)
   assert.equal(after(named(100), limited, limited)?.again, undefined)
@@ -79,7 +79,7 @@ test('limits in the turns of sub-agents are ignored, and so are impossible reset
   for (const resets_at of [1e300, -1e300]) assert.equal(after(named(resets_at), limited)?.until, undefined)
 })
 
-test('a command that the runtime carries out itself, such as /cost, neither lifts a limit nor ends it', () => {
+test('a limit stays in force after a command that the runtime carries out itself, such as /cost', () => {
   const local = result({ is_error: false, num_turns: 0 })
   const limit = { at: 4, since: iso(4), until: iso(100) }
   assert.deepEqual(after(named(100), limited, running, local), { ...limit, tried: undefined })
