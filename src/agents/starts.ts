@@ -45,8 +45,8 @@ export class Starts {
   }
 
   /**
-   * Creates an agent and launches it, or queues it for launch. If the agent is queued, its state shows the
-   * result of the launch later. A repeated command returns the agent that the first command created.
+   * Creates an agent and launches it, or queues it for launch. If the agent is queued, its state later
+   * shows whether the launch succeeded. A repeated command returns the agent that the first command created.
    * @throws CommandFailure
    */
   async start(command: CommandOf<'agent:start'>): Promise<Agent> {

@@ -31,8 +31,8 @@ export const configuredPolicy = async (env: NodeJS.ProcessEnv) =>
   settingOf('policy', await readSources({}, env))
 
 /**
- * Returns the user who may run a server on this machine, according to the environment or a file that others
- * cannot change.
+ * Returns the user who may run a server on this machine. This user comes from the environment, or from a file
+ * that others cannot change.
  */
 export async function configuredOwners(
   env: NodeJS.ProcessEnv,

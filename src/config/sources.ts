@@ -77,6 +77,6 @@ export function findSetting<N extends Name>(
 export const expandValue = (value: unknown, { name }: Source, env: NodeJS.ProcessEnv) =>
   typeof value === 'string' ? expand(value, name, env) : value
 
-/** Returns the text given with a flag; undefined if the flag is absent or a switch. */
+/** Returns the text given with a flag; undefined if the flag is absent or was given without a text. */
 export const textFlag = (value: string | boolean | undefined) =>
   typeof value === 'string' ? value : undefined

@@ -3,7 +3,7 @@ import type { Parts } from './assemble.ts'
 import type { DaemonOptions } from './daemon-options.ts'
 import { standDown, stopAll } from './stand-down.ts'
 
-/** Maximum wait until the server has acknowledged the last activity when the daemon stops, in ms. */
+/** Maximum time, in ms, for which a stopping daemon waits until the server has acknowledged all activity. */
 const FLUSH_MS = 10_000
 const HURRIED_FLUSH_MS = 2000
 const FLUSH_STEP_MS = 20

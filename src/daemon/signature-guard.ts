@@ -53,8 +53,8 @@ export class SignatureGuard {
   }
 
   /**
-   * Returns a server's refusal of the connection. If commands must be signed, removes the update that the
-   * refusal orders.
+   * Returns a server's refusal of the connection. If commands must be signed, the returned refusal orders no
+   * update.
    */
   heeded(refusal: Refuse): Refuse {
     const { state } = this.#options.current

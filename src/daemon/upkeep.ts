@@ -9,9 +9,9 @@ import { checkHooks } from '../agents/state/slow-hooks.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 
-/** Interval, in ms, at which a cursor is saved if the journal does not show its changes. */
+/** Interval, in ms, at which a cursor is saved if it has changes that the journal does not contain. */
 const SAVE_MS = 2000
-/** Interval at which processes and journals are checked, and all other changed cursors are saved, in ms. */
+/** Interval, in ms, at which processes and journals are checked, and all other changed cursors are saved. */
 const CHECK_MS = 6000
 /** Interval at which disk space is freed and old agents are removed, in ms. */
 const CLEAN_MS = 30_000

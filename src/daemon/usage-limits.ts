@@ -35,7 +35,7 @@ export class UsageLimits {
   readonly #busy = new Set<Agent>()
   /** For each agent, the time before which the daemon does not retry, in ms since 1970. */
   readonly #failed = new WeakMap<Agent, number>()
-  /** Times, in ms since 1970, at which a check first noticed an agent's first turn after a reset. */
+  /** For each agent that tries first after a reset: when a check noticed the attempt, in ms since 1970. */
   readonly #trying = new WeakMap<Agent, number>()
 
   constructor(options: UsageLimitsOptions) {
@@ -68,7 +68,7 @@ export class UsageLimits {
     if (first && !isTrying) void this.#continue(first)
   }
 
-  /** Reports whether the outcome of this agent's first turn is still open, for a limited time. */
+  /** Reports whether this agent's first turn has no outcome yet; false after `ATTEMPT_MS` at the latest. */
   #isTrying(agent: Agent, now: number): boolean {
     if (!this.#busy.has(agent) && !isUnderWay(agent, continueId(agent.id, limitOf(agent)), now)) {
       this.#trying.delete(agent)

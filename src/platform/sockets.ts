@@ -27,7 +27,7 @@ export function listeningPaths(): string[] {
   })
 }
 
-/** Reports whether another user can write to a folder at any time: its owner, its group, or everyone. */
+/** Reports whether a folder belongs to another user, or its group or everyone may write to it. */
 export function isForeign(dir: string): boolean {
   const found = statSync(dir, { throwIfNoEntry: false })
   if (found === undefined || process.getuid === undefined) return false

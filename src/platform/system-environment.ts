@@ -2,8 +2,8 @@
 export const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin'
 
 /**
- * Returns the environment for a program of the system. Root's programs are searched only in the system's folders,
- * because another user may be able to change the other folders on PATH.
+ * Returns the environment for a program of the system. For root, PATH has only the system's folders, because
+ * another user may be able to change other folders.
  */
 export const systemEnvironment = (env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv =>
   process.geteuid?.() === 0 ? { ...env, PATH: SYSTEM_PATH } : env

@@ -1,7 +1,7 @@
 /**
- * Returns a copy of the first `max` UTF-16 units of a text. A copy is necessary because a part from `slice`,
- * `trim`, or a pattern would keep the whole text in V8's memory. If the copy ends within a character, the
- * half character becomes U+FFFD.
+ * Returns a copy of the first `max` UTF-16 units of a text. A copy is necessary because a substring from
+ * `slice`, `trim`, or a regular expression would keep the whole text in V8's memory. If the copy ends within
+ * a character, the half character becomes U+FFFD.
  */
 export function cut(text: string, max: number): string {
   const head = new TextEncoder().encode(text.slice(0, max))

@@ -5,7 +5,7 @@ import { AgentId, JournalName, Json, Offset } from './ids.ts'
 import { Limits } from './limits.ts'
 import { PermissionRequest } from './permission.ts'
 
-/** Maximum length of a status's lists other than `pending`, which has a separate limit. */
+/** Maximum length of a list in a status; only `pending` has a separate limit. */
 const LISTED = 1000
 
 export const AgentState = closed(
@@ -43,11 +43,12 @@ export const AgentProblem = z.object({
   kind: ReportedName,
   name: ReportedName,
   /**
-   * For an MCP server in the runtime's words, such as `failed`, `needs-auth`, or `pending`. For a hook `failed`,
-   * `cancelled`, or `running`; for a program `deleted`; for memory `exceeded`; for a model `retrying`; for a turn `long`.
+   * For an MCP server: a word of the runtime, such as `failed`, `needs-auth`, or `pending`. For a hook:
+   * `failed`, `cancelled`, or `running`. For a program: `deleted`. For memory: `exceeded`. For a model:
+   * `retrying`. For a turn: `long`. For startup files: `ignored`.
    */
   status: ReportedName,
-  /** Explanation in the words of the part itself, shortened. */
+  /** Explanation from the part itself, shortened. */
   detail: z.optional(ReportedSentence),
 })
 export type AgentProblem = z.infer<typeof AgentProblem>
@@ -147,7 +148,7 @@ export const AgentStatus = z.object({
   background_tasks: z.optional(firstOf(BackgroundTask, LISTED)),
   /** Total cost of all of the agent's processes and sessions. */
   total_cost_usd: z.optional(z.number()),
-  /** First byte of the journal that the machine still has. */
+  /** Offset of the first journal byte that the machine still has. */
   begin: Offset,
   /** Offset that the server has acknowledged. */
   acked: Offset,

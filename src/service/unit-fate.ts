@@ -14,8 +14,8 @@ const ANSWER_MS = 5000
 const WRAPPER = /^(sh|dash|bash|ash|zsh|ksh|busybox|env|sudo|su|runuser|setpriv|npm( .*)?|npx( .*)?)$/
 
 /**
- * Returns what happens to the agents if the KillMode of the daemon's unit makes systemd end all processes of
- * the unit when the daemon ends; undefined otherwise.
+ * Because of KillMode, systemd may end all processes of the daemon's unit when the daemon ends. If so,
+ * returns what then happens to the agents; otherwise, returns undefined.
  */
 export async function unitFate(pid: number, env: NodeJS.ProcessEnv): Promise<Fate | undefined> {
   const place = unitOf(groupOf(pid))

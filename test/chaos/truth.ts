@@ -38,7 +38,7 @@ export interface ProcessTruth {
   acted: string[]
   exit?: number
   violations: string[]
-  /** Number of times that the process met a full disk. */
+  /** Number of times that the process found the disk full. */
   full: number
 }
 

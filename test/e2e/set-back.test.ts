@@ -101,7 +101,7 @@ test('after a restored backup, the server keeps the old history and gets all new
   ])
 })
 
-test('a server in another language keeps both histories, even if the folder of the server is also restored', async (t) => {
+test('a server written in Python keeps both histories, even if the server’s folder is also restored', async (t) => {
   const stage = await fakeStage(t)
   const folder = machineFolder(stage)
   const disk = join(stage.dir, 'server')
@@ -156,7 +156,7 @@ test('a server in another language keeps both histories, even if the folder of t
   await stop(daemon)
 })
 
-test('the daemon or the hub may be an older version before and after a backup is restored', async (t) => {
+test('a restored backup also works if the daemon or the hub runs an older version before or after the restore', async (t) => {
   const stage = await fakeStage(t)
   const later = stage.daemonCommand
   const folder = machineFolder(stage)

@@ -61,7 +61,7 @@ const deeds: [string, (stage: Stage, state: string) => void, RegExp][] = [
 ]
 
 for (const [what, deed, words] of deeds)
-  test(`a daemon whose state folder is ${what} reports that, and ends all agents except those with the lease action keep`, async (t) => {
+  test(`a daemon whose state folder is ${what} reports the problem, and ends all agents except agents with the lease action keep`, async (t) => {
     const { stage, daemon, state, plainPid, keptPid } = await working(t)
     t.after(() => lives(keptPid) && process.kill(keptPid, 'SIGKILL'))
     deed(stage, state)

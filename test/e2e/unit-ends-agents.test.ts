@@ -22,13 +22,13 @@ RestartSec=2
 WantedBy=multi-user.target
 `
 
-test('under a unit that ends agents with the daemon, agents are resumed or run in scopes, and messages report that', async (t) => {
+test('if a unit ends agents together with the daemon, the daemon reports this, and its agents are resumed or run in scopes', async (t) => {
   const on = await serviceMachine(t)
   const key = readFileSync(on.at(MACHINE_KEY), 'utf8').trim()
   const unit = await handwrittenUnit(on, { user: 'fomular', text: sample(key) })
   const { machine } = on
 
-  await t.test('the daemon reports a unit that ends agents, with the two lines that change it', async () => {
+  await t.test('the daemon reports that its unit ends agents, and how to change the unit', async () => {
     const status = await until(async () => {
       const { agents_end, machine } = await unit.status()
       return (
@@ -165,7 +165,7 @@ test('under a unit that ends agents with the daemon, agents are resumed or run i
   )
 
   await t.test(
-    'the daemon detects a unit that ends agents even below a shell and without systemctl',
+    'the daemon detects that its unit ends agents, even if a shell starts the daemon and systemctl fails',
     async () => {
       on.write('/opt/no-bus/systemctl', '#!/bin/sh\necho Failed to connect to bus >&2\nexit 1\n')
       await machine.out(['chmod', '755', '/opt/no-bus', '/opt/no-bus/systemctl'])

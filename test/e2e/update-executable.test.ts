@@ -40,7 +40,7 @@ for (const npm of ['with npm', 'without npm'])
     assert.deepEqual(machine.daemons(), [machine.daemon?.pid])
   })
 
-test('an update to an executable that crashes is undone, and an executable that cannot run changes nothing', async (t) => {
+test('an update to an executable that crashes is undone, and an executable that cannot run is not installed', async (t) => {
   const machine = await Installation.open(t, registry, { asExecutable: true })
   await machine.start()
   const { pid } = machine.daemon!

@@ -164,7 +164,7 @@ test('only one of several concurrent updates runs, and the other updates are ref
   await machine.runs('1.1.0')
 })
 
-test('a registry that is offline or breaks off is reported, and nothing changes', async (t) => {
+test('if a registry is offline or breaks off a download, the error is reported, and nothing changes', async (t) => {
   let cut = true
   const proxy = createServer((incoming, outgoing) => {
     const { method, headers, url = '' } = incoming

@@ -62,7 +62,7 @@ const forms = {
 }
 for (const [layout, options] of Object.entries({ package: {}, executable: { asExecutable: true } }))
   for (const [form, given] of Object.entries(forms))
-    test(`a key that the daemon gets ${form} is in no other file during and after updates, and the previous version starts with the key (${layout})`, async (t) => {
+    test(`a key that the daemon gets ${form} is not written to a file during or after updates, and the previous version starts with the key (${layout})`, async (t) => {
       const { machine, secretsAreWhereTheyBelong } = await machineWithKey(t, given, options)
       const { stage } = machine
       // A guard takes ten seconds to end a hung release, so one case is enough.

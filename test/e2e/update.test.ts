@@ -118,7 +118,7 @@ test('under a supervisor, the daemon exits with the restart code, and the new ve
   assert.deepEqual(supervisor.exits, [75, 0])
 })
 
-test('under a supervisor, an unprivileged installation hands over to the new version at each start', async (t) => {
+test('after an update of an unprivileged daemon, each start by the supervisor runs the new version', async (t) => {
   const machine = await Installation.open(t, registry, { withoutRights: true })
   await machine.hub()
   const supervisor = machine.supervise()
@@ -221,7 +221,7 @@ test('other users can run a version that root installed with a strict umask, and
   mkdirSync(shared)
   writeFileSync(join(shared, 'package.json'), '{}')
   writeFileSync(join(shared, '.npmrc'), 'registry=http://127.0.0.1:1\n')
-  // Root has its own home folder, because the update also ignores npm settings of other users.
+  // Root needs a separate copy of .npmrc, because the update ignores an .npmrc of another user.
   const HOME = tempDir(t)
   writeFileSync(join(HOME, '.npmrc'), readFileSync(join(stage.env.HOME!, '.npmrc')))
   const env = { ...stage.env, HOME, TMPDIR: shared, FOMULAR_STATE_DIR: join(tempDir(t), 'state') }

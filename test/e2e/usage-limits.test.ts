@@ -94,7 +94,7 @@ test('Claude Code: after a usage limit resets, one waiting agent continues first
   }
 })
 
-test('Claude Code: the rate limit of an API key and an overload are no usage limit', async (t) => {
+test('Claude Code: the rate limit of an API key and an overload do not count as a usage limit', async (t) => {
   const { stage } = await claudeStage(t, undefined, { CLAUDE_CODE_MAX_RETRIES: '1' })
   await stage.hub()
   await stage.daemon()

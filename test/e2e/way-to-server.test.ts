@@ -101,7 +101,10 @@ test('daemon and commands trust the system’s certificate authorities on any No
   assert.match(broken.out, /! Certificate authorities in \/nowhere cannot be used: .*\n {2}→ Correct/)
 })
 
-/** Opens a proxy on loopback that leads `os.example.test` to this machine, and records its requests. */
+/**
+ * Opens a proxy on loopback. It records the target of each request, and connects every request to port `to`
+ * of this machine.
+ */
 async function proxy(t: TestContext, to: number, authorization?: string) {
   const asked: string[] = []
   const sockets = new Set<Socket>()

@@ -30,7 +30,7 @@ test('the installer and the program verify a release that was signed on a separa
       [join(root, 'packaging/release.ts'), '--dry-run', '--only', only, '--out', server.dir, ...args],
       { env, reject: false },
     )
-  // Build the program again without a key, as other tests need it.
+  // Afterward, build the program again without a key, because other tests need that build.
   t.after(() => execa(process.execPath, [join(root, 'packaging/bundle.ts')]))
   const made = await release('build', [platform], { FOMULAR_RELEASE_PUBLIC_KEY: publicKey })
   assert.equal(made.exitCode, 0, made.stderr)

@@ -28,7 +28,7 @@ test('a hub with few file descriptors still works with many silent connections',
   t.after(() => daemon.socket.terminate())
   daemon.send(frameOf('a', 0, 100))
   await daemon.acknowledged('a', 100)
-  await until(() => strangers.open.length <= 64, { what: 'the end of most' })
+  await until(() => strangers.open.length <= 64, { what: 'the end of most connections' })
   assert.equal(daemon.closed, undefined)
   const lines = hub
     .log()

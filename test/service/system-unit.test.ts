@@ -38,7 +38,7 @@ test('a system unit handles faults, updates, and shutdowns', async (t) => {
     now = await on.renewed(now)
     assert.match(await machine.out(['journalctl', '-u', 'fomular-daemon']), /[Ww]atchdog timeout/)
     await adopted()
-    // The watchdog does not end a healthy daemon, even after its timeout.
+    // Wait longer than the watchdog's timeout: the watchdog does not end a healthy daemon.
     await machine.out(['sleep', '12'])
     assert.equal((await on.status()).pid, now.pid)
   })

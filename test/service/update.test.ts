@@ -86,16 +86,12 @@ async function serves(on: ServiceMachine, version: string) {
 }
 
 const cases = [
-  { who: 'root, in the prefix of npm', user: 'root', mode: 'global' },
-  {
-    who: "a user who cannot write to the prefix of npm, in the user's own prefix",
-    user: 'bob',
-    mode: 'user-prefix',
-  },
+  { who: "root in npm's prefix", user: 'root', mode: 'global' },
+  { who: "a user who cannot write to npm's prefix", user: 'bob', mode: 'user-prefix' },
 ]
 
 for (const { who, user, mode } of cases)
-  test(`an update under systemd by ${who} keeps agents alive, and a broken version is rolled back`, async (t) => {
+  test(`under systemd, an update by ${who} keeps agents alive, and a broken version is rolled back`, async (t) => {
     const on = await installed(t)
     const { daemon } = on
     const env = { FOMULAR_UPDATE_REGISTRY: REGISTRY, FOMULAR_UPDATE_CONFIRM_S: '10' }

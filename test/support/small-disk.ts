@@ -25,7 +25,7 @@ export class SmallDisk {
   /** Fills the disk except for `leftMib`. With 0, fills it to the last byte. */
   fill(leftMib = 0) {
     const { bavail, bsize } = statfsSync(this.path)
-    // Leaves some space at first, because another process may be writing.
+    // Leave some space at first: `fallocate` would fail if another process wrote in the meantime.
     const size = bavail * bsize - Math.max(leftMib, 4) * MIB
     if (size > 0) execFileSync('fallocate', ['--length', String(size), this.#filler])
     if (leftMib > 0) return

@@ -14,7 +14,7 @@ import { until } from './wait.ts'
 /** Path of the built program, which users run. */
 export const PROGRAM =
   process.env.TEST_PROGRAM ?? fileURLToPath(new URL('../../dist/index.js', import.meta.url))
-/** Command that runs the program. A script needs this Node. Any other file runs by itself. */
+/** Command that runs the program: a script runs with this Node, and an executable runs by itself. */
 export const RUN: [string, ...string[]] = /\.[cm]?js$/.test(PROGRAM) ? [process.execPath, PROGRAM] : [PROGRAM]
 /** Variable in the environment of every process that a stage starts. */
 const STAGE_MARK = 'TEST_STAGE'

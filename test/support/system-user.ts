@@ -11,7 +11,7 @@ export const isRoot = process.getuid?.() === 0
 let made = 0
 
 /**
- * Creates a user of this machine, with a further group and an empty home. The user is deleted after the test.
+ * Creates a user of this machine, with an additional group and an empty home. The user is deleted after the test.
  */
 export function systemUser(t: Cleanup) {
   const name = `fomular-${process.pid}-${++made}`

@@ -40,8 +40,8 @@ export async function testTool(name: string, version: string): Promise<string> {
 }
 
 /**
- * Runs npm in a folder. Runs version `NPM`, with the settings of the npm on PATH. Installs `NPM` itself with
- * the npm on PATH.
+ * Runs version `NPM` of npm in a folder, with the settings of the npm on PATH. To install version `NPM`
+ * itself, runs the npm on PATH.
  */
 async function npm(tool: string, args: string[], cwd: string) {
   const options = { cwd, timeout: INSTALL_MS }

@@ -5,8 +5,8 @@ import { nodeWithNpm } from './nodes.ts'
 import type { TestRegistry } from './registry.ts'
 
 /**
- * Installs the program with this Node and the npm of its time, starts it, updates it, and waits until the new
- * version runs.
+ * Installs the program with this version of Node and this version of npm, starts it, updates it, and waits
+ * until the new version runs.
  */
 export async function updateOnNode(t: TestContext, registry: TestRegistry, version: string, npm: string) {
   const node = await nodeWithNpm(version, npm)

@@ -14,8 +14,8 @@ export function steady(screen: string): string {
 }
 
 /**
- * Returns the two rows of a table of agents with the same values in every run, and with the column widths of
- * these values.
+ * Returns the heading and the row of a table of agents. The values are the same in every run, and the columns
+ * are as wide as these values.
  */
 function steadyTable(head: string, row: string): [string, string] {
   const [titles, cells] = [cellsOf(head), cellsOf(row)]

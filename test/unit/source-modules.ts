@@ -51,7 +51,7 @@ const reach = (file: string): void => {
 }
 reach('main.ts')
 
-/** Returns the wing of a file in the hub: its folder, or its name if it is in no folder. */
+/** Returns the wing to which a file of the hub belongs: its folder, or the file itself if it is in none. */
 export const wingOf = (file: string) => {
   const path = file.slice('hub/'.length)
   return path.includes('/') ? dirname(path) : path

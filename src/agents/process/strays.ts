@@ -149,7 +149,7 @@ class Records {
     return owner !== undefined && this.belongs(listed, owner) ? owner : undefined
   }
 
-  /** Reports whether a process runs as a user of the agent with this folder. */
+  /** Reports whether a process runs as one of the users of the agent with this folder. */
   belongs({ user }: Listed, dir: string): boolean {
     return this.#signs.get(dir)?.users.includes(user) ?? false
   }

@@ -37,7 +37,7 @@ export function checkSettings(
 const ON_LIMIT = ['wait', 'stop', 'show']
 
 /**
- * Checks the setting for an agent's behavior at its usage limit.
+ * Checks the setting `on_limit`, which decides what an agent does at its usage limit.
  * @param path of the value in the command
  * @throws CommandFailure
  */

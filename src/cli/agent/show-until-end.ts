@@ -4,7 +4,7 @@ import type { Event, HubAgent } from '../../protocol/index.ts'
 import { View } from './view.ts'
 
 export interface ShowOptions {
-  /** Id of the last event that is not shown. Default: all are. */
+  /** Only events after the event with this id are shown. Default: all events. */
   after?: string | undefined
   json?: boolean | undefined
   /** Returns a sentence about the end of an agent with this status, or undefined while the agent lives. */

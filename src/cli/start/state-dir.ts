@@ -56,8 +56,8 @@ export async function faultsBeside(env: NodeJS.ProcessEnv): Promise<OwnershipFau
   // The check is not strict, because the caller only reports faults.
   const flags = { strictModes: false }
   const found = await loadDaemonConfig({ flags, env })
-    // Without a key in the environment, the configuration does not load; the daemon may get its key
-    // from a flag.
+    // The whole configuration does not load without a key, and the daemon may get its key from a flag. In
+    // that case, load only the settings that matter here.
     .catch(() => loadTrust(flags, env))
     .catch(() => undefined)
   return [...(found?.faults ?? []), ...ofVariables()]

@@ -16,7 +16,7 @@ export const isSupervisedAlready = (env: NodeJS.ProcessEnv) => env[SUPERVISED] =
 /**
  * Starts this program again from the current installation, and supervises it in the foreground. Forwards
  * signals to the program. Starts it again when its exit code asks for a restart.
- * @param unsettled reports whether an update is on trial, so that any exit now means that the new version failed
+ * @param unsettled reports whether an update is on trial: only then, a failed program is started again
  * @returns the exit code of the program
  */
 export async function superviseAgain(invocation: Invocation, unsettled: () => boolean): Promise<number> {

@@ -81,9 +81,7 @@ async function thisMachine(client: HubClient, paths: StatePaths): Promise<HubMac
   )
 }
 
-/**
- * Returns the command to type in another terminal, with the state folder, unless this is the usual folder.
- */
+/** Returns the command to type in another terminal. It names the state folder unless that is the default. */
 function programFor(dir: string): string {
   const { FOMULAR_STATE_DIR: _named, STATE_DIRECTORY: _unit, ...env } = process.env
   return stateDir(env) === dir ? invokedAs() : `FOMULAR_STATE_DIR=${shellWord(dir)} ${invokedAs()}`

@@ -15,7 +15,7 @@ export class Shares {
   }
 
   /**
-   * Returns the reason if the amount is not available.
+   * Returns why the amount is not available; undefined if it is available.
    * @param key undefined for requests at the hub's own Unix socket, which can use the whole resource
    */
   beyond(key: string | undefined, amount = 1): Scarcity | undefined {

@@ -19,5 +19,5 @@ export function checkSigned(command: Command) {
   })
 }
 
-/** Returns the fields that the machine carries out. */
+/** Returns a command as plain JSON, without `by` and `signed`. */
 const plain = ({ by: _, signed: __, ...fields }: Command) => JSON.parse(JSON.stringify(fields))

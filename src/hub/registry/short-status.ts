@@ -2,11 +2,9 @@ import type { AgentStatus } from '../../protocol/index.ts'
 import { cut } from '../../protocol/shorten.ts'
 import { shownLength } from './client-json.ts'
 
-/**
- * Maximum lengths in a short status, of the folder and of any other field, in UTF-16 units as sent to
- * clients.
- */
+/** Maximum length of the folder in a short status, in UTF-16 units as sent to clients. */
 const CWD_UNITS = 256
+/** Maximum length of any other field in a short status, in UTF-16 units as sent to clients. */
 const FIELD_UNITS = 128
 /** Length of the longest escape, in UTF-16 units. */
 const ESCAPE_UNITS = 6
@@ -32,7 +30,10 @@ export function shortened<S extends AgentStatus>(status: S): S {
   } as unknown as S
 }
 
-/** Returns the start of a text, at most `units` long as sent to clients, not counting the quotation marks. */
+/**
+ * Returns the start of a text. When it is sent to clients, it has at most `units` UTF-16 units between its
+ * quotation marks.
+ */
 export function head(text: string, units: number): string {
   const start = cut(text, units)
   return shownLength(start) - 2 <= units ? start : cut(start, units / ESCAPE_UNITS)

@@ -8,7 +8,7 @@ import type { AgentRecord, AgentRef, EnrollmentRecord, MachineRecord } from './r
 /**
  * All data of a hub, stored in files or in a database. Methods that make changes return promises. Unless the
  * description of a method says otherwise, its promise resolves when the change is durable. The registries
- * hold records in memory: they load them once, and `keys.refresh` updates the keys.
+ * load the records once and hold them in memory; `keys.refresh` updates the keys.
  */
 export interface Store {
   readonly journals: Journals

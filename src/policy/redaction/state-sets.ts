@@ -2,7 +2,7 @@ import type { Edge } from './build.ts'
 
 /** Maximum number of remembered sets. */
 const REMEMBERED = 2000
-/** Maximum number of other sets for which one set remembers answers. */
+/** Maximum number of other sets for which a set remembers the results of `answer`. */
 const ANSWERS = 1000
 /** Number of values that each half of a set's key can have. */
 const HALF = 2 ** 26

@@ -24,7 +24,7 @@ export interface Transport {
    */
   check(address: string): void
   /**
-   * Refuses a file that others can write to although it decides where updates come from. Only warns on a
+   * Refuses a file that decides where updates come from if other users can write to the file. Only warns on a
    * machine that was set up before this rule existed.
    * @throws UpdateFailure
    */

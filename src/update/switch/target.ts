@@ -167,8 +167,8 @@ function modeOf(root: string, env: NodeJS.ProcessEnv): Target['mode'] {
 }
 
 /**
- * Returns the home folder from the user database; an empty list if the user is not in that database, for
- * example in some containers.
+ * Returns a list with the home folder from the user database. The list is empty if the user is not in that
+ * database, for example in some containers.
  */
 function listedHome(): string[] {
   try {

@@ -159,7 +159,7 @@ test('the error about a missing session names the session and a remedy', async (
   assert.doesNotMatch(show.log(), /agent resume/)
 })
 
-test('an agent keeps its session even without a turn, and a fork leaves the original session unused', async (t) => {
+test('an agent keeps its session even if it runs no turn, and a fork does not count as using the original session', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   await stage.daemon()

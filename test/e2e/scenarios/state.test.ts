@@ -66,7 +66,7 @@ test('folders from a newer version are refused with a clear message, and stay co
     }
 })
 
-test('a new version uses folders without a format file, with all their contents', async (t) => {
+test('a new version uses folders that have no format file, and keeps their contents', async (t) => {
   const { stage, agent, machine } = await used(t)
   const marks = [join(stage.state, 'format.json'), join(stage.state, 'hub/format.json')]
   for (const mark of marks) rmSync(mark)

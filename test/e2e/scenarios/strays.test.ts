@@ -215,7 +215,7 @@ test('leftover processes are found, no matter by which path a program opens the 
     left.some(({ pid }) => commandLines().some((line) => line.pid === pid && line.argv[0] === 'sleep')),
   )
   const { mark } = JSON.parse(readFileSync(join(stage.state, 'agents', agent, 'run.json'), 'utf8'))
-  // The first process has the agent's folder as earlier versions named it, by the path through the link. The
+  // The first process names the agent's folder by the path through the link, as in earlier versions. The
   // second process belongs to a removed agent.
   const old = marked(t, join(link, 'agents', agent), mark)
   const removed = marked(t, join(link, 'agents/removed'))

@@ -52,7 +52,7 @@ test('a journal that was rolled back continues at the server’s position, and a
   assert.ok(machine.frames.every((frame) => frame.journal === journal))
   assert.equal(end, machine.size)
 
-  // A new daemon sends the whole journal, without the hole, to a server that has lost everything.
+  // To a server that has lost everything, a new daemon sends the whole journal except the hole.
   machine.acknowledge(end)
   machine.stop()
   machine.start()
@@ -65,7 +65,7 @@ test('a journal that was rolled back continues at the server’s position, and a
   assert.deepEqual(new Set(machine.frames.map((frame) => frame.journal)), new Set([undefined, journal]))
 })
 
-test('a journal that was rolled back is detected even after it has outgrown the server’s position', (t) => {
+test('a rollback of a journal is detected even after the journal has grown past the server’s position', (t) => {
   const { machine, had } = setBack(t)
   machine.says(...Array.from({ length: 100 }, (_, n) => `again ${n}`))
   // The first daemon ends before it is connected to a server.
@@ -94,7 +94,7 @@ test('a journal can be rolled back repeatedly', (t) => {
   assert.deepEqual(said(machine.frames).slice(-4), ['one', 'set_back', 'set_back', 'again'])
 })
 
-test('a daemon that was killed while connected does not look like a rollback of the machine', (t) => {
+test('after a connected daemon was killed, the machine does not appear to have been rolled back', (t) => {
   const machine = new Machine(t)
   machine.agent.save()
   machine.stop()
@@ -162,7 +162,7 @@ test('no line is lost if an agent appends while its journal is being moved', asy
   assert.equal(numbers().length, 20000)
 })
 
-test('a server with an impossible position gets an error, but never half a line', (t) => {
+test('if the server names an impossible position, it gets an error, and the machine never sends part of a line', (t) => {
   const machine = new Machine(t)
   machine.welcome({ offsets: {} })
   machine.says('one', 'two')
@@ -232,7 +232,7 @@ for (const inPlace of [false, true])
     assert.deepEqual(said(machine.frames), ['set_back', 'again'])
   })
 
-test('if the server has exactly the data of the backup, the journal continues without a mark', (t) => {
+test('if the server and the backup have the same data, the journal continues without a mark', (t) => {
   const machine = withoutServer(t)
   const { end } = machine
   machine.stop()
@@ -245,7 +245,7 @@ test('if the server has exactly the data of the backup, the journal continues wi
   assert.equal(machine.agent.status().journal, undefined)
 })
 
-test('activity that an earlier version sent does not look like a rollback of the machine', (t) => {
+test('if an earlier version sent activity, the machine does not appear to have been rolled back', (t) => {
   const machine = withoutServer(t)
   machine.stop()
   // Simulates an earlier version, which deletes dot files, sends activity, and is killed before it saves its

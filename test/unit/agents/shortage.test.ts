@@ -47,7 +47,7 @@ const withDescriptors = (count: number, dir: string, module: string) =>
 const withoutInotify = (what: 'instances' | 'watches', dir: string, module: string) =>
   behind(`echo 0 >/proc/sys/user/max_inotify_${what}`, dir, module, ['unshare', '--user', '--map-root-user'])
 
-test('a daemon takes over more agents than the number of files it may open', (t) => {
+test('a daemon that may open fewer files than it has agents takes over all its agents', (t) => {
   const told = withDescriptors(
     56,
     tempDir(t),

@@ -110,7 +110,7 @@ test('startup files that changed before a person permitted them are shown again'
   assert.equal(await asked, true)
 })
 
-test('startup files that changed before the launch are not used, and a refusal names the policy’s key', async (t) => {
+test('the error about refused startup files names the policy’s key, and files that changed before the launch are not used', async (t) => {
   const { cwd, trusting, agent } = machine(t)
   put(join(cwd, '.mcp.json'))
   const trust = trusting()

@@ -101,7 +101,7 @@ test('a removed program is searched for again, and the error about its absence h
   await assert.rejects(admission.program('claude'), /no longer exists at .*claude\. Install it again/)
 })
 
-test('a version that an update deletes is kept until its agent has ended', (t) => {
+test('an agent’s program is kept until the agent has ended, even if an update deletes that version', (t) => {
   const home = tempDir(t)
   const version = join(home, '.local/share/claude/versions/2.1.332')
   const program = join(home, 'bin/claude')
@@ -122,7 +122,7 @@ test('a version that an update deletes is kept until its agent has ended', (t) =
   assert.ok(!existsSync(kept))
 })
 
-test('a program that needs the files next to it runs without being copied', (t) => {
+test('a program that needs the files next to it is not copied', (t) => {
   const home = tempDir(t)
   const program = join(home, 'lib/node_modules/@anthropic-ai/claude-code/cli.js')
   mkdirSync(dirname(program), { recursive: true })

@@ -46,7 +46,7 @@ test('an incomplete SSE message takes a bounded amount of memory, for any number
     for (let n = 0; n < 200; n++) parser.push(lines)
   }, /more than 1000000 lines/)
 
-  // Complete messages and keep-alives never exceed this limit, no matter how many they are or where they are
+  // Complete messages and keep-alives never exceed this limit, no matter how many there are or where they are
   // cut.
   const stream = new SseParser()
   const many = Buffer.from('data:x\n\n:\n\n'.repeat(10_000))

@@ -35,7 +35,7 @@ function hub(end: number, from = 0) {
   }
 }
 
-test('an input that is too long for a status is found in the history, by a search from its end', async () => {
+test('the client finds an input that is too long for a status by searching the history backward', async () => {
   const { asked, ...client } = hub(4_100_000)
   assert.deepEqual((await wholeRequest(client, 'a', omitted)).input, EVENT.input)
   assert.equal(asked.length, 1)

@@ -31,7 +31,7 @@ function guard(t: TestContext, keys: string[]) {
   return { ...it, open }
 }
 
-test('if a signed command expires while its start still waits, the command can be repeated, even to the next daemon', async (t) => {
+test('a signed start that has begun can be repeated after its expiry, even to the next daemon', async (t) => {
   const { open, start, again, agents } = guard(t, [alice.key])
   const command = (agent_id: string): Command => ({
     type: 'agent:start',

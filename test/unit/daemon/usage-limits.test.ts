@@ -84,7 +84,7 @@ test('an agent whose limit has no known reset waits for a person', async (t) => 
   assert.equal(it.prompts.length, 0)
 })
 
-test('without an order, a limit is only shown until a person prompts the agent', async (t) => {
+test('if on_limit is not set, the status only shows the limit, until a person prompts the agent', async (t) => {
   const it = await limited(t, ['a'], {})
   assert.deepEqual(it.status('a').limited, { until: iso(RESET_MS) })
   await it.pass(2 * RESET_MS)
@@ -95,7 +95,7 @@ test('without an order, a limit is only shown until a person prompts the agent',
   assert.equal(it.status('a').limited, undefined)
 })
 
-test('the wait can be ordered and called off during the limit, and restarts do not change this', async (t) => {
+test('on_limit can be set to wait and back to show during the limit, and both values survive a restart', async (t) => {
   const it = await limited(t, ['a', 'b'], {})
   await it.command('agent:configure', 'a', { on_limit: 'wait' })
   await it.command('agent:configure', 'b', { on_limit: 'wait' })
@@ -110,7 +110,7 @@ test('the wait can be ordered and called off during the limit, and restarts do n
   )
 })
 
-test('an order that this daemon does not know is refused', async (t) => {
+test('a value of on_limit that this daemon does not know is refused', async (t) => {
   const it = await limited(t, ['a'], {})
   await assert.rejects(it.command('agent:configure', 'a', { on_limit: 'pay' }), {
     error: {
@@ -203,7 +203,7 @@ test('errors of an API key or an overloaded service do not count as a limit of t
   }
 })
 
-test('an agent whose first turn does not begin delays the other agents for minutes only', async (t) => {
+test('an agent whose first turn does not begin delays the other agents only for minutes', async (t) => {
   const it = await limited(t, ['a', 'b', 'c'])
   await it.pass(RESET_MS + 30 * MINUTE_MS)
   assert.deepEqual(it.prompts.map(({ id }) => id).sort(), ['a', 'b', 'c'])

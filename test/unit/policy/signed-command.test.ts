@@ -118,7 +118,7 @@ test('a web page can sign with WebCrypto', async () => {
   assert.ok(open(await signedBy(page, prompt, 'm-1'), { keys: [page.key] }).command)
 })
 
-test('the signature of the example on the protocol page fits the key of the example', () => {
+test('the example of a signed command on the protocol page has a valid signature', () => {
   const page = readFileSync(new URL('../../../src/protocol/README.md', import.meta.url), 'utf8')
   const [, example = ''] = /```json\n(\{\n {2}"type": "agent:prompt",[\s\S]*?)\n```/.exec(page)!
   const parsed = parseFromServer(example)

@@ -36,7 +36,7 @@ test('a version that is already installed is confirmed without a trial', () => {
   assert.equal(walk('switched', 'present'), 'confirmed')
 })
 
-test('a trial that does not end with a welcome ends with the previous version', () => {
+test('if a trial ends without a welcome, the previous version is restored', () => {
   for (const reason of ['refused', 'timed_out', 'stopped', 'guard_gave_up', 'broken'] as const) {
     assert.equal(walk('switched', 'started', reason), 'reverting')
     assert.equal(walk('switched', 'started', reason, 'welcomed'), 'reverting')
@@ -49,7 +49,7 @@ test('an update is reverted after an error only if the error happened after the 
   assert.equal(walk('switched', 'broken', 'restored'), 'reverted')
 })
 
-test('a stop of the previous version leaves the update to the next daemon', () => {
+test('if the previous version is stopped, the phase of the update does not change', () => {
   assert.equal(walk('stopped'), 'fetching')
   assert.equal(walk('switched', 'stopped'), 'staged')
 })

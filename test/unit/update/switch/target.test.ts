@@ -22,7 +22,7 @@ test('an executable is updated only in the home folder of its own user', (t) => 
     (error) => error instanceof UpdateFailure && error.error.code === 'update_refused',
   )
   if (process.getuid?.() !== 0) return
-  // A later start would not run files in another user's folder.
+  // The update is refused because the program would later refuse to run files in another user's folder.
   const within = join(home, 'own')
   mkdirSync(within)
   assert.throws(
@@ -33,7 +33,7 @@ test('an executable is updated only in the home folder of its own user', (t) => 
   assert.equal(targetOf(layout, { program, command: program, env }).root, join(within, '.fomular'))
 })
 
-test('the mode of an update shows whether the updated installation is in ~/.fomular, by any path', (t) => {
+test('only an installation in ~/.fomular has the update mode user-prefix, and links to that folder are followed', (t) => {
   const home = tempDir(t)
   const linked = join(tempDir(t), 'home')
   symlinkSync(home, linked)

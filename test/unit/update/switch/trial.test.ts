@@ -13,7 +13,7 @@ import { until } from '../../../support/wait.ts'
 const ENV = { PATH: process.env.PATH, HOME: '/nowhere' }
 const ARGS = ['up', '--key', 'secret']
 
-/** Makes the programs of an update executable by themselves, like programs that include Node. */
+/** Makes each program of an update directly executable, like a program that includes Node. */
 function asExecutables({ trial }: StagedUpdate) {
   for (const path of [trial.previous, join(trial.next, trial.program)]) {
     writeFileSync(path, `#!${process.execPath}\n${readFileSync(path, 'utf8')}`)
