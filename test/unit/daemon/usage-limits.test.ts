@@ -338,3 +338,18 @@ test('a turn that a person interrupts is not repeated, even if an outage ends a 
   await it.pass(RESET_MS)
   assert.equal(it.prompts.length, 2)
 })
+
+for (const [what, other, prompted] of [
+  ['different users do not wait for each other', 'second', 2],
+  ['the same user wait for the first of them', 'first', 1],
+] as const)
+  test(`agents that run as ${what}`, async (t) => {
+    const it = await limited(t, ['a', 'b'])
+    for (const [id, agent_user] of [
+      ['a', 'first'],
+      ['b', other],
+    ] as const)
+      it.agent(id).run = { ...it.agent(id).run, agent_user }
+    await it.pass(RESET_MS + 2 * MINUTE_MS)
+    assert.equal(it.prompts.length, prompted)
+  })
