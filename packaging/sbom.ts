@@ -28,8 +28,8 @@ function components(packages: BundledPackage[]) {
 }
 
 /**
- * Returns the content of the executables as CycloneDX JSON. The text has no time and no serial number, so
- * that the same commit always gives the same text.
+ * Returns the content of the executables as CycloneDX JSON. The text contains no timestamp and no serial
+ * number, so that the same commit always gives the same text.
  * @param nodes versions of Node in the executables
  */
 export function sbom(packages: BundledPackage[], nodes: string[]): string {

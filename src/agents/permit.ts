@@ -25,13 +25,13 @@ export interface Permitted {
   sandbox?: Sandbox | undefined
   /** Limits of resources that the agent must not exceed. */
   resources?: ResourceLimits
-  /** User to run it as, if it is not the daemon's. */
+  /** User that the agent runs as; absent for the daemon's user. */
   user?: AgentUser | undefined
 }
 
 /** A start or resume that is about to happen. */
 interface Begun {
-  /** Number of other agents that run. */
+  /** Number of other running agents. */
   running: number
   /** True if a command requested the start or resume, false if a restart policy did. */
   isOrdered: boolean
@@ -40,7 +40,7 @@ interface Begun {
 /**
  * Checks whether a specification may be launched on this machine now.
  * @param program path of the runtime's program
- * @param begun undefined for the launch of an agent that has already been counted
+ * @param begun the start or resume; undefined if the agent has already been counted
  * @throws CommandFailure
  */
 export type Permit = (spec: AgentSpec, program: string, begun?: Begun) => Permitted

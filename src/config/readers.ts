@@ -12,8 +12,8 @@ export interface Source {
 }
 
 /**
- * Converts a value into a setting, or throws a UserError that names the source. Text can
- * stand for any other type.
+ * Converts a value into a setting, or throws a UserError that names the source. A value of any type can also
+ * be given as text.
  */
 export type Reader<T> = (value: unknown, source: Source) => T
 

@@ -25,7 +25,7 @@ export interface OwnerRules {
   enrolled?: string | undefined
   /** `server_user` from the settings. */
   user?: string | undefined
-  /** uid of the key's user. */
+  /** uid of the user to whom the key belongs. */
   owner?: number | undefined
   /** True to record nothing. */
   looksOnly?: boolean

@@ -201,8 +201,8 @@ const alreadyRunning = ({ holder, elsewhere }: LockHeldError) =>
   })
 
 /**
- * Maximum time, in seconds, that the daemon needs to end after a stop was shortened, if the server does not
- * answer.
+ * Maximum time, in seconds, until the daemon ends after a stop is shortened. The daemon needs this time only
+ * if the server does not answer.
  */
 const HURRIED_S = 6
 

@@ -22,7 +22,7 @@ const MENDING_PROBE_MS = 60_000
 const RuntimesRecord = z.object({
   version: z.literal(1),
   runtimes: z.array(Runtime),
-  /** Name of the user as whom the runtimes were probed; absent for the daemon's user. */
+  /** Name of the user that the probed programs ran as; absent for the daemon's user. */
   agent_user: z.optional(z.string()),
 })
 

@@ -41,7 +41,7 @@ const BY_CLOSE_CODE: Readonly<Record<number, Refuse['code']>> = {
 
 /**
  * Returns the refusal to report for a close code; undefined if the code is not a refusal.
- * @param reason text of the server; may be empty
+ * @param reason the server's explanation; may be empty
  */
 export function refusalByCloseCode(closeCode: number, reason: string): Refuse | undefined {
   const code = BY_CLOSE_CODE[closeCode]

@@ -28,7 +28,7 @@ interface Row {
   inode: string
 }
 
-/** States in the table: of a listening port, and of a connection that waits for its first data. */
+/** Codes for states in the table: a listening port, and a connection that waits for its first data. */
 const LISTEN = '0A'
 const SYN_RECV = '03'
 
@@ -55,7 +55,7 @@ export async function ownerOfPeer(socket: Socket): Promise<number | undefined> {
     if (owner) return owner.uid
     if (performance.now() > late + TAKEN_MS) throw new Error('nothing accepts the connection')
     await sleep(wait)
-    // If the other side has closed the connection, the connection has no owner either.
+    // Once the other side has closed the connection, the connection has no owner.
     if (socket.destroyed || socket.readableEnded) throw new Error('the connection was closed at once')
   }
 }
@@ -124,7 +124,10 @@ function table(port: number): Row[] {
   )
 }
 
-/** Converts a table's address: it consists of 32-bit words in the byte order of this machine. */
+/**
+ * Converts an address from the table to the form that `place` returns. In the table, an address consists of
+ * 32-bit words in the byte order of this machine.
+ */
 function decoded(text: string): string {
   const [words = '', port = ''] = text.toLowerCase().split(':')
   const bytes = words

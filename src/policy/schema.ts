@@ -147,7 +147,7 @@ export const PolicyFile = z.strictObject({
      * Memory of an agent with all its processes, in MiB, above which the kernel slows these processes down.
      */
     memory_high_mb: z.optional(mebibytes),
-    /** Weight of an agent when programs compete for the processors. Other programs usually have 100. */
+    /** Weight of an agent when programs compete for the processors; the usual weight is 100. */
     cpu_weight: z.optional(z.int().check(z.minimum(1), z.maximum(10_000))),
     /** Maximum number of an agent's processes and threads. */
     tasks_max: z.optional(z.int().check(z.minimum(1))),

@@ -101,8 +101,8 @@ function read<M>(
   if (!schema) return unknown(type, command_id)
   const events: unknown[] | undefined =
     schema === FromDaemon['agent:activity'] && Array.isArray(json.events) ? json.events : undefined
-  // Most frames are activity. Return the parsed value, because a copy without unknown fields would cost as
-  // much as parsing.
+  // Most frames are activity, so do not copy them: return the parsed JSON itself, with any unknown fields.
+  // A copy without these fields would cost as much as parsing.
   if (events && fits(schema, json)) {
     readInPlace(events)
     return { ok: true, message: json as M }
@@ -167,8 +167,8 @@ function located(at: { message: string; path: readonly PropertyKey[] } | undefin
 /** Returns the issue from the union branch that matches to the greatest depth. */
 function furthest([issue]: readonly z.core.$ZodIssue[]): z.core.$ZodIssue | undefined {
   if (issue?.code !== 'invalid_union') return issue
-  // A union issue that remains here says that the discriminator matches no branch. Any other issue of the
-  // same depth takes precedence.
+  // If a branch still has a union issue here, the discriminator of that union matches no branch. Any other
+  // issue of the same depth takes precedence.
   const rank = ({ code, path }: z.core.$ZodIssue) => 2 * path.length + (code === 'invalid_union' ? 0 : 1)
   const [inner] = issue.errors.flatMap((branch) => furthest(branch) ?? []).sort((a, b) => rank(b) - rank(a))
   return inner ? { ...inner, path: [...issue.path, ...inner.path] } : issue

@@ -88,7 +88,7 @@ const fields = {
    */
   suggestions: z.optional(firstOf(Json, LISTED)),
   /**
-   * True if a text or list of the request, other than `suggestions`, exceeded its limit and lost its end.
+   * True if a text or list of the request, other than `suggestions`, was longer than its limit and was cut.
    * Such a request can only be refused.
    */
   cut: z.optional(z.boolean()),

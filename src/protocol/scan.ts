@@ -160,7 +160,7 @@ export class Scan {
     for (; depth <= nesting && count <= values; at++) {
       const byte = bytes[at]
       if (byte === BYTE.quote) {
-        // Read short strings without a call, because most strings are short.
+        // Most strings are short: read short strings without a function call.
         let end = at + 1
         const stop = at + SHORT
         while (end < stop && bytes[end] !== BYTE.quote && bytes[end] !== BYTE.backslash) end++

@@ -4,7 +4,7 @@ import type { World } from './world.ts'
 
 /**
  * Returns the phase of a recorded update. If the stand-in could not be put in place, the update counts as
- * reverted, not as failed, because its trial is recorded before the stand-in is put in place.
+ * reverted, not as failed: the trial was recorded before, so this case looks like a trial that was reverted.
  */
 export function phaseOf(record: UpdateRecord, { running, hasStandIn, starts }: World): Phase {
   const { outcome, trial, stage, to } = record

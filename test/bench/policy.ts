@@ -30,8 +30,8 @@ patterns = ["sk-[A-Za-z0-9]{20,40}"]
 
 /**
  * Time from the server's command until the agent is ready, with a policy and a control group for each agent.
- * The floor is the same daemon without policy and groups. If this machine permits no groups, only the policy
- * makes the difference.
+ * The result is compared with the floor: the same daemon without policy and groups. If this machine permits
+ * no groups, the two daemons differ only in the policy.
  */
 export const policy: Benchmark = {
   name: 'policy',

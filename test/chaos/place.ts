@@ -65,7 +65,7 @@ class Edge {
 export interface Place {
   name: string
   folder: string
-  /** User that runs this place and nothing else; undefined if it runs as the user of this process. */
+  /** User for the processes of this place only; undefined if they run as the user of this process. */
   uid: number | undefined
   state: string
   disk: Disk

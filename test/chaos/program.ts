@@ -25,8 +25,8 @@ const limit = (name: string, value: string): Edit => ({
 
 /**
  * Changes that shorten durations, for example half a minute to one second. Only durations and sizes change,
- * so that hundreds of faults fit into minutes, and small disks become full. The mechanisms are the same as in
- * production.
+ * so that hundreds of faults fit into a few minutes, and small disks fill up. The mechanisms are the same as
+ * in production.
  */
 const HASTENED: Edit[] = [
   limit('heartbeat_ms', '400'),

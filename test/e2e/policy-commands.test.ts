@@ -16,7 +16,8 @@ import { tempDir } from '../support/temp.ts'
 import { Terminal } from '../support/terminal.ts'
 import { until } from '../support/wait.ts'
 
-// Every stage has its own policy file, because the default file of root is the policy of the real machine.
+// Every stage has its own policy file, because root's default file is the policy of the machine that runs the
+// tests.
 
 /** Runs a command without a terminal. */
 async function cli(stage: Stage, args: string[], input = '') {
@@ -36,7 +37,7 @@ async function policyStage(t: Parameters<typeof fakeStage>[0]) {
   return { file, stage: await fakeStage(t, { FOMULAR_POLICY: file }) }
 }
 
-test('`policy check` reports a user for agents who cannot be used on this machine', async (t) => {
+test('`policy check` reports an error if agents cannot run as the user that the policy names', async (t) => {
   const { stage, file } = await policyStage(t)
   const problems = async (name: string) => {
     writeFileSync(file, `version = 1\nisolation.agent_user = "${name}"\n`, { mode: 0o600 })
@@ -48,7 +49,7 @@ test('`policy check` reports a user for agents who cannot be used on this machin
     assert.deepEqual(await problems(name), [2, 'isolation.agent_user'])
 })
 
-test('`policy init` writes a policy with the choices of the flags, and `policy check` and `policy explain` read the policy', async (t) => {
+test('`policy init` writes the policy that its flags describe, and `policy check` and `policy explain` read this policy', async (t) => {
   const { stage, file } = await policyStage(t)
   const unknown = await cli(stage, ['policy', 'init'])
   assert.equal(unknown.code, 2)
@@ -193,7 +194,7 @@ test('`status`, `machine list`, and `agent start` follow changes of the daemonâ€
   assert.match(checked.stdout, /must begin with version = 1/)
 })
 
-test('the client does not send a command that the machine would refuse, but sends every command for an older machine', async (t) => {
+test('the client does not send a command that the machine would refuse, but sends an older machine every command', async (t) => {
   const hub = await TestHub.open(t)
   const stage = await Stage.open(t, {
     FOMULAR_HUB_URL: hub.url,

@@ -39,7 +39,7 @@ const status = async (stage: Stage) => {
   return policy_refused
 }
 
-test('a start that the policy does not permit is refused, and each refusal names the key of the policy', async (t) => {
+test('a start that the policy does not permit is refused, and the refusal names the policy key responsible', async (t) => {
   const { stage, start } = await ruled(
     t,
     `permission_modes = ["default", "plan"]
@@ -94,7 +94,7 @@ test('a start that the policy does not permit is refused, and each refusal names
   })
 })
 
-test('the policy applies to running agents, to their permissions, and to resumed agents', async (t) => {
+test('the policy applies to running agents, to answers to their permission requests, and to resumed agents', async (t) => {
   const { stage, write, start, order } = await ruled(t, '')
   assert.deepEqual(await start({ permission_mode: 'bypassPermissions' }), by('permission_modes'))
   const agent = await stage.start({ prompt: 'ask' })
@@ -172,7 +172,7 @@ test('with an unreadable policy, the daemon starts nothing and reports the probl
   assert.deepEqual(await order(agent, 'stop'), DONE)
 })
 
-test('agents inherit only the variables that the policy names, and get a permitted mode and the list of denied tools', async (t) => {
+test('agents inherit only the variables that the policy names, and start in a permitted mode with a list of denied tools', async (t) => {
   const { stage } = await ruled(
     t,
     `permission_modes = ["plan", "default"]
@@ -256,7 +256,7 @@ test('a gate program on the machine reads each command, and can refuse the comma
   assert.deepEqual(await start(), DONE)
 })
 
-test('the daemon refuses commands that the policy denies, and updates that it does not permit', async (t) => {
+test('the daemon refuses the commands and updates that the policy does not permit', async (t) => {
   const { stage, write } = await ruled(t, '[commands]\ndeny = ["daemon:restart", "agent:prompt"]')
   const machine = (await stage.machine())!.machine_id
   const order = async (name: string, body: object = {}) => {

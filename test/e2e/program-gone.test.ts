@@ -26,7 +26,7 @@ test('every function of a hub and a daemon keeps working after their program was
 
   const agent = await stage.start({ prompt: 'hello' })
   await stage.eventually(agent, 'turn_result')
-  // The daemon asks npm for its settings with a library that it has not used before.
+  // For this check, the daemon asks npm for npm's settings, with a library that it has not loaded before.
   const look = promisify(execFile)(process.execPath, [PROGRAM, 'update', '--check', '--json'], {
     env: stage.env,
   })

@@ -56,7 +56,7 @@ async function ruled(t: TestContext, policy: string, open: typeof fakeStage) {
   return { stage, files }
 }
 
-/** Orders a start. Returns the outcome of the start, and the agent once it asks for permission. */
+/** Starts an agent, and waits until it asks for permission. Also returns a promise of the start's outcome. */
 async function starting(stage: Stage, agentId: string, spec: object = {}) {
   const outcome = stage.api<Ended>('POST', '/api/agents?wait=120', {
     agent_id: agentId,
@@ -91,7 +91,7 @@ const outcomeOf = async (stage: Stage, outcome: Promise<Ended>) => {
 const DONE = ['succeeded', undefined, undefined]
 const REFUSED = ['failed', 'policy', 'repository_trust']
 
-test('a start waits for permission to use startup files, even after a restart, and asks again when they change', async (t) => {
+test('an agent waits for permission to use startup files, even across a restart of the daemon, and asks again if the files change', async (t) => {
   const { stage, files } = await ruled(t, '', fakeStage)
   const first = await starting(stage, 'one')
   const [request] = first.agent.pending
@@ -156,7 +156,7 @@ test('a start that waits for permission can be refused, stopped, and removed', a
 /** Opens a stage with the real Claude Code. */
 const realStage: typeof fakeStage = async (t, env = {}) => (await claudeStage(t, undefined, env)).stage
 
-test('Claude Code runs a folder’s programs only after the permission, and never after a refusal', async (t) => {
+test('Claude Code runs the programs of a folder only if a person permits them, and never after a refusal', async (t) => {
   const { stage, files } = await ruled(t, '', realStage)
   const refused = await starting(stage, 'refused', { prompt: mock([{ text: 'never' }]) })
   await decide(stage, refused.agent, 'deny')
@@ -169,7 +169,7 @@ test('Claude Code runs a folder’s programs only after the permission, and neve
   assert.deepEqual(files.ran(), files.names)
 })
 
-test('Claude Code uses no startup files in a folder that is not listed, and the agent’s status reports that', async (t) => {
+test('Claude Code ignores the startup files of a folder that is not listed, and the agent’s status says that they are ignored', async (t) => {
   const { stage, files } = await ruled(t, 'repository_trust = "listed"', realStage)
   const agent = await stage.start({ prompt: mock([{ text: 'done' }]) })
   const { problems } = await stage.agentIs(agent, 'idle')

@@ -29,7 +29,7 @@ const sample = (script: string, url: string) => `module.exports = {
 const read = (path: string) => (existsSync(path) ? readFileSync(path, 'utf8') : '')
 
 /**
- * Both reasons for which an agent can end. pm2 also signals the agent, which can then finish before the
+ * The two possible reasons for an agent's exit. pm2 also signals the agent, which can then finish before the
  * daemon stops it.
  */
 const ENDED = /^(stopped|finished)$/
@@ -40,7 +40,7 @@ interface Pm2Entry {
 }
 
 for (const program of ['a symbolic link of npm', 'an executable'])
-  test(`the pm2 sample takes the key from the variable that it names, with ${program}`, async (t) => {
+  test(`the pm2 sample works with ${program}, and takes the key from the variable that the sample names`, async (t) => {
     const stage = await Stage.open(t, { FOMULAR_CLAUDE_PATH: fakeAgent(t) })
     await stage.hub()
     const home = stage.env.HOME!

@@ -7,7 +7,7 @@ const STATE = '/var/lib/fomular-daemon'
 const ROOT_AGENTS =
   "for p in /proc/[0-9]*; do tr '\\0' '\\n' <$p/environ; done 2>/dev/null | grep -c ^FOMULAR_AGENT="
 
-test('a service that changes its user or its folder ends its agents, and announces their end', async (t) => {
+test('a change of a service’s user or folder ends the agents of the service, and the command announces this', async (t) => {
   const on = await serviceMachine(t)
   const { machine, daemon, at } = on
   const as = (user: string, ...more: string[]) =>
@@ -19,7 +19,7 @@ test('a service that changes its user or its folder ends its agents, and announc
   const agent = await on.startAgent('--restart', 'on-loss', '--prompt', 'hello')
   const { pid } = await on.agentIs(agent, 'idle')
 
-  await t.test('a dry run announces the end of the agents, and does nothing', async () => {
+  await t.test('a dry run announces that the agents would end, but ends no agent', async () => {
     const dry = await as('bob', '--dry-run')
     assert.equal(dry.code, 0, dry.stderr)
     assert.match(dry.stdout, new RegExp(`1 agent runs: ${agent} .*ended gracefully`))

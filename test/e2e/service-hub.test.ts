@@ -17,7 +17,7 @@ test('a hub can be installed as a service, alone or together with the daemon', a
   }
 
   await t.test(
-    '`service install` refuses a port in use and an open address without TLS before it writes anything',
+    '`service install` writes nothing if the port is in use, or if the hub would serve other machines without TLS',
     async () => {
       const taken = await daemon(['service', 'install', 'hub', '--json'])
       assert.equal(JSON.parse(taken.stdout).error.code, 'port_in_use')
@@ -65,21 +65,24 @@ test('a hub can be installed as a service, alone or together with the daemon', a
     assert.match(refused.stderr, /sudo .*machine list/)
   })
 
-  await t.test('commands find the hub of a service, and new flags update the service', async () => {
-    const found = await service('status')
-    assert.equal(found.name, 'fomular-hub')
-    const changed = await service('install', 'hub', '--port', '3001')
-    assert.equal(changed.says, 'Listening on http://127.0.0.1:3001')
-    const again = await service('install', 'hub', '--port', '3001')
-    assert.deepEqual(
-      [again.pid, again.done.filter((text: string) => text.startsWith('wrote'))],
-      [changed.pid, []],
-    )
-    const restarted = await service('restart')
-    assert.notEqual(restarted.pid, changed.pid)
-    await service('uninstall')
-    assert.ok(!existsSync(at(UNIT)) && existsSync(at(`${HUB}/user.key`)))
-  })
+  await t.test(
+    'commands find a hub that runs as a service, and `service install` with new flags updates it',
+    async () => {
+      const found = await service('status')
+      assert.equal(found.name, 'fomular-hub')
+      const changed = await service('install', 'hub', '--port', '3001')
+      assert.equal(changed.says, 'Listening on http://127.0.0.1:3001')
+      const again = await service('install', 'hub', '--port', '3001')
+      assert.deepEqual(
+        [again.pid, again.done.filter((text: string) => text.startsWith('wrote'))],
+        [changed.pid, []],
+      )
+      const restarted = await service('restart')
+      assert.notEqual(restarted.pid, changed.pid)
+      await service('uninstall')
+      assert.ok(!existsSync(at(UNIT)) && existsSync(at(`${HUB}/user.key`)))
+    },
+  )
 
   await t.test('agents survive a restart of a service for hub and daemon', async () => {
     const up = await service('install', 'up', '--user', 'bob')

@@ -50,7 +50,7 @@ test('pm2 keeps the daemon running, and does not end the agents', async (t) => {
     join(home, path),
   )
   const hidden = new RegExp(`${secret}|${readFileSync(key, 'utf8').trim()}`)
-  // The environment of the pm2 daemon does not contain secrets of the shell that started pm2 either.
+  // The environment of the pm2 daemon must not contain secrets from the shell that started pm2.
   const lasting = Number(readFileSync(join(home, '.pm2/pm2.pid'), 'utf8'))
   for (const path of [...files, `/proc/${lasting}/environ`])
     assert.doesNotMatch(readFileSync(path, 'utf8'), hidden, path)

@@ -181,7 +181,7 @@ test('on request, the service takes over a handwritten unit with all its setting
   })
 
   await t.test(
-    'a key in a drop-in or a variable does not reach the program, and remaining copies are reported',
+    'a key from a drop-in or a variable is not passed to the program, and files that still contain the key are reported',
     async () => {
       const { uid } = statSync(at('/home/bob'))
       const path = '/etc/systemd/system/second.service'

@@ -46,7 +46,7 @@ function probe(dir: string): string {
   return file
 }
 
-test('installing the packages that tests need starts no service, now or at boot, and leaves no policy-rc.d behind', async (t) => {
+test('when the packages for the tests are installed, no service starts, now or at boot, and no policy-rc.d is left behind', async (t) => {
   const deb = probe(tempDir(t))
   const binds = { '/checkout': checkout, '/probe.deb': deb, '/opt/node': process.execPath }
   const machine = await Booted.boot(t, binds)

@@ -126,7 +126,7 @@ test('a request that waited for another request has the same time limit as any o
   daemon.socket.terminate()
 })
 
-test('a request body that the client aborts is not logged, but failures are logged for each address', async (t) => {
+test('a request body that the client aborts is not logged, and repeated failures are logged once per address', async (t) => {
   const printed = t.mock.method(console, 'error', () => {})
   const { hub, lines, get } = await open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })

@@ -193,7 +193,7 @@ test('root’s daemon sends no signal to an agent that another user’s daemon s
   assert.ok(isAlive(theirs))
 })
 
-test('root does not trust the users and the control group that the records of another user name', async (t) => {
+test('root does not trust the users and the control group that are named in another user’s records', async (t) => {
   const [theirs, third] = [systemUser(t), systemUser(t)]
   const sleeping = (uid: number, variables: Record<string, string> = {}) => {
     const child = spawn('setpriv', [`--reuid=${uid}`, '--clear-groups', 'sleep', '600'], {
@@ -232,7 +232,7 @@ test('root does not trust the users and the control group that the records of an
     [ofRoot, ofThird, own].map((each) => isAlive(each!)),
     [true, true, false],
   )
-  // Not even a folder with the name of the run's group, which could be a link by now.
+  // Root does not even trust a folder with the name of the run's group, because it could be a link by now.
   const named = join(theirs.home, groupName({ real: folder }, mark))
   standInGroup(named, { 'cgroup.procs': `${ofRoot!.pid}\n`, 'cgroup.events': 'populated 1\n' })
   writeFileSync(join(folder, 'run.json'), JSON.stringify({ mark, group: named }))

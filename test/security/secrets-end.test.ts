@@ -201,7 +201,7 @@ test('if an outcome cannot be written to the disk, the secrets are deleted as so
     visit: (line) => read.push('outcome' in line ? line : line.command.command_id),
   })
   assert.deepEqual(read, [outcome, 'b'])
-  // The log still finds the lines after the late outcome at the right offsets.
+  // After the outcome that was written late, the log still finds lines at the right offsets.
   await log.append(JSON.parse(answered('b')))
   assert.deepEqual(filesWith(dir, 'other'), [])
 })

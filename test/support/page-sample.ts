@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 
 /**
  * Returns the `nth` block of code below a heading of a documentation page. The heading includes its `#`.
- * @param replaced words of the sample, with the words that replace them; the sample must contain each of them
+ * @param replaced the words to replace in the sample, each with its replacement; the sample must contain them
  */
 export function pageSample(
   page: string,

@@ -10,7 +10,7 @@ const SERVER = fileURLToPath(new URL('./minimal_server.py', import.meta.url))
 type Said = { type: string; [field: string]: unknown }
 type Order = Command extends infer C ? (C extends Command ? Omit<C, 'command_id'> : never) : never
 
-/** The server that was written from the protocol's page. */
+/** A minimal server in Python, which was written from the protocol page alone. */
 export class PythonServer {
   readonly said: Said[] = []
   readonly child: ChildProcess

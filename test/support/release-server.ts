@@ -23,8 +23,8 @@ export interface Faults {
 }
 
 /**
- * A program that behaves like the real program to the installer. It records its arguments and its input in
- * the file `calls` in HOME.
+ * A stand-in that the installer cannot distinguish from the real program. It records its arguments and its
+ * input in the file `calls` in HOME.
  */
 const program = (version: string) => `#!/bin/sh
 case $1 in

@@ -8,5 +8,5 @@ export const makeKey = (hub: TestHub, name: string, role: string, machine_id?: s
 /** Returns the HTTP header with a key. */
 export const bearer = (key: string) => ({ authorization: `Bearer ${key}` })
 
-/** Returns the list of the hub's keys that an administrator gets. */
+/** Returns the hub's list of keys, as the hub sends it to an administrator. */
 export const listKeys = async (hub: TestHub) => (await hub.api<{ keys: HubKey[] }>('GET', '/api/keys')).keys

@@ -57,8 +57,8 @@ export interface MachineOptions {
 }
 
 /**
- * A Debian with a user bob, a stand-in for Claude Code, and a hub as a separate service. This program was
- * installed for all users by npm.
+ * A Debian machine with a user bob, a stand-in for Claude Code, and a hub as a separate service. This program
+ * was installed for all users with npm.
  */
 export async function serviceMachine(
   t: Cleanup,

@@ -26,7 +26,7 @@ export const RunRecord = z.object({
   user: z.optional(z.string()),
   /** Name of the user who runs the agent and owns the session; absent for the daemon's user. */
   agent_user: z.optional(z.string()),
-  /** Ids of the users that this run and earlier runs were started as, without the daemon's user. */
+  /** Ids of the users that this run and earlier runs were started as, except the daemon's user. */
   agent_uids: z.optional(z.array(z.int())),
   launched_at: z.string(),
   /** Id of the input whose reply means that the agent is ready. */
@@ -224,8 +224,8 @@ export const CursorRecord = z.object({
       told: Offset,
       boot_id: z.string(),
       /**
-       * Identity of the agent's files (see `server-copy.ts`). Absent in records of earlier versions, and
-       * without a journal.
+       * Identity of the agent's files (see `server-copy.ts`). Absent in records of earlier versions, and if
+       * there is no journal.
        */
       file: z.optional(z.string()),
     }),

@@ -82,7 +82,7 @@ export interface Program {
   folder(env: NodeJS.ProcessEnv): string
   /**
    * Returns the files and folders that the program's processes share, the folders that must exist before the
-   * program starts in a sandbox, and the folders with records about single processes.
+   * program starts in a sandbox, and the folders with records about individual processes.
    */
   places(env: NodeJS.ProcessEnv): { shared: string[]; needed: string[]; ofProcesses: string[] }
   /** Returns the candidate programs in this environment, beginning with the preferred program. */
@@ -116,8 +116,8 @@ export interface Program {
   startupPart(path: string, text: string): string | undefined
   idle: IdlePatterns
   /**
-   * Reports whether an update deletes the program at this real path, even while it runs. The daemon keeps a
-   * link to such a program, so the program must work without other files.
+   * Reports whether an update deletes the program at this real path, even while it runs. The daemon makes a
+   * hard link to such a program and runs the link, so the program must work without other files.
    */
   isPruned(path: string): boolean
   /**

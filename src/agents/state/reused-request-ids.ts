@@ -1,7 +1,7 @@
 import type { PermissionRequest } from '../../protocol/index.ts'
 import type { Snapshot } from '../disk/records.ts'
 
-/** Number of recent requests of a run. A new request is compared with these. */
+/** Number of recent requests in a run that a new request is compared with. */
 const ASKED_KEPT = 64
 
 /**

@@ -36,7 +36,7 @@ export function readStartupFiles(paths: string[], user?: Account): StartupFiles 
   const found: StartupFiles = { files: [], cut: false }
   let seen = 0
   const visit = (path: string, depth: number) => {
-    // For the user, these files do not exist. A link must not reveal whether they exist for others.
+    // Treat files that the user may not see as missing. A link must not reveal whether such a file exists.
     if (rights && !rights.maySee(path)) return
     let isFolder: boolean
     try {

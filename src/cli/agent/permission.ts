@@ -19,7 +19,7 @@ interface Options extends HubOptions {
   cancel?: boolean
 }
 
-/** Maximum time for the agent to take an answer, in seconds. */
+/** Maximum time until the agent accepts an answer, in seconds. */
 const ANSWER_WAIT_S = 30
 
 const SEEN = `

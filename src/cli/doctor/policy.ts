@@ -25,7 +25,8 @@ export function checkPolicy(
   paths: StatePaths,
   running: DaemonStatus | undefined,
 ): Finding[] {
-  // An older daemon has no policy, and another check reports settings that cannot be read.
+  // There is nothing to check: an older daemon has no policy. If the settings cannot be read, another check
+  // reports this.
   if (running ? !running.machine.policy : !settings) return []
   const { file, otherwise, user } = inForceOf(running, paths, settings)
   // A running daemon reports mistakes in the policy itself.

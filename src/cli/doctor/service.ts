@@ -30,7 +30,7 @@ const judge = ({ manager, name, runs, troubles }: Found): Finding[] =>
       ]
     : troubles.map((trouble) => ({ check: 'service', ...trouble }))
 
-/** Reports how other users could change the variables that systemd passes to a service. */
+/** Reports faults that let other users change the variables that systemd passes to a service. */
 async function variables({ manager, name }: Found): Promise<Finding[]> {
   const { environment, unit } = serviceFiles(manager, name, homeOf(process.env))
   if (!manager.startsWith('systemd') || !existsSync(environment)) return []

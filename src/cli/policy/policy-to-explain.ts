@@ -7,13 +7,13 @@ import { policyInForce } from './in-force.ts'
 
 export interface Explaining {
   policy: Policy
-  /** Path of the policy, or `careful` or `open` without a file. */
+  /** Path of the policy's file; `careful` or `open` if there is no file. */
   source: string
   /** Returns the program of a runtime, if the running daemon has found it. */
   program(runtime: string): Program | undefined
 }
 
-/** @param named policy on the command line @throws UserError if the policy is invalid */
+/** @param named path of a policy, from the command line @throws UserError if the policy is invalid */
 export async function policyToExplain(named: string | undefined, options: LocalOptions): Promise<Explaining> {
   if (named !== undefined) {
     const path = resolve(named)

@@ -42,7 +42,7 @@ const QUESTIONS: Question[] = [
   },
   {
     key: 'environment.set',
-    text: 'Environment variables that a server may set (* permits all except sensitive variables such as PATH; or none)',
+    text: 'Environment variables that a server may set (none, or * for all except sensitive variables such as PATH)',
     otherwise: CAREFUL.environment.set.join(', '),
     read: (answer) => (answer === 'none' ? [] : list(answer)),
   },

@@ -67,14 +67,17 @@ function by({ subagent, subagent_id, parent_tool_use_id }: PermissionRequest): s
 const quoted = (text: string, reveal: Reveal) => JSON.stringify(reveal.line(text))
 
 /**
- * Formats a foreign name. Quotes a name that is not a single word, so that it cannot imitate
- * this program's text.
+ * Formats a name that this program did not choose. Quotes a name that is not a single word, so that the name
+ * cannot imitate this program's text.
  */
 const nameText = (name: string, reveal: Reveal) => (/^[\w.$-]+$/.test(name) ? name : quoted(name, reveal))
 
 const asks = (request: PermissionRequest) => `${by(request)}asks`
 
-/** Returns the beginning of the input. Its hidden characters are counted where the whole input is shown. */
+/**
+ * Returns the beginning of the input. Does not count its hidden characters, because they are counted when the
+ * whole input is shown.
+ */
 const summaryOf = ({ input }: PermissionRequest) => new Reveal().line(toolSummary(input))
 
 /** Returns the runtime's remarks on the request. */

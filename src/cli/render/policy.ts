@@ -1,11 +1,11 @@
 import type { MachinePolicy } from '../../protocol/index.ts'
 import { cleanLine } from './clean.ts'
 
-/** Maximum lengths, in characters: of a policy on one line, and of one fact in it. */
+/** Maximum length of a policy's one-line summary, and of a single fact about a policy, in characters. */
 const LINE_CHARS = 300
 const FACT_CHARS = 1000
 
-/** Returns where a policy comes from; a newer daemon may have other sources. */
+/** Text for each source of a policy. A newer daemon may report other sources. */
 const SOURCES: Record<string, string> = {
   file: 'from a file',
   careful: 'careful default',

@@ -120,8 +120,8 @@ export class Reveal {
   }
 
   /**
-   * Keeps a mark unchanged if it follows a letter of the mark's own script. Any other mark may appear
-   * anywhere, or make a blank look like `_`.
+   * Keeps a mark unchanged if it follows a letter of the mark's own script. Replaces any other mark with its
+   * code: a terminal may draw such a mark anywhere, or draw it on a blank, which then looks like `_`.
    */
   #marks(marks: string[], before: string): string {
     if (marks.length >= HEAP) {

@@ -93,7 +93,8 @@ export async function planDaemon({
       { exitCode: EXIT.usage },
     )
   const own = { ...process.env }
-  // Programs started after this point do not need the key, and pm2 would keep the key as long as pm2 runs.
+  // Remove the key from the environment: programs started after this point do not need the key, and pm2 would
+  // keep it as long as pm2 runs.
   concealKey()
   const home = homeOf(own)
   const installed = readInstalled(serviceFiles(manager, name, home).unit)?.mark

@@ -121,7 +121,7 @@ function tlsFiles({ tlsCert, tlsKey }: HubServeOptions) {
   for (const path of Object.values(tls))
     if (!existsSync(path))
       throw new UserError('tls_unreadable', `There is no file ${path}.`, {
-        remedy: 'Name the certificate chain and its private key, PEM.',
+        remedy: 'Name PEM files with the certificate chain and its private key.',
         exitCode: EXIT.usage,
       })
   return tls

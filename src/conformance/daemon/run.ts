@@ -2,7 +2,7 @@ import { judge, type Verdict } from '../point.ts'
 import { Host } from './host.ts'
 import { daemonPoints } from './points.ts'
 
-/** Maximum duration of a run, in ms, not counting the wait for the daemon and the last point. */
+/** Time after which a run checks no further point, in ms. The wait for the daemon does not count. */
 const WHOLE_MS = 4 * 60_000
 
 export interface HostOptions {

@@ -4,7 +4,7 @@ import { Caller, type CallerOptions } from './caller.ts'
 import { greetingPoints } from './greeting.ts'
 import { linkPoints } from './link.ts'
 
-/** Maximum duration of a run, in ms, not counting the wait for a command and the last point. */
+/** Time after which a run checks no further point, in ms. The wait for a command does not count. */
 const WHOLE_MS = 4 * 60_000
 
 /**

@@ -12,7 +12,7 @@ export interface CommandEntry {
   outcome: Outcome
   /** The command; absent once it is answered. */
   command?: Command
-  /** Frees the command's room. Called once the command is answered. */
+  /** Frees the space that is reserved for the command. Called once the command is answered. */
   giveBack?(): void
   /** Resolves when the command is stored. The command is not sent earlier. */
   written?: Promise<void>

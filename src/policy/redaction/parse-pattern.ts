@@ -97,7 +97,8 @@ class PatternReader {
     if (min > max) throw new Error('has a repetition whose minimum exceeds its maximum')
     if (min > REPETITIONS || (max > REPETITIONS && max !== UNBOUNDED))
       throw new Error(`repeats more than ${REPETITIONS} times`)
-    // Ignore that a repetition is lazy: it has the same matches, and all of them are blanked.
+    // Ignore the `?` of a lazy repetition: lazy and greedy repetitions have the same matches, and all matches
+    // are blanked.
     this.#take(/\?/y)
     return { repeat, min, max }
   }
@@ -120,7 +121,7 @@ class PatternReader {
     return pattern
   }
 
-  /** Reads a class after its opening bracket, such as `a-z]`. */
+  /** Reads the part of a character class after the opening bracket, such as `a-z]`. */
   #members(): Units {
     const members: (readonly [number, number])[] = []
     while (!this.#take(/\]/y)) {
@@ -151,7 +152,7 @@ class PatternReader {
     return this.#cased(control ?? escaped.charCodeAt(0))
   }
 
-  /** Returns a range. If case is ignored, adds its letters in the other case. */
+  /** Returns a range; if case is ignored, also the range's letters in the other case. */
   #cased(from: number, to = from): Units {
     const units: [number, number][] = [[from, to]]
     if (!this.#ignoreCase) return units

@@ -28,7 +28,7 @@ const FORMAT = 1
 
 /**
  * Checks the files of this program and a state folder, without changing them.
- * @param faults owners and modes that let others change files of the state folder
+ * @param faults wrong owners and modes that let other users change files of the state folder
  */
 export function selfCheck(stateDir: string, faults: OwnershipFault[]): SelfCheck {
   const damage = CHUNKS === undefined ? undefined : damageOf(CHUNKS)

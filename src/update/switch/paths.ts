@@ -44,7 +44,7 @@ export function currentVersion(root: string): string | undefined {
 /** Returns the folder, within an npm package, for a copy of the previous version. */
 export const previousDir = (root: string) => join(workDir('package', root), 'previous')
 
-/** Returns the name in `versions/` of the folder with the stand-in of a trial. */
+/** Returns the name of the folder in `versions/` that contains the stand-in during a trial. */
 export const trialName = ({ next: nextDir }: Trial) => `${TRIAL}${basename(nextDir)}`
 
 /** Returns the folder within a package that contains a folder of chunks for each build of the program. */

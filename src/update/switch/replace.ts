@@ -70,8 +70,8 @@ function linked(from: string, to: string): boolean {
 }
 
 /**
- * Returns the paths, relative to `dir`, of all files in its folder `below`. Returns none if that folder does
- * not exist.
+ * Returns the paths of all files in the folder `below` of `dir`. The paths are relative to `dir`. Returns no
+ * paths if the folder does not exist.
  */
 export function filesOf(dir: string, below = ''): string[] {
   if (!existsSync(join(dir, below))) return []

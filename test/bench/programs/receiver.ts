@@ -1,6 +1,7 @@
 /**
- * A minimal server for floors and daemons: it searches the bytes of each frame for stamps and does not parse
- * activity. It welcomes daemons, and acknowledges their frames in groups like the hub.
+ * A minimal server for daemons, and for the floors: the simpler programs that daemons are compared with. It
+ * searches the bytes of each frame for stamps, and does not parse activity. Like the hub, it welcomes daemons
+ * and acknowledges their frames in groups.
  */
 import { type WebSocket, WebSocketServer } from 'ws'
 import { stamps } from '../line.ts'

@@ -115,7 +115,7 @@ for (const [whose, happen] of Object.entries(UNTOUCHED))
     endDetached(agent)
     const exited = once(child, 'exit')
     child.kill('SIGKILL')
-    // An earlier signal would have ended the agent.
+    // If the daemon had signaled the agent, the agent would have ended with that signal.
     assert.deepEqual(await exited, [null, 'SIGKILL'])
   })
 

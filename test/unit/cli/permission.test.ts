@@ -36,7 +36,7 @@ test('a question is shown completely, with its options', () => {
   assert.match(text({ ask: 'question', questions }), /q\?\n +1\. l+! - d+\.$/)
 })
 
-test('a description is shown once, and a tool field with that name is not hidden', () => {
+test('a description is shown once if it is also in the input, and is not hidden if it is only in the input', () => {
   const shown = text({ description: 'Lists', input: { command: 'ls', description: 'Lists' } })
   assert.equal(shown, '? asks to use Bash: ls\n  Described as: Lists')
   assert.match(

@@ -51,7 +51,7 @@ test('a service keeps the path of its policy in a variable, which older versions
   assert.equal(markOf(await planned(t, 'daemon', {})).policy, undefined)
 })
 
-test('the plan of a service for a server elsewhere tells whether the service has a policy', async (t) => {
+test('if the server is on another machine, the plan of a service says whether the service has a policy', async (t) => {
   const elsewhere = { FOMULAR_SERVER_URL: 'wss://os.example.com', FOMULAR_KEY: 'k' }
   const home = tempDir(t)
   const hasPolicy = async (env: Record<string, string>) => {

@@ -61,7 +61,7 @@ test('text that is not a placeholder stays unchanged, except for quotes around i
   assert.equal(fill('"wss://os.example.com"').value, 'wss://os.example.com')
 })
 
-test('a placeholder for a variable that is unset, empty, or a placeholder itself is refused with a remedy', () => {
+test('a placeholder is refused with a remedy if its variable is unset, is empty, or contains another placeholder', () => {
   for (const [text, message, remedy] of [
     ['$NO_SUCH', /^--key: it reads \$NO_SUCH, .*there is no variable NO_SUCH\.$/, /^Set NO_SUCH /],
     [`$\{EMPTY}`, /^--key: it reads \$\{EMPTY\}, .*nothing in the variable EMPTY\.$/, /^Set EMPTY /],

@@ -9,7 +9,7 @@ type Frame = Record<string, unknown>
 
 const TICK_MS = 100
 /**
- * Number of ticks of silence before the server closes a connection. That is 1 s, without the time for which a
+ * Number of ticks of silence before the server closes a connection: 1 s, not counting the time for which a
  * long frame blocks this process.
  */
 const QUIET_TICKS = 10

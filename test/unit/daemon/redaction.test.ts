@@ -74,7 +74,7 @@ test('text that is streamed in pieces is not sent, and a secret that is cut off 
   assert.deepEqual(texts, ['', '', '', '[redacted]'])
 })
 
-test('an event that would be invalid without its secrets becomes unreadable, with the same id', () => {
+test('an event that would be invalid without its secrets is replaced by an `unreadable` event with the same id', () => {
   const { redaction } = redactionOf({ patterns: ['Bash'] })
   const name = `${'Bash---'.repeat(146)}`
   const [event] = eventsOf(

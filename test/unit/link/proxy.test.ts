@@ -78,7 +78,7 @@ test('any answer of a proxy to CONNECT is attributed to the proxy instead of the
   }
 })
 
-test('the error names an unreachable proxy, and a working proxy leads to the server', async (t) => {
+test('the error names an unreachable proxy, and the daemon reaches the server through a working proxy', async (t) => {
   const gone = await proxy(t, head('200 OK'))
   gone.end()
   const { dialed } = link(t, gone.host)

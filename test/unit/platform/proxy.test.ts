@@ -88,7 +88,7 @@ test('NO_PROXY names hosts in all common notations', () => {
     ['a*b*c.example.com', 'wss://a1c2b.example.com', false],
     ['build**.example.com', 'wss://build.example.com', true],
     ['server*server', 'wss://server', false],
-    // A regular expression of this pattern would take forever.
+    // A regular expression made from this pattern would take forever.
     [`${'*a'.repeat(30)}b`, `wss://${'a'.repeat(60)}`, false],
     ['a+b(', 'wss://server', false],
     ['', 'wss://server', false],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { pauseMs } from '../../../src/platform/retry-after.ts'
 
-test('a pause is as long as `Retry-After` requests, in seconds or until a date, within limits', () => {
+test('the header `Retry-After`, in seconds or as a date, determines the length of a pause, within limits', () => {
   const now = Date.parse('2026-01-01T00:00:00Z')
   const cases: [header: string | undefined, ms: number][] = [
     [undefined, 1000],

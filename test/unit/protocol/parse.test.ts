@@ -41,7 +41,7 @@ test('unknown fields are ignored, and unknown types are not errors', () => {
     assert.deepEqual(parseFromServer(`{"type":"${type}"}`), { ok: false, unknownType: type })
 })
 
-test('frames of a daemon are not valid for a server, and vice versa', () => {
+test('a frame from a server must not have a type that only daemons send, and vice versa', () => {
   assert.deepEqual(server({ type: 'agent:removed', agent_id: 'a' }), {
     ok: false,
     unknownType: 'agent:removed',
@@ -54,7 +54,7 @@ test('a result keeps all its fields, even for an unknown command', () => {
   assert.deepEqual(parseFromDaemon(JSON.stringify(result)), { ok: true, message: result })
 })
 
-/** Returns the error that answers a frame, without the error's message. */
+/** Returns the fields of the error that answers a frame, except its type and message. */
 function faultOf(frame: string) {
   const parsed = parseFromServer(frame)
   assert.ok(!parsed.ok && parsed.error, frame)

@@ -18,7 +18,7 @@ const cells = (section: string) =>
   ].map(([, row]) => row!.split('|').map((cell) => cell.trim()))
 const names = (text: string) => [...text.matchAll(/`([^`]+)`/g)].map(([, name]) => name!)
 
-test('the map on the page of updates names every file of updates once, and no other file', () => {
+test('the map in src/update/README.md names every source file in src/update once, and no other file', () => {
   const mapped = cells('Map').flatMap(([files = '']) => names(files))
   const files = globSync('**/*.ts', { cwd: fileURLToPath(src) }).map((file) => basename(file))
   assert.deepEqual(mapped.sort(), files.sort())

@@ -149,7 +149,7 @@ test('if a registry has had no newer version for a long time, the log has a warn
   )
 })
 
-test('the schedule reports a registry that does not answer, and also the next answer', async () => {
+test('the schedule reports each check for a newer version, with the error if the registry does not answer', async () => {
   const unreachable = new UpdateFailure('update_registry_unreachable', 'resolve', 'There is no route to it.')
   const { told, pass } = scheduled({ found: unreachable })
   await pass(1)

@@ -39,8 +39,9 @@ export function groupOf({ folder, run, process }: Grouped): string | undefined {
   const name = groupName(folder, mark)
   const isOwn = (path: string | undefined) =>
     path !== undefined && basename(path) === name && isGroupFolder(path)
-  // The record can be wrong: an earlier version removes it, and a launcher of a daemon that was killed may have
-  // entered another group than the next daemon recorded. With an earlier version, the launcher is in the group, too.
+  // The record can be missing or wrong. An earlier version removes it. If a daemon was killed, its launcher
+  // may have entered one group, and the next daemon may have recorded another. Check the launcher, too,
+  // because earlier versions put it into the group.
   const entered = process && [process.agent, process.launcher].map(({ pid }) => groupFolder(pid)).find(isOwn)
   return entered ?? (isOwn(group) ? group : undefined)
 }

@@ -83,7 +83,7 @@ test('every process that an agent in a sandbox starts ends with the agent', asyn
   assert.ok(!existsSync(join(cwd, 'late')))
 })
 
-test('if the sandbox is impossible, no agent runs, and the refusal names the policy’s key and a remedy', async (t) => {
+test('if the sandbox cannot be created, no agent runs, and the refusal names the policy key and a remedy', async (t) => {
   const { places, state } = placesIn(t)
   const refusal = (sandbox: Partial<Sandbox>, cwd: string) =>
     sandboxed({ network: 'host', hidden: [], ...sandbox }, { ...places, cwd }).then(

@@ -99,7 +99,7 @@ test('an exit is reported with its reason, code and signal', () => {
   assert.deepEqual(exit(...up, exited({ code: 143, reason: 'lease' })), { reason: 'lease', code: 143 })
 })
 
-test('an exit during a stop is reported as stopped, with any code', () => {
+test('an exit during a stop is reported as stopped, regardless of its code', () => {
   const snapshot = after(started(), ready)
   snapshot.stopping = 'stopped'
   reduce(snapshot, event(exited({ code: 137, signal: 'SIGKILL' })), INITIALIZE, 'x')

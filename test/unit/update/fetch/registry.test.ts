@@ -126,7 +126,7 @@ async function asked(t: TestContext, registry: string, env: NodeJS.ProcessEnv, n
   return fetchPackument('latest', { package: 'a', registry, cwd: HOME, env: all, signal })
 }
 
-test('a registry without TLS is reached through a proxy without CONNECT', async (t) => {
+test('a proxy gets ordinary requests instead of CONNECT for a registry without TLS', async (t) => {
   const facts = JSON.stringify({ 'dist-tags': { latest: '1.0.0' }, versions: { '1.0.0': 'it' } })
   const heard: unknown[] = []
   const answer: RequestListener = ({ method, url, headers }, response) => {

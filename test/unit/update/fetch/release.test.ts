@@ -7,7 +7,7 @@ import { registryInUse } from '../../../../src/update/fetch/release.ts'
 import { npmRegistry } from '../../../../src/update/fetch/source.ts'
 import { tempDir } from '../../../support/temp.ts'
 
-test('the release keys are selected by the registry that npm uses, from any of npm’s files', async (t) => {
+test('the registry that npm uses selects the release keys, no matter which of npm’s files names the registry', async (t) => {
   const HOME = tempDir(t)
   const prefix = join(HOME, 'prefix')
   mkdirSync(join(prefix, 'etc'), { recursive: true })
