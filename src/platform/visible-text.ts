@@ -16,8 +16,8 @@ export const visible = (text: string): string =>
 /**
  * Ranges of UTF-16 units that are unsafe, invisible, or for private use, although JSON allows them unescaped
  * in strings. Each pair has the first and last unit of a range, in order. Characters of two units are escaped
- * in groups of 1024 characters that share the first unit. These groups contain tags, selectors, and private
- * use (U+DB40 and above), music, shorthand, and old scripts.
+ * in groups of 1024 characters that share the first unit. These groups contain music, shorthand, old scripts,
+ * tags, selectors, and characters for private use.
  */
 const UNSAFE_IN_JSON = [
   0x7f, 0x9f, 0xad, 0xad, 0x34f, 0x34f, 0x61c, 0x61c, 0x115f, 0x1160, 0x17b4, 0x17b5, 0x180b, 0x180f, 0x2000,

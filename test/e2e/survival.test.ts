@@ -132,7 +132,7 @@ test('daemon:restart keeps the agents, and the new daemon adopts them', async (t
   await complete(stage, agent)
 })
 
-test('without a supervisor the daemon restarts itself', async (t) => {
+test('without a supervisor, the daemon restarts itself', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()
@@ -207,7 +207,7 @@ test('a daemon that gets a stop signal while it waits to restart itself stops to
   assert.ok(!existsSync(join(stage.state, 'lock')))
 })
 
-test('a second daemon on the same state folder is refused with the pid of the first', async (t) => {
+test('a second daemon on the same state folder does not start, and its error names the pid of the first daemon', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   const first = await stage.daemon()

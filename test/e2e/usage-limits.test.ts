@@ -84,7 +84,7 @@ test('Claude Code: after a usage limit resets, one waiting agent continues first
   passed((HOUR_S + 200) * 1000)
   // After the first answer, the other agents continue at different times within 45 s. The daemon checks every
   // 15 s which agents may continue.
-  await until(() => continued() === 3, { what: 'the turns of the others', timeoutMs: 120_000 })
+  await until(() => continued() === 3, { what: 'the turns of the other agents', timeoutMs: 120_000 })
   for (const id of ids) {
     if (id !== 'released') await stage.agentIs(id, (agent) => agent.state === 'idle' && !agent.limited)
     const said = (await stage.events(id)).flatMap((event) =>

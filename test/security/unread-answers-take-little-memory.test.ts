@@ -56,7 +56,7 @@ test('one key holds at most half of the unread answers, and clients that read no
   unread.close()
 })
 
-/** Makes a history that is longer than the operating system's buffers for a client that does not read. */
+/** Makes a history that exceeds the operating system's buffers, so a client must read to get all of it. */
 async function longHistory(hub: TestHub) {
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   const text = 'x'.repeat(15 * MIB)

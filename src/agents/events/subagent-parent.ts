@@ -3,7 +3,7 @@ import type { Event } from '../../protocol/index.ts'
 type Request = Extract<Event, { kind: 'permission_request' }>
 
 /**
- * Reports whether an event is a sub-agent's request without the id of the tool use that started the
+ * Reports whether an event is a sub-agent's request that lacks the id of the tool use that started the
  * sub-agent.
  */
 export const isOfSubagent = (event: Event): event is Request =>
@@ -13,8 +13,7 @@ export const isOfSubagent = (event: Event): event is Request =>
   event.parent_tool_use_id === undefined
 
 /**
- * Adds the tool use that started the sub-agent to a request. Finds it in the sub-agent's earlier `tool_use`
- * event.
+ * Adds the missing id to a sub-agent's request. Finds this id in the sub-agent's earlier `tool_use` event.
  * @param before events of the preceding lines, the latest line first
  * @returns the event unchanged if none of these events names the tool use
  */

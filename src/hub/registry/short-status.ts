@@ -10,8 +10,8 @@ const FIELD_UNITS = 128
 const ESCAPE_UNITS = 6
 
 /**
- * Returns a short form of a status: required fields and short values. It contains only the number of pending
- * requests.
+ * Returns a short form of a status: required fields and short values. It contains the number of pending
+ * requests, but not the requests.
  */
 export function shortened<S extends AgentStatus>(status: S): S {
   const { agent_id, since, runtime, cwd, pending, pending_omitted = 0, exit, journal, ...rest } = status

@@ -88,6 +88,6 @@ test('a machine forgets an agent that ended long ago, but the hub does not', asy
   assert.equal(gone.state, 'exited')
   assert.ok((await stage.events(agent)).some(({ kind }) => kind === 'turn_result'))
   await until(() => stage.agentFolders().length === 0, {
-    what: 'the end of the agent’s folder',
+    what: 'the deletion of the agent’s folder',
   })
 })

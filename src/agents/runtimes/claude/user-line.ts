@@ -10,7 +10,7 @@ interface Said {
 
 /**
  * Distinguishes prompts from messages that Claude Code writes in the user's place. Claude Code echoes prompts
- * as replays. The messages are summaries, hook feedback, notes, and results of slash commands.
+ * as replays. Its own messages are summaries, hook feedback, notes, and results of slash commands.
  */
 export function sayer(line: Fields): Said {
   const content = fields(line.message)?.content
