@@ -8,9 +8,10 @@ import { rooms } from './rooms.ts'
 const readable = { minifySyntax: false, minifyWhitespace: false } as const
 
 /**
- * Names of the chunks that several rooms load, by the names of those rooms. `main` must be the last name in
- * alphabetical order: versions without chunks copy the files in this order, and `index.js` takes a folder as
- * complete once it contains `main.js`.
+ * Names of the chunks that several rooms share, by the names of these rooms. A room is a part of the program
+ * that is loaded when it is needed: see `rooms.ts`. `main` must be the last name in alphabetical order:
+ * versions without chunks copy the files in this order, and `index.js` takes a folder as complete once it
+ * contains `main.js`.
  */
 const SHARED: Record<string, string> = {
   'commands daemon main': 'common',
@@ -18,7 +19,10 @@ const SHARED: Record<string, string> = {
   'commands main': 'command-line',
 }
 
-/** A folder at the same depth as the chunks' real folder, for the paths in their source maps. */
+/**
+ * Output folder for esbuild. It is as deep as the chunks' real folder, so that paths in source maps are
+ * right.
+ */
 const CHUNKS = 'dist/program/chunks'
 
 /** Files of the program, by their paths below `dist/`. */
@@ -55,7 +59,7 @@ export async function buildChunks(
     const name = names.get(basename(file.path))!
     const text = [...names].reduce((text, [from, to]) => text.replaceAll(from, to), file.text)
     const { code, map: ownMap } = await toCommonJs(text, map.text, name)
-    // Minify first: without that, the code still has the branches that the constants remove.
+    // Check the minified code: without minification, the code still has branches that can never run.
     checkAlone(metafile, (await transform(code, { minifySyntax: true })).code)
     chunks[name] = `${code.replaceAll(KEPT, '//')}//# sourceMappingURL=${name}.map\n`
     chunks[`${name}.map`] = ownMap
@@ -94,7 +98,7 @@ function chunkNames({ outputs }: Metafile): Map<string, string> {
   return new Map(named.map(([path = '', name]) => [basename(path), `${name}.js`]))
 }
 
-/** Marks a comment that esbuild keeps when it converts a chunk, as it keeps license texts. */
+/** Beginning of a comment that esbuild takes for a license text, and keeps when it converts a chunk. */
 const KEPT = '//! of '
 /** A comment that esbuild writes before the code of a module. */
 const MODULE = /^\/\/(?= (src|node_modules)\/)/gm

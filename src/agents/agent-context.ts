@@ -4,7 +4,7 @@ import type { AgentFolder } from './disk/folder.ts'
 import type { RunRecord, SpecRecord } from './disk/records.ts'
 import type { RuntimeAdapter } from './runtimes/runtime.ts'
 
-/** Records in an agent's folder, and the runtime that these records name. */
+/** An agent's folder, the records in it, and the runtime that these records name. */
 export interface AgentRecords {
   folder: AgentFolder
   record: SpecRecord

@@ -27,7 +27,7 @@ export interface AgentPoolOptions
   /** Returns a shelter for new agents if agents would otherwise end with the daemon. */
   shelter?(): Promise<Shelter | undefined>
   /**
-   * True if agents continue their turns after the daemon itself has ended and restarted them, even if their
+   * True if agents continue the turns that the daemon interrupted to restart itself, even if the agents'
    * specifications do not request this.
    */
   resumeTurns: boolean

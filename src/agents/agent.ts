@@ -116,7 +116,7 @@ export class Agent {
     if (to === from) return undefined
     if (to > before) this.#unsaved ??= 'grown'
     this.sent = to
-    // The record `apart` is for the time without a server, so delete it before the first frame is sent.
+    // The cursor's record `apart` is valid only while nothing is sent, so delete it before the first frame.
     if (this.contact.begin(to)) this.#saveNow()
     if (changed) this.touch()
     else this.#waiters.wake()
@@ -150,7 +150,7 @@ export class Agent {
 
   /**
    * Begins a new generation of the journal for a server that has the journal up to `offset`. Moves to
-   * `offset` all bytes that no server has received, or the whole journal if the server lost bytes that it had.
+   * `offset` all bytes that no server has received. If the server has lost bytes, moves the whole journal.
    * @throws the system error
    */
   beginGeneration(offset: number) {
@@ -170,7 +170,7 @@ export class Agent {
     this.#unsaved = 'changed'
   }
 
-  /** Records that the journal of earlier daemons was read to its end, before this daemon adds to it. */
+  /** Records that the journal was read to its end. Called before this daemon adds to the journal. */
   onCaughtUp() {
     this.contact.onCaughtUp(this.#snapshot.offset)
     this.#unsaved = 'changed'
@@ -268,7 +268,7 @@ export class Agent {
     return statusOf(this, this.#context.clock.now())
   }
 
-  /** Saves changes to `cursor.json`; with `changed`, not changes of offsets alone. @returns whether it saved */
+  /** Saves unsaved data. With `changed`, unsaved offsets alone are not saved. @returns true if it saved */
   save({ changed = false } = {}): boolean {
     if (!this.#unsaved || (changed && this.#unsaved !== 'changed')) return false
     const { acked, begin, contact } = this

@@ -24,8 +24,8 @@ export class Connection {
 
   /**
    * @param faultOf returns the fault of a text frame, or undefined
-   * @param answerMs time limit, in ms, for an answer that needs no more than reading the message and writing
-   * to a disk
+   * @param answerMs time limit, in ms, for an answer that requires only reading the message and writing to a
+   * disk
    */
   constructor(socket: WebSocket, faultOf: (text: string) => string | undefined, answerMs: number) {
     this.socket = socket

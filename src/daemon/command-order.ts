@@ -9,9 +9,9 @@ export interface CommandSteps<R> {
 }
 
 /**
- * The commands for one agent. They start in the order of their arrival, one after another, with two
- * exceptions: a command to stop the agent ends the gate's decisions about earlier commands, and an interrupt
- * does not wait for commands about which the gate has not decided.
+ * The commands for one agent. They start one after another, in the order of their arrival. A command to stop
+ * the agent cuts short the gate's decisions about earlier commands. An interrupt does not wait while the gate
+ * decides about an earlier command.
  */
 export class CommandOrder {
   readonly #onIdle: () => void
@@ -21,7 +21,7 @@ export class CommandOrder {
   readonly #overtaking = new Set<AbortController>()
   /** True while the gate decides about the command whose turn it is. */
   #isAtGate = false
-  /** Functions that start the interrupts that wait. */
+  /** Functions that start the waiting interrupts. */
   #interrupts: (() => void)[] = []
 
   /** @param onIdle is called when all commands have started or failed */
@@ -52,7 +52,10 @@ export class CommandOrder {
     return begun
   }
 
-  /** Resolves when an interrupt may start: after the commands `before`, or while the gate decides about one. */
+  /**
+   * Resolves when an interrupt may start: when `before` has resolved, or as soon as the gate begins to decide
+   * about an earlier command.
+   */
   #interrupt(before: Promise<unknown>): Promise<unknown> {
     if (this.#isAtGate) return Promise.resolve()
     return Promise.race([before, new Promise<void>((resolve) => this.#interrupts.push(resolve))])

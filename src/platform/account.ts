@@ -33,7 +33,7 @@ export function groupsOf({ name, gid }: Account): number[] {
   }
 }
 
-/** Returns the names of a user's groups; empty if the user database does not answer. */
+/** Returns the names of a user's groups, or an empty list if the user database does not answer. */
 export function groupNamesOf({ name }: Account): string[] {
   try {
     return run('id', ['-Gn', name]).trim().split(/\s+/)

@@ -19,7 +19,7 @@ export const COMPILE_CACHE = 'compile-cache'
 /**
  * Loads every chunk of this program now, because an update or npm may replace the folder while this process
  * runs.
- * @throws the error of Node for a chunk that is missing or damaged
+ * @throws Node's error if a chunk is missing or damaged
  */
 export function loadChunks() {
   if (CHUNKS === undefined) return

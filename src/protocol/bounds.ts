@@ -6,7 +6,7 @@ import { cut } from './shorten.ts'
 /** A string of at most `max` UTF-16 units. */
 const upTo = (max: number) => z.string().check(z.maxLength(max))
 
-/** An id, a code, a version, or any other name for people or programs. */
+/** An id, a code, a version, or another name that people or programs use. */
 export const Name = upTo(Limits.name_chars)
 /** Text from a person or a server, such as an answer, but not a prompt. */
 export const Words = upTo(Limits.text_chars)

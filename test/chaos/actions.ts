@@ -82,7 +82,7 @@ export class Actions {
         const asked = choose(asking)
         if (!asked) return
         this.answer(asked.id, asked, random.pick(['allow', 'deny']))
-        // A second client answers, too.
+        // Sometimes a second client answers the same request.
         if (random.chance(0.3)) this.answer(asked.id, asked, random.pick(['allow', 'deny']))
         return
       }

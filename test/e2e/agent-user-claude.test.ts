@@ -11,7 +11,7 @@ import { isRoot, systemUser } from '../support/system-user.ts'
 import { tempDir } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
 
-/** A daemon whose agents are the real Claude Code, as another user. */
+/** A daemon that runs the real Claude Code as another user. */
 async function policedStage(t: TestContext, agent_user: string, more: string) {
   const { stage, api } = await claudeStage(t)
   const policy = join(stage.dir, 'policy.toml')

@@ -39,7 +39,7 @@ async function policedStage(t: TestContext, agent_user: string, within: string[]
   return { stage, cwd, write, refusal }
 }
 
-/** A daemon of root whose agents run as another user. */
+/** A daemon that runs as root, and whose agents run as another user. */
 async function rootsStage(t: TestContext) {
   const user = systemUser(t)
   const policed = await policedStage(t, user.name)
@@ -121,7 +121,9 @@ test('an agent of another user is stopped with its children, resumed, and taken 
   await said(agent, '(setsid sleep 6022 >/dev/null 2>&1 &)')
   process.kill(resumed.pid!, 'SIGKILL')
   await stage.agentIs(agent, 'exited')
-  await until(() => stage.agentProcesses(agent).length === 0, { what: 'the end of what it left behind' })
+  await until(() => stage.agentProcesses(agent).length === 0, {
+    what: 'the end of the processes that the crashed agent left behind',
+  })
 })
 
 test('root runs no program from folders on PATH that the agents’ user can change', async (t) => {
@@ -129,7 +131,7 @@ test('root runs no program from folders on PATH that the agents’ user can chan
   const { stage, user, said, start, cwd } = await rootsStage(t)
   const [bin, ran] = [join(cwd, 'bin'), join(cwd, 'ran')]
   mkdirSync(bin)
-  // Programs of the launcher, and programs that the daemon looks up users and speaks to systemd with.
+  // Programs that the launcher runs, and programs with which the daemon looks up users and notifies systemd.
   const names =
     'cat date fallocate getent grep id kill mkdir mkfifo mv ps rm sed sleep systemd-notify tail tr'
   for (const name of names.split(' '))
@@ -143,14 +145,14 @@ test('root runs no program from folders on PATH that the agents’ user can chan
   await stage.daemon()
   const agent = await start({ lease: { after_s: 30, action: 'stop' } })
   await stage.agentIs(agent, 'idle')
-  // The agent itself finds its programs there.
+  // The agent itself may run programs from this folder.
   await said(agent, 'date')
   await stage.command(agent, 'stop')
   await stage.agentIs(agent, 'exited')
   assert.deepEqual([...new Set(readFileSync(ran, 'utf8').split('\n'))], [String(user.uid), ''])
 })
 
-test('a lease ends the processes of another user', async (t) => {
+test('an agent of another user ends with all its processes when its lease expires', async (t) => {
   if (!isRoot) return refused(t)
   const { stage, said, start } = await rootsStage(t)
   const agent = await start({ lease: { after_s: 10, action: 'stop' } })
@@ -158,12 +160,12 @@ test('a lease ends the processes of another user', async (t) => {
   await said(agent, '(setsid sleep 6023 >/dev/null 2>&1 &)')
   process.kill(await daemonPid(stage), 'SIGKILL')
   await until(() => stage.agentProcesses(agent).length === 0, {
-    what: 'the end of the lease',
+    what: 'the end of the agent whose lease has expired',
     timeoutMs: 60_000,
   })
 })
 
-test('nothing starts for a user who is missing, is root, or may not enter the folder', async (t) => {
+test('no agent starts as a user who is missing, is root, or may not enter the folder', async (t) => {
   if (!isRoot) return refused(t)
   const { stage, cwd, write, refusal, user, start } = await rootsStage(t)
   chmodSync(cwd, 0o700)
@@ -175,7 +177,7 @@ test('nothing starts for a user who is missing, is root, or may not enter the fo
   }
   await until(
     async () => (await stage.machine())?.status?.problems.some(({ code }) => code === 'agent_user_unusable'),
-    { what: 'the problem of the machine' },
+    { what: 'the problem in the status of the machine' },
   )
   chownSync(cwd, user.uid, user.gid)
   write(user.name)
@@ -186,7 +188,7 @@ test('nothing starts for a user who is missing, is root, or may not enter the fo
   )
 })
 
-test('doctor checks the runtime as the user of the agents, with a daemon and without one', async (t) => {
+test('doctor checks the runtime as the agents’ user, whether or not a daemon is running', async (t) => {
   if (!isRoot) return refused(t)
   const { stage, user } = await rootsStage(t)
   const findings = async (): Promise<{ check: string; level: string; message: string }[]> => {
@@ -218,7 +220,7 @@ async function daemonPid(stage: Stage): Promise<number> {
   return JSON.parse(run.log()).pid
 }
 
-test('a daemon without the right to switch users starts nothing', async (t) => {
+test('a daemon without the right to switch users starts no agents', async (t) => {
   if (!isRoot) return refused(t)
   const { refusal, stage } = await policedStage(t, 'nobody', ['setpriv', '--bounding-set=-setuid', '--'])
   assert.deepEqual(await refusal(), ['failed', 'policy', 'isolation.agent_user'])

@@ -35,7 +35,7 @@ async function judged(t: TestContext, url: string, key: string, ...args: string[
 const named = ({ points }: Judgment, result: Verdict['result']) =>
   points.filter((point) => point.result === result).map(({ name, detail }) => `${name}: ${detail}`)
 
-test('the hub and the server in another language pass every point of the protocol', async (t) => {
+test('the hub and a server written in Python pass every point of the protocol', async (t) => {
   const hub = await TestHub.open(t)
   const folder = join(tempDir(t), 'server')
   mkdirSync(folder)

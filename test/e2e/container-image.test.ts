@@ -11,7 +11,7 @@ import { pageSample } from '../support/page-sample.ts'
 import { PROGRAM, Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
-/** User id in the image of the documentation page. */
+/** Id of the user that the Dockerfile in the documentation creates. */
 const USER = 10_001
 
 interface Config {

@@ -20,10 +20,14 @@ const RUN_REST = '"$@"; exit $?'
 /** Programs from process 1 to the daemon's parent, and whether the container ends when the parent ends. */
 const CHAINS: [string, string[], boolean][] = [
   ['its own init', ['tini', 'sh'], true],
-  ['a switch to another user', ['sh', 'su', 'gosu'], true],
+  ['su and gosu', ['sh', 'su', 'gosu'], true],
   ['npm', ['npm exec @fomular', 'sh'], true],
   ['systemd', ['systemd', 'sh'], false],
-  ['systemd in a session', ['systemd', 'systemd', 'tmux: server', 'bash', 'su', 'bash'], false],
+  [
+    'a terminal multiplexer under systemd',
+    ['systemd', 'systemd', 'tmux: server', 'bash', 'su', 'bash'],
+    false,
+  ],
   ['WSL', ['init', 'SessionLeader', 'Relay(9)', 'bash'], false],
   ['busybox init', ['init', 'sh'], false],
   ['cron', ['init', 'cron', 'sh'], false],

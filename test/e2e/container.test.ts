@@ -21,7 +21,10 @@ async function contained(t: TestContext, command: string[]): Promise<Stage> {
 
 const MAINS: [string, (program: string[]) => string[] | Promise<string[]>][] = [
   ['as process 1', (program) => program],
-  ['as process 1, on a Node that cannot be replaced', async () => [await oldestNode(), PROGRAM]],
+  [
+    'as process 1, with a Node that cannot replace its own process',
+    async () => [await oldestNode(), PROGRAM],
+  ],
   ['below tini', (program) => ['tini', '--', ...program]],
   ['below dumb-init, which signals the whole session', (program) => ['dumb-init', ...program]],
   [
@@ -31,7 +34,7 @@ const MAINS: [string, (program: string[]) => string[] | Promise<string[]>][] = [
 ]
 
 for (const [where, commandOf] of MAINS)
-  test(`a container survives a restart and a crash of the daemon that is its main process, ${where}`, async (t) => {
+  test(`a container survives a restart and a crash of the daemon that runs as its main process, ${where}`, async (t) => {
     const stage = await contained(t, await commandOf(RUN))
     await stage.hub()
     const running = await stage.daemon()

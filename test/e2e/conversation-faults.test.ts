@@ -119,7 +119,7 @@ test('after /clear, a resume continues the new session, and another agent can us
   assert.equal((await startOn(open)).error?.code, 'session_in_use')
 })
 
-test('a start refused by Claude Code is reported in Claude Code’s words, with a remedy', async (t) => {
+test('if Claude Code refuses to start, the error has Claude Code’s own words, and a remedy', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   await stage.daemon()

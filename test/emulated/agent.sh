@@ -1,6 +1,6 @@
 #!/bin/sh
-# Speaks enough of Claude Code's stream-json for a machine whose processor is emulated. It holds BALLAST MiB of memory,
-# and understands these prompts:
+# A stand-in for Claude Code on an emulated machine. It speaks only the part of stream-json that the daemon
+# needs. It holds BALLAST MiB of memory, and understands these prompts:
 #
 #     grow N    uses N MiB of memory in a separate program
 #     fork N    starts N programs

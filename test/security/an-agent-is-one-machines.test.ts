@@ -166,7 +166,7 @@ test('a started agent stays started if the hub is killed before its next write',
   assert.deepEqual([record.machine_id, record.ordered], [A, true])
 })
 
-test('an agent moves to another machine only by an order, and keeps its history', async (t) => {
+test('an agent moves to another machine only if a client orders the move, and the agent keeps its history', async (t) => {
   const { hub, owner: a } = await withHistory(t, 'mover')
   const b = await hub.daemon({ machine_id: B, agents: [statusOf('mover', { begin: 50, end: 150 })] })
   assert.deepEqual(await fault(hub, 'POST', '/api/agents/mover/move', { machine_id: B }), [
@@ -196,7 +196,7 @@ test('an agent moves to another machine only by an order, and keeps its history'
   assert.equal((await hub.api<HubAgent>('GET', '/api/agents/mover')).machine_id, B)
 })
 
-test('if an older hub let another machine take over an agent, the first machine gets the agent back, and the other machine keeps its own agent', async (t) => {
+test('if an older hub gave an agent to another machine, the first machine gets the agent back, and the other machine keeps a separate agent with the same id', async (t) => {
   const hub = await TestHub.open(t)
   const a = await hub.daemon({ machine_id: A })
   await start(hub, a, A, 'pay')
@@ -217,7 +217,7 @@ test('if an older hub let another machine take over an agent, the first machine 
   assert.equal((await hub.api<HubAgent>('GET', `/api/agents/pay?machine_id=${A}`)).offset, 100)
 })
 
-test('the folder of an older history keeps its name for older hubs, and other machines’ histories get separate folders', async (t) => {
+test('a history of an older hub stays in its folder, and histories of other machines’ agents with the same id get separate folders', async (t) => {
   const hub = await TestHub.open(t)
   const a = await hub.daemon({ machine_id: A, agents: [statusOf('old')] })
   a.send(frameOf('old', 0, 30))

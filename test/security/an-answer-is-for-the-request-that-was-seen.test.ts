@@ -81,7 +81,7 @@ test('an answer to a question is accepted only with the digest of the current qu
   assert.equal(await asking.told('answer', { request_id: 'q', digest, answers }), undefined)
 })
 
-test('if several requests have had the same id, an answer needs the digest, but a refusal does not', async (t) => {
+test('if several requests have had the same id, an answer needs the digest unless the answer is a refusal', async (t) => {
   const again: Record<string, (asking: AskingAgent) => unknown> = {
     'while it was pending': () => {},
     'after it was withdrawn': (asking) => asking.says(withdraws('r')),

@@ -4,7 +4,7 @@ import { TestHub } from '../support/hub.ts'
 import { LightDaemon } from '../support/light-daemon.ts'
 import { bind, fromBefore, greet, keyOf, keys, outcome } from '../support/machine-keys.ts'
 
-test('an older key that only one machine has used is bound to that machine, and a key that several machines have used stays usable for them', async (t) => {
+test('an older key that only one machine has used is bound to that machine, and a key that several machines have used stays usable for these machines', async (t) => {
   const hub = await TestHub.open(t)
   const [own, fleet] = [await hub.enroll('own'), await hub.enroll('fleet')]
   const known = ['m-local', 'm-own', 'f-1', 'f-2', 'f-3']
@@ -31,7 +31,7 @@ test('an older key that only one machine has used is bound to that machine, and 
   assert.equal((await keyOf(hub, 'own')).shared, false)
 })
 
-test('the hub’s older key is bound to the only known machine, and stays usable for all known machines if there are several', async (t) => {
+test('the hub’s older key is bound to the only known machine, or stays usable for all known machines if there are several', async (t) => {
   const hub = await TestHub.open(t)
   const key = hub.key('machine')
   await fromBefore(hub, ['m-1', 'm-2'])

@@ -39,7 +39,7 @@ test('the commands approve and answer need the request’s digest if they run wi
   assert.equal((await named).stdout, 'Answered question 1 "Which?": option 1 "A"\n')
 })
 
-test('approve prints what it allowed, in full unless the terminal showed it, and as JSON', async (t) => {
+test('the command approve prints the whole request that was allowed, as text or as JSON', async (t) => {
   const agent = await ScriptedAgent.open(t)
   const hidden = requestFor('r', { command: `ls #${' '.repeat(100)}\ntouch PWNED` })
   await agent.pends(hidden)
@@ -92,7 +92,7 @@ test('on a terminal, approve and answer first show the request, and treat an emp
   assert.equal((await agent.answers(2))[1]?.digest, QUESTION.digest)
 })
 
-test('no command to allow a request is printed if the request cannot be shown', async (t) => {
+test('if a request cannot be shown, the program prints no command that would allow the request', async (t) => {
   const agent = await ScriptedAgent.open(t)
   await agent.pends({ ...RM, input: {}, input_omitted: true })
   const refused = await agent.run('approve', 'a', '--json')
@@ -167,7 +167,7 @@ test('questions with ambiguous answers are not shown, but can be refused', async
   assert.equal((await denied).code, 0)
 })
 
-test('answer prints the answers by number and text, for people, for programs, and on the terminal', async (t) => {
+test('the answers that were sent are printed with their numbers and texts, on a terminal and as JSON', async (t) => {
   const agent = await ScriptedAgent.open(t)
   const request = asking(which('constructor', 'Yes', 'No'), {
     ...which('Where?', 'Here', 'There'),

@@ -3,9 +3,9 @@ import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 /**
- * Runs the text of a module as another user, even if that user cannot read this program. Its imports begin
- * with `SRC/`.
- * @param within a command that runs another command, such as `unshare`
+ * Runs the text of a module as another user, even if that user cannot read this program. The module's imports
+ * begin with `SRC/`.
+ * @param within command that runs the module's command, such as `unshare`
  * @returns the output
  */
 export function asUser(

@@ -11,7 +11,7 @@ import { until } from './wait.ts'
 /** Timeout of a boot, in milliseconds. On an idle machine, a boot takes a second. */
 const BOOT_MS = 60_000
 const COMMAND_MS = 120_000
-/** Packages that provide a server's systemd, user services, and downloads. */
+/** Packages for systemd, user services, and downloads, which a server usually has. */
 export const PACKAGES = [
   'systemd',
   'systemd-sysv',
@@ -29,7 +29,7 @@ export interface Ran {
 }
 
 /**
- * A booted Debian with its own systemd, processes, network, and files. The machine is deleted after the test.
+ * A booted Debian machine with its own systemd, processes, network, and files. It is deleted after the test.
  */
 export class Booted {
   /** Path of the machine's files on the host. */
@@ -57,7 +57,7 @@ export class Booted {
 
   /**
    * @param binds files and folders of the host, by their paths in the machine
-   * @param debian the release, and packages besides systemd and curl
+   * @param debian Debian release, and packages to install in addition to systemd and curl
    */
   static async boot(t: Cleanup, binds: Record<string, string>, debian: DebianOptions = {}): Promise<Booted> {
     const { release, packages = [] } = debian
@@ -80,7 +80,7 @@ export class Booted {
       const { stdout } = await this.run(['systemctl', 'is-system-running'])
       return /^(running|degraded)/.test(stdout)
     }
-    await until(up, { timeoutMs: BOOT_MS, what: 'a booted Debian' })
+    await until(up, { timeoutMs: BOOT_MS, what: 'the boot of the Debian machine' })
   }
 
   bootLog() {

@@ -1,8 +1,8 @@
 /**
- * Returns the command line that runs a program in the Debian at `root`. The program uses this machine's
- * devices and network, but has no service manager. It has its own process namespace, whose processes end with
- * it. The first process is a shell that reaps orphans like an init, and that ignores Ctrl-C, so that only the
- * program reacts to it. Needs root.
+ * Returns the command line that runs a program in the Debian system at `root`. The program uses this
+ * machine's devices and network, but has no service manager. It has its own process namespace, whose
+ * processes end with it. The first process is a shell that reaps orphans like an init, and that ignores
+ * Ctrl-C, so that only the program reacts to it. Needs root.
  */
 // Needs: root, mount
 export function chrooted(root: string, argv: readonly string[]): [string, ...string[]] {

@@ -19,8 +19,8 @@ const cache = fileURLToPath(new URL('../../node_modules/.cache/claude-code', imp
 const arch = () => (process.arch === 'arm64' ? 'arm64' : 'x64')
 
 /**
- * Name of the package for this platform. The main package only selects this package, and needs a script for
- * that.
+ * Name of the package for this platform. The tests install it directly, because the main package selects it
+ * with an installation script, and the tests do not run such scripts.
  */
 export const claudePackage = () => `@anthropic-ai/claude-code-linux-${arch()}`
 
@@ -69,7 +69,7 @@ async function install(name: string, target: string) {
 }
 
 /**
- * Returns the environment of a Claude Code that talks only to a stand-in for its API, and keeps its files in
+ * Returns an environment in which Claude Code talks only to a stand-in for its API, and keeps its files in
  * `home`.
  */
 export const claudeEnvironment = (apiUrl: string, home: string): Record<string, string> => ({

@@ -8,8 +8,8 @@ export interface Written {
 }
 
 /**
- * Returns the command lines of this program in a text. A command line follows a shell prompt, or is in a
- * block of `sh` or in backquotes.
+ * Returns the command lines of this program in a text. A command line follows a shell prompt, or is in an
+ * `sh` code block or in backquotes.
  */
 export function commandLines(text: string): Written[] {
   const joined = text.replace(/ \\\n\s+/g, ' ')

@@ -14,22 +14,22 @@ export type DebianRelease = 'bookworm' | 'trixie'
 export interface DebianOptions {
   /** Debian 12 or 13. */
   release?: DebianRelease
-  /** Additional packages, without the packages that they recommend. */
+  /** Additional packages. Packages that they recommend are not installed. */
   packages?: readonly string[]
 }
 
-/** Timeout for making a Debian, in milliseconds: long enough for 240 MB on a slow connection. */
+/** Timeout for installing Debian, in milliseconds: long enough to download 240 MB on a slow connection. */
 const INSTALL_MS = 10 * 60_000
 
 /**
- * The cache is outside the checkout, so that all checkouts share it: making a Debian takes half a minute.
+ * The cache is outside the checkout, so that all checkouts share it: installing Debian takes half a minute.
  */
 const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'fomular-daemon-test')
 
 /**
- * Returns a folder with a Debian. The Debian is made on first use. The folder is read-only: use `overlay` to
- * write.
- * @throws Error if this machine cannot make a Debian
+ * Returns a folder that contains a Debian system, which is installed on first use. The folder is read-only:
+ * use `overlay` to write.
+ * @throws Error if this machine cannot install Debian
  */
 export async function debianRoot({ release = 'bookworm', packages = [] }: DebianOptions): Promise<string> {
   const hash = createHash('sha256')
@@ -42,7 +42,7 @@ export async function debianRoot({ release = 'bookworm', packages = [] }: Debian
   mkdirSync(cache, { recursive: true })
   const unlock = await until(() => existsSync(root) || tryLock(join(cache, 'lock')), {
     timeoutMs: INSTALL_MS,
-    what: 'the Debian that another test makes',
+    what: 'the installation of Debian by another test',
   })
   if (unlock === true) return root
   const temp = mkdtempSync(join(cache, 'debian-'))
@@ -74,7 +74,7 @@ async function make(root: string, release: DebianRelease, packages: readonly str
 }
 
 function needDebootstrap() {
-  if (process.getuid?.() !== 0) throw new Error('These tests make a Debian. Run them as root.')
+  if (process.getuid?.() !== 0) throw new Error('These tests install Debian in a folder. Run them as root.')
   try {
     execFileSync('sh', ['-c', 'command -v debootstrap'])
   } catch {

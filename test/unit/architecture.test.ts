@@ -10,15 +10,15 @@ interface Arrows {
   why: string
 }
 
-/** Imports run downward only. `main.ts` counts as a folder here. */
+/** The folders that each folder may import. `main.ts` counts as a folder here. */
 const arrows: Record<string, Arrows> = {
   protocol: {
     to: [],
-    why: 'other programs use the protocol, even in browsers, so the protocol needs no other folder, and nothing from Node',
+    why: 'other programs and web pages use the protocol, so the protocol imports no other folder, and nothing from Node',
   },
   client: {
     to: ['protocol'],
-    why: 'the command line and a web page share the client, so it reaches a hub through an interface, and does not need Node',
+    why: 'the command line and web pages use the client, so the client reaches a hub through an interface, and does not need Node',
   },
   platform: {
     to: [],
@@ -50,7 +50,7 @@ const arrows: Record<string, Arrows> = {
   },
   conformance: {
     to: ['platform', 'protocol'],
-    why: 'conformance checks any peer by the protocol alone, because code of the daemon or hub would share their bugs',
+    why: 'the conformance checks use the protocol alone: with code of the daemon or the hub, the checks would have the same bugs',
   },
   cli: {
     to: ['platform', 'protocol', 'config', 'client'],

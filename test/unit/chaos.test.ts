@@ -9,7 +9,7 @@ import { Supervised } from '../chaos/supervised.ts'
 import { tempDir } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
 
-test('the edits of the accelerated and the sabotaged builds still fit the code in src', async () => {
+test('the source edits for the accelerated and the sabotaged builds still apply to the code in src', async () => {
   const plain = await buildHastened('1.0.0')
   for (const sabotage of Object.keys(SABOTAGES) as Sabotage[])
     assert.notDeepEqual(await buildHastened('1.0.0', sabotage), plain)

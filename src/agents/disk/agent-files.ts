@@ -45,7 +45,8 @@ export function openFiles(
     const limits = new LimitOrders(folder.limit, spec.on_limit)
     const contact = new ServerCopy(apart, journal, folder.spec, toldCounts)
     dueOfEarlierVersion(snapshot, { id, runtime })
-    // Remove requests that an earlier daemon answered before it ended without writing its cursor.
+    // An earlier daemon may have ended after it answered a request, but before it wrote its cursor. Drop such
+    // requests.
     snapshot.pending = snapshot.pending.filter((request) => !inbox.hasAccepted(answeredId(id, request)))
     return { inbox, journal, generations, contact, limits, snapshot, ...rest }
   } catch (error) {

@@ -5,7 +5,7 @@ import { type Account, accountOf } from '../../platform/account.ts'
 import { ownUid } from '../../platform/process-list.ts'
 import { CommandFailure } from '../command-failure.ts'
 
-/** Paths of the program. PATH is not searched, because an agent may be able to change it. */
+/** Possible paths of setpriv. Do not search PATH: an agent may be able to change the folders on it. */
 const PROGRAMS = ['/usr/bin/setpriv', '/bin/setpriv', '/run/current-system/sw/bin/setpriv']
 /** Time limit for a program that checks something as the user, in ms. */
 const CHECK_MS = 10_000
@@ -34,7 +34,7 @@ export function agentAccount(name: string): Account {
   return account
 }
 
-/** Returns a user that agents can run as. @throws CommandFailure if this machine or the daemon cannot do that */
+/** Returns a user that agents can run as. @throws CommandFailure if agents cannot run as this user */
 export function agentUser(name: string): AgentUser {
   const program = PROGRAMS.find(existsSync)
   if (process.platform !== 'linux' || program === undefined)
@@ -109,7 +109,7 @@ export async function makeFoldersAs(user: AgentUser, paths: readonly string[]): 
   await shellAs(user, 'umask 077; for path do mkdir -p -- "$path"; done', paths)
 }
 
-/** Runs a script as the user. @throws CommandFailure if the daemon cannot */
+/** Runs a script as the user. @throws CommandFailure if it fails with a code other than `FORBIDDEN` */
 async function shellAs(user: AgentUser, script: string, args: readonly string[]) {
   const [file, ...before] = [...user.command, '/bin/sh', '-c', script, 'sh', ...args] as [string, ...string[]]
   const options = { timeout: CHECK_MS, env: { PATH: process.env.PATH }, cwd: '/' }

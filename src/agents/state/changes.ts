@@ -3,7 +3,7 @@ import { isInTurn } from './lifecycle.ts'
 import { clearPending } from './pending.ts'
 import { move } from './reduce.ts'
 
-/** Changes of a snapshot for which the journal has no line. Times are ISO 8601. */
+/** Functions for changes of a snapshot that no journal line reports. Times are ISO 8601. */
 
 /** Records a new run, and deletes the data about the last run's end. */
 export function beginRun(snapshot: Snapshot, run: RunRecord, now: string) {

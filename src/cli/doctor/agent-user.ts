@@ -19,7 +19,7 @@ export function agentUserName(
   return file === undefined ? undefined : examineFile(file, user).policy?.isolation.agent_user
 }
 
-/** Groups whose members can become root, without a password and without privileges to gain. */
+/** Groups whose members can become root without a password, and without a setuid program such as sudo. */
 const ROOTLIKE = ['docker', 'lxd', 'incus', 'incus-admin', 'disk', 'shadow', 'root']
 
 /** Returns a warning if the user that agents run as can become root. */

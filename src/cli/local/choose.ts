@@ -18,8 +18,8 @@ export interface Chosen extends LocalDaemon {
   /** True if a flag, a variable or an answer named the daemon. */
   named: boolean
   /**
-   * True if the choice should be announced: no flag, variable or answer named the daemon, and it is not the
-   * usual daemon.
+   * True if the choice should be announced: no flag, variable or answer named the daemon, and the daemon is
+   * not the usual one.
    */
   notable: boolean
   /** Other daemons that run here. */

@@ -81,8 +81,8 @@ function machineLabels(agents: Shown[]): Map<string | undefined, string> {
 }
 
 /**
- * Formats two numbers of bytes of activity: delivered bytes and all bytes. The hub may know newer numbers
- * than the agent's status.
+ * Formats how many bytes of the agent's activity were delivered, and how many there are. The hub may know
+ * higher numbers than the numbers in the agent's status.
  */
 const delivered = ({ acked, end, offset = 0 }: Shown) => `${Math.max(acked, offset)}/${Math.max(end, offset)}`
 

@@ -150,7 +150,7 @@ export const activityPoints: Point<Caller>[] = [
   {
     name: 'generations',
     level: 'optional',
-    rule: 'For each journal, the welcome names the generation that the newest frame of the journal named.',
+    rule: "For each agent, the welcome names the journal generation that the agent's newest frame named.",
     section: 'A machine that was rolled back',
     async check(caller) {
       const agent = caller.agent('generation', { journal: '5be0c2f1' })

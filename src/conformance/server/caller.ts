@@ -40,7 +40,7 @@ export interface ServerAddress {
 }
 
 export interface CallerOptions extends ServerAddress {
-  /** Time limit, in ms, for an answer that needs no more than reading the message and writing to a disk. */
+  /** Time limit, in ms, for an answer that requires only reading the message and writing to a disk. */
   answerMs?: number
   /** Time to wait for a person to give a command at the server, in ms; 0 not to wait. */
   commandMs: number

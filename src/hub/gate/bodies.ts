@@ -9,7 +9,7 @@ const MOST_BYTES = 128 * 1024 * 1024
 /** Maximum size of a short body, in bytes. */
 const SHORT_BYTES = 64 * 1024
 /**
- * Maximum total size, in bytes, of the short bodies of one key that do not count toward the limits. Because
+ * Allowance of each key, in bytes: short bodies up to this total size do not count toward the limits. Because
  * of this allowance, long bodies cannot block short bodies.
  */
 const FREE_BYTES = 1024 * 1024
@@ -18,7 +18,7 @@ const FREE_BYTES = 1024 * 1024
 export class Bodies {
   readonly #notices: Notices
   readonly #bytes = new Shares(MOST_BYTES)
-  /** Total size of the short bodies that do not count toward the limits, by key. */
+  /** For each key: total size of the short bodies that do not count toward the limits. */
   readonly #free = new Shares(Number.POSITIVE_INFINITY)
 
   constructor(notices: Notices) {

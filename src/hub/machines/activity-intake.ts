@@ -23,8 +23,8 @@ interface Session {
   /** Agents whose frames the hub refused because the disk queue was full or the machine was at a limit. */
   held: Set<string>
   /**
-   * Agents whose journal was restarted. Each journal is restarted at most once, because a connection has only
-   * one welcome, and only the welcome can be wrong.
+   * Agents whose whole journal the hub has requested because the daemon rejected the agent's offset in the
+   * welcome. The hub requests it once per connection, because a connection has only one welcome.
    */
   turned: Set<string>
   /** Limits that the machine has reached, and that the hub has already reported to it. */

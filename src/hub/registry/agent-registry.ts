@@ -177,7 +177,7 @@ export class AgentRegistry {
   owners(agentId: string): Owner[] {
     return this.#index.namesakes(agentId).map(({ machine_id, ordered }) => ({
       machine_id,
-      // Agents that older hubs recorded count as ordered, because clients may already have seen these agents.
+      // Treat agents in records of older hubs as ordered, because clients may already have seen these agents.
       ordered: ordered ?? true,
     }))
   }
@@ -262,7 +262,7 @@ export class AgentRegistry {
       .catch((error) => logger.error({ err: error, agent_id }, 'could not read an agent'))
   }
 
-  /** Reports whether an older hub gave the agent to another machine. The agent still counts as ordered. */
+  /** Reports whether the agent was started on this machine, but an older hub gave it to another machine. */
   #wasTaken(ref: AgentRef): boolean {
     if (!this.#options.commands.hasStarted(ref.machine_id, ref.agent_id)) return false
     return this.#index.namesakes(ref.agent_id).some(({ ordered }) => ordered === undefined)

@@ -7,8 +7,8 @@ import { type Command, Limits } from '../../protocol/index.ts'
 const COMMANDS = 4000
 /**
  * Maximum total size of these commands, in bytes. It is less than the send buffer of a connection, because
- * almost all commands of many keys may wait for one machine. One key can use a quarter of this size for one
- * machine, which is more than the size of one command.
+ * almost all of these commands may wait for one machine if they come from many keys. One key can use a
+ * quarter of this size for one machine, which is more than the size of one command.
  */
 const BYTES = 5 * Limits.frame_bytes
 

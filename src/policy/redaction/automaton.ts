@@ -34,8 +34,8 @@ export class Automaton {
   }
 
   /**
-   * Returns the offsets of the matched parts of a text. Matches that overlap or are adjacent give one part.
-   * In a long text, a match that is longer than `AROUND_CHARS` may be incomplete.
+   * Returns the offsets of the matched parts of a text. Matches that overlap or are adjacent become one
+   * part. In a long text, a match that is longer than `AROUND_CHARS` may be incomplete.
    */
   matches(text: string): Part[] {
     const parts: Part[] = []

@@ -18,7 +18,7 @@ export type Blank = (text: string) => string
 
 /**
  * Returns a function that replaces secret values, and all matches of patterns. The function also replaces
- * single lines of a value, and values in their JSON form.
+ * individual lines of a value, and values in their JSON form.
  * @throws Error if the patterns together are too large
  */
 export function blanker(values: Iterable<string>, patterns: readonly string[]): Blank {

@@ -35,8 +35,8 @@ export function trialOf(
 }
 
 /**
- * Makes the next start of the daemon with these arguments and this environment run the staged version. The last
- * step is one rename.
+ * Makes the next start of the daemon run the staged version, with these arguments and this environment. The
+ * last step is one rename.
  * @throws the system's error
  */
 export function changeOver(

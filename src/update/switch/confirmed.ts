@@ -16,8 +16,8 @@ const ConfirmedVersion = z.object({
   /** SHA-256 of the version's program; undefined if it is not certain which program has run. */
   program_sha256: z.optional(z.string()),
   /**
-   * True if the version ran on this machine, but may not have been welcomed by a server. A server may not
-   * order such a version as a downgrade.
+   * True if the version ran on this machine, but it is not certain that a server welcomed it. A server may
+   * not order a downgrade to such a version.
    */
   only_ran: z.optional(z.boolean()),
 })
@@ -30,7 +30,7 @@ type ConfirmedVersion = z.infer<typeof ConfirmedVersion>
 const ConfirmedFile = z.object({
   version: z.literal(1),
   versions: z.array(ConfirmedVersion),
-  /** True if one more update from an insecure source is allowed, such as a remote registry without TLS. */
+  /** True if one more update from an insecure source, such as a remote registry without TLS, is allowed. */
   insecure_update_left: z.optional(z.boolean()),
 })
 type ConfirmedFile = z.infer<typeof ConfirmedFile>

@@ -5,7 +5,7 @@ import { filesOf, placeFile } from './replace.ts'
 
 /**
  * Copies the files of an installed package.
- * @param running the installed version
+ * @param running version of the installed package
  * @returns the folder of the copy
  */
 export function copyPackage(root: string, running: string): string {

@@ -94,7 +94,7 @@ export function keepsActivity(name: string, make: (t: TestContext) => StoreUnder
       await again.close()
     })
 
-    test('a history continues after any event, and after a range without events', async (t) => {
+    test('reading can continue after any event, and after a range that contains no events', async (t) => {
       const under = make(t)
       const store = await under.open()
       const { key } = recordOf(store)

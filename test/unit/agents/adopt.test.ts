@@ -15,7 +15,7 @@ import { agentsIn, leftAgent } from '../../support/agents.ts'
 import { tempDir } from '../../support/temp.ts'
 import { until } from '../../support/wait.ts'
 
-test('a daemon that finishes an interrupted resume knows where the journal ends', async (t) => {
+test('if a daemon was killed during a resume, the next daemon knows where the journal ends', async (t) => {
   const dir = tempDir(t)
   const { at, started, exited } = leftAgent(dir, 'a', { run: 2, command_id: 'c-2' })
   // The journal has the first run but no cursor, because the daemon was killed before it wrote a cursor.
@@ -85,7 +85,7 @@ test('an agent still ends properly if its old program cannot be deleted', async 
   assert.equal(told.at(-1), 'failed')
 })
 
-test('an end counts as an end, even if a newer launcher reports it with an unknown reason', (t) => {
+test('an agent counts as ended even if a newer launcher reports the end with an unknown reason', (t) => {
   const dir = tempDir(t)
   const reason = 'of_tomorrow'
   const said = leftAgent(dir, 'said', { launched_at: '2026-01-01T00:00:00.000Z' })

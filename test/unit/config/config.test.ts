@@ -44,7 +44,7 @@ const noPolicy = {
   min_age_h: 24,
 }
 
-test('an empty configuration has the defaults', async () => {
+test('with an empty configuration, every setting has its default', async () => {
   assert.deepEqual(await load(), {
     server_url: 'ws://localhost:3001',
     key: 'k',
@@ -130,7 +130,7 @@ test('configuration errors name the flag, variable or line with the mistake', as
   assert.equal(level.exitCode, 2)
 })
 
-test('the server address must be a URL without a password, and must be encrypted except for a local server', async () => {
+test('the server address must be a URL without a password, and the connection must be encrypted unless the server is local', async () => {
   const url = async (serverUrl: string, flags: DaemonFlags = {}) =>
     (await load({ serverUrl, ...flags })).server_url
   assert.equal(await url('http://127.0.0.1:4000/'), 'ws://127.0.0.1:4000')

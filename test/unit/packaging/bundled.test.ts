@@ -7,7 +7,7 @@ import { thirdPartyLicenses } from '../../../packaging/licenses.ts'
 import { buildProgram, root } from '../../../packaging/program.ts'
 import { sbom } from '../../../packaging/sbom.ts'
 
-/** Dependencies of bundled packages whose code the program does not use. */
+/** Dependencies that bundled packages declare, but whose code the program does not use. */
 const NOT_USED: Record<string, string[]> = {
   // The build leaves `debug` out.
   'https-proxy-agent': ['debug'],
@@ -31,7 +31,7 @@ describe('the packages in the program', () => {
     packages = bundledPackages([(await buildProgram({ executable: true })).metafile])
   })
 
-  test('bundled packages have their dependencies as separate packages', () => {
+  test('the dependencies of bundled packages are bundled as separate packages', () => {
     const names = new Set(packages.map(({ name }) => name))
     for (const { name, dependencies = {} } of packages)
       assert.deepEqual(

@@ -19,7 +19,7 @@ import { tempDir } from '../../support/temp.ts'
 const mount = (root: string, point: string, type = 'cgroup2') =>
   `30 24 0:26 ${root} ${point} rw,nosuid shared:4 - ${type} none rw`
 
-test('the folder of a group follows from the mounts, with one or both versions of control groups', () => {
+test('the folder of a control group is determined from the mounts, with version 2 alone or with both versions', () => {
   const unified = mount('/', '/sys/fs/cgroup')
   const hybrid = [mount('/', '/sys/fs/cgroup/memory', 'cgroup'), mount('/', '/sys/fs/cgroup/unified')].join(
     '\n',
@@ -32,7 +32,7 @@ test('the folder of a group follows from the mounts, with one or both versions o
   assert.equal(folderIn('0::/docker/a/b\n', mount('/docker/a', '/a\\040b')), '/a b/b')
 })
 
-test('a group that is not mounted here has no folder', () => {
+test('a control group that is not mounted here has no folder', () => {
   const unified = mount('/', '/sys/fs/cgroup')
   assert.equal(folderIn('4:memory:/x\n', unified), undefined)
   assert.equal(folderIn('0::/x\n', mount('/', '/sys/fs/cgroup/memory', 'cgroup')), undefined)
@@ -40,7 +40,7 @@ test('a group that is not mounted here has no folder', () => {
   assert.equal(folderIn('0::/docker/ab\n', mount('/docker/a', '/sys/fs/cgroup')), undefined)
 })
 
-test('a group has the processes of the groups within it', (t) => {
+test('the processes of a control group include the processes of the groups within it', (t) => {
   const dir = tempDir(t)
   standInGroup(join(dir, 'g'), { 'cgroup.procs': '7\n0\n12\n', 'cgroup.events': 'populated 1\nfrozen 0\n' })
   standInGroup(join(dir, 'g/inner/deep'), { 'cgroup.procs': '9\n' })
@@ -51,7 +51,7 @@ test('a group has the processes of the groups within it', (t) => {
   assert.equal(isPopulated(join(dir, 'gone')), false)
 })
 
-test('a group is deleted with the empty groups within it', (t) => {
+test('a control group is deleted with the empty groups within it', (t) => {
   const dir = tempDir(t)
   mkdirSync(join(dir, 'g/inner/deep'), { recursive: true })
   assert.equal(removeGroup(join(dir, 'g')), true)
@@ -60,7 +60,7 @@ test('a group is deleted with the empty groups within it', (t) => {
   assert.equal(removeGroup(join(dir, 'gone')), true)
 })
 
-test('no ordinary folder, and no path through a link, counts as a control group', (t) => {
+test('ordinary folders and symbolic links do not count as control groups', (t) => {
   const dir = tempDir(t)
   standInGroup(join(dir, 'g'))
   symlinkSync('/sys/fs/cgroup', join(dir, 'link'))
@@ -68,7 +68,7 @@ test('no ordinary folder, and no path through a link, counts as a control group'
     assert.equal(isGroupFolder(path), false, path)
 })
 
-test('no path of a group below a link counts as a control group', (t) => {
+test('a path to a control group does not count if a parent folder is a symbolic link', (t) => {
   const dir = tempDir(t)
   const own = groupFolder('self')
   symlinkSync(own === undefined ? dir : dirname(own), join(dir, 'link'))
@@ -76,7 +76,7 @@ test('no path of a group below a link counts as a control group', (t) => {
   assert.equal(own !== undefined && isGroupFolder(own), own !== undefined)
 })
 
-test('no value is written through a link in place of a file of a group', (t) => {
+test('if a symbolic link replaces a file of a control group, nothing is written to its target', (t) => {
   const dir = tempDir(t)
   writeFileSync(join(dir, 'target'), 'untouched')
   symlinkSync(join(dir, 'target'), join(dir, 'cgroup.kill'))
@@ -84,7 +84,7 @@ test('no value is written through a link in place of a file of a group', (t) => 
   assert.equal(readFileSync(join(dir, 'target'), 'utf8'), 'untouched')
 })
 
-test('the numbers of a group are read by name, and `max` does not count as a number', (t) => {
+test('a number in a file of a control group can be read by its name, and `max` does not count as a number', (t) => {
   const { folder } = standInGroup(join(tempDir(t), 'g'), {
     'memory.events': 'low 0\noom 3\noom_kill 2\n',
     'memory.max': 'max\n',

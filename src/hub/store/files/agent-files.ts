@@ -10,9 +10,9 @@ import type { DebouncedWriter } from './debounced-writer.ts'
 import { clearRemoved, type JournalStore } from './journal-store.ts'
 
 export interface AgentFilesOptions {
-  /** Folder with a folder per agent. */
+  /** Folder that contains one folder per agent. */
   dir: string
-  /** The journals in the same folders. */
+  /** The journals in the agents' folders. */
   journals: JournalStore
   writer: DebouncedWriter
   logger: Logger

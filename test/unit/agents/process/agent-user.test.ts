@@ -69,7 +69,7 @@ test('agent_user in a policy accepts only the name of a user', () => {
     assert.equal(of(name), 'isolation.agent_user', name)
 })
 
-test('an agent’s link cannot show a person a file that the agent’s user may not read', (t) => {
+test('an agent’s symbolic link does not show a person any file that the agent’s user may not read', (t) => {
   const dir = tempDir(t)
   const [secret, open, links] = ['secret', 'open', 'links'].map((name) => join(dir, name)) as [
     string,

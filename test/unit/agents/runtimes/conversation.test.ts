@@ -101,7 +101,7 @@ class Read {
     this.agent.rewind(random.pick(starts))
   }
 
-  /** Returns the events of the bytes `[from, to)`, as one reading of the whole journal gives them. */
+  /** Returns the events of the bytes `[from, to)` that result from a single reading of the whole journal. */
   expected(from: number, to: number): Event[] {
     return this.#all().flatMap(({ start, events }) => (start >= from && start < to ? events : []))
   }

@@ -11,7 +11,10 @@ import { type Cleanup, tempDir } from '../../../support/temp.ts'
 
 const logger = createLogger({ level: 'silent', stderr: 'none' })
 
-/** The agents of a hub that has 100 bytes of the journal of agent `a`. */
+/**
+ * Returns the agents of a hub that has stored 100 bytes of the journal of agent `a`, and a function that
+ * greets the hub.
+ */
 async function agentsWithHistory(t: Cleanup) {
   const options = { dir: tempDir(t), faults: [], strict: true, audit: HUB_LIMITS.audit, clock: systemClock }
   const store = await openFileStore({ ...options, logger })

@@ -12,7 +12,7 @@ import { tempDir } from '../../../support/temp.ts'
 const logger = createLogger({ level: 'silent', stderr: 'none' })
 const HOUR_MS = 3_600_000
 
-/** The commands of a hub whose only machine is not connected, in a file. */
+/** Returns the command queue of a hub whose machines are not connected. The queue is stored in a file. */
 async function commandsIn(path: string, memory: Partial<CommandMemory> = {}, clock = new ManualClock()) {
   const commands = new CommandQueue({
     store: new CommandFile({ path, logger }),

@@ -44,7 +44,7 @@ test('patterns match the same texts as the regular expressions of JavaScript', (
     }
 })
 
-test('the values of variables are blanked, including their single lines, their JSON form, and values that are cut off', () => {
+test('the values of variables are blanked, and so are individual lines of values, values in JSON form, and values that are cut off', () => {
   const blank = blanker(['hunter22', 'short', 'a "quoted" one', 'first line\nsecond line'], [])
   assert.equal(blank('is hunter22, short'), 'is [redacted], short')
   assert.equal(blank('{"a":"a \\"quoted\\" one"}'), '{"a":"[redacted]"}')

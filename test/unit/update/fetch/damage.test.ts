@@ -19,7 +19,7 @@ const isUnproven = ({ error }: UpdateFailure) =>
   error.code === 'update_unproven' &&
   /missing, damaged or changed|`self-check` ended with exit code 1/.test(error.message)
 
-describe('the proof of a version', () => {
+describe('the test of a new version', () => {
   const options = (program: string, stateDir: string) => ({
     program,
     version: VERSION,
@@ -29,11 +29,11 @@ describe('the proof of a version', () => {
     signal: new AbortController().signal,
   })
 
-  test('the proof of a version accepts an undamaged program', async (t) => {
+  test('an update accepts a new version whose program is undamaged', async (t) => {
     await prove(options(programCopy(t).program, tempDir(t)))
   })
 
-  test('the proof of a version refuses a program without one of its chunks', async (t) => {
+  test('an update refuses a new version whose program lacks one of its chunks', async (t) => {
     const { chunks, program } = programCopy(t)
     const stateDir = tempDir(t)
     for (const name of readdirSync(chunks).filter((name) => name.endsWith('.js'))) {
@@ -46,7 +46,7 @@ describe('the proof of a version', () => {
   })
 
   for (const [how, damage] of Object.entries(DAMAGES))
-    test(`the proof of a version refuses a program with a chunk that is ${how}`, async (t) => {
+    test(`an update refuses a new version whose program has a chunk that is ${how}`, async (t) => {
       const { chunks, program } = programCopy(t)
       damage(join(chunks, 'daemon.js'))
       await assert.rejects(prove(options(program, tempDir(t))), isUnproven)

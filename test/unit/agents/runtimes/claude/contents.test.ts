@@ -16,7 +16,7 @@ const said = (line: object) => {
   return events
 }
 
-test('messages of Claude Code for the user arrive as notices with all their fields', () => {
+test('messages from Claude Code to the user become notices with all their fields', () => {
   const cases: [object, string, string | undefined][] = [
     [system('informational', { content: 'hello from hook', level: 'notice' }), 'hello from hook', 'notice'],
     [
