@@ -10,8 +10,8 @@ import { buildProgram } from './program.ts'
 import { sbom } from './sbom.ts'
 
 /**
- * Internal module of @yao-pkg/pkg. Its use is the reason why package.json pins the version of pkg. pkg's
- * command line lacks some of the options set below.
+ * Internal module of @yao-pkg/pkg, needed because pkg's command line lacks some of the options set below.
+ * package.json pins the version of pkg, because internal modules can change in any version.
  */
 const { default: sea } = createRequire(import.meta.url)('@yao-pkg/pkg/lib-es5/sea.js') as {
   default: (entry: string, options: SeaOptions) => Promise<void>

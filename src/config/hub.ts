@@ -52,7 +52,7 @@ export interface HubAddress {
   /** http(s)://host:port, without a trailing slash. */
   url: string
   key: string
-  /** Listener of the hub in this state folder. */
+  /** How to reach the hub that runs in this state folder. */
   listens?: Listening | undefined
   /** The Unix socket of that hub. */
   socket?: string | undefined

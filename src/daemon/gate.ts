@@ -89,7 +89,7 @@ function problemOf(program: string): string | undefined {
 /**
  * Runs the program with the command as JSON on its standard input.
  * @param overtaken signal that is aborted to end the program
- * @returns why it refuses, if it does
+ * @returns the reason, if the program refuses the command
  */
 function refusalOf(
   { program, timeout_s }: GateSettings,

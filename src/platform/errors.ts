@@ -64,7 +64,7 @@ const SHORTAGES: Record<string, { message: string; remedy: string }> = {
   },
   EAGAIN: {
     message: 'this user may not start any more processes (EAGAIN).',
-    remedy: 'End some, or raise the limit on processes (`ulimit -u`, or TasksMax= of the unit).',
+    remedy: 'End some of them, or raise the limit on processes (`ulimit -u`, or TasksMax= of the unit).',
   },
   ENOMEM: {
     message: 'the machine has no memory left (ENOMEM).',

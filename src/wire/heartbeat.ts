@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../platform/clock.ts'
 import { nextBeat } from '../protocol/heartbeat.ts'
 import { Limits } from '../protocol/index.ts'
 
-/** Pings the other end of a connection at intervals, and detects when nothing arrives from it any longer. */
+/** Pings the other end of a connection at intervals, and detects when the other end has become silent. */
 export class Heartbeat {
   readonly #clock: Clock
   readonly #on: { beat(now: number): void; silent(): void }

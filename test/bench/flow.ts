@@ -29,7 +29,7 @@ const BATCH_BYTES = 60_000
 export const flow: Benchmark = {
   name: 'flow',
   about:
-    'latency and throughput from agent to server, compared with a forwarder from pipes to ws.send without files',
+    'latency and throughput from agent to server, compared with a program that only copies pipes to ws.send',
   async run(t, options) {
     const figures: Figure[] = []
     for (const agents of options.quick ? [1, 5] : [1, 50, 500])
@@ -156,7 +156,7 @@ export async function pace(rig: Rig, sinks: Sink[], perSecond: number, seconds: 
 
 /**
  * Writes lines as fast as possible.
- * @returns MB of lines a second, from the first write until the last line is received
+ * @returns throughput in MB per second, from the first write until the last line is received
  */
 export async function flood(rig: Rig, sinks: Sink[], megabytes: number): Promise<number> {
   const line = stampedLine(0, LINE_BYTES)

@@ -112,7 +112,7 @@ describe('the previous release', { concurrency: true }, () => {
     await isHub(earlier, fullHello(), allEvents())
   })
 
-  test('the previous release’s daemon carries out every request of this version’s hub and commands', async (t) => {
+  test('the previous release’s daemon carries out every request from this version’s hub and command line', async (t) => {
     const stage = await fakeStage(t)
     const earlier = await earlierCommand(stage.dir)
     const hub = await stage.hub()
@@ -168,7 +168,7 @@ describe('the previous release', { concurrency: true }, () => {
     assert.doesNotMatch(daemon.log(), /could not be/)
   })
 
-  test('the previous release’s daemon works for a server in another language', async (t) => {
+  test('the previous release’s daemon works for a server that is written in another language', async (t) => {
     const stage = await fakeStage(t)
     const folder = join(stage.dir, 'server')
     mkdirSync(folder)

@@ -179,7 +179,7 @@ test('a new agent with the id of an agent that was just removed starts with an e
   const busy = Promise.all(
     Array.from({ length: 4 }, () => promisify(pbkdf2)('x', 'y', 500_000, 64, 'sha512')),
   )
-  // Sends both messages in one packet, like a daemon that received both commands.
+  // Sends these messages in one packet, like a daemon that removes an agent and starts another.
   const network = (daemon.socket as unknown as { _socket: Socket })._socket
   network.cork()
   daemon.answer(remove)

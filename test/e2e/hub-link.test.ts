@@ -73,7 +73,7 @@ test('the welcome contains the end of each journal', async (t) => {
   assert.deepEqual(second.offsets, { a: 100, b: 0 })
 })
 
-test('the hub applies every greeting, but a status only if it is not older than the last one', async (t) => {
+test('the hub applies every greeting, but applies a status only if it is not older than the last one', async (t) => {
   const hub = await TestHub.open(t)
   const status = (revision: number, title: string) => statusOf('a', { revision, title })
   const title = async () => (await hub.api<HubAgent>('GET', '/api/agents/a')).title

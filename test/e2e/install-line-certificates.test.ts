@@ -25,7 +25,7 @@ test('the install line passes a private certificate authority of the hub to the 
   for (const [line, shells] of [
     [install, SHELLS],
     [install_wget, SHELLS.slice(0, 1)],
-    // sudo drops the environment, but passes standard input.
+    // sudo drops the environment, but passes on standard input.
     [install.replace(' sh -c', ' sudo HOME="$HOME" sh -c'), SHELLS.slice(0, 1)],
   ] as const)
     for (const shell of shells) {
@@ -59,7 +59,7 @@ test('the install line passes a private certificate authority of the hub to the 
   )
 })
 
-test('local commands accept the hub’s certificate for other names, but no other certificate', async (t) => {
+test('local commands accept only the hub’s certificate, even if it was issued for other names', async (t) => {
   const { certificate, key } = certificates(tempDir(t), ['hub.invalid'])
   const { stage, add } = await hub(t, ['--tls-cert', certificate, '--tls-key', key])
   delete stage.env.FOMULAR_HUB_URL

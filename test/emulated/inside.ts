@@ -1,6 +1,6 @@
 /**
- * Runs in an emulated machine: a hub, the daemon as a service, and agents under limits. Prints what a person would see
- * as lines `FACT NAME JSON`.
+ * Runs in an emulated machine: a hub, the daemon as a service, and agents under limits. Prints each fact
+ * that a person would see, as a line `FACT NAME JSON`.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'

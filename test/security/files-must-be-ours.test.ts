@@ -174,7 +174,7 @@ test('after a rollback, the modes that the later version tolerated are tolerated
   assert.deepEqual(JSON.parse(readFileSync(record, 'utf8')), { version: 1, by: VERSION, open: [config] })
 })
 
-test('the settings can allow owners and modes that cannot be changed, unless other users can change the settings', async (t) => {
+test('the settings can allow unsafe owners and modes, unless other users can change the settings', async (t) => {
   const { config, home, refused, accepted } = await machine(t)
   chmodSync(config, 0o666)
   writeFileSync(config, `${readFileSync(config, 'utf8')}strict_modes = false\n`)

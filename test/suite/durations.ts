@@ -12,7 +12,7 @@ function table(done: readonly Done[]): string {
       `${seconds.toFixed(1).padStart(8)} s  ${passed ? 'ok  ' : 'FAIL'}  ${name}\n`,
   )
   const sum = done.reduce((total, { seconds }) => total + seconds, 0)
-  return `\n${rows.join('')}${sum.toFixed(1).padStart(8)} s        all of it\n`
+  return `\n${rows.join('')}${sum.toFixed(1).padStart(8)} s        total\n`
 }
 
 /**

@@ -62,7 +62,7 @@ export class FreshDebian {
     return machine
   }
 
-  /** Makes npm in the Debian use the same registry settings as on this machine. */
+  /** Makes npm in the Debian system use the same registry settings as on this machine. */
   #npmSettings() {
     const settings = npmSettings(existsSync(CERTIFICATES) ? { cafile: CERTIFICATES } : {})
     // These are the folders of Debian's npm, and of another npm that is installed next to it.
@@ -72,7 +72,7 @@ export class FreshDebian {
     }
   }
 
-  /** Makes a clone of this checkout, owned by root or by the user. @returns the clone's path in the Debian */
+  /** Makes a clone of this checkout, owned by root or by the user. @returns the clone's path in the system */
   async clone(path: string, user = 'root'): Promise<string> {
     await cloneInto(join(this.root, path))
     await this.out(['chown', '-R', user, path])

@@ -193,7 +193,7 @@ export class Installation {
   }
 
   /**
-   * Starts the daemon like a supervisor, and starts it again after each failure and each requested restart.
+   * Acts as a supervisor: starts the daemon, and starts it again after each failure and requested restart.
    * @param env variables by which the daemon recognizes that supervisor
    */
   supervise(env: Record<string, string> = { FOMULAR_DAEMON_NO_SELF_RELAUNCH: '1' }): Supervisor {

@@ -51,14 +51,14 @@ export class Inbox {
   readonly #folder: AgentFolder
   /** All ids ever accepted. */
   readonly #accepted = new Set<string>()
-  /** Accepted prompts whose beginning the runtime has not confirmed yet, by id. */
+  /** Accepted prompts that the runtime has not yet reported as begun, by id. */
   readonly #unsettled = new Map<string, Entry>()
   /**
    * Ids of the unsettled prompts that the current run has queued in its memory. The run loses these prompts
    * when it ends.
    */
   readonly #queued = new Set<string>()
-  /** True if an accepted line is possibly not in `in/` yet. */
+  /** True if the file of an accepted line may still have to be moved to `in/`. */
   #late = true
   #seq = 1
   #allFed = false
@@ -74,7 +74,7 @@ export class Inbox {
     }
   }
 
-  /** Number of accepted prompts whose beginning the runtime has not confirmed. */
+  /** Number of accepted prompts that the runtime has not yet reported as begun. */
   get unsettledCount() {
     return this.#unsettled.size
   }

@@ -22,7 +22,7 @@ const LauncherLine = z.object({
 })
 type LauncherLine = z.infer<typeof LauncherLine>
 
-/** Line that the daemon writes at the offset where a journal continues after it was rolled back. */
+/** Line that the daemon writes at the offset where a journal continues after a rollback of the machine. */
 const SetBackLine = z.object({
   type: z.literal('journal'),
   subtype: z.literal('set_back'),

@@ -18,7 +18,7 @@ export function hear(line: Line, state: unknown, { path, conversation, run }: He
   if (line.tooLong)
     return { events: tooLong(line.start, line.end - 1 - line.start, line.bytes), inputs: [], state }
   const heard = hearLine(line.bytes, line.start, state, (text) => conversation.onLine(text, state, run))
-  // A conversation with a state completes its events itself.
+  // A stateful conversation has already completed its events from its state.
   if (conversation.isStateful) return heard
   const decode = (text: string) => conversation.onLine(text, undefined, run).events
   return { ...heard, events: completed(heard.events, line, path, decode) }

@@ -18,8 +18,9 @@ import { signal, terminate } from './terminate.ts'
 const LAUNCH_GRACE_MS = 10_000
 
 /**
- * Checks that the processes of the agent's current run are alive. If the launcher could not write the end
- * into the journal, writes it. The launcher may have been killed, the machine rebooted, or the disk full.
+ * Checks that the processes of the agent's current run are alive. If the launcher could not write the end of
+ * the run into the journal, writes it. The launcher may have been killed, the machine rebooted, or the disk
+ * full.
  */
 export function checkProcesses(agent: Agent) {
   if (agent.hasRunEnded || agent.launching.queued !== undefined) return

@@ -15,7 +15,7 @@ const PEM_CHARS = 200
 
 const HELP = `
 If the policy of a machine names your public key in signed_by, the machine carries out only commands that you
-sign. If others take over the server, the server can then only stop agents. The private key stays on your
+sign. Even an attacker who controls the server can then only stop agents. The private key stays on your
 computer.
 
 Examples:

@@ -30,7 +30,7 @@ export const greetingPoints: Point<Caller>[] = [
       if (outcome instanceof Refused && [401, 403].includes(outcome.status)) return
       if (outcome instanceof Error) throw outcome
       await outcome.close()
-      throw new Unmet('a key made up for this run opens a connection')
+      throw new Unmet('the server accepts a connection with an invented key')
     },
   },
   {

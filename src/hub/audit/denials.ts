@@ -20,8 +20,8 @@ interface Seen {
 }
 
 /**
- * Records attempts that had no effect, because they were refused or repeated. Limits their entries so that
- * nobody can use them to push orders out of the log.
+ * Records attempts that had no effect, because they were refused or repeated. Limits the number of their
+ * entries, so that nobody can use them to push orders out of the log.
  */
 export class Denials {
   readonly #note: (said: Said) => void

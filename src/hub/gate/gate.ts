@@ -52,8 +52,8 @@ export interface GateOptions {
 type Credential = 'user key' | 'machine key' | 'enrollment token'
 
 /**
- * The gate between the network and the hub. Determines addresses, and limits clients and connections without
- * a key.
+ * The gate between the network and the hub. Determines the addresses of clients. Limits clients, and
+ * connections without a key.
  */
 export class Gate {
   readonly #limits: GateLimits
@@ -115,7 +115,7 @@ export class Gate {
     this.#bodies.admit(request, this.addressOf(request), this.#clients.keyOf(request.socket))
   }
 
-  /** Admits a download. @throws HttpError if its address has too many downloads */
+  /** Admits a download. @throws HttpError if the client's address has too many downloads */
   admitDownload(request: IncomingMessage) {
     if (this.#strangers.downloads(request)) return
     this.#notices.tell(this.addressOf(request), 'download refused: too many from this address')
@@ -136,7 +136,7 @@ export class Gate {
 
   /**
    * Admits a connection with an accepted user key.
-   * @throws HttpError if there are too many clients; the connection then still counts as one without a key
+   * @throws HttpError if there are too many clients; the connection then remains one without a key
    */
   admitClient(request: IncomingMessage, key: string) {
     const { socket } = request

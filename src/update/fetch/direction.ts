@@ -23,8 +23,8 @@ export interface Ground {
 }
 
 /**
- * Refuses all updates that a user of this machine did not request, if the settings disable updates. @throws
- * UpdateFailure
+ * If the settings disable updates, refuses every update that was not requested by a user of this machine.
+ * @throws UpdateFailure
  */
 export function checkEnabled({ enabled }: Pick<UpdateConfig, 'enabled'>, origin: UpdateRecord['origin']) {
   if (enabled || origin === 'local') return

@@ -3,7 +3,7 @@ import type { Issued } from '../orders.ts'
 import type { Input, ProcessTruth } from '../truth.ts'
 import type { Case, Judge } from './judge.ts'
 
-/** End of a daemon's message about a shortage of descriptors or processes. */
+/** Matches the last characters of a message about a shortage of descriptors or processes. */
 const SHORTAGE = /\((EMFILE|EAGAIN)\)\.$/
 
 const failed = (command: Issued) => command.outcome?.state === 'failed'

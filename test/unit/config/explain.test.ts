@@ -99,7 +99,7 @@ test('an unknown variable that is similar to a variable of this program causes a
   ])
 })
 
-test('the explained settings equal the settings of a daemon on a machine without a configuration file', async (t) => {
+test('on a machine without a configuration file, a daemon gets exactly the settings that are explained', async (t) => {
   const env = { HOME: tempDir(t) }
   const { settings } = await named({ key: 'k' }, env)
   const {

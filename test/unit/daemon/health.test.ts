@@ -202,7 +202,7 @@ test('low memory is a problem until enough memory is free again', async (t) => {
   assert.deepEqual(problems(), [])
 })
 
-test('a machine that slept reports the duration afterward', async (t) => {
+test('a machine reports how long it has slept', async (t) => {
   const { clock, pass, world, problem } = machine(t)
   await pass(TICK_MS)
   clock.jump(10 * 60_000)

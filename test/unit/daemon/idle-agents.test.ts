@@ -57,7 +57,7 @@ test('a prompt that arrives while an idle agent is being stopped starts the agen
   await until(() => it.agents.get('a').isReady && it.agents.get('a').run.run === 2)
 })
 
-test('a prompt makes the next daemon start an agent that was stopped as idle, but not an agent that a person has stopped', async (t) => {
+test('after a restart of the daemon, a prompt starts an agent that was stopped as idle, but not an agent that a person stopped', async (t) => {
   const it = machine(t, { stop_after_min: 1 })
   for (const id of ['resting', 'stopped']) assert.equal(await it.start(id, {}).result, 'started')
   it.clock.pass(MINUTE_MS)

@@ -4,7 +4,7 @@ import { Emitter } from '../../../src/platform/emitter.ts'
 
 const bell = () => new Emitter<{ ring: [times: number, by: string]; fall: [] }>()
 
-test('the listeners of an event are called in the order of their addition, with the event’s arguments', () => {
+test('the listeners of an event are called in the order in which they were added, with the event’s arguments', () => {
   const events = bell()
   const heard: unknown[] = []
   events.on('ring', (times, by) => heard.push(['first', times, by]))

@@ -37,7 +37,7 @@ describe('a request', () => {
     await assert.rejects(async () => textOf(await send(more, { agent: false }), { most: 100 }), /Parse Error/)
   })
 
-  test('a request that is aborted at any time fails with the reason of the abort', async (t) => {
+  test('an aborted request fails with the reason of the abort, no matter when it was aborted', async (t) => {
     for (const text of ['', `${HEAD}content-length: 10\r\n\r\nhalf`]) {
       const url = await answering(t, text)
       const abort = new AbortController()

@@ -109,7 +109,7 @@ test('the JSON Schema refuses the same invalid examples as the schemas', () => {
 const omit = (frame: Example, field: string) =>
   Object.fromEntries(Object.entries(frame).filter(([key]) => key !== field))
 
-/** Returns the codes in the first column of the table after a text. */
+/** Returns the codes in the first column of the table that follows the text `after`. */
 function firstColumn(after: string): string[] {
   const table = text.slice(text.indexOf(after)).match(/(?:^\|.*\n)+/m)?.[0] ?? ''
   return table

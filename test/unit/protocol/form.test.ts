@@ -76,7 +76,7 @@ test('the answers to a form are given by field name or by question, and omitted 
   assert.equal(fault(() => filled({ env: 'dev', size: '1' })).field, 'size')
 })
 
-test('an answer belongs to the field with that name, or to the only field with that question', () => {
+test('the key of an answer is the name of a field, or a question that only one field has', () => {
   const fields = ['a', 'b', 'c'].map((name) => ({ name, type: 'string' }))
   const filled = (answers: Record<string, string>, ...asked: string[]) => {
     const form = { server: 's', message: 'm', fields }

@@ -5,8 +5,8 @@ import { nextBeat } from '../../../src/protocol/heartbeat.ts'
 import { Limits } from '../../../src/protocol/index.ts'
 
 /**
- * Returns the time from the last message until silence is detected, if the checks are at the times of
- * `nextBeat`.
+ * Returns the time from the last message until silence is detected, if the checks run at the times that
+ * `nextBeat` gives.
  */
 function foundAfter(heard: number, connected: number, heartbeatMs: number): number {
   let now = connected

@@ -4,7 +4,7 @@ import { environmentLine, expandCommand, parseEnvironment } from '../../../src/s
 
 const ofVariable = (name: string) => `\${${name}}`
 
-test('variables in a command line are replaced in the same way as by systemd', () => {
+test('variables in a command line are replaced as systemd replaces them', () => {
   const environment = { KEY: 'a b', EMPTY: '' }
   assert.deepEqual(
     expandCommand(

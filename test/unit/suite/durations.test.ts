@@ -20,7 +20,7 @@ const RUN = [
   ended('test:pass', 'the first', 1000),
   ended('test:fail', 'the second', 62_340),
 ]
-const ROWS = '\n     1.0 s  ok    the first\n    62.3 s  FAIL  the second\n    63.3 s        all of it\n'
+const ROWS = '\n     1.0 s  ok    the first\n    62.3 s  FAIL  the second\n    63.3 s        total\n'
 
 test('the table of durations has a row for each test, but none for its subtests', async () => {
   assert.equal(await report(RUN), ROWS)

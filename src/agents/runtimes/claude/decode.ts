@@ -8,7 +8,7 @@ import { notice } from './notice.ts'
 
 /** Maximum number of characters in the event for a line that is not JSON. */
 const UNREADABLE_HEAD_CHARS = 4096
-/** Maximum nesting of a refused request that is quoted in a notice. */
+/** A notice quotes a refused request only up to this nesting depth. */
 const INFO_DEPTH = 100
 
 /**
@@ -219,7 +219,7 @@ function conversationReset(line: Fields): EventBody[] | undefined {
 
 function toolProgress(line: Fields): EventBody[] {
   const parent = text(line.parent_tool_use_id)
-  // A heartbeat has a separate id; its parent is the id of the tool use.
+  // In a heartbeat, the parent's id is the id of the tool use.
   const isHeartbeat = line.heartbeat === true
   return [
     compact({

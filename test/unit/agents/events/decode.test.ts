@@ -60,7 +60,7 @@ test('a complete line after a torn line or a wrapper’s output is read, and the
     events(banner + whole).map((event) => (event.kind === 'unreadable' ? event.reason : event.kind)),
     ['not_json', 'state'],
   )
-  // A complete object inside a torn line is not a line.
+  // A complete object inside a torn line does not count as a line.
   const middle = '{"type":"assistant","message":{"id":"m","content":[{"type":"text","text":"half"}'
   assert.deepEqual(
     events(middle).map(({ kind }) => kind),

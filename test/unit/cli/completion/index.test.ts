@@ -32,7 +32,7 @@ test('completion distinguishes the value of a flag from a command', () => {
   assert.ok(values('agent', 'start', '--title', 'stop', '--').includes('--lease'))
 })
 
-test('completion offers the flags of the daemon before any command', () => {
+test('if no command has been typed, completion offers the flags of the daemon', () => {
   assert.ok(values('--').includes('--server-url'))
   assert.ok(values('--').includes('--version'))
 })
