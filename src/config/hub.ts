@@ -52,7 +52,7 @@ export interface HubAddress {
   /** http(s)://host:port, without a trailing slash. */
   url: string
   key: string
-  /** How to reach the hub that runs in this state folder. */
+  /** Address and certificate of the hub that runs in this state folder. */
   listens?: Listening | undefined
   /** The Unix socket of that hub. */
   socket?: string | undefined

@@ -155,7 +155,7 @@ test('no text of a request begins in the column of the program’s own text', ()
   assert.equal(rows.join('').replace(/\s/g, '').split(fake.replace(/\s/g, '')).length, 6)
 })
 
-test('no row of a request begins with the agent’s text, whatever the text and the width of the screen', () => {
+test('no row of a request begins with the agent’s text, for any text and any width of the screen', () => {
   const of = (text: string): Partial<PermissionRequest>[] => [
     { description: text, reason: text, blocked_path: text },
     { input: { file_path: text, content: `a\n${text}` } },

@@ -58,7 +58,7 @@ export class Inbox {
    * when it ends.
    */
   readonly #queued = new Set<string>()
-  /** True if the file of an accepted line may still have to be moved to `in/`. */
+  /** True if the file of an accepted line may be missing from `in/`. */
   #late = true
   #seq = 1
   #allFed = false

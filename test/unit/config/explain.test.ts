@@ -37,7 +37,7 @@ test('each setting has its value and its source: flag, variable, line or default
   assert.deepEqual(settings.server_url, { value: 'ws://localhost:3001', source: 'default' })
 })
 
-test('no secret is shown: no key, whatever its source, and no password in an address', async (t) => {
+test('no secret is shown: no key from any source, and no password in an address', async (t) => {
   const { HOME, path } = home(
     t,
     'key = "secret-key"\n[update]\nregistry = "https://me:secret-word@npm.example"\n',
