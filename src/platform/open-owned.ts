@@ -58,7 +58,7 @@ function open(path: string, most?: number): number {
   throw new UserError('not_plain', `${path} is not a plain file of the folder's owner.`, {
     remedy: shared
       ? `Check who put it there, then stop others from writing to that folder: chmod go-w ${shellWord(dirname(path))}`
-      : 'It was not changed. Look at it as that user.',
+      : "The file was not changed. Look at it as the folder's owner.",
   })
 }
 

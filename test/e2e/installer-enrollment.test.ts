@@ -24,7 +24,7 @@ test('a token enrolls the machine without appearing in arguments or the environm
   }
 })
 
-test('a key and a service are passed to the program', async (t) => {
+test('the installer passes the key file and the service manager to the program', async (t) => {
   const server = await ReleaseServer.open(t)
   await server.release('1.0.0')
   const machine = box(t, server)

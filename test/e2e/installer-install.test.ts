@@ -39,7 +39,7 @@ test('a truncated script does nothing, wherever it is cut', async (t) => {
   assert.deepEqual(machine.files(), [])
 })
 
-test('new shells of each kind read the PATH line, in a window and after a login', async (t) => {
+test('every kind of shell reads the PATH line, both in a new terminal window and after a login', async (t) => {
   const server = await ReleaseServer.open(t)
   await server.release('1.0.0')
   for (const [shell, starts, files] of [
@@ -119,7 +119,7 @@ test('on a system where the executable cannot run, the program uses the installe
   assert.match((await old.run()).err, /Install Node 18\.19 or newer/)
 })
 
-test('on a system without an executable, the installer gives a remedy', async (t) => {
+test('on a system for which no executable exists, the installer gives a remedy', async (t) => {
   const cases: [string, RegExp][] = [
     ['[ "$1" = -s ] && echo MINGW64_NT-10.0 || echo x86_64', /runs in WSL.*\n.*wsl --install/],
     ['[ "$1" = -s ] && echo FreeBSD || echo x86_64', /no executable for FreeBSD.*\n.*npm install -g/],

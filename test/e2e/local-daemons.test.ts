@@ -18,7 +18,7 @@ test('on a machine with a service, everyday commands use the service', async (t)
   const service = { manager: 'systemd', name: 'fomular-daemon' }
   assert.equal((await daemon(INSTALL)).code, 0)
 
-  await t.test('root sees the service, with or without the HOME of root', async () => {
+  await t.test('root sees the service, even if HOME is another user’s folder', async () => {
     const environments: Record<string, string>[] = [
       {},
       { FOMULAR_STATE_DIR: '' },

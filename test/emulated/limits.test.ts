@@ -55,7 +55,5 @@ test('a small machine keeps its agents within their limits, and queues the start
     },
   )
 
-  await t.test('the daemon does not restart in these tests', () =>
-    assert.equal(fact('daemon_restarts'), '0'),
-  )
+  await t.test('the daemon does not restart in these tests', () => assert.equal(fact('daemon_restarts'), '0'))
 })

@@ -65,7 +65,7 @@ test('only one of several machines that enroll with one token at once is accepte
   )
 })
 
-test('an order is decided in one step after it is recorded, so one of two starts of the same agent is refused', async (t) => {
+test('a recorded order is decided in one step, so one of two simultaneous starts of the same agent is refused', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ machine_id: 'm-1' })
   const start = (command_id: string) =>

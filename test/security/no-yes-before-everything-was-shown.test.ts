@@ -13,7 +13,7 @@ import { tempDir } from '../support/temp.ts'
 
 const PROMPT = /y yes, n no, or type what to do instead> $/
 
-test('a long request is shown screen by screen, and a yes before its end does not count', async (t) => {
+test('a long request is shown screen by screen, and a yes before the last screen does not count', async (t) => {
   const agent = await ScriptedAgent.open(t)
   const lines = (end: string) => `${Array.from({ length: 200 }, (_, n) => `echo ${n}`).join('\n')}\n${end}`
   const [one, two] = [

@@ -17,7 +17,7 @@ export function remedy(programs: readonly string[]): string {
   )
 }
 
-/** Returns the list of the files that were left out, grouped by the missing need, with remedies. */
+/** Returns a list of the test files that were left out, grouped by what they need, with remedies. */
 export function leftOutText(leftOut: readonly LeftOut[], of: number, asRoot: boolean): string {
   const reasons = new Map<string, string[]>()
   for (const { file, lacking } of leftOut) {

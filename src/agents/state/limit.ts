@@ -192,6 +192,6 @@ function noteOutage(snapshot: Snapshot, now: string): boolean {
   return true
 }
 
-/** Reports whether a reset was announced earlier, but had no effect at that time. */
+/** Reports whether a reset was announced before, and has passed without effect. */
 const isOver = (until: string, before: string | undefined, now: string) =>
   before !== undefined && Date.parse(until) <= Math.min(Date.parse(before), Date.parse(now))

@@ -89,7 +89,7 @@ export class Notices {
     for (const { source, message, level, times } of this.#told.values())
       if (times > this.#same)
         this.#logger[level]({ ...source, times: times - this.#same }, `${message}, again`)
-    if (this.#untold > 0) this.#logger.warn({ times: this.#untold }, 'the same event from further addresses')
+    if (this.#untold > 0) this.#logger.warn({ times: this.#untold }, 'further messages were not logged')
     this.#told.clear()
     this.#untold = 0
   }

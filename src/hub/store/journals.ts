@@ -34,7 +34,7 @@ export interface JournalState {
 /** A batch of consecutive durable events of a journal. */
 export interface EventBatch {
   events: AnyEvent[]
-  /** Id after which the next batch continues. The id is after `events`, or after a range without events. */
+  /** The next batch continues after this id: the end of `events`, or of a range without events. */
   last: EventId
   /** Number of stored bytes read. */
   bytes: number
@@ -54,8 +54,8 @@ export interface EventReader {
 }
 
 /**
- * The journals of all agents, each stored exactly once and in order. `key` identifies an agent (`Agents`).
- * Calls for one agent take effect in the order in which they are made.
+ * The journals of all agents. Each event is stored exactly once and in order. `key` identifies an agent
+ * (`Agents`). Calls for one agent take effect in the order in which they are made.
  */
 export interface Journals {
   readonly events: Pick<Emitter<JournalEvents>, 'on'>

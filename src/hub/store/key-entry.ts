@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 
-/** Name of a key whose text is in the hub's folder, for the daemon and the users of this machine. */
+/** Name of the hub's own keys. The daemon and users of this machine read these keys in the hub's folder. */
 export const LOCAL = 'local'
 
 export const KeyEntry = z.object({

@@ -17,7 +17,7 @@ export interface KeyLists {
 }
 
 export interface KeyList<E, D> {
-  /** True if keys were lost with a damaged list. A missing key was then not necessarily revoked. */
+  /** True if keys were lost with a damaged list, so that a missing key may not have been revoked. */
   readonly isIncomplete: boolean
 
   /** Returns the keys as of the last refresh or change. Returns the same list object until a key changes. */

@@ -132,7 +132,7 @@ export const links = () =>
       assert.ok((await stage.machine())?.connected)
     })
 
-    test('a server that stops reading takes a bounded amount of memory, and never blocks an agent', async (t) => {
+    test('if a server stops reading, the daemon’s memory use stays limited, and no agent is blocked', async (t) => {
       const stage = await fakeStage(t)
       const server = await deafServer(t, { runtime: 'claude', cwd: stage.cwd, prompt: 'emit 1000 100000' })
       const daemon = stage.run(['run', '--server-url', server.url, '--key', 'any'])

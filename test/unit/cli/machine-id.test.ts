@@ -39,7 +39,7 @@ test('a machine can be named by its id, its name, its host name, or a prefix of 
   assert.equal(picked(undefined, MACHINES.slice(0, 1)), '7d12-a')
 })
 
-test('the name of a machine is not confused with an equal id or host name of another machine', () => {
+test('a machine is found by its name even if another machine uses that name as its id or host name', () => {
   const [uuid, other] = ['7d12e854-3c55-4b0e-9a6f-0d6a1c7f2b11', '9f00e854-3c55-4b0e-9a6f-0d6a1c7f2b11']
   const known = [machine(uuid, 'debian', 'build-7'), machine(other, 'web')]
   for (const given of ['build-7', 'debian', '7d12']) {

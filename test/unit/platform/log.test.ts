@@ -97,7 +97,7 @@ describe('a log that journald reads', () => {
     ])
   })
 
-  test('a log for journald in the format JSON has the priority before each line', (t) => {
+  test('a log for journald in JSON format has the priority before each line', (t) => {
     const [fatal, error] = logged(t, { format: 'json', journal: true })
     assert.match(fatal!, /^<2>\{"level":"fatal","time":"/)
     assert.equal(JSON.parse(error!.replace(/^<3>/, '')).msg, 'error it is')

@@ -9,7 +9,7 @@ const JournalLine = z.object({
   journal: z.optional(JournalName),
   /**
    * Offset in this file minus offset on the machine. The two offsets differ if the machine was rolled back
-   * and did not notice this.
+   * and did not notice the rollback.
    */
   shift: z._default(Offset, 0),
   events: z.array(AnyEvent),
@@ -34,7 +34,7 @@ const WHOLE_HEAD_BYTES = 1024
 export const lineOf = ({ from, to, journal, shift }: LineHead, events: string[]) =>
   `${JSON.stringify({ from, to, journal, ...(shift > 0 && { shift }) }).slice(0, -1)},"events":[${events.join()}]}`
 
-/** Returns the range of a line from the beginning of the line; undefined for a damaged line. */
+/** Parses the range of a line, given the line or its beginning; undefined for a damaged line. */
 export function lineRange(head: string): { from: number; to: number } | undefined {
   const [, from, to] = /^\{"from":(\d+),"to":(\d+),/.exec(head) ?? []
   return from === undefined ? undefined : { from: Number(from), to: Number(to) }

@@ -39,7 +39,7 @@ test('a launcher deletes the unfinished files of an earlier launcher, but not th
   assert.deepEqual(JSON.parse(readFileSync(join(dir, 'exit.json'), 'utf8')), { version: 1, run: 1, code: 3 })
 })
 
-test('the kernel ends an agent before its launcher and the daemon if memory runs out', (t) => {
+test('if memory runs out, the kernel ends an agent before its launcher and the daemon', (t) => {
   const dir = tempDir(t)
   for (const name of ['in', 'fed']) mkdirSync(join(dir, name))
   writeFileSync(join(dir, 'env.sh'), '')

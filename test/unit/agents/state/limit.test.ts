@@ -7,7 +7,7 @@ type Body = { kind: Event['kind']; [field: string]: unknown }
 
 const iso = (s: number) => new Date(s * 1000).toISOString()
 
-/** Returns the limit in the snapshot after these events of a running agent, one a second. */
+/** Returns the limit in a running agent's snapshot after these events, which are one second apart. */
 function after(...bodies: Body[]) {
   const snapshot = emptySnapshot(iso(0))
   const run: Body[] = [

@@ -15,7 +15,7 @@ const NOBODY = 65534
 const PACKAGE = '@fomular-os/daemon'
 const REGISTRY = 'https://packages.example'
 
-/** The npm settings of a user. The test can change the owners of their files. */
+/** A user's npm settings, in files whose owners the test can change. */
 function settings(t: TestContext) {
   const dir = tempDir(t)
   const HOME = join(dir, 'home')
