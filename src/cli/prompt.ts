@@ -46,12 +46,12 @@ export async function dropTyped(readline?: Interface): Promise<void> {
     typed = true
   }
   process.stdin.on('data', note)
-  // Nothing listens for lines in the meantime, so such lines are dropped.
+  // Lines that arrive in the meantime are dropped, because nothing listens for them.
   for (let wait = TYPED_MS; wait > 0; wait = typed ? QUIET_MS : 0) {
     typed = false
     await sleep(wait)
-    // On a busy machine, the timer may fire before the input was read. An immediate runs after the input was
-    // read.
+    // On a busy machine, the timer may fire before the input was read. The callback of setImmediate() runs
+    // after the input was read.
     await new Promise<void>((resolve) => setImmediate(resolve))
   }
   process.stdin.off('data', note)

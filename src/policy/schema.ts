@@ -157,7 +157,7 @@ export const PolicyFile = z.strictObject({
     sandbox: z._default(z.enum(['none', 'bubblewrap']), 'none'),
     /** Network of sandboxed agents: `host`, or `none`. */
     network: z._default(z.enum(['host', 'none']), 'host'),
-    /** Name of the user that agents run as, if it is not the daemon's. */
+    /** Name of the user that agents run as, if this is not the daemon's user. */
     agent_user: z.optional(
       z
         .string()

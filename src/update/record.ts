@@ -81,7 +81,7 @@ export type UpdateRecord = z.infer<typeof UpdateRecord>
 
 /**
  * Returns the record of an update that begins.
- * @param before the record of the last update, which may be an earlier attempt at the same update
+ * @param before record of the last update, which may be an earlier attempt at the same update
  */
 export function newRecord(
   { command_id, origin, requested }: Pick<UpdateRecord, 'command_id' | 'origin' | 'requested'>,

@@ -149,7 +149,7 @@ test('on a terminal, `policy init` asks questions, and repeats a question after 
   assert.equal(readFileSync(file, 'utf8'), written)
 })
 
-test('`status`, `machine list`, and `agent start` follow changes of the daemon’s policy', async (t) => {
+test('changes of the daemon’s policy take effect in `status`, `machine list`, and `agent start`', async (t) => {
   const { stage, file } = await policyStage(t)
   assert.equal((await cli(stage, ['policy', 'init', '--mode', 'default'])).code, 0)
   await stage.hub()

@@ -39,7 +39,7 @@ const status = async (stage: Stage) => {
   return policy_refused
 }
 
-test('a start that the policy does not permit is refused, and the refusal names the policy key responsible', async (t) => {
+test('a start that the policy does not permit is refused, and the refusal names the responsible policy key', async (t) => {
   const { stage, start } = await ruled(
     t,
     `permission_modes = ["default", "plan"]

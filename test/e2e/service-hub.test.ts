@@ -66,7 +66,7 @@ test('a hub can be installed as a service, alone or together with the daemon', a
   })
 
   await t.test(
-    'commands find a hub that runs as a service, and `service install` with new flags updates it',
+    'commands find a hub that runs as a service, and `service install` with new flags updates the service',
     async () => {
       const found = await service('status')
       assert.equal(found.name, 'fomular-hub')

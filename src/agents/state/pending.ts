@@ -9,8 +9,8 @@ const MOST = 2 * Limits.line_bytes
 const weights = new WeakMap<PermissionRequest, number>()
 
 /**
- * Returns a request's weight. The length of its JSON alone would be misleading, because empty lists take ten
- * times as much memory.
+ * Returns a request's weight. The length of its JSON alone would be misleading, because an empty list takes
+ * ten times as much memory as its JSON.
  */
 function weighed(request: PermissionRequest): number {
   const weight = weights.get(request) ?? weightOf(request)

@@ -66,7 +66,8 @@ function notOffered(what: Also | 'rule', offers: Offer[], { tool }: PermissionRe
 
 /**
  * Asks which suggestions of the request to remember. Does not ask about rules for the tool: they are
- * remembered until the session ends. Asks about each other offer, and whether to save it in a file.
+ * remembered until the session ends. Asks about each other offer, and asks before any offer is saved
+ * in a file.
  */
 export async function askRemembered(request: PermissionRequest, ask: Ask): Promise<Remembered> {
   const offers = offersOf(request)

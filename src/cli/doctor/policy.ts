@@ -25,7 +25,7 @@ export function checkPolicy(
   paths: StatePaths,
   running: DaemonStatus | undefined,
 ): Finding[] {
-  // There is nothing to check: an older daemon has no policy. If the settings cannot be read, another check
+  // An older daemon has no policy to check. If no daemon runs and the settings cannot be read, another check
   // reports this.
   if (running ? !running.machine.policy : !settings) return []
   const { file, otherwise, user } = inForceOf(running, paths, settings)

@@ -154,7 +154,8 @@ export const typedName = ({ digest, request_id }: PermissionRequest): string =>
 /** Returns the commands that answer a request that was shown. */
 export function answerHint(agentId: string, request: PermissionRequest): string {
   const command = (verb: string, rest = '') => `fomular-daemon agent ${verb} ${agentId}${rest}`
-  // Because of the name, the command cannot answer another request that arrives in the meantime.
+  // The command contains the request's name, so that it cannot answer another request that arrives in the
+  // meantime.
   const named = ` --request ${typedName(request)}`
   if (request.input_omitted || onlyRefused(request) !== undefined) return command('deny', named)
   if (request.form)

@@ -31,7 +31,7 @@ const CAPTURED = [
   /^(LANG|LC_ALL|SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS)$/,
 ]
 const PATHS = /^(FOMULAR_(CA_FILE|CONFIG|POLICY)|SSL_CERT_FILE|NODE_EXTRA_CA_CERTS)$/
-/** Reports whether a variable is the folder of a runtime. */
+/** Reports whether a variable contains the path of a runtime's folder. */
 const isFolder = (name: string) => runtimeVariables.some(({ folder }) => folder === name)
 const isPath = (name: string) =>
   PATHS.test(name) || isFolder(name) || runtimeVariables.some(({ program }) => program === name)

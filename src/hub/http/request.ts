@@ -41,7 +41,7 @@ export const limited = (maxSize: number) =>
 
 /**
  * Returns the request's body; `{}` for an empty body.
- * @param further other content types that the route also accepts as JSON
+ * @param further content types that the route accepts as JSON in addition to the usual types
  * @throws HttpError
  */
 export function jsonBody(c: Context, ...further: string[]): Promise<object> {

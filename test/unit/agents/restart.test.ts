@@ -59,7 +59,7 @@ function restarts(resume: (agent: Agent) => Promise<void>) {
   return { clock, loops, restarts: new Restarts({ clock, logger, resume, onCrashLoops }) }
 }
 
-test('an agent in a crash loop is held back, reported, and restarted when its hour is over', async () => {
+test('an agent in a crash loop is held back, reported, and restarted at the end of the hour', async () => {
   const resumed: string[] = []
   const it = restarts(async (agent) => {
     it.restarts.cancel(agent)

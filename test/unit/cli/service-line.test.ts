@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { serviceLine } from '../../../src/cli/local/describe.ts'
 
-test('if root reads it, the command line that uninstalls a user’s service begins with `as USER:`', (t) => {
+test('for root, the command line that uninstalls a user’s service begins with `as USER:`', (t) => {
   const { getuid } = process
   t.after(() => Object.assign(process, { getuid }))
   Object.assign(process, { getuid: () => 0 })

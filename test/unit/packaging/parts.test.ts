@@ -11,7 +11,7 @@ import { isSigned } from '../../../src/update/fetch/minisign.ts'
 import { releaseKey } from '../../support/package-server.ts'
 import { tempDir } from '../../support/temp.ts'
 
-test('a release can be signed after it was built, but only with the key for which it was built', async (t) => {
+test('a release can be signed after the build, but only with the key whose public part is built into the program', async (t) => {
   const key = releaseKey()
   const dir = tempDir(t)
   await makeParts(dir, {

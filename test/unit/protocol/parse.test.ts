@@ -125,7 +125,7 @@ test('an error names the path of the fault, the type of the frame, and the comma
   })
 })
 
-test('an error message names the wrong field and the reason', () => {
+test('an error message names the invalid field and the reason', () => {
   const parsed = server(start({ cwd: 7 }))
   assert.ok(!parsed.ok)
   assert.equal(

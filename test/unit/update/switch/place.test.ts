@@ -87,7 +87,7 @@ test('tidying a prefix keeps both versions of the update and recent versions, an
   assert.deepEqual(kept, ['0.9.0', 'notes', OLD, NEW])
 })
 
-test('the copy of a package has all files of the package, except the files of updates', (t) => {
+test('the copy of a package has all files of the package, except the folder of staged updates', (t) => {
   const { trial } = stagedUpdate(t, 'package')
   const copy = copyPackage(trial.root, OLD)
   assert.equal(readFileSync(join(copy, trial.program), 'utf8'), readFileSync(trial.previous, 'utf8'))
@@ -95,7 +95,7 @@ test('the copy of a package has all files of the package, except the files of up
   assert.equal(existsSync(join(copy, '.update')), false)
 })
 
-test('the copy of a package is complete after an interrupted update to its version', (t) => {
+test('the copy of a package is complete even if an update to the package’s version was interrupted before', (t) => {
   const { trial } = stagedUpdate(t, 'package')
   const chunks = 'dist/program/0123456789abcdef'
   const staged = join(trial.root, '.update', OLD)
