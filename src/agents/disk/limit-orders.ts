@@ -4,7 +4,7 @@ import { Offset } from '../../protocol/index.ts'
 import { readRecord } from './read-record.ts'
 import type { Snapshot } from './records.ts'
 
-/** `limit.json`: orders about usage limits that the agent has received since its start. */
+/** `limit.json`: what the agent does at a usage limit, according to orders that came after its start. */
 const LimitRecord = z.object({
   version: z.literal(1),
   on_limit: z.optional(z.string()),

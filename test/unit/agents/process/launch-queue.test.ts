@@ -76,7 +76,7 @@ function machineWith(t: TestContext, { freeGib, pressure = 0 }: { freeGib: numbe
   return { ...shellAgents(t, { room }), now }
 }
 
-test('a start waits while memory is too short for one more agent, and the agent’s status gives this reason', async (t) => {
+test('a start waits while there is too little memory for one more agent, and the status gives this reason', async (t) => {
   const it = machineWith(t, { freeGib: 3 })
   assert.equal(await it.start('first').result, 'started')
   it.now.freeGib = 2.5
