@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib'
 import { prerelease, valid } from 'semver'
 import type { AptSigner } from './openpgp.ts'
 
-/** Name of the file that describes a version's packages to apt, in the folder of the version. */
+/** Name of the file, in the folder of a version, that describes the version's packages to apt. */
 export const STANZAS = 'Packages'
 /** Folders for apt, each with a filter for its versions. */
 const SUITES = {

@@ -14,7 +14,7 @@ export interface Platform {
   strip: string[]
 }
 
-/** Node 26 needs libatomic, which a minimal Debian lacks. Node 22 and 24 need only glibc 2.28. */
+/** Node 26 needs libatomic, which a minimal Debian system lacks. Node 22 and 24 need only glibc 2.28. */
 export const platforms: Platform[] = [
   {
     os: 'linux',

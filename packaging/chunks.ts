@@ -87,7 +87,8 @@ function chunkNames({ outputs }: Metafile): Map<string, string> {
     if (outputs[path]!.entryPoint !== undefined) return [path, nameOf(path)]
     // esbuild's own functions.
     if (Object.keys(outputs[path]!.inputs).length === 0) return [path, 'helpers']
-    // The code of a library that some modules import at their start, and others only when they need it.
+    // The code of a library that some modules import when they load, and other modules only when they need
+    // it.
     const library = [...by].find((user) => user.startsWith('library-'))
     if (library !== undefined) return [path, `${library}-code`]
     const sharers = rooms.filter((room) => by.has(room)).sort()

@@ -32,7 +32,7 @@ export class Agent {
   acked: number
   /** Offset of the first byte still on disk. */
   begin: number
-  /** Number of journal bytes passed to the connection, between `acked` and the journal's end. */
+  /** Number of journal bytes passed to the connection; at least `acked`. */
   sent: number
   revision: number
   /** Time before which the agent is not restarted automatically, in ms since 1970. */
@@ -82,7 +82,7 @@ export class Agent {
     return hasEnded(this.#snapshot.state)
   }
 
-  /** True if the run in `run.json` is over. Until its first line, the journal describes the previous run. */
+  /** True if the run in `run.json` is over. The journal may still describe the run before it. */
   get hasRunEnded() {
     return this.#snapshot.run === this.run.run && this.hasEnded
   }

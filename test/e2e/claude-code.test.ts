@@ -149,7 +149,7 @@ test('an answer to a request that was never made does no harm', async (t) => {
   assert.deepEqual(said(agent), ['well'])
 })
 
-test('the end of a session during a turn ends the process', async (t) => {
+test('if its session is ended during a turn, the process ends, too', async (t) => {
   const { start } = await bench(t)
   const agent = start(newSession())
   const [first, second] = [randomUUID(), randomUUID()]

@@ -37,7 +37,7 @@ const lines = (text: string) =>
     .split('\n')
     .map((line) => JSON.parse(line))
 
-test('`up` starts the hub and the daemon, prints the next step, refuses a second `up`, and ends with `stop`', async (t) => {
+test('`up` starts the hub and the daemon, prints the next step, refuses a second `up`, and ends when `stop` is run', async (t) => {
   const { stage } = await claudeStage(t)
   const up = stage.run(['up'])
   await until(() => up.log().includes('agent start'), { what: 'the welcome' })

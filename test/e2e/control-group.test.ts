@@ -14,7 +14,7 @@ import { WITHOUT_GROUPS } from '../support/without-groups.ts'
 const groupOf = (stage: Stage, agent: string): string | undefined =>
   JSON.parse(readFileSync(join(stage.state, 'agents', agent, 'run.json'), 'utf8')).group
 
-test('where the system permits groups, a stop ends programs that have left their parents, session, and environment', async (t) => {
+test('if the system permits control groups, a stop also ends programs that have left their parents, session, and environment', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -52,7 +52,7 @@ test('the next daemon finds the programs of an agent that was killed while no da
   else assert.deepEqual(pids(), before)
 })
 
-test('a machine without control groups runs agents, but refuses their start if the policy demands a limit', async (t) => {
+test('a machine without control groups starts an agent only if the policy demands no limit', async (t) => {
   const file = join(tempDir(t), 'policy.toml')
   const stage = await fakeStage(t, { FOMULAR_POLICY: file })
   await stage.hub()

@@ -177,7 +177,7 @@ test('people and programs see which suggestions were remembered and which were n
   assert.equal((await agent.run('approve', 'a', '--also', 'everything')).code, 2)
 })
 
-test('a terminal asks separately about each suggestion other than the rule', async (t) => {
+test('a terminal asks separately about each suggestion except the rule for the requested tool', async (t) => {
   const agent = await ScriptedAgent.open(t)
   const request = offering(...SUGGESTED)
   await agent.asks(request)

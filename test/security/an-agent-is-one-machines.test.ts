@@ -159,7 +159,7 @@ test('claims about an agent that was removed or never started do not affect othe
   }
 })
 
-test('a started agent stays started if the hub is killed before its next write', async (t) => {
+test('a hub that is killed right after the start of an agent still knows about the start', async (t) => {
   const hub = await TestHub.open(t)
   await start(hub, await hub.daemon({ machine_id: A }), A, 'pay')
   const record = JSON.parse(readFileSync(join(hub.dir, 'agents/pay/agent.json'), 'utf8'))

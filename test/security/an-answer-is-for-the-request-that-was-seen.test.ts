@@ -33,7 +33,7 @@ test('a request has the same digest in its status and its event, and the digest 
   assert.equal(new Set([digest, ...digests]).size, others.length + 1)
 })
 
-test('an answer reaches only the request with its digest, and no other request with the same id', async (t) => {
+test('an answer reaches only the request whose digest the answer contains, and no other request with the same id', async (t) => {
   const asking = new AskingAgent(t)
   asking.says(asks('r', LS))
   const seen = asking.pending[0]?.digest

@@ -5,7 +5,7 @@ import { execa } from 'execa'
 const LOCK_S = 600
 const list = new URL('../../packaging/debian-packages', import.meta.url)
 
-/** Debian packages by the programs that tests need. */
+/** For each program that tests need: the Debian package that contains it. */
 export const debianPackages = new Map(
   readFileSync(list, 'utf8')
     .split('\n')

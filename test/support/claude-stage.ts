@@ -10,7 +10,7 @@ export interface ClaudeStage {
 }
 
 /**
- * Makes a stage whose agents are the real Claude Code, with a stand-in for the model.
+ * Makes a stage whose agents run the real Claude Code, with a stand-in for the model.
  * @param next returns the model's next step in a conversation. By default, the prompt contains all steps.
  */
 export async function claudeStage(

@@ -27,7 +27,7 @@ const arrows: Record<string, Arrows> = {
   config: { to: ['platform', 'protocol'], why: 'settings are read before anything else runs' },
   policy: {
     to: ['platform', 'protocol', 'config'],
-    why: 'a policy decides about commands from their content and a file, and starts nothing',
+    why: 'a policy needs only a command and the policy file for a decision, and starts nothing',
   },
   agents: { to: ['platform', 'protocol'], why: 'an agent runs without a link, and without a daemon' },
   wire: { to: ['platform', 'protocol'], why: 'both ends of a connection use this code' },

@@ -97,7 +97,7 @@ const historyOf = (...told: (string | number)[]) =>
             }),
   })) as unknown as Event[]
 
-test('the verdict requires all activity before and after a rollback of the machine exactly once', () => {
+test('the verdict requires that all activity before and after a rollback of the machine appears exactly once', () => {
   const processes = [process(1, 0, ['a', 'b', 'c']), process(2, 0, ['d', 'e']), process(2, 1, ['f', 'g'])]
   const judged = (history: Event[], kept: Event[] = []) =>
     lives(agent({ processes, lives: 2, setBack: 1, history, kept: [kept] })).length === 0
@@ -147,7 +147,7 @@ test('the verdict rejects a start that failed and became ready afterwards', () =
   assert.deepEqual(judged(150), ['start c1 had failed, and its process became ready 50 ms later'])
 })
 
-test('the verdict excuses a lack of descriptors only on a machine with few descriptors', () => {
+test('the verdict excuses a failure from a lack of file descriptors only if the machine had a shortage of them', () => {
   const message = 'The command failed: this process may not open any more files (EMFILE).'
   const outcome = {
     command_id: 'c1',

@@ -21,7 +21,7 @@ test('a seed determines the sequence of faults', () => {
   assert.notDeepEqual(storm('1'), storm('2'))
 })
 
-test('the frame reader finds the frames of a server for any split of the stream', () => {
+test('the frame reader finds the frames of a server no matter how the stream is split', () => {
   const message = (text: string) => {
     const length = Buffer.byteLength(text)
     const head = Buffer.alloc(length < 126 ? 2 : length < 65_536 ? 4 : 10)

@@ -25,8 +25,8 @@ export function completed(
         ? withParent(event, before(event.tool_use_id))
         : event
   /**
-   * @param id decode only the launcher's lines and lines with this id, because searching is faster than
-   *   decoding
+   * @param id limits the result to the launcher's lines and lines with this id: finding an id is faster than
+   * decoding a line
    */
   function* before(id = '') {
     for (const { start, bytes } of linesBefore(path, line.start))

@@ -15,7 +15,7 @@ const FORBIDDEN = 99
 /** Capabilities that a daemon needs to run agents as another user, with bit numbers; root has them all. */
 const CAPABILITIES = { CHOWN: 0, DAC_OVERRIDE: 1, KILL: 5, SETGID: 6, SETUID: 7, SYS_PTRACE: 19 }
 
-/** A user as whom agents run, different from the daemon's user. */
+/** The user that agents run as, if it is not the daemon's user. */
 export interface AgentUser extends Account {
   /** Command to put before a program: it runs the program as this user, who then cannot gain privileges. */
   command: readonly string[]

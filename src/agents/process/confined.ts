@@ -65,7 +65,7 @@ export async function confined(
   return [...(outer ?? user.command), ...withVariables(join(GIVEN, VARIABLES)), ...argv]
 }
 
-/** Replaces a folder of files that a user can read through a descriptor, but not change. */
+/** Replaces a folder with new files, which the user can read through a descriptor, but cannot change. */
 function give(dir: string, { gid }: AgentUser, files: Record<string, string>) {
   rmSync(dir, { recursive: true, force: true })
   mkdirSync(dir, { mode: 0o700 })

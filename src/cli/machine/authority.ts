@@ -20,7 +20,7 @@ const ANSWER_MS = 10_000
  */
 const MOST_BYTES = 64 * 1024
 const MOST_CERTIFICATES = 3
-/** Maximum number of certificates to follow. Real chains are shorter. */
+/** Maximum number of certificates in a chain. Real chains are shorter. */
 const MOST_LINKS = 10
 
 export interface Authority {

@@ -19,7 +19,7 @@ import { lookAtBody, overHttp } from './request.ts'
 const OWN = ['type', 'command_id', 'agent_id', 'machine_id', 'by', 'answers', 'signed']
 /** Length of a public key, in characters. */
 const KEY_CHARS = 52
-/** Maximum length of an id from the address of a request, in characters. */
+/** Maximum length of an id from the URL of a request, in characters. */
 const NAME_CHARS = 128
 
 type Order = Found & { order: string }
@@ -223,7 +223,7 @@ function orderOf(c: Context): Order | undefined {
   return order === undefined ? undefined : { ...(route as Found), order }
 }
 
-/** Returns the ids in the address of a request. */
+/** Returns the ids in the URL of a request. */
 function idsOf(c: Context, route: Found): Pick<Said, 'machine_id' | 'agent_id' | 'target'> {
   const { machine_id = c.req.query('machine_id'), agent_id, key_id, token_id } = paramsOf(c, route)
   const ids = { machine_id: machine_id && idFromAddress(machine_id), agent_id, target: key_id ?? token_id }

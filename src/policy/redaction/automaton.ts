@@ -5,8 +5,8 @@ import { type StateSet, StateSets } from './state-sets.ts'
 /** Length of the pieces in which a long text is searched, in characters. Short pieces need less memory. */
 const PIECE_CHARS = 16 * 1024
 /**
- * Length of the text before and after a piece, which is searched together with the piece, in characters.
- * Matches up to this length are always found completely.
+ * Number of characters before and after a piece that are searched together with the piece. Matches up to this
+ * length are always found completely.
  */
 const AROUND_CHARS = 4096
 

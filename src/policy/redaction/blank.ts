@@ -5,7 +5,7 @@ import { parsePattern } from './parse-pattern.ts'
 export const REDACTED = '[redacted]'
 /** Minimum length of a secret value, in characters. Shorter values are usually ordinary words and numbers. */
 const VALUE_CHARS = 6
-/** Minimum length of the beginning of a secret that is replaced at the end of a cut text, in characters. */
+/** If a text was cut within a secret, the part at its end is replaced only if it has this many characters. */
 const PART_CHARS = 4
 /**
  * A blanked text may have twice the length of the original, plus this number of characters, so that short
@@ -26,7 +26,7 @@ export function blanker(values: Iterable<string>, patterns: readonly string[]): 
   const automaton = patterns.length > 0 ? new Automaton(patterns.map(parsePattern)) : undefined
   return (text) => {
     const blanked = joined(text, partsOf(text, secrets, automaton))
-    // Replace the whole text if blanks would make it much longer, so that it still fits in its frame.
+    // Replace the whole text if it became much longer, so that it still fits in its frame.
     return blanked.length > SHORT_CHARS + 2 * text.length ? REDACTED : blanked
   }
 }

@@ -35,7 +35,7 @@ test('if a daemon was killed during a resume, the next daemon knows where the jo
   agents.close()
 })
 
-test('an unreadable journal does not end its agent, and is read once it becomes readable', async (t) => {
+test('an agent with an unreadable journal does not fail, and the journal is read when it becomes readable', async (t) => {
   const dir = tempDir(t)
   const { at, started } = leftAgent(dir, 'a')
   started()
@@ -55,7 +55,7 @@ test('an unreadable journal does not end its agent, and is read once it becomes 
   agents.close()
 })
 
-test('an agent that was stopped for a restart counts as stopped if a stop command arrives before the restart', async (t) => {
+test('if a stop command arrives after an agent was ended for a restart, the reason of its end becomes `stopped`', async (t) => {
   const dir = tempDir(t)
   const { at, started, exited } = leftAgent(dir, 'a', { recall: { why: 'For a restart.' } })
   started()

@@ -29,7 +29,7 @@ test('numbers in an answer select options, and any other text is used as the ans
   assert.equal(given(one, '3.13'), '3.13')
 })
 
-test('a number that selects no option is refused instead of sent as the answer', () => {
+test('a number that selects no option is refused, and is not sent as the answer', () => {
   for (const typed of ['7', '0', '-1', '#3', '7.', '1,2', '1 2', '']) {
     assert.throws(() => answerTo(one, typed), { code: 'answer_invalid', exitCode: 2 }, typed)
   }

@@ -14,7 +14,7 @@ test('cleaning keeps text, line feeds and tabs', () => {
   assert.equal(clean('a\tb\r\nc\n日本 🦊 é'), 'a\tb\nc\n日本 🦊 é')
 })
 
-test('cleaning can reduce a text to one line, and cut it off', () => {
+test('cleaning can put a text on one line, and shorten the line', () => {
   assert.equal(cleanLine('  one\n\n two\tthree '), 'one two three')
   assert.equal(cleanLine('x'.repeat(50), 10), `${'x'.repeat(9)}…`)
 })

@@ -49,7 +49,7 @@ async function lineTo(t: Cleanup, hub: TestHub) {
 const pageAt = (url: string, key: string) =>
   new HubClient(fetchTransport(url, { authorization: `Bearer ${key}` }), { newId: randomUUID })
 
-test('a page that is attached to an agent over fetch gets every event once, even if the hub restarts', async (t) => {
+test('a page that follows an agent with `fetch` gets every event once, even if the hub restarts', async (t) => {
   const hub = await TestHub.open(t)
   const line = await lineTo(t, hub)
   const client = pageAt(line.url, hub.key('user'))
@@ -88,7 +88,7 @@ test('a page that is attached to an agent over fetch gets every event once, even
   assert.deepEqual(offsets(), [0, 10, 20, 30, 40, 50])
 })
 
-test('a page gets the kind of a failure, and a remedy only if the hub sent it', async (t) => {
+test('a page gets the kind of each failure, and gets a remedy only if the hub sent one', async (t) => {
   const hub = await TestHub.open(t)
   const failure = (promise: Promise<unknown>): Promise<HubFailure> =>
     promise.then(

@@ -20,7 +20,7 @@ describe('the program that npm installs', () => {
     assert.equal((await run(process.execPath, [program, '--version'])).stdout, `${VERSION}\n`)
   })
 
-  test('the installed program has the names and lines of the sources, but no path of the machine that built it', (t) => {
+  test('the code of the installed program stays readable, and contains no path of the machine that built it', (t) => {
     const { chunks } = programCopy(t)
     const texts = readdirSync(chunks)
       .filter((name) => name.endsWith('.js'))
@@ -58,7 +58,7 @@ describe('the program that npm installs', () => {
     })
   })
 
-  test('the installed program runs on the oldest Node, and during an update that has replaced only the entry file', async (t) => {
+  test('the installed program runs on the oldest supported Node, and during an update that has replaced only the entry file', async (t) => {
     const { dir, program } = programCopy(t)
     const staged = join(dir, `../.update/${VERSION}/dist`)
     mkdirSync(dirname(join(staged, 'program')), { recursive: true })

@@ -53,7 +53,7 @@ describe('the compiled code of the program', () => {
       assert.deepEqual(compiled(), [])
     })
 
-  test("the compiled code is not kept next to another user's program, or by a Node without support for this", async (t) => {
+  test('the compiled code is not kept if the program belongs to another user, or if Node cannot store compiled code', async (t) => {
     const { chunks, compiled, run } = installed(t)
     await run(await oldestNode())
     assert.equal(compiled(), undefined)

@@ -9,7 +9,7 @@ const complete = (env: NodeJS.ProcessEnv, executable = false) => {
   return env
 }
 
-test('the environment of cron gets the home folder and the usual folders of programs', () => {
+test('an environment from cron gets HOME, and the usual program folders on PATH', () => {
   const { HOME, PATH } = complete({ PATH: '/usr/bin:/bin' })
   assert.equal(HOME, userInfo().homedir)
   const folders = PATH!.split(':')

@@ -12,6 +12,6 @@ test('the suite for one version of Claude Code has all test files that start Cla
   assert.ok(!startsClaude(file('e2e/hub-http.test.ts')))
 })
 
-test('the oldest tested Claude Code is older than the version that the tests are written for', async () => {
+test('the oldest tested version of Claude Code is older than the version that the tests are written for', async () => {
   assert.ok(lt(await claudeVersion('oldest'), '2.1.332'))
 })

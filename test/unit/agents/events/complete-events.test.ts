@@ -71,7 +71,7 @@ test('prompts that were queued and then delivered together appear once each', (t
   }
 })
 
-test('images of queued prompts also appear once', (t) => {
+test('each image of a queued prompt appears once', (t) => {
   const lines = [
     echo('b', 'look'),
     echo('c', [words('this\n'), image]),

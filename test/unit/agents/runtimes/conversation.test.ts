@@ -23,8 +23,8 @@ const RUN = 3
 const STEPS = 120
 
 /**
- * An agent and a server. The test writes the agent's journal. The server reads the journal, goes back in it,
- * and loses its data.
+ * An agent and a server. The test writes the agent's journal. The server reads the journal, requests earlier
+ * parts again, and sometimes loses its own data.
  */
 class Read {
   readonly #dir: string

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { limited } from '../../../../support/limited.ts'
 import { tempDir } from '../../../../support/temp.ts'
 
-test('a line that a full disk has cut off, and that is then discarded, does not corrupt the next line', (t) => {
+test('if only a part of a line fits on the disk, and the line is then discarded, the next line is intact', (t) => {
   const path = join(tempDir(t), 'lines')
   limited(
     4096,
