@@ -22,6 +22,10 @@ export const PACKAGES = [
   'curl',
 ]
 
+export interface BootOptions extends DebianOptions {
+  unified?: boolean
+}
+
 export interface Ran {
   code: number
   stdout: string
@@ -39,7 +43,7 @@ export class Booted {
   readonly #ended: Promise<void>
   #init = 0
 
-  private constructor(root: string, log: string, binds: Record<string, string>) {
+  private constructor(root: string, log: string, binds: Record<string, string>, unified: boolean) {
     this.root = root
     this.#log = log
     const fd = openSync(this.#log, 'w')
@@ -50,24 +54,26 @@ export class Booted {
     args.push('--private-network', '--console=pipe', '--', 'systemd.show_status=false')
     // Debian 13 boots with version 1 of control groups only if this is set.
     args.push('SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1')
-    this.#nspawn = spawn('systemd-nspawn', args, { stdio: ['ignore', fd, fd], detached: true })
+    const env = { ...process.env, ...(unified && { SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: '1' }) }
+    this.#nspawn = spawn('systemd-nspawn', args, { env, stdio: ['ignore', fd, fd], detached: true })
     closeSync(fd)
     this.#ended = new Promise((resolve) => this.#nspawn.once('exit', () => resolve()))
   }
 
   /**
    * @param binds files and folders of the host, by their paths in the machine
-   * @param debian Debian release, and packages to install in addition to systemd and curl
+   * @param options Debian release, packages to install in addition to systemd and curl, and whether the machine
+   * has only version 2 of control groups
    */
-  static async boot(t: Cleanup, binds: Record<string, string>, debian: DebianOptions = {}): Promise<Booted> {
-    const { release, packages = [] } = debian
+  static async boot(t: Cleanup, binds: Record<string, string>, options: BootOptions = {}): Promise<Booted> {
+    const { release, packages = [], unified = false } = options
     const lower = await debianRoot({ ...(release && { release }), packages: [...PACKAGES, ...packages] })
     const log = join(tempDir(t), 'boot.log')
     let booted: Booted | undefined
     const root = overlay(t, lower, async () => {
       if (booted) await booted.#close()
     })
-    booted = new Booted(root, log, binds)
+    booted = new Booted(root, log, binds, unified)
     await booted.#up()
     return booted
   }

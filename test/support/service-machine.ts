@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { HubAgent } from '../../src/protocol/index.ts'
-import { Booted } from './booted.ts'
+import { Booted, type BootOptions } from './booted.ts'
 import { PROGRAM } from './stage.ts'
 import type { Cleanup } from './temp.ts'
 import { until } from './wait.ts'
@@ -47,13 +47,11 @@ export interface ServiceMachine {
   agentIs(id: string, state: HubAgent['state']): Promise<HubAgent>
 }
 
-export interface MachineOptions {
+export interface MachineOptions extends BootOptions {
   /** User to whose service the commands apply. By default, root. */
   user?: string
   /** Further files and folders of the host, by their paths in the machine. */
   binds?: Record<string, string>
-  /** Further Debian packages. */
-  packages?: string[]
 }
 
 /**
@@ -62,11 +60,11 @@ export interface MachineOptions {
  */
 export async function serviceMachine(
   t: Cleanup,
-  { user, binds = {}, packages = [] }: MachineOptions = {},
+  { user, binds = {}, ...boot }: MachineOptions = {},
 ): Promise<ServiceMachine> {
   const support = fileURLToPath(new URL('.', import.meta.url))
   const seen = { '/usr/local/bin/node': process.execPath, '/opt/support': support, ...binds }
-  const machine = await Booted.boot(t, seen, { packages })
+  const machine = await Booted.boot(t, seen, boot)
   const at = (path: string) => join(machine.root, path)
   mkdirSync(at(PACKAGE), { recursive: true })
   cpSync(dirname(PROGRAM), at(`${PACKAGE}/dist`), { recursive: true })
