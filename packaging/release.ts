@@ -152,8 +152,7 @@ function put(name: string, text: string) {
 
 /**
  * Publishes the npm packages. Skips packages that are already published, so that an interrupted release can
- * be repeated. Publishes the program's package last, so that all other packages are available before the new
- * version of the program is.
+ * be repeated. Publishes the program's package last, when all other packages are already available.
  */
 async function publish() {
   const program = `fomular-os-daemon-${version}.tgz`

@@ -60,7 +60,7 @@ export class Resumes {
 
   /**
    * Restarts an agent that has ended, and continues its session.
-   * @param commandId undefined for a restart by policy
+   * @param commandId undefined if the restart policy restarts the agent
    * @throws CommandFailure
    */
   async resume(agent: Agent, commandId: string | undefined, sessionId?: string): Promise<void> {

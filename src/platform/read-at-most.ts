@@ -44,7 +44,7 @@ export function readAtMost(path: string, bytes: number, pipeMs = PIPE_MS): { tex
 /** Reads a file of certificates or keys. @throws as `readAtMost` */
 export const readPem = (path: string): string => readAtMost(path, PEM_BYTES).text
 
-/** Reads available data. @returns the number of bytes; undefined if there is none yet */
+/** Reads available data. @returns the number of bytes; undefined if no data is available yet */
 function readReady(fd: number, chunk: Buffer): number | undefined {
   try {
     return readSync(fd, chunk, 0, chunk.length, null)

@@ -37,7 +37,7 @@ export function isThere(path: string): boolean {
   }
 }
 
-/** Returns the error for a policy that is unusable, so that nothing is permitted. */
+/** Returns the error for an unusable policy. With such a policy, nothing is permitted. */
 const unusable = (path: string, problem: string, remedy: string) =>
   new UserError('policy_invalid', `The policy ${path} ${problem}`, { remedy, exitCode: EXIT.usage })
 

@@ -207,8 +207,8 @@ export const PolicyFile = z.strictObject({
     patterns: z._default(Patterns, []),
   }),
   /**
-   * A program on this machine that can refuse commands that make agents act or change the machine. It reads
-   * each such command as JSON.
+   * A program on this machine that can refuse two kinds of commands: commands that make agents act, and
+   * commands that change the machine. It reads each such command as JSON.
    */
   gate: z.optional(
     z.strictObject({

@@ -22,7 +22,7 @@ export const check = <S extends z.ZodMiniType>(schema: S, value: unknown) =>
 export const fits = (schema: z.ZodMiniType, value: unknown): boolean => z.validate(ready(schema), value)
 
 /**
- * Returns the value with shortened texts and lists if they are too long. Returns the value unchanged if it
+ * Shortens texts and lists that are too long, and returns the new value. Returns the value unchanged if it
  * does not match the schema.
  */
 export function shortenTo<S extends z.ZodMiniType>(schema: S, value: z.output<S>): z.output<S> {

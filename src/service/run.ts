@@ -30,8 +30,8 @@ export async function query(argv: string[], env?: NodeJS.ProcessEnv): Promise<Ra
 }
 
 /**
- * Queries a system program like `query`, for decisions that require an answer. @throws UserError if the
- * program does not answer in time
+ * Queries a system program for a decision that requires an answer.
+ * @throws UserError if the program does not answer in time
  */
 export async function queryOrFail(argv: string[], env?: NodeJS.ProcessEnv, asking?: Asking): Promise<Ran> {
   const { ran, late } = await lookUp(argv, env, asking)

@@ -70,12 +70,15 @@ test('a systemd unit can be installed, killed, restarted, stopped, and removed',
     await adopted()
   })
 
-  await t.test('`stop` refuses if systemd would restart the daemon, and names the command', async () => {
-    const refused = await daemon(['stop', '--state-dir', STATE])
-    assert.equal(refused.code, 4)
-    assert.match(refused.stderr, /is the service fomular-daemon of systemd.*\n.*service stop/)
-    await adopted()
-  })
+  await t.test(
+    '`stop` refuses if systemd would restart the daemon, and names the command to use instead',
+    async () => {
+      const refused = await daemon(['stop', '--state-dir', STATE])
+      assert.equal(refused.code, 4)
+      assert.match(refused.stderr, /is the service fomular-daemon of systemd.*\n.*service stop/)
+      await adopted()
+    },
+  )
 
   await t.test('a stopped service ends its agents gracefully, and leaves nothing running', async () => {
     const second = await on.startAgent()

@@ -83,25 +83,28 @@ test('on request, the service takes over a handwritten unit with all its setting
     assert.ok(!environment.some((each) => each.includes(key)))
   })
 
-  await t.test('a repeated takeover changes nothing, and keeps omitted settings', async () => {
-    const again = await daemon([
-      'service',
-      'install',
-      '--name',
-      'fomular',
-      '--server-url',
-      'ws://127.0.0.1:3001',
-      '--json',
-    ])
-    const { done, user, pid: now } = JSON.parse(again.stdout)
-    assert.deepEqual(
-      [done.filter((text: string) => text.startsWith('wrote')), user],
-      [[], 'bob'],
-      again.stdout,
-    )
-    assert.ok(now > 0)
-    assert.equal((await on.agentIs(agent, 'idle')).pid, pid)
-  })
+  await t.test(
+    'a repeated installation changes nothing, and keeps settings that its flags omit',
+    async () => {
+      const again = await daemon([
+        'service',
+        'install',
+        '--name',
+        'fomular',
+        '--server-url',
+        'ws://127.0.0.1:3001',
+        '--json',
+      ])
+      const { done, user, pid: now } = JSON.parse(again.stdout)
+      assert.deepEqual(
+        [done.filter((text: string) => text.startsWith('wrote')), user],
+        [[], 'bob'],
+        again.stdout,
+      )
+      assert.ok(now > 0)
+      assert.equal((await on.agentIs(agent, 'idle')).pid, pid)
+    },
+  )
 
   await t.test('environment files are parsed in the same way as by systemd', async () => {
     const odd = [

@@ -23,7 +23,7 @@ const NETWORK = `
   ip -n hub addr add ${HUB_ADDRESS}/24 dev far && ip -n hub link set far up
   echo '${HUB_ADDRESS} hub.example.com' >>/etc/hosts`
 
-test('the line that `machine add` prints connects another machine, as root or as a user, with a private certificate authority', {
+test('`machine add` prints a line that connects another machine, as root or as a user, with a private certificate authority', {
   timeout: 20 * 60_000,
 }, async (t) => {
   const machine = await Booted.boot(

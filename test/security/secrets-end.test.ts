@@ -146,7 +146,7 @@ const answered = (id: string) =>
     outcome: { command_id: id, machine_id: 'machine-1', agent_id: id, state: 'succeeded' },
   })
 
-test('a hub that was killed before its cleanup, or an earlier version, leaves no secrets behind', async (t) => {
+test('a hub deletes secrets that an earlier version or a hub that was killed before its cleanup has left behind', async (t) => {
   const hub = await TestHub.open(t)
   await hub.stop()
   const text = [

@@ -9,7 +9,7 @@ import { steady } from './steady.ts'
 
 /** Width of the terminal, in columns. A page on GitHub would shrink a wider picture. */
 export const COLUMNS = 92
-/** Folder of the project in the picture. */
+/** Path that the picture shows for the folder of the project. */
 const SHOWN = '/home/me/greet'
 
 /**

@@ -18,7 +18,7 @@ export type SpecRecord = z.infer<typeof SpecRecord>
 export const RunRecord = z.object({
   version: z.literal(1),
   run: z.int().check(z.minimum(1)),
-  /** Id of the command that started the run; absent for a restart by policy. */
+  /** Id of the command that started the run; absent if the restart policy started it. */
   command_id: z.optional(CommandId),
   session: z.optional(z.object({ id: z.string(), mode: z.enum(['new', 'resume', 'fork']) })),
   program: z.string(),

@@ -86,7 +86,7 @@ function read(path: string, mayRead: (fd: number) => boolean = () => true): Star
   }
 }
 
-/** Returns a hash over the paths and contents of files in a folder. */
+/** Returns a hash of the paths and contents of files in a folder. */
 export const hashOf = (folder: string, { files }: StartupFiles): string =>
   createHash('sha256')
     .update(JSON.stringify([folder, ...files.map(({ path, sha256 }) => [path, sha256])]))

@@ -29,7 +29,7 @@ export function checkPolicy(
   // reports this.
   if (running ? !running.machine.policy : !settings) return []
   const { file, otherwise, user } = inForceOf(running, paths, settings)
-  // A running daemon reports mistakes in the policy itself.
+  // If a daemon runs, it reports mistakes in the policy.
   if (file !== undefined && !running)
     return examineFile(file, user).problems.map(({ message, remedy }) => ({
       check,

@@ -91,7 +91,7 @@ export async function checkServer(config: DaemonConfig): Promise<Finding[]> {
     outcome instanceof ProxyError
       ? proxyRemedy(outcome)
       : isUntrusted(outcome)
-        ? "Pass the authority that signed the server's certificate, as PEM, with --ca-file."
+        ? "With --ca-file, pass a PEM file with the authority that signed the server's certificate."
         : 'Start the server, or correct --server-url. Behind a proxy, set HTTPS_PROXY. To run a hub on this machine: fomular-daemon up',
   )
 }

@@ -48,7 +48,7 @@ export const daemonPoints: Point<Host>[] = [
   {
     name: 'reconnects',
     level: 'core',
-    rule: 'After a lost connection the daemon reconnects and greets again, with the same machine_id.',
+    rule: 'After a lost connection, the daemon reconnects and greets again, with the same machine_id.',
     section: 'Connection',
     async check(host) {
       const before = helloOf(await host.live())

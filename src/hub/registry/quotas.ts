@@ -27,7 +27,7 @@ export class Quotas {
 
   /**
    * Returns the limit that the machine has reached; undefined if it has reached none. The hub refuses the
-   * activity of a machine at a limit.
+   * activity of a machine that has reached a limit.
    */
   beyond(machineId: string): Exclude<keyof MachineLimits, 'agents'> | undefined {
     const { limits, journals } = this.#options

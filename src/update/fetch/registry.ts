@@ -35,7 +35,7 @@ const PAUSES_MS = [1000, 5000]
 const MOST_PAUSE_MS = 30_000
 const PASSING_STATUS = new Set([408, 420, 429])
 const PASSING_CODES = new Set(['ECONNRESET', 'ECONNREFUSED', 'ETIMEDOUT', 'EPIPE'])
-/** Maximum length of a wrong address in a message, in characters. */
+/** Maximum length of an invalid address in a message, in characters. */
 const SHOWN_CHARS = 128
 /**
  * Time limits for an entire answer, in milliseconds. They are necessary because `SILENT_MS` never ends an

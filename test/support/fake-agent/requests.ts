@@ -30,7 +30,7 @@ export async function refusals(subtype: string): Promise<number> {
   return refused.get(request_id)!
 }
 
-/** Asks for permission, or a question, and waits for the answer. */
+/** Sends a permission request or a question, and waits for the answer. */
 export async function ask(signal: AbortSignal, question: string): Promise<string> {
   const request_id = randomUUID()
   const tool_use_id = `toolu_${randomUUID()}`

@@ -42,7 +42,7 @@ function running(
   writeFileSync(at('process.json'), JSON.stringify(record))
   const agents = agentsIn(join(dir, 'agents'))
   t.after(() => agents.close())
-  /** Acts as the launcher at the end of the agent. */
+  /** Does what the launcher does when the agent ends. */
   const launcherEnds = async () => {
     exited(143)
     writeFileSync(at('exit.json'), JSON.stringify({ version: 1, run: 1, code: 143 }))

@@ -121,7 +121,7 @@ const FLOODS: [length: number, frame: object][] = [
   [25_000, { type: 'x' }],
   [80, { type: 'x', text: 'x'.repeat(2 ** 20) }],
 ]
-test('a server that does not send a welcome ends the run early, and its output is bounded', async (t) => {
+test('if a server sends a flood of frames instead of a welcome, the connection is closed and the run ends early', async (t) => {
   for (const [length, frame] of FLOODS) {
     const url = await serverThat(t, () => Array.from({ length }, () => frame))
     const points = await judged(url)

@@ -4,7 +4,7 @@ import { proxyAgent, proxyFor } from '../../../src/platform/proxy.ts'
 
 const HTTPS_PROXY = 'http://proxy:3128'
 
-test('the scheme of the URL selects the proxy, from variables in upper or lower case', () => {
+test('the scheme of the URL selects the proxy variable, whose name may be in upper or lower case', () => {
   assert.equal(proxyFor('wss://server/', {}), undefined)
   assert.equal(proxyFor('wss://server/', { HTTPS_PROXY }), HTTPS_PROXY)
   assert.equal(proxyFor('wss://server/', { https_proxy: 'proxy:3128' }), HTTPS_PROXY)

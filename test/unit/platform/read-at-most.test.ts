@@ -22,7 +22,7 @@ test('a read from a pipe waits for its writer', async () => {
   assert.equal(stdout, 'a key\n')
 })
 
-test('a pipe without a writer is empty, and an endless pipe is an error', async (t) => {
+test('a pipe without a writer counts as empty, and an endless pipe causes an error', async (t) => {
   const path = join(tempDir(t), 'pipe')
   execFileSync('mkfifo', [path])
   assert.equal(readAtMost(path, 100).text, '')

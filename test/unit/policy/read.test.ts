@@ -155,7 +155,7 @@ test('the policy is read again when its file, a link to the file, or a parent fo
   assert.equal(changes, 4)
 })
 
-test('a policy on an impossible path is unreadable, and is checked again', (t) => {
+test('a policy at an impossible path is unreadable, and is checked again', (t) => {
   const { dir, file, current } = place(t)
   const loop = join(dir, 'loop')
   symlinkSync(loop, loop)

@@ -108,7 +108,7 @@ test('a server cannot permit a tool that the policy denies', () => {
   assert.deepEqual(permittedSpec(policy, specOf({})).disallowed_tools, ['WebFetch', 'Bash(sudo *)'])
 })
 
-test('a listed MCP server is permitted with exactly the listed definition', () => {
+test('a listed MCP server is permitted only if its definition is exactly the listed one', () => {
   const text = `[[mcp.listed]]\nname = "a"\ncommand = "/bin/a --read-only"
     [[mcp.listed]]\nname = "b"\nurl = "https://b.example/mcp"`
   const one = { command: '/bin/a', args: ['--read-only'] }

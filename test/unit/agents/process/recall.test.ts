@@ -71,7 +71,7 @@ const restart = (agents: AgentPool, quicker: Agent[] = []) =>
     logger,
   })
 
-test('an agent that the server stops while a restart is being completed stays ended', async (t) => {
+test('an agent that the server stops during the completion of a restart is not started again', async (t) => {
   const { adopted, start } = place(t, WORKS_ON)
   const before = adopted()
   const { folder } = await start(before, 'a')

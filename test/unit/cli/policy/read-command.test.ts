@@ -13,7 +13,7 @@ const read = (t: Cleanup, text: string) => {
   return readCommand(path)
 }
 
-test('a command, a request for an agent, and a bare specification are read with the defaults of the protocol', (t) => {
+test('a command, a request for a new agent, and a bare specification are read with the defaults of the protocol', (t) => {
   const spec = { cwd: '/work', runtime: 'claude' }
   const start = { type: 'agent:start', command_id: 'explained', agent_id: 'explained', spec }
   assert.deepEqual(read(t, '{"cwd":"/work"}'), start)
@@ -30,7 +30,7 @@ test('a command, a request for an agent, and a bare specification are read with 
   })
 })
 
-test('any other text is refused, within the limits of the protocol', (t) => {
+test('any other text is refused, and so is a text that exceeds the limits of the protocol', (t) => {
   const deep = `{"cwd":"/work","mcp_servers":{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}}`
   const texts = {
     '{}': /spec\.cwd/,
