@@ -6,8 +6,8 @@ const SYSTEM = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/
 
 /**
  * Adds HOME and the usual program folders to an environment, as a login would. cron, rc.local, an init, or a
- * container runtime may omit them. Does not change a PATH that contains any other folder, because such a PATH
- * is custom.
+ * container runtime may omit them. Does not change a PATH that contains a folder other than the usual ones:
+ * such a PATH is custom.
  * @param executable true if this program is a single executable that includes Node: scripts cannot use this
  * Node
  */

@@ -19,7 +19,9 @@ const GIVEN_FD = 9
 export const GIVEN = `/proc/self/fd/${GIVEN_FD}`
 const VARIABLES = 'variables.sh'
 
-/** Returns the command that sets the variables in a file and then runs a program. */
+/**
+ * Returns the beginning of a command that reads variables from a file, sets them, and then runs a program.
+ */
 const withVariables = (file: string) => ['/bin/sh', '-c', '. "$1"; shift; exec "$@"', 'sh', file]
 
 export interface Launched {

@@ -10,9 +10,9 @@ type TurnResult = Event & { kind: 'turn_result' }
 const ORDERLY_SIGNALS: unknown[] = [undefined, 'SIGTERM', 'SIGINT', 'SIGHUP']
 
 /**
- * Returns the agent's total cost in US dollars, which never falls. A runtime counts per process and session.
- * The count restarts at 0 after the conversation was cleared or the process was killed; after a resume, it
- * continues from the last saved count.
+ * Returns the agent's total cost in US dollars. The total never falls. A runtime counts per process and
+ * session. The count restarts at 0 after the conversation was cleared or the process was killed; after a
+ * resume, it continues from the last saved count.
  */
 export function costAfter(snapshot: Snapshot, event: TurnResult): number | undefined {
   const { total_cost_usd: shown } = event

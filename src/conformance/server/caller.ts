@@ -16,7 +16,7 @@ import {
 import { Connection } from '../connection.ts'
 import { type Point, Unmet } from '../point.ts'
 
-/** Time from the request to the open connection, and from the greeting to the welcome, in ms. */
+/** Time limit for opening a connection, and time limit from the greeting to the welcome, in ms. */
 const GREETING_MS = 15_000
 
 /**

@@ -43,7 +43,7 @@ export class Addresses {
   }
 }
 
-/** Returns the network whose addresses count as one address: an IPv6 client has a /64, with 2⁶⁴ addresses. */
+/** Returns the network that counts as one address: an IPv6 client usually has a /64, with 2⁶⁴ addresses. */
 export function networkOf(address: string): string {
   if (isIP(address) !== 6) return address
   const [head = '', tail] = address.split('%')[0]!.split('::')

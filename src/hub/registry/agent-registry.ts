@@ -10,7 +10,7 @@ import type { CommandQueue } from './command-queue.ts'
 import type { MachineRegistry } from './machine-registry.ts'
 import { StatusLimits } from './status-limits.ts'
 
-/** Number of agents in a greeting to handle before yielding to other work. */
+/** Number of agents of a greeting that are handled before other work can run. */
 const GREETED_AT_ONCE = 100
 
 /** Journal offsets and generations for a welcome. */
