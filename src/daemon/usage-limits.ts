@@ -1,6 +1,7 @@
 import type { Agent } from '../agents/agent.ts'
 import type { AgentPool } from '../agents/agent-pool.ts'
 import { uuidFrom } from '../agents/events/ids.ts'
+import { beginRest } from '../agents/process/rest.ts'
 import { continueCommand, continueId, isLimited, isWaiting, resetOf } from '../agents/state/limit.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
@@ -46,10 +47,24 @@ export class UsageLimits {
     const accounts = new Map<string, Agent[]>()
     for (const agent of this.#options.agents) {
       if (!agent.snapshot.limit) continue
+      this.#keepWaiting(agent)
       const account = accountOf(agent)
       accounts.set(account, [...(accounts.get(account) ?? []), agent])
     }
     for (const agents of accounts.values()) this.#checkAccount(agents)
+  }
+
+  /** If a shutdown of the machine ended an agent that waits, the end of the wait starts it again. */
+  #keepWaiting(agent: Agent) {
+    const { snapshot, limits, run, hasEnded, returning, id } = agent
+    if (!hasEnded || snapshot.exit?.reason !== 'rebooted' || run.resting || returning) return
+    if (!isLimited(snapshot) || !limits.isWaitFor(limitOf(agent))) return
+    try {
+      beginRest(agent)
+      agent.touch()
+    } catch (err) {
+      this.#options.logger.warn({ agent_id: id, err }, 'cannot record that the agent waits; will retry')
+    }
   }
 
   /** @param agents all agents of one account that have reached the account's limit */

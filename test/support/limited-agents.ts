@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, writeFileSync } from 'node:fs'
 import type { TestContext } from 'node:test'
 import type { Agent } from '../../src/agents/agent.ts'
 import type { AgentPool } from '../../src/agents/agent-pool.ts'
@@ -84,6 +84,17 @@ export function limitedAgents(t: TestContext) {
       const command = { type, command_id: `c-${++commands}`, agent_id, ...rest } as Command
       const { confirmed } = await carryOutWith(pool, command)
       return confirmed
+    },
+    /** Ends all processes of the agents, as the machine reboots. The next daemon has not started yet. */
+    goesDown() {
+      for (const { process: record, folder } of pool) {
+        if (!record) continue
+        const { launcher, agent, feeder } = record
+        for (const { pid } of [launcher, agent, feeder]) process.kill(pid, 'SIGKILL')
+        const of = (identity: typeof agent) => ({ ...identity, boot_id: 'an earlier boot' })
+        const earlier = { ...record, launcher: of(launcher), agent: of(agent), feeder: of(feeder) }
+        writeFileSync(folder.process, JSON.stringify(earlier))
+      }
     },
     rest: (id: string) => pool.rest(pool.get(id), 'It was idle.'),
     /** Replaces the daemon with the next daemon. */

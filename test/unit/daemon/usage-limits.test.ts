@@ -161,6 +161,20 @@ test('when the limit resets, a resting agent is started again', async (t) => {
   assert.equal(it.status('a').undelivered_prompts, 1)
 })
 
+test('a wait survives a reboot of the machine, unless a person then stops the agent', async (t) => {
+  const it = await limited(t, ['a', 'b'])
+  it.goesDown()
+  await it.restart(() => ['a', 'b'].every((id) => it.agent(id).hasEnded))
+  await it.pass(MINUTE_MS)
+  assert.equal(it.status('a').exit?.reason, 'rebooted')
+  assert.deepEqual([it.status('a').limited?.waits, it.status('b').limited?.waits], [true, true])
+  await it.command('agent:stop', 'b')
+  await it.pass(RESET_MS + 2 * MINUTE_MS)
+  await until(() => it.prompts.length === 1, { what: 'the continuation' })
+  assert.equal(it.prompts[0]?.id, 'a')
+  assert.equal(it.status('b').state, 'exited')
+})
+
 test('an agent whose process is lost continues to wait after its restart', async (t) => {
   const it = await limited(t, ['a'], { on_limit: 'wait', restart: { policy: 'on-loss' } })
   await until(() => it.agent('a').process !== undefined)
