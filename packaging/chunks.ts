@@ -8,9 +8,9 @@ import { rooms } from './rooms.ts'
 const readable = { minifySyntax: false, minifyWhitespace: false } as const
 
 /**
- * Names of the chunks that several rooms share, by the names of these rooms. A room is a part of the program
- * that is loaded when it is needed: see `rooms.ts`. `main` must be the last name in alphabetical order:
- * versions without chunks copy the files in this order, and `index.js` takes a folder as complete once it
+ * Names of the chunks that several rooms share. Each key lists the names of these rooms. A room is a part of
+ * the program that is loaded when it is needed: see `rooms.ts`. No name may follow `main` in alphabetical
+ * order. An earlier version copies the chunks in this order, and `index.js` uses a folder as soon as the folder
  * contains `main.js`.
  */
 const SHARED: Record<string, string> = {

@@ -9,8 +9,8 @@ export interface SseMessage {
 }
 
 /**
- * Maximum length of a message, in characters. An event can be as long as a frame in which each byte is
- * escaped (`\u007f`).
+ * Maximum length of a message, in characters. An event comes from a frame, and each byte of the frame can
+ * become six characters (`\u007f`).
  */
 const MESSAGE_CHARS = 6 * Limits.frame_bytes
 /**

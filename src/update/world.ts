@@ -5,7 +5,7 @@ import { hasStandIn } from './switch/place.ts'
 export interface World {
   /** Version of this program. */
   running: string
-  /** True if the stand-in of the recorded trial is in the program's place. */
+  /** True if the program is replaced by the stand-in that the record of the trial names. */
   hasStandIn: boolean
   /** Number of starts of the version on trial. */
   starts: number

@@ -46,8 +46,8 @@ export interface ConnectionLimits {
    */
   answerBytes?: number
   /**
-   * Maximum time, in ms, for which frames of this connection are handled before frames of other connections.
-   * Unlimited by default.
+   * Maximum time, in ms, to handle frames of this connection while frames of other connections wait. Unlimited
+   * by default.
    */
   turnMs?: number
 }

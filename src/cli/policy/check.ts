@@ -10,9 +10,9 @@ import type { InForce } from './in-force.ts'
 
 const HELP = `
 If you name a file, the command checks this file. Without an argument, it checks the policy file of the daemon
-on this machine, and shows what the daemon's policy permits, even if there is no policy file. The command
-reports every problem: unknown keys, invalid values, and users who could change the file. The exit code is 0
-if there is no problem, and 2 if there are problems.
+on this machine, and shows what the daemon's policy permits. If there is no policy file, it shows what the
+default permits. The command reports every problem: unknown keys, invalid values, and users who could change
+the file. The exit code is 0 if there is no problem, and 2 if there are problems.
 ${WHICH}
 
 Examples:
