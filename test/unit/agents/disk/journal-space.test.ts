@@ -37,10 +37,14 @@ function agent(t: TestContext, { lines, ended = false }: { lines: number; ended?
 const onDisk = (path: string) => statSync(path).blocks * 512
 
 function withoutFallocate(t: TestContext) {
-  const { PATH } = process.env
-  process.env.PATH = '/nonexistent'
+  const { env, geteuid } = process
+  const { PATH } = env
+  env.PATH = '/nonexistent'
+  // For root, the daemon does not search PATH for the program.
+  process.geteuid = () => 1000
   t.after(() => {
-    process.env.PATH = PATH
+    env.PATH = PATH
+    if (geteuid) process.geteuid = geteuid
   })
 }
 
