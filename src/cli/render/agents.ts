@@ -157,9 +157,9 @@ export function delayText({ queued, slow }: AgentStatus): string | undefined {
 /** Returns sentences on a usage limit that has ended the agent's last turn. */
 export function limitedText({ limited }: AgentStatus): string | undefined {
   if (!limited) return undefined
-  const until = limited.until === undefined ? '' : `, which resets at ${cleanLine(limited.until, 40)}`
+  const until = limited.until === undefined ? '' : ` until ${cleanLine(limited.until, 40)}`
   const then = limited.waits ? ' Its turn continues after that.' : ''
-  return `The agent has reached the usage limit of its account${until}.${then}`
+  return `The agent is at the usage limit of its account${until}.${then}`
 }
 
 /** Returns a sentence on how the last turn failed. */

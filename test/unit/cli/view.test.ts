@@ -150,8 +150,8 @@ test('a usage limit is reported once, with the time of its reset', (t) => {
   view.status({ ...agent(), limited: {} })
   const other = said()
   t.mock.reset()
-  const words = 'The agent has reached the usage limit of its account'
-  assert.equal(first, `${words}, which resets at 2026-01-01T06:00:00.000Z. Its turn continues after that.\n`)
+  const words = 'The agent is at the usage limit of its account'
+  assert.equal(first, `${words} until 2026-01-01T06:00:00.000Z. Its turn continues after that.\n`)
   assert.equal(again, '')
   assert.equal(other, `${words}.\n`)
 })
