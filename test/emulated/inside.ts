@@ -136,11 +136,12 @@ async function manyStarts() {
     most = Math.max(most, swapped())
   }, 500)
   for (let i = 0; i < STARTS; i++) void start(`many-${i}`, { BALLAST: String(BALLAST) }).catch(() => {})
+  const many = async () => (await agents()).filter(({ agent_id }) => agent_id.startsWith('many-'))
   let known = 0
   await until(
     'all agents',
     async () => {
-      known = (await agents()).length
+      known = (await many()).length
       return known === STARTS
     },
     900_000,
@@ -150,7 +151,7 @@ async function manyStarts() {
     'a stable number of agents',
     async () => {
       await sleep(20_000)
-      const found = await agents()
+      const found = await many()
       const idle = found.filter(({ state }) => state === 'idle').length
       const isStable = idle === before && found.every(({ state, queued }) => state === 'idle' || queued)
       before = idle
@@ -170,7 +171,7 @@ async function manyStarts() {
     await until(
       'the next in the queue',
       async () =>
-        (await agents()).filter(({ state }) => state === 'idle').length >= settled.length - queued.length,
+        (await many()).filter(({ state }) => state === 'idle').length >= settled.length - queued.length,
     ),
   )
   clearInterval(watch)

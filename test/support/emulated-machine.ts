@@ -69,6 +69,8 @@ export async function emulatedMachine(t: Cleanup, options: EmulatedOptions): Pro
     if (!line.startsWith(FACT)) continue
     const [, name = '', json = ''] = /^FACT (\S+) (.*)$/.exec(line.trimEnd()) ?? []
     facts.set(name, JSON.parse(json))
+    // The run takes half an hour, so show its progress.
+    console.log(line.trimEnd())
   }
   clearTimeout(timer)
   if (!facts.has('end'))
