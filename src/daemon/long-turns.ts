@@ -7,6 +7,12 @@ import type { Event } from '../protocol/index.ts'
 import { interruptTurn } from './policy-interrupt.ts'
 
 const MINUTE_MS = 60_000
+/**
+ * Maximum time that counts between two observations of an agent, in ms. Observations are at most 15 s apart.
+ * If they are much further apart, the daemon was stopped, usually together with the agent: by the sleep of the
+ * machine, a paused container, or a snapshot.
+ */
+const UNSEEN_MS = MINUTE_MS
 /** Maximum number of running tools that are remembered for each agent. */
 const TOOLS = 100
 
@@ -21,7 +27,7 @@ export interface LongTurnsOptions {
 /**
  * Reports turns that take longer than the policy's first limit, and interrupts turns that take longer than
  * its second limit. Only work that a daemon observes counts: the time that an agent spends waiting for a
- * person, sleep of the machine, time without a daemon, and jumps of the clock do not count.
+ * person, time in which the machine sleeps or the daemon does not run, and jumps of the clock do not count.
  */
 export class LongTurns {
   readonly #options: LongTurnsOptions
@@ -47,7 +53,7 @@ export class LongTurns {
     const { state, turn } = agent.snapshot
     const atMs = this.#options.clock.monotonic()
     const before = this.#working.get(agent)
-    if (before && before.turn === turn?.since) agent.addWork(atMs - before.atMs)
+    if (before && before.turn === turn?.since) agent.addWork(Math.min(atMs - before.atMs, UNSEEN_MS))
     if (turn && state === 'working') this.#working.set(agent, { turn: turn.since, atMs })
     else this.#working.delete(agent)
   }

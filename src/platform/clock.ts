@@ -5,8 +5,8 @@ export interface Clock {
   /** Wall clock, in ms since 1970. May jump. */
   now(): number
   /**
-   * Milliseconds since an arbitrary start. This time never jumps, and does not advance while the machine
-   * sleeps.
+   * Milliseconds since an arbitrary start. This time never jumps. On Linux, it does not advance while the
+   * machine sleeps; on macOS, it does.
    */
   monotonic(): number
   setTimeout(run: () => void, ms: number): Timer

@@ -11,6 +11,8 @@ import { memoryLog } from '../../support/memory-log.ts'
 import { shellAgents } from '../../support/shell-agents.ts'
 
 const MINUTE_MS = 60_000
+/** Interval between checks of a daemon, in ms. */
+const CHECK_MS = 15_000
 
 /** An agent that has just begun a turn. */
 async function working(t: TestContext, turns: object) {
@@ -29,26 +31,31 @@ async function working(t: TestContext, turns: object) {
     agent.touch()
   }
   move('running')
+  /** Lets time pass while a daemon is running. */
+  const pass = (minutes: number, turns = first) => {
+    for (let ms = 0; ms < minutes * MINUTE_MS; ms += CHECK_MS) {
+      it.clock.pass(CHECK_MS)
+      turns.check()
+    }
+  }
   const problems = () => agent.status().problems ?? []
   const inputs: string[] = []
   agent.inbox.events.on('put', ({ line }) => inputs.push(line))
-  return { ...it, agent, move, daemon, turns: first, problems, inputs }
+  return { ...it, agent, move, daemon, pass, turns: first, problems, inputs }
 }
 
 const event = (fields: object) => ({ offset: 0, index: 0, ...fields }) as Event
 
 test('a long turn is reported as a problem of its agent until the turn ends, and the report names the tool in use', async (t) => {
-  const { turns, agent, clock, move, problems } = await working(t, { report_after_min: 30 })
+  const { turns, agent, pass, move, problems } = await working(t, { report_after_min: 30 })
   const use = (id: string, tool: string) =>
     turns.onEvent(event({ kind: 'tool_use', tool_use_id: id, tool, input: {} }), agent)
   use('1', 'Read')
   turns.onEvent(event({ kind: 'tool_result', tool_use_id: '1', is_error: false, content: '' }), agent)
   use('2', 'Bash')
-  clock.pass(29 * MINUTE_MS)
-  turns.check()
+  pass(29)
   assert.deepEqual(problems(), [])
-  clock.pass(MINUTE_MS)
-  turns.check()
+  pass(1)
   const detail = 'It has worked for more than 30 minutes, and is using the tool Bash.'
   assert.deepEqual(problems(), [{ kind: 'turn', name: 'turn', status: 'long', detail }])
   move('idle')
@@ -57,26 +64,24 @@ test('a long turn is reported as a problem of its agent until the turn ends, and
 })
 
 test('the time that an agent waits for a person does not count', async (t) => {
-  const { turns, clock, move, problems } = await working(t, { report_after_min: 30 })
-  clock.pass(29 * MINUTE_MS)
+  const { turns, pass, move, problems } = await working(t, { report_after_min: 30 })
+  pass(29)
   move('waiting')
-  clock.pass(1000 * MINUTE_MS)
-  turns.check()
+  pass(1000)
   move('running')
   turns.check()
   assert.deepEqual(problems(), [])
 })
 
 test('a turn that asks a person again and again also counts as long, and is interrupted once', async (t) => {
-  const { turns, clock, move, problems, inputs } = await working(t, {
+  const { turns, pass, move, problems, inputs } = await working(t, {
     report_after_min: 30,
     interrupt_after_min: 40,
   })
   for (let i = 0; i < 10; i++) {
-    clock.pass(5 * MINUTE_MS)
+    pass(5)
     move('waiting')
-    clock.pass(100 * MINUTE_MS)
-    turns.check()
+    pass(100)
     assert.equal(problems().length, i < 5 ? 0 : 1, `after ${(i + 1) * 5} minutes`)
     move('running')
   }
@@ -88,12 +93,10 @@ test('a turn that asks a person again and again also counts as long, and is inte
 })
 
 test('a turn that takes too long is interrupted once, even if the daemon restarts, and the agent’s status has the reason', async (t) => {
-  const { turns, agent, clock, daemon, inputs } = await working(t, { interrupt_after_min: 60 })
-  clock.pass(59 * MINUTE_MS)
-  turns.check()
+  const { turns, agent, pass, daemon, inputs } = await working(t, { interrupt_after_min: 60 })
+  pass(59)
   assert.equal(agent.status().turn_interrupted, undefined)
-  clock.pass(MINUTE_MS)
-  turns.check()
+  pass(1)
   turns.check()
   daemon().check()
   assert.deepEqual(
@@ -107,23 +110,20 @@ test('a turn that takes too long is interrupted once, even if the daemon restart
 })
 
 test('if prompts are queued, each turn is timed and interrupted separately', async (t) => {
-  const { turns, agent, clock, inputs } = await working(t, { interrupt_after_min: 60 })
+  const { agent, clock, pass, inputs } = await working(t, { interrupt_after_min: 60 })
   const ends = () => {
     const result = event({ kind: 'turn_result', outcome: 'success', is_error: false, offset: 1 })
     reduce(agent.snapshot as Snapshot, result, undefined, new Date(clock.now()).toISOString())
     agent.touch()
   }
-  clock.pass(59 * MINUTE_MS)
+  pass(59)
   ends()
-  clock.pass(59 * MINUTE_MS)
-  turns.check()
+  pass(59)
   assert.equal(inputs.length, 0)
-  clock.pass(MINUTE_MS)
-  turns.check()
+  pass(1)
   assert.equal(inputs.length, 1)
   ends()
-  clock.pass(60 * MINUTE_MS)
-  turns.check()
+  pass(60)
   assert.equal(inputs.length, 2)
 })
 
@@ -132,24 +132,32 @@ for (const [what, jumpMs] of [
   ['clock that is set back', -8 * 60 * MINUTE_MS],
 ] as const)
   test(`a ${what} neither adds to the time of a turn nor reduces it`, async (t) => {
-    const { turns, clock, move, inputs } = await working(t, { interrupt_after_min: 60 })
-    clock.pass(30 * MINUTE_MS)
+    const { turns, clock, pass, move, inputs } = await working(t, { interrupt_after_min: 60 })
+    pass(30)
     clock.jump(jumpMs)
     turns.check()
     move('waiting')
     move('running')
-    clock.pass(29 * MINUTE_MS)
-    turns.check()
+    pass(29)
     assert.equal(inputs.length, 0)
-    clock.pass(MINUTE_MS)
-    turns.check()
+    pass(1)
     assert.equal(inputs.length, 1)
   })
 
+test('time in which the daemon is frozen together with its agent does not count', async (t) => {
+  const { turns, clock, pass, inputs } = await working(t, { interrupt_after_min: 60 })
+  pass(30)
+  clock.pass(8 * 60 * MINUTE_MS)
+  turns.check()
+  pass(28)
+  assert.equal(inputs.length, 0)
+  pass(2)
+  assert.equal(inputs.length, 1)
+})
+
 test('a turn that began to wait for a person while no daemon was running is not interrupted', async (t) => {
-  const { agents, again, clock, daemon, agent, ...it } = await working(t, { interrupt_after_min: 60 })
-  clock.pass(30 * MINUTE_MS)
-  it.turns.check()
+  const { agents, again, clock, daemon, agent, pass } = await working(t, { interrupt_after_min: 60 })
+  pass(30)
   agents.save(agent)
   agents.close()
   appendFileSync(
@@ -163,11 +171,9 @@ test('a turn that began to wait for a person while no daemon was running is not 
   const inputs: string[] = []
   same.inbox.events.on('put', ({ kind }) => inputs.push(kind))
   turns.check()
-  clock.pass(180 * MINUTE_MS)
-  turns.check()
+  pass(180, turns)
   assert.deepEqual([same.status().state, inputs], ['waiting', []])
   same.answer(same.status().pending[0]!, same.runtime.prompt('answer', 'yes', undefined))
-  clock.pass(30 * MINUTE_MS)
-  turns.check()
+  pass(30, turns)
   assert.deepEqual(inputs, ['prompt', 'control'])
 })
