@@ -1,6 +1,7 @@
 import { writeAtomic } from '../../platform/files.ts'
 import type { Conversation } from '../runtimes/conversation.ts'
 import { noteDue } from '../state/due-inputs.ts'
+import { isInTurn } from '../state/lifecycle.ts'
 import { boundPending } from '../state/pending.ts'
 import { boundReplies } from '../state/replies.ts'
 import type { Journal } from './journal.ts'
@@ -17,8 +18,11 @@ export function readCursor(path: string, journal: Journal): CursorRecord | undef
   // If the cursor is past the journal's end, it belongs to another journal, or the disk lost the journal's
   // end. In both cases, ignore the cursor.
   if (!cursor.ok || cursor.value.acked > size || cursor.value.snapshot.offset > size) return undefined
-  boundPending(cursor.value.snapshot)
-  boundReplies(cursor.value.snapshot)
+  const { snapshot } = cursor.value
+  boundPending(snapshot)
+  boundReplies(snapshot)
+  // Earlier versions do not record the turn.
+  if (isInTurn(snapshot.state)) snapshot.turn ??= { since: snapshot.since, worked_ms: 0 }
   return cursor.value
 }
 

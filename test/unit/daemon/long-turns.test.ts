@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
 import type { Snapshot } from '../../../src/agents/disk/records.ts'
 import type { Stimulus } from '../../../src/agents/state/lifecycle.ts'
@@ -176,4 +176,23 @@ test('a turn that began to wait for a person while no daemon was running is not 
   same.answer(same.status().pending[0]!, same.runtime.prompt('answer', 'yes', undefined))
   pass(30, turns)
   assert.deepEqual(inputs, ['prompt', 'control'])
+})
+
+test('a turn that began under an earlier version is timed, too', async (t) => {
+  const { agents, again, agent, daemon, pass } = await working(t, { report_after_min: 30 })
+  agents.save(agent)
+  agents.close()
+  const { snapshot, ...cursor } = JSON.parse(readFileSync(agent.folder.cursor, 'utf8'))
+  writeFileSync(
+    agent.folder.cursor,
+    JSON.stringify({ ...cursor, snapshot: { ...snapshot, turn: undefined } }),
+  )
+  const next = again()
+  const turns = daemon(next)
+  const same = next.get('a')
+  turns.check()
+  pass(29, turns)
+  assert.equal(same.longTurn, undefined)
+  pass(1, turns)
+  assert.equal(same.longTurn, 'It has worked for more than 30 minutes.')
 })
