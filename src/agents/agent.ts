@@ -12,7 +12,7 @@ import { processesOfRun } from './process/of-this-boot.ts'
 import { Reading } from './reading.ts'
 import type { Input } from './runtimes/conversation.ts'
 import type { RuntimeAdapter } from './runtimes/runtime.ts'
-import { beginRun, endBy, explainExit, failLaunch, requestStop } from './state/changes.ts'
+import { addWork, beginRun, endBy, explainExit, failLaunch, requestStop } from './state/changes.ts'
 import { hasEnded } from './state/lifecycle.ts'
 import { onAnswered } from './state/reduce.ts'
 import { type Launching, statusOf } from './state/status.ts'
@@ -227,8 +227,7 @@ export class Agent {
 
   /** Adds time that the agent has worked on its current turn. */
   addWork(ms: number) {
-    if (this.#snapshot.turn) this.#snapshot.turn.worked_ms += ms
-    this.#unsaved ??= 'grown'
+    if (addWork(this.#snapshot, ms)) this.#unsaved ??= 'grown'
   }
 
   /** Records a new run, and deletes the data about the last run's end. */

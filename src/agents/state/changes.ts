@@ -5,6 +5,8 @@ import { move } from './reduce.ts'
 
 /** Functions for changes of a snapshot that no journal line reports. Times are ISO 8601. */
 
+const MINUTE_MS = 60_000
+
 /** Records a new run, and deletes the data about the last run's end. */
 export function beginRun(snapshot: Snapshot, run: RunRecord, now: string) {
   snapshot.exit = undefined
@@ -46,4 +48,15 @@ export function explainExit(snapshot: Snapshot, detail: string): boolean {
   if (!exit || exit.detail !== undefined) return false
   snapshot.exit = { ...exit, detail }
   return true
+}
+
+/**
+ * Adds time that the agent has worked on its current turn.
+ * @returns whether another minute of the turn is full, so that the time should be saved
+ */
+export function addWork({ turn }: Snapshot, ms: number): boolean {
+  if (!turn) return false
+  const before = turn.worked_ms
+  turn.worked_ms += ms
+  return Math.floor(turn.worked_ms / MINUTE_MS) > Math.floor(before / MINUTE_MS)
 }

@@ -196,3 +196,16 @@ test('a turn that began under an earlier version is timed, too', async (t) => {
   pass(1, turns)
   assert.equal(same.longTurn, 'It has worked for more than 30 minutes.')
 })
+
+test('the time of a turn without output is saved once a minute', async (t) => {
+  const { agent, agents, again, pass } = await working(t, {})
+  agent.save()
+  let saved = 0
+  for (let quarter = 0; quarter < 40; quarter++) {
+    pass(0.25)
+    if (agent.save()) saved++
+  }
+  assert.equal(saved, 10)
+  agents.close()
+  assert.equal(again().get('a').snapshot.turn?.worked_ms, 10 * MINUTE_MS)
+})
