@@ -11,12 +11,14 @@ export interface CommandSteps<R> {
 /**
  * The commands for one agent. They start one after another, in the order of their arrival. A command to stop
  * the agent cuts short the gate's decisions about earlier commands. An interrupt does not wait while the gate
- * decides about an earlier command.
+ * decides about an earlier command, unless that command starts the agent.
  */
 export class CommandOrder {
   readonly #onIdle: () => void
   /** Settles when all commands so far have started or failed. */
   #last: Promise<unknown> = Promise.resolve()
+  /** Settles when all commands up to the last one that starts the agent have started or failed. */
+  #lastStart: Promise<unknown> = Promise.resolve()
   /** Signals of the commands that have not started. A later command to stop the agent aborts these signals. */
   readonly #overtaking = new Set<AbortController>()
   /** True while the gate decides about the command whose turn it is. */
@@ -49,15 +51,18 @@ export class CommandOrder {
       if (this.#last === last) this.#onIdle()
     })
     this.#last = last
+    if (isStart(command)) this.#lastStart = last
     return begun
   }
 
   /**
    * Resolves when an interrupt may start: when `before` has resolved, or as soon as the gate begins to decide
-   * about an earlier command.
+   * about an earlier command. The interrupt of an agent that is being started waits for the start. Otherwise,
+   * it would interrupt nothing.
    */
-  #interrupt(before: Promise<unknown>): Promise<unknown> {
-    if (this.#isAtGate) return Promise.resolve()
+  async #interrupt(before: Promise<unknown>): Promise<unknown> {
+    await this.#lastStart
+    if (this.#isAtGate) return
     return Promise.race([before, new Promise<void>((resolve) => this.#interrupts.push(resolve))])
   }
 
@@ -77,6 +82,8 @@ const isStop = (command: Command) =>
   command.type === 'agent:stop' ||
   (command.type === 'agent:remove' && command.force) ||
   (command.type === 'agent:interrupt' && command.cancel_queued)
+
+const isStart = ({ type }: Command) => type === 'agent:start' || type === 'agent:resume'
 
 /** Reports whether a command only ends the agent's turn. */
 const isInterrupt = ({ type }: Command) => type === 'agent:interrupt'

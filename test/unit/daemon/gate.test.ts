@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { CommandFailure } from '../../../src/agents/command-failure.ts'
@@ -8,7 +9,7 @@ import { Dispatcher } from '../../../src/daemon/dispatcher.ts'
 import { Gate } from '../../../src/daemon/gate.ts'
 import { refusalsOfCommand } from '../../../src/policy/command-refusals.ts'
 import { PolicyFile } from '../../../src/policy/schema.ts'
-import type { Command, CommandResult } from '../../../src/protocol/index.ts'
+import { AgentSpec, type Command, type CommandResult } from '../../../src/protocol/index.ts'
 import { commandContext } from '../../support/command-context.ts'
 import { memoryLog } from '../../support/memory-log.ts'
 import { shellAgents } from '../../support/shell-agents.ts'
@@ -121,6 +122,20 @@ test('an interrupt that arrives together with an earlier prompt does not wait fo
   order('end', 'agent:stop')
   assert.equal(await until(() => codeOf('p1')), 'interrupted')
 })
+
+for (const [type, body] of [
+  ['agent:start', { agent_id: 'b', spec: AgentSpec.parse({ cwd: tmpdir() }) }],
+  ['agent:resume', { agent_id: 'a' }],
+] as const)
+  test(`an interrupt waits until the gate has decided about an earlier ${type}`, async (t) => {
+    const { agents, order, codeOf, commands, decide } = await machine(t, AFTER_DECIDE)
+    await agents.stop(agents.get('a'), { commandId: 'stop', graceS: 0 })
+    order('begin', type, body)
+    await until(() => commands() === 1)
+    order('i1', 'agent:interrupt', { ...body, cancel_queued: false })
+    decide()
+    for (const id of ['begin', 'i1']) assert.equal(await until(() => codeOf(id)), 'ok')
+  })
 
 test('without a gate, an interrupt also concerns the prompts that arrived just before it', async (t) => {
   const { order, codeOf, inputs } = await machine(t, NEVER, { gate: undefined })
