@@ -24,7 +24,7 @@ export class CommandOrder {
   /** True while the gate decides about the command whose turn it is. */
   #isAtGate = false
   /** Functions that start the waiting interrupts. */
-  #interrupts: (() => void)[] = []
+  readonly #interrupts = new Set<() => void>()
 
   /** @param onIdle is called when all commands have started or failed */
   constructor(onIdle: () => void) {
@@ -60,15 +60,22 @@ export class CommandOrder {
    * about an earlier command. The interrupt of an agent that is being started waits for the start. Otherwise,
    * it would interrupt nothing.
    */
-  async #interrupt(before: Promise<unknown>): Promise<unknown> {
+  async #interrupt(before: Promise<unknown>): Promise<void> {
     await this.#lastStart
     if (this.#isAtGate) return
-    return Promise.race([before, new Promise<void>((resolve) => this.#interrupts.push(resolve))])
+    await new Promise<void>((resolve) => {
+      const start = () => {
+        this.#interrupts.delete(start)
+        resolve()
+      }
+      this.#interrupts.add(start)
+      void before.then(start)
+    })
   }
 
   async #waitAtGate(decided: Promise<unknown>) {
     this.#isAtGate = true
-    for (const start of this.#interrupts.splice(0)) start()
+    for (const start of this.#interrupts) start()
     try {
       await decided
     } finally {
