@@ -8,6 +8,7 @@ import type { RunRecord } from './disk/records.ts'
 import type { Endings } from './endings.ts'
 import { resumedId } from './events/ids.ts'
 import type { Permit } from './permit.ts'
+import { checkFolderAs } from './process/agent-user.ts'
 import { sweepProcesses } from './process/end.ts'
 import type { LaunchQueue } from './process/launch-queue.ts'
 import { nextRun } from './process/next-run.ts'
@@ -101,6 +102,7 @@ export class Resumes {
     this.#asking.delete(agent)
     checkSessionUser(agent, session?.id, user?.name)
     checkCwd(spec.cwd, { again: true })
+    if (user) await checkFolderAs(user, spec.cwd)
     checkAgentLimit(agents, maxAgents)
     // End the last run's leftovers first, or they would run alongside the new run.
     await (endings.swept(agent) ?? sweepProcesses(agent))

@@ -10,6 +10,7 @@ import { CommandFailure } from './command-failure.ts'
 import { makeFolder } from './disk/folder.ts'
 import type { SpecRecord } from './disk/records.ts'
 import type { Permit } from './permit.ts'
+import { checkFolderAs } from './process/agent-user.ts'
 import type { LaunchQueue } from './process/launch-queue.ts'
 import { firstRun } from './process/next-run.ts'
 import type { RuntimeAdapter } from './runtimes/runtime.ts'
@@ -64,6 +65,8 @@ export class Starts {
     const path = await program(spec.runtime)
     const { user } = permit(spec, path, { running: runningBeside(agents), isOrdered: true })
     checkCwd(spec.cwd)
+    // Startup files in a folder that the user may not enter would otherwise be shown to a person first.
+    if (user) await checkFolderAs(user, spec.cwd)
     checkKept(agents.size)
     checkAgentLimit(agents, maxAgents)
     // The following code has no `await` until the agent is in the list, so a second start in the same session

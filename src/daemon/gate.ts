@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { accessSync, constants, statSync } from 'node:fs'
 import { CommandFailure } from '../agents/command-failure.ts'
 import type { Logger } from '../platform/log.ts'
+import { ownPath } from '../platform/own-path.ts'
 import { faultsOf } from '../platform/ownership.ts'
 import { visible } from '../platform/visible-text.ts'
 import { ACTING } from '../policy/command-refusals.ts'
@@ -96,12 +97,12 @@ function refusalOf(
   command: Command,
   overtaken?: AbortSignal,
 ): Promise<string | undefined> {
-  const { PATH = '/usr/bin:/bin', HOME = '/', LANG = 'C.UTF-8' } = process.env
+  const { HOME = '/', LANG = 'C.UTF-8' } = process.env
   // Use a separate process group, so that the program and all processes that it started can be ended
   // together.
   const child = spawn(program, [], {
     cwd: '/',
-    env: { PATH, HOME, LANG },
+    env: { PATH: ownPath(), HOME, LANG },
     detached: true,
     stdio: ['pipe', 'ignore', 'pipe'],
   })

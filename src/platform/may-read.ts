@@ -32,8 +32,13 @@ export function rightsOf(user: Account): Rights {
   }
   const maySee = (path: string) => {
     // Stops at the first folder that the user may not enter: its contents must not affect the result.
-    for (const { stat } of placesOn(path)) if (stat.isDirectory() && !may(stat, ENTER)) return false
-    return true
+    try {
+      for (const { stat } of placesOn(path)) if (stat.isDirectory() && !may(stat, ENTER)) return false
+      return true
+    } catch {
+      // Another user has replaced a link in the meantime.
+      return false
+    }
   }
   return { mayRead, maySee }
 }

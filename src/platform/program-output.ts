@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { sleep } from './clock.ts'
+import { systemEnvironment } from './system-environment.ts'
 
 /** Delay between the end of a killed program and the next try, in ms. */
 const AGAIN_MS = 50
@@ -11,7 +12,7 @@ export interface ProgramOutput {
 }
 
 /**
- * Runs a program and returns its output. While systemd stops a unit, it also sends SIGTERM to new processes
+ * Runs a program of the system, such as systemctl, and returns its output. While systemd stops a unit, it also sends SIGTERM to new processes
  * of the unit. For that reason, a program that was ended by SIGTERM is run again. Never throws.
  * @param timeout milliseconds for all tries together; a program that is still running then gets SIGKILL
  */
@@ -22,7 +23,12 @@ export async function programOutput(
 ): Promise<ProgramOutput> {
   const end = performance.now() + timeout
   for (;;) {
-    const { signal, ...answer } = await run(file, args, env, Math.max(1, end - performance.now()))
+    const { signal, ...answer } = await run(
+      file,
+      args,
+      systemEnvironment(env),
+      Math.max(1, end - performance.now()),
+    )
     if (signal !== 'SIGTERM' || performance.now() + AGAIN_MS >= end) return answer
     await sleep(AGAIN_MS)
   }

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { capabilitiesIn } from '../platform/capabilities.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import { systemEnvironment } from '../platform/system-environment.ts'
@@ -29,6 +30,18 @@ const STATUS_CHARS = 500
  * message to systemd.
  */
 const statusLine = (text: string) => `STATUS=${visible(text.slice(0, STATUS_CHARS))}`
+
+/**
+ * Reports whether a systemd-notify of root can send messages as its parent process. It needs a capability that
+ * containers usually lack.
+ */
+export function canSpeakAsParent(): boolean {
+  try {
+    return capabilitiesIn('CapBnd')('SYS_ADMIN')
+  } catch {
+    return false
+  }
+}
 
 /** State of a daemon, with a one-line description. */
 interface Condition {

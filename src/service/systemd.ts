@@ -5,6 +5,7 @@ import { UserError } from '../platform/errors.ts'
 import { EXIT } from '../platform/exit-codes.ts'
 import { hubUnitText } from './hub-unit.ts'
 import type { At, Manager, Status } from './manager.ts'
+import { canSpeakAsParent } from './notify.ts'
 import { PACKAGED_UNITS, type ServicePlan, serviceFiles } from './plan.ts'
 import { query } from './run.ts'
 import { keySteps, removeIdentity, type Step } from './steps.ts'
@@ -45,6 +46,7 @@ export function systemd(scope: Scope): Manager {
     const text = (plan.runs === 'hub' ? hubUnitText : unitText)(plan, {
       scope,
       version: await systemdVersion(),
+      speaksAsParent: canSpeakAsParent(),
     })
     return { path: files(at(plan)).unit, text, mode: 0o644 }
   }

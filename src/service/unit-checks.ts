@@ -1,6 +1,7 @@
 import { constants, realpathSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { AGENT_UMASK } from '../config/environment.ts'
+import { canSpeakAsParent } from './notify.ts'
 import { CODES, type Runs, SUPERVISED } from './plan.ts'
 import type { Pm2Entry } from './pm2-entry.ts'
 import type { Properties, Scope } from './systemd.ts'
@@ -18,7 +19,7 @@ export const isOurs = (command: string) => /fomular-daemon|@fomular-os\/daemon/.
 interface Rule {
   level: UnitProblem['level']
   /** Reports whether the rule applies to a unit. */
-  when(unit: Properties, scope: Scope): boolean
+  when(unit: Properties, speaksAsDaemon: boolean): boolean
   message: string
   /** The setting that fixes the problem. */
   set: string
@@ -66,8 +67,9 @@ function showsKey({ ExecStart = '', Environment = '' }: Properties): boolean {
   return isLiteral || new RegExp(`[\\s"]${variable}=`).test(` ${Environment}`)
 }
 
-const isRoots = ({ User = '' }: Properties, scope: Scope) =>
-  scope === 'system' && ['', 'root', '0'].includes(User)
+/** Reports whether a unit runs as root, with the capability to send messages to systemd as another process. */
+const isRoots = ({ User = '', CapabilityBoundingSet = 'cap_sys_admin' }: Properties, scope: Scope) =>
+  scope === 'system' && ['', 'root', '0'].includes(User) && CapabilityBoundingSet.includes('cap_sys_admin')
 
 const restartsOn75 = ({ Restart = 'no', RestartForceExitStatus, SuccessExitStatus }: Properties) =>
   Restart === 'always' ||
@@ -102,17 +104,15 @@ const RULES: Rule[] = [
   },
   {
     level: 'error',
-    when: (unit, scope) =>
-      unit.Type === 'notify' &&
-      unit.NotifyAccess !== 'all' &&
-      !(unit.NotifyAccess === 'main' && isRoots(unit, scope)),
+    when: ({ Type, NotifyAccess }, speaksAsDaemon) =>
+      Type === 'notify' && NotifyAccess !== 'all' && !(NotifyAccess === 'main' && speaksAsDaemon),
     message: 'never counts as started: systemd ignores the messages that systemd-notify sends for it',
     set: 'NotifyAccess=all',
     ofHub: true,
   },
   {
     level: 'warning',
-    when: (unit, scope) => unit.NotifyAccess === 'all' && isRoots(unit, scope),
+    when: ({ NotifyAccess }, speaksAsDaemon) => NotifyAccess === 'all' && speaksAsDaemon,
     message: 'lets agents of another user send messages to systemd as the daemon',
     set: 'NotifyAccess=main',
   },
@@ -158,12 +158,18 @@ const RULES: Rule[] = [
 /**
  * Returns the problems of a unit. @param unit properties from systemd, which include the settings of drop-ins
  */
-export function unitProblems(name: string, unit: Properties, scope: Scope, runs: Runs): UnitProblem[] {
+export function unitProblems(
+  name: string,
+  unit: Properties,
+  scope: Scope,
+  runs: Runs,
+  speaksAsParent = canSpeakAsParent(),
+): UnitProblem[] {
   const edit = scope === 'system' ? `systemctl edit ${name}` : `systemctl --user edit ${name}`
   const rules = RULES.filter(({ ofHub }) => runs !== 'hub' || ofHub)
   const install = `fomular-daemon service install${runs === 'daemon' ? '' : ` ${runs}`}`
   const found = rules
-    .filter(({ when }) => when(unit, scope))
+    .filter(({ when }) => when(unit, speaksAsParent && isRoots(unit, scope)))
     .map(
       ({ level, message, set }): UnitProblem => ({
         level,

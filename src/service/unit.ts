@@ -34,10 +34,12 @@ export interface SystemdFacts {
   /** Version of systemd on the machine of the unit; undefined if the machine has no systemd. */
   version: number | undefined
   scope: 'system' | 'user'
+  /** True if a systemd-notify of root can send messages as its parent process. */
+  speaksAsParent?: boolean
 }
 
 /** Returns the unit of a service that runs agents. */
-export function unitText(plan: ServicePlan, { version = 0, scope }: SystemdFacts): string {
+export function unitText(plan: ServicePlan, { version = 0, scope, speaksAsParent }: SystemdFacts): string {
   const system = scope === 'system'
   const files = serviceFiles(system ? 'systemd' : 'systemd-user', plan.name, plan.account.home)
   const credential = system && (version === 0 || version >= 247)
@@ -55,7 +57,7 @@ export function unitText(plan: ServicePlan, { version = 0, scope }: SystemdFacts
       name: 'Service',
       lines: [
         'Type=notify',
-        ...notifyLines(system && plan.account.uid === 0),
+        ...notifyLines(system && plan.account.uid === 0 && speaksAsParent === true),
         `ExecStart=${[...plan.runner, plan.program, ...plan.args].map(argument).join(' ')}`,
         ...(system ? [`User=${plan.account.name}`] : []),
         'WorkingDirectory=~',
@@ -108,10 +110,10 @@ export function unitText(plan: ServicePlan, { version = 0, scope }: SystemdFacts
   return renderUnit(plan, system, sections)
 }
 
-/** Root's systemd-notify sends messages as the daemon, so that agents of another user cannot send any. */
-const notifyLines = (isRoot: boolean): string[] => [
+/** @param asDaemon true if systemd-notify sends messages as the daemon, so that other senders can be refused */
+const notifyLines = (asDaemon: boolean): string[] => [
   '# The daemon notifies systemd through a child process, systemd-notify.',
-  `NotifyAccess=${isRoot ? 'main' : 'all'}`,
+  `NotifyAccess=${asDaemon ? 'main' : 'all'}`,
 ]
 
 export function renderUnit(plan: ServicePlan, system: boolean, sections: Section[]): string {

@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { identify } from '../../src/platform/process-identity.ts'
 import { userOf } from '../../src/platform/process-list.ts'
 import type { CommandError, Outcome } from '../../src/protocol/index.ts'
 import { fakeAgent } from '../support/fake-agent.ts'
@@ -131,15 +140,18 @@ test('root runs no program from folders on PATH that the agents’ user can chan
   const { stage, user, said, start, cwd } = await rootsStage(t)
   const [bin, ran] = [join(cwd, 'bin'), join(cwd, 'ran')]
   mkdirSync(bin)
-  // Programs that the launcher runs, and programs with which the daemon looks up users and notifies systemd.
+  // Programs of the launcher and the gate, and programs with which the daemon asks the system.
   const names =
-    'cat date fallocate getent grep id kill mkdir mkfifo mv ps rm sed sleep systemd-notify tail tr'
+    'cat date fallocate getent grep id kill mkdir mkfifo mv ps rm sed sleep systemctl systemd-notify tail tr'
   for (const name of names.split(' '))
     writeFileSync(join(bin, name), `#!/bin/sh\nPATH=/usr/bin:/bin\nid -u >>${ran}\nexec ${name} "$@"\n`, {
       mode: 0o755,
     })
   writeFileSync(ran, '')
   for (const path of [bin, ran]) chownSync(path, user.uid, user.gid)
+  const gate = join(stage.dir, 'gate')
+  writeFileSync(gate, '#!/bin/sh\ngrep -q agent_id\n', { mode: 0o755 })
+  appendFileSync(stage.env.FOMULAR_POLICY!, `gate.program = "${gate}"\n`)
   process.kill(await daemonPid(stage), 'SIGKILL')
   stage.daemonCommand = ['/usr/bin/env', `PATH=${bin}:${process.env.PATH}`, ...RUN]
   await stage.daemon()
@@ -149,6 +161,10 @@ test('root runs no program from folders on PATH that the agents’ user can chan
   await said(agent, 'date')
   await stage.command(agent, 'stop')
   await stage.agentIs(agent, 'exited')
+  // The daemon asks systemd whether the machine is shutting down.
+  const pid = await daemonPid(stage)
+  process.kill(pid, 'SIGTERM')
+  await until(() => identify(pid) === undefined, { what: 'the end of the daemon' })
   assert.deepEqual([...new Set(readFileSync(ran, 'utf8').split('\n'))], [String(user.uid), ''])
 })
 

@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { type Account, accountOf } from '../../platform/account.ts'
+import { capabilitiesIn } from '../../platform/capabilities.ts'
 import { ownUid } from '../../platform/process-list.ts'
 import { CommandFailure } from '../command-failure.ts'
 
@@ -12,8 +13,8 @@ const CHECK_MS = 10_000
 /** Exit code of a check that the user does not pass. */
 const FORBIDDEN = 99
 
-/** Capabilities that a daemon needs to run agents as another user, with bit numbers; root has them all. */
-const CAPABILITIES = { CHOWN: 0, DAC_OVERRIDE: 1, KILL: 5, SETGID: 6, SETUID: 7, SYS_PTRACE: 19 }
+/** Capabilities that a daemon needs for agents of another user. Root usually has all of them. */
+const NEEDED = ['CHOWN', 'DAC_OVERRIDE', 'KILL', 'SETGID', 'SETUID', 'SYS_PTRACE'] as const
 
 /** The user that agents run as, if it is not the daemon's user. */
 export interface AgentUser extends Account {
@@ -57,10 +58,8 @@ export function agentUser(name: string): AgentUser {
 }
 
 function missingCapabilities(): string[] {
-  const [, effective = '0'] =
-    /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1')) ?? []
-  const has = BigInt(`0x${effective}`)
-  return Object.entries(CAPABILITIES).flatMap(([name, bit]) => ((has >> BigInt(bit)) & 1n ? [] : [name]))
+  const has = capabilitiesIn('CapEff')
+  return NEEDED.filter((name) => !has(name))
 }
 
 /** Variables that belong to the login session of the daemon's user. */

@@ -36,8 +36,12 @@ export function readStartupFiles(paths: string[], user?: Account): StartupFiles 
   const found: StartupFiles = { files: [], cut: false }
   let seen = 0
   const visit = (path: string, depth: number) => {
-    // Treat files that the user may not see as missing. A link must not reveal whether such a file exists.
-    if (rights && !rights.maySee(path)) return
+    // Treat files that the user may not see as unreadable, even if they are missing: a link must not reveal
+    // whether they exist, and an access list may let the user see them after all.
+    if (rights && !rights.maySee(path)) {
+      found.cut = true
+      return
+    }
     let isFolder: boolean
     try {
       isFolder = statSync(path).isDirectory()

@@ -20,7 +20,18 @@ export function agentUserName(
 }
 
 /** Groups whose members can become root without a password, and without a setuid program such as sudo. */
-const ROOTLIKE = ['docker', 'lxd', 'incus', 'incus-admin', 'disk', 'shadow', 'root']
+const ROOTLIKE = [
+  'docker',
+  'podman',
+  'libvirt',
+  'lxd',
+  'incus',
+  'incus-admin',
+  'disk',
+  'kmem',
+  'shadow',
+  'root',
+]
 
 /** Returns a warning if the user that agents run as can become root. */
 export function rootlikeGroups(name: string): Finding[] {

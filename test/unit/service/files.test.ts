@@ -74,6 +74,12 @@ for (const { what, of, scope, exposure } of cases)
     assert.ok(Number(score) <= exposure, `${score} is above ${exposure}`)
   })
 
+test('only the daemon can send messages to systemd about a service of root, if the machine permits that', () => {
+  const of = (each: ServicePlan, speaksAsParent: boolean) =>
+    /^NotifyAccess=(.*)$/m.exec(unitText(each, { version: 252, scope: 'system', speaksAsParent }))?.[1]
+  assert.deepEqual([of(root, true), of(root, false), of(plan, true)], ['main', 'all', 'all'])
+})
+
 test('a unit has the settings that the installed systemd supports', () => {
   const of = (version: number | undefined, scope: 'system' | 'user' = 'system') =>
     unitText(plan, { version, scope })

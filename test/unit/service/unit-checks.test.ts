@@ -27,8 +27,12 @@ const good = {
   NeedDaemonReload: 'no',
 }
 
-const said = (change: Partial<typeof good> & Record<string, string>, runs: Runs = 'daemon') =>
-  unitProblems('x', { ...good, ...change }, 'system', runs).map(
+const said = (
+  change: Partial<typeof good> & Record<string, string>,
+  runs: Runs = 'daemon',
+  speaksAsParent = true,
+) =>
+  unitProblems('x', { ...good, ...change }, 'system', runs, speaksAsParent).map(
     ({ level, remedy }) => `${level} ${remedy.split(' (')[0]}`,
   )
 
@@ -51,6 +55,12 @@ test('a setting of a unit that would end agents or prevent updates is reported w
     assert.deepEqual(said({ User, NotifyAccess: 'main' }), [])
     assert.deepEqual(said({ User }), ['warning Set NotifyAccess=main'])
     assert.deepEqual(said({ User, NotifyAccess: 'none' }), ['error Set NotifyAccess=all'])
+    // Without this capability, systemd-notify cannot send messages as the daemon.
+    const without = { User, CapabilityBoundingSet: 'cap_chown' }
+    assert.deepEqual(said({ ...without, NotifyAccess: 'main' }), ['error Set NotifyAccess=all'])
+    assert.deepEqual(said(without), [])
+    assert.deepEqual(said({ User, NotifyAccess: 'main' }, 'daemon', false), ['error Set NotifyAccess=all'])
+    assert.deepEqual(said({ User }, 'daemon', false), [])
   }
   assert.deepEqual(said({ ProtectHome: 'read-only' }), ['error Set ProtectHome=no'])
   assert.deepEqual(said({ PrivateTmp: 'yes' }), ['warning Set PrivateTmp=no'])

@@ -93,11 +93,11 @@ test('an agentâ€™s symbolic link does not show a person any file that the agentâ
   }
   assert.deepEqual(read(join(open, 'settings.json')), ['{}', false])
   assert.deepEqual(read(join(open, 'private.json')), ['', true])
-  assert.deepEqual(read(link), ['', false])
+  assert.deepEqual(read(link), ['', true])
   assert.deepEqual(read(join(dir, 'missing')), ['', false])
   // Behind a folder that the user may not enter, existing and missing files look the same.
   symlinkSync(join(secret, 'missing'), join(links, 'dangling'))
   symlinkSync(secret, join(links, 'folder'))
   for (const path of ['dangling', 'folder', 'folder/settings.json', 'folder/missing'])
-    assert.deepEqual(read(join(links, path)), ['', false], path)
+    assert.deepEqual(read(join(links, path)), ['', true], path)
 })

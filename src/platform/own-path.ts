@@ -1,0 +1,9 @@
+import { delimiter, isAbsolute } from 'node:path'
+import { faultsOf } from './ownership.ts'
+import { SYSTEM_PATH } from './system-environment.ts'
+
+/** Returns the folders of PATH that no user except root and this user can change. */
+export function ownPath({ PATH = SYSTEM_PATH }: NodeJS.ProcessEnv = process.env): string {
+  const folders = PATH.split(delimiter).filter((dir) => isAbsolute(dir) && faultsOf(dir).length === 0)
+  return folders.length > 0 ? folders.join(delimiter) : SYSTEM_PATH
+}
