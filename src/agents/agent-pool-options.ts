@@ -24,6 +24,11 @@ export interface AgentPoolOptions
   umask?: string | undefined
   /** @see MemoryRoom */
   room: Pick<MemoryRoom, 'waitOf'>
+  /**
+   * Records that an agent is being removed. The agent's folder is deleted after the returned promise has
+   * resolved. Not called for the agent of a failed start.
+   */
+  onRemoval?(agent: Agent): Promise<void>
   /** Returns a shelter for new agents if agents would otherwise end with the daemon. */
   shelter?(): Promise<Shelter | undefined>
   /**

@@ -69,7 +69,7 @@ export class AgentPool {
     this.#starts = new Starts({
       ...parts,
       open: (records) => this.#open(new Agent(records, this.#context())),
-      remove: (agent) => this.remove(agent),
+      remove: (agent) => this.#remove(agent),
       discard: (path) => this.#discards.discard(path),
     })
     this.#watching = new JournalWatcher({
@@ -166,9 +166,15 @@ export class AgentPool {
   }
 
   /** Forgets an agent that has ended and deletes its folder. */
-  async remove(agent: Agent) {
+  remove(agent: Agent): Promise<void> {
+    return this.#remove(agent, this.#options.onRemoval)
+  }
+
+  async #remove(agent: Agent, onRemoval?: AgentPoolOptions['onRemoval']) {
     this.#forget(agent)
-    await this.#endings.swept(agent)
+    // From here on, nothing but the record shows that the agent was started. So write it before the folder is
+    // deleted.
+    await Promise.all([onRemoval?.(agent), this.#endings.swept(agent)])
     const deleted = this.#discards.discard(agent.folder.dir)
     this.events.emit('removed', agent)
     // Close the journal, because the sweep may have opened it again.
@@ -238,6 +244,7 @@ export class AgentPool {
         ? 'leaving the agent running, as its lease requires'
         : 'ending it'
     this.#options.logger.error({ agent_id: agent.id }, `the agent's folder was deleted: ${what}`)
+    void this.#options.onRemoval?.(agent)
     this.events.emit('removed', agent)
     this.#forget(agent)
     if (!agent.hasEnded && !kept) void abandon(agent, GRACE_S)

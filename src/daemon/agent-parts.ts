@@ -32,7 +32,7 @@ import { UsageLimits } from './usage-limits.ts'
 
 /** Creates the agents, and the parts that send their journals to the server. */
 export function agentParts({ config, paths, clock, logger }: DaemonOptions, parts: MachineParts) {
-  const { machine, current, environment, link, health, outbox, fates, admission } = parts
+  const { machine, current, environment, link, answers, health, outbox, fates, admission } = parts
   const starts = new StartLimit({ path: paths.starts, clock })
   const policy = new PolicyGuard({
     current,
@@ -90,6 +90,7 @@ export function agentParts({ config, paths, clock, logger }: DaemonOptions, part
     umask: agentUmask(process.env),
     shelter: () => fates.shelter(),
     groups: () => groups.open(),
+    onRemoval: (agent) => answers.onRemoved(agent, signatures.untilOfOthers()),
     resumeTurns: config.resume_turns,
     maxAgents: config.max_agents,
     clock,

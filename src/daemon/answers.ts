@@ -28,8 +28,8 @@ export class Answers {
   }
 
   /**
-   * Records an answer to the start of an agent that was removed, unless the start has an answer. Without an
-   * answer, a repeat of the command would start the agent again.
+   * Answers the start of an agent that is being removed, unless the start has an answer. Without an answer, a
+   * repeat of the command would start the agent again.
    * @param until time until which the answer must be kept, in ms since 1970
    */
   async onRemoved({ id, record: { command_id } }: Pick<Agent, 'id' | 'record'>, until?: number) {
@@ -38,7 +38,7 @@ export class Answers {
       code: 'interrupted',
       message: `${id} was removed before its start was answered.`,
     } as const
-    await this.#record({ type: 'agent:start:result', command_id, ok: false, error }, until)
+    await this.give({ type: 'agent:start:result', command_id, ok: false, error }, until)
   }
 
   async #record(result: CommandResult, until: number | undefined) {

@@ -3,8 +3,6 @@ import type { Command } from '../protocol/index.ts'
 import { Schedule } from '../update/schedule.ts'
 import { Updates } from '../update/updates.ts'
 import type { AgentParts } from './agent-parts.ts'
-import { Answers } from './answers.ts'
-import { CommandLog } from './command-log.ts'
 import type { DaemonOptions } from './daemon-options.ts'
 import { Dispatcher } from './dispatcher.ts'
 import type { GateWait } from './gate.ts'
@@ -17,9 +15,7 @@ export function commandParts(
   { config, paths, clock, logger, invocation, supervised, restart }: DaemonOptions,
   parts: AgentParts,
 ) {
-  const { link, health, agents, admission, policy, signatures } = parts
-  const commandLog = new CommandLog(paths.ledger)
-  const answers = new Answers({ commandLog, link, logger })
+  const { link, answers, health, agents, admission, policy, signatures } = parts
   const updateHealth = new UpdateHealth(health)
   const updates = new Updates({
     stateDir: paths.dir,
@@ -65,7 +61,7 @@ export function commandParts(
     logger,
   })
   const messages = new Messages({ ...parts, dispatcher, updates, logger })
-  return { commandLog, answers, updates, schedule, dispatcher, messages }
+  return { updates, schedule, dispatcher, messages }
 }
 
 export type CommandParts = ReturnType<typeof commandParts>

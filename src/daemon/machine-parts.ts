@@ -7,7 +7,9 @@ import { diskSpaceOf, memory } from '../platform/disk.ts'
 import { VERSION } from '../platform/version.ts'
 import { Admission } from './admission.ts'
 import { AgentsFate } from './agents-fate.ts'
+import { Answers } from './answers.ts'
 import { chosenUser } from './chosen-user.ts'
+import { CommandLog } from './command-log.ts'
 import type { DaemonOptions } from './daemon-options.ts'
 import { Health } from './health.ts'
 import { openIdentity } from './identity.ts'
@@ -31,6 +33,7 @@ export function machineParts({ config, paths, clock, logger }: DaemonOptions) {
     way: routeOfLink(config, paths, logger),
     untilReady: () => machine.saved(),
   })
+  const commandLog = new CommandLog(paths.ledger)
   const current = openPolicy(config, machine, paths, { clock, logger })
   const health = new Health({
     runtimes: Object.values(runtimes),
@@ -48,6 +51,8 @@ export function machineParts({ config, paths, clock, logger }: DaemonOptions) {
     machine,
     environment,
     link,
+    commandLog,
+    answers: new Answers({ commandLog, link, logger }),
     health,
     statuses: new StatusSender(link satisfies StatusConnection),
     outbox: new Outbox(link satisfies Outlet, clock),

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import type { Agent } from '../../../src/agents/agent.ts'
+import type { AgentPoolOptions } from '../../../src/agents/agent-pool-options.ts'
 import { Answers } from '../../../src/daemon/answers.ts'
 import { CommandLog } from '../../../src/daemon/command-log.ts'
 import { hasBegun } from '../../../src/daemon/has-begun.ts'
@@ -16,8 +18,8 @@ import { tempDir } from '../../support/temp.ts'
 
 const alice = person(-10 * 60_000)
 
-function guard(t: TestContext, keys: string[]) {
-  const it = shellAgents(t)
+function guard(t: TestContext, keys: string[], options: Partial<AgentPoolOptions> = {}) {
+  const it = shellAgents(t, options)
   const policy = PolicyFile.parse({ version: 1, signed_by: keys })
   const state = { from: 'file', path: '/policy.toml', policy } as const
   const open = (agents = it.agents) =>
@@ -70,8 +72,8 @@ test('a flood of commands does not make the machine forget an update that a pers
   assert.equal(guard(t, []).open().untilOfOthers(), undefined)
 })
 
-test('a start that was not answered before its agent was removed cannot be repeated', async (t) => {
-  const { open, start, agents } = guard(t, [alice.key])
+/** Daemons with a common command log, which record removals. */
+function removing(t: TestContext, options: Partial<AgentPoolOptions> = {}) {
   const path = join(tempDir(t), 'ledger.jsonl')
   const sent: CommandResult[] = []
   const daemon = () => {
@@ -81,25 +83,52 @@ test('a start that was not answered before its agent was removed cannot be repea
     return new Answers({ commandLog, link, logger: memoryLog().logger })
   }
   const answers = daemon()
-  await answers.give({ type: 'agent:start:result', command_id: 'start-b', ok: true })
-  sent.splice(0)
+  const inFolder: boolean[] = []
+  const onRemoval = async (agent: Agent) => {
+    await answers.onRemoved(agent)
+    inFolder.push(existsSync(agent.folder.spec))
+  }
+  return { ...guard(t, [], { onRemoval, ...options }), answers, daemon, sent, inFolder }
+}
+
+const removed = {
+  type: 'agent:start:result',
+  command_id: 'start-a',
+  ok: false,
+  error: { code: 'interrupted', message: 'a was removed before its start was answered.' },
+}
+
+test('a start that was not answered before its agent was removed is answered, and cannot be repeated', async (t) => {
+  const { start, agents, answers, daemon, sent, inFolder } = removing(t)
+  const answered: CommandResult = { type: 'agent:start:result', command_id: 'start-b', ok: true }
+  await answers.give(answered)
   for (const id of ['a', 'b']) {
     assert.equal(await start(id, {}).result, 'started')
     const agent = agents.get(id)
     await agents.stop(agent, { commandId: `stop-${id}`, graceS: 0 })
     await agents.remove(agent)
-    await answers.onRemoved(agent, open().untilOfOthers())
   }
-  assert.deepEqual(sent, [])
+  // The answer is on the disk before the folder is deleted, in case the daemon is killed in between.
+  assert.deepEqual(inFolder, [true, true])
+  assert.deepEqual(sent.splice(0), [answered, removed])
   const next = daemon()
   for (const id of ['start-a', 'start-b']) assert.ok(next.repeat(id))
-  assert.deepEqual(sent, [
-    {
-      type: 'agent:start:result',
-      command_id: 'start-a',
-      ok: false,
-      error: { code: 'interrupted', message: 'a was removed before its start was answered.' },
-    },
-    { type: 'agent:start:result', command_id: 'start-b', ok: true },
-  ])
+  assert.deepEqual(sent, [removed, answered])
+})
+
+test('a start whose agent’s folder was deleted cannot be repeated', async (t) => {
+  const { start, agents, daemon } = removing(t)
+  assert.equal(await start('a', {}).result, 'started')
+  const agent = agents.get('a')
+  await agents.stop(agent, { commandId: 'stop-a', graceS: 0 })
+  rmSync(agent.folder.dir, { recursive: true })
+  agents.check(agent)
+  assert.ok(daemon().repeat('start-a'))
+})
+
+test('the agent of a failed start is deleted without an answer that says that it was removed', async (t) => {
+  const shelter = () => Promise.reject(new Error('There is no shelter.'))
+  const { start, sent, agents } = removing(t, { shelter })
+  await assert.rejects(start('a', {}).result, /There is no shelter/)
+  assert.deepEqual([[...agents], sent], [[], []])
 })
