@@ -4,6 +4,7 @@ import type { TestContext } from 'node:test'
 import type { Agent } from '../../src/agents/agent.ts'
 import type { AgentPool } from '../../src/agents/agent-pool.ts'
 import { UsageLimits } from '../../src/daemon/usage-limits.ts'
+import { isAlive } from '../../src/platform/process-identity.ts'
 import type { Command } from '../../src/protocol/index.ts'
 import { carryOutWith } from './command-context.ts'
 import { memoryLog } from './memory-log.ts'
@@ -86,11 +87,15 @@ export function limitedAgents(t: TestContext) {
       return confirmed
     },
     /** Ends all processes of the agents, as the machine reboots. The next daemon has not started yet. */
-    goesDown() {
-      for (const { process: record, folder } of pool) {
+    async goesDown() {
+      const running = [...pool].filter(({ hasEnded }) => !hasEnded)
+      await until(() => running.every((agent) => agent.process), { what: 'the processes of all agents' })
+      for (const { id, process: record, folder } of running) {
         if (!record) continue
         const { launcher, agent, feeder } = record
-        for (const { pid } of [launcher, agent, feeder]) process.kill(pid, 'SIGKILL')
+        const processes = [launcher, agent, feeder]
+        for (const { pid } of processes) process.kill(pid, 'SIGKILL')
+        await until(() => !processes.some(isAlive), { what: `the end of ${id}` })
         const of = (identity: typeof agent) => ({ ...identity, boot_id: 'an earlier boot' })
         const earlier = { ...record, launcher: of(launcher), agent: of(agent), feeder: of(feeder) }
         writeFileSync(folder.process, JSON.stringify(earlier))

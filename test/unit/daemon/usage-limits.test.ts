@@ -163,7 +163,7 @@ test('when the limit resets, a resting agent is started again', async (t) => {
 
 test('a wait survives a reboot of the machine, unless a person then stops the agent', async (t) => {
   const it = await limited(t, ['a', 'b'])
-  it.goesDown()
+  await it.goesDown()
   await it.restart(() => ['a', 'b'].every((id) => it.agent(id).hasEnded))
   await it.pass(MINUTE_MS)
   assert.equal(it.status('a').exit?.reason, 'rebooted')
