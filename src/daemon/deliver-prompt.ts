@@ -1,7 +1,7 @@
 import type { Agent } from '../agents/agent.ts'
 import type { AgentPool } from '../agents/agent-pool.ts'
 import { CommandFailure } from '../agents/command-failure.ts'
-import { promptId } from '../agents/events/ids.ts'
+import { promptId, uuidFrom } from '../agents/events/ids.ts'
 import { isResting } from '../agents/process/rest.ts'
 import type { CommandOf } from '../protocol/index.ts'
 import { checkRunning } from './check-running.ts'
@@ -35,8 +35,15 @@ async function wake(agents: AgentPool, agent: Agent, commandId: string, isWanted
   if (!isWanted()) throw unwanted(agent)
   // A person may have stopped the agent while the machine stopped it.
   if (!isResting(agent)) checkRunning(agent)
-  await agents.resume(agent, commandId)
+  await agents.resume(agent, wakeId(agent, commandId))
 }
+
+/**
+ * Returns the id of the command that restarts the agent for a prompt. It depends on the run, because a launch
+ * can fail, and the machine can reboot before the agent has begun the prompt.
+ */
+export const wakeId = ({ id, run }: Pick<Agent, 'id' | 'run'>, commandId: string) =>
+  uuidFrom('wake', id, commandId, run.run)
 
 const unwanted = ({ id }: Agent) =>
   new CommandFailure('interrupted', `Another command for ${id} has made this prompt unnecessary.`)

@@ -7,7 +7,7 @@ import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Command } from '../protocol/index.ts'
 import { accountOf } from './account-of.ts'
-import { deliverPrompt } from './deliver-prompt.ts'
+import { deliverPrompt, wakeId } from './deliver-prompt.ts'
 import { ATTEMPT_MS, dueAt, isUnderWay, limitOf, postponedBy, spreadMs, worksSince } from './limit-plan.ts'
 
 /** Delay, in ms, before the daemon tries again to continue a turn. */
@@ -98,9 +98,9 @@ export class UsageLimits {
     const { snapshot, inbox, isReady, hasEnded } = agent
     return (
       isWaiting(agent) &&
-      (hasEnded ? agent.run.resting === true : isReady && snapshot.state === 'idle') &&
-      inbox.unsettledCount === 0 &&
-      !inbox.hasAccepted(continueId(agent.id, limitOf(agent))) &&
+      (hasEnded
+        ? agent.run.resting === true
+        : isReady && snapshot.state === 'idle' && inbox.unsettledCount === 0) &&
       !this.#busy.has(agent) &&
       now >= (this.#failed.get(agent) ?? 0)
     )
@@ -108,6 +108,7 @@ export class UsageLimits {
 
   async #continue(agent: Agent) {
     const { agents, check, clock, logger } = this.#options
+    const undelivered = agent.inbox.unsettledCount
     const command = {
       type: 'agent:prompt',
       agent_id: agent.id,
@@ -118,13 +119,17 @@ export class UsageLimits {
     const isWanted = () =>
       isWaiting(agent) &&
       continueCommand(limitOf(agent)) === command.command_id &&
-      agent.inbox.unsettledCount === 0
+      agent.inbox.unsettledCount === undelivered
+    // The launch of an ended agent can still fail later.
+    if (agent.hasEnded) this.#failed.set(agent, clock.now() + RETRY_MS)
     this.#busy.add(agent)
     try {
       await check(command)
       if (!isWanted()) return
       logger.info({ agent_id: agent.id }, 'continuing a turn after the reset of the usage limit')
-      await deliverPrompt(agents, command, isWanted)
+      // The agent ended before it began its last prompt. Its next run gets this prompt.
+      if (undelivered > 0) await agents.resume(agent, wakeId(agent, command.command_id))
+      else await deliverPrompt(agents, command, isWanted)
     } catch (err) {
       if (!isWanted()) return
       this.#failed.set(agent, clock.now() + RETRY_MS)

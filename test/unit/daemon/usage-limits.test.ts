@@ -175,6 +175,56 @@ test('a wait survives a reboot of the machine, unless a person then stops the ag
   assert.equal(it.status('b').state, 'exited')
 })
 
+/** Reboots the machine, and waits until the next daemon has noticed that the agent has ended. */
+async function reboots(it: Awaited<ReturnType<typeof limited>>, id: string) {
+  await it.goesDown()
+  await it.restart(() => it.agent(id).hasEnded)
+}
+
+test('a turn continues even if the machine reboots twice before the turn begins', async (t) => {
+  const it = await limited(t, ['a'])
+  await it.pass(RESET_MS + 2 * MINUTE_MS)
+  assert.equal(it.prompts.length, 1)
+  for (const run of [2, 3]) {
+    await reboots(it, 'a')
+    assert.equal(it.status('a').undelivered_prompts, 1)
+    await it.pass(MINUTE_MS)
+    await until(() => it.agent('a').isReady && it.agent('a').run.run === run, { what: `run ${run}` })
+  }
+  await it.pass(RESET_MS)
+  it.begins('a')
+  assert.deepEqual([it.prompts.length, it.status('a').limited], [1, undefined])
+})
+
+test('a prompt of a person that the agent did not begin before a reboot is delivered after the reset', async (t) => {
+  const it = await limited(t, ['a'])
+  await it.command('agent:prompt', 'a', { content: 'Do something else.' })
+  await reboots(it, 'a')
+  await it.pass(MINUTE_MS)
+  assert.deepEqual([it.status('a').limited?.waits, it.agent('a').run.run], [true, 1])
+  await it.pass(RESET_MS + MINUTE_MS)
+  await until(() => it.agent('a').isReady && it.agent('a').run.run === 2, { what: 'the next run' })
+  it.begins('a')
+  assert.equal(it.prompts.length, 1)
+})
+
+test('if an agent that rests cannot be launched at the reset, the daemon tries again after 10 minutes', async (t) => {
+  const it = await limited(t, ['a'])
+  await it.rest('a')
+  const { journal } = it.agent('a')
+  const broken = t.mock.method(journal, 'create', () => {
+    throw new Error('no space')
+  })
+  await it.pass(RESET_MS + 2 * MINUTE_MS)
+  await until(() => it.agent('a').run.resting === true && it.status('a').state === 'failed')
+  await it.pass(5 * MINUTE_MS)
+  assert.deepEqual([it.status('a').limited?.waits, it.agent('a').run.run], [true, 2])
+  broken.mock.restore()
+  await it.pass(6 * MINUTE_MS)
+  await until(() => it.agent('a').isReady && it.agent('a').run.run === 3, { what: 'the next run' })
+  assert.equal(it.prompts.length, 1)
+})
+
 test('an agent whose process is lost continues to wait after its restart', async (t) => {
   const it = await limited(t, ['a'], { on_limit: 'wait', restart: { policy: 'on-loss' } })
   await until(() => it.agent('a').process !== undefined)
