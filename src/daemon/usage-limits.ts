@@ -1,7 +1,7 @@
 import type { Agent } from '../agents/agent.ts'
 import type { AgentPool } from '../agents/agent-pool.ts'
 import { uuidFrom } from '../agents/events/ids.ts'
-import { beginRest } from '../agents/process/rest.ts'
+import { beginRest, endRest } from '../agents/process/rest.ts'
 import { continueCommand, continueId, isLimited, isWaiting, resetOf } from '../agents/state/limit.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
@@ -54,16 +54,18 @@ export class UsageLimits {
     for (const agents of accounts.values()) this.#checkAccount(agents)
   }
 
-  /** If a shutdown of the machine ended an agent that waits, the end of the wait starts it again. */
+  /** If a shutdown of the machine ended an agent, the agent rests as long as it waits. */
   #keepWaiting(agent: Agent) {
-    const { snapshot, limits, run, hasEnded, returning, id } = agent
-    if (!hasEnded || snapshot.exit?.reason !== 'rebooted' || run.resting || returning) return
-    if (!isLimited(snapshot) || !limits.isWaitFor(limitOf(agent))) return
+    const { id, inbox, snapshot, limits, run, hasEnded, returning } = agent
+    if (!hasEnded || snapshot.exit?.reason !== 'rebooted' || returning) return
+    const waits = isWaiting({ id, inbox, snapshot, limits, run, returning: true })
+    if (waits === (run.resting === true)) return
     try {
-      beginRest(agent)
+      if (waits) beginRest(agent)
+      else endRest(agent)
       agent.touch()
     } catch (err) {
-      this.#options.logger.warn({ agent_id: id, err }, 'cannot record that the agent waits; will retry')
+      this.#options.logger.warn({ agent_id: id, err }, 'cannot record whether the agent waits; will retry')
     }
   }
 

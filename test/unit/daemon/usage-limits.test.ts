@@ -181,6 +181,22 @@ async function reboots(it: Awaited<ReturnType<typeof limited>>, id: string) {
   await it.restart(() => it.agent(id).hasEnded)
 }
 
+test('an agent that no longer waits after a reboot does not rest, so no prompt starts it', async (t) => {
+  const it = await limited(t, ['a', 'b'])
+  await it.start('c', { on_limit: 'wait' })
+  it.meetsLimit('c', undefined)
+  await it.goesDown()
+  await it.restart(() => ['a', 'b', 'c'].every((id) => it.agent(id).hasEnded))
+  await it.pass(MINUTE_MS)
+  const resting = () => ['a', 'b', 'c'].map((id) => it.agent(id).run.resting)
+  assert.deepEqual(resting(), [true, true, undefined])
+  await it.command('agent:interrupt', 'a')
+  await it.command('agent:configure', 'b', { on_limit: 'show' })
+  await it.pass(15_000)
+  assert.deepEqual(resting(), [undefined, undefined, undefined])
+  await assert.rejects(it.command('agent:prompt', 'a', { content: 'go on' }), /a is not running/)
+})
+
 test('a turn continues even if the machine reboots twice before the turn begins', async (t) => {
   const it = await limited(t, ['a'])
   await it.pass(RESET_MS + 2 * MINUTE_MS)
