@@ -180,9 +180,17 @@ function isAtLimit(event: Of<'turn_result'>, rejected: Snapshot['rejected'], now
   return event.api_error_status === TOO_MANY && rejected?.limit !== undefined && !isOld
 }
 
-/** Reports whether a turn failed because the model's service failed, could not be reached, or was too busy. */
-const isOutage = ({ is_error, interrupted, api_error_status: status }: Of<'turn_result'>) =>
-  is_error && !interrupted && (typeof status !== 'number' || status >= SERVER_ERROR || status === TOO_MANY)
+/**
+ * Reports whether a turn failed because the model's service failed, could not be reached, or was too busy. A
+ * report about an unreachable service has no status. Neither has a report about a turn that exceeded a maximum
+ * of its own specification, such as its budget.
+ */
+function isOutage({ is_error, interrupted, outcome, api_error_status }: Of<'turn_result'>): boolean {
+  if (!is_error || interrupted) return false
+  if (api_error_status === undefined) return !outcome.startsWith('error_max_')
+  const status = Number(api_error_status)
+  return status >= SERVER_ERROR || status === TOO_MANY
+}
 
 /** Records that the first turn after a limit must be repeated. */
 function noteOutage(snapshot: Snapshot, now: string): boolean {

@@ -262,16 +262,21 @@ test('an agent with a separate login does not wait for other agents', async (t) 
   assert.deepEqual(it.prompts.map(({ id }) => id).sort(), ['a', 'b'])
 })
 
-test('if an agent fails for another reason, the next agent tries', async (t) => {
-  const it = await limited(t, ['a', 'b'])
-  await it.pass(RESET_MS + 2 * MINUTE_MS)
-  const first = it.prompts[0]!.id
-  it.begins(first)
-  it.ends(first, { is_error: true, api_error_status: 400 })
-  await it.pass(MINUTE_MS)
-  assert.equal(it.prompts.length, 2)
-  assert.notEqual(it.prompts[1]!.id, first)
-})
+for (const [what, failure] of [
+  ['its request is refused', { api_error_status: 400 }],
+  ['its login is refused', { api_error_status: '401' }],
+  ['its budget is used up', { subtype: 'error_max_budget_usd' }],
+] as const)
+  test(`if an agent fails because ${what}, the next agent tries`, async (t) => {
+    const it = await limited(t, ['a', 'b'])
+    await it.pass(RESET_MS + 2 * MINUTE_MS)
+    const first = it.prompts[0]!.id
+    it.begins(first)
+    it.ends(first, { is_error: true, ...failure })
+    await it.pass(MINUTE_MS)
+    assert.equal(it.prompts.length, 2)
+    assert.notEqual(it.prompts[1]!.id, first)
+  })
 
 test('errors of an API key or an overloaded service do not count as a limit of the account', async (t) => {
   const it = limitedAgents(t)
