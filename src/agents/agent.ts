@@ -157,10 +157,10 @@ export class Agent {
     const unknown = this.journal.lineStart(this.contact.known) ?? this.#snapshot.offset
     const from = unknown <= offset ? unknown : this.begin
     const where = { from, to: Math.max(offset, from), running: !this.hasEnded, time: this.#now() }
-    this.#snapshot.offset += this.generations.begin(this.journal, where)
+    const move = () => this.generations.begin(this.journal, where)
+    this.#snapshot.offset += this.limits.acrossMove(this.#snapshot, move)
     this.#reading.states.cut(from)
     this.contact.onMoved(offset)
-    this.limits.onMoved(this.#snapshot)
     this.#touchAndSave()
   }
 

@@ -42,7 +42,7 @@ export function openFiles(
   try {
     const generations = new Generations(folder.generations, journal)
     const { apart, snapshot = emptySnapshot(now), ...rest } = readCursor(folder.cursor, journal) ?? {}
-    const limits = new LimitOrders(folder.limit, spec.on_limit)
+    const limits = new LimitOrders(folder.limit, spec.on_limit, journal.size())
     const contact = new ServerCopy(apart, journal, folder.spec, toldCounts)
     dueOfEarlierVersion(snapshot, { id, runtime })
     // An earlier daemon may have ended after it answered a request, but before it wrote its cursor. Drop such

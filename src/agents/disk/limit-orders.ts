@@ -27,12 +27,18 @@ export class LimitOrders {
   readonly #first: string | undefined
   #record: LimitRecord = { version: 1 }
 
-  /** @param first order from the agent's specification @throws the system error */
-  constructor(path: string, first: string | undefined) {
+  /**
+   * @param first order from the agent's specification
+   * @param journalBytes size of the journal
+   * @throws the system error
+   */
+  constructor(path: string, first: string | undefined, journalBytes: number) {
     this.#path = path
     this.#first = first
     const read = readRecord(path, LimitRecord)
     if (read.ok) this.#record = read.value
+    // The disk may have lost the journal or its end. New limits are then at offsets below the recorded offset.
+    if ((this.#record.ended_wait ?? 0) > journalBytes) this.#endUpTo(journalBytes)
   }
 
   get onLimit(): string | undefined {
@@ -51,22 +57,36 @@ export class LimitOrders {
 
   /** Ends the wait for this reset. If the disk is full, only this daemon remembers it: a stop must not fail. */
   endWait({ at }: { at: number }) {
-    if (!this.isWaitFor({ at })) return
-    this.#record = { ...this.#record, ended_wait: at }
+    if (this.isWaitFor({ at })) this.#endUpTo(at)
+  }
+
+  /**
+   * Moves the journal's end, which may contain the limit's line. If the cursor is lost, the next daemon finds
+   * the line at another offset, and an ended wait must not begin again.
+   * @param move moves the bytes, and returns the distance by which the journal's end has moved
+   * @returns the result of `move`
+   */
+  acrossMove({ limit, offset }: Pick<Snapshot, 'limit' | 'offset'>, move: () => number): number {
+    if (!limit || this.onLimit !== 'wait' || this.isWaitFor(limit)) return move()
+    let shift = 0
+    // Only the move determines the new offset. Until then, the record must include it, because the machine may
+    // lose power in the meantime. The next daemon replaces this record with the end of the journal.
+    this.#endUpTo(Number.MAX_SAFE_INTEGER)
+    try {
+      shift = move()
+    } finally {
+      this.#endUpTo(offset + shift)
+    }
+    return shift
+  }
+
+  #endUpTo(ended_wait: number) {
+    this.#record = { ...this.#record, ended_wait }
     try {
       this.#save(this.#record)
     } catch {
       // The next order writes the file.
     }
-  }
-
-  /**
-   * Records that the limit's line was possibly moved. If the cursor is lost, the next daemon finds the line at
-   * another offset, and an ended wait must not begin again.
-   * @param offset end of the journal
-   */
-  onMoved({ limit, offset }: Pick<Snapshot, 'limit' | 'offset'>) {
-    if (limit && this.onLimit === 'wait' && !this.isWaitFor(limit)) this.endWait({ at: offset })
   }
 
   #save(record: LimitRecord) {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, rmSync } from 'node:fs'
+import { appendFileSync, copyFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { launcherLine } from '../../../src/agents/events/decode.ts'
@@ -276,3 +276,25 @@ for (const isEnded of [true, false])
     machine.start()
     assert.deepEqual(machine.agent.status().limited, { until: RESET, ...(!isEnded && { waits: true }) })
   })
+
+test('an ended wait for a usage limit does not begin again if the machine loses power while its journal is moved', (t) => {
+  const machine = new Machine(t)
+  appendFileSync(machine.at('activity.jsonl'), LIMITED)
+  machine.says('limited')
+  machine.agent.limits.order('wait')
+  beginRest(machine.agent)
+  endWait(machine.agent)
+  const { generations } = machine.agent
+  const begin = generations.begin.bind(generations)
+  t.mock.method(generations, 'begin', (...args: Parameters<typeof begin>) => {
+    const shift = begin(...args)
+    copyFileSync(machine.at('limit.json'), machine.at('limit.during'))
+    return shift
+  })
+  machine.welcome({ offsets: { a: 3 }, journals: { a: 'of-another' } })
+  machine.stop()
+  renameSync(machine.at('limit.during'), machine.at('limit.json'))
+  rmSync(machine.at('cursor.json'))
+  machine.start()
+  assert.deepEqual(machine.agent.status().limited, { until: RESET })
+})
