@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readdirSync, writeFileSync } from 'node:fs'
 import type { TestContext } from 'node:test'
 import type { Agent } from '../../src/agents/agent.ts'
 import type { AgentPool } from '../../src/agents/agent-pool.ts'
@@ -64,6 +64,9 @@ export function limitedAgents(t: TestContext) {
       ),
     /** The agent meets the limit again, but the runtime does not report the limit again. */
     meetsSameLimit: (id: string) => writes(id, state('running'), result(atLimit), state('idle')),
+    /** Waits until the agent has received all input. */
+    fed: (id: string) =>
+      until(() => readdirSync(pool.get(id).folder.inbox).length === 0, { what: `the input of ${id}` }),
     begins: (id: string) => {
       const begun = prompts
         .filter((prompt) => prompt.id === id)

@@ -1,5 +1,6 @@
 import type { RunRecord, Snapshot } from '../disk/records.ts'
 import { isInTurn } from './lifecycle.ts'
+import { noteOutage } from './limit.ts'
 import { clearPending } from './pending.ts'
 import { move } from './reduce.ts'
 
@@ -36,6 +37,7 @@ export function requestStop(snapshot: Snapshot, cause: 'stopped' | 'rebooted', n
 export function endBy(snapshot: Snapshot, reason: 'stopped' | 'rebooted') {
   const { detail: _, ...exit } = snapshot.exit ?? {}
   if (snapshot.exit) snapshot.exit = { ...exit, reason }
+  if (reason === 'rebooted') noteOutage(snapshot, snapshot.since)
 }
 
 /**

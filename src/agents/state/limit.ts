@@ -29,7 +29,7 @@ const ANSWERS: Event['kind'][] = [
   'permission_request',
 ]
 
-/** Reports whether a usage limit has ended the agent's last turn, or an outage has ended its continuation. */
+/** Reports whether a usage limit has ended the agent's last turn, or an outage or a reboot has ended its continuation. */
 export const isLimited = ({ limit }: Pick<Snapshot, 'limit'>) =>
   limit !== undefined && limit.tried === undefined
 
@@ -111,6 +111,8 @@ export function followLimit(snapshot: Snapshot, event: Event, now: string): bool
       return event.model !== undefined && begin(snapshot, now)
     case 'turn_result':
       return end(snapshot, event, now)
+    case 'process_exited':
+      return (snapshot.stopping ?? event.reason) === 'rebooted' && noteOutage(snapshot, now)
     default:
       if (ANSWERS.includes(event.kind)) lift(snapshot, now)
       return false
@@ -192,8 +194,11 @@ function isOutage({ is_error, interrupted, outcome, api_error_status }: Of<'turn
   return status >= SERVER_ERROR || status === TOO_MANY
 }
 
-/** Records that the first turn after a limit must be repeated. */
-function noteOutage(snapshot: Snapshot, now: string): boolean {
+/**
+ * Records that the first turn after a limit must be repeated, because an outage of the service or a reboot of
+ * the machine has ended it.
+ */
+export function noteOutage(snapshot: Snapshot, now: string): boolean {
   const { limit } = snapshot
   if (limit?.tried === undefined || limit.lifted !== undefined) return false
   snapshot.limit = { ...limit, tried: undefined, outages: (limit.outages ?? 0) + 1, outage_at: now }

@@ -212,6 +212,39 @@ test('a turn continues even if the machine reboots twice before the turn begins'
   assert.deepEqual([it.prompts.length, it.status('a').limited], [1, undefined])
 })
 
+test('if the machine reboots before the model answers the first agent, this agent tries again after 10 minutes', async (t) => {
+  const it = await limited(t, ['a'])
+  await it.pass(RESET_MS + 2 * MINUTE_MS)
+  await it.fed('a')
+  it.begins('a')
+  await reboots(it, 'a')
+  await it.pass(MINUTE_MS)
+  const retryMs = it.clock.now() + 9 * MINUTE_MS
+  assert.deepEqual(it.status('a').limited, { until: iso(retryMs), waits: true })
+  await it.pass(10 * MINUTE_MS)
+  await until(() => it.prompts.length === 2, { what: 'the next attempt' })
+  assert.equal(it.agent('a').run.run, 2)
+})
+
+test('after a reboot, a turn is not repeated if the model has answered it, or if a person has interrupted it', async (t) => {
+  const it = await limited(t, ['a', 'b'])
+  await it.pass(RESET_MS + 2 * MINUTE_MS)
+  const [first] = it.prompts
+  await it.fed(first!.id)
+  it.begins(first!.id)
+  it.answers(first!.id)
+  await it.pass(2 * MINUTE_MS)
+  const second = it.prompts[1]!.id
+  await it.fed(second)
+  it.begins(second)
+  await it.command('agent:interrupt', second)
+  await it.goesDown()
+  await it.restart(() => ['a', 'b'].every((id) => it.agent(id).hasEnded))
+  await it.pass(RESET_MS)
+  assert.equal(it.prompts.length, 2)
+  assert.deepEqual([it.status('a').limited, it.status('b').limited], [undefined, undefined])
+})
+
 test('a prompt of a person that the agent did not begin before a reboot is delivered after the reset', async (t) => {
   const it = await limited(t, ['a'])
   await it.command('agent:prompt', 'a', { content: 'Do something else.' })
