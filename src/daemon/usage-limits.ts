@@ -2,7 +2,7 @@ import type { Agent } from '../agents/agent.ts'
 import type { AgentPool } from '../agents/agent-pool.ts'
 import { uuidFrom } from '../agents/events/ids.ts'
 import { beginRest, endRest } from '../agents/process/rest.ts'
-import { continueCommand, continueId, isLimited, isWaiting, resetOf } from '../agents/state/limit.ts'
+import { continueCommand, continueId, isLeft, isLimited, isWaiting, resetOf } from '../agents/state/limit.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Command } from '../protocol/index.ts'
@@ -146,12 +146,14 @@ export class UsageLimits {
     const { agents, logger } = this.#options
     const { snapshot, limits, inbox, id, hasEnded } = agent
     if (limits.onLimit !== 'stop' || !isLimited(snapshot) || hasEnded || snapshot.state !== 'idle') return
-    if (inbox.unsettledCount > 0 || outagesOf(agent) > 0) return
-    const { at } = limitOf(agent)
+    const limit = limitOf(agent)
+    // If an outage has ended the turn of a person's prompt, it is unknown whether the limit still applies.
+    if (inbox.unsettledCount > 0 || (outagesOf(agent) > 0 && !isLeft(agent, limit))) return
+    const { at } = limit
     const mark = uuidFrom('limit-stop', id, at)
     if (inbox.hasAccepted(mark)) return
     inbox.mark(mark)
-    const until = resetOf(agent)
+    const until = outagesOf(agent) === 0 ? resetOf(agent) : undefined
     logger.info({ agent_id: id, until }, 'stopping an agent at the usage limit of its account')
     agents
       .stop(agent, { commandId: `usage-limit-${at}` })

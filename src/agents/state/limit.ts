@@ -73,7 +73,7 @@ export const continueId = (id: string, limit: Pick<Limit, 'at' | 'outages'>) =>
   promptId(id, continueCommand(limit))
 
 /** Reports whether an attempt to continue the turn is left, or has not begun yet. */
-function isLeft({ id, inbox }: Pick<Limited, 'id' | 'inbox'>, limit: Limit): boolean {
+export function isLeft({ id, inbox }: Pick<Limited, 'id' | 'inbox'>, limit: Limit): boolean {
   const { at, outages = 0 } = limit
   if (inbox.hasAccepted(continueId(id, limit))) return inbox.unsettledCount > 0
   // If the outage has ended the turn of a person's prompt, the person decides what to do.

@@ -444,6 +444,25 @@ test('an interrupt ends the wait for the end of an outage, and so does a prompt 
   assert.equal(it.prompts.length, 3)
 })
 
+test('with `stop`, an agent that waits for the end of an outage is stopped, but not if a prompt of a person failed', async (t) => {
+  const it = await limited(t, ['a'])
+  await it.start('b', { on_limit: 'wait', env: { ANTHROPIC_AUTH_TOKEN: 'other' } })
+  it.meetsLimit('b', RESET_MS)
+  await it.pass(RESET_MS + 2 * MINUTE_MS)
+  for (const id of ['a', 'b']) {
+    it.begins(id)
+    it.ends(id, OUTAGE)
+  }
+  await it.command('agent:prompt', 'b', { content: 'Do something else.' })
+  it.begins('b')
+  it.ends('b', OUTAGE)
+  for (const id of ['a', 'b']) await it.command('agent:configure', id, { on_limit: 'stop' })
+  await it.pass(15_000)
+  await until(() => it.status('a').exit?.detail !== undefined, { what: 'the stop' })
+  assert.equal(it.status('a').exit?.detail, 'It reached the usage limit of its account.')
+  assert.equal(it.status('b').state, 'idle')
+})
+
 test('a turn that a person interrupts is not repeated, even if an outage ends a later turn', async (t) => {
   const it = await limited(t, ['a'])
   await it.pass(RESET_MS + 2 * MINUTE_MS)
