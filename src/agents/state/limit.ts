@@ -183,9 +183,9 @@ function isAtLimit(event: Of<'turn_result'>, rejected: Snapshot['rejected'], now
 }
 
 /**
- * Reports whether a turn failed because the model's service failed, could not be reached, or was too busy. A
- * report about an unreachable service has no status. Neither has a report about a turn that exceeded a maximum
- * of its own specification, such as its budget.
+ * Reports whether a turn failed because the model's service failed, could not be reached, or was too busy. If
+ * the service could not be reached, there is no status. If a turn exceeded a maximum that its agent has, such
+ * as a budget, there is no status, either.
  */
 function isOutage({ is_error, interrupted, outcome, api_error_status }: Of<'turn_result'>): boolean {
   if (!is_error || interrupted) return false
