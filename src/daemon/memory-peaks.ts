@@ -51,6 +51,8 @@ export class MemoryPeaks {
   readonly #earlier: Record<string, number[]>
   /** Highest memory use of each observed run, the oldest run first. */
   readonly #runs = new Map<string, { runtime: string; bytes: number }>()
+  /** Runs at the last observation. */
+  #before = new Set<string>()
   #observed = Number.NEGATIVE_INFINITY
 
   constructor(options: MemoryPeaksOptions) {
@@ -80,16 +82,19 @@ export class MemoryPeaks {
     this.#observed = monotonic()
     const used = memoryOf(running.map(({ pid }) => pid))
     let isNew = false
-    for (const { agent, pid } of running) isNew = this.#note(agent, used.get(pid) ?? 0) || isNew
+    // An agent counts from its second observation on, because a new agent does not use all its memory yet.
+    for (const { agent, pid } of running.filter((each) => this.#before.has(keyOf(each.agent))))
+      isNew = this.#note(agent, used.get(pid) ?? 0) || isNew
+    this.#before = new Set(running.map(({ agent }) => keyOf(agent)))
     if (isNew) this.#save()
   }
 
   /** @returns whether the peak has grown */
-  #note({ id, run, record }: Agent, bytes: number): boolean {
-    const key = `${id} ${run.run}`
+  #note(agent: Agent, bytes: number): boolean {
+    const key = keyOf(agent)
     const known = this.#runs.get(key)
     if (bytes <= (known?.bytes ?? 0)) return false
-    this.#runs.set(key, { runtime: record.spec.runtime, bytes })
+    this.#runs.set(key, { runtime: agent.record.spec.runtime, bytes })
     const [oldest] = this.#runs.keys()
     if (this.#runs.size > KEPT * ENOUGH && oldest !== undefined) this.#runs.delete(oldest)
     return true
@@ -115,3 +120,6 @@ export class MemoryPeaks {
     }
   }
 }
+
+/** Identifies a run of an agent. */
+const keyOf = ({ id, run }: Agent) => `${id} ${run.run}`

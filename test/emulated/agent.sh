@@ -17,7 +17,8 @@ session=
 for argument in "$@"; do
   case $argument in --session-id=* | --resume=*) session=${argument#*=} ;; esac
 done
-[ "${BALLAST:-0}" -gt 0 ] && hold "$BALLAST"
+# The memory is in use before the agent is ready, as with a real program.
+[ "${BALLAST:-0}" -gt 0 ] && ballast=$(head -c "${BALLAST}M" /dev/zero | tr '\0' x)
 
 while read -r line; do
   case $line in

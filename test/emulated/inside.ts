@@ -150,7 +150,7 @@ async function manyStarts() {
   const settled = await until(
     'a stable number of agents',
     async () => {
-      await sleep(20_000)
+      await sleep(90_000)
       const found = await many()
       const idle = found.filter(({ state }) => state === 'idle').length
       const isStable = idle === before && found.every(({ state, queued }) => state === 'idle' || queued)
