@@ -226,6 +226,18 @@ test('if the machine reboots before the model answers the first agent, this agen
   assert.equal(it.agent('a').run.run, 2)
 })
 
+test('the first agent also tries again if the daemon learns only later that a reboot has ended it', async (t) => {
+  const it = await limited(t, ['a'])
+  await it.pass(RESET_MS + 2 * MINUTE_MS)
+  await it.fed('a')
+  it.begins('a')
+  for (const one of ['launcher', 'agent'] as const) process.kill(it.agent('a').process![one].pid, 'SIGKILL')
+  await it.restart(() => it.agent('a').hasEnded)
+  it.agent('a').markEndedBy('rebooted')
+  await it.pass(11 * MINUTE_MS)
+  await until(() => it.prompts.length === 2, { what: 'the next attempt' })
+})
+
 test('after a reboot, a turn is not repeated if the model has answered it, or if a person has interrupted it', async (t) => {
   const it = await limited(t, ['a', 'b'])
   await it.pass(RESET_MS + 2 * MINUTE_MS)
