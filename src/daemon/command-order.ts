@@ -17,7 +17,7 @@ export class CommandOrder {
   readonly #onIdle: () => void
   /** Settles when all commands so far have started or failed. */
   #last: Promise<unknown> = Promise.resolve()
-  /** Settles when all commands up to the last one that starts the agent have started or failed. */
+  /** Settles when the last command to start the agent, and all commands before it, have started or failed. */
   #lastStart: Promise<unknown> = Promise.resolve()
   /** Signals of the commands that have not started. A later command to stop the agent aborts these signals. */
   readonly #overtaking = new Set<AbortController>()
