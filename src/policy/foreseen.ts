@@ -21,8 +21,8 @@ export function foreseenRefusals(reported: MachinePolicy, intended: Intended): P
   const policy = policyOf(reported)
   const ids = { command_id: 'foreseen', agent_id: 'foreseen' }
   const parsed = Commands[type].safeParse({ ...ids, ...intended })
-  // Either the hub will refuse the command as invalid, or only fields that the policy does not check are
-  // absent.
+  // The hub will refuse an invalid command. If the command only lacks fields so far, the policy does not check
+  // these fields.
   if (!parsed.success) return refusedByName(policy, type)
   const command: Command = parsed.data
   const refusals = refusalsOfCommand(policy, command)

@@ -54,7 +54,7 @@ export class MemoryRoom {
         remedy,
       }
     const { total_bytes, available_bytes } = memory()
-    const starting = others.filter(({ isReady, launching }) => !isReady && !launching.slow)
+    const starting = others.filter(({ isReady }) => !isReady)
     const promised = starting.reduce((bytes, { record }) => bytes + peakOf(record.spec.runtime), 0)
     const needed = peakOf(agent.record.spec.runtime)
     const free = available_bytes - promised - this.#reserve(total_bytes)

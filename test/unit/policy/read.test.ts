@@ -106,7 +106,7 @@ test('a policy stays in force while an editor replaces its file, and for a momen
   assert.deepEqual(modes(), ['plan'])
   write('default')
   assert.deepEqual(modes(), ['default'])
-  // At each check, the file is missing for a moment, but the file was there between the checks.
+  // The file is briefly missing at each check, and is there again between the checks.
   for (let looks = 0; looks < 3; looks++) {
     renameSync(usual, `${usual}~`)
     assert.deepEqual(modes(), ['default'])

@@ -16,8 +16,8 @@ import { KeyFile } from './key-file.ts'
 const KeysFile = z.object({ version: z.literal(1), keys: z.array(KeyEntry) })
 
 /**
- * `user-keys.json`. It is separate from `keys.json` because hubs without roles would treat each user key
- * there as an admin key.
+ * `user-keys.json`. User keys are not in `keys.json`, because hubs without roles would treat them as admin
+ * keys.
  */
 const UserKeysFile = z.object({ version: z.literal(1), keys: z.array(UserKeyEntry) })
 

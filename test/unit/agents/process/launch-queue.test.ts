@@ -111,6 +111,11 @@ test('the expected memory use of a starting agent counts even before the agent u
     starts.map((_, n) => it.hasRun(`agent-${n}`)),
     [true, true, true, false, false],
   )
+  // A slow start may still need the memory.
+  it.clock.pass(60_000)
+  await until(() => starts.slice(0, 3).every(({ status }) => status()?.slow !== undefined))
+  it.clock.pass(2000)
+  assert.equal(starts[3]?.status()?.queued?.place, 1)
 })
 
 test('under memory pressure, no agent is started while other agents are running', async (t) => {

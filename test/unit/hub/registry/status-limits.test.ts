@@ -20,7 +20,7 @@ test('a list of all agents fits into a frame, and the statuses of machines with 
   assert.ok(JSON.stringify(listed).length <= 1.01 * Limits.frame_bytes)
   const whole = (id: string) => listed.filter((each) => each.machine_id === id && each.status.title).length
   assert.deepEqual(['m-1', 'm-2', 'm-3', 'quiet'].map(whole), [11, 11, 11, 3])
-  // The share of a machine that withdraws its statuses goes to the other machines.
+  // When a machine withdraws its statuses, the other machines get the space that it had.
   for (const { holder } of held) if (holder.machine_id === 'm-3') room.leave(holder)
   const again = room.inList()
   const first = held.filter(({ holder }) => holder.machine_id === 'm-1')
