@@ -119,3 +119,14 @@ export function limitedAgents(t: TestContext) {
     },
   }
 }
+
+/** Time on the clock of a test at which the limit of `limited` resets, in milliseconds. */
+export const RESET_MS = 60 * 60_000
+
+/** Agents that have reached the limit of their common account. The limit resets after an hour. */
+export async function limited(t: TestContext, ids: string[], spec: object = { on_limit: 'wait' }) {
+  const it = limitedAgents(t)
+  for (const id of ids) await it.start(id, spec)
+  for (const id of ids) it.meetsLimit(id, RESET_MS)
+  return it
+}
