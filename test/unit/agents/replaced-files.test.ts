@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, copyFileSync, openSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  copyFileSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { endDetached } from '../../../src/agents/process/detached.ts'
@@ -81,7 +90,11 @@ for (const [how, replace] of Object.entries(REPLACED))
     })
 
 test('an agent that has no journal and ignores SIGTERM is killed', async (t) => {
-  const it = running(t, { program: '/bin/sh', args: ['-c', 'trap "" TERM; while :; do sleep 1; done'] })
+  const it = running(t, {
+    program: '/bin/sh',
+    args: ['-c', 'trap "" TERM; echo set; while :; do sleep 1; done'],
+  })
+  await until(() => readFileSync(it.at('activity.jsonl'), 'utf8').includes('set'), { what: 'the trap' })
   it.agents.adopt()
   rmSync(it.at('activity.jsonl'))
   const exited = once(it.child, 'exit')
