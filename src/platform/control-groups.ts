@@ -113,7 +113,7 @@ export function removeGroup(folder: string, depth = DEPTH): boolean {
 
 /** Writes to an existing file of a group. @throws the system error */
 export function writeGroupFile(path: string, value: string) {
-  const fd = openSync(path, constants.O_WRONLY | constants.O_NOFOLLOW)
+  const fd = openSync(path, constants.O_WRONLY | constants.O_TRUNC | constants.O_NOFOLLOW)
   try {
     writeSync(fd, value)
   } finally {
