@@ -113,6 +113,7 @@ export function unitText(plan: ServicePlan, { version = 0, scope, speaksAsParent
 /** @param asDaemon true if systemd-notify sends messages as the daemon, so that other senders can be refused */
 const notifyLines = (asDaemon: boolean): string[] => [
   '# The daemon notifies systemd through a child process, systemd-notify.',
+  ...(asDaemon ? ['# If you set another User=, also set NotifyAccess=all.'] : []),
   `NotifyAccess=${asDaemon ? 'main' : 'all'}`,
 ]
 

@@ -64,8 +64,13 @@ const pidsOf = (session: number) =>
     .filter(({ argv }) => argv[0] === 'sleep')
     .map(({ pid }) => pid)
     .filter((pid) => {
-      const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3]) === session
+      try {
+        const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+        return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3]) === session
+      } catch {
+        // The process has ended in the meantime.
+        return false
+      }
     })
 
 test('processes of a container do not count as leftovers of this machine, even if their state folder has the same path', async (t) => {
