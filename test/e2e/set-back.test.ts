@@ -79,10 +79,7 @@ test('after a restored backup, the server keeps the old history and gets all new
   assert.ok((await stage.agent(id)).journal)
 
   const { stdout: log } = await execa(RUN[0], [...RUN.slice(1), 'agent', 'log', id], { env: stage.env })
-  assert.match(
-    log,
-    /\n39 [\s\S]*! The machine has lost this history from byte \d+ on[\s\S]*\nsecond/,
-  )
+  assert.match(log, /\n39 [\s\S]*! The machine has lost this history from byte \d+ on[\s\S]*\nsecond/)
   // Reads from the old end of the history, as a reconnecting client would.
   const last = places[before.length - 1]!
   const { events } = await stage.api<{ events: Event[] }>('GET', `/api/agents/${id}/events?after=${last}`)
