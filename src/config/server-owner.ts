@@ -5,7 +5,7 @@ import { UserError } from '../platform/errors.ts'
 import { EXIT } from '../platform/exit-codes.ts'
 import { ensurePrivateDir, readJson, writeAtomic } from '../platform/files.ts'
 import { isOpenToOthers } from '../platform/sockets.ts'
-import { systemEnvironment } from '../platform/system-environment.ts'
+import { trustedEnvironment } from '../platform/trusted-path.ts'
 
 /** `servers.json`: for each address on this machine, the user who ran the server there at the first connection. */
 const Owners = z.object({ version: z.literal(1), owners: z.record(z.string(), z.int()) })
@@ -195,7 +195,7 @@ function ask([program, ...args]: [string, ...string[]]): string | undefined {
   try {
     return execFileSync(program, args, {
       encoding: 'utf8',
-      env: systemEnvironment(),
+      env: trustedEnvironment(),
       stdio: ['ignore', 'pipe', 'ignore'],
       timeout: ANSWER_MS,
     }).trim()

@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { accessSync, constants, statSync } from 'node:fs'
 import { CommandFailure } from '../agents/command-failure.ts'
 import type { Logger } from '../platform/log.ts'
-import { ownPath } from '../platform/own-path.ts'
 import { faultsOf } from '../platform/ownership.ts'
+import { trustedPath } from '../platform/trusted-path.ts'
 import { visible } from '../platform/visible-text.ts'
 import { ACTING } from '../policy/command-refusals.ts'
 import type { Policy } from '../policy/schema.ts'
@@ -102,7 +102,7 @@ function refusalOf(
   // together.
   const child = spawn(program, [], {
     cwd: '/',
-    env: { PATH: ownPath(), HOME, LANG },
+    env: { PATH: trustedPath(), HOME, LANG },
     detached: true,
     stdio: ['pipe', 'ignore', 'pipe'],
   })

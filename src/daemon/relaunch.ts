@@ -5,7 +5,7 @@ import { runtimeVariables } from '../agents/runtimes/index.ts'
 import { ON_TRIAL } from '../config/environment.ts'
 import { EXECUTABLE } from '../platform/executable.ts'
 import { isProgram, programsOnPath } from '../platform/on-path.ts'
-import { ownPath } from '../platform/own-path.ts'
+import { trustedPath } from '../platform/trusted-path.ts'
 import { PM2_LAUNCHER, SUPERVISED } from '../service/plan.ts'
 import { endsWith } from '../service/unit-fate.ts'
 import { STARTED_AS } from '../update/switch/trial.ts'
@@ -85,7 +85,9 @@ const PATH_VARIABLES = [
 export function startNow({ runner, argv, env, cwd }: Invocation) {
   const [node, ...nodeArgs] = runner
   const isThere = node === undefined || existsSync(node)
-  const found = isThere ? runner : [programsOnPath('node', { PATH: ownPath(env) })[0] ?? node, ...nodeArgs]
+  const found = isThere
+    ? runner
+    : [programsOnPath('node', { PATH: trustedPath(env) })[0] ?? node, ...nodeArgs]
   const command = (args: string[]) => [...found, ...args] as [file: string, ...args: string[]]
   if (existsSync(cwd)) return { command: command(argv), env, cwd }
   const fixed = (path: string) => (/^[\w.]/.test(path) ? resolve(cwd, path) : path)

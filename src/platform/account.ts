@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { readAtMost } from './read-at-most.ts'
-import { systemEnvironment } from './system-environment.ts'
+import { trustedEnvironment } from './trusted-path.ts'
 
 /** Time for a directory service, such as LDAP, to look up a user, in ms. */
 const ANSWER_MS = 3000
@@ -62,7 +62,7 @@ const ask = (name: string) => run('getent', ['passwd', name])
 const run = (program: string, args: string[]) =>
   execFileSync(program, args, {
     encoding: 'utf8',
-    env: systemEnvironment(),
+    env: trustedEnvironment(),
     timeout: ANSWER_MS,
     maxBuffer: ANSWER_BYTES,
     stdio: ['ignore', 'pipe', 'ignore'],

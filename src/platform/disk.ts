@@ -3,7 +3,7 @@ import { existsSync, statfsSync } from 'node:fs'
 import { freemem, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { groupFolder, groupNumber } from './control-groups.ts'
-import { systemEnvironment } from './system-environment.ts'
+import { trustedEnvironment } from './trusted-path.ts'
 
 export interface Space {
   total_bytes: number
@@ -73,7 +73,7 @@ export function groupSpaces(folder: string | undefined): Space[] {
 export const punchHole = (path: string, from: number, to: number): Promise<boolean> =>
   new Promise((resolve) => {
     const range = ['--offset', String(from), '--length', String(to - from)]
-    execFile('fallocate', ['--punch-hole', ...range, path], { env: systemEnvironment() }, (error) =>
+    execFile('fallocate', ['--punch-hole', ...range, path], { env: trustedEnvironment() }, (error) =>
       resolve(error === null),
     )
   })

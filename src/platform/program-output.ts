@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { sleep } from './clock.ts'
-import { ownPath } from './own-path.ts'
+import { trustedEnvironment } from './trusted-path.ts'
 
 /** Delay between the end of a killed program and the next try, in ms. */
 const AGAIN_MS = 50
@@ -27,7 +27,7 @@ export async function programOutput(
     const { signal, ...answer } = await run(
       file,
       args,
-      { ...env, PATH: ownPath(env) },
+      trustedEnvironment(env),
       Math.max(1, end - performance.now()),
     )
     if (signal !== 'SIGTERM' || performance.now() + AGAIN_MS >= end) return answer

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { capabilitiesIn } from '../platform/capabilities.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
-import { ownPath } from '../platform/own-path.ts'
+import { trustedPath } from '../platform/trusted-path.ts'
 import { visible } from '../platform/visible-text.ts'
 
 /**
@@ -131,7 +131,7 @@ export class Notifier {
     const tell = () =>
       new Promise<void>((resolve) => {
         const options = {
-          env: { PATH: ownPath(env), NOTIFY_SOCKET: this.#socket },
+          env: { PATH: trustedPath(env), NOTIFY_SOCKET: this.#socket },
           timeout: NOTIFY_MS,
         }
         execFile('systemd-notify', lines, options, (error) => {

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
-import { systemEnvironment } from '../platform/system-environment.ts'
+import { trustedEnvironment } from '../platform/trusted-path.ts'
 import { isWithin, parseGroups, type UnitPlace } from './cgroup.ts'
 import type { Shelter } from './fate.ts'
 
@@ -59,7 +59,7 @@ function scopes(where: string, options: string[], runtime?: string): Shelter {
 /** Starts a program in the shelter, and reports whether the program is then outside the unit. */
 function works(shelter: Shelter, inherited: NodeJS.ProcessEnv, unit: string): Promise<boolean> {
   const name = `fomular-agent-trial-${process.pid}-${Date.now()}`
-  const { argv, env } = shelter.command(['cat', '/proc/self/cgroup'], systemEnvironment(inherited), name)
+  const { argv, env } = shelter.command(['cat', '/proc/self/cgroup'], trustedEnvironment(inherited), name)
   const [file, ...args] = argv
   return new Promise((resolve) => {
     execFile(file, args, { env, timeout: TRIAL_MS, killSignal: 'SIGKILL' }, (error, stdout) => {
