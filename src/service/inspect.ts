@@ -15,9 +15,18 @@ export interface Found {
   troubles: UnitProblem[]
 }
 
-/** Checks the services of this program that this user may see. @param pid pid of the running daemon */
-export async function inspectServices(pid: number | undefined): Promise<Found[]> {
-  const units = await Promise.all((['system', 'user'] as const).map((scope) => inspectUnits(scope, pid)))
+/**
+ * Checks the services of this program that this user may see.
+ * @param pid pid of the running daemon
+ * @param agentUser user that agents run as, according to the policy
+ */
+export async function inspectServices(
+  pid: number | undefined,
+  agentUser: string | undefined,
+): Promise<Found[]> {
+  const units = await Promise.all(
+    (['system', 'user'] as const).map((scope) => inspectUnits(scope, pid, agentUser)),
+  )
   const pm2 = (await entries())
     .filter((entry) => isOurs(entry.pm2_env.pm_exec_path ?? ''))
     .map(
@@ -26,7 +35,11 @@ export async function inspectServices(pid: number | undefined): Promise<Found[]>
   return [...units.flat(), ...pm2]
 }
 
-async function inspectUnits(scope: Scope, pid: number | undefined): Promise<Found[]> {
+async function inspectUnits(
+  scope: Scope,
+  pid: number | undefined,
+  agentUser: string | undefined,
+): Promise<Found[]> {
   if (!existsSync('/run/systemd/system')) return []
   const own = pid === undefined ? undefined : unitOf(groupOf(pid))
   const list = ['list-unit-files', '--type=service', '--no-legend', '--no-pager', 'fomular*']
@@ -46,7 +59,7 @@ async function inspectUnits(scope: Scope, pid: number | undefined): Promise<Foun
       manager,
       name,
       runs,
-      troubles: [...unitProblems(name, shown, scope, runs), ...lingerTroubles(name, scope)],
+      troubles: [...unitProblems(name, shown, scope, runs, { agentUser }), ...lingerTroubles(name, scope)],
     })
   }
   return found

@@ -51,6 +51,8 @@ export interface ServicePlan {
   tls?: { cert: string; key: string }
   /** For a hub: true if its port is below 1024, which requires a privilege. */
   lowPort?: boolean
+  /** User that agents run as, according to the policy, if it is not the service's user. */
+  agentUser?: string
   /** True if systemd creates the service's user dynamically, while the service runs. */
   dynamicUser?: boolean
 }

@@ -16,10 +16,18 @@ export interface UnitProblem {
 /** Reports whether a command runs this program. */
 export const isOurs = (command: string) => /fomular-daemon|@fomular-os\/daemon/.test(command)
 
+/** Facts about the daemon of a unit that the unit's properties do not tell. */
+interface DaemonFacts {
+  /** True if systemd-notify can send messages as the daemon. */
+  speaksAsDaemon: boolean
+  /** User that agents run as, according to the policy, if it is not the daemon's user. */
+  agentUser: string | undefined
+}
+
 interface Rule {
   level: UnitProblem['level']
   /** Reports whether the rule applies to a unit. */
-  when(unit: Properties, speaksAsDaemon: boolean): boolean
+  when(unit: Properties, daemon: DaemonFacts): boolean
   message: string
   /** The setting that fixes the problem. */
   set: string
@@ -104,7 +112,7 @@ const RULES: Rule[] = [
   },
   {
     level: 'error',
-    when: ({ Type, NotifyAccess }, speaksAsDaemon) =>
+    when: ({ Type, NotifyAccess }, { speaksAsDaemon }) =>
       Type === 'notify' && NotifyAccess !== 'all' && !(NotifyAccess === 'main' && speaksAsDaemon),
     message: 'never counts as started: systemd ignores the messages that systemd-notify sends for it',
     set: 'NotifyAccess=all',
@@ -112,7 +120,8 @@ const RULES: Rule[] = [
   },
   {
     level: 'warning',
-    when: ({ NotifyAccess }, speaksAsDaemon) => NotifyAccess === 'all' && speaksAsDaemon,
+    when: ({ NotifyAccess }, { speaksAsDaemon, agentUser }) =>
+      NotifyAccess === 'all' && speaksAsDaemon && agentUser !== undefined,
     message: 'lets agents of another user send messages to systemd as the daemon',
     set: 'NotifyAccess=main',
   },
@@ -163,13 +172,16 @@ export function unitProblems(
   unit: Properties,
   scope: Scope,
   runs: Runs,
-  speaksAsParent = canSpeakAsParent(),
+  {
+    agentUser,
+    speaksAsParent = canSpeakAsParent(),
+  }: { agentUser?: string | undefined; speaksAsParent?: boolean } = {},
 ): UnitProblem[] {
   const edit = scope === 'system' ? `systemctl edit ${name}` : `systemctl --user edit ${name}`
   const rules = RULES.filter(({ ofHub }) => runs !== 'hub' || ofHub)
   const install = `fomular-daemon service install${runs === 'daemon' ? '' : ` ${runs}`}`
   const found = rules
-    .filter(({ when }) => when(unit, speaksAsParent && isRoots(unit, scope)))
+    .filter(({ when }) => when(unit, { speaksAsDaemon: speaksAsParent && isRoots(unit, scope), agentUser }))
     .map(
       ({ level, message, set }): UnitProblem => ({
         level,

@@ -57,7 +57,9 @@ export function unitText(plan: ServicePlan, { version = 0, scope, speaksAsParent
       name: 'Service',
       lines: [
         'Type=notify',
-        ...notifyLines(system && plan.account.uid === 0 && speaksAsParent === true),
+        ...notifyLines(
+          system && plan.account.uid === 0 && plan.agentUser !== undefined && speaksAsParent === true,
+        ),
         `ExecStart=${[...plan.runner, plan.program, ...plan.args].map(argument).join(' ')}`,
         ...(system ? [`User=${plan.account.name}`] : []),
         'WorkingDirectory=~',
@@ -110,7 +112,10 @@ export function unitText(plan: ServicePlan, { version = 0, scope, speaksAsParent
   return renderUnit(plan, system, sections)
 }
 
-/** @param asDaemon true if systemd-notify sends messages as the daemon, so that other senders can be refused */
+/**
+ * @param asDaemon true if systemd-notify of root sends messages as the daemon, so that systemd can ignore messages
+ * from agents of another user
+ */
 const notifyLines = (asDaemon: boolean): string[] => [
   '# The daemon notifies systemd through a child process, systemd-notify.',
   ...(asDaemon ? ['# If you set another User=, also set NotifyAccess=all.'] : []),

@@ -84,7 +84,7 @@ test('a change of a service’s user or folder ends the agents of the service, a
       const before = await on.agentIs(fourth, 'idle')
       on.write(
         '/etc/systemd/system/fomular-daemon.service.d/user.conf',
-        '[Service]\nUser=bob\nNotifyAccess=all\nProtectProc=invisible\n',
+        '[Service]\nUser=bob\nProtectProc=invisible\n',
       )
       await machine.out(['systemctl', 'daemon-reload'])
       const was = await on.status()

@@ -50,18 +50,19 @@ export async function examine(
   const strict = config instanceof UserError ? isStrictByEnvironment(env) : config.strict_modes
   // A stopped service will run as the folder's owner, not as this user.
   const user = running ? userOf(running.pid) : chosen.service && ownerOf(paths.dir)
+  const agents = agentUserName(settings, paths, running)
   const surroundings = running?.environment?.variables ?? env
   const findings = await Promise.all([
     [checkNode()],
     checkNpm(env),
-    checkRuntimes(inherited, strict, running, agentUserName(settings, paths, running)),
+    checkRuntimes(inherited, strict, running, agents),
     checkFolder(paths),
     checkModes(paths, running || config instanceof UserError ? [] : config.faults, strict, user),
     checkSurroundings(surroundings, user),
     checkLock(paths, running),
     running?.machine.problems.some(({ code }) => code.startsWith('disk_')) ? [] : checkDisk(paths),
     checkStrays(paths, running !== undefined),
-    checkService(running?.pid),
+    checkService(running?.pid, agents),
     checkContainer(paths.dir, running?.pid),
     checkAuthorities(surroundings, config instanceof UserError ? undefined : config.ca_file),
     checkConnection(config, daemon, chosen),

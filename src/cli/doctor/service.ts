@@ -10,9 +10,13 @@ import type { Finding } from '../render/finding.ts'
 /**
  * Checks the service of the daemon, and whether agents survive its restarts.
  * @param pid process id of the running daemon
+ * @param agentUser user that agents run as, according to the policy
  */
-export async function checkService(pid: number | undefined): Promise<Finding[]> {
-  const found = await inspectServices(pid)
+export async function checkService(
+  pid: number | undefined,
+  agentUser: string | undefined,
+): Promise<Finding[]> {
+  const found = await inspectServices(pid, agentUser)
   if (found.length === 0)
     return [{ check: 'service', level: 'ok', message: 'No service runs the daemon: it is started by hand' }]
   const findings = await Promise.all(found.map(async (each) => [...judge(each), ...(await variables(each))]))

@@ -20,6 +20,7 @@ import { policyPath } from '../../policy/read.ts'
 import { type ManagerName, type Runs, type ServicePlan, serviceFiles } from '../../service/plan.ts'
 import { readInstalled } from '../../service/unit-mark.ts'
 import { layoutOf } from '../../update/switch/layout.ts'
+import { examineFile } from '../policy/examine-file.ts'
 import { accountOf, ownAccount, pathOf, withRunner } from './account.ts'
 import { carriedSettings, checkReadable } from './inherited-settings.ts'
 import type { TakenOver } from './taken-over.ts'
@@ -129,6 +130,8 @@ export async function planDaemon({
   const chosen = meant && config.state_dir !== usual ? config.state_dir : undefined
   const { environment, warnings } = captured(process.env, runs)
   const { runner, program } = invocation()
+  const policyFile = policyPath(config.policy, { HOME: account.home })
+  const agentUser = policyFile && examineFile(policyFile, account.uid).policy?.isolation.agent_user
   const needed = [...runner.slice(0, 1), program, config.ca_file, config.policy, flags.config]
   await checkReadable(
     account,
@@ -159,12 +162,12 @@ export async function planDaemon({
       stateDir: chosen ?? usual,
       usualStateDir: chosen === undefined,
       installation: layoutOf(realpathSync(program), EXECUTABLE).root,
+      ...(agentUser !== undefined && { agentUser }),
       stopSeconds: Math.ceil(STOP_STEPS * config.stop_grace_s) + STOP_FURTHER_S,
     },
     key,
     warnings: [...config.warnings, ...warnings],
-    hasPolicy:
-      !isElsewhere(config.server_url) || policyPath(config.policy, { HOME: account.home }) !== undefined,
+    hasPolicy: !isElsewhere(config.server_url) || policyFile !== undefined,
   }
 }
 

@@ -30,9 +30,9 @@ const good = {
 const said = (
   change: Partial<typeof good> & Record<string, string>,
   runs: Runs = 'daemon',
-  speaksAsParent = true,
+  { speaksAsParent = true, agentUser }: { speaksAsParent?: boolean; agentUser?: string } = {},
 ) =>
-  unitProblems('x', { ...good, ...change }, 'system', runs, speaksAsParent).map(
+  unitProblems('x', { ...good, ...change }, 'system', runs, { speaksAsParent, agentUser }).map(
     ({ level, remedy }) => `${level} ${remedy.split(' (')[0]}`,
   )
 
@@ -53,14 +53,17 @@ test('a setting of a unit that would end agents or prevent updates is reported w
   assert.deepEqual(said({ Type: 'simple', NotifyAccess: 'none' }), [])
   for (const User of ['', 'root', '0']) {
     assert.deepEqual(said({ User, NotifyAccess: 'main' }), [])
-    assert.deepEqual(said({ User }), ['warning Set NotifyAccess=main'])
+    assert.deepEqual(said({ User }), [])
+    assert.deepEqual(said({ User }, 'daemon', { agentUser: 'agents' }), ['warning Set NotifyAccess=main'])
     assert.deepEqual(said({ User, NotifyAccess: 'none' }), ['error Set NotifyAccess=all'])
     // Without this capability, systemd-notify cannot send messages as the daemon.
     const without = { User, CapabilityBoundingSet: 'cap_chown' }
     assert.deepEqual(said({ ...without, NotifyAccess: 'main' }), ['error Set NotifyAccess=all'])
-    assert.deepEqual(said(without), [])
-    assert.deepEqual(said({ User, NotifyAccess: 'main' }, 'daemon', false), ['error Set NotifyAccess=all'])
-    assert.deepEqual(said({ User }, 'daemon', false), [])
+    assert.deepEqual(said(without, 'daemon', { agentUser: 'agents' }), [])
+    assert.deepEqual(said({ User, NotifyAccess: 'main' }, 'daemon', { speaksAsParent: false }), [
+      'error Set NotifyAccess=all',
+    ])
+    assert.deepEqual(said({ User }, 'daemon', { speaksAsParent: false, agentUser: 'agents' }), [])
   }
   assert.deepEqual(said({ ProtectHome: 'read-only' }), ['error Set ProtectHome=no'])
   assert.deepEqual(said({ PrivateTmp: 'yes' }), ['warning Set PrivateTmp=no'])
