@@ -1,19 +1,22 @@
 // Needs: bwrap
 import assert from 'node:assert/strict'
-import { chmodSync, chownSync, copyFileSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { CommandError, Outcome } from '../../src/protocol/index.ts'
+import { claudeProgram } from '../support/claude.ts'
 import { claudeStage } from '../support/claude-stage.ts'
 import { mock } from '../support/messages-script.ts'
+import { openProgram } from '../support/open-program.ts'
 import type { Stage } from '../support/stage.ts'
 import { isRoot, systemUser } from '../support/system-user.ts'
 import { tempDir } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
 
 /** A daemon that runs the real Claude Code as another user. */
-async function policedStage(t: TestContext, agent_user: string, more: string) {
-  const { stage, api } = await claudeStage(t)
+async function policedStage(t: TestContext, agent_user: string, more: string, folder = tempDir(t)) {
+  const claude = openProgram(folder, await claudeProgram())
+  const { stage, api } = await claudeStage(t, undefined, { FOMULAR_CLAUDE_PATH: claude })
   const policy = join(stage.dir, 'policy.toml')
   const text = `version = 1
 permission_modes = ["*"]
@@ -46,17 +49,16 @@ for (const sandbox of ['none', 'bubblewrap'])
   test(`the real Claude Code works as another user, with the sandbox ${sandbox}`, async (t) => {
     if (!isRoot) return refused(t)
     const user = systemUser(t)
-    const { stage, api } = await policedStage(t, user.name, `isolation.sandbox = "${sandbox}"`)
     const open = tempDir(t)
     chmodSync(open, 0o755)
     const cwd = join(open, 'work')
     mkdirSync(cwd)
     chownSync(cwd, user.uid, user.gid)
+    // The sandbox shows this folder of the temporary ones.
+    const { stage, api } = await policedStage(t, user.name, `isolation.sandbox = "${sandbox}"`, cwd)
     const script = join(cwd, 'mcp.mjs')
     writeFileSync(script, MCP)
-    // This Node may be in a folder that the sandbox hides, such as /tmp.
-    const node = join(cwd, 'node')
-    copyFileSync(process.execPath, node)
+    const node = openProgram(cwd, process.execPath)
     const agent = await stage.start({
       cwd,
       permission_mode: 'bypassPermissions',

@@ -15,6 +15,7 @@ import { identify } from '../../src/platform/process-identity.ts'
 import { userOf } from '../../src/platform/process-list.ts'
 import type { CommandError, Outcome } from '../../src/protocol/index.ts'
 import { fakeAgent } from '../support/fake-agent.ts'
+import { openProgram } from '../support/open-program.ts'
 import { RUN, Stage } from '../support/stage.ts'
 import { isRoot, systemUser } from '../support/system-user.ts'
 import { tempDir } from '../support/temp.ts'
@@ -26,7 +27,8 @@ type Refusable = Outcome & { error?: CommandError }
 async function policedStage(t: TestContext, agent_user: string, within: string[] = []) {
   const open = tempDir(t)
   chmodSync(open, 0o755)
-  const stage = await Stage.open(t, { FOMULAR_CLAUDE_PATH: fakeAgent(t, open), SECRET_OF: 'the-daemon' })
+  const claude = fakeAgent(t, open, openProgram(open, process.execPath))
+  const stage = await Stage.open(t, { FOMULAR_CLAUDE_PATH: claude, SECRET_OF: 'the-daemon' })
   const file = join(stage.dir, 'policy.toml')
   const write = (name: string) =>
     writeFileSync(
