@@ -139,7 +139,17 @@ async function manyStarts() {
     least = Math.min(least, available())
     most = Math.max(most, swapped())
   }, 500)
-  for (let i = 0; i < STARTS; i++) void start(`many-${i}`, { BALLAST: String(BALLAST) }).catch(() => {})
+  const failed: string[] = []
+  for (let i = 0; i < STARTS; i++) {
+    const send = () => start(`many-${i}`, { BALLAST: String(BALLAST) })
+    // The hub may close an idle connection just as the request is sent.
+    send()
+      .catch(send)
+      .then(
+        (outcome) => 'error' in outcome && failed.push(JSON.stringify(outcome)),
+        (error: Error) => failed.push(String(error.cause ?? error)),
+      )
+  }
   const many = async () => (await agents()).filter(({ agent_id }) => agent_id.startsWith('many-'))
   let known = 0
   await until(
@@ -149,7 +159,7 @@ async function manyStarts() {
       return known === STARTS
     },
     900_000,
-  ).finally(() => fact('known', known))
+  ).finally(() => fact('known', { known, failed: failed.slice(0, 5) }))
   let before = -1
   const settled = await until(
     'a stable number of agents',
