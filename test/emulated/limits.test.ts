@@ -42,7 +42,8 @@ test('a small machine keeps its agents within their limits, and queues the start
       assert.equal(running + queued, 200)
       assert.ok(running > 2 && running < 30, `${running} agents run`)
       const last = fact<{ place: number; reason: string; remedy: string }>('last')
-      assert.equal(last.place, queued)
+      // Far back in the queue, only every tenth place is reported.
+      assert.ok(last.place >= queued && last.place < queued + 10, `${last.place} of ${queued}`)
       assert.match(
         last.reason,
         /needs about \d+ MiB of memory, but the machine can give it only|Memory is short/,
