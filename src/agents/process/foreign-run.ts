@@ -5,8 +5,18 @@ import { ownUid, userOf } from '../../platform/process-list.ts'
 import type { Agent } from '../agent.ts'
 import type { RunRecord } from '../disk/records.ts'
 
-/** Returns the name of this process's user; empty if the user has no name, for example in some containers. */
+let own: { user?: string } | undefined
+
+/**
+ * Returns the name of this process's user; empty if the user has no name, for example in some containers. Asks the
+ * system only once, because that reads the list of users.
+ */
 export function ownUser(): { user?: string } {
+  own ??= nameOfUser()
+  return own
+}
+
+function nameOfUser() {
   try {
     return { user: userInfo().username }
   } catch {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { groupNumber } from '../../../platform/control-groups.ts'
 import type { AgentProblem } from '../../../protocol/index.ts'
@@ -18,9 +19,19 @@ interface Grouped {
 /** Explanations of why the kernel has ended processes of running agents. */
 const known = new WeakMap<object, string>()
 
+/**
+ * Maximum number of searches for the group of a run. Each search reads several files, and an agent enters its group
+ * before it is ready.
+ */
+const SEARCHES = 3
+
+/** Groups of running agents that report on memory. */
+const groups = new WeakMap<object, { run: number; group?: string | undefined; searches: number }>()
+
 /** Checks whether the kernel has ended processes of a running agent, and sends the agent's status if so. */
 export function checkMemory(agent: Grouped) {
-  const detail = agent.hasEnded ? undefined : lackOf(agent)
+  const group = agent.hasEnded ? undefined : knownGroup(agent)
+  const detail = group && lackIn(group)
   if (detail === known.get(agent)) return
   if (detail === undefined) known.delete(agent)
   else known.set(agent, detail)
@@ -37,6 +48,16 @@ export function memoryProblem(agent: object): AgentProblem[] {
 export function lackOf(agent: Pick<Grouped, 'folder' | 'run' | 'process'>): string | undefined {
   const group = groupOf(agent)
   return group && lackIn(group)
+}
+
+function knownGroup(agent: Grouped): string | undefined {
+  const { run } = agent.run
+  const known = groups.get(agent)
+  if (known?.run === run && (known.group !== undefined || known.searches === SEARCHES)) return known.group
+  const found = groupOf(agent)
+  const group = found && existsSync(join(found, 'memory.events')) ? found : undefined
+  groups.set(agent, { run, group, searches: known?.run === run ? known.searches + 1 : 1 })
+  return group
 }
 
 /** Returns why the kernel has ended processes of a group, even if the group is now empty. */
