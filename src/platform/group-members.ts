@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { constants, readFileSync, type Stats } from 'node:fs'
-import { trustedEnvironment } from './trusted-path.ts'
+import { SYSTEM_PATH } from './system-path.ts'
 
 /** Maximum time for a directory service, such as LDAP, to look up a group, in ms. */
 const ANSWER_MS = 3000
@@ -62,7 +62,7 @@ function isKnownElsewhere(gid: number): boolean {
 function askFor(gid: number): boolean {
   try {
     execFileSync('getent', ['group', String(gid)], {
-      env: trustedEnvironment(),
+      env: { ...process.env, PATH: SYSTEM_PATH },
       stdio: 'ignore',
       timeout: ANSWER_MS,
     })

@@ -1,8 +1,6 @@
 import { delimiter, isAbsolute } from 'node:path'
 import { faultsOf } from './ownership.ts'
-
-/** PATH with the folders of the system's own programs. */
-export const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin'
+import { SYSTEM_PATH } from './system-path.ts'
 
 /**
  * Returns the PATH with which this process runs programs for itself. For root, leaves out relative folders and

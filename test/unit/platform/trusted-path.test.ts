@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { SYSTEM_PATH, trustedPath } from '../../../src/platform/trusted-path.ts'
+import { SYSTEM_PATH } from '../../../src/platform/system-path.ts'
+import { trustedPath } from '../../../src/platform/trusted-path.ts'
 import { tempDir } from '../../support/temp.ts'
 
 test('root searches for programs only in folders that no other user can change', (t) => {
