@@ -21,9 +21,9 @@ async function smallMachine(t: TestContext) {
   symlinkSync(disk.path, stage.state)
   mkdirSync(join(stage.dir, 'hub'))
   symlinkSync(join(stage.dir, 'hub'), join(stage.state, 'hub'))
-  await stage.hub()
+  const hub = await stage.hub()
   const daemon = await stage.daemon()
-  return { stage, disk, daemon }
+  return { stage, disk, hub, daemon }
 }
 
 /** Makes the daemon check its disk now instead of at its next interval. Returns the problem. */
@@ -85,6 +85,31 @@ test('an agent that cannot write is reported as ended once there is free space, 
   await stage.eventually(agent, 'text', ({ text }) => text === 'back')
   await stage.agentIs(agent, ({ state, offset, end }) => state === 'idle' && offset >= end)
   assert.deepEqual(merged(await stage.events(agent)), merged(journalEvents(stage.state, agent)))
+})
+
+test('a daemon that is killed while its disk is full does not send events again as if its disk was rolled back', async (t) => {
+  const { stage, disk, hub, daemon } = await smallMachine(t)
+  const agent = await stage.start()
+  await stage.agentIs(agent, 'idle')
+  await stage.command(agent, 'prompt', { content: 'emit 4 50 500' })
+  await stage.agentIs(agent, 'working')
+  hub.kill('SIGKILL')
+  await hub.ended
+  const written = (name: string) => readFileSync(join(stage.state, 'agents', agent, name), 'utf8')
+  await until(() => /"type":"result"/.test(written('activity.jsonl')), { what: 'the end of the turn' })
+  await until(() => JSON.parse(written('cursor.json')).apart, { what: 'the record of the lost connection' })
+  disk.fill()
+  await stage.hub()
+  await stage.eventually(agent, 'turn_result')
+  daemon.kill('SIGKILL')
+  await daemon.ended
+  disk.clear()
+  await stage.daemon()
+  await stage.command(agent, 'stop')
+  await stage.eventually(agent, 'process_exited')
+  const kinds = (await stage.events(agent)).map(({ kind }) => kind)
+  assert.equal(kinds.filter((kind) => kind === 'process_started').length, 1)
+  assert.ok(!kinds.includes('set_back'))
 })
 
 test('a daemon that cannot start on a full disk reports this, and its agents wait for the next daemon', async (t) => {

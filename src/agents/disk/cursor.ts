@@ -1,4 +1,6 @@
+import { rmSync } from 'node:fs'
 import { writeAtomic } from '../../platform/files.ts'
+import { orUndefined } from '../../platform/or-undefined.ts'
 import type { Conversation } from '../runtimes/conversation.ts'
 import { noteDue } from '../state/due-inputs.ts'
 import { isInTurn } from '../state/lifecycle.ts'
@@ -43,6 +45,12 @@ export function writeCursor(
   }
   writeAtomic(path, JSON.stringify(record))
 }
+
+/**
+ * Deletes the file if its record `apart` is no longer valid, but the disk is too full for another record. The next
+ * daemon restores the cursor from the journal.
+ */
+export const deleteCursor = (path: string) => orUndefined(() => rmSync(path, { force: true }))
 
 /** Completes a snapshot that an earlier version wrote: adds the refusals that must still be sent. */
 export function dueOfEarlierVersion(
