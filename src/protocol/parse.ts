@@ -2,12 +2,13 @@ import type * as z from 'zod/mini'
 import { AnyEvent } from './any-event.ts'
 import { type Command, Commands } from './commands.ts'
 import { Event } from './events.ts'
+import { keepText } from './events-text.ts'
 import { CommandId } from './ids.ts'
 import { Limits } from './limits.ts'
-import { CommandResult, FromDaemon, FromServer, type ProtocolError } from './messages.ts'
+import { Activity, CommandResult, FromDaemon, FromServer, type ProtocolError } from './messages.ts'
 import { readHead } from './object-head.ts'
 import { replaceOversized, replaceTooLong } from './oversized.ts'
-import { type Bounds, bounded, FREE, KIND, mayChange, ruleOf } from './rules.ts'
+import { type Bounds, bounded, FREE, KIND, kept, mayChange, ruleOf } from './rules.ts'
 import { Scan } from './scan.ts'
 import { check, fits } from './schema-check.ts'
 import { shorten } from './shorten.ts'
@@ -28,9 +29,17 @@ export type Parsed<M> =
    */
   | { ok: false; error?: ProtocolError; unknownType?: string; commandId?: string }
 
+const ACTIVITY = 'agent:activity'
+const ACTIVITY_START = new TextEncoder().encode(`{"type":"${ACTIVITY}",`)
+
+/** Reports whether a frame begins like the activity of this project's daemons, which most frames are. */
+const isActivity = (bytes: Uint8Array) => ACTIVITY_START.every((byte, at) => bytes[at] === byte)
+
 interface Side {
   schemaOf(type: string): z.ZodMiniType | undefined
   bounds: Bounds
+  /** Keeps the text of a frame's events for `textOfEvents`. */
+  keepText?: boolean
 }
 
 const fault = (
@@ -61,7 +70,7 @@ const commandIdOf = (value: unknown) => CommandId.safeParse(value).data
  */
 function parse<M>(frame: string | Uint8Array, side: Side): Parsed<M> {
   const bytes = typeof frame === 'string' ? new TextEncoder().encode(frame) : frame
-  const type = readHead(bytes, ['type']).get('type')
+  const type = isActivity(bytes) ? ACTIVITY : readHead(bytes, ['type']).get('type')
   const schema = typeof type === 'string' ? side.schemaOf(type) : undefined
   const scan = new Scan(bytes, side.bounds)
   scan.value(schema ? ruleOf(schema) : ANY_OBJECT)
@@ -86,13 +95,16 @@ function parse<M>(frame: string | Uint8Array, side: Side): Parsed<M> {
     return fault('not_json', `The frame is not JSON: ${whyNotJson(error)}`)
   }
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return fault('invalid', NO_OBJECT)
-  return read<M>(json as Record<string, unknown>, type, schema)
+  const place = side.keepText && scan.apart.length === 0 ? scan.kept : undefined
+  const text = place && bytes.subarray(place.start, place.end)
+  return read<M>(json as Record<string, unknown>, type, schema, text)
 }
 
 function read<M>(
   json: Record<string, unknown>,
   scanned: unknown,
   schema: z.ZodMiniType | undefined,
+  text: Uint8Array | undefined,
 ): Parsed<M> {
   const { type, command_id } = json
   if (typeof type !== 'string') return fault('invalid', 'A frame must have a "type".', { path: 'type' })
@@ -104,7 +116,8 @@ function read<M>(
   // Most frames are activity, so do not copy them: return the parsed JSON itself, with any unknown fields.
   // A copy without these fields would cost as much as parsing.
   if (events && fits(schema, json)) {
-    readInPlace(events)
+    const isChanged = readInPlace(events)
+    if (text && !isChanged) keepText(json, text)
     return { ok: true, message: json as M }
   }
   let result = check(schema, json)
@@ -129,11 +142,16 @@ const CHANGING = new Set<unknown>(
 
 /**
  * Replaces events by their parsed form, in the same list, if parsing may change events of this kind. The
- * events must match their schema.
+ * events must match their schema. @returns whether an event was parsed
  */
-function readInPlace(events: unknown[]) {
+function readInPlace(events: unknown[]): boolean {
+  let isChanged = false
   for (const [at, event] of events.entries())
-    if (CHANGING.has((event as AnyEvent).kind)) events[at] = check(AnyEvent, event).data
+    if (CHANGING.has((event as AnyEvent).kind)) {
+      events[at] = check(AnyEvent, event).data
+      isChanged = true
+    }
+  return isChanged
 }
 
 function unknown(type: string, command_id: unknown): Parsed<never> {
@@ -180,6 +198,7 @@ const own = <T extends object>(table: T, key: string) =>
 /** Levels of nesting around an event in its frame. */
 const OUTER = 2
 
+kept.add(Activity.shape.events)
 bounded.set(AnyEvent, { nesting: Limits.nesting + OUTER, values: Limits.line_bytes / 2 })
 
 /** Reads a frame that a server sent. */
@@ -189,9 +208,13 @@ export const parseFromServer = (frame: string | Uint8Array) =>
     bounds: { nesting: Limits.nesting, values: Limits.values },
   })
 
-/** Reads a frame that a daemon sent. */
-export const parseFromDaemon = (frame: string | Uint8Array) =>
+/**
+ * Reads a frame that a daemon sent.
+ * @param keepText keeps the text of the frame's events for `textOfEvents`; the frame must not change then
+ */
+export const parseFromDaemon = (frame: string | Uint8Array, { keepText = false } = {}) =>
   parse<FromDaemon>(frame, {
+    keepText,
     schemaOf: (type) => own(FromDaemon, type) ?? (type.endsWith(':result') ? CommandResult : undefined),
     // A greeting has a higher limit, because it contains the input of each pending request.
     bounds: { nesting: Limits.nesting + 2 * OUTER, values: Limits.greeting_values },

@@ -23,6 +23,8 @@ export interface Rule {
    * the frame has no fault.
    */
   bounds?: Bounds
+  /** Present for an array whose place in the frame `Scan.kept` reports. */
+  isKept?: true
   /** Fields of an object, by the length of the key in bytes. Any other field may have any value. */
   fields?: readonly (readonly Field[] | undefined)[]
   /** Rule of an array's items, or of a record's values. */
@@ -72,6 +74,9 @@ export const objects = new WeakSet<z.core.$ZodType>()
 
 /** Bounds of objects that have separate bounds. */
 export const bounded = new WeakMap<z.core.$ZodType, Bounds>()
+
+/** Schemas of arrays whose place in the frame is reported. */
+export const kept = new WeakSet<z.core.$ZodType>()
 
 const compiled = new WeakMap<z.core.$ZodType, Rule>()
 
@@ -130,7 +135,11 @@ function compile(schema: z.core.$ZodType): Rule {
     case 'record':
       return only(KIND.object, { items: most, rest: ruleOf(def.valueType) })
     case 'array':
-      return only(KIND.array, { items: most, rest: ruleOf(def.element) })
+      return only(KIND.array, {
+        items: most,
+        rest: ruleOf(def.element),
+        ...(kept.has(schema) && { isKept: true }),
+      })
     case 'union':
       return def.options.map(ruleOf).reduce(either)
     case 'pipe':

@@ -31,6 +31,8 @@ export class Scan {
   fault: Fault | undefined
   /** Objects that exceed their separate bounds. They are not faults of the frame. */
   readonly apart: Oversized[] = []
+  /** Place of an array that its rule marks. Of several such arrays, the last one. */
+  kept: { start: number; end: number } | undefined
 
   constructor(bytes: Uint8Array, bounds: Bounds) {
     this.#bytes = bytes
@@ -71,7 +73,7 @@ export class Scan {
   /** Reads an object or array whose parts have rules. */
   #container(rule: Rule, close: number): number | undefined {
     if (++this.#depth > this.#bounds.nesting) return this.#wrong(this.#tooDeep, [])
-    this.#at++
+    const start = this.#at++
     if (this.#next() !== close)
       for (let count = 0; ; count++) {
         if (count >= rule.items) return this.#wrong(`Too big: expected at most ${rule.items} items`)
@@ -86,6 +88,7 @@ export class Scan {
         this.#at++
       }
     this.#depth--
+    if (rule.isKept) this.kept = { start, end: this.#at + 1 }
     return this.#moved(this.#at + 1)
   }
 

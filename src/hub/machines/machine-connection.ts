@@ -70,7 +70,7 @@ export class MachineConnection {
       logger,
       about: () => this.#who,
       limits: LIMITS,
-      parse: parseFromDaemon,
+      parse: (frame) => parseFromDaemon(frame, { keepText: true }),
       events: {
         onFrame: (frame) => this.#state === 'greeting' && this.#isRefused(frame),
         onMessage: (message) => this.#onMessage(cutToLimits(message)),

@@ -13,7 +13,7 @@ const BLOCK_BYTES = 64 * 1024
 export class AppendFile {
   readonly path: string
   #size: number
-  #queue: string[] = []
+  #queue: (string | Uint8Array)[] = []
   #waiting = 0
   /** Data that was taken from the queue, but is not on the disk because the last attempt failed. */
   #stuck: Buffer | undefined
@@ -32,7 +32,7 @@ export class AppendFile {
     return this.#size
   }
 
-  /** Number of characters not yet on the disk. */
+  /** Length of the lines not yet on the disk, in characters or bytes. */
   get waiting() {
     return this.#waiting
   }
@@ -41,15 +41,16 @@ export class AppendFile {
     return this.#queue.length === 0 && this.#stuck === undefined
   }
 
-  add(line: string) {
-    this.#queue.push(`${line}\n`)
-    this.#waiting += line.length
+  /** @param line the parts of one line; parts in bytes are UTF-8, and must not change until they are on the disk */
+  add(...line: (string | Uint8Array)[]) {
+    this.#queue.push(...line, '\n')
+    for (const part of line) this.#waiting += part.length
   }
 
   /** Removes this line from the queue if it is the last line in the queue. @returns true if it was removed */
   takeBack(line: string): boolean {
-    if (this.#queue.at(-1) !== `${line}\n`) return false
-    this.#queue.pop()
+    if (this.#queue.at(-2) !== line) return false
+    this.#queue.splice(-2)
     this.#waiting -= line.length
     return true
   }
@@ -84,7 +85,7 @@ export class AppendFile {
   }
 
   async #write(): Promise<void> {
-    const data = Buffer.concat([this.#stuck ?? Buffer.alloc(0), Buffer.from(this.#queue.join(''))])
+    const data = bytesOf(this.#stuck === undefined ? this.#queue : [this.#stuck, ...this.#queue])
     this.#stuck = data
     this.#queue = []
     const taken = this.#waiting
@@ -104,6 +105,30 @@ export class AppendFile {
     this.#stuck = undefined
     this.#waiting -= taken
   }
+}
+
+/** Joins text and bytes. Adjacent texts are encoded together, because encoding many short texts is slow. */
+function bytesOf(parts: (string | Uint8Array)[]): Buffer {
+  const joined: (string | Uint8Array)[] = []
+  let text = ''
+  for (const part of parts)
+    if (typeof part === 'string') text += part
+    else {
+      joined.push(text, part)
+      text = ''
+    }
+  joined.push(text)
+  let size = 0
+  for (const part of joined) size += typeof part === 'string' ? Buffer.byteLength(part) : part.length
+  const bytes = Buffer.allocUnsafe(size)
+  let at = 0
+  for (const part of joined)
+    if (typeof part === 'string') at += bytes.write(part, at)
+    else {
+      bytes.set(part, at)
+      at += part.length
+    }
+  return bytes
 }
 
 /** Syncs the folders, so that the names of a new file and its folder survive a power failure. */

@@ -1,9 +1,9 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { setAside } from '../../../platform/files.ts'
-import type { Activity, AnyEvent } from '../../../protocol/index.ts'
+import { type Activity, type AnyEvent, textOfEvents } from '../../../protocol/index.ts'
 import type { JournalState, Verdict } from '../journals.ts'
 import { AppendFile, lastNewline } from './append-file.ts'
-import { type JournalLine, type LineHead, lineOf, wholeLine } from './journal-line.ts'
+import { beginLine, type JournalLine, type LineHead, lineOf, wholeLine } from './journal-line.ts'
 
 /**
  * Maximum number of characters waiting for the disk. Beyond this limit, further frames are refused. The limit
@@ -16,6 +16,7 @@ const WAITING_CHARS = 16 * 1024 * 1024
  * history needs memory for a whole line. A line can begin only at an event with a new offset.
  */
 const LINE_CHARS = 1024 * 1024
+const NEWLINE = 10
 /** Kinds of events to merge: consecutive deltas in a frame become one event. */
 const RUNS_ON: readonly AnyEvent['kind'][] = ['text_delta', 'thinking_delta', 'tool_input_delta']
 
@@ -91,13 +92,15 @@ export class EventJournal implements JournalState {
   }
 
   /** Takes a frame. @param begin first byte that the machine still has; earlier activity is not requested */
-  take({ from, to, journal = this.#journal, events }: Activity, begin: number): Verdict {
+  take(activity: Activity, begin: number): Verdict {
+    const { from, to, journal = this.#journal, events } = activity
     if (this.#turning) return 'full'
     const wanted = this.wantedOffset
     if (to <= wanted) return 'known'
     if (from > wanted && from !== begin) return 'gap'
     if (this.full) return 'full'
-    const fresh = events.filter((event) => event.offset >= wanted)
+    const isFresh = from >= wanted || (events[0]?.offset ?? wanted) >= wanted
+    const fresh = isFresh ? events : events.filter((event) => event.offset >= wanted)
     const last = events[events.length - fresh.length - 1]
     // A part of a merged event may be new, but the parts cannot be separated. Request the activity again from
     // `wanted`.
@@ -106,8 +109,13 @@ export class EventJournal implements JournalState {
     const start = Math.max(from, wanted) + shift
     const joined = fresh.length === 0 && this.#joins({ from: start, to: start, journal, shift })
     const range = { from: joined ? this.#quiet!.from : start, to: to + shift, journal, shift }
-    const shifted = shift === 0 ? fresh : fresh.map((event) => ({ ...event, offset: event.offset + shift }))
-    for (const line of linesOf(range, shifted)) this.#file.add(line)
+    const text = fresh.length === events.length && fresh.length > 0 && shift === 0 && textOfEvents(activity)
+    if (text && text.length <= LINE_CHARS && !text.includes(NEWLINE))
+      this.#file.add(beginLine(range), unpinned(text), '}')
+    else {
+      const shifted = shift === 0 ? fresh : fresh.map((event) => ({ ...event, offset: event.offset + shift }))
+      for (const line of linesOf(range, shifted)) this.#file.add(line)
+    }
     this.#quiet = fresh.length === 0 ? range : undefined
     this.#received = to + shift
     this.#journal = journal
@@ -161,6 +169,10 @@ export class EventJournal implements JournalState {
     this.#shift = shift
   }
 }
+
+/** Returns bytes that do not keep much more memory in use: a frame can be far longer than its events. */
+const unpinned = (bytes: Uint8Array) =>
+  bytes.buffer.byteLength > 2 * bytes.length ? Uint8Array.prototype.slice.call(bytes) : bytes
 
 /**
  * Yields a range of a journal as lines of the file. Lines are split where an event begins, so each line

@@ -31,8 +31,11 @@ const WHOLE_HEAD_BYTES = 1024
  * Returns a line, with `from` and `to` first, because searches read only the heads of lines.
  * @param events the events, each as JSON
  */
-export const lineOf = ({ from, to, journal, shift }: LineHead, events: string[]) =>
-  `${JSON.stringify({ from, to, journal, ...(shift > 0 && { shift }) }).slice(0, -1)},"events":[${events.join()}]}`
+export const lineOf = (head: LineHead, events: string[]) => `${beginLine(head)}[${events.join()}]}`
+
+/** Returns a line up to its array of events. */
+export const beginLine = ({ from, to, journal, shift }: LineHead) =>
+  `${JSON.stringify({ from, to, journal, ...(shift > 0 && { shift }) }).slice(0, -1)},"events":`
 
 /** Parses the range of a line, given the line or its beginning; undefined for a damaged line. */
 export function lineRange(head: string): { from: number; to: number } | undefined {
