@@ -6,12 +6,14 @@ import type { Benchmark } from './benchmark.ts'
 import { type Judged, judge, table } from './figure.ts'
 import { fleet } from './fleet.ts'
 import { flow } from './flow.ts'
+import { followers } from './followers.ts'
 import { frames } from './frames.ts'
 import { growth } from './growth.ts'
+import { hub } from './hub.ts'
 import { policy } from './policy.ts'
 import { start } from './start.ts'
 
-const BENCHMARKS: Benchmark[] = [start, flow, agents, policy, growth, fleet, frames]
+const BENCHMARKS: Benchmark[] = [start, flow, agents, policy, growth, fleet, hub, followers, frames]
 
 const HELP = `Usage: npm run bench -- [--only NAME]... [--quick] [--json]
 
