@@ -29,6 +29,9 @@ const keyPath = (keyId: string, rest = '') => `/api/keys/${encodeURIComponent(ke
 const machinePath = (machineId: string, rest = '') =>
   `/api/machines/${encodeURIComponent(idInAddress(machineId))}${rest}`
 
+/** An agent with selected fields. */
+export type AgentFields<F extends keyof HubAgent> = Pick<HubAgent, 'agent_id' | 'machine_id' | F>
+
 export interface HubClientOptions {
   /** Returns a new id for a command. */
   newId(): string
@@ -72,6 +75,14 @@ export class HubClient {
   /** Returns the machines, and the keys that no machine has used yet. */
   machinesAndEnrolled(): Promise<z.infer<typeof Machines>> {
     return this.#hub.json('/api/machines', Machines)
+  }
+
+  /** Returns a machine; undefined if the hub does not know it. */
+  async machine(machineId: string): Promise<HubMachine | undefined> {
+    const query = new URLSearchParams({ machine_id: idInAddress(machineId) })
+    const { machines } = await this.#hub.json(`/api/machines?${query}`, Machines)
+    // Older hubs ignore the query.
+    return machines.find(({ machine_id }) => machine_id === machineId)
   }
 
   renameMachine(machineId: string, name: string): Promise<HubMachine> {
@@ -141,6 +152,23 @@ export class HubClient {
 
   async agents(): Promise<HubAgent[]> {
     return (await this.#hub.json('/api/agents', Agents)).agents
+  }
+
+  /** Returns the agents of one machine. */
+  async agentsOf(machineId: string): Promise<HubAgent[]> {
+    const query = new URLSearchParams({ machine_id: idInAddress(machineId) })
+    const { agents } = await this.#hub.json(`/api/agents?${query}`, Agents)
+    // Older hubs ignore the query.
+    return agents.filter(({ machine_id }) => machine_id === machineId)
+  }
+
+  /** Returns selected fields of all agents, which takes the hub and the network much less than whole agents. */
+  async agentFields<F extends keyof HubAgent>(...names: F[]): Promise<AgentFields<F>[]> {
+    const all = ['agent_id', 'machine_id', ...names]
+    const mask = Object.fromEntries(all.map((name) => [name, true]))
+    const schema = z.object({ agents: z.array(z.pick(HubAgent, mask as never)) })
+    const { agents } = await this.#hub.json(`/api/agents?fields=${all.join(',')}`, schema)
+    return agents as AgentFields<F>[]
   }
 
   /**

@@ -25,7 +25,7 @@ export function listCommand(): Command {
 async function list({ json, machine, ...flags }: HubOptions & { machine?: string }) {
   const client = await connectHub(flags)
   const only = machine === undefined ? undefined : await resolveMachine(client, machine)
-  const agents = (await client.agents()).filter(({ machine_id }) => !only || machine_id === only.machine_id)
+  const agents = only ? await client.agentsOf(only.machine_id) : await client.agents()
   if (json) return printJson({ agents })
   const { agentTable } = await import('../render/agents.ts')
   print(agentTable(agents, Date.now(), stdoutColors(), stdoutWidth()))

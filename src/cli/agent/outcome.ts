@@ -1,11 +1,13 @@
-import type { HubClient } from '../../client/hub-client.ts'
+import type { AgentFields, HubClient } from '../../client/hub-client.ts'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
-import type { HubAgent, Outcome } from '../../protocol/index.ts'
+import type { Outcome } from '../../protocol/index.ts'
 import { resolveId } from '../client/agent-id.ts'
 import { resolveMachine } from '../client/machine-id.ts'
 import { clean, cleanLine } from '../render/clean.ts'
 import { note, print, printJson } from '../terminal.ts'
+
+type Named = AgentFields<'machine_name' | 'claimed'>
 
 /** Resolves an abbreviated agent id. @param machine name of the agent's machine, as the user gave it */
 export async function agentId(
@@ -14,7 +16,7 @@ export async function agentId(
   machine: string | undefined,
 ): Promise<string> {
   const [agents, only] = await Promise.all([
-    client.agents(),
+    client.agentFields('machine_name', 'claimed'),
     machine === undefined ? undefined : resolveMachine(client, machine),
   ])
   const known = agents.filter(({ machine_id }) => !only || machine_id === only.machine_id)
@@ -29,7 +31,7 @@ export async function agentId(
  * agent begins with this id.
  * @throws UserError if `given` could mean either agent
  */
-function refuseClaim(given: string, known: HubAgent[]) {
+function refuseClaim(given: string, known: Named[]) {
   const exact = known.filter(({ agent_id }) => agent_id === given)
   const [claim] = exact
   if (!claim || exact.some(({ claimed }) => !claimed)) return
@@ -38,7 +40,7 @@ function refuseClaim(given: string, known: HubAgent[]) {
       !claimed && machine_id !== claim.machine_id && agent_id.startsWith(given),
   )
   if (!other) return
-  const ofMachine = ({ agent_id, machine_name, machine_id }: HubAgent) =>
+  const ofMachine = ({ agent_id, machine_name, machine_id }: Named) =>
     `${agent_id} of ${cleanLine(machine_name ?? machine_id, 64)}`
   throw new UserError('agent_ambiguous', `"${given}" could be ${ofMachine(claim)} or ${ofMachine(other)}.`, {
     remedy: 'Give more characters of the id, or name the machine with --machine.',

@@ -33,11 +33,10 @@ async function show(given: string, { json, ...flags }: HubOptions) {
     known.pending.slice(0, WHOLE).map((request) => wholeRequest(client, known.agent_id, request)),
   )
   const agent = { ...known, pending: [...whole, ...known.pending.slice(WHOLE)] }
-  const [machines, detail] = await Promise.all([
-    client.machines(),
+  const [machine, detail] = await Promise.all([
+    client.machine(agent.machine_id),
     detailHere(agent.agent_id, agent.machine_id),
   ])
-  const machine = machines.find(({ machine_id }) => machine_id === agent.machine_id)
   if (json) {
     const { spec, restarts, paths } = detail ?? {}
     return printJson({ ...agent, ...(detail && { spec, restarts, paths }) })

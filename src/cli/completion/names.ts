@@ -1,4 +1,4 @@
-import type { HubAgent } from '../../protocol/index.ts'
+import type { AgentFields } from '../../client/hub-client.ts'
 import { machineName } from '../client/machine-id.ts'
 import { connectHub } from '../options.ts'
 import { cleanLine } from '../render/clean.ts'
@@ -8,8 +8,10 @@ import type { Candidates, Word } from './candidates.ts'
 const ANSWER_MS = 500
 const DESCRIPTION_CHARS = 60
 
+type Offered = AgentFields<'state' | 'title' | 'pending'>
+
 /** Filters agents by command: each command applies only to agents in some states. */
-const SUITED: Record<string, (agent: HubAgent) => boolean> = {
+const SUITED: Record<string, (agent: Offered) => boolean> = {
   approve: ({ pending }) => pending.some(({ ask }) => ask !== 'question'),
   deny: ({ pending }) => pending.length > 0,
   answer: ({ pending }) => pending.some(({ ask }) => ask === 'question'),
@@ -18,7 +20,7 @@ const SUITED: Record<string, (agent: HubAgent) => boolean> = {
   stop: (agent) => !hasEnded(agent),
 }
 
-const hasEnded = ({ state }: HubAgent) => state === 'exited' || state === 'failed'
+const hasEnded = ({ state }: Offered) => state === 'exited' || state === 'failed'
 
 /**
  * Returns names from the hub or from this machine. Returns no names on an error, or if the answer is late.
@@ -38,7 +40,7 @@ export async function namesOf({ what, command, flags }: NonNullable<Candidates['
 }
 
 async function agents(command: string, flags: Record<string, string>): Promise<Word[]> {
-  const all = await (await connectHub(flags)).agents()
+  const all = await (await connectHub(flags)).agentFields('state', 'title', 'pending')
   return all.filter(SUITED[command] ?? (() => true)).map(({ agent_id, state, title }) => ({
     value: agent_id,
     description: cleanLine(`${state}${title === undefined ? '' : `: ${title}`}`, DESCRIPTION_CHARS),

@@ -58,7 +58,7 @@ async function check(given: string | undefined, { json, ...flags }: HubOptions) 
   const { resolveMachine } = await import('../client/machine-id.ts')
   const { machine_id: id } = await resolveMachine(client, given)
   const outcome = await client.machineCommand(id, 'check', {}, CHECK_WAIT_S)
-  const machine = (await client.machines()).find(({ machine_id }) => machine_id === id)
+  const machine = await client.machine(id)
   if (json) return printJson({ ...outcome, machine })
   if (outcome.state === 'pending') {
     const { notePending } = await import('../agent/outcome.ts')

@@ -56,7 +56,7 @@ async function update(given: string | undefined, { to, allowDowngrade = false, j
       0,
     )
     while (outcome.state === 'pending') {
-      const machine = (await client.machines()).find(({ machine_id }) => machine_id === id)
+      const machine = await client.machine(id)
       const { stage = machine?.connected ? 'order' : 'wait', message } = outcome.progress ?? {}
       lines.begin(stage, message ?? (machine?.connected ? '' : 'for the machine to connect'))
       await sleep(POLL_MS)
@@ -65,8 +65,9 @@ async function update(given: string | undefined, { to, allowDowngrade = false, j
     lines.end()
     if (json) return printJson(outcome)
     print(said(outcome))
-    const { status } = (await client.machines()).find(({ machine_id }) => machine_id === id) ?? {}
-    const end = status?.problems.find(({ code }) => code === 'agents_end_with_daemon')
+    const end = (await client.machine(id))?.status.problems.find(
+      ({ code }) => code === 'agents_end_with_daemon',
+    )
     if (end && outcome.result?.from_version !== outcome.result?.to_version) note(cleanLine(end.message, 500))
   } finally {
     lines.end()

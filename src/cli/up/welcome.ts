@@ -76,9 +76,8 @@ const row = (name: string, text: string, { bold }: Colors) => `${bold(name.padEn
 async function thisMachine(client: HubClient, paths: StatePaths): Promise<HubMachine | undefined> {
   const self = readJson(paths.machine, z.object({ machine_id: z.string() }))
   if (!self.ok) return undefined
-  return (await client.machines()).find(
-    ({ machine_id, connected }) => connected && machine_id === self.value.machine_id,
-  )
+  const machine = await client.machine(self.value.machine_id)
+  return machine?.connected ? machine : undefined
 }
 
 /** Returns the command to type in another terminal. It names the state folder unless that is the default. */

@@ -26,7 +26,7 @@ test('a claimed agent is not confused with an agent whose id is longer but begin
     ({ agent_id, machine_id, ...(claimed && { claimed }) }) as HubAgent
   const picked = (given: string, agents: HubAgent[], machine?: string) => {
     const machines = ['a', 'b'].map((machine_id) => ({ machine_id, hostname: machine_id }) as HubMachine)
-    const client = { agents: async () => agents, machines: async () => machines, means() {} }
+    const client = { agentFields: async () => agents, machines: async () => machines, means() {} }
     return agentId(client as unknown as HubClient, given, machine)
   }
   const ordered = agent('fix-tests', 'a')

@@ -2,11 +2,14 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { gzipSync } from 'node:zlib'
 import { hubClient } from '../../../src/cli/client/hub.ts'
 import { type Followed, follow, placeNow } from '../../../src/client/follow.ts'
 import { startHub } from '../../../src/hub/hub.ts'
 import { UserError } from '../../../src/platform/errors.ts'
 import { createLogger } from '../../../src/platform/log.ts'
+import { TestHub } from '../../support/hub.ts'
+import { statusOf } from '../../support/light-daemon.ts'
 import { agent, message, serve } from '../../support/scripted-hub.ts'
 import { type Cleanup, tempDir } from '../../support/temp.ts'
 
@@ -76,6 +79,41 @@ test('a missing hub, or another server at its address, is reported', async (t) =
   assert.match(gone.remedy ?? '', /fomular-daemon up/)
   const url = await serve(t, (_request, response) => response.end('<html>'))
   assert.equal((await refusal(hubClient({ url, key }).agents())).code, 'hub_incompatible')
+})
+
+test('parts of lists come from a hub that knows them, and from an older hub that sends whole lists', async (t) => {
+  const { url, key } = await TestHub.open(t).then(async (hub) => {
+    await hub.daemon({ agents: [statusOf('a', { title: 'A' })] })
+    await hub.daemon({ machine_id: '..m', hostname: 'host-2', agents: [statusOf('b')] })
+    return { url: hub.url, key: hub.key('user') }
+  })
+  const whole = hubClient({ url, key })
+  const lists = { agents: await whole.agents(), machines: await whole.machines() }
+  const older = await serve(t, (_request, response) => response.end(JSON.stringify(lists)))
+  for (const client of [whole, hubClient({ url: older, key })]) {
+    assert.deepEqual(await client.agentFields('title'), [
+      { agent_id: 'a', machine_id: 'machine-1', title: 'A' },
+      { agent_id: 'b', machine_id: '..m' },
+    ])
+    assert.deepEqual(
+      (await client.agentsOf('..m')).map(({ agent_id }) => agent_id),
+      ['b'],
+    )
+    assert.equal((await client.machine('..m'))?.hostname, 'host-2')
+    assert.equal(await client.machine('none'), undefined)
+  }
+})
+
+test('a compressed answer is read like any other answer, and an incomplete one is an error', async (t) => {
+  let answer = gzipSync(JSON.stringify({ agents: [agent()] }))
+  const url = await serve(t, (_request, response) => {
+    response.writeHead(200, { 'content-encoding': 'gzip' })
+    response.end(answer)
+  })
+  const client = hubClient({ url, key: 'k' })
+  assert.deepEqual(await client.agents(), [agent()])
+  answer = answer.subarray(0, -10)
+  assert.equal((await refusal(client.agents())).code, 'hub_unreachable')
 })
 
 test('following an agent continues after the hub has restarted, and ends when the agent is removed', async (t) => {
