@@ -10,16 +10,17 @@ type Answer = z.ZodMiniType | Record<string, z.ZodMiniType>
 const { HubAgent, HubKey, HubMachine, HubToken, NewKey, Enrolment } = protocol
 const health = { ok: z.boolean(), version: z.string(), error: z.optional(z.string()) }
 const revoked = { revoked_keys: z.int() }
+const NEXT = z.optional(z.string())
 
 /** Answers in JSON, by route. A route that creates a command answers with the command's outcome. */
 const ANSWERS: Record<string, Answer> = {
   'GET /health': health,
   'POST /enroll': protocol.EnrollAnswer,
   'POST /enroll/check': protocol.EnrollChecked,
-  'GET /api/machines': { machines: z.array(HubMachine), enrolled: z.array(HubKey) },
+  'GET /api/machines': { machines: z.array(HubMachine), enrolled: z.optional(z.array(HubKey)), next: NEXT },
   'PATCH /api/machines/:machine_id': HubMachine,
   'DELETE /api/machines/:machine_id': { ...revoked, shared_keys: z.optional(z.int()) },
-  'GET /api/agents': { agents: z.array(HubAgent) },
+  'GET /api/agents': { agents: z.array(HubAgent), next: NEXT },
   'GET /api/agents/:agent_id': HubAgent,
   'POST /api/agents/:agent_id/move': HubAgent,
   'GET /api/agents/:agent_id/events': protocol.EventPage,
@@ -62,11 +63,18 @@ const yes: Schema = { type: 'string', enum: ['true', 'false'] }
 
 /** Routes that return the events after a given event. */
 const AGENT_EVENTS = /:agent_id\/(events|stream)$/
+/** Routes that return machines or agents, and the stream of both. */
+const LISTS = /^GET \/api\/(machines|agents)$/
+const STREAM = /^GET \/api\/stream$/
 
 /** Query parameters, with a pattern for the routes that accept them. */
 const QUERIES: [routes: RegExp, parameters: Record<string, Schema>][] = [
   [/ \/api\/agents\/:agent_id/, { machine_id: text }],
   [AGENT_EVENTS, { after: text }],
+  [LISTS, { after: text, limit: whole, connected: yes }],
+  [/^GET \/api\/agents$/, { state: text, pending: yes, gone: yes, runtime: text, cwd: text }],
+  [STREAM, { after: text }],
+  [/^GET \/api\/(machines|agents|stream)$/, { machine_id: text, fields: text }],
   [/\/events$/, { limit: whole }],
   [/\/audit$/, { after: whole, limit: whole, by: text, action: text, machine_id: text }],
   [/\/audit$/, { agent_id: text, target: text, outcome: text }],
@@ -128,8 +136,9 @@ function responsesOf(name: string, { order }: Route) {
     }
   }
   const answer = json(schemaOf(ANSWERS[name]!))
+  const same = LISTS.test(name) && { 304: { description: 'The list has the `ETag` in `If-None-Match`.' } }
   const failed = name === 'GET /health' && { 503: ok(answer, 'Activity cannot be written to the disk.') }
-  return { [CREATING.includes(name) ? 201 : 200]: ok(answer), ...failed }
+  return { [CREATING.includes(name) ? 201 : 200]: ok(answer), ...same, ...failed }
 }
 
 /** Returns the description of each route from the table in `hub-api.ts`. */
@@ -164,7 +173,8 @@ function operation(name: string, route: Route, known: Record<string, Schema>, ab
     ...Object.entries(Object.assign({}, ...queries) as Record<string, Schema>).map(([of, schema]) =>
       parameter('query')(of, schema),
     ),
-    ...(AGENT_EVENTS.test(name) ? [parameter('header')('Last-Event-ID', text)] : []),
+    ...(AGENT_EVENTS.test(name) || STREAM.test(name) ? [parameter('header')('Last-Event-ID', text)] : []),
+    ...(LISTS.test(name) ? [parameter('header')('If-None-Match', text)] : []),
   ]
   const body = bodyOf(name, route, known)
   return {

@@ -14,6 +14,7 @@ import { Presence } from './machines/presence.ts'
 import { Switchboard } from './machines/switchboard.ts'
 import { AgentRegistry } from './registry/agent-registry.ts'
 import { ChangeFeed } from './registry/change-feed.ts'
+import { ChangeLog } from './registry/change-log.ts'
 import { CommandQueue } from './registry/command-queue.ts'
 import { Enrollments } from './registry/enrollments.ts'
 import { Keys } from './registry/keys.ts'
@@ -21,6 +22,7 @@ import { MachineRegistry } from './registry/machine-registry.ts'
 import { Quotas } from './registry/quotas.ts'
 import { UserKeys } from './registry/user-keys.ts'
 import type { Store } from './store/store.ts'
+import { AgentStreams } from './streams/agent-streams.ts'
 
 /**
  * Maximum number of times that one log line about a machine is repeated per minute. A machine can reconnect
@@ -53,6 +55,8 @@ function build({ store, gate, limits, clock, logger }: AssembleOptions) {
   // Rate-limited logger for lines about single machines.
   const ofMachines = notices.asLogger()
   const feed = new ChangeFeed()
+  // Subscribes first, so that the log contains a change when the streams learn about it.
+  const changes = new ChangeLog(feed)
 
   const lists = store.keys
   const keys = new Keys({ lists, clock, logger: ofMachines })
@@ -82,6 +86,8 @@ function build({ store, gate, limits, clock, logger }: AssembleOptions) {
     switchboard.onArrival(new MachineConnection(socket, stream, options))
   }
 
+  const streams = new AgentStreams({ agents, journals, clock })
+
   const audit = new Audit({ log: store.audit, clock, logger })
   const trails = new Trails({ audit, gate, people, clock })
   const open = new OpenRequests({ people, clock })
@@ -92,6 +98,7 @@ function build({ store, gate, limits, clock, logger }: AssembleOptions) {
     gate,
     notices,
     feed,
+    changes,
     keys,
     people,
     machines,
@@ -102,6 +109,7 @@ function build({ store, gate, limits, clock, logger }: AssembleOptions) {
     intake,
     switchboard,
     onArrival,
+    streams,
     audit,
     trails,
     open,
@@ -109,9 +117,16 @@ function build({ store, gate, limits, clock, logger }: AssembleOptions) {
 }
 
 /** Connects the events of each part to the parts that act on them. */
-function connect({ journals, intake, feed, commands, agents, trails, quotas }: Parts) {
+function connect({ journals, intake, streams, changes, feed, commands, agents, trails, quotas }: Parts) {
   journals.events.on('committed', (keys) => intake.onCommitted(keys))
-  journals.events.on('committed', (keys) => feed.onCommitted(keys))
+  journals.events.on('committed', (keys) => streams.onCommitted(keys))
+  journals.events.on('committed', () => changes.onActivity())
+  // The intake is not told, because the switch may be part of a greeting, and no frame may precede the welcome.
+  journals.events.on('turned', (key) => {
+    streams.onCommitted([key])
+    changes.onActivity()
+  })
+  feed.subscribe((change) => streams.onChange(change))
   commands.events.on('succeeded', (outcome, type) => agents.onSucceeded(outcome, type))
   commands.events.on('settled', (outcome, type) => trails.onSettled(outcome, type))
   feed.subscribe(({ kind }) => {

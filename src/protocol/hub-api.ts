@@ -13,7 +13,7 @@ import { AgentStatus, MachineStatus } from './status.ts'
  * | request | body → answer |
  * | --- | --- |
  * | `GET /health` | no key needed → `{ok, version}`; 503 with `ok: false` and `error` while activity cannot be written to the disk |
- * | `GET /api/machines` | → `{machines: HubMachine[], enrolled: HubKey[]}`, where `enrolled` contains the keys with which no machine has connected yet |
+ * | `GET /api/machines` | → `{machines: HubMachine[], enrolled?: HubKey[], next?: CURSOR}`, where `enrolled` contains the keys with which no machine has connected yet; it is absent from filtered lists and from pages after the first |
  * | `POST /api/machines/:machine_id/{check,restart,update}` | the command without `type` → `Outcome` |
  * | `PATCH /api/machines/:machine_id` | `RenameRequest` → `HubMachine`; 409 `name_taken` if another machine has that name |
  * | `DELETE /api/machines/:machine_id` | removes a machine that is not connected, or, with `?force=true`, any machine; revokes all its keys, including unused keys → `{revoked_keys, shared_keys}` |
@@ -30,15 +30,33 @@ import { AgentStatus, MachineStatus } from './status.ts'
  * | `POST /enroll/check` | no key needed: `EnrollCheck` → `EnrollChecked`; changes nothing; 401 `token_invalid` |
  * | `GET /install.sh` | no key needed: the installer, with the address of this hub, which is taken from the request; 404 if the hub has no releases |
  * | `GET /releases/:path` | no key needed: a file of a release; supports `Range: bytes=N-` |
- * | `GET /api/agents` | → `{agents: HubAgent[]}` |
+ * | `GET /api/agents` | → `{agents: HubAgent[], next?: CURSOR}` |
  * | `GET /api/agents/:agent_id` | → `HubAgent` |
  * | `POST /api/agents` | `StartRequest` → `Outcome` |
  * | `POST /api/agents/:agent_id/{prompt,interrupt,permission,answer,configure,stop,resume,remove}` | the command without `type` and `agent_id` → `Outcome` |
  * | `POST /api/agents/:agent_id/move` | `MoveRequest` → `HubAgent`: moves the agent to that machine; 409 `machine_connected` while its previous machine is connected, unless with `?force=true` |
  * | `GET /api/agents/:agent_id/events?after=ID&limit=N` | → `{events: Event[], next?: ID}` |
  * | `GET /api/agents/:agent_id/stream` | server-sent events `activity` (id `offset.index`, data `Event`) and `status` (data `HubAgent`), resumed by `Last-Event-ID` |
- * | `GET /api/stream` | server-sent events `machine` (`HubMachine`), `agent` (`HubAgent`), `agent_removed` (`{agent_id, machine_id}`): first the current state, then each change |
+ * | `GET /api/stream` | server-sent events `machine` (`HubMachine`), `agent` (`HubAgent`), `agent_removed` (`{agent_id, machine_id}`): first the current state, then each change. With `after=ID` or `Last-Event-ID`, also `machine_removed` (`{machine_id}`) and `reset` (`{}`), and only the changes since that event |
  * | `GET /api/commands/:command_id` | → `Outcome` |
+ *
+ * The lists of machines and agents accept these parameters. A hub that does not know a parameter ignores it.
+ * - `limit=N` (default 1000, at most 10,000) and `after=CURSOR` divide a list into pages. For the next page, send
+ *   `after=<next>`; the last page has no `next`. Without both parameters, the answer is the whole list. Pages are
+ *   ordered by machine id and agent id, so each entry that exists all the time is on exactly one page. An agent
+ *   that moves to another machine in the meantime may be on no page or on two.
+ * - `fields=NAME,…` selects fields of the entries. Each entry also has its `machine_id` and `agent_id`.
+ * - For machines and agents, `machine_id=ID` and `connected=true|false` select entries; for agents also
+ *   `state=STATE,…`, `pending=true|false` (whether the agent has open requests), `gone=true|false`,
+ *   `runtime=NAME`, and `cwd=PATH` (the folder or a folder in it).
+ *
+ * Answers with a list have an `ETag`, and the hub answers 304 to an equal `If-None-Match`. The `ETag` of a list
+ * of agents without `begin`, `acked`, `end`, and `offset` does not change when agents are active.
+ *
+ * Each event of `GET /api/stream?after=ID` has an id. To begin such a stream, send `after=0`; to continue the
+ * stream, send the id of the last event. If the hub cannot continue a stream, for example after its restart, it
+ * sends `reset` and then the current state. At a `reset`, a client forgets all machines and agents that it
+ * knows. `fields` and `machine_id` apply to the stream as they do to the lists.
  *
  * The role of a key sets its permissions: a `viewer` may read machines and agents, an `operator` may also
  * command agents, and an `admin` may make all requests. The hub answers requests that a key does not allow

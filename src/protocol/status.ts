@@ -8,10 +8,17 @@ import { PermissionRequest } from './permission.ts'
 /** Maximum length of a list in a status; only `pending` has a separate limit. */
 const LISTED = 1000
 
-export const AgentState = closed(
-  ['starting', 'idle', 'working', 'waiting', 'stopping', 'exited', 'failed'],
+export const AGENT_STATES = [
+  'starting',
+  'idle',
   'working',
-)
+  'waiting',
+  'stopping',
+  'exited',
+  'failed',
+] as const
+
+export const AgentState = closed(AGENT_STATES, 'working')
 export type AgentState = z.infer<typeof AgentState>
 
 export const Exit = z.object({

@@ -188,16 +188,24 @@ describe('one machine', () => {
     })
 })
 
-test('a stream ends if there are more removals than it can report, so that its client reads the list again', async (t) => {
+test('a client that reads late learns of every agent of a removed machine', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: Array.from({ length: 3000 }, (_, n) => statusOf(`a-${n}`)) })
   const { machine_id } = (await hub.api<{ machines: { machine_id: string }[] }>('GET', '/api/machines'))
     .machines[0]!
   const response = await hub.request('GET', '/api/stream')
-  const reader = response.body!.getReader()
-  await reader.read()
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
+  let seen = (await reader.read()).value ?? ''
   daemon.socket.terminate()
   await hub.api('DELETE', `/api/machines/${machine_id}?force=true`)
-  await until(async () => (await reader.read()).done, { what: 'the end of the stream' })
+  const removed = () => new Set(seen.match(/(?<=event: agent_removed\ndata: \{"agent_id":")a-\d+/g)).size
+  await until(
+    async () => {
+      seen += (await reader.read()).value ?? ''
+      return removed() === 3000
+    },
+    { what: 'all removals' },
+  )
+  await reader.cancel()
   assert.deepEqual(await hub.api('GET', '/api/agents'), { agents: [] })
 })

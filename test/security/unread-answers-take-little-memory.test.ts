@@ -8,11 +8,15 @@ import { Followers } from '../../src/hub/gate/followers.ts'
 import { Notices } from '../../src/hub/gate/notices.ts'
 import { Unread } from '../../src/hub/gate/unread.ts'
 import type { HttpError } from '../../src/hub/http-error.ts'
+import { BEGINNING } from '../../src/hub/store/event-id.ts'
+import { AgentStreams } from '../../src/hub/streams/agent-streams.ts'
 import { TestHub } from '../support/hub.ts'
 import { MIB, requestUnread, viewerKey } from '../support/hub-clients.ts'
 import { frameOf, statusOf } from '../support/light-daemon.ts'
 import { ManualClock } from '../support/manual-clock.ts'
+import { MemoryJournals } from '../support/memory-journals.ts'
 import { memoryLog } from '../support/memory-log.ts'
+import { settled } from '../support/stream-stage.ts'
 import { until } from '../support/wait.ts'
 
 test('one key holds at most half of the unread answers, and clients that read nothing are closed', async () => {
@@ -53,6 +57,36 @@ test('one key holds at most half of the unread answers, and clients that read no
   await until(isOver, { what: 'everybody' })
   assert.ok(clients.filter(({ response }) => response.destroyed).length >= 28)
   assert.ok(lines.some(({ address, msg }) => address === '192.0.2.1' && /does not read/.test(msg)))
+  unread.close()
+})
+
+test('streams of new activity that nobody reads use a limited amount of memory for each key', async () => {
+  const clock = new ManualClock()
+  const notices = new Notices({ clock, logger: memoryLog().logger })
+  const unread = new Unread({ stallMs: 30_000, clock, notices })
+  const followers = new Followers({ most: 100, notices, unread })
+  const journals = new MemoryJournals()
+  const streams = new AgentStreams({ agents: { viewAt: () => undefined }, journals, clock })
+  const clients = Array.from({ length: 80 }, (_, n) => {
+    const response = new ServerResponse(new IncomingMessage(new Socket()))
+    const key = n < 40 ? 'greedy' : 'other'
+    const follower = followers.follow({ response, address: '192.0.2.1', key })
+    streams.follow({ key: 'a', after: BEGINNING, follower })
+    return { key, response }
+  })
+  await settled()
+  for (let n = 0; n < 10; n++) {
+    journals.append('a', 1, 'x'.repeat(MIB * 0.75))
+    streams.onCommitted(['a'])
+    clock.pass(100)
+    await settled()
+  }
+  for (const key of ['greedy', 'other']) {
+    const held = clients.filter((client) => client.key === key).map(({ response }) => response.writableLength)
+    const all = held.reduce((sum, bytes) => sum + bytes, 0) / MIB
+    assert.ok(all > 15 && all < 18, `${key} ${all}`)
+    assert.ok(Math.max(...held) < 2 * MIB)
+  }
   unread.close()
 })
 
@@ -180,12 +214,13 @@ test('while other answers are unread, a request for a long answer is refused wit
   const path = '/api/agents/a/events'
   const unread = []
   for (const name of ['one', 'two']) unread.push(await requestUnread(hub, await viewerKey(hub, name), path))
-  const refused = await hub.request('GET', path)
+  const plain = { 'accept-encoding': 'identity' }
+  const refused = await hub.request('GET', path, undefined, plain)
   assert.equal(refused.status, 503)
   const { error } = (await refused.json()) as { error: { code: string; remedy: string } }
   assert.equal(error.code, 'busy')
   assert.match(error.remedy, /10 seconds/)
   assert.equal((await hub.request('GET', '/api/agents')).status, 200)
   for (const answer of unread) answer.destroy()
-  await until(async () => (await hub.request('GET', path)).status === 200, { what: 'room' })
+  await until(async () => (await hub.request('GET', path, undefined, plain)).status === 200, { what: 'room' })
 })

@@ -78,12 +78,16 @@ const wings: Record<string, Arrows> = {
     why: 'the registries know keys, machines, agents, and commands, but no connections and requests',
   },
   machines: { to: ['registry', 'store', 'gate'], why: 'connections of daemons do not need HTTP' },
+  streams: {
+    to: ['gate', 'registry', 'store'],
+    why: 'a stream needs a client that the gate has admitted, but neither its request nor connections of daemons',
+  },
   http: {
-    to: ['http-error.ts', 'audit', 'gate', 'machines', 'registry', 'store'],
+    to: ['http-error.ts', 'audit', 'gate', 'machines', 'registry', 'store', 'streams'],
     why: 'requests of people and programs use every part, but no kind of store',
   },
   'assemble.ts': {
-    to: ['audit', 'gate', 'http', 'machines', 'registry', 'store'],
+    to: ['audit', 'gate', 'http', 'machines', 'registry', 'store', 'streams'],
     why: 'this file connects the parts for any kind of store',
   },
   'hub.ts': {

@@ -61,12 +61,27 @@ export class Follower {
     return this.#reader.response
   }
 
+  /** True if the client may get data that is already in memory. */
+  get hasRoom() {
+    return this.#unread.hasRoom(this.#reader)
+  }
+
   /**
-   * Calls `read` once there is memory for an answer, and returns the result. Must be called only after the
-   * client has received the previous part of the stream.
+   * Calls `read` once there is memory for an answer, and returns the result, which counts as unread. Must be
+   * called only after the client has received the previous part of the stream.
    */
   next(read: () => Promise<Buffer | undefined>): Promise<Buffer | undefined> {
-    this.#unread.release(this.#reader)
+    this.release()
     return this.#unread.turn(this.#reader, read, (text) => text?.length ?? 0)
+  }
+
+  /** Counts data as unread. */
+  hold(bytes: number) {
+    this.#unread.hold(this.#reader, bytes)
+  }
+
+  /** Stops counting data, because the client has received it. */
+  release() {
+    this.#unread.release(this.#reader)
   }
 }

@@ -106,12 +106,29 @@ export class Unread {
           waitS,
         )
       }
-      this.#hold(reader, bytes)
+      this.hold(reader, bytes)
       return made
     } finally {
       done()
       this.#admit()
     }
+  }
+
+  /** Reports whether there is memory for further data of the reader's key. */
+  hasRoom({ key }: Reader): boolean {
+    // A key without unread data never waits for other keys, so answers may exceed the memory limit.
+    return this.#bytes.of(key) === 0 || !this.#bytes.beyond(key)
+  }
+
+  /** Counts data as unread, in place of the reader's earlier data. */
+  hold(reader: Reader, bytes: number) {
+    const { response, key } = reader
+    if (bytes === 0 || response.destroyed) return
+    response.setTimeout(this.#stallMs)
+    this.#holding.get(reader)?.giveBack()
+    const giveBack = this.#bytes.take(key, bytes)
+    this.#holding.set(reader, { since: this.#clock.monotonic(), giveBack })
+    this.#timer ??= this.#clock.setTimeout(() => this.#look(), LOOK_MS)
   }
 
   /** Frees the memory of a client that has read everything. */
@@ -133,22 +150,12 @@ export class Unread {
     return this.#bytes.beyond(undefined) !== undefined
   }
 
-  #hold(reader: Reader, bytes: number) {
-    const { response, key } = reader
-    if (bytes === 0 || response.destroyed) return
-    response.setTimeout(this.#stallMs)
-    const giveBack = this.#bytes.take(key, bytes)
-    this.#holding.set(reader, { since: this.#clock.monotonic(), giveBack })
-    this.#timer ??= this.#clock.setTimeout(() => this.#look(), LOOK_MS)
-  }
-
   #admit() {
     for (const [reader, resolve] of this.#waiting) {
       const { key } = reader
       const scarcity = this.#made.beyond(key)
       if (scarcity === 'all') return
-      // A key without unread data never waits for other keys, so answers may exceed the memory limit.
-      if (scarcity || (this.#bytes.of(key) > 0 && this.#bytes.beyond(key))) continue
+      if (scarcity || !this.hasRoom(reader)) continue
       this.#waiting.delete(reader)
       resolve(this.#made.take(key))
     }

@@ -3,28 +3,30 @@ import { MoveRequest } from '../../protocol/index.ts'
 import type { Gate } from '../gate/gate.ts'
 import { HttpError } from '../http-error.ts'
 import type { Switchboard } from '../machines/switchboard.ts'
-import type { Quotas } from '../registry/quotas.ts'
+import type { Journals } from '../store/journals.ts'
 import type { AgentRef } from '../store/records.ts'
+import type { AgentStreams } from '../streams/agent-streams.ts'
 import { eventPage } from './event-page.ts'
+import { agentList, type ListContext } from './lists.ts'
 import { described, type Lookup, noAgent } from './lookup.ts'
 import { longJson } from './readable-json.ts'
 import { eventIdOf, follow, jsonBody, pageLimit, parse } from './request.ts'
 import { agentExists } from './start-rules.ts'
-import { agentStream, type StreamContext } from './streams.ts'
 
-export interface AgentContext extends StreamContext {
+export interface AgentContext extends ListContext {
+  journals: Journals
+  streams: AgentStreams
   gate: Gate
-  quotas: Quotas
   switchboard: Switchboard
   lookup: Lookup
 }
 
 /** Returns the routes below `/api/agents`, except commands. */
 export function agentRoutes(context: AgentContext): Hono {
-  const { agents, machines, journals, gate, quotas, switchboard, lookup } = context
+  const { agents, machines, journals, streams, gate, quotas, switchboard, lookup } = context
   const app = new Hono()
 
-  app.get('/', (c) => longJson(c, { agents: agents.listed() }))
+  app.get('/', (c) => agentList(c, context))
   app.get('/:agent_id', (c) => c.json(viewOf(refOf(c))))
   app.get('/:agent_id/events', async (c) => {
     const [key, after, limit] = [keyOf(c), eventIdOf(c), pageLimit(c)]
@@ -32,7 +34,7 @@ export function agentRoutes(context: AgentContext): Hono {
   })
   app.get('/:agent_id/stream', (c) => {
     const [key, after] = [keyOf(c), eventIdOf(c)]
-    return agentStream(context, { key, after, follower: follow(c, gate) })
+    return streams.follow({ key, after, follower: follow(c, gate) })
   })
   app.post('/:agent_id/move', async (c) => {
     const ref = refOf(c)

@@ -6,35 +6,38 @@ import { HttpError, httpErrorOf } from '../http-error.ts'
 import type { Switchboard } from '../machines/switchboard.ts'
 import type { CommandQueue } from '../registry/command-queue.ts'
 import type { Enrollments } from '../registry/enrollments.ts'
-import type { Keys } from '../registry/keys.ts'
-import type { Quotas } from '../registry/quotas.ts'
 import type { UserKeys } from '../registry/user-keys.ts'
+import type { Journals } from '../store/journals.ts'
+import type { AgentStreams } from '../streams/agent-streams.ts'
+import { type HubStreamContext, hubStream } from '../streams/hub-stream.ts'
 import { agentCommands } from './agent-commands.ts'
 import { agentRoutes } from './agent-routes.ts'
 import { auditRoutes } from './audit-routes.ts'
 import type { Trails } from './audit-trails.ts'
 import { authenticate } from './authenticate.ts'
 import { enrollmentRoutes, tokenRoutes } from './enrollment-routes.ts'
+import { fieldsOf } from './fields.ts'
 import { admitBodies, answerHeaders, answerInTurn, onlyByLoopbackName } from './guards.ts'
 import { keyRoutes } from './key-routes.ts'
+import { machineOf } from './list-filters.ts'
+import type { ListContext } from './lists.ts'
 import { Lookup } from './lookup.ts'
 import { machineRoutes } from './machine-routes.ts'
 import type { OpenRequests } from './open-requests.ts'
 import { Orders } from './orders.ts'
 import { type PublicContext, publicRoutes } from './public-routes.ts'
 import { readableJson } from './readable-json.ts'
-import { follow, limited, overHttp } from './request.ts'
-import { hubStream, type StreamContext } from './streams.ts'
+import { follow, limited, overHttp, streamIdOf } from './request.ts'
 
-export interface ApiContext extends StreamContext, Pick<PublicContext, 'releases'> {
-  keys: Keys
+export interface ApiContext extends HubStreamContext, ListContext, Pick<PublicContext, 'releases'> {
+  journals: Journals
+  streams: AgentStreams
   people: UserKeys
   open: OpenRequests
   audit: Audit
   trails: Trails
   commands: CommandQueue
   switchboard: Switchboard
-  quotas: Quotas
   enrollments: Enrollments
   gate: Gate
   /** True if the hub listens on a loopback address only. */
@@ -74,7 +77,10 @@ export function api(context: ApiContext): Hono {
   app.route('/api/agents', agentRoutes({ ...context, lookup }))
   app.route('/api/agents', agentCommands({ ...context, lookup, orders }))
   app.get('/api/commands/:command_id', (c) => orders.outcome(c, c.req.param('command_id')))
-  app.get('/api/stream', (c) => hubStream(context, follow(c, gate)))
+  app.get('/api/stream', (c) => {
+    const options = { after: streamIdOf(c), machine_id: machineOf(c), fields: fieldsOf(c) }
+    return hubStream(context, { ...options, follower: follow(c, gate) })
+  })
   app.route('/api/keys', keyRoutes(context))
   app.route('/api/enrolments', tokenRoutes(context))
   app.route('/api/audit', auditRoutes(context))

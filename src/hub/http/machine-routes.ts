@@ -3,23 +3,14 @@ import { type HubMachine, RenameRequest, Commands as Schemas } from '../../proto
 import { idFromAddress } from '../../protocol/machine-address.ts'
 import { HttpError } from '../http-error.ts'
 import type { Switchboard } from '../machines/switchboard.ts'
-import type { AgentRegistry } from '../registry/agent-registry.ts'
 import type { CommandQueue } from '../registry/command-queue.ts'
-import type { Keys } from '../registry/keys.ts'
-import type { MachineRegistry } from '../registry/machine-registry.ts'
-import type { Quotas } from '../registry/quotas.ts'
-import { isUnused } from './key-routes.ts'
+import { type ListContext, machineList } from './lists.ts'
 import { described, type Lookup } from './lookup.ts'
 import type { Orders } from './orders.ts'
-import { longJson } from './readable-json.ts'
 import { command, jsonBody, parse } from './request.ts'
 
-export interface MachineContext {
-  keys: Keys
-  machines: MachineRegistry
-  agents: AgentRegistry
+export interface MachineContext extends ListContext {
   commands: CommandQueue
-  quotas: Quotas
   switchboard: Switchboard
   lookup: Lookup
   orders: Orders
@@ -33,12 +24,10 @@ const MACHINE_COMMANDS = {
 
 /** Returns the routes below `/api/machines`. */
 export function machineRoutes(context: MachineContext): Hono {
-  const { keys, machines, agents, quotas, lookup, orders } = context
+  const { machines, agents, lookup, orders } = context
   const app = new Hono()
 
-  app.get('/', (c) =>
-    longJson(c, { machines: machines.all().map(withUsage), enrolled: keys.list().filter(isUnused) }),
-  )
+  app.get('/', (c) => machineList(c, context))
   app.patch('/:machine_id', async (c) => {
     const { machine_id } = lookup.machine(machineIn(c))
     const { name } = parse(RenameRequest, await jsonBody(c))
@@ -59,12 +48,6 @@ export function machineRoutes(context: MachineContext): Hono {
       return orders.submit(c, machine_id, parse(Schemas[type], { ...(await command(c)), type }))
     })
   return app
-
-  /** Adds the number of the machine's agents and the size of its history, both of which are limited. */
-  function withUsage(machine: HubMachine): HubMachine {
-    const { machine_id } = machine
-    return { ...machine, agents: agents.count(machine_id), history_bytes: quotas.historyBytes(machine_id) }
-  }
 }
 
 /** Removes a machine with its keys, commands, and agents. @throws HttpError if it is connected */

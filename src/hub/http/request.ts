@@ -126,6 +126,14 @@ export function eventIdOf(c: Context): EventId {
   })
 }
 
+/**
+ * Returns the id after which a stream of the lists continues; undefined if the client does not know ids of
+ * this stream. Any text may be an id of another hub or version: after an error, an `EventSource` would not
+ * connect again.
+ */
+export const streamIdOf = (c: Context): string | undefined =>
+  c.req.header('last-event-id') || c.req.query('after')
+
 function number(c: Context, name: string, least: number, { default: usual, most }: typeof WAIT_S): number {
   const text = c.req.query(name)
   if (text === undefined) return usual

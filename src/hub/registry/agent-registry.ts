@@ -38,9 +38,10 @@ export class AgentRegistry {
 
   /** Reads all agents from the store. Called once. */
   async load(): Promise<void> {
-    const { agents } = this.#options.store
-    for (const record of await agents.load()) {
+    const { store, feed } = this.#options
+    for (const record of await store.agents.load()) {
       this.#keep(record)
+      feed.publish({ kind: 'agent', key: record.key })
       await this.#open(record)
     }
   }
@@ -123,15 +124,10 @@ export class AgentRegistry {
     const record = this.#index.find(ref)
     if (!record) return
     const { store, feed } = this.#options
+    const { key, machine_id, agent_id, status } = record
     this.#drop(record)
-    const removed = store.agents.remove(record.key)
-    feed.publish({
-      kind: 'agent_removed',
-      key: record.key,
-      machine_id: ref.machine_id,
-      agent_id: ref.agent_id,
-      shown: record.status !== undefined,
-    })
+    const removed = store.agents.remove(key)
+    feed.publish({ kind: 'agent_removed', key, machine_id, agent_id, shown: status !== undefined })
     await removed
   }
 
@@ -182,21 +178,22 @@ export class AgentRegistry {
     }))
   }
 
+  /** Yields all agents. With `after`, yields only agents with later places, in the order of their places. */
+  records(after?: string): Iterable<Readonly<AgentRecord>> {
+    return after === undefined ? this.#index.all() : this.#index.inOrder(after)
+  }
+
   /**
-   * Yields all agents for a list. If the statuses of a machine take too much of the list, the list contains
-   * short forms of these statuses.
+   * Yields agents for a list, except agents that are removed while the loop runs. If the statuses of a machine
+   * take too much of the list, the list contains short forms of these statuses.
    */
-  *listed(): Iterable<HubAgent> {
+  *listed(records: Iterable<Readonly<AgentRecord>>): Iterable<HubAgent> {
     const fit = this.#room.inList()
-    for (const record of this.#index.all()) {
+    for (const record of records) {
+      if (this.#index.at(record.key) !== record) continue
       const view = this.#view(record, record.status && fit(record, record.status))
       if (view) yield view
     }
-  }
-
-  /** Returns the keys of all agents. */
-  keys(): Iterable<string> {
-    return this.#index.keys()
   }
 
   /** Returns the keys of a machine's agents. */
@@ -223,7 +220,7 @@ export class AgentRegistry {
     for (const { key } of this.#index.of(machineId)) this.#options.feed.publish({ kind: 'agent', key })
   }
 
-  #view(record: AgentRecord | undefined, status = record?.status): HubAgent | undefined {
+  #view(record: Readonly<AgentRecord> | undefined, status = record?.status): HubAgent | undefined {
     const { store, machines } = this.#options
     return record && viewOf(record, status, { journals: store.journals, machines })
   }
@@ -232,7 +229,9 @@ export class AgentRegistry {
     const record = this.#claim(ref)
     if (!record || record.ordered) return
     record.ordered = true
-    void this.#options.store.agents.save(record)
+    const { store, feed } = this.#options
+    void store.agents.save(record)
+    feed.publish({ kind: 'agent', key: record.key })
   }
 
   /** Returns the machine's agent, creating it if needed; undefined if the machine has too many. */

@@ -1,6 +1,7 @@
 /** A change for streams to show. It names only what changed; the stream looks up the current state. */
 export type Change =
   | { kind: 'machine'; machine_id: string }
+  | { kind: 'machine_removed'; machine_id: string }
   /** `key` identifies the agent in the store. */
   | { kind: 'agent'; key: string }
   | {
@@ -10,8 +11,6 @@ export type Change =
       agent_id: string /** True if clients may have seen the agent. */
       shown: boolean
     }
-  /** More of the agent's activity is on the disk. */
-  | { kind: 'activity'; key: string }
   /** The hub is stopping. */
   | { kind: 'closed' }
 
@@ -27,11 +26,6 @@ export class ChangeFeed {
   subscribe(listener: (change: Change) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
-  }
-
-  /** Publishes that these agents have more durable activity. */
-  onCommitted(keys: string[]) {
-    for (const key of keys) this.publish({ kind: 'activity', key })
   }
 
   close() {

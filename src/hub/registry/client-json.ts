@@ -8,6 +8,13 @@ const PIECE_UNITS = 256 * 1024
 export const shownLength = (value: unknown): number => visibleLength(JSON.stringify(value))
 
 /**
+ * Separates texts of different machines in the parts of an answer. The text after a seam is not compressed
+ * together with the text before the seam. Otherwise, the length of a compressed answer would show whether the
+ * text of one machine repeats the text of another.
+ */
+const SEAM = ''
+
+/**
  * Yields an object as JSON. Yields its lists entry by entry, because a whole list may exceed the maximum
  * length of a string.
  */
@@ -25,10 +32,15 @@ export function* jsonParts(object: Record<string, unknown>): Iterable<string> {
 
 function* listParts(list: Iterable<unknown>) {
   let before = '['
+  let machine: unknown
   for (const entry of list) {
+    const { machine_id } = entry as { machine_id?: unknown }
+    if (machine_id !== machine) yield SEAM
+    machine = machine_id
     yield before + JSON.stringify(entry)
     before = ','
   }
+  if (machine !== undefined) yield SEAM
   yield before === '[' ? '[]' : ']'
 }
 
@@ -36,16 +48,28 @@ const isList = (value: unknown): value is Iterable<unknown> =>
   typeof value === 'object' && value !== null && Symbol.iterator in value
 
 /** Converts text that contains JSON to the form sent to clients. Serves other requests between pieces. */
-export async function shown(parts: Iterable<string>): Promise<Buffer> {
+export const shown = async (parts: Iterable<string>): Promise<Buffer> =>
+  Buffer.concat(await shownPieces(parts))
+
+/** Returns the same text as `shown` in pieces. A piece ends at each seam. */
+export async function shownPieces(parts: Iterable<string>): Promise<Buffer[]> {
   const pieces: Buffer[] = []
-  let units = 0
-  for (const part of parts)
+  let [text, units] = ['', 0]
+  const end = () => {
+    if (text !== '') pieces.push(Buffer.from(visibleJson(text)))
+    text = ''
+  }
+  for (const part of parts) {
+    if (part === SEAM) end()
     for (const piece of piecesOf(part, PIECE_UNITS)) {
-      pieces.push(Buffer.from(visibleJson(piece)))
+      text += piece
       units += piece.length
       if (units < PIECE_UNITS) continue
+      end()
       units = 0
       await others()
     }
-  return Buffer.concat(pieces)
+  }
+  end()
+  return pieces
 }

@@ -12,8 +12,20 @@ export class KeyLookup {
   protected readonly lists: KeyLists
   readonly #byMachine = new KeyIndex<KeyEntry>((entry) => (entry.role === 'machine' ? machinesOf(entry) : []))
 
+  /** The list with the number `revision`. */
+  #numbered: readonly KeyEntry[] | undefined
+  #revision = 0
+
   constructor(lists: KeyLists) {
     this.lists = lists
+  }
+
+  /** Number of the list of keys. It changes whenever a key changes, which may also change a machine's name. */
+  get revision(): number {
+    const all = this.lists.list.all()
+    if (this.#numbered !== all) this.#revision++
+    this.#numbered = all
+    return this.#revision
   }
 
   /** Reads the lists again if another program has changed them. */

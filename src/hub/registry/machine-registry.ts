@@ -31,7 +31,12 @@ export class MachineRegistry {
 
   /** Reads all machines from the store. Called once. */
   async load(): Promise<void> {
-    for (const record of await this.#options.store.load()) this.#records.set(record.machine_id, record)
+    const { store, feed } = this.#options
+    for (const record of await store.load()) {
+      const { machine_id } = record
+      this.#records.set(machine_id, record)
+      feed.publish({ kind: 'machine', machine_id })
+    }
   }
 
   ids(): string[] {
@@ -99,7 +104,7 @@ export class MachineRegistry {
     const { store, feed } = this.#options
     this.#records.delete(machineId)
     const removed = store.remove(machineId)
-    feed.publish({ kind: 'machine', machine_id: machineId })
+    feed.publish({ kind: 'machine_removed', machine_id: machineId })
     await removed
   }
 

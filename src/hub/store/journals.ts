@@ -44,8 +44,6 @@ export interface EventBatch {
 
 /** Reads a journal forward. */
 export interface EventReader {
-  /** Reports whether there may be further events, which `next` has not returned yet. */
-  hasMore(): boolean
   /**
    * Returns the next events: about 256 KiB, but at least one stored frame. At the end of the journal, the
    * batch is empty.
@@ -104,4 +102,6 @@ export interface JournalEvents {
    * other agents, too.
    */
   committed: [keys: string[]]
+  /** Emitted when this agent has been switched to another journal, which adds an event and changes offsets. */
+  turned: [key: string]
 }

@@ -65,6 +65,10 @@ const QUERIES = [
   'after=0',
   'after=5be0c2f1:7',
   'machine_id=machine-1',
+  'limit=2&after=bQAAAGEA',
+  'fields=state,pending',
+  'state=idle,waiting&pending=false&connected=true',
+  'cwd=/&runtime=claude&gone=false',
 ]
 
 function path(template: string, random: Random): string {
@@ -96,7 +100,11 @@ function request(random: Random): Buffer {
       ? ['transfer-encoding: chunked']
       : [`content-length: ${plain(said.length)}`]),
     ...(random.chance(0.2) ? [`content-type: ${random.pick(['text/html', 'application/json', 'x'])}`] : []),
-    ...(random.chance(0.05) ? [`last-event-id: ${random.pick(['0', 'x', '5be0c2f1:7'])}`] : []),
+    ...(random.chance(0.05)
+      ? [`last-event-id: ${random.pick(['0', 'x', '5be0c2f1:7', '5be0c2f15be0.7'])}`]
+      : []),
+    ...(random.chance(0.05) ? [`if-none-match: ${random.pick(['*', 'W/"x"', ','.repeat(500)])}`] : []),
+    ...(random.chance(0.05) ? [`accept-encoding: ${random.pick(['gzip', 'gzip;q=0', 'x'])}`] : []),
     ...(random.chance(0.05) ? [`x-forwarded-for: ${random.pick(['1.2.3.4', '::1', ','.repeat(500)])}`] : []),
   ]
   const whole = Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body])

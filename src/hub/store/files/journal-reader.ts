@@ -20,10 +20,6 @@ export class JournalReader implements EventReader {
     this.#last = after
   }
 
-  hasMore(): boolean {
-    return (this.#at ?? 0) < this.#journal.bytes
-  }
-
   async next(): Promise<EventBatch> {
     const { path, bytes } = this.#journal
     const at = this.#at ?? (await seek(path, bytes, this.#after.offset))

@@ -124,6 +124,7 @@ export class JournalStore implements Journals {
 
   async turn(key: string, from: number): Promise<void> {
     await this.#log(key).turn(from)
+    this.events.emit('turned', key)
   }
 
   read(key: string, after: EventId): JournalReader {

@@ -1,3 +1,4 @@
+import { closeSync, openSync, readSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import type { AnyEvent } from '../../../protocol/index.ts'
 import { type EventId, isAfter } from '../event-id.ts'
@@ -11,6 +12,13 @@ const BLOCK_BYTES = 256 * 1024
  * search.
  */
 const NEAR_BYTES = 64 * 1024
+
+/**
+ * Maximum size of a range at the end of a journal that is read by this thread, in bytes. The hub has read or
+ * written this range before, so it is in the memory of the operating system. Another thread would need ten times
+ * as much CPU time.
+ */
+const TAIL_BYTES = 64 * 1024
 
 interface Chunk {
   events: AnyEvent[]
@@ -50,7 +58,7 @@ export async function seek(path: string, size: number, offset: number): Promise<
  */
 export async function readChunk(path: string, size: number, at: number, after: EventId): Promise<Chunk> {
   if (at >= size) return { events: [], next: at, to: undefined }
-  const bytes = await readLines(path, size, at)
+  const bytes = size - at <= TAIL_BYTES ? readTail(path, size, at) : await readLines(path, size, at)
   const events: AnyEvent[] = []
   let to: number | undefined
   for (const text of bytes.toString('utf8').split('\n')) {
@@ -62,6 +70,19 @@ export async function readChunk(path: string, size: number, at: number, after: E
   return { events, next: at + bytes.length, to }
 }
 
+/** Reads the lines from `at` to the end. */
+function readTail(path: string, size: number, at: number): Buffer {
+  const file = openSync(path, 'r')
+  try {
+    const block = Buffer.allocUnsafe(size - at)
+    return wholeLines(block.subarray(0, readSync(file, block, 0, block.length, at)))
+  } finally {
+    closeSync(file)
+  }
+}
+
+const wholeLines = (block: Buffer) => block.subarray(0, block.lastIndexOf(NEWLINE) + 1)
+
 /** Reads whole lines from `at`. */
 async function readLines(path: string, size: number, at: number): Promise<Buffer> {
   const file = await open(path, 'r')
@@ -69,9 +90,9 @@ async function readLines(path: string, size: number, at: number): Promise<Buffer
     for (let want = BLOCK_BYTES; ; want *= 4) {
       const block = Buffer.allocUnsafe(Math.min(want, size - at))
       const { bytesRead } = await file.read(block, 0, block.length, at)
-      const end = block.subarray(0, bytesRead).lastIndexOf(NEWLINE) + 1
+      const lines = wholeLines(block.subarray(0, bytesRead))
       // If fewer bytes were read, the file was truncated after its size was read.
-      if (end > 0 || bytesRead < want) return block.subarray(0, end)
+      if (lines.length > 0 || bytesRead < want) return lines
     }
   } finally {
     await file.close()

@@ -54,3 +54,14 @@ test('the hub lists all agents of a machine that has lost the end of a journal',
   await greet(() => true)
   assert.equal(agents.count('m'), 3)
 })
+
+test('an agent that is removed while a page is written is not on this page', async (t) => {
+  const { agents, greet } = await agentsWithHistory(t)
+  await greet(() => true)
+  const shown: string[] = []
+  for (const { agent_id } of agents.listed([...agents.records('')])) {
+    shown.push(agent_id)
+    if (agent_id === 'a') await agents.forget({ machine_id: 'm', agent_id: 'b' })
+  }
+  assert.deepEqual(shown, ['a', 'c'])
+})

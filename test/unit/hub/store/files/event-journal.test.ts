@@ -19,7 +19,11 @@ const said = (text: string): Activity => ({
 async function history(log: EventJournal): Promise<AnyEvent[]> {
   const reader = new JournalReader(log, BEGINNING)
   const all: AnyEvent[] = []
-  while (reader.hasMore()) all.push(...(await reader.next()).events)
+  for (let isEnd = false; !isEnd; ) {
+    const batch = await reader.next()
+    all.push(...batch.events)
+    isEnd = batch.isEnd
+  }
   return all
 }
 

@@ -3,6 +3,7 @@ import { setImmediate as others } from 'node:timers/promises'
 import type { Clock } from '../../platform/clock.ts'
 import type { Follower } from '../gate/followers.ts'
 import { shown } from '../registry/client-json.ts'
+import { alreadySent, beginStream, KEEP_ALIVE } from './sse.ts'
 
 /**
  * Interval between keep-alive messages, in milliseconds. With these messages, both ends and proxies detect a
@@ -45,12 +46,6 @@ export class WakeUp {
   }
 }
 
-/** A comment in the stream, which clients ignore. */
-export const KEEP_ALIVE = ':\n\n'
-
-export const message = (event: string, data: unknown, id?: string) =>
-  `event: ${event}\n${id === undefined ? '' : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`
-
 export interface EventSource {
   bell: WakeUp
   follower: Follower
@@ -60,30 +55,14 @@ export interface EventSource {
 }
 
 /**
- * Sends server-sent events. Writes to the response directly, because a web stream would buffer. Calls `next`
- * only once the client has received the previous messages and there is memory for more.
+ * Sends server-sent events. Calls `next` only once the client has received the previous messages and there is
+ * memory for more.
  */
 export function eventStream(source: EventSource): Response {
-  const { response } = source.follower
-  response.writeHead(200, {
-    'content-type': 'text/event-stream',
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-    // Otherwise proxies such as nginx buffer the events.
-    'x-accel-buffering': 'no',
-  })
-  if (response.req.method === 'HEAD') {
-    source.release()
-    response.end()
-  } else {
-    response.flushHeaders()
-    void write(source)
-  }
-  return new Response(null, { headers: ALREADY_SENT })
+  if (beginStream(source.follower.response)) void write(source)
+  else source.release()
+  return alreadySent()
 }
-
-/** Tells the adapter between hono and Node that the response was already sent. */
-const ALREADY_SENT = { 'x-hono-already-sent': 'true' }
 
 async function write({ bell, follower, next, release }: EventSource) {
   const { response } = follower
