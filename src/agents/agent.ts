@@ -3,7 +3,7 @@ import { Waiters } from '../platform/waiters.ts'
 import type { AgentStatus, PermissionRequest } from '../protocol/index.ts'
 import type { AgentContext, AgentRecords } from './agent-context.ts'
 import { type AgentFiles, openFiles } from './disk/agent-files.ts'
-import { deleteCursor, writeCursor } from './disk/cursor.ts'
+import { dropApart, writeCursor } from './disk/cursor.ts'
 import type { AgentFolder } from './disk/folder.ts'
 import type { ProcessRecord, RunRecord, Snapshot, SpecRecord } from './disk/records.ts'
 import type { ActivityFrame } from './events/activity-frame.ts'
@@ -117,7 +117,7 @@ export class Agent {
     if (to > before) this.#unsaved ??= 'grown'
     this.sent = to
     // The cursor's record `apart` is valid only while nothing is sent, so delete it before the first frame.
-    if (this.contact.begin(to) && !this.#saveNow()) deleteCursor(this.folder.cursor)
+    if (this.contact.begin(to) && !this.#saveNow()) dropApart(this.folder.cursor)
     if (changed) this.touch()
     else this.#waiters.wake()
     return { from, to, ...(journal !== undefined && { journal }), events, more: to >= end }

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs'
 import { writeAtomic } from '../../platform/files.ts'
 import { orUndefined } from '../../platform/or-undefined.ts'
 import type { Conversation } from '../runtimes/conversation.ts'
@@ -46,11 +46,21 @@ export function writeCursor(
   writeAtomic(path, JSON.stringify(record))
 }
 
-/**
- * Deletes the file if its record `apart` is no longer valid, but the disk is too full for another record. The next
- * daemon restores the cursor from the journal.
- */
-export const deleteCursor = (path: string) => orUndefined(() => rmSync(path, { force: true }))
+/** The beginning of the record `apart`, which is the last field of the file. */
+const APART = '"apart":{'
+
+/** Invalidates the record `apart` in an existing file, by renaming it in place: a full disk permits that. */
+export function dropApart(path: string) {
+  orUndefined(() => {
+    const fd = openSync(path, constants.O_RDWR | constants.O_NOFOLLOW)
+    try {
+      const at = readFileSync(fd).lastIndexOf(APART)
+      if (at !== -1) writeSync(fd, 'A', at + 1)
+    } finally {
+      closeSync(fd)
+    }
+  })
+}
 
 /** Completes a snapshot that an earlier version wrote: adds the refusals that must still be sent. */
 export function dueOfEarlierVersion(
