@@ -13,8 +13,8 @@ export interface ProgramOutput {
 
 /**
  * Runs a program of the system, such as systemctl, and returns its output. While systemd stops a unit, it also
- * sends SIGTERM to new processes
- * of the unit. For that reason, a program that was ended by SIGTERM is run again. Never throws.
+ * sends SIGTERM to new processes of the unit. For that reason, a program that was ended by SIGTERM is run again.
+ * Never throws.
  * @param timeout milliseconds for all tries together; a program that is still running then gets SIGKILL
  */
 export async function programOutput(
