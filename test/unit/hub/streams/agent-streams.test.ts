@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { IncomingMessage } from 'node:http'
 import { test } from 'node:test'
 import { endOf } from '../../../../src/hub/store/event-id.ts'
 import { systemClock } from '../../../../src/platform/clock.ts'
@@ -181,22 +182,30 @@ test('followers get the whole history of an agent whose journal could not be ope
   for (const stream of [whole, rest]) stream.close()
 })
 
-test('a stream without messages gets a keep-alive message every 15 seconds or sooner', async (t) => {
-  const clock = new ManualClock()
-  const stage = await StreamStage.open(t, clock)
-  const response = await stage.followUnread('a')
+/** Reads a stream. @returns a function that returns the text received so far */
+function textOf(response: IncomingMessage): () => string {
   let received = ''
   response.setEncoding('utf8').on('data', (chunk: string) => {
     received += chunk
   })
   response.resume()
-  await until(() => received.includes('event: status'), { what: 'the status' })
+  return () => received
+}
+
+const commentsIn = (text: string) => text.split('\n').filter((line) => line === ':').length
+
+test('a stream without messages gets a keep-alive message every 15 seconds or sooner', async (t) => {
+  const clock = new ManualClock()
+  const stage = await StreamStage.open(t, clock)
+  const response = await stage.followUnread('a')
+  const received = textOf(response)
+  await until(() => received().includes('event: status'), { what: 'the status' })
   for (let n = 1; n <= 3; n++) {
     for (let at = 0; at < 15; at++) {
       clock.pass(1000)
       await settled()
     }
-    await until(() => received.split('\n').filter((line) => line === ':').length >= n, { what: 'a comment' })
+    await until(() => commentsIn(received()) >= n, { what: 'a comment' })
   }
   response.destroy()
 })
@@ -215,12 +224,8 @@ test('a client gets keep-alive messages while the hub reads a long range without
     return { next }
   }
   const response = await stage.followUnread('a')
-  let received = ''
-  response.setEncoding('utf8').on('data', (chunk: string) => {
-    received += chunk
-  })
-  response.resume()
-  await until(() => received.includes('event: status'), { what: 'the status' })
-  assert.ok(received.split('\n').filter((line) => line === ':').length >= 9)
+  const received = textOf(response)
+  await until(() => received().includes('event: status'), { what: 'the status' })
+  assert.ok(commentsIn(received()) >= 9)
   response.destroy()
 })

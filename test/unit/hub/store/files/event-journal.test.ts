@@ -2,10 +2,9 @@ import assert from 'node:assert/strict'
 import { readFileSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { BEGINNING } from '../../../../../src/hub/store/event-id.ts'
 import { EventJournal } from '../../../../../src/hub/store/files/event-journal.ts'
-import { JournalReader } from '../../../../../src/hub/store/files/journal-reader.ts'
 import type { Activity, AnyEvent } from '../../../../../src/protocol/index.ts'
+import { storedEvents } from '../../../../support/stored-events.ts'
 import { tempDir } from '../../../../support/temp.ts'
 
 const said = (text: string): Activity => ({
@@ -15,17 +14,6 @@ const said = (text: string): Activity => ({
   to: 10,
   events: [{ kind: 'text', offset: 0, index: 0, text }],
 })
-
-async function history(log: EventJournal): Promise<AnyEvent[]> {
-  const reader = new JournalReader(log, BEGINNING)
-  const all: AnyEvent[] = []
-  for (let isEnd = false; !isEnd; ) {
-    const batch = await reader.next()
-    all.push(...batch.events)
-    isEnd = batch.isEnd
-  }
-  return all
-}
 
 test('the history is not damaged if a machine announces another journal twice at the same time', async (t) => {
   const log = new EventJournal(join(tempDir(t), 'activity.jsonl'), () => {})
@@ -38,7 +26,7 @@ test('the history is not damaged if a machine announces another journal twice at
   await both[1]
   log.take(said('third'), 0)
   await log.commit()
-  const events = await history(log)
+  const events = await storedEvents(log)
   const offsets = events.map(({ offset }) => offset)
   assert.deepEqual(
     offsets,
@@ -75,7 +63,7 @@ test('after a crash in the middle of a long frame, the hub needs only the missin
     )
     await log.commit()
     assert.equal(log.ackOffset, 1000)
-    const all = await history(log)
+    const all = await storedEvents(log)
     const ids = (of: AnyEvent[]) => of.map(({ offset, index }) => `${offset}.${index}`)
     assert.deepEqual(ids(all), ids(events))
   }

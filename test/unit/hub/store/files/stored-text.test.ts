@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { BEGINNING } from '../../../../../src/hub/store/event-id.ts'
 import { EventJournal } from '../../../../../src/hub/store/files/event-journal.ts'
-import { JournalReader } from '../../../../../src/hub/store/files/journal-reader.ts'
 import { type Activity, type AnyEvent, parseFromDaemon } from '../../../../../src/protocol/index.ts'
+import { storedEvents } from '../../../../support/stored-events.ts'
 import { tempDir } from '../../../../support/temp.ts'
 
 const event = (offset: number, text: string, rest = '') =>
@@ -52,14 +51,7 @@ async function stored(path: string, frames: Activity[]): Promise<AnyEvent[]> {
   const log = new EventJournal(path, () => assert.fail('damaged'))
   for (const each of frames) assert.equal(log.take(each, 0), 'taken')
   await log.commit()
-  const reader = new JournalReader(new EventJournal(path, () => assert.fail('damaged')), BEGINNING)
-  const all: AnyEvent[] = []
-  for (let isEnd = false; !isEnd; ) {
-    const batch = await reader.next()
-    all.push(...batch.events)
-    isEnd = batch.isEnd
-  }
-  return all
+  return storedEvents(new EventJournal(path, () => assert.fail('damaged')))
 }
 
 const read = (text: string) => {
