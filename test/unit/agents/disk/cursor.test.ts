@@ -9,7 +9,7 @@ import { tempDir } from '../../../support/temp.ts'
 
 const journal = { size: () => 1000 } as Journal
 
-test('the record of what was sent is dropped without another change of the cursor', (t) => {
+test('the record of the sent bytes is dropped without another change of the cursor', (t) => {
   const path = join(tempDir(t), 'cursor.json')
   const snapshot = { ...emptySnapshot('2026-01-01T00:00:00.000Z'), title: 'a title with "apart":{' }
   const apart = { known: 10, told: 20, boot_id: 'boot', file: 'file' }
