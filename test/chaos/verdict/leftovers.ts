@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { findByEnvironment } from '../../../src/platform/process-list.ts'
+import { AGENT_FOLDER, RUN_MARK as AGENT_MARK } from '../../../src/agents/process/marks.ts'
+import { listProcesses } from '../../../src/platform/process-list.ts'
 import { RUN_MARK } from '../place.ts'
 import type { World } from '../world.ts'
 
@@ -85,6 +86,7 @@ const ALLOWED = new Set([
     'machines.json',
     'commands.jsonl',
     'audit',
+    'commits',
   ],
 ])
 
@@ -92,8 +94,24 @@ const ALLOWED = new Set([
 export function files(world: World): string[] {
   return world.places.flatMap(({ name, state }) =>
     readdirSync(state, { recursive: true, encoding: 'utf8' })
-      .filter((path) => !ALLOWED.has(path.split('/').at(-1)!) && !/^hub\/audit\/\d+\.jsonl$/.test(path))
+      .filter(
+        (path) =>
+          !ALLOWED.has(path.split('/').at(-1)!) && !/^hub\/(audit\/\d+\.jsonl|commits\/\d+\.log)$/.test(path),
+      )
       .map((path) => `${name}: ${join('state', path)} remains`),
+  )
+}
+
+/**
+ * Returns the processes of this run of the tests. A program that an agent of the previous release has detached does
+ * not count: it has no mark, so the daemon cannot prove that it belongs to the agent.
+ */
+function processesOf(world: World) {
+  return listProcesses(RUN_MARK, AGENT_FOLDER, AGENT_MARK).filter(
+    ({ pid, parent, variables: [run, folder, mark] }) => {
+      const isUnproven = folder !== undefined && mark === undefined && parent === 1
+      return run === world.dir && pid !== process.pid && !isUnproven
+    },
   )
 }
 
@@ -101,7 +119,7 @@ export function files(world: World): string[] {
 export async function processes(world: World): Promise<string[]> {
   const deadline = performance.now() + PATIENCE_MS
   for (;;) {
-    const left = findByEnvironment(RUN_MARK, world.dir)
+    const left = processesOf(world)
     if (left.length === 0 || performance.now() > deadline)
       return left.map(({ pid }) => `process ${pid} remains: ${commandLine(pid)}`)
     await sleep(STEP_MS)
