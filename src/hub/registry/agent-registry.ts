@@ -8,6 +8,7 @@ import { viewOf } from './agent-view.ts'
 import type { ChangeFeed } from './change-feed.ts'
 import type { CommandQueue } from './command-queue.ts'
 import type { MachineRegistry } from './machine-registry.ts'
+import { isSameStatus } from './same-status.ts'
 import { StatusLimits } from './status-limits.ts'
 
 /** Number of agents of a greeting that are handled before other work can run. */
@@ -278,6 +279,7 @@ export class AgentRegistry {
   }
 
   #take(record: AgentRecord, status: AgentStatus) {
+    if (!record.gone && isSameStatus(record.status, status)) return
     record.status = this.#room.fit(record, status)
     record.gone = false
     this.#onChange(record)

@@ -6,6 +6,7 @@ import { ChangeFeed } from '../../../../src/hub/registry/change-feed.ts'
 import { openFileStore } from '../../../../src/hub/store/files/file-store.ts'
 import { systemClock } from '../../../../src/platform/clock.ts'
 import { createLogger } from '../../../../src/platform/log.ts'
+import type { AgentStatus } from '../../../../src/protocol/index.ts'
 import { frameOf, helloOf, statusOf } from '../../../support/light-daemon.ts'
 import { type Cleanup, tempDir } from '../../../support/temp.ts'
 
@@ -19,9 +20,10 @@ async function agentsWithHistory(t: Cleanup) {
   const options = { dir: tempDir(t), faults: [], strict: true, audit: HUB_LIMITS.audit, clock: systemClock }
   const store = await openFileStore({ ...options, logger })
   t.after(() => store.close())
+  const feed = new ChangeFeed()
   const agents = new AgentRegistry({
     store,
-    feed: new ChangeFeed(),
+    feed,
     logger,
     machines: { link: () => undefined, nameOf: () => undefined },
     commands: { hasStarted: () => false },
@@ -33,11 +35,11 @@ async function agentsWithHistory(t: Cleanup) {
   await store.journals.take(key, 'm', frameOf('a', 0, 100), begin)
   await committed
   // Greets as a machine that has lost the end of this journal, and does not support journal generations.
-  const greet = (isPresent: () => boolean) => {
-    const listed = [statusOf('a', { end: 50 }), statusOf('b'), statusOf('c')]
+  const greet = (isPresent: () => boolean, ofB: Partial<AgentStatus> = {}) => {
+    const listed = [statusOf('a', { end: 50 }), statusOf('b', ofB), statusOf('c')]
     return agents.onHello(helloOf({ machine_id: 'm', capabilities: [], agents: listed }), isPresent)
   }
-  return { agents, greet }
+  return { agents, greet, feed }
 }
 
 test('a machine that is removed during its greeting leaves no agent behind', async (t) => {
@@ -64,4 +66,16 @@ test('an agent that is removed while a page is written is not on this page', asy
     if (agent_id === 'a') await agents.forget({ machine_id: 'm', agent_id: 'b' })
   }
   assert.deepEqual(shown, ['a', 'c'])
+})
+
+test('a greeting publishes only agents that have changed, even if their revision has not', async (t) => {
+  const { agents, greet, feed } = await agentsWithHistory(t)
+  await greet(() => true)
+  agents.onRemoved({ machine_id: 'm', agent_id: 'c' })
+  const published: string[] = []
+  feed.subscribe((change) => published.push('key' in change ? change.key : change.kind))
+  await greet(() => true, { state: 'working' })
+  assert.deepEqual(published, ['b', 'c'])
+  assert.equal(agents.get({ machine_id: 'm', agent_id: 'b' })?.state, 'working')
+  assert.equal(agents.get({ machine_id: 'm', agent_id: 'c' })?.gone, undefined)
 })
