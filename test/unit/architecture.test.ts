@@ -68,9 +68,10 @@ const wings: Record<string, Arrows> = {
   'http-error.ts': { to: [], why: 'any part may refuse a request' },
   store: { to: [], why: 'the interface knows neither its users nor any kind of store' },
   'store/files': {
-    to: ['store'],
+    to: ['store', 'store/files/commits'],
     why: 'this is one kind of store, and another kind would be a folder like this',
   },
+  'store/files/commits': { to: [], why: 'the commit log knows journals only by their paths and lines' },
   gate: { to: ['http-error.ts'], why: 'the gate limits unknown clients without reading their requests' },
   audit: { to: ['http-error.ts', 'store'], why: 'the audit log records entries for requests of any kind' },
   registry: {

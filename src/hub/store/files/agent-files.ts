@@ -1,5 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate as others } from 'node:timers/promises'
+import * as z from 'zod/mini'
 import { UserError } from '../../../platform/errors.ts'
 import { clearTemporary, ensurePrivateDir, readJson, setAside, writeAtomic } from '../../../platform/files.ts'
 import type { Logger } from '../../../platform/log.ts'
@@ -7,7 +9,15 @@ import { AgentRecord, type AgentRef } from '../records.ts'
 import type { AgentStore } from '../store.ts'
 import { agentIdOf, folderFor, makeAgentFolder } from './agent-folder.ts'
 import type { DebouncedWriter } from './debounced-writer.ts'
-import { clearRemoved, type JournalStore } from './journal-store.ts'
+import { clearRemoved } from './deleted-folders.ts'
+import type { JournalStore } from './journal-store.ts'
+
+/**
+ * Number of agents from which their schema is compiled: compiling takes as long as checking about 800 records.
+ */
+const MANY = 800
+/** Number of folders that are cleared before other work can run. */
+const CLEARED_AT_ONCE = 50
 
 export interface AgentFilesOptions {
   /** Folder that contains one folder per agent. */
@@ -22,6 +32,7 @@ export interface AgentFilesOptions {
 export class AgentFiles implements AgentStore {
   readonly #options: AgentFilesOptions
   readonly #keys = new Set<string>()
+  #closed = false
 
   constructor(options: AgentFilesOptions) {
     this.#options = options
@@ -31,13 +42,13 @@ export class AgentFiles implements AgentStore {
     const { dir, journals, logger } = this.#options
     ensurePrivateDir(dir)
     const names = readdirSync(dir)
-    clearRemoved(dir, names)
+    clearRemoved(dir, names, logger)
     const found = new Map<string, AgentRecord>()
+    const schema = names.length > MANY ? z.compile(AgentRecord) : AgentRecord
     for (const name of names) {
       if (agentIdOf(name) === undefined) continue
       try {
-        clearTemporary(join(dir, name), { sole: true })
-        this.#read(name, found)
+        this.#read(name, found, schema)
         // Renames a damaged journal, even if its agent is not known.
         await journals.open(name)
       } catch (error) {
@@ -46,7 +57,13 @@ export class AgentFiles implements AgentStore {
         logger.error({ err: error, agent_id: name }, 'could not read an agent')
       }
     }
+    void this.#clear(names)
     return [...found.values()]
+  }
+
+  /** Stops clearing folders, because another hub may write to them from now on. */
+  close() {
+    this.#closed = true
   }
 
   newKey(ref: AgentRef): string {
@@ -70,9 +87,27 @@ export class AgentFiles implements AgentStore {
     journals.forget(key)
   }
 
-  #read(key: string, found: Map<string, AgentRecord>) {
+  /**
+   * Removes incomplete files of a killed hub after the start. This hub's own files are never incomplete while
+   * this method runs, because they are written without interruption.
+   */
+  async #clear(names: string[]): Promise<void> {
+    for (const [n, name] of names.entries()) {
+      if (n % CLEARED_AT_ONCE === 0) await others()
+      if (this.#closed) return
+      if (agentIdOf(name) === undefined) continue
+      try {
+        clearTemporary(join(this.#options.dir, name), { sole: true })
+      } catch (error) {
+        // The agent may have been removed since the start.
+        this.#options.logger.debug({ err: error, agent: name }, 'could not clear a folder')
+      }
+    }
+  }
+
+  #read(key: string, found: Map<string, AgentRecord>, schema: typeof AgentRecord) {
     const path = this.#path(key)
-    const read = readJson(path, AgentRecord)
+    const read = readJson(path, schema)
     const name = read.ok && `${read.value.agent_id} ${read.value.machine_id}`
     if (read.ok && name && read.value.agent_id === agentIdOf(key) && !found.has(name)) {
       this.#keys.add(key)

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { systemCode } from '../../../platform/errors.ts'
 import { AgentId } from '../../../protocol/index.ts'
 
@@ -51,3 +51,6 @@ export function makeAgentFolder(path: string) {
       if (systemCode(error) !== 'EEXIST') throw error
     }
 }
+
+/** Returns the path of an agent's history. @param dir folder with a folder per agent */
+export const journalPath = (dir: string, key: string) => join(dir, key, 'activity.jsonl')

@@ -1,10 +1,19 @@
-import { closeSync, ftruncateSync, openSync, readSync, statSync, truncateSync } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { closeSync, fsyncSync, ftruncateSync, openSync, statSync, truncateSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { systemCode } from '../../../platform/errors.ts'
+import { JournalChangedError } from './commits/journal-changed-error.ts'
+import type { SharedDurability } from './commits/shared-journals.ts'
+import { readFully } from './read-fully.ts'
 
 const NEWLINE = 10
 const BLOCK_BYTES = 64 * 1024
+
+/**
+ * Maximum length of the lines that are made durable together with those of other files, in characters. Longer lines
+ * are synced alone, because they would be written twice.
+ */
+const SHARED_CHARS = 128 * 1024
 
 /**
  * An append-only file of lines. Flushed lines are on the disk. If a crash or a full disk leaves a partial
@@ -12,6 +21,7 @@ const BLOCK_BYTES = 64 * 1024
  */
 export class AppendFile {
   readonly path: string
+  readonly #shared: SharedDurability | undefined
   #size: number
   #queue: (string | Uint8Array)[] = []
   #waiting = 0
@@ -20,11 +30,18 @@ export class AppendFile {
   /** True if the last attempt may have left part of its data after `#size`. */
   #torn = false
   #flushing: Promise<void> | undefined
+  /** True if the file was synced in this run, together with the folders that contain its name. */
+  #isSynced = false
 
-  /** Opens the file if it exists, and cuts off an incomplete last line. */
-  constructor(path: string) {
+  /**
+   * Opens the file if it exists, and cuts off an incomplete last line.
+   * @param shared makes short lines durable together with those of other files
+   * @param size size of a file that is known to end with a whole line
+   */
+  constructor(path: string, shared?: SharedDurability, size = cutTornEnd(path)) {
     this.path = path
-    this.#size = cutTornEnd(path)
+    this.#shared = shared
+    this.#size = size
   }
 
   /** Number of bytes on the disk. */
@@ -39,6 +56,11 @@ export class AppendFile {
 
   get empty() {
     return this.#queue.length === 0 && this.#stuck === undefined
+  }
+
+  /** True if the next flush opens and syncs this file. */
+  get isAlone() {
+    return this.#torn || !this.#isSynced || this.#waiting > SHARED_CHARS || !this.#shared?.isOpen()
   }
 
   /** @param line the parts of one line; parts in bytes are UTF-8, and must not change until they are on the disk */
@@ -70,13 +92,22 @@ export class AppendFile {
     }
   }
 
+  /** Cuts off whole lines at the end. @throws the system error */
+  cut(size: number) {
+    cutFile(this.path, size)
+    this.#size = size
+  }
+
   /** Drops the lines that a flush could not write, and removes any part of them from the file. */
   discard() {
     this.#queue = []
     this.#stuck = undefined
     this.#waiting = 0
     if (!this.#torn) return
+    // The next flush is alone, and makes the new end of the file durable.
+    this.#isSynced = false
     try {
+      this.#shared?.checkUse()
       truncateSync(this.path, this.#size)
       this.#torn = false
     } catch {
@@ -89,21 +120,57 @@ export class AppendFile {
     this.#stuck = data
     this.#queue = []
     const taken = this.#waiting
-    const file = await open(this.path, 'a', 0o600)
-    try {
-      // Truncate the file after `discard`, too, because new lines must not follow a partial line.
-      if (this.#torn) await file.truncate(this.#size)
-      this.#torn = true
-      await file.appendFile(data)
-      await file.datasync()
-    } finally {
-      await file.close()
-    }
-    if (this.#size === 0) await syncFolders(this.path)
+    this.#shared?.checkUse()
+    if (this.#shared && !this.isAlone) await this.#writeShared(this.#shared, data)
+    else await this.#writeAlone(data)
     this.#size += data.length
     this.#torn = false
     this.#stuck = undefined
     this.#waiting -= taken
+  }
+
+  async #writeShared(shared: SharedDurability, data: Buffer): Promise<void> {
+    // If this fails, the next attempt writes the lines alone.
+    this.#isSynced = false
+    shared.open(this.#size)
+    this.#torn = true
+    await shared.append(this.#size, data)
+    this.#isSynced = true
+  }
+
+  async #writeAlone(data: Buffer): Promise<void> {
+    const file = await open(this.path, 'a', 0o600)
+    try {
+      if (this.#shared) await this.#checkFile(file, this.#shared)
+      // Truncate the file after `discard`, too, because new lines must not follow a partial line.
+      if (this.#torn) await file.truncate(this.#size)
+      this.#torn = true
+      await file.appendFile(data)
+      await this.#sync(file)
+    } finally {
+      await file.close()
+    }
+    if (this.#size === 0 || (this.#shared && !this.#isSynced)) await syncFolders(this.path)
+    this.#isSynced = true
+    this.#shared?.wroteAlone(data)
+  }
+
+  /** @throws an error if this is not the known file, unchanged */
+  async #checkFile(file: FileHandle, shared: SharedDurability): Promise<void> {
+    const { size } = await file.stat()
+    shared.checkUse()
+    if (size < this.#size || (size > this.#size && !this.#torn)) throw new JournalChangedError(this.path)
+  }
+
+  async #sync(file: FileHandle): Promise<void> {
+    try {
+      await file.datasync()
+    } catch (error) {
+      this.#shared?.syncFailed(error)
+      // The lines are in memory, but perhaps never on the disk: the next start must not take them for durable.
+      await file.truncate(this.#size).catch(() => {})
+      throw error
+    }
   }
 }
 
@@ -152,11 +219,23 @@ function cutTornEnd(path: string): number {
     if (systemCode(error) === 'ENOENT') return 0
     throw error
   }
+  const fd = openSync(path, 'r')
+  let whole: number
+  try {
+    whole = lastNewline(fd, size) + 1
+  } finally {
+    closeSync(fd)
+  }
+  if (whole < size) cutFile(path, whole)
+  return whole
+}
+
+/** Makes a file shorter, durably. @throws the system error */
+function cutFile(path: string, size: number) {
   const fd = openSync(path, 'r+')
   try {
-    const whole = lastNewline(fd, size) + 1
-    if (whole < size) ftruncateSync(fd, whole)
-    return whole
+    ftruncateSync(fd, size)
+    fsyncSync(fd)
   } finally {
     closeSync(fd)
   }
@@ -167,8 +246,9 @@ export function lastNewline(fd: number, end: number): number {
   const block = Buffer.allocUnsafe(BLOCK_BYTES)
   for (let to = end; to > 0; to -= BLOCK_BYTES) {
     const from = Math.max(0, to - BLOCK_BYTES)
-    const read = readSync(fd, block, 0, to - from, from)
-    const found = block.subarray(0, read).lastIndexOf(NEWLINE)
+    const part = block.subarray(0, to - from)
+    readFully(fd, part, from)
+    const found = part.lastIndexOf(NEWLINE)
     if (found !== -1) return from + found
   }
   return -1

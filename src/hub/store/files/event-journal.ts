@@ -1,9 +1,12 @@
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { setAside } from '../../../platform/files.ts'
 import { type Activity, type AnyEvent, textOfEvents } from '../../../protocol/index.ts'
 import type { JournalState, Verdict } from '../journals.ts'
 import { AppendFile, lastNewline } from './append-file.ts'
+import type { SharedDurability } from './commits/shared-journals.ts'
 import { beginLine, type JournalLine, type LineHead, lineOf, wholeLine } from './journal-line.ts'
+import { readFully } from './read-fully.ts'
+import { readTail } from './read-tail.ts'
 
 /**
  * Maximum number of characters waiting for the disk. Beyond this limit, further frames are refused. The limit
@@ -35,15 +38,12 @@ export class EventJournal implements JournalState {
   /** The last received range, if it has no events. */
   #quiet: LineHead | undefined
 
-  /** @param damaged called with the new path if a damaged file was renamed */
-  constructor(path: string, damaged: (aside: string) => void) {
-    let file = new AppendFile(path)
-    let last = lastLine(path, file.size)
-    if (last === undefined) {
-      damaged(setAside(path))
-      file = new AppendFile(path)
-      last = NONE
-    }
+  /**
+   * @param damaged called with the new path if a damaged file was renamed
+   * @param shared makes short lines durable together with those of other journals
+   */
+  constructor(path: string, damaged: (aside: string) => void, shared?: SharedDurability) {
+    const { file, last } = openFile(path, damaged, shared)
     this.#file = file
     this.#have = last.to
     this.#received = last.to
@@ -67,6 +67,11 @@ export class EventJournal implements JournalState {
   /** Number of characters not yet on the disk. */
   get waiting() {
     return this.#file.waiting
+  }
+
+  /** True if the next commit opens and syncs the file. */
+  get isAlone() {
+    return this.#file.isAlone
   }
 
   /** True if no further data can be accepted, because too much data is waiting for the disk. */
@@ -172,7 +177,7 @@ export class EventJournal implements JournalState {
 
 /** Returns bytes that do not keep much more memory in use: a frame can be far longer than its events. */
 const unpinned = (bytes: Uint8Array) =>
-  bytes.buffer.byteLength > 2 * bytes.length ? Uint8Array.prototype.slice.call(bytes) : bytes
+  bytes.buffer.byteLength > 2 * bytes.length ? Buffer.from(bytes) : bytes
 
 /**
  * Yields a range of a journal as lines of the file. Lines are split where an event begins, so each line
@@ -198,15 +203,38 @@ function* linesOf(range: Omit<JournalLine, 'events'>, events: AnyEvent[]): Itera
 
 const NONE: LineHead = { from: 0, to: 0, shift: 0 }
 
-/** Returns the head of the file's last line; undefined if the line is damaged. */
-function lastLine(path: string, size: number): LineHead | undefined {
-  if (size === 0) return NONE
+/** Opens a journal, and returns the head of its last line. The constructor describes the parameters. */
+function openFile(
+  path: string,
+  damaged: (aside: string) => void,
+  shared: SharedDurability | undefined,
+): { file: AppendFile; last: LineHead } {
+  const tail = readTail(path)
+  const whole = tail && wholeLine(tail.line)
+  if (whole) return { file: new AppendFile(path, shared, tail.size), last: whole }
+  let file = new AppendFile(path, shared)
+  for (;;) {
+    if (file.size === 0) return { file, last: NONE }
+    const { start, line } = lastLine(path, file.size)
+    const last = wholeLine(line)
+    if (last) return { file, last }
+    // The file system fills blocks that were never written with zeros, so this line was never acknowledged.
+    if (start > 0 && line.includes(0)) file.cut(start)
+    else {
+      damaged(setAside(path))
+      file = new AppendFile(path, shared)
+    }
+  }
+}
+
+/** Returns the last line, and its position in bytes. */
+function lastLine(path: string, size: number): { start: number; line: Buffer } {
   const fd = openSync(path, 'r')
   try {
     const start = lastNewline(fd, size - 1) + 1
     const line = Buffer.alloc(size - 1 - start)
-    readSync(fd, line, 0, line.length, start)
-    return wholeLine(line)
+    readFully(fd, line, start)
+    return { start, line }
   } finally {
     closeSync(fd)
   }

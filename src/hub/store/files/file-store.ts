@@ -1,11 +1,14 @@
 import { join } from 'node:path'
 import type { AuditLimits } from '../../../config/hub-limits.ts'
+import { onceConfirmed } from '../../../config/once-confirmed.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { UserError } from '../../../platform/errors.ts'
 import type { Store } from '../store.ts'
 import { AgentFiles } from './agent-files.ts'
+import { journalPath } from './agent-folder.ts'
 import { Segments } from './audit-segments.ts'
 import { CommandFile } from './command-file.ts'
+import { recoverJournals } from './commits/recover-journals.ts'
 import { DebouncedWriter } from './debounced-writer.ts'
 import { EnrollmentFile } from './enrollment-file.ts'
 import { JournalStore } from './journal-store.ts'
@@ -36,10 +39,14 @@ async function storeIn({ dir, audit, clock, logger }: FileStoreOptions, unlock: 
   const keys = new KeyStore({ dir, clock, logger })
   await keys.acceptOwn()
   const agentsDir = join(dir, 'agents')
-  const journals = new JournalStore({ dir: agentsDir, clock, logger })
+  const commitsDir = join(dir, 'commits')
+  await recoverJournals({ dir: commitsDir, pathOf: (key) => journalPath(agentsDir, key), logger })
+  const journals = new JournalStore({ dir: agentsDir, commitsDir, clock, logger })
+  onceConfirmed(() => journals.useCommitLog())
+  const agents = new AgentFiles({ dir: agentsDir, journals, writer, logger })
   return {
     journals,
-    agents: new AgentFiles({ dir: agentsDir, journals, writer, logger }),
+    agents,
     machines: new MachineFile({ path: join(dir, 'machines.json'), writer, logger }),
     commands: new CommandFile({ path: join(dir, 'commands.jsonl'), logger }),
     keys,
@@ -47,6 +54,7 @@ async function storeIn({ dir, audit, clock, logger }: FileStoreOptions, unlock: 
     audit: new Segments(join(dir, 'audit'), audit),
     watch: (lost: (reason: UserError) => void) => watchFolder(dir, { clock, lost }),
     async close() {
+      agents.close()
       await journals.close()
       writer.close()
       unlock()

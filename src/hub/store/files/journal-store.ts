@@ -1,16 +1,17 @@
-import { renameSync, rmSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock, Timer } from '../../../platform/clock.ts'
 import { Emitter } from '../../../platform/emitter.ts'
-import { isDiskFull, systemCode } from '../../../platform/errors.ts'
+import { systemCode } from '../../../platform/errors.ts'
 import type { Logger } from '../../../platform/log.ts'
 import type { Activity } from '../../../protocol/index.ts'
 import type { EventId } from '../event-id.ts'
 import type { JournalEvents, JournalState, Journals, StoreProblem, Verdict } from '../journals.ts'
-import { makeAgentFolder } from './agent-folder.ts'
+import { journalPath, makeAgentFolder } from './agent-folder.ts'
+import { SharedJournals } from './commits/shared-journals.ts'
+import { deleteFolder } from './deleted-folders.ts'
 import { EventJournal } from './event-journal.ts'
 import { JournalReader } from './journal-reader.ts'
+import { problemOf } from './store-problem.ts'
 
 /**
  * Time for which frames are collected before they are written together, in milliseconds. Writing a hundred
@@ -21,13 +22,15 @@ const GATHER_MS = 3
 const WAITING_CHARS = 128 * 1024 * 1024
 /** Interval between retries while the disk cannot be written, in milliseconds. */
 const RETRY_MS = 1000
+/** Maximum number of agents whose activity is written at once. */
+const COMMIT_AGENTS = 1024
+/** Maximum number of these agents whose journals are written alone: each needs a file descriptor. */
+const COMMIT_ALONE = 64
 /**
- * Maximum number of times that a deletion is retried if the process has too many open files. The delay grows
- * by `RETRY_MS` each time.
+ * Maximum number of characters that are written at once. Without this limit, the first agents would wait for the
+ * disk to write the activity of all agents.
  */
-const TRIES = { maxRetries: 5, retryDelay: RETRY_MS }
-/** Maximum number of agents whose activity is written at once: each agent needs a file descriptor. */
-const COMMIT_AGENTS = 64
+const COMMIT_CHARS = 16 * 1024 * 1024
 
 const EMPTY: JournalState = {
   have: 0,
@@ -41,6 +44,8 @@ const EMPTY: JournalState = {
 export interface JournalStoreOptions {
   /** Folder with a folder per agent. */
   dir: string
+  /** Folder of the commit log. */
+  commitsDir: string
   clock: Clock
   logger: Logger
 }
@@ -49,6 +54,7 @@ export interface JournalStoreOptions {
 export class JournalStore implements Journals {
   readonly events = new Emitter<JournalEvents>()
   readonly #options: JournalStoreOptions
+  readonly #shared: SharedJournals
   readonly #logs = new Map<string, EventJournal>()
   /** Agents with activity waiting for the disk, and their machines. */
   readonly #dirty = new Map<string, string>()
@@ -65,10 +71,19 @@ export class JournalStore implements Journals {
 
   constructor(options: JournalStoreOptions) {
     this.#options = options
+    this.#shared = new SharedJournals({ ...options, pathOf: (key) => journalPath(options.dir, key) })
   }
 
   get problem() {
     return this.#problem
+  }
+
+  /**
+   * From now on, makes the activity of many agents durable with one sync. Until then, an earlier version of the hub,
+   * which does not know the commit log, finds all activity in the journals.
+   */
+  useCommitLog() {
+    this.#shared.useLog()
   }
 
   async open(key: string): Promise<void> {
@@ -87,8 +102,10 @@ export class JournalStore implements Journals {
   #log(key: string): EventJournal {
     let log = this.#logs.get(key)
     if (!log) {
-      log = new EventJournal(join(this.#folder(key), 'activity.jsonl'), (aside) =>
-        this.#options.logger.error({ agent: key, aside }, 'damaged activity renamed'),
+      log = new EventJournal(
+        journalPath(this.#options.dir, key),
+        (aside) => this.#options.logger.error({ agent: key, aside }, 'damaged activity renamed'),
+        this.#shared.of(key),
       )
       this.#logs.set(key, log)
     }
@@ -136,18 +153,11 @@ export class JournalStore implements Journals {
     this.#logs.delete(key)
     this.#dirty.delete(key)
     this.#failing.delete(key)
+    this.#shared.forget(key)
     const { dir, logger } = this.#options
-    const failed = (error: unknown) => {
+    deleteFolder(dir, key).catch((error) => {
       if (systemCode(error) !== 'ENOENT') logger.warn({ err: error, agent: key }, 'could not delete activity')
-    }
-    // Rename the folder before it is deleted, because the id may be used again at once.
-    const doomed = join(dir, `.removed-${key}-${process.hrtime.bigint()}`)
-    try {
-      renameSync(this.#folder(key), doomed)
-    } catch (error) {
-      return failed(error)
-    }
-    rm(doomed, { recursive: true, force: true, ...TRIES }).catch(failed)
+    })
   }
 
   /** Writes the waiting activity to the disk. */
@@ -156,8 +166,9 @@ export class JournalStore implements Journals {
     this.#unschedule()
     await this.#committing
     const left = [...this.#dirty]
-    for (let from = 0; from < left.length; from += COMMIT_AGENTS)
-      await this.#commit(left.slice(from, from + COMMIT_AGENTS))
+    for (let from = 0; from < left.length; from += COMMIT_ALONE)
+      await this.#commit(left.slice(from, from + COMMIT_ALONE))
+    await this.#shared.close()
   }
 
   #schedule(ms: number) {
@@ -201,11 +212,19 @@ export class JournalStore implements Journals {
       else waiting.set(machineId, [key])
     }
     const next: [string, string][] = []
-    for (let turn = 0; waiting.size > 0 && next.length < COMMIT_AGENTS; turn++)
+    let [chars, alone] = [0, 0]
+    for (let turn = 0; waiting.size > 0; turn++)
       for (const [machineId, keys] of waiting) {
         const key = keys[turn]
-        if (key === undefined) waiting.delete(machineId)
-        else if (next.push([key, machineId]) === COMMIT_AGENTS) break
+        if (key === undefined) {
+          waiting.delete(machineId)
+          continue
+        }
+        next.push([key, machineId])
+        const log = this.#logs.get(key)
+        chars += log?.waiting ?? 0
+        if (log?.isAlone) alone++
+        if (next.length === COMMIT_AGENTS || alone === COMMIT_ALONE || chars >= COMMIT_CHARS) return next
       }
     return next
   }
@@ -264,23 +283,6 @@ export class JournalStore implements Journals {
     }
     if (!this.#problem)
       logger.error({ err: error }, 'activity cannot be written to the disk and is not acknowledged')
-    const full = isDiskFull(error)
-    this.#problem = full
-      ? {
-          code: 'disk_full',
-          message: `The disk with ${dir} is full: activity is not acknowledged.`,
-          remedy: 'Free some space on this disk.',
-        }
-      : {
-          code: 'disk_error',
-          message: `Activity cannot be written to ${dir}: ${(error as Error).message}`,
-          remedy: 'Check this folder and its disk.',
-        }
+    this.#problem = problemOf(error, dir)
   }
-}
-
-/** Deletes folders whose deletion an earlier hub did not finish. */
-export function clearRemoved(dir: string, names: string[]) {
-  for (const name of names)
-    if (name.startsWith('.removed-')) rmSync(join(dir, name), { recursive: true, force: true })
 }

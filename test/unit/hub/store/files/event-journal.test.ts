@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync, truncateSync } from 'node:fs'
+import { appendFileSync, readFileSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { EventJournal } from '../../../../../src/hub/store/files/event-journal.ts'
@@ -77,5 +77,21 @@ test('a history is found after a restart, even if the journal’s name has speci
     await log.commit()
     const again = new EventJournal(path, () => assert.fail('set aside'))
     assert.deepEqual([again.ackOffset, again.journal], [10, journal])
+  }
+})
+
+test('an opened history continues after its last whole line, short or long', async (t) => {
+  for (const chars of [1, 10_000, 16_300, 16_384, 100_000]) {
+    const path = join(tempDir(t), 'activity.jsonl')
+    const first = new EventJournal(path, () => {})
+    first.take(said('first'), 0)
+    first.take({ ...said('x'.repeat(chars)), from: 10, to: 20 }, 0)
+    await first.commit()
+    const { bytes } = first
+    for (const torn of ['', '{"from":20,']) {
+      appendFileSync(path, torn)
+      const log = new EventJournal(path, () => assert.fail('set aside'))
+      assert.deepEqual([log.have, log.bytes, readFileSync(path).length], [20, bytes, bytes])
+    }
   }
 })

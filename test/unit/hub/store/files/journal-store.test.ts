@@ -13,14 +13,11 @@ const logger = createLogger({ level: 'silent', stderr: 'none' })
 const GATHER_MS = 3
 
 function storeIn(t: TestContext) {
-  const dir = join(tempDir(t), 'agents')
+  const root = tempDir(t)
+  const dir = join(root, 'agents')
   const clock = new ManualClock()
   const committed = new Set<string>()
-  const store = new JournalStore({
-    dir,
-    clock,
-    logger,
-  })
+  const store = new JournalStore({ dir, commitsDir: join(root, 'commits'), clock, logger })
   store.events.on('committed', (keys) => {
     for (const key of keys) committed.add(key)
   })
