@@ -6,6 +6,8 @@ import { GREETING_MS } from './socket.ts'
 export const LIMITS: ConnectionLimits = {
   greetingMs: GREETING_MS,
   busyBytes: 1024 * 1024,
+  // About ten lines of agents. Larger writes save little, but delay the first line.
+  gatherBytes: 4096,
   // A server exceeds this limit only if it keeps sending requests without reading the answers.
   bufferedBytes: 2 * Limits.frame_bytes,
 }

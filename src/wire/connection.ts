@@ -4,6 +4,7 @@ import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import { Limits, type Parsed, type ProtocolError } from '../protocol/index.ts'
 import { logFrame } from './frame-log.ts'
+import { GatheredWrites } from './gathered-writes.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { takeTurns } from './turns.ts'
 
@@ -50,6 +51,11 @@ export interface ConnectionLimits {
    * by default.
    */
   turnMs?: number
+  /**
+   * Maximum size of messages that wait until the end of the event loop's turn to be written together, in bytes. By
+   * default, each message is written at once.
+   */
+  gatherBytes?: number
 }
 
 interface ConnectionEvents<In> {
@@ -94,6 +100,7 @@ export class Connection<In extends { type: string }, Out extends { type: string 
   #faults = 0
   /** Size of unread answers, in bytes. */
   #answers = 0
+  #writes: GatheredWrites | undefined
 
   constructor(socket: WebSocket, options: ConnectionOptions<In>) {
     this.#socket = socket
@@ -139,10 +146,12 @@ export class Connection<In extends { type: string }, Out extends { type: string 
   }
 
   /**
-   * Counts each byte of the underlying stream as a sign of life, so that a long frame on a slow line does not
-   * seem like silence.
+   * Sets the underlying stream. Each of its bytes counts as a sign of life, so that a long frame on a slow line does
+   * not seem like silence.
    */
   hear(stream: Duplex) {
+    const { gatherBytes } = this.#options.limits
+    if (gatherBytes !== undefined) this.#writes = new GatheredWrites(stream, gatherBytes)
     this.#heartbeat.onHeard()
     stream.on('data', () => this.#heartbeat.onHeard())
   }
@@ -163,9 +172,11 @@ export class Connection<In extends { type: string }, Out extends { type: string 
     }
     this.#log('frame sent', message)
     let filled = false
+    this.#writes?.hold()
     this.#socket.send(JSON.stringify(message), () => {
       if (filled && !this.isBusy) events.onDrained?.()
     })
+    this.#writes?.onFrame()
     filled = this.isBusy
     return true
   }
@@ -201,6 +212,7 @@ export class Connection<In extends { type: string }, Out extends { type: string 
       .toString('utf8', 0, REASON_BYTES)
       .replace(/\ufffd$/, '')
     this.#socket.close(code, head)
+    this.#writes?.release()
     if (this.#socket.readyState === WebSocket.CLOSED) return
     this.#deadline = this.#options.clock.setTimeout(() => this.#socket.terminate(), CLOSING_MS)
   }
@@ -211,6 +223,7 @@ export class Connection<In extends { type: string }, Out extends { type: string 
    */
   terminate() {
     this.#stopTimers()
+    this.#writes?.release()
     this.#socket.terminate()
   }
 
