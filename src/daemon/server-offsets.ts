@@ -149,8 +149,10 @@ const own = <T>(table: Record<string, T>, key: string) => (Object.hasOwn(table, 
  * Returns a clause that explains why no server can have an agent's journal up to `offset`; undefined if a
  * server can have it.
  */
-function misplaced({ contact, begin, journal }: Agent, offset: number): string | undefined {
+function misplaced({ contact, begin, sent, journal }: Agent, offset: number): string | undefined {
   if (offset > contact.told) return `${offset} is beyond the ${contact.told} bytes that were ever sent`
+  // The last frame ended at the end of a line. Most acknowledgments are for the last frame.
+  if (offset === sent) return undefined
   if (offset > begin && !journal.isLineStart(offset)) return `${offset} is within a line`
   return undefined
 }

@@ -26,7 +26,7 @@ const FIRST_CLEAN_MS = 3000
  */
 const RENEW_MS = 30_000
 /** Maximum time for which the work on agents may block the event loop, in ms. */
-const SLICE_MS = 4
+const SLICE_MS = 1
 const DAY_MS = 24 * 3_600_000
 
 export interface UpkeepOptions {

@@ -1,4 +1,5 @@
 import { closeSync, constants, fstatSync, ftruncateSync, readSync, writeFileSync } from 'node:fs'
+import { descriptorLimit } from '../../platform/descriptors.ts'
 import { shortageIn, systemCode } from '../../platform/errors.ts'
 import { NotPlainError, openOwnPlain, openPlain } from '../../platform/plain-files.ts'
 import { Limits } from '../../protocol/index.ts'
@@ -21,8 +22,12 @@ const HOLE_BYTES = 16 * 1024 ** 3
 const HOLE_RATIO = 256
 const BLOCK_BYTES = 512
 
-/** Maximum number of journals kept open between reads, so that many agents do not exhaust the file descriptors. */
-const KEPT_OPEN = 32
+/**
+ * Maximum number of journals kept open between reads, because opening a journal takes longer than reading a line.
+ * Most file descriptors stay free for other files.
+ */
+const MOST_KEPT = 1024
+let mostKept: number | undefined
 
 /** Open journals. The least recently used journal is first. */
 const kept = new Set<Journal>()
@@ -216,8 +221,11 @@ export class Journal {
     kept.delete(this)
     if (this.#fd === undefined) return undefined
     kept.add(this)
-    const [oldest] = kept
-    if (kept.size > KEPT_OPEN) oldest?.close()
+    mostKept ??= Math.min(MOST_KEPT, Math.floor(descriptorLimit() / 4))
+    if (kept.size > mostKept) {
+      const [oldest] = kept
+      oldest?.close()
+    }
     return this.#fd
   }
 
