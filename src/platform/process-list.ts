@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readlinkSync, readSync, statSync } from 'node:fs'
 import { shortageIn } from './errors.ts'
 import { bootId, type ProcessIdentity } from './process-identity.ts'
 
@@ -94,7 +94,28 @@ const pids = () =>
     .map(Number)
 
 /** Returns undefined for a process that is gone, or belongs to another user. */
-const read = (path: string) => quietly(() => readFileSync(path, 'latin1'))
+const read = (path: string) => quietly(() => readWhole(path))
+
+/**
+ * Buffer for all files in /proc. `readFileSync` would allocate 128 KiB for each file, because /proc tells no
+ * sizes, and garbage of a list of all processes would be several times larger than this process.
+ */
+let buffer: Buffer | undefined
+
+function readWhole(path: string): string {
+  buffer ??= Buffer.alloc(16 * 1024)
+  const fd = openSync(path, 'r')
+  try {
+    let text = ''
+    for (let length = -1; length !== 0; ) {
+      length = readSync(fd, buffer, 0, buffer.length, null)
+      text += buffer.toString('latin1', 0, length)
+    }
+    return text
+  } finally {
+    closeSync(fd)
+  }
+}
 
 function quietly<T>(look: () => T): T | undefined {
   try {
