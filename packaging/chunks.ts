@@ -14,10 +14,16 @@ const readable = { minifySyntax: false, minifyWhitespace: false } as const
  * contains `main.js`.
  */
 const SHARED: Record<string, string> = {
+  'client commands daemon main': 'command-line',
+  'client commands daemon': 'core',
+  'client commands': 'hub-commands',
   'commands daemon main': 'common',
-  'commands daemon': 'core',
-  'commands main': 'command-line',
+  'commands daemon': 'local',
+  'daemon main': 'hub-options',
 }
+
+/** Matches a line that is a comment or a part of a comment. */
+const COMMENT = /^\s*(\/\/|\/?\*).*$/gm
 
 /**
  * Output folder for esbuild. It is as deep as the chunks' real folder, so that paths in source maps are
@@ -61,7 +67,7 @@ export async function buildChunks(
     const { code, map: ownMap } = await toCommonJs(text, map.text, name)
     // Check the minified code: without minification, the code still has branches that can never run.
     checkAlone(metafile, (await transform(code, { minifySyntax: true })).code)
-    chunks[name] = `${code.replaceAll(KEPT, '//')}//# sourceMappingURL=${name}.map\n`
+    chunks[name] = `${oneByte(code.replaceAll(KEPT, '//'))}//# sourceMappingURL=${name}.map\n`
     chunks[`${name}.map`] = ownMap
   }
   for (const { path, text } of await compileCache()) chunks[basename(path)] = text
@@ -120,6 +126,18 @@ function toCommonJs(code: string, map: string, name: string) {
     sourcesContent: false,
     sourcefile: name,
   })
+}
+
+/**
+ * Returns the code of a chunk in ASCII, because V8 keeps any other text with two bytes for each character.
+ * esbuild escapes other characters in strings, but not in comments and regular expressions.
+ * @throws Error if a character beyond ASCII is outside of the comments
+ */
+function oneByte(code: string): string {
+  const ascii = code.replace(COMMENT, (line) => line.replaceAll('…', '...').replaceAll('→', '->'))
+  const [other] = /^.*[^\x00-\x7f].*$/m.exec(ascii) ?? []
+  if (other !== undefined) throw new Error(`The program has a character beyond ASCII: ${other.trim()}`)
+  return ascii
 }
 
 /** Builds `compile-cache.js`, the file that runs before the others, and its source map. */

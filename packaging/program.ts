@@ -3,6 +3,7 @@ import { isBuiltin } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild'
+import { builtins } from './builtins.ts'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
 export const dist = join(root, 'dist')
@@ -79,7 +80,7 @@ export type Different = Pick<BuildOptions, 'define' | 'plugins'>
 /** Returns esbuild's options for the program. @param executable true for a program with Node inside */
 export const programOptions = (executable: boolean, { define, plugins = [] }: Different) => ({
   ...options,
-  plugins: [pinoAlone, withoutDebug, ...plugins],
+  plugins: [pinoAlone, withoutDebug, builtins, ...plugins],
   define: { ...constants(), FOMULAR_EXECUTABLE: String(executable), ...define },
 })
 

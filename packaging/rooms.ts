@@ -6,7 +6,15 @@ import type { Plugin } from 'esbuild'
 const IMPORT = /(?<!typeof )\bimport\('([^':]+)'\)/g
 const ROOM = 'room:'
 /** Modules that only a long-running process imports. */
-const LASTING = ['src/cli/start/serve.ts', 'src/cli/up/up.ts', 'src/hub/hub.ts']
+const LASTING = ['src/cli/start/serve.ts', 'src/cli/up/up.ts', 'src/cli/hub/serve.ts']
+
+/**
+ * Module with the command line, which every start of the program loads. Each room refers to this module, so
+ * that esbuild puts its code into one chunk, and not into one for each set of rooms that share some of it.
+ */
+const COMMAND_LINE = 'src/cli/program.ts'
+/** Modules whose `import()` leads to what a usual command for a hub needs. */
+const CLIENT = /^src\/cli\/(agent\/|options\.ts$)/
 
 /**
  * Returns the room that an `import()` loads; each room becomes one chunk. Returns undefined if the importer
@@ -15,8 +23,9 @@ const LASTING = ['src/cli/start/serve.ts', 'src/cli/up/up.ts', 'src/hub/hub.ts']
 function roomOf(importer: string, target: string): string | undefined {
   if (!target.startsWith('src/')) return `library-${target.replace(/^.*\//, '')}`
   // The definitions of all commands are in the first chunk.
-  if (!importer.startsWith('src/cli/') || importer === 'src/cli/program.ts') return undefined
-  return LASTING.includes(target) ? 'daemon' : 'commands'
+  if (!importer.startsWith('src/cli/') || importer === COMMAND_LINE) return undefined
+  if (LASTING.includes(target)) return 'daemon'
+  return CLIENT.test(importer) ? 'client' : 'commands'
 }
 
 const targetOf = (importer: string, name: string) =>
@@ -62,7 +71,9 @@ export const rooms = (root: string): Plugin => ({
     })
     onResolve({ filter: /^room:/ }, ({ path }) => ({ path: path.slice(ROOM.length), namespace: 'room' }))
     onLoad({ filter: /./, namespace: 'room' }, async ({ path: room }) => {
-      const lines = [...modules.get(room)!].sort().map(async (target) => {
+      const targets = new Set(modules.get(room))
+      if (!room.startsWith('library-')) targets.add(COMMAND_LINE)
+      const lines = [...targets].sort().map(async (target) => {
         // Resolve the path here: require() would choose the CommonJS form of a library that also has an ES
         // module.
         const { path } = await resolve(named(target), { kind: 'dynamic-import', resolveDir: root })

@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { EXIT } from '../platform/exit-codes.ts'
 import { VERSION } from '../platform/version.ts'
+import { HIDDEN } from './hidden-commands.ts'
 import { fillHelp, helpWidth } from './render/help.ts'
 import { runCommand } from './run.ts'
 import { print, write, writeError } from './terminal.ts'
@@ -25,14 +26,6 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   update: async () => (await import('./update/index.ts')).updateCommand(),
   completion: async () => (await import('./completion/index.ts')).completionCommand(),
   conformance: async () => (await import('./conformance/index.ts')).conformanceCommand(),
-}
-
-/** Hidden commands: other versions run them during an update, and shells and packages use them. */
-const HIDDEN: Record<string, () => Promise<Command>> = {
-  'self-check': async () => (await import('./update/self-check.ts')).selfCheckCommand(),
-  complete: async () => (await import('./completion/complete.ts')).completeCommand(),
-  'man-page': async () => (await import('./man-page.ts')).manPageCommand(),
-  'update-guard': async () => (await import('./update/guard.ts')).guardCommand(),
 }
 
 const HELP = `

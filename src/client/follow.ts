@@ -21,10 +21,6 @@ export interface FollowOptions {
   connection(problem: Error | undefined): void
 }
 
-/** Returns an event id that is not lower than the id of any event recorded so far. */
-export const placeNow = (agent: HubAgent): string | undefined =>
-  agent.offset === 0 ? undefined : `${agent.offset - 1}.999999999`
-
 /**
  * Yields an agent's status changes, and the events that follow the event `after`, without repeating an event.
  * Reconnects when the connection to the hub is lost. Ends when the agent is removed or `signal` aborts.

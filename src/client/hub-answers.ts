@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
-import { HubAgent, HubKey, HubMachine, HubToken } from '../protocol/index.ts'
+import { HubKey } from '../protocol/hub-keys.ts'
+import { HubAgent, HubMachine, HubToken } from '../protocol/hub-objects.ts'
 
 // Schemas of a hub's answers that have no schema in the protocol.
 

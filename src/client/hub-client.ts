@@ -1,20 +1,17 @@
 import * as z from 'zod/mini'
+import { AuditPage } from '../protocol/audit.ts'
+import type { CommandType } from '../protocol/commands.ts'
+import { SIGNED } from '../protocol/commands-to-sign.ts'
+import type { EventPage, StartRequest } from '../protocol/hub-api.ts'
+import { type HubKey, type KeyRequest, NewKey } from '../protocol/hub-keys.ts'
 import {
-  AuditPage,
-  type CommandType,
   Enrolment,
   type EnrolmentRequest,
-  EventPage,
   HubAgent,
-  type HubKey,
   HubMachine,
   type HubToken,
-  type KeyRequest,
-  NewKey,
   Outcome,
-  SIGNED,
-  type StartRequest,
-} from '../protocol/index.ts'
+} from '../protocol/hub-objects.ts'
 import { idInAddress } from '../protocol/machine-address.ts'
 import { Agents, type AuditFilter, BoundKey, Keys, Machines, Removed, Tokens } from './hub-answers.ts'
 import { type ErrorFor, type HubRequest, HubRequests } from './hub-requests.ts'
@@ -196,7 +193,8 @@ export class HubClient {
   }
 
   /** Returns one page of an agent's history. */
-  events(agentId: string, after?: string): Promise<EventPage> {
+  async events(agentId: string, after?: string): Promise<EventPage> {
+    const { EventPage } = await import('../protocol/hub-api.ts')
     const path = this.#agentPath(agentId, '/events', after === undefined ? {} : { after })
     return this.#hub.json(path, EventPage)
   }

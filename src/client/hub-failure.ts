@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { CommandError } from '../protocol/index.ts'
+import { CommandError } from '../protocol/errors.ts'
 import { check } from '../protocol/schema-check.ts'
 
 const Refusal = z.object({ error: CommandError })

@@ -1,6 +1,7 @@
 import type * as z from 'zod/mini'
-import { type CommandError, faultOf } from '../protocol/index.ts'
-import { check } from '../protocol/schema-check.ts'
+import type { CommandError } from '../protocol/errors.ts'
+import { faultOf } from '../protocol/fault.ts'
+import { check, checkOnce } from '../protocol/schema-check.ts'
 import { textOf, untilBroken } from './body.ts'
 import { failureOf, type HubFailure, notUnderstood, refused, tooOld, unreachable } from './hub-failure.ts'
 import { jsonOf } from './json-of.ts'
@@ -14,6 +15,9 @@ const ANSWER_MS = 15_000
  * 32 MiB.
  */
 const ANSWER_BYTES = 256 * 1024 * 1024
+
+/** Length of an answer, in characters, from which compiling its schema takes less time than it saves. */
+const LONG_CHARS = 256 * 1024
 
 export interface HubRequest {
   method?: TransportRequest['method']
@@ -47,7 +51,8 @@ export class HubRequests {
     const response = await this.#send(path, request, {}, signal)
     const text = await this.#text(response, ANSWER_BYTES, signal)
     // If a command failed, the answer has status 422, and contains the command's outcome with the reason.
-    if (isOk(response) || response.status === 422) return this.read(schema, text)
+    if (isOk(response) || response.status === 422)
+      return this.#checked(schema, text, text.length < LONG_CHARS ? checkOnce : check)
     const failure = failureOf(this.#url, response.status, jsonOf(text))
     const isTooOld = lacking !== undefined && failure.code === 'not_found'
     throw this.#errorFor(isTooOld ? tooOld(this.#url, lacking) : failure)
@@ -79,6 +84,10 @@ export class HubRequests {
 
   /** Reads a message of a stream. */
   read<T>(schema: z.ZodMiniType<T>, text: string): T {
+    return this.#checked(schema, text, check)
+  }
+
+  #checked<T>(schema: z.ZodMiniType<T>, text: string, check: typeof checkOnce): T {
     const parsed = check(schema, jsonOf(text))
     if (parsed.success) return parsed.data
     throw this.#errorFor(notUnderstood(this.#url, faultOf(parsed.error).message))

@@ -1,5 +1,5 @@
 import { boundedJson } from '../protocol/bounded-json.ts'
-import { Limits } from '../protocol/index.ts'
+import { Limits } from '../protocol/limits.ts'
 
 /** Number of nesting levels that an answer can have around the JSON of an agent. */
 const OUTER = 16

@@ -1,5 +1,5 @@
 import { createParser, type EventSourceParser } from 'eventsource-parser'
-import { Limits } from '../protocol/index.ts'
+import { Limits } from '../protocol/limits.ts'
 
 export interface SseMessage {
   event: string

@@ -1,7 +1,6 @@
 import { isAbsolute, resolve } from 'node:path'
 import { UserError } from '../platform/errors.ts'
 import { EXIT } from '../platform/exit-codes.ts'
-import { VersionOrTag } from '../protocol/index.ts'
 
 /** The source of a setting's value. */
 export interface Source {
@@ -17,7 +16,8 @@ export interface Source {
  */
 export type Reader<T> = (value: unknown, source: Source) => T
 
-const fail = ({ name }: Source, value: unknown, wanted: string) =>
+/** Returns the error for a value that a setting does not accept. @param wanted the accepted values */
+export const unacceptable = ({ name }: Source, value: unknown, wanted: string) =>
   new UserError('config_invalid', `${name} is ${JSON.stringify(value)}, but must be ${wanted}.`, {
     remedy: 'Correct it, or omit it to use the default.',
     exitCode: EXIT.usage,
@@ -25,13 +25,7 @@ const fail = ({ name }: Source, value: unknown, wanted: string) =>
 
 export const text: Reader<string> = (value, source) => {
   if (typeof value === 'string' && value.trim() !== '') return value.trim()
-  throw fail(source, value, 'text')
-}
-
-export const versionOrTag: Reader<string> = (value, source) => {
-  const given = text(value, source)
-  if (VersionOrTag.safeParse(given).success) return given
-  throw fail(source, value, 'a dist-tag of the registry, such as latest, or an exact version')
+  throw unacceptable(source, value, 'text')
 }
 
 /** Text that must not appear in messages. */
@@ -50,7 +44,7 @@ export const path: Reader<string> = (value, source) => {
 export const flag: Reader<boolean> = (value, source) => {
   if (value === true || value === 'true' || value === '1') return true
   if (value === false || value === 'false' || value === '0') return false
-  throw fail(source, value, 'true or false')
+  throw unacceptable(source, value, 'true or false')
 }
 
 export const number =
@@ -58,7 +52,7 @@ export const number =
   (value, source) => {
     const given = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
     if (typeof given === 'number' && given >= min && given <= max && Number.isFinite(given)) return given
-    throw fail(source, value, `a number from ${min} to ${max}`)
+    throw unacceptable(source, value, `a number from ${min} to ${max}`)
   }
 
 export const integer =
@@ -66,7 +60,7 @@ export const integer =
   (value, source) => {
     const given = number(min, max)(value, source)
     if (Number.isInteger(given)) return given
-    throw fail(source, value, `a whole number from ${min} to ${max}`)
+    throw unacceptable(source, value, `a whole number from ${min} to ${max}`)
   }
 
 export const oneOf =
@@ -74,7 +68,7 @@ export const oneOf =
   (value, source) => {
     const found = values.find((candidate) => candidate === value)
     if (found !== undefined) return found
-    throw fail(source, value, `one of ${values.join(', ')}`)
+    throw unacceptable(source, value, `one of ${values.join(', ')}`)
   }
 
 /** A range of times, in minutes since midnight. It spans midnight if `to` is not after `from`. */
@@ -95,5 +89,5 @@ export function parseWindow(value: unknown): Window | undefined {
 
 export const window: Reader<string> = (value, source) => {
   if (parseWindow(value)) return String(value)
-  throw fail(source, value, 'a range of times such as 02:00-05:00')
+  throw unacceptable(source, value, 'a range of times such as 02:00-05:00')
 }

@@ -2,7 +2,6 @@ import type { Agent } from 'node:http'
 import type { Socket } from 'node:net'
 import { connectSocket, connectTo } from '../platform/connect.ts'
 import { ownerOfPeer } from '../platform/peer-owner.ts'
-import { proxyAgent } from '../platform/proxy.ts'
 import { fromHere } from './hub.ts'
 import { socketAddress } from './paths.ts'
 import { checkOwner, type OwnerRules } from './server-owner.ts'
@@ -36,7 +35,7 @@ export async function routeToServer(url: string, { socket, rules, signal }: Rout
     }
   const { protocol, hostname, port } = new URL(fromHere(url))
   const secure = /^(wss|https):$/.test(protocol)
-  const agent = secure || !isLoopback(hostname) ? await proxyAgent(url, process.env) : undefined
+  const agent = secure || !isLoopback(hostname) ? await proxyTo(url) : undefined
   if (agent) return { agent }
   if (secure) return {}
   const connection = await connectTo(hostname, Number(port || 80), signal)
@@ -48,6 +47,11 @@ export async function routeToServer(url: string, { socket, rules, signal }: Rout
     connection.destroy()
     throw error
   }
+}
+
+async function proxyTo(url: string): Promise<Agent | undefined> {
+  const { proxyAgent } = await import('../platform/proxy.ts')
+  return proxyAgent(url, process.env)
 }
 
 const over = (connection: Socket): Route => ({ createConnection: () => connection })

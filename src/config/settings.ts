@@ -1,5 +1,6 @@
 import { LOG_FORMATS, LOG_LEVELS } from '../platform/log.ts'
-import { flag, integer, number, oneOf, path, type Reader, text, versionOrTag, window } from './readers.ts'
+import { flag, integer, number, oneOf, path, type Reader, text, window } from './readers.ts'
+import { versionOrTag } from './version-reader.ts'
 
 /** Name of this program in registries. */
 export const PACKAGE = '@fomular-os/daemon'

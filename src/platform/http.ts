@@ -1,5 +1,5 @@
-import { type IncomingMessage, request as requestPlain } from 'node:http'
-import { type RequestOptions, request as requestTls } from 'node:https'
+import type { IncomingMessage } from 'node:http'
+import type { RequestOptions } from 'node:https'
 
 /** Options of a request, including the route to its target: a connection agent, a connection, or a socket. */
 export interface Call extends RequestOptions {
@@ -48,7 +48,7 @@ export class TooLong extends Error {
  * garbage-collected.
  * @throws Silence, or the system's error
  */
-export function send(url: string | URL, { body, ...options }: Call): Promise<IncomingMessage> {
+export async function send(url: string | URL, { body, ...options }: Call): Promise<IncomingMessage> {
   const secure = (options.protocol ?? new URL(url).protocol) === 'https:'
   const start = process.uptime()
   const tell = (status?: number) => {
@@ -56,9 +56,10 @@ export function send(url: string | URL, { body, ...options }: Call): Promise<Inc
     const [path = ''] = (options.path ?? new URL(url).pathname).split('?')
     seen?.({ method: options.method ?? 'GET', path, status, ms })
   }
+  const { request: open } = await (secure ? import('node:https') : import('node:http'))
   return new Promise((resolve, reject) => {
     let answer: IncomingMessage | undefined
-    const request = (secure ? requestTls : requestPlain)(url, options, (response) => {
+    const request = open(url, options, (response) => {
       answer = response
       tell(response.statusCode)
       resolve(response)

@@ -118,21 +118,6 @@ export const Commands = {
 
 export type CommandType = keyof typeof Commands
 
-/**
- * Commands that must be signed if the policy of the machine demands signatures. The other commands only end
- * agents' work or check the machine.
- */
-export const SIGNED: readonly CommandType[] = [
-  'agent:start',
-  'agent:prompt',
-  'agent:permission',
-  'agent:answer',
-  'agent:configure',
-  'agent:resume',
-  'agent:remove',
-  'daemon:restart',
-  'daemon:update',
-]
 export type CommandOf<T extends CommandType> = z.infer<(typeof Commands)[T]>
 export type Command = { [T in CommandType]: CommandOf<T> }[CommandType]
 

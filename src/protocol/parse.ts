@@ -3,6 +3,7 @@ import { AnyEvent } from './any-event.ts'
 import { type Command, Commands } from './commands.ts'
 import { Event } from './events.ts'
 import { keepText } from './events-text.ts'
+import { faultOf, located, PATH_CHARS } from './fault.ts'
 import { CommandId } from './ids.ts'
 import { Limits } from './limits.ts'
 import { Activity, CommandResult, FromDaemon, FromServer, type ProtocolError } from './messages.ts'
@@ -14,12 +15,6 @@ import { check, fits } from './schema-check.ts'
 import { shorten } from './shorten.ts'
 import { decodeText } from './tokens.ts'
 import { whyNotJson } from './why-not-json.ts'
-
-/**
- * Maximum length of a path, type, or id in an answer, in characters. A received frame may contain longer
- * values.
- */
-const PATH_CHARS = 1024
 
 export type Parsed<M> =
   | { ok: true; message: M }
@@ -169,28 +164,6 @@ const invalid = (
     ...(path && { path }),
     ...(command_id !== undefined && { command_id }),
   })
-
-/** Returns a message for people, and the path of the invalid field, such as `spec.cwd`. */
-export const faultOf = ({ issues }: z.core.$ZodError) => located(furthest(issues))
-
-function located(at: { message: string; path: readonly PropertyKey[] } | undefined): {
-  message: string
-  path?: string
-} {
-  const path = at && shorten(at.path.join('.'), PATH_CHARS)
-  const message = at?.message ?? 'invalid'
-  return path ? { path, message: `${path}: ${message}` } : { message }
-}
-
-/** Returns the issue from the union branch that matches to the greatest depth. */
-function furthest([issue]: readonly z.core.$ZodIssue[]): z.core.$ZodIssue | undefined {
-  if (issue?.code !== 'invalid_union') return issue
-  // If a branch still has a union issue here, the discriminator of that union matches no branch. Any other
-  // issue of the same depth takes precedence.
-  const rank = ({ code, path }: z.core.$ZodIssue) => 2 * path.length + (code === 'invalid_union' ? 0 : 1)
-  const [inner] = issue.errors.flatMap((branch) => furthest(branch) ?? []).sort((a, b) => rank(b) - rank(a))
-  return inner ? { ...inner, path: [...issue.path, ...inner.path] } : issue
-}
 
 const own = <T extends object>(table: T, key: string) =>
   Object.hasOwn(table, key) ? (table[key as keyof T] as unknown as z.ZodMiniType) : undefined

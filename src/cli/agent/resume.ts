@@ -40,7 +40,7 @@ async function resume(given: string, { json, session, wait, ...flags }: Options)
   const client = await connectSigning(flags)
   const [{ agentId, delayOf, notePending, printOutcome }, { placeNow }] = await Promise.all([
     import('./outcome.ts'),
-    import('../../client/follow.ts'),
+    import('../../client/place-now.ts'),
   ])
   const id = await agentId(client, given, flags.machine)
   const after = placeNow(await client.agent(id))

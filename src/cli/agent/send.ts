@@ -46,7 +46,7 @@ async function send(given: string, prompt: string | undefined, { json, wait, ...
   const client = await connectSigning(flags)
   const [{ agentId, printOutcome }, { placeNow }] = await Promise.all([
     import('./outcome.ts'),
-    import('../../client/follow.ts'),
+    import('../../client/place-now.ts'),
   ])
   const id = await agentId(client, given, flags.machine)
   await checkPolicyFor(client, id, { type: 'agent:prompt' })

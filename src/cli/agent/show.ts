@@ -1,5 +1,4 @@
 import { Command } from 'commander'
-import type { AgentDetail } from '../client/control-client.ts'
 import { connectHub, type HubOptions, withHub } from '../options.ts'
 import { print, printJson, stdoutColors, stdoutWidth } from '../terminal.ts'
 
@@ -33,6 +32,7 @@ async function show(given: string, { json, ...flags }: HubOptions) {
     known.pending.slice(0, WHOLE).map((request) => wholeRequest(client, known.agent_id, request)),
   )
   const agent = { ...known, pending: [...whole, ...known.pending.slice(WHOLE)] }
+  const { detailHere } = await import('../local/agent-detail.ts')
   const [machine, detail] = await Promise.all([
     client.machine(agent.machine_id),
     detailHere(agent.agent_id, agent.machine_id),
@@ -43,29 +43,4 @@ async function show(given: string, { json, ...flags }: HubOptions) {
   }
   const { agentText } = await import('../render/agent.ts')
   print(agentText({ agent, machine, detail }, Date.now(), stdoutColors(), stdoutWidth()))
-}
-
-/**
- * Returns details from this machine's daemon. The agent must run on this machine, and this user must have
- * access to the daemon.
- */
-async function detailHere(agentId: string, machineId: string): Promise<AgentDetail | undefined> {
-  const [{ findDaemons, findDaemon }, { ControlClient }, { stateDir, statePaths }, { isNamed }] =
-    await Promise.all([
-      import('../../service/find-daemons.ts'),
-      import('../client/control-client.ts'),
-      import('../../config/paths.ts'),
-      import('../local/choose.ts'),
-    ])
-  const { env } = process
-  const named = isNamed(undefined, env) ? [await findDaemon(env, stateDir(env))] : await findDaemons(env)
-  for (const daemon of named) {
-    if (!daemon?.running || !daemon.usable) continue
-    const control = new ControlClient(statePaths(daemon.state_dir).socket)
-    const status = await control.glance()
-    if (status?.machine_id !== machineId) continue
-    // A daemon of an older version does not know this request.
-    return control.agent(agentId).catch(() => undefined)
-  }
-  return undefined
 }

@@ -39,7 +39,7 @@ async function watch(given: string, { json, from, ...flags }: HubOptions & { fro
   const [{ agentId }, { showUntilEnd }, { placeNow }, { endText }, { note }] = await Promise.all([
     import('./outcome.ts'),
     import('./show-until-end.ts'),
-    import('../../client/follow.ts'),
+    import('../../client/place-now.ts'),
     import('../render/agents.ts'),
     import('../terminal.ts'),
   ])

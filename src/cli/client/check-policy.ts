@@ -2,7 +2,8 @@ import type { HubClient } from '../../client/hub-client.ts'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
 import type { Intended } from '../../policy/foreseen.ts'
-import { type HubMachine, SIGNED } from '../../protocol/index.ts'
+import { SIGNED } from '../../protocol/commands-to-sign.ts'
+import type { HubMachine } from '../../protocol/index.ts'
 import { cleanLine } from '../render/clean.ts'
 
 /** Maximum width of a message: it may list what the policy permits. */

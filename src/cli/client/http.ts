@@ -1,8 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { hubAuthority } from '../../config/hub-authority.ts'
 import { type Call, send as sendOver } from '../../platform/http.ts'
-import { trust } from '../../platform/trust.ts'
-import { connectPinned } from './pinned.ts'
 import { type Reached, routeOfCommand } from './route.ts'
 
 /** A request to a hub. */
@@ -18,7 +15,7 @@ export async function send(
   url: string,
   { ca, fingerprint256, socket, owner, enrolling, signal, ...call }: HubCall,
 ): Promise<IncomingMessage> {
-  const pinned = fingerprint256 === undefined ? undefined : await connectPinned(url, fingerprint256, signal)
+  const pinned = fingerprint256 === undefined ? undefined : await pinnedTo(fingerprint256, url, signal)
   const route = pinned
     ? { createConnection: () => pinned }
     : await routeOfCommand(url, { socket, owner, enrolling, signal })
@@ -26,6 +23,20 @@ export async function send(
     ...call,
     ...(signal && { signal }),
     ...route,
-    ...(route.createConnection ? {} : trust(url, ca ?? (await hubAuthority(url, process.env)))),
+    ...(route.createConnection || !url.startsWith('https:') ? {} : await trusted(url, ca)),
   })
+}
+
+async function pinnedTo(fingerprint256: string, url: string, signal?: AbortSignal) {
+  const { connectPinned } = await import('./pinned.ts')
+  return connectPinned(url, fingerprint256, signal)
+}
+
+/** Returns the authorities for a hub over TLS. */
+async function trusted(url: string, ca: Buffer | undefined) {
+  const [{ hubAuthority }, { trust }] = await Promise.all([
+    import('../../config/hub-authority.ts'),
+    import('../../platform/trust.ts'),
+  ])
+  return trust(url, ca ?? (await hubAuthority(url, process.env)))
 }

@@ -12,7 +12,7 @@ import { send } from './http.ts'
 /** Returns a client for a hub. The client's methods throw UserError. */
 export const hubClient = (at: HubAddress, signer?: Signer): HubClient =>
   new HubClient(transportTo(at), {
-    newId: randomUUID,
+    newId: () => randomUUID(),
     signer,
     errorFor: (failure) => withAdvice(at.url, failure),
   })

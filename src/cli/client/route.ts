@@ -1,7 +1,6 @@
 import { stateDir } from '../../config/paths.ts'
 import { type Route, routeToServer } from '../../config/route-to-server.ts'
 import { type OwnerRules, serversFile } from '../../config/server-owner.ts'
-import { configuredOwners } from '../../config/single-settings.ts'
 import { clean } from '../render/clean.ts'
 import { note } from '../terminal.ts'
 
@@ -26,12 +25,15 @@ export const routeOfCommand = (url: string, { socket, owner, signal, enrolling }
   routeToServer(url, {
     socket,
     signal,
-    rules: async () => ({
-      file: serversFile(stateDir(process.env)),
-      ...(await configuredOwners(process.env)),
-      ...(enrolling && { looksOnly: true, ...enrolling }),
-      ...(owner === undefined ? { notice } : { owner }),
-    }),
+    rules: async () => {
+      const { configuredOwners } = await import('../../config/single-settings.ts')
+      return {
+        file: serversFile(stateDir(process.env)),
+        ...(await configuredOwners(process.env)),
+        ...(enrolling && { looksOnly: true, ...enrolling }),
+        ...(owner === undefined ? { notice } : { owner }),
+      }
+    },
   })
 
 const said = new Set<string>()

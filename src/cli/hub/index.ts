@@ -1,12 +1,7 @@
 import { Command } from 'commander'
-import { HUB_SETTINGS, type HubLimitFlags, hubLimits } from '../../config/hub-limits.ts'
-import { TRUSTED_PROXIES, trustedProxies } from '../../config/trusted-proxies.ts'
-import { loadChunks } from '../../platform/chunks.ts'
-import { keptSignal } from '../../platform/early-signal.ts'
-import { UserError } from '../../platform/errors.ts'
-import { EXIT } from '../../platform/exit-codes.ts'
+import { HUB_SETTINGS, type HubLimitFlags } from '../../config/hub-limits.ts'
+import { TRUSTED_PROXIES } from '../../config/trusted-proxies.ts'
 import { port, repeatable } from '../options.ts'
-import { note, print, serveWithoutReader } from '../terminal.ts'
 import { auditCommand } from './audit.ts'
 import { keyCommand } from './key.ts'
 import { tokenCommand } from './token.ts'
@@ -65,90 +60,8 @@ export function hubCommand(): Command {
       'level of the log: trace, debug, info, warn, error, fatal, or silent (default: info)',
     )
     .addHelpText('after', HELP)
-    .action(hub)
+    .action(async (options: HubServeOptions) => (await import('./serve.ts')).serveHub(options))
     .addCommand(auditCommand())
     .addCommand(keyCommand())
     .addCommand(tokenCommand())
-}
-
-async function hub(options: HubServeOptions) {
-  const { host = '127.0.0.1', port: given, dataDir, tlsCert, tlsKey, insecure } = options
-  if ((tlsCert === undefined) !== (tlsKey === undefined))
-    throw new UserError('usage', '--tls-cert and --tls-key must be given together.', { exitCode: EXIT.usage })
-  const [{ stayInContainer }, { captureInvocation }] = await Promise.all([
-    import('../container/stay.ts'),
-    import('../../daemon/relaunch.ts'),
-  ])
-  const code = await stayInContainer(captureInvocation())
-  if (code !== undefined) {
-    process.exitCode = code
-    return
-  }
-  const [
-    { startHub },
-    { hubPort },
-    { isStrictByEnvironment },
-    { stateDir, statePaths },
-    { createLogger, LOG_LEVELS },
-    { resolve },
-  ] = await Promise.all([
-    import('../../hub/hub.ts'),
-    import('../../config/hub.ts'),
-    import('../../config/ownership-policy.ts'),
-    import('../../config/paths.ts'),
-    import('../../platform/log.ts'),
-    import('node:path'),
-  ])
-  serveWithoutReader()
-  loadChunks()
-  // A second signal ends the hub at once. Nothing is lost: machines resend everything that
-  // was not acknowledged.
-  let end: (reason?: UserError) => void
-  const ended = new Promise<UserError | undefined>((done) => {
-    end = done
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => done(undefined))
-  })
-  if (keptSignal()) end!()
-  const { verbose, logLevel = verbose ? 'debug' : 'info' } = options
-  const level = LOG_LEVELS.find((name) => name === logLevel)
-  if (!level)
-    throw new UserError(
-      'usage',
-      `--log-level is "${logLevel}", but must be one of ${LOG_LEVELS.join(', ')}.`,
-      {
-        exitCode: EXIT.usage,
-      },
-    )
-  const logger = createLogger({ level, stderr: 'text' })
-  const running = await startHub({
-    dir: dataDir === undefined ? statePaths(stateDir(process.env)).hub : resolve(dataDir),
-    host,
-    port: given ?? hubPort(process.env),
-    ...(tlsCert !== undefined && tlsKey !== undefined && { tls: { cert: tlsCert, key: tlsKey } }),
-    ...(insecure && { insecure }),
-    limits: hubLimits(options, process.env),
-    trustedProxies: trustedProxies(options.trustedProxy, process.env),
-    strict: isStrictByEnvironment(process.env),
-    logger,
-    lost: (reason) => end(reason),
-  })
-  print(`Hub:          ${running.url}`)
-  print(`Machine key:  ${running.machineKeyPath}`)
-  print(`User key:     ${running.userKeyPath}`)
-  const [{ startNotifier }, { systemClock }] = await Promise.all([
-    import('../../service/notify.ts'),
-    import('../../platform/clock.ts'),
-  ])
-  const notifier = startNotifier({
-    env: process.env,
-    pid: process.pid,
-    condition: () => ({ connected: true, text: `Listening on ${running.url}` }),
-    clock: systemClock,
-    logger,
-  })
-  const lost = await ended
-  void notifier?.stopping('Stopping')
-  note('stopping')
-  await running.close()
-  if (lost) throw lost
 }

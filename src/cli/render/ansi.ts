@@ -22,22 +22,34 @@ const CODES: Record<keyof Colors, [number, number]> = {
   cyan: [36, 39],
 }
 
-/**
- * Prefix that marks a style in text that is not written yet. Unlike a real escape sequence, the prefix is
- * random. Foreign text therefore cannot contain it, and the writer can distinguish this program's styles from
- * other styles.
- */
-const MARK = `\x1b${randomBytes(8).toString('hex')}`
+interface Marks {
+  /** Prefix that marks a style in text that is not written yet. */
+  prefix: string
+  /** Splits text at its styles and captures their codes. */
+  styles: RegExp
+}
 
-/** Splits text at its styles and captures their codes. */
-const STYLES = new RegExp(`${MARK}\\[(\\d+)m`)
+let made: Marks | undefined
+
+/**
+ * Returns the marks of styles. Unlike a real escape sequence, the prefix is random. Foreign text therefore
+ * cannot contain it, and the writer can distinguish this program's styles from other styles.
+ */
+function marks(): Marks {
+  const prefix = made?.prefix ?? `\x1b${randomBytes(8).toString('hex')}`
+  made ??= { prefix, styles: new RegExp(`${prefix}\\[(\\d+)m`) }
+  return made
+}
 
 /** Converts the styles in a text to escape sequences, and applies `plain` to the text between them. */
-export const withStyles = (text: string, plain: (part: string) => string): string =>
-  text
-    .split(STYLES)
+export function withStyles(text: string, plain: (part: string) => string): string {
+  // Without marks, no text has styles.
+  if (!made) return plain(text)
+  return text
+    .split(made.styles)
     .map((part, at) => (at % 2 === 0 ? plain(part) : `\x1b[${part}m`))
     .join('')
+}
 
 /**
  * Returns styles for text written through `terminal.ts`. Without `enabled`, the styles leave the text
@@ -46,8 +58,11 @@ export const withStyles = (text: string, plain: (part: string) => string): strin
 export function colors(enabled: boolean): Colors {
   const style =
     ([open, close]: [number, number]): Style =>
-    (text) =>
-      enabled && text !== '' ? `${MARK}[${open}m${text}${MARK}[${close}m` : text
+    (text) => {
+      if (!enabled || text === '') return text
+      const { prefix } = marks()
+      return `${prefix}[${open}m${text}${prefix}[${close}m`
+    }
   const { bold, dim, red, green, yellow, blue, cyan } = CODES
   return {
     bold: style(bold),

@@ -8,10 +8,12 @@ const PICTURE = '\ufe0f'
 const JOINER = '\u200d'
 const PLAIN = /^[\x20-\x7e]*$/
 
-const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' })
+/** Created when a text first needs it, because creating it takes longer than most commands run. */
+let segmenter: Intl.Segmenter | undefined
 
 /** Yields user-perceived characters: letters with their accents, and joined emoji as one. */
 function* graphemes(text: string): Generator<string> {
+  segmenter ??= new Intl.Segmenter('en', { granularity: 'grapheme' })
   for (const { segment } of segmenter.segment(text)) yield segment
 }
 

@@ -12,7 +12,7 @@ async function check({ stateDir }: { stateDir: string }) {
   const { selfCheck } = await import('../../update/fetch/self-check.ts')
   // Load everything, and initialize all parts of a daemon and its hub.
   loadChunks()
-  await Promise.all([import('../start/serve.ts'), import('../up/up.ts')])
+  await Promise.all([import('../start/serve.ts'), import('../up/up.ts'), import('../hub/serve.ts')])
   // Exit with 0 despite faults: the previous version cannot explain any other exit code.
   printJson(selfCheck(stateDir, await faultsBeside(process.env)))
 }

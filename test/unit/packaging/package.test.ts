@@ -124,8 +124,8 @@ const sourceTypes = () =>
   )
 
 const readSources = () =>
-  ['commands', 'content', 'errors', 'events', 'hub-api', 'messages', 'spec', 'status'].map((name) =>
-    readFileSync(join(root, `src/protocol/${name}.ts`), 'utf8'),
+  ['commands', 'content', 'errors', 'events', 'hub-api', 'hub-objects', 'messages', 'spec', 'status'].map(
+    (name) => readFileSync(join(root, `src/protocol/${name}.ts`), 'utf8'),
   )
 
 test('the type declarations do not need other packages, and match the source', async (t) => {
