@@ -8,8 +8,8 @@ export interface Options {
   say(text: string): void
 }
 
-export interface Benchmark {
+export interface Benchmark<R = Figure[]> {
   name: string
   about: string
-  run(t: Cleanup, options: Options): Promise<Figure[]>
+  run(t: Cleanup, options: Options): Promise<R>
 }

@@ -1,27 +1,54 @@
 /** The benchmark: `npm run bench -- --help`. The file of each benchmark explains what its figures compare. */
 import { cpus, release, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
+import { agentStart } from './agent-start.ts'
 import { agents } from './agents.ts'
+import { backlog } from './backlog.ts'
 import type { Benchmark } from './benchmark.ts'
-import { type Judged, judge, table } from './figure.ts'
+import { commands } from './commands.ts'
+import { compare } from './compare/compare.ts'
+import { comparison } from './compare/compared.ts'
+import { type Figure, judge, table } from './figure.ts'
 import { fleet } from './fleet.ts'
 import { flow } from './flow.ts'
 import { followers } from './followers.ts'
 import { frames } from './frames.ts'
 import { growth } from './growth.ts'
 import { hub } from './hub.ts'
+import { knownAgents } from './known-agents.ts'
+import { memory } from './memory.ts'
 import { policy } from './policy.ts'
+import { reads } from './reads.ts'
 import { start } from './start.ts'
 
-const BENCHMARKS: Benchmark[] = [start, flow, agents, policy, growth, fleet, hub, followers, frames]
+const BENCHMARKS: Benchmark[] = [
+  commands,
+  start,
+  memory,
+  flow,
+  agents,
+  agentStart,
+  policy,
+  growth,
+  fleet,
+  hub,
+  backlog,
+  followers,
+  knownAgents,
+  reads,
+  frames,
+]
 
 const HELP = `Usage: npm run bench -- [--only NAME]... [--quick] [--json]
+       npm run bench -- --compare [--quick] [--json | --markdown]
 
 Measures figures, and compares each with a floor measured in the same run.
 
   --only NAME  run only this benchmark; may be repeated
+  --compare    run only this: ${compare.about}
   --quick      only check that everything runs; the figures mean nothing
   --json       print one JSON object to standard output
+  --markdown   print the comparison as a table for a page
 
 Benchmarks:
 ${BENCHMARKS.map(({ name, about }) => `  ${name.padEnd(12)} ${about}`).join('\n')}
@@ -32,13 +59,15 @@ const { values: flags } = parseArgs({
   options: {
     only: { type: 'string', multiple: true, default: [] },
     quick: { type: 'boolean', default: false },
+    compare: { type: 'boolean', default: false },
+    markdown: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
 })
 
 /** Runs one benchmark and its cleanups, in reverse order. */
-async function run(benchmark: Benchmark): Promise<Judged[]> {
+async function run<R>(benchmark: Benchmark<R>): Promise<R> {
   const cleanups: (() => void | Promise<void>)[] = []
   const clear = async () => {
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
@@ -48,16 +77,32 @@ async function run(benchmark: Benchmark): Promise<Judged[]> {
   const say = (text: string) => process.stderr.write(`${benchmark.name}: ${text}\n`)
   try {
     say(benchmark.about)
-    const figures = await benchmark.run({ after: (fn) => cleanups.push(fn) }, { quick: flags.quick, say })
-    return figures.map(judge)
+    return await benchmark.run({ after: (fn) => cleanups.push(fn) }, { quick: flags.quick, say })
   } finally {
     await clear()
     process.off('SIGINT', interrupted).off('SIGTERM', interrupted)
   }
 }
 
+/** Prints results, and the machine: as JSON if requested, otherwise as text. */
+function print(results: object, text: string) {
+  const machine = {
+    date: new Date().toISOString().slice(0, 10),
+    processors: cpus().length,
+    memory_gb: Math.round(totalmem() / 1024 ** 3),
+    kernel: release(),
+    node: process.versions.node,
+  }
+  if (flags.json) return console.log(JSON.stringify({ machine, quick: flags.quick, ...results }))
+  const facts = Object.entries(machine).map(([name, value]) => `${name} ${value}`)
+  console.log(`${text}\n\n${facts.join(', ')}`)
+}
+
 if (flags.help) {
   console.log(HELP)
+} else if (flags.compare) {
+  const peers = await run(compare)
+  print({ peers }, comparison(peers, flags.markdown))
 } else {
   const unknown = flags.only.find((wanted) => !BENCHMARKS.some(({ name }) => name === wanted))
   if (unknown !== undefined) {
@@ -67,21 +112,8 @@ if (flags.help) {
     process.exit(2)
   }
   const chosen = BENCHMARKS.filter(({ name }) => flags.only.length === 0 || flags.only.includes(name))
-  const figures: Judged[] = []
+  const figures: Figure[] = []
   for (const benchmark of chosen) figures.push(...(await run(benchmark)))
-  const machine = {
-    processors: cpus().length,
-    memory_gb: Math.round(totalmem() / 1024 ** 3),
-    kernel: release(),
-    node: process.versions.node,
-  }
-  if (flags.json) console.log(JSON.stringify({ machine, quick: flags.quick, figures }))
-  else {
-    console.log(table(figures))
-    console.log(
-      `\n${Object.entries(machine)
-        .map(([name, value]) => `${name} ${value}`)
-        .join(', ')}`,
-    )
-  }
+  const judged = figures.map(judge)
+  print({ figures: judged }, table(judged))
 }

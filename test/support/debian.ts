@@ -2,11 +2,11 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { acquireLock, LockHeldError } from '../../src/platform/lock.ts'
 import { chrooted } from './chroot.ts'
+import { SHARED_CACHE } from './shared-cache.ts'
 import { until } from './wait.ts'
 
 export type DebianRelease = 'bookworm' | 'trixie'
@@ -22,11 +22,6 @@ export interface DebianOptions {
 const INSTALL_MS = 10 * 60_000
 
 /**
- * The cache is outside the checkout, so that all checkouts share it: installing Debian takes half a minute.
- */
-const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'fomular-daemon-test')
-
-/**
  * Returns a folder that contains a Debian system, which is installed on first use. The folder is read-only:
  * use `overlay` to write.
  * @throws Error if this machine cannot install Debian
@@ -36,16 +31,16 @@ export async function debianRoot({ release = 'bookworm', packages = [] }: Debian
     .update([...packages].sort().join())
     .digest('hex')
     .slice(0, 8)
-  const root = join(cache, `debian-${release}-${hash}`)
+  const root = join(SHARED_CACHE, `debian-${release}-${hash}`)
   if (existsSync(root)) return root
   needDebootstrap()
-  mkdirSync(cache, { recursive: true })
-  const unlock = await until(() => existsSync(root) || tryLock(join(cache, 'lock')), {
+  mkdirSync(SHARED_CACHE, { recursive: true })
+  const unlock = await until(() => existsSync(root) || tryLock(join(SHARED_CACHE, 'lock')), {
     timeoutMs: INSTALL_MS,
     what: 'the installation of Debian by another test',
   })
   if (unlock === true) return root
-  const temp = mkdtempSync(join(cache, 'debian-'))
+  const temp = mkdtempSync(join(SHARED_CACHE, 'debian-'))
   try {
     if (existsSync(root)) return root
     await make(join(temp, 'root'), release, packages)

@@ -79,7 +79,7 @@ export class Stage {
   static async open(t: Cleanup, env: Record<string, string> = {}): Promise<Stage> {
     const dir = tempDir(t)
     const stage = new Stage(dir, await freePort(), env)
-    t.after(() => stage.#close())
+    t.after(() => stage.end())
     return stage
   }
 
@@ -269,7 +269,8 @@ export class Stage {
     return findByEnvironment(STAGE_MARK, this.dir)
   }
 
-  async #close() {
+  /** Ends all processes that this stage has started. */
+  async end(): Promise<void> {
     for (const child of this.#running) child.kill('SIGKILL')
     for (const process of this.processes()) sendSignal(process, 'SIGKILL')
     await until(() => this.processes().length === 0, { what: 'the end of all processes' })
