@@ -82,9 +82,11 @@ export class AgentFiles implements AgentStore {
 
   async remove(key: string): Promise<void> {
     const { writer, journals } = this.#options
-    this.#keys.delete(key)
-    writer.drop(this.#path(key))
-    journals.forget(key)
+    // Until the folder is deleted, no other agent may get its name.
+    writer.now(this.#path(key), () => {
+      journals.forget(key)
+      this.#keys.delete(key)
+    })
   }
 
   /**

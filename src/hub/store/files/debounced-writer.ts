@@ -12,7 +12,7 @@ const SAVE_MS = 1000
  */
 const SLICE_MS = 20
 
-/** Debounces writes: one delayed write covers many changes. Retries failed writes. */
+/** Debounces writes: one delayed write covers many changes. Retries failed writes. A deletion is a write, too. */
 export class DebouncedWriter {
   readonly #clock: Clock
   readonly #logger: Logger
@@ -42,13 +42,8 @@ export class DebouncedWriter {
 
   /** Writes at once, or retries later if that fails. */
   now(name: string, write: () => void) {
-    if (this.#try(write)) this.drop(name)
+    if (this.#try(write)) this.#drop(name)
     else this.later(name, write)
-  }
-
-  drop(name: string) {
-    this.#due.delete(name)
-    this.#round.delete(name)
   }
 
   close() {
@@ -58,6 +53,11 @@ export class DebouncedWriter {
       for (const write of due.values()) this.#try(write)
       due.clear()
     }
+  }
+
+  #drop(name: string) {
+    this.#due.delete(name)
+    this.#round.delete(name)
   }
 
   #schedule(ms: number) {
@@ -91,7 +91,7 @@ export class DebouncedWriter {
       write()
       return true
     } catch (error) {
-      if (!this.#failing) this.#logger.error({ err: error }, 'could not write a status')
+      if (!this.#failing) this.#logger.error({ err: error }, 'could not write or delete a file; will retry')
       this.#failing = true
       return false
     }

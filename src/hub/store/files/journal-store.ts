@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import type { Clock, Timer } from '../../../platform/clock.ts'
 import { Emitter } from '../../../platform/emitter.ts'
-import { systemCode } from '../../../platform/errors.ts'
 import type { Logger } from '../../../platform/log.ts'
 import type { Activity } from '../../../protocol/index.ts'
 import type { EventId } from '../event-id.ts'
@@ -148,16 +147,17 @@ export class JournalStore implements Journals {
     return new JournalReader(this.#log(key), after)
   }
 
-  /** Deletes the folder of an agent. */
+  /**
+   * Deletes the folder of an agent.
+   * @throws the system error; in this case, no other agent may get the key before another call has succeeded
+   */
   forget(key: string) {
     this.#logs.delete(key)
     this.#dirty.delete(key)
     this.#failing.delete(key)
     this.#shared.forget(key)
     const { dir, logger } = this.#options
-    deleteFolder(dir, key).catch((error) => {
-      if (systemCode(error) !== 'ENOENT') logger.warn({ err: error, agent: key }, 'could not delete activity')
-    })
+    deleteFolder(dir, key, logger)
   }
 
   /** Writes the waiting activity to the disk. */

@@ -79,7 +79,10 @@ export class SharedJournals {
 
   /** Ends the use of the journal of a removed agent: its path may soon belong to another agent. */
   forget(key: string) {
-    this.#ends.get(key)?.abort()
+    const end = this.#ends.get(key)
+    // A journal that was not used has no lines in the log.
+    if (!end) return
+    end.abort()
     this.#ends.delete(key)
     this.#files.close(this.#options.pathOf(key))
     this.#log.remove(key)
