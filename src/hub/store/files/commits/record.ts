@@ -4,6 +4,8 @@ import { crc32 } from '../../../../platform/crc32.ts'
 const TAIL_BYTES = 4096
 const NEWLINE = 10
 
+/** Beginning of every record. */
+const HEAD_START = '{"key":'
 const KEY = /^[A-Za-z0-9][A-Za-z0-9_@.-]{0,199}$/
 
 /** The last bytes of lines, by which the journal is recognized that these lines belong to. */
@@ -54,24 +56,36 @@ export function recordOf(key: string, { at, lines, before }: Lines): Buffer[] {
 export const removalOf = (key: string) => [Buffer.from(`${JSON.stringify({ key, removed: true })}\n`)]
 
 /**
- * Yields the records of a segment, up to the first incomplete or damaged record.
- * @returns the number of bytes of the yielded records
+ * Yields the whole records of a segment.
+ * @param damaged called if a whole record follows a damaged record. A crash usually damages only the last records
  */
-export function* recordsIn(segment: Buffer): Generator<CommitRecord, number> {
-  for (let at = 0; ; ) {
-    const start = segment.indexOf(NEWLINE, at) + 1
-    const head = start === 0 ? undefined : parseHead(segment.toString('utf8', at, start))
-    if (!head) return at
-    if ('removed' in head) {
-      yield head
-      at = start
-      continue
+export function* recordsIn(segment: Buffer, damaged = () => {}): Generator<CommitRecord> {
+  let isDamaged = false
+  for (let at = 0; at < segment.length; ) {
+    const found = recordAt(segment, at)
+    if (found) {
+      if (isDamaged) damaged()
+      isDamaged = false
+      yield found.record
+      at = found.end
+    } else {
+      isDamaged = true
+      // Lines of journals begin differently, and contain no other line feeds.
+      const next = segment.indexOf(`\n${HEAD_START}`, at)
+      at = next === -1 ? segment.length : next + 1
     }
-    const lines = segment.subarray(start, start + head.bytes)
-    if (lines.length < head.bytes || lines.at(-1) !== NEWLINE || crc32(lines) !== head.crc) return at
-    yield { key: head.key, at: head.at, lines, before: head.before }
-    at = start + head.bytes
   }
+}
+
+function recordAt(segment: Buffer, at: number): { record: CommitRecord; end: number } | undefined {
+  const start = segment.indexOf(NEWLINE, at) + 1
+  const head = start === 0 ? undefined : parseHead(segment.toString('utf8', at, start))
+  if (!head) return undefined
+  if ('removed' in head) return { record: head, end: start }
+  const end = start + head.bytes
+  const lines = segment.subarray(start, end)
+  if (lines.length < head.bytes || lines.at(-1) !== NEWLINE || crc32(lines) !== head.crc) return undefined
+  return { record: { key: head.key, at: head.at, lines, before: head.before }, end }
 }
 
 function parseHead(text: string): Head | Removal | undefined {

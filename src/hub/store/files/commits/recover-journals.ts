@@ -5,7 +5,7 @@ import { reasonOf, systemCode, UserError } from '../../../../platform/errors.ts'
 import { setAside, syncFolder } from '../../../../platform/files.ts'
 import type { Logger } from '../../../../platform/log.ts'
 import { type Lines, recordsIn, tailOf } from './record.ts'
-import { segmentsIn } from './segments.ts'
+import { type SegmentFile, segmentsIn } from './segments.ts'
 
 /** Number of journals that are recovered at once. */
 const JOURNALS = 8
@@ -23,17 +23,13 @@ export interface RecoveryOptions {
 /** Records that follow each other without a gap. */
 type Run = Lines[]
 
-interface AgentRuns {
-  key: string
-  runs: Run[]
-  /** True if the segment contains a removal of the agent. The runs follow the removal. */
-  isRemoved: boolean
-}
+/** The last segment with a removal of each removed agent. */
+type Removals = Map<string, number>
 
 /**
  * Writes to the journals the lines that only the commit log has, because an earlier hub or its machine crashed. Then
  * syncs the journals, and deletes the log. Never changes a byte that was written. Renames a segment if it contains
- * lines that belong to no journal.
+ * lines that belong to no journal, or a damaged record before other records.
  * @throws UserError if the system refuses; nothing is lost then
  */
 export async function recoverJournals(options: RecoveryOptions): Promise<void> {
@@ -42,15 +38,14 @@ export async function recoverJournals(options: RecoveryOptions): Promise<void> {
     const segments = segmentsIn(dir)
     if (segments.length === 0) return
     logger.info('checking the latest activity after a crash')
-    /** Agents with lines that belong to no journal, and the segments of these lines. */
-    const misfits = new Map<string, string[]>()
-    for (const { path } of segments) await recoverSegment(path, misfits, options)
-    for (const agent of misfits.keys())
-      logger.error({ agent }, 'lines of the commit log do not fit the activity')
-    const kept = new Set([...misfits.values()].flat())
-    for (const { path } of segments)
-      if (kept.has(path)) logger.error({ aside: setAside(path) }, 'commit log with unknown activity renamed')
-      else rmSync(path)
+    const removals = await removalsIn(segments.slice(1))
+    const incomplete = new Set<SegmentFile>()
+    for (const segment of segments)
+      if (!(await recoverSegment(segment, removals, options))) incomplete.add(segment)
+    for (const segment of segments)
+      if (incomplete.has(segment))
+        logger.error({ aside: setAside(segment.path) }, 'commit log with unknown activity renamed')
+      else rmSync(segment.path)
     syncFolder(dir)
   } catch (error) {
     throw new UserError(
@@ -64,43 +59,60 @@ export async function recoverJournals(options: RecoveryOptions): Promise<void> {
   }
 }
 
+async function removalsIn(segments: SegmentFile[]): Promise<Removals> {
+  const removals: Removals = new Map()
+  for (const { path, number } of segments)
+    for (const record of recordsIn(await readFile(path)))
+      if ('removed' in record) removals.set(record.key, number)
+  return removals
+}
+
+/** @returns false if the segment contains activity that belongs to no journal or is damaged */
 async function recoverSegment(
-  path: string,
-  misfits: Map<string, string[]>,
+  { path, number }: SegmentFile,
+  removals: Removals,
   { pathOf, logger }: RecoveryOptions,
-): Promise<void> {
-  const left = runsIn(await readFile(path))
+): Promise<boolean> {
+  let isComplete = true
+  const damaged = () => {
+    isComplete = false
+    logger.error({ path }, 'the commit log is damaged before its end')
+  }
+  // Lines of an agent that was removed later belong to its former journal.
+  const left = [...runsIn(await readFile(path), damaged)].filter(
+    ([key]) => (removals.get(key) ?? 0) <= number,
+  )
   const recover = async () => {
     for (let agent = left.pop(); agent; agent = left.pop()) {
-      const { key, runs, isRemoved } = agent
-      // Misfits of an agent that was removed later belong to its former journal.
-      if (isRemoved) misfits.delete(key)
+      const [key, runs] = agent
       const { restored, misfitting } = await recoverJournal(pathOf(key), runs)
       if (restored > 0) logger.warn({ agent: key, bytes: restored }, 'activity restored after a crash')
-      if (misfitting > 0) misfits.set(key, [...(misfits.get(key) ?? []), path])
+      if (misfitting === 0) continue
+      isComplete = false
+      logger.error({ agent: key, bytes: misfitting }, 'lines of the commit log do not fit the activity')
     }
   }
   const results = await Promise.allSettled(Array.from({ length: JOURNALS }, recover))
   for (const result of results) if (result.status === 'rejected') throw result.reason
+  return isComplete
 }
 
-/** Returns the lines in a segment. Lines of a removed agent are left out. */
-function runsIn(segment: Buffer): AgentRuns[] {
-  const agents = new Map<string, AgentRuns>()
-  for (const record of recordsIn(segment)) {
+/** Returns the lines in a segment, by agent. Lines before the removal of their agent are left out. */
+function runsIn(segment: Buffer, damaged: () => void): Map<string, Run[]> {
+  const agents = new Map<string, Run[]>()
+  for (const record of recordsIn(segment, damaged)) {
     const { key } = record
-    const agent = agents.get(key) ?? { key, runs: [], isRemoved: false }
-    agents.set(key, agent)
     if ('removed' in record) {
-      agent.runs = []
-      agent.isRemoved = true
+      agents.delete(key)
       continue
     }
-    const run = agent.runs.at(-1)
+    const runs = agents.get(key) ?? []
+    agents.set(key, runs)
+    const run = runs.at(-1)
     if (run && isContinued(run.at(-1)!, record)) run.push(record)
-    else agent.runs.push([record])
+    else runs.push([record])
   }
-  return [...agents.values()]
+  return agents
 }
 
 function isContinued({ at, lines }: Lines, next: Lines): boolean {

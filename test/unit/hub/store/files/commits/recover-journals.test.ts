@@ -154,44 +154,19 @@ test('another journal at the same path gets no lines, even if they would fit', a
   assert.match(segments().join(), DAMAGED)
 })
 
-test('the journal of a removed agent is not restored', async (t) => {
-  const { dir, store, begin, recover, segments } = storeIn(t)
-  await begin('removed', 'kept')
-  store.forget('removed')
-  await recover()
-  assert.deepEqual(
-    readdirSync(dir).filter((name) => !name.startsWith('.removed-')),
-    ['kept'],
-  )
-  assert.deepEqual(segments(), [])
-})
-
-test('the lines of a removed agent do not reach a new agent with the same id', async (t) => {
-  const { store, begin, commit, journal, text, recover, segments } = storeIn(t)
-  await begin('a')
-  store.forget('a')
-  await commit('a', 0, 70)
-  await commit('a', 70, 90)
-  const lines = text('a')
-  truncateSync(journal('a'), lines.length - 30)
-  await recover()
-  assert.equal(text('a'), lines)
-  assert.deepEqual(segments(), [])
-})
-
-test('an agent that is removed while its lines wait for the disk leaves no lines to its successor', async (t) => {
-  const { store, clock, take, commit, journal, text, recover, segments } = storeIn(t)
-  await commit('a', 0, 50)
-  await take('a', 50, 100)
-  clock.pass(10)
-  store.forget('a')
-  await commit('a', 0, 50)
-  await commit('a', 50, 90)
-  const lines = text('a')
-  truncateSync(journal('a'), lines.length - 30)
-  await recover()
-  assert.equal(text('a'), lines)
-  assert.deepEqual(segments(), [])
+test('records after a damaged record are restored, and the log is renamed', async (t) => {
+  for (const damaged of ['first', 'second']) {
+    const { begin, journal, text, segment, segments, recover } = storeIn(t)
+    const keys = ['first', 'second', 'third'].filter((key) => key !== damaged)
+    await begin('first', 'second', 'third')
+    const whole = keys.map(text)
+    const at = readFileSync(segment(), 'utf8').indexOf(`{"key":"${damaged}"`)
+    zero(segment(), at + 100, 60)
+    for (const key of keys) truncateSync(journal(key), text(key).length - 30)
+    await recover()
+    assert.deepEqual(keys.map(text), whole)
+    assert.match(segments().join(), DAMAGED)
+  }
 })
 
 test('if the lines of one journal belong nowhere, the others are restored, and the log is renamed', async (t) => {
