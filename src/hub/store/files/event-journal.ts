@@ -23,6 +23,9 @@ const NEWLINE = 10
 /** Kinds of events to merge: consecutive deltas in a frame become one event. */
 const RUNS_ON: readonly AnyEvent['kind'][] = ['text_delta', 'thinking_delta', 'tool_input_delta']
 
+/** What was done with a damaged file: it was renamed, or lines that were never written were cut off. */
+export type Repair = { aside: string } | { cutBytes: number }
+
 /** The file with the activity of one agent: each event once, in order. */
 export class EventJournal implements JournalState {
   readonly #file: AppendFile
@@ -39,11 +42,11 @@ export class EventJournal implements JournalState {
   #quiet: LineHead | undefined
 
   /**
-   * @param damaged called with the new path if a damaged file was renamed
+   * @param repaired called if the file was damaged
    * @param shared makes short lines durable together with those of other journals
    */
-  constructor(path: string, damaged: (aside: string) => void, shared?: SharedDurability) {
-    const { file, last } = openFile(path, damaged, shared)
+  constructor(path: string, repaired: (repair: Repair) => void, shared?: SharedDurability) {
+    const { file, last } = openFile(path, repaired, shared)
     this.#file = file
     this.#have = last.to
     this.#received = last.to
@@ -206,7 +209,7 @@ const NONE: LineHead = { from: 0, to: 0, shift: 0 }
 /** Opens a journal, and returns the head of its last line. The constructor describes the parameters. */
 function openFile(
   path: string,
-  damaged: (aside: string) => void,
+  repaired: (repair: Repair) => void,
   shared: SharedDurability | undefined,
 ): { file: AppendFile; last: LineHead } {
   const tail = readTail(path)
@@ -219,9 +222,12 @@ function openFile(
     const last = wholeLine(line)
     if (last) return { file, last }
     // The file system fills blocks that were never written with zeros, so this line was never acknowledged.
-    if (start > 0 && line.includes(0)) file.cut(start)
-    else {
-      damaged(setAside(path))
+    if (start > 0 && line.includes(0)) {
+      const cutBytes = file.size - start
+      file.cut(start)
+      repaired({ cutBytes })
+    } else {
+      repaired({ aside: setAside(path) })
       file = new AppendFile(path, shared)
     }
   }

@@ -103,7 +103,11 @@ export class JournalStore implements Journals {
     if (!log) {
       log = new EventJournal(
         journalPath(this.#options.dir, key),
-        (aside) => this.#options.logger.error({ agent: key, aside }, 'damaged activity renamed'),
+        (repair) =>
+          this.#options.logger.error(
+            { agent: key, ...repair },
+            'aside' in repair ? 'damaged activity renamed' : 'a line that was never written was cut off',
+          ),
         this.#shared.of(key),
       )
       this.#logs.set(key, log)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, readFileSync, truncateSync } from 'node:fs'
+import fs, { appendFileSync, readFileSync, truncateSync } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { EventJournal } from '../../../../../src/hub/store/files/event-journal.ts'
@@ -93,5 +94,38 @@ test('an opened history continues after its last whole line, short or long', asy
       const log = new EventJournal(path, () => assert.fail('set aside'))
       assert.deepEqual([log.have, log.bytes, readFileSync(path).length], [20, bytes, bytes])
     }
+  }
+})
+
+test('a last line that was never written is cut off, and this is reported', async (t) => {
+  const path = join(tempDir(t), 'activity.jsonl')
+  const first = new EventJournal(path, () => {})
+  first.take(said('first'), 0)
+  await first.commit()
+  const { bytes } = first
+  appendFileSync(path, Buffer.concat([Buffer.alloc(50), Buffer.from(']}\n')]))
+  const repairs: object[] = []
+  const log = new EventJournal(path, (repair) => repairs.push(repair))
+  assert.deepEqual([log.have, log.bytes], [10, bytes])
+  assert.deepEqual(repairs, [{ cutBytes: 53 }])
+})
+
+test('a history is opened as a whole, even if the system returns less than was asked for', async (t) => {
+  const path = join(tempDir(t), 'activity.jsonl')
+  const first = new EventJournal(path, () => {})
+  first.take(said('first'), 0)
+  first.take({ ...said('x'.repeat(1000)), from: 10, to: 20 }, 0)
+  await first.commit()
+  const { bytes } = first
+  const read = fs.readSync as (fd: number, into: Buffer, offset: number, length: number, at: number) => number
+  const short: typeof read = (fd, into, offset, length, at) => read(fd, into, offset, Math.min(length, 100), at)
+  const { mock } = t.mock.method(fs, 'readSync', short)
+  syncBuiltinESMExports()
+  try {
+    const log = new EventJournal(path, () => assert.fail('repaired'))
+    assert.deepEqual([log.have, log.bytes, readFileSync(path).length], [20, bytes, bytes])
+  } finally {
+    mock.restore()
+    syncBuiltinESMExports()
   }
 })
