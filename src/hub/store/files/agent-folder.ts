@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { systemCode } from '../../../platform/errors.ts'
+import { ifPresent } from '../../../platform/or-undefined.ts'
 import { AgentId } from '../../../protocol/index.ts'
 
 /**
@@ -17,6 +18,10 @@ export function agentIdOf(name: string): string | undefined {
   const [id = ''] = name.split(OF)
   return AgentId.safeParse(id).success ? id : undefined
 }
+
+/** Returns the names of all agents' folders. @param dir folder with a folder per agent @throws the system error */
+export const agentFolders = (dir: string): string[] =>
+  (ifPresent(() => readdirSync(dir)) ?? []).filter((name) => agentIdOf(name) !== undefined)
 
 /**
  * Returns the folder name for a new agent: the agent's id. If an agent of another machine has that folder,

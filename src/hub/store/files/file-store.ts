@@ -5,7 +5,7 @@ import type { Clock } from '../../../platform/clock.ts'
 import type { UserError } from '../../../platform/errors.ts'
 import type { Store } from '../store.ts'
 import { AgentFiles } from './agent-files.ts'
-import { journalPath } from './agent-folder.ts'
+import { agentFolders, journalPath } from './agent-folder.ts'
 import { Segments } from './audit-segments.ts'
 import { CommandFile } from './command-file.ts'
 import { recoverJournals } from './commits/recover-journals.ts'
@@ -40,7 +40,12 @@ async function storeIn({ dir, audit, clock, logger }: FileStoreOptions, unlock: 
   await keys.acceptOwn()
   const agentsDir = join(dir, 'agents')
   const commitsDir = join(dir, 'commits')
-  await recoverJournals({ dir: commitsDir, pathOf: (key) => journalPath(agentsDir, key), logger })
+  await recoverJournals({
+    dir: commitsDir,
+    keys: () => agentFolders(agentsDir),
+    pathOf: (key) => journalPath(agentsDir, key),
+    logger,
+  })
   const journals = new JournalStore({ dir: agentsDir, commitsDir, clock, logger })
   onceConfirmed(() => journals.useCommitLog())
   const agents = new AgentFiles({ dir: agentsDir, journals, writer, logger })

@@ -1,9 +1,10 @@
-import { rmSync } from 'node:fs'
+import { rmSync, statSync } from 'node:fs'
 import { type FileHandle, open, readFile } from 'node:fs/promises'
 import { crc32 } from '../../../../platform/crc32.ts'
 import { reasonOf, systemCode, UserError } from '../../../../platform/errors.ts'
 import { setAside, syncFolder } from '../../../../platform/files.ts'
 import type { Logger } from '../../../../platform/log.ts'
+import { orUndefined } from '../../../../platform/or-undefined.ts'
 import { type Lines, recordsIn, tailOf } from './record.ts'
 import { type SegmentFile, segmentsIn } from './segments.ts'
 
@@ -12,9 +13,14 @@ const JOURNALS = 8
 /** Errors that concern a single journal: its path leads to no file. */
 const NO_JOURNAL = ['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP']
 
+/** Time after which the system has written a changed file to the disk, in ms. By default, Linux waits for 30 s. */
+const WRITTEN_MS = 60_000
+
 export interface RecoveryOptions {
   /** Folder of the segments. */
   dir: string
+  /** Returns the keys of all agents. */
+  keys(): string[]
   /** Returns the path of an agent's journal. */
   pathOf(key: string): string
   logger: Logger
@@ -28,7 +34,7 @@ type Removals = Map<string, number>
 
 /**
  * Writes to the journals the lines that only the commit log has, because an earlier hub or its machine crashed. Then
- * syncs the journals, and deletes the log. Never changes a byte that was written. Renames a segment if it contains
+ * syncs the journals, because the hub takes all their lines for durable, and deletes the log. Never changes a byte that was written. Renames a segment if it contains
  * lines that belong to no journal, or a damaged record before other records.
  * @throws UserError if the system refuses; nothing is lost then
  */
@@ -42,6 +48,7 @@ export async function recoverJournals(options: RecoveryOptions): Promise<void> {
     const incomplete = new Set<SegmentFile>()
     for (const segment of segments)
       if (!(await recoverSegment(segment, removals, options))) incomplete.add(segment)
+    await syncRecent(options)
     for (const segment of segments)
       if (incomplete.has(segment))
         logger.error({ aside: setAside(segment.path) }, 'commit log with unknown activity renamed')
@@ -82,19 +89,40 @@ async function recoverSegment(
   const left = [...runsIn(await readFile(path), damaged)].filter(
     ([key]) => (removals.get(key) ?? 0) <= number,
   )
-  const recover = async () => {
-    for (let agent = left.pop(); agent; agent = left.pop()) {
-      const [key, runs] = agent
-      const { restored, misfitting } = await recoverJournal(pathOf(key), runs)
-      if (restored > 0) logger.warn({ agent: key, bytes: restored }, 'activity restored after a crash')
-      if (misfitting === 0) continue
-      isComplete = false
-      logger.error({ agent: key, bytes: misfitting }, 'lines of the commit log do not fit the activity')
-    }
-  }
-  const results = await Promise.allSettled(Array.from({ length: JOURNALS }, recover))
-  for (const result of results) if (result.status === 'rejected') throw result.reason
+  await forEach(left, async ([key, runs]) => {
+    const { restored, misfitting } = await recoverJournal(pathOf(key), runs)
+    if (restored > 0) logger.warn({ agent: key, bytes: restored }, 'activity restored after a crash')
+    if (misfitting === 0) return
+    isComplete = false
+    logger.error({ agent: key, bytes: misfitting }, 'lines of the commit log do not fit the activity')
+  })
   return isComplete
+}
+
+/** Syncs journals to which a killed hub may have written lines without a sync. */
+async function syncRecent({ keys, pathOf }: RecoveryOptions): Promise<void> {
+  const since = Date.now() - WRITTEN_MS
+  const isRecent = (path: string) => (orUndefined(() => statSync(path).mtimeMs) ?? 0) > since
+  await forEach(keys().map(pathOf).filter(isRecent), async (path) => {
+    const file = await open(path, 'r')
+    try {
+      await file.sync()
+    } catch (error) {
+      throw new Error(`${path}: ${reasonOf(error)}`, { cause: error })
+    } finally {
+      await file.close()
+    }
+  })
+}
+
+/** Handles several entries at once, and all of them even if one fails. @throws the error of one of them */
+async function forEach<T>(entries: T[], handle: (entry: T) => Promise<void>): Promise<void> {
+  const left = entries.values()
+  const work = async () => {
+    for (const entry of left) await handle(entry)
+  }
+  const results = await Promise.allSettled(Array.from({ length: JOURNALS }, work))
+  for (const result of results) if (result.status === 'rejected') throw result.reason
 }
 
 /** Returns the lines in a segment, by agent. Lines before the removal of their agent are left out. */

@@ -118,7 +118,8 @@ test('a history is opened as a whole, even if the system returns less than was a
   await first.commit()
   const { bytes } = first
   const read = fs.readSync as (fd: number, into: Buffer, offset: number, length: number, at: number) => number
-  const short: typeof read = (fd, into, offset, length, at) => read(fd, into, offset, Math.min(length, 100), at)
+  const short: typeof read = (fd, into, offset, length, at) =>
+    read(fd, into, offset, Math.min(length, 100), at)
   const { mock } = t.mock.method(fs, 'readSync', short)
   syncBuiltinESMExports()
   try {

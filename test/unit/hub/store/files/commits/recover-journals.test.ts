@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import {
   appendFileSync,
   closeSync,
+  fstatSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -14,14 +15,12 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { journalPath } from '../../../../../../src/hub/store/files/agent-folder.ts'
-import { recoverJournals } from '../../../../../../src/hub/store/files/commits/recover-journals.ts'
-import { createLogger } from '../../../../../../src/platform/log.ts'
 import { storeIn } from './store-in.ts'
 
-const logger = createLogger({ level: 'silent', stderr: 'none' })
 const DAMAGED = /^\d+\.log\.damaged-/
 
 /** Overwrites a part of a file with zeros, as a file system does with blocks that were never written. */
@@ -182,12 +181,12 @@ test('if the lines of one journal belong nowhere, the others are restored, and t
 })
 
 test('if the system refuses, the log is kept, and the next start restores everything', async (t) => {
-  const { dir, commitsDir, begin, journal, text, recover, segments } = storeIn(t)
+  const { dir, begin, journal, text, recover, segments } = storeIn(t)
   await begin('a', 'b')
   const whole = [text('a'), text('b')]
   for (const key of ['a', 'b']) truncateSync(journal(key), text(key).length - 30)
   const pathOf = (key: string) => (key === 'a' ? `/${'x'.repeat(300)}` : journalPath(dir, key))
-  await assert.rejects(recoverJournals({ dir: commitsDir, pathOf, logger }), { code: 'recovery_failed' })
+  await assert.rejects(recover(pathOf), { code: 'recovery_failed' })
   assert.equal(segments().length, 1)
   await recover()
   assert.deepEqual([text('a'), text('b')], whole)
@@ -257,4 +256,23 @@ test('a journal that is a link to another disk is restored', async (t) => {
   truncateSync(elsewhere, whole.length - 20)
   await recover()
   assert.equal(text('a'), whole)
+})
+
+test('after a crash, the last lines of all agents are on the disk before a hub takes them for durable', async (t) => {
+  const { begin, commit, journal, recover } = storeIn(t)
+  await begin('logged')
+  await commit('alone', 0, 50)
+  // The hub was killed before it had synced this line.
+  appendFileSync(journal('alone'), '{"from":50,"to":100,"events":[]}\n')
+  const handle = await open(journal('alone'))
+  const prototype = Object.getPrototypeOf(handle) as FileHandle
+  await handle.close()
+  const synced = new Set<number>()
+  const { sync } = prototype
+  t.mock.method(prototype, 'sync', function (this: FileHandle) {
+    synced.add(fstatSync(this.fd).ino)
+    return sync.call(this)
+  })
+  await recover()
+  assert.ok(synced.has(statSync(journal('alone')).ino))
 })

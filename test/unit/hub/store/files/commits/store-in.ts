@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { journalPath } from '../../../../../../src/hub/store/files/agent-folder.ts'
+import { agentFolders, journalPath } from '../../../../../../src/hub/store/files/agent-folder.ts'
 import { recoverJournals } from '../../../../../../src/hub/store/files/commits/recover-journals.ts'
 import { JournalStore } from '../../../../../../src/hub/store/files/journal-store.ts'
 import { createLogger } from '../../../../../../src/platform/log.ts'
@@ -45,7 +45,9 @@ export function storeIn(t: TestContext, { usesLog = true } = {}) {
   }
   const journal = (key: string) => journalPath(dir, key)
   const text = (key: string) => readFileSync(journal(key), 'utf8')
-  const recover = () => recoverJournals({ dir: commitsDir, pathOf: (key) => journalPath(dir, key), logger })
+  const keys = () => agentFolders(dir)
+  const recover = (pathOf = (key: string) => journalPath(dir, key)) =>
+    recoverJournals({ dir: commitsDir, keys, pathOf, logger })
   const segments = () => readdirSync(commitsDir)
   const segment = () => join(commitsDir, segments()[0]!)
   return {
