@@ -23,7 +23,7 @@ const NEWLINE = 10
 /** Kinds of events to merge: consecutive deltas in a frame become one event. */
 const RUNS_ON: readonly AnyEvent['kind'][] = ['text_delta', 'thinking_delta', 'tool_input_delta']
 
-/** What was done with a damaged file: it was renamed, or lines that were never written were cut off. */
+/** Repair of a damaged file: it was renamed, or lines that were never written were cut off. */
 export type Repair = { aside: string } | { cutBytes: number }
 
 /** The file with the activity of one agent: each event once, in order. */
