@@ -51,6 +51,8 @@ export function lackOf(agent: Pick<Grouped, 'folder' | 'run' | 'process'>): stri
 }
 
 function knownGroup(agent: Grouped): string | undefined {
+  // A queued agent has no processes and no group.
+  if (!agent.process) return undefined
   const { run } = agent.run
   const known = groups.get(agent)
   if (known?.run === run && (known.group !== undefined || known.searches === SEARCHES)) return known.group
