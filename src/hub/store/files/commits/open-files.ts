@@ -1,5 +1,6 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
 import type { Clock } from '../../../../platform/clock.ts'
+import { descriptorLimit } from '../../../../platform/descriptors.ts'
 import { shortageIn } from '../../../../platform/errors.ts'
 import { orUndefined } from '../../../../platform/or-undefined.ts'
 import { JournalChangedError } from './journal-changed-error.ts'
@@ -86,11 +87,4 @@ export class OpenFiles {
       return openSync(path, APPEND)
     }
   }
-}
-
-/** Returns the maximum number of open files of this process. */
-function descriptorLimit(): number {
-  const limits = orUndefined(() => readFileSync('/proc/self/limits', 'utf8'))
-  const [, soft] = /^Max open files +(\d+)/m.exec(limits ?? '') ?? []
-  return Number(soft ?? MAX_OPEN)
 }
