@@ -9,8 +9,8 @@ import { inTurn, start } from './children.ts'
 import type { Figure } from './figure.ts'
 import { memoryOf } from './measure.ts'
 
-/** Time until a new process is idle, in ms. */
-const SETTLED_MS = 8_000
+/** Time until a new process is idle and has collected its garbage, in ms. */
+const SETTLED_MS = 25_000
 
 /** Executable of this machine's platform, if it was built. */
 const EXECUTABLE = fileURLToPath(

@@ -2,8 +2,8 @@ import type { Benchmark } from './benchmark.ts'
 import { interleaved, median, memoryOf } from './measure.ts'
 import { type Connected, Rig } from './rig.ts'
 
-/** Time until a new process is idle, in milliseconds. */
-const SETTLED_MS = 8_000
+/** Time until a new process is idle and has collected its garbage, in milliseconds. */
+const SETTLED_MS = 25_000
 
 /**
  * Time from the start of the process until the receiver has its first frame (a daemon's greeting), and the

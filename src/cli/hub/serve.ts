@@ -8,6 +8,7 @@ import { captureInvocation } from '../../daemon/relaunch.ts'
 import { startHub } from '../../hub/hub.ts'
 import { loadChunks } from '../../platform/chunks.ts'
 import { systemClock } from '../../platform/clock.ts'
+import { collectWhenIdle } from '../../platform/collect-when-idle.ts'
 import { keptSignal } from '../../platform/early-signal.ts'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
@@ -53,6 +54,7 @@ export async function serveHub(options: HubServeOptions) {
   print(`Hub:          ${running.url}`)
   print(`Machine key:  ${running.machineKeyPath}`)
   print(`User key:     ${running.userKeyPath}`)
+  collectWhenIdle(systemClock)
   const notifier = startNotifier({
     env: process.env,
     pid: process.pid,

@@ -5,6 +5,8 @@ import { statePaths } from '../../config/paths.ts'
 import type { DaemonFlags } from '../../config/sources.ts'
 import { captureInvocation } from '../../daemon/relaunch.ts'
 import { runDaemon } from '../../daemon/run.ts'
+import { systemClock } from '../../platform/clock.ts'
+import { collectWhenIdle } from '../../platform/collect-when-idle.ts'
 import { ensurePrivateDir } from '../../platform/files.ts'
 import { readFormat } from '../../platform/format.ts'
 import { createLogger } from '../../platform/log.ts'
@@ -41,5 +43,6 @@ export async function serve(flags: DaemonFlags): Promise<number> {
   for (const warning of [...config.warnings, ...ground.warnings]) logger.warn(warning)
   const zombies = unreaped(process.env)
   if (zombies) logger.warn(`${zombies.message} ${zombies.remedy}`)
+  collectWhenIdle(systemClock)
   return runDaemon({ ...stopTime(process.env), ...config }, { logger, invocation })
 }

@@ -12,6 +12,8 @@ import { captureInvocation } from '../../daemon/relaunch.ts'
 import { runDaemon } from '../../daemon/run.ts'
 import { type HubOptions, startHub } from '../../hub/hub.ts'
 import { loadChunks } from '../../platform/chunks.ts'
+import { systemClock } from '../../platform/clock.ts'
+import { collectWhenIdle } from '../../platform/collect-when-idle.ts'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
 import { ensurePrivateDir } from '../../platform/files.ts'
@@ -68,6 +70,7 @@ export async function up({ port, verbose, flags }: UpOptions): Promise<number> {
     loseHub = resolve
   })
   loadChunks()
+  collectWhenIdle(systemClock)
   const hub =
     (await runningHub(paths)) ??
     (await startOwnHub(paths, { port, strict, logger, lost: (reason) => loseHub(reason) }).catch(refused))
