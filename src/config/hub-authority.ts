@@ -1,7 +1,7 @@
 import { reasonOf, UserError } from '../platform/errors.ts'
 import { EXIT } from '../platform/exit-codes.ts'
 import { readPem } from '../platform/read-at-most.ts'
-import { faultsOfFile } from './ownership-policy.ts'
+import { faultsOfFile } from './refuse-foreign.ts'
 import { findSetting, readSources } from './sources.ts'
 
 /**

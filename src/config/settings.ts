@@ -1,4 +1,4 @@
-import { LOG_FORMATS, LOG_LEVELS } from '../platform/log.ts'
+import { LOG_FORMATS, LOG_LEVELS } from '../platform/log-options.ts'
 import { flag, integer, number, oneOf, path, type Reader, text, window } from './readers.ts'
 import { versionOrTag } from './version-reader.ts'
 

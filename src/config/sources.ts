@@ -1,9 +1,9 @@
 import { dirname } from 'node:path'
 import { type ConfigFile, readConfigFile } from './file.ts'
-import { refuseForeign } from './ownership-policy.ts'
 import { stateDir } from './paths.ts'
 import { expand } from './placeholder.ts'
 import type { Source } from './readers.ts'
+import { refuseForeign } from './refuse-foreign.ts'
 import { CONFIG_KEYS, DEFAULTS, type Name, SETTINGS, type ValueOf } from './settings.ts'
 
 /** Flags as commander parses them: `--max-agents 4` becomes `maxAgents: '4'`. */

@@ -3,23 +3,10 @@ import { type Logger, multistream, pino, stdSerializers } from 'pino'
 import { isReadByJournald } from './journald.ts'
 import { quietly, rotatingFile } from './log-file.ts'
 import { formatLogLine, journaldLogLine } from './log-line.ts'
+import type { LogOptions } from './log-options.ts'
 import { visibleJson } from './visible-text.ts'
 
 export type { Logger }
-
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
-export type LogLevel = (typeof LOG_LEVELS)[number]
-
-/** `text` for people, `json` for programs. */
-export const LOG_FORMATS = ['text', 'json', 'none'] as const
-export type LogFormat = (typeof LOG_FORMATS)[number]
-
-export interface LogOptions {
-  level: LogLevel
-  /** Additional log file with JSON lines, which only its owner can read. */
-  file?: string
-  stderr?: LogFormat
-}
 
 /** Names of fields that may contain a secret, including all that the protocol marks as secret. */
 const SECRETS = new Set([

@@ -1,7 +1,7 @@
 import { type DaemonConfig, loadDaemonConfig } from '../../config/daemon-config.ts'
 import { childEnvironment } from '../../config/environment.ts'
 import { concealKey } from '../../config/key.ts'
-import { isStrictByEnvironment } from '../../config/ownership-policy.ts'
+import { isStrictByEnvironment } from '../../config/refuse-foreign.ts'
 import type { DaemonFlags } from '../../config/sources.ts'
 import { UserError } from '../../platform/errors.ts'
 import { userOf } from '../../platform/process-list.ts'

@@ -1,4 +1,4 @@
-import { remedyOf } from '../../config/ownership-policy.ts'
+import { remedyOf } from '../../config/refuse-foreign.ts'
 import { loadUpdateConfig, type UpdateConfig } from '../../config/update-config.ts'
 import { Failure, UserError } from '../../platform/errors.ts'
 import type { OwnershipFault } from '../../platform/ownership.ts'

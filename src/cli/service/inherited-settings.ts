@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { readConfigFile } from '../../config/file.ts'
-import { isStrictByEnvironment, refuseForeign } from '../../config/ownership-policy.ts'
+import { isStrictByEnvironment, refuseForeign } from '../../config/refuse-foreign.ts'
 import { enrolledOwner, serversBeside } from '../../config/server-owner.ts'
 import { CONFIG_KEYS } from '../../config/settings.ts'
 import type { DaemonFlags } from '../../config/sources.ts'

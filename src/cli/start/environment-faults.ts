@@ -1,6 +1,6 @@
 import { delimiter } from 'node:path'
 import { runtimes } from '../../agents/runtimes/index.ts'
-import { remedyOf } from '../../config/ownership-policy.ts'
+import { remedyOf } from '../../config/refuse-foreign.ts'
 import { faultsOf } from '../../platform/ownership.ts'
 
 /**

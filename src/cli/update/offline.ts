@@ -1,5 +1,5 @@
-import { refuseForeign } from '../../config/ownership-policy.ts'
 import { type StatePaths, stateDir } from '../../config/paths.ts'
+import { refuseForeign } from '../../config/refuse-foreign.ts'
 import { loadTrust } from '../../config/single-settings.ts'
 import { loadUpdateConfig } from '../../config/update-config.ts'
 import { captureInvocation } from '../../daemon/relaunch.ts'

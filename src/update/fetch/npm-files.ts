@@ -1,6 +1,6 @@
 import { lstatSync, statSync } from 'node:fs'
 import { isContainerSecret } from '../../config/key.ts'
-import { foreignError, isStrictByEnvironment } from '../../config/ownership-policy.ts'
+import { foreignError, isStrictByEnvironment } from '../../config/refuse-foreign.ts'
 import { faultsOf, type OwnershipFault } from '../../platform/ownership.ts'
 import { UpdateFailure } from '../failure.ts'
 

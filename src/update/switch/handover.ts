@@ -1,5 +1,6 @@
 import { existsSync, realpathSync } from 'node:fs'
-import { foreignError, isStrictByEnvironment, judgeFolder } from '../../config/ownership-policy.ts'
+import { judgeFolder } from '../../config/ownership-policy.ts'
+import { foreignError, isStrictByEnvironment } from '../../config/refuse-foreign.ts'
 import { faultsOf, type OwnershipFault } from '../../platform/ownership.ts'
 import { UpdateFailure } from '../failure.ts'
 import { peekRecord } from '../record.ts'
