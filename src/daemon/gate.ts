@@ -6,7 +6,7 @@ import type { Logger } from '../platform/log.ts'
 import { faultsOf } from '../platform/ownership.ts'
 import { trustedPath } from '../platform/trusted-path.ts'
 import { visible } from '../platform/visible-text.ts'
-import { ACTING } from '../policy/command-refusals.ts'
+import { ACTING } from '../policy/refused-by-name.ts'
 import type { Policy } from '../policy/schema.ts'
 import type { Command } from '../protocol/index.ts'
 

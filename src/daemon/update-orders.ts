@@ -1,4 +1,4 @@
-import { refusedByName } from '../policy/command-refusals.ts'
+import { refusedByName } from '../policy/refused-by-name.ts'
 import { refusedUpdate } from '../policy/rules/updates.ts'
 import type { Policy } from '../policy/schema.ts'
 import { UpdateFailure } from '../update/failure.ts'
@@ -20,7 +20,7 @@ export const updateOrders = (inForce: () => Policy | undefined): OrderPolicy => 
     const policy = inForce()
     const [refusal] = policy
       ? [
-          ...refusedByName(policy, 'daemon:update'),
+          ...refusedByName(policy.commands.deny, 'daemon:update'),
           // If a command orders an update, the gate has checked this command. If a refusal of the connection
           // orders an update, the gate cannot check it.
           ...(origin === 'refusal' && policy.gate ? [UNSEEN] : []),

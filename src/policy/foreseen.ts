@@ -1,5 +1,6 @@
 import { type Command, Commands, type MachinePolicy } from '../protocol/index.ts'
-import { ACTING, refusalsOfCommand, refusedByName } from './command-refusals.ts'
+import { refusalsOfFields } from './command-refusals.ts'
+import { foreseenByName, WITH_LIMITS } from './foreseen-by-name.ts'
 import type { PolicyRefusal } from './refusal.ts'
 import { OPEN, type Policy } from './schema.ts'
 import { refusalsOfSpec } from './spec-refusals.ts'
@@ -16,16 +17,16 @@ export type Intended =
  */
 export function foreseenRefusals(reported: MachinePolicy, intended: Intended): PolicyRefusal[] {
   const { type } = intended
-  if (reported.state === 'unreadable' && ACTING.includes(type))
-    return [{ key: 'policy', message: "The machine's policy cannot be read, so nothing is started." }]
-  const policy = policyOf(reported)
+  const byName = foreseenByName(reported, type)
+  if (!WITH_LIMITS.includes(type)) return byName
   const ids = { command_id: 'foreseen', agent_id: 'foreseen' }
   const parsed = Commands[type].safeParse({ ...ids, ...intended })
   // The hub will refuse an invalid command. If the command only lacks fields so far, the policy does not check
   // these fields.
-  if (!parsed.success) return refusedByName(policy, type)
+  if (!parsed.success) return byName
   const command: Command = parsed.data
-  const refusals = refusalsOfCommand(policy, command)
+  const policy = policyOf(reported)
+  const refusals = [...byName, ...refusalsOfFields(policy, command)]
   if (command.type !== 'agent:start') return refusals
   const listed = reported.mcp_listed ?? []
   const servers = Object.entries(command.spec.mcp_servers ?? {}).filter(([name]) => !listed.includes(name))

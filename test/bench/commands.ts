@@ -87,7 +87,6 @@ const requestsOfSend = (agent: string): Request[] => [
   ['GET', '/api/agents?fields=agent_id,machine_id,machine_name,claimed'],
   ['GET', `/api/agents/${agent}`],
   ['GET', '/api/machines'],
-  ['GET', `/api/agents/${agent}`],
   ['POST', `/api/agents/${agent}/prompt`, { content: 'hi' }],
 ]
 

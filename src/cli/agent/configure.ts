@@ -1,7 +1,6 @@
 import { Command, Option } from 'commander'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
-import { checkPolicyFor } from '../client/check-policy.ts'
 import { connectSigning, type HubOptions, withHub, withSigning } from '../options.ts'
 
 const HELP = `
@@ -48,14 +47,18 @@ async function configure(given: string, { json, model, permissionMode, onLimit, 
       exitCode: EXIT.usage,
     })
   const client = await connectSigning(flags)
-  const { agentId, printOutcome } = await import('./outcome.ts')
+  const [{ agentId, printOutcome }, { checkPolicyFor }] = await Promise.all([
+    import('./outcome.ts'),
+    import('../client/check-policy.ts'),
+  ])
   const id = await agentId(client, given, flags.machine)
   const changes = {
     ...(model !== undefined && { model }),
     ...(permissionMode !== undefined && { permission_mode: permissionMode }),
     ...(onLimit !== undefined && { on_limit: onLimit }),
   }
-  await checkPolicyFor(client, id, { type: 'agent:configure', ...changes })
+  const agent = await client.agent(id).catch(() => undefined)
+  await checkPolicyFor(client, agent, { type: 'agent:configure', ...changes })
   const outcome = await client.agentCommand(id, 'configure', changes, 30)
   const text = Object.entries(changes).map(([name, value]) => `${name.replace('_', ' ')} ${value}`)
   printOutcome(outcome, `${id}: ${text.join(', ')}.`, json)

@@ -3,7 +3,6 @@ import type { HubClient } from '../../client/hub-client.ts'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
 import type { Outcome, PermissionRequest } from '../../protocol/index.ts'
-import { checkPolicyFor } from '../client/check-policy.ts'
 import { connectSigning, type HubOptions, withHub, withSigning } from '../options.ts'
 import { layLines } from '../render/layout.ts'
 import { print, stdoutWidth } from '../terminal.ts'
@@ -219,11 +218,13 @@ async function say(outcome: Outcome, done: string, json: boolean | undefined, fa
 
 async function requestOf(given: string, flags: Options) {
   const client = await connectSigning(flags)
-  const [{ agentId }, { pickRequest }] = await Promise.all([
+  const [{ agentId }, { checkPolicyFor }, { pickRequest }] = await Promise.all([
     import('./outcome.ts'),
+    import('../client/check-policy.ts'),
     import('./pick-request.ts'),
   ])
   const id = await agentId(client, given, flags.machine)
-  await checkPolicyFor(client, id, { type: 'agent:permission' })
-  return { client, id, ...pickRequest(await client.agent(id), flags.request) }
+  const agent = await client.agent(id)
+  await checkPolicyFor(client, agent, { type: 'agent:permission' })
+  return { client, id, ...pickRequest(agent, flags.request) }
 }

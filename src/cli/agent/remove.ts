@@ -1,5 +1,4 @@
 import { Command } from 'commander'
-import { checkPolicyFor } from '../client/check-policy.ts'
 import { connectSigning, type HubOptions, withHub, withSigning } from '../options.ts'
 
 /** Maximum time for a removal, in seconds: --force stops the agent first. */
@@ -29,9 +28,13 @@ export function removeCommand(): Command {
 
 async function remove(given: string, { json, force = false, ...flags }: HubOptions & { force?: boolean }) {
   const client = await connectSigning(flags)
-  const { agentId, printOutcome } = await import('./outcome.ts')
+  const [{ agentId, printOutcome }, { checkPolicyFor }] = await Promise.all([
+    import('./outcome.ts'),
+    import('../client/check-policy.ts'),
+  ])
   const id = await agentId(client, given, flags.machine)
-  await checkPolicyFor(client, id, { type: 'agent:remove' })
+  const agent = await client.agent(id).catch(() => undefined)
+  await checkPolicyFor(client, agent, { type: 'agent:remove' })
   const outcome = await client.agentCommand(id, 'remove', { force }, REMOVE_WAIT_S)
   printOutcome(outcome, `Removed ${id}.`, json)
 }

@@ -1,5 +1,4 @@
 import { Command } from 'commander'
-import { checkPolicyFor } from '../client/check-policy.ts'
 import { connectSigning, type HubOptions, JSON_OUTPUT, repeatable, withHub, withSigning } from '../options.ts'
 import type { PromptFlags } from './prompt-content.ts'
 
@@ -38,17 +37,19 @@ async function resume(given: string, { json, session, wait, ...flags }: Options)
   const { promptContent } = await import('./prompt-content.ts')
   const prompt = promptContent(flags)
   const client = await connectSigning(flags)
-  const [{ agentId, delayOf, notePending, printOutcome }, { placeNow }] = await Promise.all([
-    import('./outcome.ts'),
-    import('../../client/place-now.ts'),
-  ])
+  const [{ agentId, delayOf, notePending, printOutcome }, { checkPolicyFor }, { placeNow }] =
+    await Promise.all([
+      import('./outcome.ts'),
+      import('../client/check-policy.ts'),
+      import('../../client/place-now.ts'),
+    ])
   const id = await agentId(client, given, flags.machine)
-  const after = placeNow(await client.agent(id))
+  const agent = await client.agent(id)
   const body = {
     ...(session !== undefined && { session_id: session }),
     ...(prompt !== undefined && { prompt }),
   }
-  await checkPolicyFor(client, id, { type: 'agent:resume' })
+  await checkPolicyFor(client, agent, { type: 'agent:resume' })
   const outcome = await client.agentCommand(id, 'resume', body, RESUME_WAIT_S)
   if (outcome.state === 'pending' && !json) notePending(await delayOf(client, id))
   else printOutcome(outcome, `${id} is running again.`, json)
@@ -57,7 +58,7 @@ async function resume(given: string, { json, session, wait, ...flags }: Options)
   const { result } = await waitForOutcome(client, outcome)
   const { prompt_id, run } = result ?? {}
   process.exitCode = await waitForTurn(client, id, {
-    after,
+    after: placeNow(agent),
     promptId: typeof prompt_id === 'string' ? prompt_id : undefined,
     run: typeof run === 'number' ? run : undefined,
     json,

@@ -1,7 +1,6 @@
 import { Command } from 'commander'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
-import { checkPolicyFor } from '../client/check-policy.ts'
 import { connectSigning, type HubOptions, JSON_OUTPUT, repeatable, withHub, withSigning } from '../options.ts'
 
 const HELP = `
@@ -44,13 +43,14 @@ async function send(given: string, prompt: string | undefined, { json, wait, ...
       exitCode: EXIT.usage,
     })
   const client = await connectSigning(flags)
-  const [{ agentId, printOutcome }, { placeNow }] = await Promise.all([
+  const [{ agentId, printOutcome }, { checkPolicyFor }, { placeNow }] = await Promise.all([
     import('./outcome.ts'),
+    import('../client/check-policy.ts'),
     import('../../client/place-now.ts'),
   ])
   const id = await agentId(client, given, flags.machine)
-  await checkPolicyFor(client, id, { type: 'agent:prompt' })
   const before = await client.agent(id)
+  await checkPolicyFor(client, before, { type: 'agent:prompt' })
   const outcome = await client.agentCommand(id, 'prompt', { content }, 30)
   if (!wait || json || outcome.state === 'pending') printOutcome(outcome, `Sent to ${id}.`, json)
   if (!wait) return

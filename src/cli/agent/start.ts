@@ -1,6 +1,5 @@
 import { Command, Option } from 'commander'
 import type { HubMachine, Outcome } from '../../protocol/index.ts'
-import { checkPolicy } from '../client/check-policy.ts'
 import { pickMachine } from '../client/machine-id.ts'
 import {
   connectSigning,
@@ -149,6 +148,7 @@ async function start({ id, machine, wait, json, ...flags }: Options) {
     return []
   })
   const chosen = machineFor(machines, machine, client.signs)
+  const { checkPolicy } = await import('../client/check-policy.ts')
   await checkPolicy(chosen, { type: 'agent:start', spec }, client.signs)
   const machine_id = machine !== undefined || client.signs ? chosen?.machine_id : undefined
   const outcome = await client.start(

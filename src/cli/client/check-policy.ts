@@ -2,8 +2,9 @@ import type { HubClient } from '../../client/hub-client.ts'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
 import type { Intended } from '../../policy/foreseen.ts'
+import { foreseenByName, WITH_LIMITS } from '../../policy/foreseen-by-name.ts'
 import { SIGNED } from '../../protocol/commands-to-sign.ts'
-import type { HubMachine } from '../../protocol/index.ts'
+import type { HubAgent, HubMachine } from '../../protocol/index.ts'
 import { cleanLine } from '../render/clean.ts'
 
 /** Maximum width of a message: it may list what the policy permits. */
@@ -26,8 +27,9 @@ export async function checkPolicy(machine: HubMachine | undefined, intended: Int
       exitCode: EXIT.refused,
       facts: { path: 'signed_by' },
     })
-  const { foreseenRefusals } = await import('../../policy/foreseen.ts')
-  const [refusal] = foreseenRefusals(policy, intended)
+  const [refusal] = WITH_LIMITS.includes(intended.type)
+    ? (await import('../../policy/foreseen.ts')).foreseenRefusals(policy, intended)
+    : foreseenByName(policy, intended.type)
   if (refusal)
     throw new UserError('policy', cleanLine(refusal.message, MESSAGE_COLUMNS), {
       remedy: `Change the command, or have the machine's operator change ${refusal.key} in its policy.`,
@@ -36,12 +38,8 @@ export async function checkPolicy(machine: HubMachine | undefined, intended: Int
     })
 }
 
-/** @see checkPolicy */
-export async function checkPolicyFor(client: HubClient, agentId: string, intended: Intended) {
-  const [agent, machines] = await Promise.all([client.agent(agentId), client.machines()]).catch(() => [])
-  await checkPolicy(
-    machines?.find(({ machine_id }) => machine_id === agent?.machine_id),
-    intended,
-    client.signs,
-  )
+/** @see checkPolicy @param agent undefined if the hub does not return it */
+export async function checkPolicyFor(client: HubClient, agent: HubAgent | undefined, intended: Intended) {
+  const machine = agent && (await client.machine(agent.machine_id).catch(() => undefined))
+  await checkPolicy(machine, intended, client.signs)
 }

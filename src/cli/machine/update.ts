@@ -1,7 +1,6 @@
 import { Command } from 'commander'
 import { sleep } from '../../platform/clock.ts'
 import type { Outcome } from '../../protocol/index.ts'
-import { checkPolicy } from '../client/check-policy.ts'
 import { connectSigning, type HubOptions, withHub, withSigning } from '../options.ts'
 import { cleanLine } from '../render/clean.ts'
 import { note, print, printJson } from '../terminal.ts'
@@ -46,6 +45,7 @@ async function update(given: string | undefined, { to, allowDowngrade = false, j
   const client = await connectSigning(flags)
   const machine = await resolveMachine(client, given)
   const { machine_id: id } = machine
+  const { checkPolicy } = await import('../client/check-policy.ts')
   await checkPolicy(machine, { type: 'daemon:update' }, client.signs)
   const lines = new StageLines({ quiet: json === true })
   try {
