@@ -8,17 +8,19 @@ export interface HubCall extends Pick<Call, 'method' | 'headers' | 'body' | 'tim
   ca?: Buffer | undefined
   /** Fingerprint of the only certificate to accept. With it, no certificate authority is needed. */
   fingerprint256?: string | undefined
+  /** Returns the transport. Default: a new connection for each request. */
+  route?: typeof routeOfCommand
 }
 
 /** Sends a command's request to a hub. Aborting the signal also stops reading the answer. */
 export async function send(
   url: string,
-  { ca, fingerprint256, socket, owner, enrolling, signal, ...call }: HubCall,
+  { ca, fingerprint256, route: routeOf = routeOfCommand, socket, owner, enrolling, signal, ...call }: HubCall,
 ): Promise<IncomingMessage> {
   const pinned = fingerprint256 === undefined ? undefined : await pinnedTo(fingerprint256, url, signal)
   const route = pinned
     ? { createConnection: () => pinned }
-    : await routeOfCommand(url, { socket, owner, enrolling, signal })
+    : await routeOf(url, { socket, owner, enrolling, signal })
   return sendOver(url, {
     ...call,
     ...(signal && { signal }),

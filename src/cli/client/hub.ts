@@ -8,6 +8,7 @@ import type { HubAddress } from '../../config/hub.ts'
 import { isElsewhere } from '../../config/server-url.ts'
 import { withAdvice } from './advice.ts'
 import { send } from './http.ts'
+import { keptRoute } from './kept-route.ts'
 
 /** Returns a client for a hub. The client's methods throw UserError. */
 export const hubClient = (at: HubAddress, signer?: Signer): HubClient =>
@@ -17,28 +18,32 @@ export const hubClient = (at: HubAddress, signer?: Signer): HubClient =>
     errorFor: (failure) => withAdvice(at.url, failure),
   })
 
-const transportTo = ({ url, key, listens, socket, owner }: HubAddress): Transport => ({
-  url,
-  async send({ path, headers, ...request }) {
-    const response = await send(url + path, {
-      ...request,
-      headers: {
-        authorization: `Bearer ${key}`,
-        // On one machine, compression takes longer than it saves.
-        ...(isElsewhere(url) && { 'accept-encoding': 'gzip' }),
-        ...headers,
-      },
-      fingerprint256: listens?.fingerprint256,
-      socket,
-      owner,
-    })
-    return {
-      status: response.statusCode ?? 0,
-      body: await plainBody(response),
-      discard: () => response.destroy(),
-    }
-  },
-})
+function transportTo({ url, key, listens, socket, owner }: HubAddress): Transport {
+  const route = keptRoute()
+  return {
+    url,
+    async send({ path, headers, ...request }) {
+      const response = await send(url + path, {
+        ...request,
+        headers: {
+          authorization: `Bearer ${key}`,
+          // On one machine, compression takes longer than it saves.
+          ...(isElsewhere(url) && { 'accept-encoding': 'gzip' }),
+          ...headers,
+        },
+        fingerprint256: listens?.fingerprint256,
+        route,
+        socket,
+        owner,
+      })
+      return {
+        status: response.statusCode ?? 0,
+        body: await plainBody(response),
+        discard: () => response.destroy(),
+      }
+    },
+  }
+}
 
 /** Returns the body of an answer, uncompressed. */
 async function plainBody(response: IncomingMessage): Promise<AsyncIterable<Uint8Array>> {
