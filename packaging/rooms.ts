@@ -14,7 +14,7 @@ const LASTING = ['src/cli/start/serve.ts', 'src/cli/up/up.ts', 'src/cli/hub/serv
  */
 const COMMAND_LINE = 'src/cli/program.ts'
 /** Modules whose `import()` leads to what a usual command for a hub needs. */
-const CLIENT = /^src\/cli\/(agent\/|options\.ts$)/
+const CLIENT = /^src\/cli\/(agent\/|client\/(http|route)\.ts$|options\.ts$)/
 
 /**
  * Returns the room that an `import()` loads; each room becomes one chunk. Returns undefined if the importer

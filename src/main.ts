@@ -19,7 +19,7 @@ const INTERRUPTED_MS = 200
  * Time, in ms, after which a running command loads the remaining parts of the program: an update may replace
  * the program's files while the command runs. Most commands end before that.
  */
-const LASTS_MS = 500
+const LASTS_MS = 3000
 
 /** Commands that run until they are stopped, including the default command. */
 const SERVERS = /^(run|up|hub|-.*)?$/

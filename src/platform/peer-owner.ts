@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { isIPv4, type Socket } from 'node:net'
 import { endianness, networkInterfaces } from 'node:os'
-import { sleep } from './clock.ts'
+import { sleep, systemClock } from './clock.ts'
 
 /**
  * Time for a server on this machine to accept a connection, in ms. After this time, the owner of the
@@ -45,15 +45,15 @@ export async function ownerOfPeer(socket: Socket): Promise<number | undefined> {
   if (localAddress === undefined || remoteAddress === undefined) throw new Error('the connection was closed')
   const here = place(localAddress, localPort!)
   const there = place(remoteAddress, remotePort!)
-  const late = performance.now() + TAKEN_MS
+  const late = systemClock.monotonic() + TAKEN_MS
   for (let wait = FIRST_LOOK_MS, missed = 0; ; wait = Math.min(2 * wait, LOOK_MS)) {
     const rows = table(remotePort!)
     const peer = rows.find(({ local, remote }) => local === there && remote === here)
     if (!peer && ++missed === MISSES) return isHere(socket) ? listener(rows, there)?.uid : undefined
     if (peer && (peer.inode !== '0' || peer.state === SYN_RECV)) return peer.uid
-    const owner = performance.now() > late ? listener(rows, there) : undefined
+    const owner = systemClock.monotonic() > late ? listener(rows, there) : undefined
     if (owner) return owner.uid
-    if (performance.now() > late + TAKEN_MS) throw new Error('nothing accepts the connection')
+    if (systemClock.monotonic() > late + TAKEN_MS) throw new Error('nothing accepts the connection')
     await sleep(wait)
     // Once the other side has closed the connection, the connection has no owner.
     if (socket.destroyed || socket.readableEnded) throw new Error('the connection was closed at once')
