@@ -43,7 +43,6 @@ export class AgentRegistry {
     for (const record of await store.agents.load()) {
       this.#keep(record)
       feed.publish({ kind: 'agent', key: record.key })
-      await this.#open(record)
     }
   }
 

@@ -32,7 +32,10 @@ export interface Store {
 
 /** The agents of all machines. */
 export interface AgentStore {
-  /** Reads all agents. Called once. @throws UserError if a newer version of the hub has written a record */
+  /**
+   * Reads all agents, and opens their journals. Called once.
+   * @throws UserError if a newer version of the hub has written a record
+   */
   load(): Promise<AgentRecord[]>
 
   /**

@@ -92,12 +92,6 @@ export class AppendFile {
     }
   }
 
-  /** Cuts off whole lines at the end. @throws the system error */
-  cut(size: number) {
-    cutFile(this.path, size)
-    this.#size = size
-  }
-
   /** Drops the lines that a flush could not write, and removes any part of them from the file. */
   discard() {
     this.#queue = []
@@ -210,8 +204,8 @@ async function syncFolders(path: string) {
   }
 }
 
-/** @returns the new size of the file */
-function cutTornEnd(path: string): number {
+/** Cuts off an incomplete last line. @returns the new size of the file; 0 if there is no file */
+export function cutTornEnd(path: string): number {
   let size: number
   try {
     size = statSync(path).size
@@ -231,7 +225,7 @@ function cutTornEnd(path: string): number {
 }
 
 /** Makes a file shorter, durably. @throws the system error */
-function cutFile(path: string, size: number) {
+export function cutFile(path: string, size: number) {
   const fd = openSync(path, 'r+')
   try {
     ftruncateSync(fd, size)

@@ -1,12 +1,9 @@
-import { closeSync, openSync } from 'node:fs'
-import { setAside } from '../../../platform/files.ts'
 import { type Activity, type AnyEvent, textOfEvents } from '../../../protocol/index.ts'
 import type { JournalState, Verdict } from '../journals.ts'
-import { AppendFile, lastNewline } from './append-file.ts'
+import { AppendFile } from './append-file.ts'
 import type { SharedDurability } from './commits/shared-journals.ts'
-import { beginLine, type JournalLine, type LineHead, lineOf, wholeLine } from './journal-line.ts'
-import { readFully } from './read-fully.ts'
-import { readTail } from './read-tail.ts'
+import type { JournalEnd } from './journal-end.ts'
+import { beginLine, type JournalLine, type LineHead, lineOf } from './journal-line.ts'
 
 /**
  * Maximum number of characters waiting for the disk. Beyond this limit, further frames are refused. The limit
@@ -23,9 +20,6 @@ const NEWLINE = 10
 /** Kinds of events to merge: consecutive deltas in a frame become one event. */
 const RUNS_ON: readonly AnyEvent['kind'][] = ['text_delta', 'thinking_delta', 'tool_input_delta']
 
-/** Repair of a damaged file: it was renamed, or lines that were never written were cut off. */
-export type Repair = { aside: string } | { cutBytes: number }
-
 /** The file with the activity of one agent: each event once, in order. */
 export class EventJournal implements JournalState {
   readonly #file: AppendFile
@@ -41,13 +35,9 @@ export class EventJournal implements JournalState {
   /** The last received range, if it has no events. */
   #quiet: LineHead | undefined
 
-  /**
-   * @param repaired called if the file was damaged
-   * @param shared makes short lines durable together with those of other journals
-   */
-  constructor(path: string, repaired: (repair: Repair) => void, shared?: SharedDurability) {
-    const { file, last } = openFile(path, repaired, shared)
-    this.#file = file
+  /** @param shared makes short lines durable together with those of other journals */
+  constructor(path: string, { size, last }: JournalEnd, shared?: SharedDurability) {
+    this.#file = new AppendFile(path, shared, size)
     this.#have = last.to
     this.#received = last.to
     this.#journal = last.journal
@@ -202,46 +192,4 @@ function* linesOf(range: Omit<JournalLine, 'events'>, events: AnyEvent[]): Itera
     chars += text.length
   }
   yield lineOf({ ...range, from }, texts)
-}
-
-const NONE: LineHead = { from: 0, to: 0, shift: 0 }
-
-/** Opens a journal, and returns the head of its last line. The constructor describes the parameters. */
-function openFile(
-  path: string,
-  repaired: (repair: Repair) => void,
-  shared: SharedDurability | undefined,
-): { file: AppendFile; last: LineHead } {
-  const tail = readTail(path)
-  const whole = tail && wholeLine(tail.line)
-  if (whole) return { file: new AppendFile(path, shared, tail.size), last: whole }
-  let file = new AppendFile(path, shared)
-  for (;;) {
-    if (file.size === 0) return { file, last: NONE }
-    const { start, line } = lastLine(path, file.size)
-    const last = wholeLine(line)
-    if (last) return { file, last }
-    // The file system fills blocks that were never written with zeros, so this line was never acknowledged.
-    if (start > 0 && line.includes(0)) {
-      const cutBytes = file.size - start
-      file.cut(start)
-      repaired({ cutBytes })
-    } else {
-      repaired({ aside: setAside(path) })
-      file = new AppendFile(path, shared)
-    }
-  }
-}
-
-/** Returns the last line, and its position in bytes. */
-function lastLine(path: string, size: number): { start: number; line: Buffer } {
-  const fd = openSync(path, 'r')
-  try {
-    const start = lastNewline(fd, size - 1) + 1
-    const line = Buffer.alloc(size - 1 - start)
-    readFully(fd, line, start)
-    return { start, line }
-  } finally {
-    closeSync(fd)
-  }
 }

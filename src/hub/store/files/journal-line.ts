@@ -1,8 +1,8 @@
 import * as z from 'zod/mini'
 import { AnyEvent, JournalName, Offset } from '../../../protocol/index.ts'
 
-/** A line of `activity.jsonl`: bytes `[from, to)` of an agent's journal, as events. */
-const JournalLine = z.object({
+/** A line without its events. */
+const LineHead = z.object({
   from: Offset,
   to: Offset,
   /** Generation of the journal; absent for the first generation. */
@@ -12,12 +12,12 @@ const JournalLine = z.object({
    * and did not notice the rollback.
    */
   shift: z._default(Offset, 0),
-  events: z.array(AnyEvent),
 })
-export type JournalLine = z.infer<typeof JournalLine>
+export type LineHead = z.infer<typeof LineHead>
 
-/** A line without its events. */
-export type LineHead = Omit<JournalLine, 'events'>
+/** A line of `activity.jsonl`: bytes `[from, to)` of an agent's journal, as events. */
+const JournalLine = z.extend(LineHead, { events: z.array(AnyEvent) })
+export type JournalLine = z.infer<typeof JournalLine>
 
 /** Number of bytes that `lineRange` needs from the start of a line. */
 export const HEAD_BYTES = 64
@@ -52,14 +52,15 @@ export function wholeLine(line: Buffer): LineHead | undefined {
   const [, head] = /^(\{.*?),"events":\[/s.exec(line.toString('utf8', 0, WHOLE_HEAD_BYTES)) ?? []
   if (head === undefined || line.includes(0) || line.toString('latin1', line.length - 2) !== ']}')
     return undefined
-  return parseLine(`${head},"events":[]}`)
+  return parse(LineHead, `${head}}`)
 }
 
 /** Returns a parsed line; undefined for a damaged line. */
-export function parseLine(line: string): JournalLine | undefined {
+export const parseLine = (line: string): JournalLine | undefined => parse(JournalLine, line)
+
+function parse<T>(schema: z.ZodMiniType<T>, json: string): T | undefined {
   try {
-    const parsed = JournalLine.safeParse(JSON.parse(line))
-    return parsed.success ? parsed.data : undefined
+    return schema.safeParse(JSON.parse(json)).data
   } catch {
     return undefined
   }

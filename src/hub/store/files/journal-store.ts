@@ -9,6 +9,7 @@ import { journalPath, makeAgentFolder } from './agent-folder.ts'
 import { SharedJournals } from './commits/shared-journals.ts'
 import { deleteFolder } from './deleted-folders.ts'
 import { EventJournal } from './event-journal.ts'
+import { type JournalEnd, NO_JOURNAL, readEnd, stateAt } from './journal-end.ts'
 import { JournalReader } from './journal-reader.ts'
 import { problemOf } from './store-problem.ts'
 
@@ -31,14 +32,7 @@ const COMMIT_ALONE = 64
  */
 const COMMIT_CHARS = 16 * 1024 * 1024
 
-const EMPTY: JournalState = {
-  have: 0,
-  ackOffset: 0,
-  wantedOffset: 0,
-  shift: 0,
-  journal: undefined,
-  bytes: 0,
-}
+const EMPTY = stateAt(NO_JOURNAL)
 
 export interface JournalStoreOptions {
   /** Folder with a folder per agent. */
@@ -54,7 +48,10 @@ export class JournalStore implements Journals {
   readonly events = new Emitter<JournalEvents>()
   readonly #options: JournalStoreOptions
   readonly #shared: SharedJournals
+  /** Journals that this hub has read or continued. */
   readonly #logs = new Map<string, EventJournal>()
+  /** Ends of all other open journals. Most agents are idle, and an end takes less memory than a journal. */
+  readonly #idle = new Map<string, JournalEnd>()
   /** Agents with activity waiting for the disk, and their machines. */
   readonly #dirty = new Map<string, string>()
   /** Agents in `#dirty` whose last write failed, and the time of the next attempt for each. */
@@ -85,12 +82,19 @@ export class JournalStore implements Journals {
     this.#shared.useLog()
   }
 
-  async open(key: string): Promise<void> {
-    this.#log(key)
+  /** @param end the end of the journal, if it is known */
+  async open(key: string, end?: JournalEnd): Promise<void> {
+    if (!this.#logs.has(key) && !this.#idle.has(key)) this.#idle.set(key, end ?? this.#readEnd(key))
+  }
+
+  /** Reports whether this hub has read or continued a journal. */
+  isUsed(key: string): boolean {
+    return this.#logs.has(key)
   }
 
   stateOf(key: string): JournalState {
-    return this.#logs.get(key) ?? EMPTY
+    const idle = this.#idle.get(key)
+    return idle ? stateAt(idle) : (this.#logs.get(key) ?? EMPTY)
   }
 
   #folder(key: string) {
@@ -98,18 +102,23 @@ export class JournalStore implements Journals {
   }
 
   /** @throws the system error */
+  #readEnd(key: string): JournalEnd {
+    const { dir, logger } = this.#options
+    return readEnd(journalPath(dir, key), (repair) =>
+      logger.error(
+        { agent: key, ...repair },
+        'aside' in repair ? 'damaged activity renamed' : 'a line that was never written was cut off',
+      ),
+    )
+  }
+
+  /** @throws the system error */
   #log(key: string): EventJournal {
     let log = this.#logs.get(key)
     if (!log) {
-      log = new EventJournal(
-        journalPath(this.#options.dir, key),
-        (repair) =>
-          this.#options.logger.error(
-            { agent: key, ...repair },
-            'aside' in repair ? 'damaged activity renamed' : 'a line that was never written was cut off',
-          ),
-        this.#shared.of(key),
-      )
+      const end = this.#idle.get(key) ?? this.#readEnd(key)
+      log = new EventJournal(journalPath(this.#options.dir, key), end, this.#shared.of(key))
+      this.#idle.delete(key)
       this.#logs.set(key, log)
     }
     return log
@@ -157,6 +166,7 @@ export class JournalStore implements Journals {
    */
   forget(key: string) {
     this.#logs.delete(key)
+    this.#idle.delete(key)
     this.#dirty.delete(key)
     this.#failing.delete(key)
     this.#shared.forget(key)

@@ -4,6 +4,7 @@ import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { EventJournal } from '../../../../../src/hub/store/files/event-journal.ts'
+import { NO_JOURNAL, readEnd } from '../../../../../src/hub/store/files/journal-end.ts'
 import type { Activity, AnyEvent } from '../../../../../src/protocol/index.ts'
 import { storedEvents } from '../../../../support/stored-events.ts'
 import { tempDir } from '../../../../support/temp.ts'
@@ -17,7 +18,7 @@ const said = (text: string): Activity => ({
 })
 
 test('the history is not damaged if a machine announces another journal twice at the same time', async (t) => {
-  const log = new EventJournal(join(tempDir(t), 'activity.jsonl'), () => {})
+  const log = new EventJournal(join(tempDir(t), 'activity.jsonl'), NO_JOURNAL)
   log.take(said('first'), 0)
   await log.commit()
   const both = [log.turn(0), log.turn(0)]
@@ -46,7 +47,10 @@ test('after a crash in the middle of a long frame, the hub needs only the missin
     index: n % 2,
   }))
   const whole: Activity = { type: 'agent:activity', agent_id: 'a', from: 0, to: 1000, events }
-  const first = new EventJournal(path, () => {})
+  const first = new EventJournal(
+    path,
+    readEnd(path, () => {}),
+  )
   first.take(whole, 0)
   await first.commit()
   const lines = readFileSync(path, 'utf8').trimEnd().split('\n')
@@ -54,7 +58,10 @@ test('after a crash in the middle of a long frame, the hub needs only the missin
   const bytes = lines.slice(0, -1).join('\n').length + 1
   for (const cut of [bytes, bytes + 10, bytes - 10]) {
     truncateSync(path, cut)
-    const log = new EventJournal(path, () => assert.fail('set aside'))
+    const log = new EventJournal(
+      path,
+      readEnd(path, () => assert.fail('set aside')),
+    )
     const from = log.ackOffset
     assert.ok(from > 0 && from < 1000 && from === log.wantedOffset)
     // A daemon continues from the acknowledged offset, with the next events.
@@ -73,10 +80,16 @@ test('after a crash in the middle of a long frame, the hub needs only the missin
 test('a history is found after a restart, even if the journal’s name has special characters', async (t) => {
   for (const journal of ['\u2028'.repeat(64), '","events":[', '\\"}\n\0', '\ud800'.repeat(64)]) {
     const path = join(tempDir(t), 'activity.jsonl')
-    const log = new EventJournal(path, () => {})
+    const log = new EventJournal(
+      path,
+      readEnd(path, () => {}),
+    )
     log.take({ ...said('first'), journal }, 0)
     await log.commit()
-    const again = new EventJournal(path, () => assert.fail('set aside'))
+    const again = new EventJournal(
+      path,
+      readEnd(path, () => assert.fail('set aside')),
+    )
     assert.deepEqual([again.ackOffset, again.journal], [10, journal])
   }
 })
@@ -84,14 +97,20 @@ test('a history is found after a restart, even if the journal’s name has speci
 test('an opened history continues after its last whole line, short or long', async (t) => {
   for (const chars of [1, 10_000, 16_300, 16_384, 100_000]) {
     const path = join(tempDir(t), 'activity.jsonl')
-    const first = new EventJournal(path, () => {})
+    const first = new EventJournal(
+      path,
+      readEnd(path, () => {}),
+    )
     first.take(said('first'), 0)
     first.take({ ...said('x'.repeat(chars)), from: 10, to: 20 }, 0)
     await first.commit()
     const { bytes } = first
     for (const torn of ['', '{"from":20,']) {
       appendFileSync(path, torn)
-      const log = new EventJournal(path, () => assert.fail('set aside'))
+      const log = new EventJournal(
+        path,
+        readEnd(path, () => assert.fail('set aside')),
+      )
       assert.deepEqual([log.have, log.bytes, readFileSync(path).length], [20, bytes, bytes])
     }
   }

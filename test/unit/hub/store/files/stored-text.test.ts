@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { EventJournal } from '../../../../../src/hub/store/files/event-journal.ts'
+import { readEnd } from '../../../../../src/hub/store/files/journal-end.ts'
 import { type Activity, type AnyEvent, parseFromDaemon } from '../../../../../src/protocol/index.ts'
 import { storedEvents } from '../../../../support/stored-events.ts'
 import { tempDir } from '../../../../support/temp.ts'
@@ -48,10 +49,18 @@ const FRAMES: { what: string; text: string }[] = [
 
 /** Takes frames as a hub does, and reads the stored events. */
 async function stored(path: string, frames: Activity[]): Promise<AnyEvent[]> {
-  const log = new EventJournal(path, () => assert.fail('damaged'))
+  const log = new EventJournal(
+    path,
+    readEnd(path, () => assert.fail('damaged')),
+  )
   for (const each of frames) assert.equal(log.take(each, 0), 'taken')
   await log.commit()
-  return storedEvents(new EventJournal(path, () => assert.fail('damaged')))
+  return storedEvents(
+    new EventJournal(
+      path,
+      readEnd(path, () => assert.fail('damaged')),
+    ),
+  )
 }
 
 const read = (text: string) => {
