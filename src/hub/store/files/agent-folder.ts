@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { systemCode } from '../../../platform/errors.ts'
 import { ifPresent } from '../../../platform/or-undefined.ts'
 import { AgentId } from '../../../protocol/index.ts'
@@ -22,6 +22,10 @@ export function agentIdOf(name: string): string | undefined {
 /** Returns the names of all agents' folders. @param dir folder with a folder per agent @throws the system error */
 export const agentFolders = (dir: string): string[] =>
   (ifPresent(() => readdirSync(dir)) ?? []).filter((name) => agentIdOf(name) !== undefined)
+
+/** Reports whether a folder with this name belongs to the agent with this id. */
+export const isFolderOf = (name: string, agentId: string) =>
+  name === agentId || name.startsWith(`${agentId}${OF}`)
 
 /**
  * Returns the folder name for a new agent: the agent's id. If an agent of another machine has that folder,
@@ -57,5 +61,8 @@ export function makeAgentFolder(path: string) {
     }
 }
 
+// `join` would take as long as reading the file's time, and there may be thousands of agents.
+/** Returns the path of an agent's record. @param dir folder with a folder per agent */
+export const recordPath = (dir: string, key: string) => `${dir}/${key}/agent.json`
 /** Returns the path of an agent's history. @param dir folder with a folder per agent */
-export const journalPath = (dir: string, key: string) => join(dir, key, 'activity.jsonl')
+export const journalPath = (dir: string, key: string) => `${dir}/${key}/activity.jsonl`

@@ -48,7 +48,13 @@ async function storeIn({ dir, audit, clock, logger }: FileStoreOptions, unlock: 
   })
   const journals = new JournalStore({ dir: agentsDir, commitsDir, clock, logger })
   onceConfirmed(() => journals.useCommitLog())
-  const agents = new AgentFiles({ dir: agentsDir, journals, writer, logger })
+  const agents = new AgentFiles({
+    dir: agentsDir,
+    snapshot: join(dir, 'agents.snapshot'),
+    journals,
+    writer,
+    logger,
+  })
   return {
     journals,
     agents,
@@ -62,6 +68,7 @@ async function storeIn({ dir, audit, clock, logger }: FileStoreOptions, unlock: 
       agents.close()
       await journals.close()
       writer.close()
+      agents.saveSnapshot()
       unlock()
     },
   }

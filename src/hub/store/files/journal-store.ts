@@ -97,10 +97,6 @@ export class JournalStore implements Journals {
     return idle ? stateAt(idle) : (this.#logs.get(key) ?? EMPTY)
   }
 
-  #folder(key: string) {
-    return join(this.#options.dir, key)
-  }
-
   /** @throws the system error */
   #readEnd(key: string): JournalEnd {
     const { dir, logger } = this.#options
@@ -251,7 +247,7 @@ export class JournalStore implements Journals {
       dirty.map(async ([id, machineId]) => {
         const log = this.#logs.get(id)
         try {
-          if (log?.have === 0) makeAgentFolder(this.#folder(id))
+          if (log?.have === 0) makeAgentFolder(join(this.#options.dir, id))
           // The agent was removed during the write, and the folder may now belong to another agent.
           if (this.#logs.get(id) !== log) return false
           await log?.commit()

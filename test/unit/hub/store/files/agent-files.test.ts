@@ -20,7 +20,13 @@ async function storeWithAgent(t: TestContext) {
   const dir = join(root, 'agents')
   const clock = new ManualClock()
   const journals = new JournalStore({ dir, commitsDir: join(root, 'commits'), clock, logger })
-  const agents = new AgentFiles({ dir, journals, writer: new DebouncedWriter({ clock, logger }), logger })
+  const agents = new AgentFiles({
+    dir,
+    snapshot: join(root, 'agents.snapshot'),
+    journals,
+    writer: new DebouncedWriter({ clock, logger }),
+    logger,
+  })
   await agents.load()
   t.after(() => journals.close())
   const ref = { agent_id: 'a', machine_id: 'm' }

@@ -118,20 +118,23 @@ test('an opened history continues after its last whole line, short or long', asy
 
 test('a last line that was never written is cut off, and this is reported', async (t) => {
   const path = join(tempDir(t), 'activity.jsonl')
-  const first = new EventJournal(path, () => {})
+  const first = new EventJournal(path, NO_JOURNAL)
   first.take(said('first'), 0)
   await first.commit()
   const { bytes } = first
   appendFileSync(path, Buffer.concat([Buffer.alloc(50), Buffer.from(']}\n')]))
   const repairs: object[] = []
-  const log = new EventJournal(path, (repair) => repairs.push(repair))
+  const log = new EventJournal(
+    path,
+    readEnd(path, (repair) => repairs.push(repair)),
+  )
   assert.deepEqual([log.have, log.bytes], [10, bytes])
   assert.deepEqual(repairs, [{ cutBytes: 53 }])
 })
 
 test('a history is opened as a whole, even if the system returns less than was asked for', async (t) => {
   const path = join(tempDir(t), 'activity.jsonl')
-  const first = new EventJournal(path, () => {})
+  const first = new EventJournal(path, NO_JOURNAL)
   first.take(said('first'), 0)
   first.take({ ...said('x'.repeat(1000)), from: 10, to: 20 }, 0)
   await first.commit()
@@ -142,7 +145,10 @@ test('a history is opened as a whole, even if the system returns less than was a
   const { mock } = t.mock.method(fs, 'readSync', short)
   syncBuiltinESMExports()
   try {
-    const log = new EventJournal(path, () => assert.fail('repaired'))
+    const log = new EventJournal(
+      path,
+      readEnd(path, () => assert.fail('repaired')),
+    )
     assert.deepEqual([log.have, log.bytes, readFileSync(path).length], [20, bytes, bytes])
   } finally {
     mock.restore()
