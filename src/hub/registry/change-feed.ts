@@ -16,16 +16,20 @@ export type Change =
 
 /** Publishes changes to all subscribers. */
 export class ChangeFeed {
-  readonly #listeners = new Set<(change: Change) => void>()
+  /** Replaced when a subscription begins or ends, so that a loop over the list is not disturbed. */
+  #listeners: readonly ((change: Change) => void)[] = []
 
   publish(change: Change) {
-    for (const listener of [...this.#listeners]) listener(change)
+    for (const listener of this.#listeners) listener(change)
   }
 
   /** @returns a function that ends the subscription */
   subscribe(listener: (change: Change) => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    const own = (change: Change) => listener(change)
+    this.#listeners = [...this.#listeners, own]
+    return () => {
+      this.#listeners = this.#listeners.filter((each) => each !== own)
+    }
   }
 
   close() {

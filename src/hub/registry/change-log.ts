@@ -29,7 +29,9 @@ export class ChangeLog {
   #activity = 0
   #entries: Entry[] = []
   #outdated = 0
-  readonly #latest = new Map<string, Entry>()
+  /** The latest entries: of machines by id, and of agents by key. */
+  readonly #machines = new Map<string, Entry>()
+  readonly #agents = new Map<string, Entry>()
   readonly #removals = new Set<Entry>()
   /** Revision of the newest removal that the log no longer contains. */
   #forgotten = 0
@@ -70,25 +72,25 @@ export class ChangeLog {
       case 'closed':
         return
       case 'machine':
-        return this.#replace(`machine ${change.machine_id}`, change)
+        return this.#replace(this.#machines, change.machine_id, change)
       case 'agent':
-        return this.#replace(`agent ${change.key}`, change)
+        return this.#replace(this.#agents, change.key, change)
       case 'machine_removed':
-        return this.#remove(`machine ${change.machine_id}`, change, true)
+        return this.#remove(this.#machines, change.machine_id, change, true)
       case 'agent_removed':
-        return this.#remove(`agent ${change.key}`, change, change.shown)
+        return this.#remove(this.#agents, change.key, change, change.shown)
     }
   }
 
-  #replace(name: string, change: ListChange) {
-    this.#outdate(this.#latest.get(name))
-    this.#latest.set(name, this.#append(change))
+  #replace(latest: Map<string, Entry>, id: string, change: ListChange) {
+    this.#outdate(latest.get(id))
+    latest.set(id, this.#append(change))
   }
 
   /** @param shown true if clients may have seen the machine or agent */
-  #remove(name: string, change: ListChange, shown: boolean) {
-    this.#outdate(this.#latest.get(name))
-    this.#latest.delete(name)
+  #remove(latest: Map<string, Entry>, id: string, change: ListChange, shown: boolean) {
+    this.#outdate(latest.get(id))
+    latest.delete(id)
     if (!shown) {
       this.#revision++
       return
