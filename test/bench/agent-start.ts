@@ -27,11 +27,7 @@ export const agentStart: Benchmark = {
     const dir = tempDir(t)
     let count = 0
     const took = await interleaved(quick ? 3 : 41, {
-      daemon: async () => {
-        const began = monotonic()
-        await rig.agents(1, count++)
-        return monotonic() - began
-      },
+      daemon: () => rig.start(`a-${count++}`),
       floor: () => bare(join(dir, String(count))),
     })
     return [

@@ -137,12 +137,21 @@ export class Rig {
     for (let at = 0; at < count; at += 25) {
       const some = agents.slice(at, at + 25)
       this.ask({ do: 'start', agents: some, cwd: join(this.dir, 'work') })
-      for (const _ of some) {
-        const { agent, problem } = await this.reply('started')
-        if (problem) throw new Error(`${agent} did not start: ${problem}`)
-      }
+      for (const _ of some) await this.#started()
     }
     return agents.map((id) => join(this.dir, 'state/agents', id))
+  }
+
+  /** Makes the daemon start an agent. @returns the time from the server's command to its result, in ms */
+  async start(agent: string): Promise<number> {
+    this.ask({ do: 'start', agents: [agent], cwd: join(this.dir, 'work') })
+    return (await this.#started()).tookMs
+  }
+
+  async #started() {
+    const reply = await this.reply('started')
+    if (reply.problem) throw new Error(`${reply.agent} did not start: ${reply.problem}`)
+    return reply
   }
 
   /** Returns the processes of an agent: launcher, feeder, and the agent itself. */

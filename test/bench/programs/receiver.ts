@@ -18,7 +18,8 @@ export type Reply =
   | { said: 'listening'; port: number }
   /** The first frame of a floor, or a daemon's greeting: the link works. */
   | { said: 'connected'; at: number; running: number }
-  | { said: 'started'; agent: string; problem?: string }
+  /** `tookMs`: time from the command to its result. */
+  | { said: 'started'; agent: string; tookMs: number; problem?: string }
   /** Counting starts now. */
   | { said: 'expecting' }
   | { said: 'received'; at: number; latencies: number[] }
@@ -27,6 +28,8 @@ export type Reply =
 
 /** Offset of each journal up to which its bytes were received. */
 const held: Record<string, number> = {}
+/** Times of the commands that start agents. */
+const ordered = new Map<string, number>()
 
 const say = (reply: Reply) => process.send?.(reply)
 let expected = Number.POSITIVE_INFINITY
@@ -80,6 +83,7 @@ function serve(socket: WebSocket) {
         return say({
           said: 'started',
           agent: message.command_id,
+          tookMs: monotonic() - (ordered.get(message.command_id) ?? Number.NaN),
           ...(!message.ok && { problem: message.error.message }),
         })
     }
@@ -98,10 +102,12 @@ process.on('message', (request: Request) => {
       latencies = request.latencies ? [] : undefined
       return say({ said: 'expecting' })
     case 'start':
-      for (const id of request.agents)
+      for (const id of request.agents) {
+        ordered.set(id, monotonic())
         daemon?.send(
           JSON.stringify({ type: 'agent:start', command_id: id, agent_id: id, spec: { cwd: request.cwd } }),
         )
+      }
       return
     case 'heartbeat':
       return heartbeat(request.ms)
