@@ -21,7 +21,7 @@ export interface AgentPoolOptions
   trust: Pick<RepositoryTrust, 'ask' | 'cancel' | 'close' | 'mayUse'>
   /** Environment that agents inherit. */
   environment: NodeJS.ProcessEnv
-  umask?: string | undefined
+  umask: string
   /** @see MemoryRoom */
   room: Pick<MemoryRoom, 'waitOf'>
   /**

@@ -33,13 +33,13 @@ export const AGENT_UMASK = 'FOMULAR_DAEMON_AGENT_UMASK'
 const UNIT_UMASK = 0o077
 
 /**
- * Returns the umask of agents, as octal digits, if it differs from the daemon's umask. The usual umask of a
- * unit is meant for the daemon's own files, not for the files that agents write. If an administrator sets
- * `UMask=`, this umask applies to both kinds of files.
+ * Returns the umask of agents, as octal digits: usually the daemon's umask. The usual umask of a unit is meant
+ * for the daemon's own files, not for the files that agents write. If an administrator sets `UMask=`, this
+ * umask applies to both kinds of files.
  */
-export function agentUmask(env: NodeJS.ProcessEnv, own = process.umask()): string | undefined {
+export function agentUmask(env: NodeJS.ProcessEnv, own = process.umask()): string {
   const { [AGENT_UMASK]: given = '' } = env
-  return own === UNIT_UMASK && /^[0-7]{3,4}$/.test(given) ? given : undefined
+  return own === UNIT_UMASK && /^[0-7]{3,4}$/.test(given) ? given : own.toString(8)
 }
 
 /**

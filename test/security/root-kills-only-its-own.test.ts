@@ -153,7 +153,7 @@ test('a launcher finds its processes by a secret of its run, and no argument lis
   const env = { PATH: process.env.PATH, FOMULAR_AGENT: dir, FOMULAR_AGENT_MARK: mark }
   const patterns = ['working', 'idle', 'tasks', 'none']
   const program = ['/bin/sh', '-c', 'setsid sleep 6004 & exec sleep 6005']
-  const args = [join(dir, 'launch.sh'), dir, '1', bootId(), '1', 'stop', ...patterns, '', '', ...program]
+  const args = [join(dir, 'launch.sh'), dir, '1', '', bootId(), '1', 'stop', ...patterns, '', '', ...program]
   spawn('/bin/sh', args, { env, detached: true, stdio: 'ignore' }).unref()
   const strangers = [
     ...(await bystanders(t, { FOMULAR_AGENT: dir })),

@@ -31,6 +31,7 @@ export function agentsIn(dir: string, options: Partial<AgentPoolOptions & Listen
     room: { waitOf: () => undefined },
     program: async () => '/bin/true',
     environment: {},
+    umask: '22',
     maxAgents: 1000,
     resumeTurns: false,
     clock: systemClock,

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { writeAtomic } from '../../platform/files.ts'
 import { bootId, isAlive } from '../../platform/process-identity.ts'
 import type { Agent } from '../agent.ts'
@@ -10,6 +10,7 @@ import type { Input } from '../runtimes/conversation.ts'
 import { endDetached } from './detached.ts'
 import { isForeign } from './foreign-run.ts'
 import { releaseProgram } from './kept-program.ts'
+import { isLaunched } from './launch.ts'
 import { signsOf } from './marks.ts'
 import { endProcesses, endStrays, processesOf } from './strays.ts'
 import { signal, terminate } from './terminate.ts'
@@ -68,7 +69,7 @@ function noteEnd(agent: Agent, exit: Omit<ExitRecord, 'version'>) {
 
 /** Ends an agent that is still queued for launch. Later daemons do not launch this run. */
 export function endUnlaunched(agent: Agent, { cause }: Pick<StopOptions, 'cause'>) {
-  mkdirSync(agent.folder.claim(agent.run.run), { recursive: true, mode: 0o700 })
+  if (!isLaunched(agent)) writeFileSync(agent.folder.claim(agent.run.run), '', { flag: 'a', mode: 0o600 })
   agent.beginStop(cause === 'rebooted' ? cause : 'stopped')
   noteEnd(agent, { run: agent.run.run })
 }

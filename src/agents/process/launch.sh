@@ -2,24 +2,29 @@
 # Runs one agent until it ends. This script needs no daemon: the agent's input, output and end are files in the
 # agent's folder.
 #
-# usage: launch.sh FOLDER RUN BOOT_ID LEASE_S LEASE_ACTION STATE_PATTERN IDLE_PATTERN TASKS_PATTERN NO_TASKS_PATTERN GROUP LIMITED PROGRAM [ARGUMENT...]
-mask=$(umask)
+# Starting a program takes longer than everything else here. Until the agent has its first input, this script therefore
+# starts only the program mkfifo, and does the rest with commands of the shell.
+#
+# usage: launch.sh FOLDER RUN TIME BOOT_ID LEASE_S LEASE_ACTION STATE_PATTERN IDLE_PATTERN TASKS_PATTERN NO_TASKS_PATTERN GROUP LIMITED PROGRAM [ARGUMENT...]
 umask 077
-d=$1 run=$2 boot=$3 lease_s=$4 lease_action=$5 state_pattern=$6 idle_pattern=$7 tasks_pattern=$8 no_tasks_pattern=$9
-shift 9
+d=$1 run=$2 time=$3 boot=$4
+shift 4
+lease_s=$1 lease_action=$2 state_pattern=$3 idle_pattern=$4 tasks_pattern=$5 no_tasks_pattern=$6
 # The control group of this run, and whether its limits must apply. Both may be empty.
-cgroup=$1 limited=$2
-shift 2
+cgroup=$7 limited=$8
+shift 8
 
-# Creating this folder claims the run. A second launcher for the same run exits here.
-mkdir "$d/run.$run" 2>/dev/null || exit 0
+# Creating this file claims the run. A second launcher for the same run exits here.
+set -C
+{ true >"$d/run.$run"; } 2>/dev/null || exit 0
+set +C
 
 # The leading newline ends a line that an earlier run may have left incomplete.
-note() { printf '\n{"type":"launcher","subtype":"%s","run":%s,"time":"%s"%s}\n' "$1" "$run" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$2" >>"$d/activity.jsonl"; }
+note() { printf '\n{"type":"launcher","subtype":"%s","run":%s,"time":"%s"%s}\n' "$1" "$run" "$time" "$2" >>"$d/activity.jsonl"; }
 
-# A process is identified by pid and start time: field 22 of its stat, counted from the end of the name, since the name
-# may contain any character.
-identity() {
+# Sets `identity` to the identity of a process: pid and start time, which is field 22 of its stat, counted from the
+# end of the name, since the name may contain any character.
+identify() {
   pid=$1
   if [ -r "/proc/$pid/stat" ]; then
     read -r stat <"/proc/$pid/stat"
@@ -28,8 +33,12 @@ identity() {
   else
     start=$(LC_ALL=C ps -o lstart= -p "$pid" | sed 's/^ *//; s/ *$//')
   fi
-  printf '{"pid":%s,"start":"%s","boot_id":"%s"}' "$pid" "$start" "$boot"
+  identity="{\"pid\":$pid,\"start\":\"$start\",\"boot_id\":\"$boot\"}"
 }
+
+# Writes the first input of a run to the agent. The shell itself can read this input, because the input is short. The
+# feeder ends if it cannot delete the file, so that the input is written to the agent only once.
+feed_first() { IFS= read -r line <"$1" && printf '%s\n' "$line" >&4 && rm -f "$1"; }
 
 # Moves input from in/ to fed/ and writes it to the agent. The rename ensures that each file is written to the
 # agent only once. Prompts stay there until the daemon has seen that the agent confirms them.
@@ -37,8 +46,10 @@ feed() {
   exec 3<>"$d/bell" 4>"$d/stdin"
   while :; do
     for f in "$d"/in/*; do
+      [ -f "$f" ] || continue
       name=${f##*/}
-      [ -f "$f" ] && mv "$f" "$d/fed/" && cat "$d/fed/$name" >&4 || continue
+      case $name in 000000000000_control_*) feed_first "$f" && continue || exit ;; esac
+      mv "$f" "$d/fed/" && cat "$d/fed/$name" >&4 || continue
       case $name in *_control_*) rm -f "$d/fed/$name" ;; esac
     done
     read -r _ <&3
@@ -56,7 +67,7 @@ is_idle() {
 }
 
 # Reports whether the agent is still the process that was started. Without its launcher, its pid may have been reused.
-is_there() { [ "$(identity "$agent")" = "$agent_identity" ]; }
+is_there() { identify "$agent" && [ "$identity" = "$agent_identity" ]; }
 
 # Ends the agent when the number in the file `lease` has not changed for lease_s seconds. Time during which
 # the machine is suspended does not count, because `sleep` does not measure it.
@@ -123,25 +134,29 @@ yield_memory() {
   { read -r score </proc/self/oom_score_adj && [ "$score" -lt 300 ] && echo 300 >/proc/self/oom_score_adj; } 2>/dev/null
 }
 
-rm -f "$d/stdin" "$d/bell" "$d/exit.json" "$d/lease.expired" "$d/process.tmp" "$d/exit.tmp"
+# Only later runs find files of an earlier launcher.
+[ "$run" = 1 ] || rm -f "$d/stdin" "$d/bell" "$d/exit.json" "$d/lease.expired" "$d/process.tmp" "$d/exit.tmp"
 mkfifo "$d/stdin" "$d/bell" || exit 1
 note started || exit 1
 
 trap : HUP INT TERM
-# The agent also has its own input open for writing, so that it never sees an end of file. The umask of the
-# launcher's caller applies to files that the agent creates. The agent's variables are set last, so that only
-# its program runs with them.
-{ enter_group; umask "$mask"; yield_memory; . "$d/env.sh"; exec "$@"; } 0<>"$d/stdin" >>"$d/activity.jsonl" 2>>"$d/stderr.log" &
+# The agent also has its own input open for writing, so that it never sees an end of file. The agent's variables and
+# umask are set last, so that only its program runs with them.
+{ enter_group; yield_memory; . "$d/env.sh"; exec "$@"; } 0<>"$d/stdin" >>"$d/activity.jsonl" 2>>"$d/stderr.log" &
 agent=$!
-agent_identity=$(identity "$agent")
 feed </dev/null >/dev/null 2>&1 &
 feeder=$!
+identify "$agent"
+agent_identity=$identity
 leaser=
 [ "$lease_s" = 0 ] || { lease </dev/null >/dev/null 2>&1 & leaser=$!; }
 
 # An agent without this record must not run, since no daemon could find it again.
+identify "$feeder"
+feeder_identity=$identity
+identify $$
 printf '{"version":1,"run":%s,"launcher":%s,"agent":%s,"feeder":%s}\n' \
-  "$run" "$(identity $$)" "$agent_identity" "$(identity $feeder)" >"$d/process.tmp" &&
+  "$run" "$identity" "$agent_identity" "$feeder_identity" >"$d/process.tmp" &&
   mv "$d/process.tmp" "$d/process.json" || kill -KILL "$agent"
 
 # `wait` also returns when a signal is trapped. An agent that is not reaped yet still has its pid.
@@ -160,6 +175,7 @@ reason=
 [ ! -e "$d/lease.expired" ] || reason=',"reason":"lease"'
 # On a full disk, record the end when there is space again.
 again() { [ -d "$d" ] && sleep 2 || exit; }
+time=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 until note exited ",\"code\":$code$reason"; do again; done
 until printf '{"version":1,"run":%s,"code":%s%s}\n' "$run" "$code" "$reason" >"$d/exit.tmp" &&
   mv "$d/exit.tmp" "$d/exit.json"; do again; done

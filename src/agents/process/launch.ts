@@ -46,8 +46,8 @@ export interface Shelter {
 export interface LaunchOptions {
   /** Environment that the agent inherits. */
   environment: NodeJS.ProcessEnv
-  /** The agent's umask, as octal digits. Defaults to the daemon's. */
-  umask?: string | undefined
+  /** The agent's umask, as octal digits. */
+  umask: string
   permit: Permit
   trust: Pick<RepositoryTrust, 'mayUse'>
   /**
@@ -129,6 +129,7 @@ async function launchIn(
     folder.launcher,
     folder.real,
     String(run.run),
+    run.launched_at,
     bootId(),
     leased ? String(lease.after_s) : '0',
     lease?.action ?? 'keep',

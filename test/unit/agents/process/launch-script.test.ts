@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile, execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -12,6 +12,8 @@ import { tempDir } from '../../../support/temp.ts'
 
 const script = fileURLToPath(new URL('../../../../src/agents/process/launch.sh', import.meta.url))
 
+const TIME = '2026-01-01T00:00:00.000Z'
+
 test('a launcher deletes the unfinished files of an earlier launcher, but not the unfinished files of the daemon', (t) => {
   const dir = tempDir(t)
   for (const name of ['in', 'fed']) mkdirSync(join(dir, name))
@@ -21,7 +23,8 @@ test('a launcher deletes the unfinished files of an earlier launcher, but not th
   execFileSync('/bin/sh', [
     script,
     dir,
-    '1',
+    '2',
+    TIME,
     'boot',
     '0',
     'keep',
@@ -36,14 +39,56 @@ test('a launcher deletes the unfinished files of an earlier launcher, but not th
     'exit 3',
   ])
   assert.equal(readFileSync(join(dir, `000000000001_prompt_x.${process.pid}.tmp`), 'utf8'), 'half')
-  assert.deepEqual(JSON.parse(readFileSync(join(dir, 'exit.json'), 'utf8')), { version: 1, run: 1, code: 3 })
+  assert.deepEqual(JSON.parse(readFileSync(join(dir, 'exit.json'), 'utf8')), { version: 1, run: 2, code: 3 })
+})
+
+test('a run is executed once, even if an earlier version has claimed it with a folder', (t) => {
+  const dir = tempDir(t)
+  for (const name of ['in', 'fed', 'run.2']) mkdirSync(join(dir, name))
+  writeFileSync(join(dir, 'env.sh'), '')
+  for (const run of ['1', '1', '2'])
+    execFileSync('/bin/sh', [
+      script,
+      dir,
+      run,
+      TIME,
+      'boot',
+      '0',
+      'keep',
+      'state',
+      'idle',
+      'tasks',
+      'none',
+      '',
+      '',
+      'sh',
+      '-c',
+      'echo said',
+    ])
+  assert.deepEqual(readFileSync(join(dir, 'activity.jsonl'), 'utf8').match(/^said$/gm), ['said'])
+})
+
+test('the first input of a run reaches the agent unchanged, before all other input', (t) => {
+  const dir = tempDir(t)
+  for (const name of ['in', 'fed']) mkdirSync(join(dir, name))
+  writeFileSync(join(dir, 'env.sh'), '')
+  const lines = [String.raw`  {"first":"\\n \" ä %s $HOME"}  `, '{"second":1}']
+  writeFileSync(join(dir, 'in/000000000000_control_a'), `${lines[0]}\n`)
+  writeFileSync(join(dir, 'in/000000000001_prompt_b'), `${lines[1]}\n`)
+  const argv = [script, dir, '1', TIME, 'boot', '0', 'keep', 'state', 'idle', 'tasks', 'none', '', '']
+  execFileSync('/bin/sh', [...argv, 'sh', '-c', 'head -n 2 >"$0"', join(dir, 'got')])
+  assert.equal(readFileSync(join(dir, 'got'), 'utf8'), `${lines.join('\n')}\n`)
+  assert.deepEqual(
+    [readdirSync(join(dir, 'in')), readdirSync(join(dir, 'fed'))],
+    [[], ['000000000001_prompt_b']],
+  )
 })
 
 test('if memory runs out, the kernel ends an agent before its launcher and the daemon', (t) => {
   const dir = tempDir(t)
   for (const name of ['in', 'fed']) mkdirSync(join(dir, name))
   writeFileSync(join(dir, 'env.sh'), '')
-  const argv = [script, dir, '1', 'boot', '0', 'keep', 'state', 'idle', 'tasks', 'none', '', '']
+  const argv = [script, dir, '1', TIME, 'boot', '0', 'keep', 'state', 'idle', 'tasks', 'none', '', '']
   const scores = 'cat /proc/self/oom_score_adj /proc/$PPID/oom_score_adj'
   execFileSync('/bin/sh', [...argv, 'sh', '-c', `${scores} && exit 0`])
   const own = Number(readFileSync('/proc/self/oom_score_adj', 'utf8'))
@@ -61,6 +106,7 @@ test('the agent enters its control group, and its launcher stays outside', (t) =
       script,
       dir,
       `${number}`,
+      TIME,
       'boot',
       '0',
       'keep',
@@ -108,6 +154,7 @@ test('an agent’s own environment variables never affect its launcher', (t) => 
     script,
     dir,
     '1',
+    TIME,
     'boot',
     '0',
     'keep',
@@ -150,7 +197,21 @@ test('a lease never treats an agent with a background task as idle', async (t) =
   ].join('\n')
   const { idle } = claude
   const patterns = [idle.state, idle.idle, idle.tasks, idle.noTasks]
-  const argv = [script, dir, '1', 'boot', '1', 'stop-when-idle', ...patterns, '', '', 'sh', '-c', program]
+  const argv = [
+    script,
+    dir,
+    '1',
+    TIME,
+    'boot',
+    '1',
+    'stop-when-idle',
+    ...patterns,
+    '',
+    '',
+    'sh',
+    '-c',
+    program,
+  ]
   await promisify(execFile)('/bin/sh', argv, { timeout: 60_000 })
   assert.equal(JSON.parse(readFileSync(join(dir, 'exit.json'), 'utf8')).reason, 'lease')
   assert.match(readFileSync(join(dir, 'activity.jsonl'), 'utf8'), /"tasks":\[\]/)
