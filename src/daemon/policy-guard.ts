@@ -80,7 +80,7 @@ export class PolicyGuard {
       [...refusalsOfSpec(policy, spec, program), ...refusedNumber(policy, begun?.running ?? 0)],
       spec.cwd,
     )
-    const user = this.checkUser(spec.cwd)
+    const user = this.checkUser(spec.cwd, policy)
     if (begun?.isOrdered) this.#refuse(this.#options.starts.count(policy), spec.cwd)
     const { sandbox, network } = policy.isolation
     const { memory_reserve_mb: _, ...resources } = policy.resources
@@ -101,8 +101,8 @@ export class PolicyGuard {
    * Returns the user that agents run as; undefined for the daemon's user.
    * @throws CommandFailure if agents cannot run as this user
    */
-  checkUser(what?: string): AgentUser | undefined {
-    const { agent_user } = this.#policy().isolation
+  checkUser(what?: string, policy = this.#policy()): AgentUser | undefined {
+    const { agent_user } = policy.isolation
     try {
       return agent_user === undefined ? undefined : agentUser(agent_user)
     } catch (error) {

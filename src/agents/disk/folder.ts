@@ -1,6 +1,16 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
-import { writeAtomic } from '../../platform/files.ts'
+import { syncFolder } from '../../platform/files.ts'
+import { createPlain } from '../../platform/plain-files.ts'
 import { realPath } from '../../platform/real-path.ts'
 import { AgentId } from '../../protocol/index.ts'
 import { CURRENT_MARK } from './cursors-current.ts'
@@ -35,11 +45,11 @@ export interface AgentFolder {
   claim(run: number): string
 }
 
-export function agentFolder(dir: string): AgentFolder {
+export function agentFolder(dir: string, real = realPath(dir)): AgentFolder {
   const at = (name: string) => join(dir, name)
   return {
     dir,
-    real: realPath(dir),
+    real,
     spec: at('spec.json'),
     run: at('run.json'),
     journal: at('activity.jsonl'),
@@ -83,18 +93,31 @@ export function makeFolder(
   run: RunRecord,
   discard: (dir: string) => void,
 ): AgentFolder {
-  const making = agentFolder(join(parent, `.new-${record.agent_id}`))
-  const folder = agentFolder(join(parent, record.agent_id))
+  const real = realPath(parent)
+  const at = (name: string) => agentFolder(join(parent, name), join(real, name))
+  const making = at(`.new-${record.agent_id}`)
+  const folder = at(record.agent_id)
   rmSync(making.dir, { recursive: true, force: true })
   try {
     for (const path of [making.dir, making.inbox, making.fed]) mkdirSync(path, { mode: 0o700 })
-    writeAtomic(making.spec, JSON.stringify(record), { durable: true })
-    writeAtomic(making.run, JSON.stringify(run), { durable: true })
     writeFileSync(making.journal, '', { mode: 0o600 })
+    writeSynced(making.spec, JSON.stringify(record))
+    writeSynced(making.run, JSON.stringify(run))
+    syncFolder(making.dir)
     renameSync(making.dir, folder.dir)
   } catch (error) {
     if (existsSync(making.dir)) discard(making.dir)
     throw error
   }
   return folder
+}
+
+function writeSynced(path: string, text: string) {
+  const fd = createPlain(path)
+  try {
+    writeFileSync(fd, text)
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
 }

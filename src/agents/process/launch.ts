@@ -110,10 +110,10 @@ async function launchIn(
   const { lease } = spec
   const leased = lease && lease.action !== 'keep'
   if (leased) renewLease(agent)
-  const mark = markOf(agent, user)
+  const mark = run.mark ?? newMark()
   const marks = { [AGENT_FOLDER]: folder.real, [RUN_MARK]: mark }
   const limits = limitsOf(permitted.resources ?? {}, spec)
-  setGroup(agent, makeGroup({ folder, mark }, shelter ? undefined : groups, limits))
+  recordStart(agent, { user, mark, group: makeGroup({ folder, mark }, shelter ? undefined : groups, limits) })
   const base = user ? environmentAs(user, environment) : environment
   const inherited = Object.entries(base).filter(([name]) => name !== AGENT_UID && inherits(name))
   const env: NodeJS.ProcessEnv = {
@@ -199,23 +199,15 @@ function shelterName({ id, folder, run }: Agent) {
 }
 
 /**
- * Returns the secret of the agent's current run. Writes the secret and the run's user to disk first, before
- * any process carries the secret.
+ * Records the run's user, secret, and control group before a process has them, so that a later daemon finds
+ * the process.
  */
-function markOf(agent: Agent, user: AgentUser | undefined): string {
-  const mark = agent.run.mark ?? newMark()
-  if (agent.run.mark === undefined || agent.run.agent_user !== user?.name) {
-    agent.run = { ...startedAs(agent.run, user), mark }
-    writeAtomic(agent.folder.run, JSON.stringify(agent.run))
-  }
-  return mark
-}
-
-/** Records the control group before a process enters it, so that a later daemon finds the process there. */
-function setGroup(agent: Agent, group: string | undefined) {
-  const { group: before, ...run } = agent.run
-  if (group === before) return
-  agent.run = group === undefined ? run : { ...run, group }
+function recordStart(
+  agent: Agent,
+  { user, mark, group }: { user: AgentUser | undefined; mark: string; group: string | undefined },
+) {
+  const { group: _, ...run } = agent.run
+  agent.run = { ...startedAs(run, user), mark, ...(group !== undefined && { group }) }
   writeAtomic(agent.folder.run, JSON.stringify(agent.run))
 }
 
