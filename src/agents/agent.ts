@@ -105,7 +105,7 @@ export class Agent {
   /**
    * Returns a frame with the next whole lines after `sent`: about `budget` bytes of the journal, or a single
    * line that is longer.
-   * @returns undefined if there is no whole line
+   * @returns undefined if there is no whole line, or if nothing may be sent yet
    */
   read(budget: number): ActivityFrame | undefined {
     const from = this.sent
@@ -115,11 +115,10 @@ export class Agent {
     const { events, to, changed } = this.#reading.send(from, Math.min(budget, end - from))
     if (to === from) return undefined
     if (to > before) this.#unsaved ??= 'grown'
-    this.sent = to
-    // The cursor's record `apart` is valid only while nothing is sent, so delete it before the first frame.
-    if (this.contact.begin(to) && !this.#saveNow()) dropApart(this.folder.cursor)
     if (changed) this.touch()
     else this.#waiters.wake()
+    if (!this.contact.begin(to, () => this.#saveNow() || dropApart(this.folder.cursor))) return undefined
+    this.sent = to
     return { from, to, ...(journal !== undefined && { journal }), events, more: to >= end }
   }
 

@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs'
+import { systemCode } from '../../platform/errors.ts'
 import { writeAtomic } from '../../platform/files.ts'
-import { orUndefined } from '../../platform/or-undefined.ts'
 import type { Conversation } from '../runtimes/conversation.ts'
 import { noteDue } from '../state/due-inputs.ts'
 import { isInTurn } from '../state/lifecycle.ts'
@@ -49,9 +49,12 @@ export function writeCursor(
 /** The beginning of the record `apart`, which is the last field of the file. */
 const APART = '"apart":{'
 
-/** Invalidates the record `apart` in an existing file, by renaming it in place: a full disk permits that. */
-export function dropApart(path: string) {
-  orUndefined(() => {
+/**
+ * Invalidates the record `apart` in an existing file, by renaming it in place: a full disk permits that.
+ * @returns false if the file cannot be changed, for example because no file descriptors are free
+ */
+export function dropApart(path: string): boolean {
+  try {
     const fd = openSync(path, constants.O_RDWR | constants.O_NOFOLLOW)
     try {
       const at = readFileSync(fd).lastIndexOf(APART)
@@ -59,7 +62,10 @@ export function dropApart(path: string) {
     } finally {
       closeSync(fd)
     }
-  })
+    return true
+  } catch (error) {
+    return systemCode(error) === 'ENOENT'
+  }
 }
 
 /** Completes a snapshot that an earlier version wrote: adds the refusals that must still be sent. */

@@ -40,7 +40,7 @@ export class ServerCopy {
       apart !== undefined &&
       apart.boot_id === bootId() &&
       apart.told <= end &&
-      (apart.file === undefined || apart.file === this.#files)
+      apart.file === this.#files
     this.#inherited = valid
     this.#known = valid ? apart.known : end
     this.#told = valid ? apart.told : end
@@ -71,12 +71,20 @@ export class ServerCopy {
 
   /**
    * Records that the journal is about to be sent up to `to`.
-   * @returns whether the cursor must be saved first
+   * @param drop invalidates the record `apart` on the disk, which is valid only while nothing is sent. Returns
+   * false if that is impossible now
+   * @returns false if nothing may be sent yet
    */
-  begin(to: number): boolean {
-    this.#told = Math.max(this.#told, to)
+  begin(to: number, drop: () => boolean): boolean {
+    const wasLinked = this.#linked
     this.#linked = true
-    return this.#written
+    if (this.#written && !drop()) {
+      this.#linked = wasLinked
+      return false
+    }
+    this.#written = false
+    this.#told = Math.max(this.#told, to)
+    return true
   }
 
   /** Records that bytes were moved to `offset`, because no server had received them. */

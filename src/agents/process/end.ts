@@ -53,6 +53,9 @@ function noteEnd(agent: Agent, exit: Omit<ExitRecord, 'version'>) {
   // The lines below are appended to the journal. Keep them readable even if the journal was deleted or
   // replaced.
   agent.journal.extend(agent.snapshot.offset)
+  // If this daemon is killed, the next daemon must know the journal's end before these lines: in a restored
+  // backup, a server can have more than that, but not these lines.
+  agent.save()
   // The launcher may also have failed to record the run's start.
   if (agent.snapshot.run !== run.run) agent.journal.append(launcherLine({ subtype: 'started', run: run.run }))
   agent.journal.append(

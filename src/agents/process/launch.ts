@@ -105,6 +105,8 @@ async function launchIn(
   writeAtomic(folder.launcher, launchScript)
   // The launcher could create the journal, but the daemon must watch it before the launcher writes to it.
   agent.journal.create()
+  // If this daemon is killed, the next daemon must know the journal's end before this run.
+  agent.save()
 
   putFirst(agent)
   const { lease } = spec

@@ -1,0 +1,64 @@
+// Needs: prlimit
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { checkProcesses } from '../../../src/agents/process/end.ts'
+import { withoutDescriptors } from '../../support/descriptors.ts'
+import { failingFiles } from '../../support/failing-files.ts'
+import { Machine, said } from '../../support/set-back-machine.ts'
+import type { Cleanup } from '../../support/temp.ts'
+import { until } from '../../support/wait.ts'
+
+/** Returns a machine that was rolled back to a backup, while its server has `had` bytes. */
+function setBack(t: Cleanup, had: string[]) {
+  const machine = new Machine(t)
+  machine.welcome({ offsets: {} })
+  machine.says('one')
+  machine.acknowledge(machine.end)
+  machine.agent.save()
+  machine.backUp()
+  machine.says(...had)
+  machine.acknowledge(machine.end)
+  const { end } = machine
+  machine.setBack()
+  return { machine, had: end }
+}
+
+for (const shortage of ['file descriptors', 'disk space'] as const)
+  test(`after a daemon without ${shortage} was killed, the machine does not appear to have been rolled back`, async (t) => {
+    const machine = new Machine(t)
+    machine.agent.save()
+    machine.stop()
+    machine.start()
+    machine.says('one', 'two')
+    const meet = () => void machine.welcome({ offsets: {} })
+    if (shortage === 'disk space') {
+      const repair = failingFiles(t, () => 'ENOSPC')
+      meet()
+      repair()
+    } else await withoutDescriptors(meet)
+    const { frames } = machine
+    machine.stop({ clean: false })
+    machine.start()
+    assert.equal(machine.welcome({ offsets: { a: frames.at(-1)?.to ?? 0 } }), undefined)
+    const all = ['process_started', 'process_exited', 'one', 'two']
+    assert.deepEqual([...said(frames), ...said(machine.frames)], all)
+    assert.equal(machine.agent.status().journal, undefined)
+  })
+
+test('a rollback is detected even if the daemon that resumed the agent was killed before its first connection', async (t) => {
+  const { machine, had } = setBack(t, ['two'])
+  await machine.agents.resume(machine.agent, 'c-2')
+  await until(
+    () => {
+      while (machine.agent.catchUp());
+      checkProcesses(machine.agent)
+      return machine.agent.hasRunEnded
+    },
+    { what: 'the end of the second run' },
+  )
+  machine.stop({ clean: false })
+  machine.start()
+  assert.ok(machine.end > had)
+  assert.equal(machine.welcome({ offsets: { a: had } }), undefined)
+  assert.deepEqual(said(machine.frames), ['set_back', 'process_started', 'process_exited'])
+})
