@@ -1,14 +1,24 @@
 import type { Agent } from '../agents/agent.ts'
 import type { Outbox } from '../link/outbox.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
+import { isDiskFull, shortageIn } from '../platform/errors.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Ack, ProtocolError, Resend, Welcome } from '../protocol/index.ts'
 
 /** Maximum distance of a plausible server offset beyond a journal's end, in bytes. */
 const MOST_AHEAD_BYTES = 2 ** 36
 
-/** Time in which a server can request a valid offset after it sent an invalid offset, in ms. */
+/**
+ * Time in which a server can request a valid offset after it sent an invalid offset, in ms. Also the time
+ * between two attempts to continue a journal during a shortage.
+ */
 const PATIENCE_MS = 30_000
+/**
+ * The disk is full, or no file descriptors are free. The server's offset is then not at fault: if the server
+ * got an error for it, it would request the whole journal.
+ */
+const SHORTAGE = Symbol('shortage')
+type Obstacle = string | typeof SHORTAGE
 
 export interface ServerOffsetsOptions {
   agents: Iterable<Agent> & { find(agentId: string): Agent | undefined }
@@ -29,8 +39,8 @@ export class ServerOffsets {
    */
   readonly #removed = new Set<string>()
   /**
-   * Agents whose activity is not sent, because their offset was invalid. The timer of each agent ends the
-   * wait.
+   * Agents whose activity is not sent, because their offset was invalid, or because of a shortage. The timer
+   * of each agent ends the wait.
    */
   readonly #held = new Map<Agent, Timer>()
 
@@ -44,17 +54,14 @@ export class ServerOffsets {
    * @returns errors for the invalid offsets of the welcome
    */
   onWelcome({ offsets, journals }: Welcome): ProtocolError[] {
-    const { agents, outbox, clock } = this.#options
+    const { agents, outbox } = this.#options
     const problems = new Map<string, string>()
     for (const agent of agents) {
       const offset = own(offsets, agent.id) ?? 0
-      const problem = this.#meet(agent, offset, journals && { name: own(journals, agent.id) })
-      if (problem === undefined) continue
-      this.#held.set(
-        agent,
-        clock.setTimeout(() => this.#goOn(agent, offset), PATIENCE_MS),
-      )
-      problems.set(agent.id, problem)
+      const obstacle = this.#meet(agent, offset, journals && { name: own(journals, agent.id) })
+      if (obstacle === undefined) continue
+      this.#hold(agent, offset)
+      if (obstacle !== SHORTAGE) problems.set(agent.id, obstacle)
     }
     for (const id of Object.keys(offsets))
       if (!agents.find(id) && !this.#removed.has(id)) problems.set(id, unknown(id))
@@ -112,26 +119,45 @@ export class ServerOffsets {
     this.#held.delete(agent)
   }
 
-  /** Begins a new generation, because the server has not requested a valid offset. */
+  #hold(agent: Agent, offset: number) {
+    const { clock } = this.#options
+    this.#held.set(
+      agent,
+      clock.setTimeout(() => this.#goOn(agent, offset), PATIENCE_MS),
+    )
+  }
+
+  /** Begins a new generation, because the server has not requested a valid offset, or after a shortage. */
   #goOn(agent: Agent, offset: number) {
     this.#release(agent)
-    if (this.#begin(agent, offset) === undefined) this.#options.outbox.resend(agent, offset)
+    const obstacle = this.#begin(agent, offset)
+    if (obstacle === undefined) this.#options.outbox.resend(agent, offset)
+    else if (obstacle === SHORTAGE) this.#hold(agent, offset)
   }
 
   /** @param known name of the server's generation; undefined if the server does not report generations */
-  #meet(agent: Agent, offset: number, known: { name: string | undefined } | undefined): string | undefined {
+  #meet(agent: Agent, offset: number, known: { name: string | undefined } | undefined): Obstacle | undefined {
     const { told } = agent.contact
     const foreign = known !== undefined && offset > 0 && !agent.generations.includes(known.name, offset)
     return offset > told || foreign ? this.#begin(agent, offset) : misplaced(agent, offset)
   }
 
-  /** @returns the reason why the journal cannot continue at `offset`; undefined if it can */
-  #begin(agent: Agent, offset: number): string | undefined {
+  /** @returns the reason why the journal cannot continue at `offset`, or `SHORTAGE`; undefined if it can */
+  #begin(agent: Agent, offset: number): Obstacle | undefined {
     const { told } = agent.contact
     if (offset - told > MOST_AHEAD_BYTES) return `${offset} is too far beyond the end of the journal`
     try {
+      // If this daemon is killed during the move, the next daemon must know the journal's present end.
+      agent.save()
       agent.beginGeneration(offset)
     } catch (error) {
+      if (isDiskFull(error) || shortageIn(error)) {
+        this.#options.logger.warn(
+          { agent_id: agent.id, err: error },
+          'cannot continue the journal; will retry',
+        )
+        return SHORTAGE
+      }
       return `the journal cannot continue from ${offset}: ${(error as Error).message}`
     }
     this.#options.logger.warn(

@@ -139,7 +139,8 @@ test('a journal that cannot be moved on a full disk stays unchanged', (t) => {
   writeFileSync(path, lines)
   disk.fill()
   for (const running of [false, true]) {
-    const where = { from: 1000, to: 10_000_000, running, marker: '{}', holes: [] }
+    const record = () => ({ commit() {}, discard() {} })
+    const where = { from: 1000, to: 10_000_000, running, marker: '{}', holes: [], record }
     assert.throws(() => moveBytes(path, where), { code: 'ENOSPC' })
     assert.ok(readFileSync(path, 'utf8') === lines)
   }

@@ -1,6 +1,15 @@
-// Needs: git, python3
+// Needs: git, python3, root, mount, fallocate
 import assert from 'node:assert/strict'
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { execa } from 'execa'
@@ -9,6 +18,7 @@ import { earlierCommand } from '../support/earlier-release.ts'
 import { fakeStage } from '../support/fake-agent.ts'
 import { LightServer } from '../support/light-server.ts'
 import { PythonServer } from '../support/python-server.ts'
+import { SmallDisk } from '../support/small-disk.ts'
 import { freePort, RUN, type Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
@@ -96,6 +106,49 @@ test('after a restored backup, the server keeps the old history and gets all new
     'third',
     'fourth',
   ])
+})
+
+test('if the disk is full after a backup was restored, the server gets the new events later, and no event again', async (t) => {
+  const disk = new SmallDisk(t, 300)
+  const stage = await fakeStage(t)
+  symlinkSync(disk.path, stage.state)
+  mkdirSync(join(stage.dir, 'hub'))
+  symlinkSync(join(stage.dir, 'hub'), join(stage.state, 'hub'))
+  const folder = machineFolder(stage)
+  let hub = await stage.hub()
+  let daemon = await stage.daemon()
+  const id = await stage.start({ prompt: 'first' })
+  await stage.eventually(id, 'turn_result')
+  daemon.kill('SIGTERM')
+  await daemon.ended
+  folder.save()
+  daemon = await stage.daemon()
+  await stage.command(id, 'resume', { prompt: 'second' })
+  await stage.eventually(id, 'text', ({ text }) => text === 'second')
+  daemon.kill('SIGTERM')
+  await daemon.ended
+  const before = await stage.events(id)
+  hub.kill('SIGKILL')
+  await hub.ended
+  folder.restore()
+
+  daemon = stage.run(stage.daemonArgs())
+  await until(() => daemon.log().includes('ECONNREFUSED'), { what: 'a daemon without a hub' })
+  disk.fill()
+  hub = await stage.hub()
+  await until(() => daemon.log().includes('cannot continue the journal'), { what: 'the full disk' })
+  disk.clear()
+  assert.deepEqual(await stage.events(id), before)
+  await stage.renew(async () => {
+    hub.kill('SIGKILL')
+    await hub.ended
+    await stage.hub()
+  })
+  assert.equal((await stage.command(id, 'resume', { prompt: 'third' })).state, 'succeeded')
+  await stage.eventually(id, 'text', ({ text }) => text === 'third')
+  const after = await stage.events(id)
+  assert.deepEqual(after.slice(0, before.length), before)
+  assert.deepEqual(textsOf(after.slice(before.length)), ['(set back)', 'third'])
 })
 
 test('a server written in Python keeps both histories, even if the server’s folder is also restored', async (t) => {

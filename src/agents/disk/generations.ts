@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import * as z from 'zod/mini'
-import { writeAtomic } from '../../platform/files.ts'
+import { stage } from '../../platform/files.ts'
 import { JournalName, Offset } from '../../protocol/index.ts'
 import { setBackLine } from '../events/decode.ts'
 import type { Journal } from './journal.ts'
@@ -84,14 +84,14 @@ export class Generations {
   begin(journal: Journal, { from, to, running, time }: Span & { running: boolean; time: string }): number {
     const name = randomUUID().slice(0, 8)
     const marker = setBackLine({ journal: name, from, to, time })
-    const { at, shift } = moveBytes(journal.path, { from, to, running, marker, holes: journal.holes })
+    const record = (at: number) => {
+      const generations = [...this.#all, { name, from, at }]
+      return stage(this.#path, JSON.stringify({ version: 1, generations }), { durable: true })
+    }
+    const where = { from, to, running, marker, holes: journal.holes, record }
+    const { at, shift } = moveBytes(journal.path, where)
     this.#all.push({ name, from, at })
     journal.holes = this.#holes
-    try {
-      writeAtomic(this.#path, JSON.stringify({ version: 1, generations: this.#all }), { durable: true })
-    } catch {
-      // The disk is full. The next daemon reads the hole as one unreadable line.
-    }
     return shift
   }
 }

@@ -8,6 +8,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs'
+import type { Staged } from '../../platform/files.ts'
 import { openPlain } from '../../platform/plain-files.ts'
 import type { Span } from './span.ts'
 
@@ -24,6 +25,8 @@ export interface ByteMove {
   marker: string
   /** Holes of the journal, in order. Holes are not moved. */
   holes: readonly Span[]
+  /** Prepares the record of the move. The record is put in place once the bytes are moved. @throws the system error */
+  record(at: number): Staged
 }
 
 /**
@@ -34,33 +37,61 @@ export interface ByteMove {
  */
 export function moveBytes(
   path: string,
-  { from, to, running, marker, holes }: ByteMove,
+  { from, marker, holes, ...place }: ByteMove,
 ): { at: number; shift: number } {
   const line = Buffer.from(`${marker}\n`)
   const fd = openPlain(path, constants.O_RDWR)
-  const size = fstatSync(fd).size
-  const parts = partsOf(from, size, holes)
-  // Leave space, because the agent may append bytes before the file is extended.
-  const at = Math.max(to, size + (running ? CHUNK_BYTES : 0))
-  const end = parts.reduce((sum, part) => sum + part.to - part.from, at + line.length)
   try {
-    // Extend the file, so that the agent appends after the moved bytes from now on.
-    if (parts.length > 0) writeSync(fd, Buffer.alloc(1), 0, 1, end - 1)
-    write(fd, line, at)
-    let place = at + line.length
-    for (const part of parts) place = copy(fd, part, place)
-    const late = appendedBefore(fd, size, at)
-    if (late.length > 0) append(path, late)
-    fsyncSync(fd)
-    for (const part of [...parts, { from: size, to: size + late.length }]) erase(fd, part)
+    const { size, at, staged } = reserve(fd, place)
+    const parts = partsOf(from, size, holes)
+    const end = parts.reduce((sum, part) => sum + part.to - part.from, at + line.length)
+    try {
+      // Extend the file, so that the agent appends after the moved bytes from now on.
+      if (parts.length > 0) writeSync(fd, Buffer.alloc(1), 0, 1, end - 1)
+      write(fd, line, at)
+      let place = at + line.length
+      for (const part of parts) place = copy(fd, part, place)
+      const late = appendedBefore(fd, size, at)
+      if (late.length > 0) append(path, late)
+      parts.push({ from: size, to: size + late.length })
+      fsyncSync(fd)
+    } catch (error) {
+      staged.discard()
+      // Truncate the extended file, unless the agent has appended to it in the meantime. On a full disk, the
+      // agent cannot append.
+      if (fstatSync(fd).size <= end) ftruncateSync(fd, size + appendedBefore(fd, size, at).length)
+      throw error
+    }
+    keep(staged)
+    for (const part of parts) erase(fd, part)
     return { at, shift: end - size }
-  } catch (error) {
-    // Truncate the extended file, unless the agent has appended to it in the meantime. On a full disk, the
-    // agent cannot append.
-    if (fstatSync(fd).size <= end) ftruncateSync(fd, size + appendedBefore(fd, size, at).length)
-    throw error
   } finally {
     closeSync(fd)
+  }
+}
+
+/**
+ * Prepares the record of a move first, because only a recorded move may change the journal.
+ * @returns the journal's size, and the offset `at` of the marker. The space in between is for bytes that the
+ * agent may append before the file is extended
+ */
+function reserve(fd: number, { to, running, record }: Pick<ByteMove, 'to' | 'running' | 'record'>) {
+  for (let space = running ? 2 * CHUNK_BYTES : 0; ; space *= 2) {
+    const at = Math.max(to, fstatSync(fd).size + space)
+    const staged = record(at)
+    const { size } = fstatSync(fd)
+    if (!running || size + CHUNK_BYTES <= at) return { size, at, staged }
+    // The agent has appended too much in the meantime.
+    staged.discard()
+  }
+}
+
+/** Puts the record of a finished move in place. This needs no disk space. */
+function keep(staged: Staged) {
+  try {
+    staged.commit()
+  } catch {
+    // The disk is defective. The next daemon reads the hole as one unreadable line.
   }
 }
 

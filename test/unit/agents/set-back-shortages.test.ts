@@ -8,6 +8,9 @@ import { Machine, said } from '../../support/set-back-machine.ts'
 import type { Cleanup } from '../../support/temp.ts'
 import { until } from '../../support/wait.ts'
 
+/** Time after which a machine that had no space or file descriptors continues a journal, in ms. */
+const RETRY_MS = 30_000
+
 /** Returns a machine that was rolled back to a backup, while its server has `had` bytes. */
 function setBack(t: Cleanup, had: string[]) {
   const machine = new Machine(t)
@@ -62,3 +65,31 @@ test('a rollback is detected even if the daemon that resumed the agent was kille
   assert.equal(machine.welcome({ offsets: { a: had } }), undefined)
   assert.deepEqual(said(machine.frames), ['set_back', 'process_started', 'process_exited'])
 })
+
+for (const shortage of ['file descriptors', 'disk space'] as const)
+  test(`without ${shortage}, a machine that was rolled back sends its journal later, and once`, async (t) => {
+    const { machine, had } = setBack(t, ['two'])
+    machine.says('again')
+    const before = machine.size
+    const meet = () => {
+      // An error would make the server request the whole journal.
+      assert.equal(machine.welcome({ offsets: { a: had } }), undefined)
+      machine.clock.pass(RETRY_MS)
+    }
+    if (shortage === 'disk space') {
+      const repair = failingFiles(t, (path) => (path.endsWith('generations.json') ? 'ENOSPC' : undefined))
+      meet()
+      repair()
+    } else await withoutDescriptors(meet)
+    assert.equal(machine.frames.length, 0)
+    assert.equal(machine.size, before)
+    machine.clock.pass(RETRY_MS)
+    assert.deepEqual(said(machine.frames), ['set_back', 'again'])
+    const { journal } = machine.agent.status()
+    const sent = machine.frames.at(-1)!.to
+    machine.stop({ clean: false })
+    machine.start()
+    machine.welcome({ offsets: { a: sent }, journals: { a: journal! } })
+    assert.deepEqual(said(machine.frames), [])
+    assert.equal(machine.agent.status().journal, journal)
+  })
