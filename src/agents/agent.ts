@@ -5,6 +5,7 @@ import type { AgentContext, AgentRecords } from './agent-context.ts'
 import { type AgentFiles, openFiles } from './disk/agent-files.ts'
 import { dropApart, writeCursor } from './disk/cursor.ts'
 import type { AgentFolder } from './disk/folder.ts'
+import type { CopyEnd } from './disk/generations.ts'
 import type { ProcessRecord, RunRecord, Snapshot, SpecRecord } from './disk/records.ts'
 import type { ActivityFrame } from './events/activity-frame.ts'
 import { answeredId } from './events/ids.ts'
@@ -148,18 +149,18 @@ export class Agent {
   }
 
   /**
-   * Begins a new generation of the journal for a server that has the journal up to `offset`. Moves to
-   * `offset` all bytes that no server has received. If the server has lost bytes, moves the whole journal.
+   * Begins a new generation of the journal, which continues a server's copy. Moves to the end of the copy all
+   * bytes that no server has received. If the server has lost bytes, moves the whole journal.
    * @throws the system error
    */
-  beginGeneration(offset: number) {
-    const unknown = this.journal.lineStart(this.contact.known) ?? this.#snapshot.offset
-    const from = unknown <= offset ? unknown : this.begin
-    const where = { from, to: Math.max(offset, from), running: !this.hasEnded, time: this.#now() }
-    const move = () => this.generations.begin(this.journal, where)
+  beginGeneration(copy: CopyEnd) {
+    const { known } = this.contact
+    const unknown = known > copy.offset ? this.begin : this.journal.lineStart(known)
+    const where = { from: unknown ?? this.#snapshot.offset, running: !this.hasEnded, time: this.#now() }
+    const move = () => this.generations.begin(this.journal, { ...where, copy })
     this.#snapshot.offset += this.limits.acrossMove(this.#snapshot, move)
-    this.#reading.states.cut(from)
-    this.contact.onMoved(offset)
+    this.#reading.states.cut(where.from)
+    this.contact.onMoved(copy.offset)
     this.#touchAndSave()
   }
 

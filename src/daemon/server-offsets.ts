@@ -1,4 +1,5 @@
 import type { Agent } from '../agents/agent.ts'
+import type { CopyEnd } from '../agents/disk/generations.ts'
 import type { Outbox } from '../link/outbox.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 import { isDiskFull, shortageIn } from '../platform/errors.ts'
@@ -57,10 +58,10 @@ export class ServerOffsets {
     const { agents, outbox } = this.#options
     const problems = new Map<string, string>()
     for (const agent of agents) {
-      const offset = own(offsets, agent.id) ?? 0
-      const obstacle = this.#meet(agent, offset, journals && { name: own(journals, agent.id) })
+      const copy = { offset: own(offsets, agent.id) ?? 0, journal: journals && own(journals, agent.id) }
+      const obstacle = this.#meet(agent, copy, journals !== undefined)
       if (obstacle === undefined) continue
-      this.#hold(agent, offset)
+      this.#hold(agent, copy)
       if (obstacle !== SHORTAGE) problems.set(agent.id, obstacle)
     }
     for (const id of Object.keys(offsets))
@@ -119,37 +120,38 @@ export class ServerOffsets {
     this.#held.delete(agent)
   }
 
-  #hold(agent: Agent, offset: number) {
+  #hold(agent: Agent, copy: CopyEnd) {
     const { clock } = this.#options
     this.#held.set(
       agent,
-      clock.setTimeout(() => this.#goOn(agent, offset), PATIENCE_MS),
+      clock.setTimeout(() => this.#goOn(agent, copy), PATIENCE_MS),
     )
   }
 
   /** Begins a new generation, because the server has not requested a valid offset, or after a shortage. */
-  #goOn(agent: Agent, offset: number) {
+  #goOn(agent: Agent, copy: CopyEnd) {
     this.#release(agent)
-    const obstacle = this.#begin(agent, offset)
-    if (obstacle === undefined) this.#options.outbox.resend(agent, offset)
-    else if (obstacle === SHORTAGE) this.#hold(agent, offset)
+    const obstacle = this.#begin(agent, copy)
+    if (obstacle === undefined) this.#options.outbox.resend(agent, copy.offset)
+    else if (obstacle === SHORTAGE) this.#hold(agent, copy)
   }
 
-  /** @param known name of the server's generation; undefined if the server does not report generations */
-  #meet(agent: Agent, offset: number, known: { name: string | undefined } | undefined): Obstacle | undefined {
-    const { told } = agent.contact
-    const foreign = known !== undefined && offset > 0 && !agent.generations.includes(known.name, offset)
-    return offset > told || foreign ? this.#begin(agent, offset) : misplaced(agent, offset)
+  /** @param isNamed true if the server reports generations */
+  #meet(agent: Agent, copy: CopyEnd, isNamed: boolean): Obstacle | undefined {
+    const { offset, journal } = copy
+    const foreign = isNamed && offset > 0 && !agent.generations.includes(journal, offset)
+    return offset > agent.contact.told || foreign ? this.#begin(agent, copy) : misplaced(agent, offset)
   }
 
   /** @returns the reason why the journal cannot continue at `offset`, or `SHORTAGE`; undefined if it can */
-  #begin(agent: Agent, offset: number): Obstacle | undefined {
+  #begin(agent: Agent, copy: CopyEnd): Obstacle | undefined {
     const { told } = agent.contact
+    const { offset } = copy
     if (offset - told > MOST_AHEAD_BYTES) return `${offset} is too far beyond the end of the journal`
     try {
       // If this daemon is killed during the move, the next daemon must know the journal's present end.
       agent.save()
-      agent.beginGeneration(offset)
+      agent.beginGeneration(copy)
     } catch (error) {
       if (isDiskFull(error) || shortageIn(error)) {
         this.#options.logger.warn(

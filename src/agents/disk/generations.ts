@@ -8,6 +8,10 @@ import { moveBytes } from './move-bytes.ts'
 import { readRecord } from './read-record.ts'
 import type { Span } from './span.ts'
 
+/** End of a server's copy of a journal, and the name of its generation; the first generation has no name. */
+const CopyEnd = z.object({ offset: Offset, journal: z.optional(JournalName) })
+export type CopyEnd = z.infer<typeof CopyEnd>
+
 /** `generations.json`: the generations of a journal in order, except the first, which has no name. */
 const GenerationsRecord = z.object({
   version: z.literal(1),
@@ -18,10 +22,21 @@ const GenerationsRecord = z.object({
       from: Offset,
       /** Start of this generation. The bytes between `from` and `at` are a hole. */
       at: Offset,
+      /** End of the server's copy that this generation continues. */
+      copy: z.optional(CopyEnd),
     }),
   ),
 })
 type Generation = z.infer<typeof GenerationsRecord>['generations'][number]
+
+export interface GenerationStart {
+  from: number
+  copy: CopyEnd
+  /** True if the agent may append at the same time. */
+  running: boolean
+  /** The current time (ISO 8601). */
+  time: string
+}
 
 /**
  * The generations of one journal. A new generation begins when the daemon detects that its machine was rolled
@@ -66,6 +81,10 @@ export class Generations {
    * Reports whether a server that has generation `name` up to `offset` has the same bytes as this journal.
    */
   includes(name: string | undefined, offset: number): boolean {
+    // The server has a copy that a generation continues, and perhaps already the hole before the generation.
+    const continues = ({ at, copy }: Generation) =>
+      copy !== undefined && copy.journal === name && (offset === copy.offset || offset === at)
+    if (this.#all.some(continues)) return true
     const index = this.#all.findIndex((generation) => generation.name === name)
     if (index === -1 && name !== undefined) return false
     const next = this.#all[index + 1]
@@ -75,22 +94,22 @@ export class Generations {
   }
 
   /**
-   * Begins a new generation at offset `to` or shortly after. Moves the journal's lines, beginning at `from`,
-   * into the new generation.
-   * @param running true if the agent may append at the same time
+   * Begins a new generation at the end of a server's copy or shortly after. Moves the journal's lines,
+   * beginning at `from`, into the new generation.
    * @returns number of bytes by which the journal's end has moved
    * @throws the system error
    */
-  begin(journal: Journal, { from, to, running, time }: Span & { running: boolean; time: string }): number {
+  begin(journal: Journal, { from, copy, running, time }: GenerationStart): number {
+    const to = Math.max(copy.offset, from)
     const name = randomUUID().slice(0, 8)
     const marker = setBackLine({ journal: name, from, to, time })
     const record = (at: number) => {
-      const generations = [...this.#all, { name, from, at }]
+      const generations = [...this.#all, { name, from, at, copy }]
       return stage(this.#path, JSON.stringify({ version: 1, generations }), { durable: true })
     }
     const where = { from, to, running, marker, holes: journal.holes, record }
     const { at, shift } = moveBytes(journal.path, where)
-    this.#all.push({ name, from, at })
+    this.#all.push({ name, from, at, copy })
     journal.holes = this.#holes
     return shift
   }

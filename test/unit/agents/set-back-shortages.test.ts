@@ -93,3 +93,19 @@ for (const shortage of ['file descriptors', 'disk space'] as const)
     assert.deepEqual(said(machine.frames), [])
     assert.equal(machine.agent.status().journal, journal)
   })
+
+test('a machine that was rolled back repeatedly begins one generation, even if its first connections fail', (t) => {
+  const { machine, had } = setBack(t, ['two'])
+  machine.says('again')
+  const server = { offsets: { a: had }, journals: { a: 'of-an-earlier-rollback' } }
+  for (let n = 0; n < 3; n++) {
+    assert.equal(machine.welcome(server), undefined)
+    assert.deepEqual(said(machine.frames), ['set_back', 'again'])
+    if (n === 1) machine.stop({ clean: false })
+    else machine.part()
+    if (n === 1) machine.start()
+  }
+  // The server has meanwhile received more from the other generation.
+  assert.equal(machine.welcome({ ...server, offsets: { a: had + 10 } }), undefined)
+  assert.deepEqual(said(machine.frames), ['set_back', 'set_back', 'again'])
+})
