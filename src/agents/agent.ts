@@ -155,12 +155,12 @@ export class Agent {
    */
   beginGeneration(copy: CopyEnd) {
     const { known } = this.contact
-    const unknown = known > copy.offset ? this.begin : this.journal.lineStart(known)
+    const unknown = known > copy.offset || known <= this.begin ? this.begin : this.journal.lineStart(known)
     const where = { from: unknown ?? this.#snapshot.offset, running: !this.hasEnded, time: this.#now() }
     const move = () => this.generations.begin(this.journal, { ...where, copy })
     this.#snapshot.offset += this.limits.acrossMove(this.#snapshot, move)
     this.#reading.states.cut(where.from)
-    this.contact.onMoved(copy.offset)
+    this.contact.rewind(copy.offset)
     this.#touchAndSave()
   }
 

@@ -8,6 +8,7 @@ import type { AgentList } from './agent-list.ts'
 import { checkAgentLimit, checkCwd, checkKept, runningBeside, runtimeOf } from './checks.ts'
 import { CommandFailure } from './command-failure.ts'
 import { makeFolder } from './disk/folder.ts'
+import { newName } from './disk/generations.ts'
 import type { SpecRecord } from './disk/records.ts'
 import type { Permit } from './permit.ts'
 import { checkFolderAs } from './process/agent-user.ts'
@@ -93,7 +94,7 @@ export class Starts {
   ) {
     const { dir, clock, launches, open, discard } = this.#options
     const created_at = isoTime(clock.now())
-    const record: SpecRecord = { version: 1, agent_id, command_id, created_at, spec }
+    const record: SpecRecord = { version: 1, agent_id, command_id, created_at, journal: newName(), spec }
     const run = firstRun(record, program, runtime)
     const folder = makeFolder(dir, record, run, (made) => void discard(made))
     try {

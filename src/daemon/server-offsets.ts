@@ -139,8 +139,10 @@ export class ServerOffsets {
   /** @param isNamed true if the server reports generations */
   #meet(agent: Agent, copy: CopyEnd, isNamed: boolean): Obstacle | undefined {
     const { offset, journal } = copy
-    const foreign = isNamed && offset > 0 && !agent.generations.includes(journal, offset)
-    return offset > agent.contact.told || foreign ? this.#begin(agent, copy) : misplaced(agent, offset)
+    const { generations, contact } = agent
+    const differs = isNamed && offset > 0 && !generations.includes(journal, offset)
+    if (differs && generations.isForeign(journal)) contact.rewind(agent.begin)
+    return offset > contact.told || differs ? this.#begin(agent, copy) : misplaced(agent, offset)
   }
 
   /** @returns the reason why the journal cannot continue at `offset`, or `SHORTAGE`; undefined if it can */

@@ -42,7 +42,7 @@ export const Welcome = z.object({
   capabilities: z._default(list(Name), []),
   /** Offset up to which the server has each agent's journal. Omitted agents start at 0. */
   offsets: z._default(table(Name, Offset), {}),
-  /** Generation of the server's copy of each journal; omitted journals are in their first generation. */
+  /** Generation of the server's copy of each journal; omitted for a copy whose generation has no name. */
   journals: z.optional(table(Name, JournalName)),
   heartbeat_ms: z.optional(z.int().check(z.minimum(100))),
 })
@@ -70,7 +70,7 @@ export const Activity = z.object({
   agent_id: AgentId,
   from: Offset,
   to: Offset,
-  /** Generation of the journal to which these bytes belong; absent for the first generation. */
+  /** Generation of the journal to which these bytes belong, if it has a name. */
   journal: z.optional(JournalName),
   events: z.array(AnyEvent),
 })

@@ -161,7 +161,7 @@ export const AgentStatus = z.object({
   acked: Offset,
   /** End of the journal. */
   end: Offset,
-  /** Current generation of the journal; absent for the first generation. */
+  /** Current generation of the journal. The first generation of an agent of an earlier version has no name. */
   journal: z.optional(JournalName),
 })
 export type AgentStatus = z.infer<typeof AgentStatus>

@@ -1,9 +1,11 @@
 import { request } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Event, HubAgent, HubMachine } from '../../src/protocol/index.ts'
 import { SseReader } from '../support/sse-reader.ts'
 
 const TIMEOUT_MS = 4000
 const PAGE = 1000
+const RETRY_MS = 200
 
 export interface Answer {
   status: number
@@ -15,6 +17,11 @@ export interface Answer {
  * fault.
  */
 export class Api {
+  /**
+   * Time for which unanswered requests for data are repeated, in milliseconds. A machine under load may not answer a
+   * single request in time.
+   */
+  patienceMs = 0
   readonly #port: number
   readonly #key: () => string
 
@@ -54,6 +61,16 @@ export class Api {
     })
   }
 
+  /** Sends a request for data, and repeats it until an answer arrives. @throws if no answer arrives */
+  async ask(path: string): Promise<Answer> {
+    for (const deadline = performance.now() + this.patienceMs; ; await sleep(RETRY_MS))
+      try {
+        return await this.send('GET', path)
+      } catch (error) {
+        if (performance.now() > deadline) throw error
+      }
+  }
+
   async machines(): Promise<HubMachine[]> {
     return (await this.#get<{ machines: HubMachine[] }>('/api/machines')).machines
   }
@@ -84,7 +101,7 @@ export class Api {
   }
 
   async #get<T>(path: string): Promise<T> {
-    const { status, body } = await this.send('GET', path)
+    const { status, body } = await this.ask(path)
     if (status !== 200) throw new Error(`GET ${path}: ${status} ${JSON.stringify(body)}`)
     return body as T
   }

@@ -76,7 +76,7 @@ export class Orders {
    * @returns true if there is nothing left to request
    */
   async #ask(issued: Issued, wait = 0): Promise<boolean> {
-    const { status, body } = await this.#api.send('GET', `/api/commands/${issued.id}?wait=${wait}`)
+    const { status, body } = await this.#api.ask(`/api/commands/${issued.id}?wait=${wait}`)
     if (status === 404) issued.forgotten = true
     else if (status === 200 || status === 422) hear(issued, body as Outcome)
     else return false

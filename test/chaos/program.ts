@@ -117,7 +117,7 @@ export const SABOTAGES = {
   'set-back-unseen': [
     {
       file: 'src/daemon/server-offsets.ts',
-      from: /return offset > told \|\| foreign \?.*$/m,
+      from: /return offset > contact\.told \|\| differs \?.*$/m,
       to: 'return undefined',
     },
   ],

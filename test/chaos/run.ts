@@ -88,12 +88,14 @@ export async function run(options: RunOptions): Promise<Verdict> {
     say('settling')
     await driver.stop()
     world.calm()
+    world.api.patienceMs = driver.patienceMs
     await world.connected()
     const step = async (what: string, run: () => Promise<unknown>) => {
       const start = performance.now()
       await run().catch((error: Error) => {
         violated('unsettled', `${what}: ${error.message}`)
         driver.patienceMs = HOPELESS_MS
+        world.api.patienceMs = HOPELESS_MS
       })
       say(`${what}: ${Math.round(performance.now() - start)} ms`)
     }

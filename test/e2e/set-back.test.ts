@@ -1,15 +1,6 @@
 // Needs: git, python3, root, mount, fallocate
 import assert from 'node:assert/strict'
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { execa } from 'execa'
@@ -17,35 +8,13 @@ import type { Activity, Event } from '../../src/protocol/index.ts'
 import { earlierCommand } from '../support/earlier-release.ts'
 import { fakeStage } from '../support/fake-agent.ts'
 import { LightServer } from '../support/light-server.ts'
+import { machineFolder } from '../support/machine-folder.ts'
 import { PythonServer } from '../support/python-server.ts'
 import { SmallDisk } from '../support/small-disk.ts'
 import { freePort, RUN, type Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
 // These tests restore a machine's state folder from a backup, while the server has more data than the backup.
-
-/** Returns functions that save and restore a state folder without its hub folder. */
-function machineFolder(stage: Stage) {
-  const of = (dir: string) => (name: string) => join(dir, name)
-  const backup = join(stage.dir, 'backup')
-  const names = () => readdirSync(stage.state).filter((name) => name !== 'hub')
-  return {
-    save() {
-      rmSync(backup, { recursive: true, force: true })
-      mkdirSync(backup)
-      for (const name of names())
-        cpSync(of(stage.state)(name), of(backup)(name), {
-          recursive: true,
-          filter: (path) => !/\/(stdin|bell|[^/]*\.sock|lock)$/.test(path),
-        })
-    },
-    restore() {
-      for (const name of names()) rmSync(of(stage.state)(name), { recursive: true })
-      for (const name of readdirSync(backup))
-        cpSync(of(backup)(name), of(stage.state)(name), { recursive: true })
-    },
-  }
-}
 
 const textsOf = (events: Event[]) =>
   events.flatMap((event) =>

@@ -52,13 +52,14 @@ const TIME = '2026-01-01T00:00:00.000Z'
  * Makes the folder of an agent that an earlier daemon launched for its first run. The caller writes the
  * journal.
  * @param run fields of `run.json`
+ * @param journal name of the journal's first generation
  */
-export function leftAgent(dir: string, agent_id: string, run: object = {}) {
+export function leftAgent(dir: string, agent_id: string, run: object = {}, journal?: string) {
   const at = (name: string) => join(dir, agent_id, name)
   const note = (what: object) =>
     appendFileSync(at('activity.jsonl'), launcherLine({ run: 1, time: TIME, ...what } as never))
   for (const folder of ['', 'in', 'fed', 'run.1']) mkdirSync(at(folder), { recursive: true })
-  const spec = { version: 1, agent_id, command_id: 'c-1', created_at: TIME, spec: { cwd: dir } }
+  const spec = { version: 1, agent_id, command_id: 'c-1', created_at: TIME, journal, spec: { cwd: dir } }
   const first = { version: 1, run: 1, program: '/bin/true', launched_at: TIME, initialize_id: 'i' }
   writeFileSync(at('spec.json'), JSON.stringify(spec))
   writeFileSync(at('run.json'), JSON.stringify({ ...first, ...run }))

@@ -19,6 +19,7 @@ have = {}        # agent_id -> end of its journal on this disk
 journals = {}    # agent_id -> generation of that journal, if it is not the first
 begin = {}       # agent_id -> first byte that the machine still has
 asked = set()    # agents whose missing bytes were requested
+continued = set()  # agents whose journals the machine still has, and agents that sent activity since
 
 
 def say(what):
@@ -168,6 +169,8 @@ class Link:
             self.start_over(message.get("path", "").removeprefix("offsets."))
         if kind == "agent:status":
             begin[message["agent_id"]] = message["begin"]
+        if kind == "agent:removed":
+            continued.discard(message["agent_id"])
         if kind.endswith(":result"):
             with lock:
                 unanswered.pop(message["command_id"], None)
@@ -184,7 +187,9 @@ class Link:
             link, self.greeted = self, True
             asked.clear()
             begin.clear()
+            continued.clear()
             for status in hello["agents"]:
+                continued.add(status["agent_id"])
                 begin[status["agent_id"]] = status["begin"]
             ours = {agent: have[agent] for agent in begin if agent in have}
             self.send({"type": "server:welcome", "protocol": {"version": 1}, "offsets": ours, "journals": journals})
@@ -202,6 +207,9 @@ class Link:
 
     def store(self, frame):
         agent, start, end = frame["agent_id"], frame["from"], frame["to"]
+        if agent not in continued:
+            continued.add(agent)
+            self.start_over(agent)
         at = have.get(agent, 0)
         if end > at and (start == at or (start > at and start == begin.get(agent))):
             with open(path_of(agent), "ab") as file:

@@ -24,11 +24,12 @@ export class Machine {
   /** Frames sent since the last welcome. */
   frames = [] as Activity[]
 
-  constructor(t: Cleanup) {
+  /** @param journal name of the first generation of the agent's journal */
+  constructor(t: Cleanup, journal?: string) {
     const dir = tempDir(t)
     this.dir = join(dir, 'agents')
     this.#backup = join(dir, 'backup')
-    const left = leftAgent(this.dir, 'a')
+    const left = leftAgent(this.dir, 'a', {}, journal)
     left.started()
     left.exited()
     this.start()

@@ -35,12 +35,12 @@ export interface OpenFilesOptions {
  */
 export function openFiles(
   folder: AgentFolder,
-  { record: { agent_id: id, spec }, runtime, toldCounts, now }: OpenFilesOptions,
+  { record: { agent_id: id, spec, journal: first }, runtime, toldCounts, now }: OpenFilesOptions,
 ): AgentFiles {
   const inbox = new Inbox(folder)
   const journal = new Journal(folder.journal)
   try {
-    const generations = new Generations(folder.generations, journal)
+    const generations = new Generations(folder.generations, journal, first)
     const { apart, snapshot = emptySnapshot(now), ...rest } = readCursor(folder.cursor, journal) ?? {}
     const limits = new LimitOrders(folder.limit, spec.on_limit, journal.size())
     const contact = new ServerCopy(apart, journal, folder.spec, toldCounts)

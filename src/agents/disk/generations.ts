@@ -8,11 +8,11 @@ import { moveBytes } from './move-bytes.ts'
 import { readRecord } from './read-record.ts'
 import type { Span } from './span.ts'
 
-/** End of a server's copy of a journal, and the name of its generation; the first generation has no name. */
+/** End of a server's copy of a journal, and the name of its generation, if the server has a name. */
 const CopyEnd = z.object({ offset: Offset, journal: z.optional(JournalName) })
 export type CopyEnd = z.infer<typeof CopyEnd>
 
-/** `generations.json`: the generations of a journal in order, except the first, which has no name. */
+/** `generations.json`: the generations of a journal in order, except the first, whose name is in `spec.json`. */
 const GenerationsRecord = z.object({
   version: z.literal(1),
   generations: z.array(
@@ -38,16 +38,26 @@ export interface GenerationStart {
   time: string
 }
 
+/** Returns a new name for the first generation of a journal. */
+export const newName = () => randomUUID().slice(0, 8)
+
+/** Separates the name of the first generation from the rest of a later generation's name. */
+const SEPARATOR = '.'
+
 /**
  * The generations of one journal. A new generation begins when the daemon detects that its machine was rolled
  * back.
  */
 export class Generations {
   readonly #path: string
+  /** Name of the first generation; undefined if an earlier version of the daemon started the agent. */
+  readonly #first: string | undefined
+  /** All generations except the first. */
   readonly #all: Generation[]
 
-  constructor(path: string, journal: Journal) {
+  constructor(path: string, journal: Journal, first: string | undefined) {
     this.#path = path
+    this.#first = first
     const read = readRecord(path, GenerationsRecord)
     // Do this last, because reading the size opens the journal, and it stays open.
     const size = journal.size()
@@ -56,9 +66,9 @@ export class Generations {
     journal.holes = this.#holes
   }
 
-  /** Name of the current generation; undefined for the first. */
+  /** Name of the current generation, if it has a name. */
   get current(): string | undefined {
-    return this.#all.at(-1)?.name
+    return this.#all.at(-1)?.name ?? this.#first
   }
 
   get #holes(): Span[] {
@@ -67,9 +77,9 @@ export class Generations {
     return holes.filter(({ from }, n) => holes.slice(n + 1).every((later) => later.from > from))
   }
 
-  /** Returns the name of the generation that contains `offset`; undefined for the first. */
+  /** Returns the name of the generation that contains `offset`, if it has a name. */
   at(offset: number): string | undefined {
-    return this.#all.findLast(({ at }) => at <= offset)?.name
+    return this.#all.findLast(({ at }) => at <= offset)?.name ?? this.#first
   }
 
   /** Returns the end of the generation that contains `offset`; Infinity for the current generation. */
@@ -86,11 +96,20 @@ export class Generations {
       copy !== undefined && copy.journal === name && (offset === copy.offset || offset === at)
     if (this.#all.some(continues)) return true
     const index = this.#all.findIndex((generation) => generation.name === name)
-    if (index === -1 && name !== undefined) return false
+    // If an earlier version of the daemon has sent the copy, the copy has no name.
+    if (index === -1 && name !== undefined && name !== this.#first) return false
     const next = this.#all[index + 1]
     // Compare up to the start of the next generation. The bytes before that start are a hole, which a server
     // counts as received.
     return next === undefined || offset <= next.at
+  }
+
+  /**
+   * Reports whether generation `name` certainly belongs to the journal of another agent, which had the same id.
+   * A copy of that journal contains no bytes of this journal.
+   */
+  isForeign(name: string | undefined): boolean {
+    return this.#first !== undefined && name !== undefined && name.split(SEPARATOR)[0] !== this.#first
   }
 
   /**
@@ -101,7 +120,7 @@ export class Generations {
    */
   begin(journal: Journal, { from, copy, running, time }: GenerationStart): number {
     const to = Math.max(copy.offset, from)
-    const name = randomUUID().slice(0, 8)
+    const name = [this.#first, newName()].filter((part) => part !== undefined).join(SEPARATOR)
     const marker = setBackLine({ journal: name, from, to, time })
     const record = (at: number) => {
       const generations = [...this.#all, { name, from, at, copy }]

@@ -1,7 +1,15 @@
 import * as z from 'zod/mini'
 import { ProcessIdentity } from '../../platform/process-identity.ts'
 import { closedOptional } from '../../protocol/closed.ts'
-import { AgentId, AgentSpec, CommandId, Exit, Offset, PermissionRequest } from '../../protocol/index.ts'
+import {
+  AgentId,
+  AgentSpec,
+  CommandId,
+  Exit,
+  JournalName,
+  Offset,
+  PermissionRequest,
+} from '../../protocol/index.ts'
 import { AgentProblem, AgentState, BackgroundTask, TurnFailure } from '../../protocol/status.ts'
 
 /** `spec.json`: the specification from the server. */
@@ -10,6 +18,11 @@ export const SpecRecord = z.object({
   agent_id: AgentId,
   command_id: CommandId,
   created_at: z.string(),
+  /**
+   * Name of the first generation of the journal. It distinguishes the journal from those of earlier agents with the
+   * same id. Absent in records of earlier versions.
+   */
+  journal: z.optional(JournalName),
   spec: AgentSpec,
 })
 export type SpecRecord = z.infer<typeof SpecRecord>

@@ -87,8 +87,8 @@ export class ServerCopy {
     return true
   }
 
-  /** Records that bytes were moved to `offset`, because no server had received them. */
-  onMoved(offset: number) {
+  /** Records that no server has received bytes after `offset`, for example because they were moved there. */
+  rewind(offset: number) {
     this.#known = offset
     this.#told = offset
   }

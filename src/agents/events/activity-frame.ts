@@ -4,7 +4,7 @@ import type { Event } from '../../protocol/index.ts'
 export interface ActivityFrame {
   from: number
   to: number
-  /** Generation of the journal that these bytes belong to; absent for the first. */
+  /** Generation of the journal that these bytes belong to, if it has a name. */
   journal?: string
   events: Event[]
   /** True if the frame ends at the end of a generation and another generation follows. */

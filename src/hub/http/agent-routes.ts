@@ -6,11 +6,11 @@ import type { Switchboard } from '../machines/switchboard.ts'
 import type { Journals } from '../store/journals.ts'
 import type { AgentRef } from '../store/records.ts'
 import type { AgentStreams } from '../streams/agent-streams.ts'
-import { eventPage } from './event-page.ts'
+import { earlierEventPage, eventPage } from './event-page.ts'
 import { agentList, type ListContext } from './lists.ts'
 import { described, type Lookup, noAgent } from './lookup.ts'
 import { longJson } from './readable-json.ts'
-import { eventIdOf, follow, jsonBody, pageLimit, parse } from './request.ts'
+import { earlierThan, eventIdOf, follow, jsonBody, pageLimit, parse } from './request.ts'
 import { agentExists } from './start-rules.ts'
 
 export interface AgentContext extends ListContext {
@@ -29,7 +29,11 @@ export function agentRoutes(context: AgentContext): Hono {
   app.get('/', (c) => agentList(c, context))
   app.get('/:agent_id', (c) => c.json(viewOf(refOf(c))))
   app.get('/:agent_id/events', async (c) => {
-    const [key, after, limit] = [keyOf(c), eventIdOf(c), pageLimit(c)]
+    const [key, before, after, limit] = [keyOf(c), earlierThan(c), eventIdOf(c), pageLimit(c)]
+    if (before)
+      return longJson(c, {
+        ...(await earlierEventPage(journals.readBackward(key, before), before, limit)),
+      })
     return longJson(c, { ...(await eventPage(journals.read(key, after), after, limit)) })
   })
   app.get('/:agent_id/stream', (c) => {
@@ -48,9 +52,11 @@ export function agentRoutes(context: AgentContext): Hono {
           'Stop the daemon of that machine first. Or use force; the agent on that machine then counts as a different agent.',
       })
     if (lookup.ordered(ref.agent_id).includes(to)) throw agentExists(ref.agent_id)
-    await agents.move(ref, to)
+    const moved = agents.move(ref, to)
     quotas.onChange()
+    // Do this at once: the offsets in the last welcome are not for this history.
     switchboard.renew(to)
+    await moved
     return c.json(viewOf({ ...ref, machine_id: to }))
   })
   return app

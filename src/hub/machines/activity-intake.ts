@@ -16,6 +16,8 @@ const ASK_AGAIN_MS = 5000
 
 /** State of one connection after its greeting. */
 interface Session {
+  /** Agents whose journals the history continues: the agents in the greeting, and agents that sent activity since. */
+  continued: Set<string>
   /** Agents to acknowledge in the next message. */
   acks: Set<string>
   /** Agents with missing activity, with the time of the last request for it. */
@@ -51,15 +53,21 @@ export class ActivityIntake {
     this.#options = options
   }
 
-  /** Starts taking activity from a connection. */
-  begin(peer: MachineConnection) {
+  /** Starts taking activity from a connection. @param greeted ids of the agents in the machine's greeting */
+  begin(peer: MachineConnection, greeted: Iterable<string>) {
     this.#sessions.set(peer, {
+      continued: new Set(greeted),
       acks: new Set(),
       asked: new Map(),
       held: new Set(),
       turned: new Set(),
       told: new Set(),
     })
+  }
+
+  /** Handles the removal of an agent from its machine. A later agent with the same id has another journal. */
+  onRemoved(peer: MachineConnection, agentId: string) {
+    this.#sessions.get(peer)?.continued.delete(agentId)
   }
 
   end(peer: MachineConnection) {
@@ -114,7 +122,7 @@ export class ActivityIntake {
    * @param path the part of the welcome that the daemon rejected
    */
   async onRejectedWelcome(peer: MachineConnection, path = ''): Promise<void> {
-    const { journals, quotas, logger } = this.#options
+    const { quotas, logger } = this.#options
     const [, agentId = ''] = /^offsets\.(.+)$/.exec(path) ?? []
     const key = this.#keyOf(peer, agentId)
     const turned = this.#sessions.get(peer)?.turned
@@ -123,19 +131,14 @@ export class ActivityIntake {
     if (beyond) return this.#refuse(peer, beyond, agentId)
     turned.add(agentId)
     try {
-      await journals.turn(key, 0)
+      await this.#switch(peer, agentId, key)
     } catch (error) {
       // The hub retries the switch at the machine's next greeting.
-      return logger.error(
+      logger.error(
         { err: error, machine_id: peer.machineId, agent_id: agentId },
         'could not switch to the new journal',
       )
     }
-    logger.warn(
-      { machine_id: peer.machineId, agent_id: agentId },
-      'the machine has another journal: requesting it from its start',
-    )
-    peer.send({ type: 'agent:resend', agent_id: agentId, from: 0 })
   }
 
   async #take(
@@ -147,6 +150,7 @@ export class ActivityIntake {
     const { quotas, journals } = this.#options
     const beyond = quotas.beyond(peer.machineId)
     if (beyond) this.#refuse(peer, beyond, agent_id)
+    else if (this.#isAnother(peer, agent_id, key)) return this.#switch(peer, agent_id, key)
     const verdict = beyond ? 'full' : await journals.take(key, peer.machineId, activity, begin)
     // The session is undefined if the connection has ended in the meantime.
     const session = this.#sessions.get(peer)
@@ -165,6 +169,34 @@ export class ActivityIntake {
         if (session?.held.has(agent_id)) return
         return this.#askFor(peer, agent_id)
     }
+  }
+
+  /**
+   * Reports whether an agent sends another journal than the journal in its history. The machine has made this
+   * agent during the connection, so its journal begins at 0.
+   */
+  #isAnother(peer: MachineConnection, agentId: string, key: string): boolean {
+    const continued = this.#sessions.get(peer)?.continued
+    if (!continued || continued.has(agentId)) return false
+    continued.add(agentId)
+    return this.#options.journals.stateOf(key).wantedOffset > 0
+  }
+
+  /**
+   * Keeps an agent's history, and requests the machine's journal from its start, to append it to that history.
+   * @throws the system error, with nothing changed
+   */
+  async #switch(peer: MachineConnection, agentId: string, key: string): Promise<void> {
+    const { journals, logger } = this.#options
+    await journals.turn(key, 0)
+    logger.warn(
+      { machine_id: peer.machineId, agent_id: agentId },
+      'the machine has another journal: requesting it from its start',
+    )
+    const session = this.#sessions.get(peer)
+    session?.held.delete(agentId)
+    session?.asked.delete(agentId)
+    this.#askFor(peer, agentId)
   }
 
   /**

@@ -51,7 +51,10 @@ export class Switchboard {
       before.supersede(hello)
       machines.onDisconnected(hello.machine_id, before)
     }
-    intake.begin(peer)
+    intake.begin(
+      peer,
+      hello.agents.map(({ agent_id }) => agent_id),
+    )
     logger.info(
       { machine_id: hello.machine_id, hostname: hello.hostname, version: hello.daemon_version },
       'machine connected',
@@ -124,6 +127,7 @@ export class Switchboard {
         return machines.onStatus(machineId, status)
       }
       case 'agent:removed':
+        intake.onRemoved(peer, message.agent_id)
         return agents.onRemoved({ machine_id: machineId, agent_id: message.agent_id })
       case 'daemon:update:progress':
         return commands.onProgress(machineId, message)

@@ -25,7 +25,7 @@ export interface JournalState {
   readonly wantedOffset: number
   /** Offset in the store minus offset on the machine, in bytes. */
   readonly shift: number
-  /** Generation of the machine's journal; undefined for the first generation. */
+  /** Generation of the machine's journal; undefined if it has no name. */
   readonly journal: string | undefined
   /** Size of the stored events, in bytes. */
   readonly bytes: number
@@ -49,6 +49,27 @@ export interface EventReader {
    * batch is empty.
    */
   next(): Promise<EventBatch>
+}
+
+/** A batch of consecutive durable events of a journal, read backward. */
+export interface EarlierBatch {
+  /** The events, in ascending order. */
+  events: AnyEvent[]
+  /** The next batch contains events before this id: the begin of `events`, or of a range without events. */
+  first: EventId
+  /** Number of stored bytes read. */
+  bytes: number
+  /** True if the journal has no earlier events. */
+  isBeginning: boolean
+}
+
+/** Reads a journal backward. */
+export interface BackwardReader {
+  /**
+   * Returns the events before those of the previous batch: about 256 KiB, but at least one stored frame. At
+   * the beginning of the journal, the batch is empty.
+   */
+  next(): Promise<EarlierBatch>
 }
 
 /**
@@ -94,6 +115,9 @@ export interface Journals {
 
   /** Returns a reader of the events after `after`. */
   read(key: string, after: EventId): EventReader
+
+  /** Returns a reader of the events before `before`, from the last event to the first. */
+  readBackward(key: string, before: EventId): BackwardReader
 }
 
 export interface JournalEvents {

@@ -83,6 +83,7 @@ const ALLOWED = new Set([
     'keys.json',
     'user-keys.json',
     'enrolments.json',
+    'sessions.json',
     'machines.json',
     'commands.jsonl',
     'audit',

@@ -84,7 +84,7 @@ export class EventJournal implements JournalState {
     return this.#received - this.#shift
   }
 
-  /** Generation of the journal to which `wantedOffset` refers; undefined for the first generation. */
+  /** Generation of the journal to which `wantedOffset` refers; undefined if it has no name. */
   get journal() {
     return this.#journal
   }

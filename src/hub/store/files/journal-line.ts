@@ -5,7 +5,7 @@ import { AnyEvent, JournalName, Offset } from '../../../protocol/index.ts'
 const LineHead = z.object({
   from: Offset,
   to: Offset,
-  /** Generation of the journal; absent for the first generation. */
+  /** Generation of the journal, if it has a name. */
   journal: z.optional(JournalName),
   /**
    * Offset in this file minus offset on the machine. The two offsets differ if the machine was rolled back
