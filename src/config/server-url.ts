@@ -1,22 +1,8 @@
-import { isIPv4 } from 'node:net'
 import { UserError } from '../platform/errors.ts'
 import { EXIT } from '../platform/exit-codes.ts'
+import { isLoopback } from '../protocol/loopback.ts'
 
-/**
- * Reports whether traffic to a host stays on this machine.
- * @param hostname as in `URL`, with IPv6 in brackets
- */
-export function isLoopback(hostname: string): boolean {
-  const host = hostname.replace(/^\[|\]$/g, '').toLowerCase()
-  return (
-    host === 'localhost' ||
-    host.endsWith('.localhost') ||
-    host === '::1' ||
-    // An IPv4 address mapped to IPv6.
-    /^::ffff:7f[0-9a-f]{2}:/.test(host) ||
-    (isIPv4(host) && host.startsWith('127.'))
-  )
-}
+export { isLoopback }
 
 /** Reports whether a server's address leads to another machine. */
 export const isElsewhere = (url: string) => URL.canParse(url) && !isLoopback(new URL(url).hostname)

@@ -6,9 +6,9 @@ import type { Logger } from '../platform/log.ts'
 import { faultsOf } from '../platform/ownership.ts'
 import { trustedPath } from '../platform/trusted-path.ts'
 import { visible } from '../platform/visible-text.ts'
-import { ACTING } from '../policy/refused-by-name.ts'
 import type { Policy } from '../policy/schema.ts'
 import type { Command } from '../protocol/index.ts'
+import { ACTING } from '../protocol/policy-rules.ts'
 
 /** Maximum number of gate programs that run at once. */
 const AT_ONCE = 4

@@ -3,8 +3,8 @@ import type { AgentPool } from '../agents/agent-pool.ts'
 import { uuidFrom } from '../agents/events/ids.ts'
 import type { Input } from '../agents/runtimes/conversation.ts'
 import type { Logger } from '../platform/log.ts'
-import { isModePermitted } from '../policy/rules/modes.ts'
 import type { Policy } from '../policy/schema.ts'
+import { isModePermitted } from '../protocol/policy-rules.ts'
 
 /**
  * Maximum number of times that the mode of a run is corrected. After that, the agent is stopped, because its

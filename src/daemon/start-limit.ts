@@ -1,8 +1,8 @@
 import * as z from 'zod/mini'
 import type { Clock } from '../platform/clock.ts'
 import { readJson, writeAtomic } from '../platform/files.ts'
-import type { PolicyRefusal } from '../policy/refusal.ts'
 import type { Policy } from '../policy/schema.ts'
+import type { PolicyRefusal } from '../protocol/policy-rules.ts'
 
 const HOUR_MS = 3_600_000
 /** Maximum number of starts in the record. It equals the maximum of the key `limits.starts_per_hour`. */

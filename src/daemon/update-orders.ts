@@ -1,6 +1,6 @@
-import { refusedByName } from '../policy/refused-by-name.ts'
 import { refusedUpdate } from '../policy/rules/updates.ts'
 import type { Policy } from '../policy/schema.ts'
+import { refusedByName } from '../protocol/policy-rules.ts'
 import { UpdateFailure } from '../update/failure.ts'
 import type { OrderPolicy } from '../update/options.ts'
 

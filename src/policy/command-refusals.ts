@@ -1,7 +1,5 @@
 import type { Command } from '../protocol/index.ts'
-import type { PolicyRefusal } from './refusal.ts'
-import { refusedByName } from './refused-by-name.ts'
-import { refusedMode } from './rules/modes.ts'
+import { type PolicyRefusal, refusedByName, refusedMode } from '../protocol/policy-rules.ts'
 import { refusedMemory } from './rules/remembered.ts'
 import { refusedUpdate } from './rules/updates.ts'
 import type { Policy } from './schema.ts'

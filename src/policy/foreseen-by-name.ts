@@ -1,7 +1,6 @@
 import type { CommandType } from '../protocol/commands.ts'
+import { ACTING, type PolicyRefusal, refusedByName } from '../protocol/policy-rules.ts'
 import type { MachinePolicy } from '../protocol/status.ts'
-import type { PolicyRefusal } from './refusal.ts'
-import { ACTING, refusedByName } from './refused-by-name.ts'
 
 /** Commands with fields that a reported policy limits. `foreseenRefusals` also checks these fields. */
 export const WITH_LIMITS: readonly CommandType[] = ['agent:start', 'agent:configure']

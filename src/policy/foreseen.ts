@@ -1,7 +1,7 @@
 import { type Command, Commands, type MachinePolicy } from '../protocol/index.ts'
+import type { PolicyRefusal } from '../protocol/policy-rules.ts'
 import { refusalsOfFields } from './command-refusals.ts'
 import { foreseenByName, WITH_LIMITS } from './foreseen-by-name.ts'
-import type { PolicyRefusal } from './refusal.ts'
 import { OPEN, type Policy } from './schema.ts'
 import { refusalsOfSpec } from './spec-refusals.ts'
 

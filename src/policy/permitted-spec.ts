@@ -1,7 +1,7 @@
 import { realPath } from '../platform/real-path.ts'
 import type { AgentSpec } from '../protocol/index.ts'
+import { isModePermitted } from '../protocol/policy-rules.ts'
 import { isUnlimited } from './rules/folders.ts'
-import { isModePermitted } from './rules/modes.ts'
 import type { Policy } from './schema.ts'
 
 /** Returns a permitted specification with the changes that the policy requires for its launch. */

@@ -1,12 +1,14 @@
 import type { AgentSpec } from '../protocol/index.ts'
-import type { PolicyRefusal } from './refusal.ts'
+import {
+  type PolicyRefusal,
+  refusedMode,
+  refusedSystemPrompt,
+  refusedTools,
+} from '../protocol/policy-rules.ts'
 import { refusedVariables } from './rules/environment.ts'
 import { refusedFolders } from './rules/folders.ts'
 import { refusedMcpServers } from './rules/mcp-servers.ts'
-import { refusedMode } from './rules/modes.ts'
 import { type Program, refusedRuntime } from './rules/runtimes.ts'
-import { refusedSystemPrompt } from './rules/system-prompt.ts'
-import { refusedTools } from './rules/tools.ts'
 import type { Policy } from './schema.ts'
 
 /**

@@ -1,9 +1,9 @@
 import { refusalsOfCommand } from '../../policy/command-refusals.ts'
-import type { PolicyRefusal } from '../../policy/refusal.ts'
 import type { Program } from '../../policy/rules/runtimes.ts'
 import type { Policy } from '../../policy/schema.ts'
 import { refusalsOfSpec } from '../../policy/spec-refusals.ts'
 import { type Command, SIGNED } from '../../protocol/index.ts'
+import type { PolicyRefusal } from '../../protocol/policy-rules.ts'
 
 /** Returns everything that a policy refuses in a command. @param program returns the program of a runtime, if known */
 export const refusalsOf = (

@@ -1,5 +1,5 @@
+import type { PolicyRefusal } from '../../protocol/policy-rules.ts'
 import { isListed } from '../names.ts'
-import type { PolicyRefusal } from '../refusal.ts'
 import type { Policy } from '../schema.ts'
 
 /** Refuses variables that a server may not set. */

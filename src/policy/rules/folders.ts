@@ -1,10 +1,6 @@
 import { realPath } from '../../platform/real-path.ts'
-import type { PolicyRefusal } from '../refusal.ts'
+import { isWithin, type PolicyRefusal } from '../../protocol/policy-rules.ts'
 import type { Policy } from '../schema.ts'
-
-/** Reports whether a folder is `outer` or below it. Links must be resolved in both paths. */
-export const isWithin = (path: string, outer: string) =>
-  outer === '/' || path === outer || path.startsWith(`${outer}/`)
 
 /** Reports whether agents may use all folders. */
 export const isUnlimited = ({ folders }: Policy) =>

@@ -1,4 +1,4 @@
-import type { PolicyRefusal } from '../refusal.ts'
+import type { PolicyRefusal } from '../../protocol/policy-rules.ts'
 import type { Policy } from '../schema.ts'
 
 /** Refuses a specification's MCP servers that the policy does not permit. */

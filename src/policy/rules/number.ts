@@ -1,4 +1,4 @@
-import type { PolicyRefusal } from '../refusal.ts'
+import type { PolicyRefusal } from '../../protocol/policy-rules.ts'
 import type { Policy } from '../schema.ts'
 
 /** Refuses to start another agent if the permitted number of agents is already running. */

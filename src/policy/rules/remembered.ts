@@ -1,8 +1,6 @@
-import type { PolicyRefusal } from '../refusal.ts'
+import { type PolicyRefusal, refusedMode, refusedTools } from '../../protocol/policy-rules.ts'
 import type { Policy } from '../schema.ts'
 import { refusedFolders } from './folders.ts'
-import { refusedMode } from './modes.ts'
-import { refusedTools } from './tools.ts'
 
 /**
  * An approval can make the runtime remember rules, which then permit tools, modes, and folders without asking

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import { realPath } from '../../platform/real-path.ts'
+import { isWithin } from '../../protocol/policy-rules.ts'
 import type { Policy } from '../schema.ts'
-import { isWithin } from './folders.ts'
 
 /**
  * Returns a function that reports whether the programs named in a startup file may run without asking a

@@ -1,6 +1,6 @@
 import satisfies from 'semver/functions/satisfies.js'
 import { realPath } from '../../platform/real-path.ts'
-import type { PolicyRefusal } from '../refusal.ts'
+import { type PolicyRefusal, refusedRuntimeName } from '../../protocol/policy-rules.ts'
 import type { Policy } from '../schema.ts'
 
 /** A runtime's program, as found on this machine. */
@@ -12,9 +12,8 @@ export interface Program {
 /** @param program undefined if the program is not known yet */
 export function refusedRuntime({ runtimes }: Policy, name: string, program?: Program): PolicyRefusal[] {
   if (!runtimes) return []
-  if (!Object.hasOwn(runtimes, name))
-    return [{ key: 'runtimes', message: `The machine's policy does not permit the runtime ${name}.` }]
-  if (!program) return []
+  const unnamed = refusedRuntimeName(Object.keys(runtimes), name)
+  if (unnamed.length > 0 || !program) return unnamed
   const { path, versions } = runtimes[name]!
   const refused: PolicyRefusal[] = []
   if (path !== undefined && realPath(path) !== realPath(program.path))

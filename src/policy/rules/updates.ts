@@ -1,7 +1,7 @@
 import satisfies from 'semver/functions/satisfies.js'
 import valid from 'semver/functions/valid.js'
 import { parseWindow } from '../../config/readers.ts'
-import type { PolicyRefusal } from '../refusal.ts'
+import type { PolicyRefusal } from '../../protocol/policy-rules.ts'
 import type { Policy } from '../schema.ts'
 
 /**
