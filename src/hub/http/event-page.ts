@@ -1,6 +1,6 @@
 import type { EventPage } from '../../protocol/index.ts'
 import { type EventId, formatEventId, isAfter } from '../store/event-id.ts'
-import type { EventReader } from '../store/journals.ts'
+import type { BackwardReader, EventReader } from '../store/journals.ts'
 
 /** Maximum number of stored bytes to read for one page. The answer is built in memory. */
 const PAGE_BYTES = 4 * 1024 * 1024
@@ -27,4 +27,31 @@ export async function eventPage(reader: EventReader, after: EventId, limit: numb
     last = events[limit - 1]!
   }
   return { events, ...(more && isAfter(last, after) && { next: formatEventId(last) }) }
+}
+
+/**
+ * Returns the last `limit` events before `before`, or fewer if they are large. If a long range without events
+ * precedes `before`, the page is empty, and its `previous` is before that range.
+ * @param reader reads events before `before`
+ */
+export async function earlierEventPage(
+  reader: BackwardReader,
+  before: EventId,
+  limit: number,
+): Promise<EventPage> {
+  const batches: EventPage['events'][] = []
+  let [first, count, bytes, isBeginning] = [before, 0, 0, false]
+  while (!isBeginning && count < limit && (bytes < PAGE_BYTES || !isAfter(before, first))) {
+    const batch = await reader.next()
+    batches.push(batch.events)
+    count += batch.events.length
+    bytes += batch.bytes
+    first = batch.first
+    isBeginning = batch.isBeginning
+  }
+  const all = batches.reverse().flat()
+  const events = all.slice(-limit)
+  if (all.length > limit) first = events[0]!
+  const more = all.length > limit || !isBeginning
+  return { events, ...(more && isAfter(before, first) && { previous: formatEventId(first) }) }
 }

@@ -12,6 +12,9 @@ export const MAX_OFFSET = 2 ** 52
 /** Id before all events. */
 export const BEGINNING: EventId = { offset: -1, index: 0 }
 
+/** Id after all events. */
+export const END: EventId = { offset: MAX_OFFSET, index: 0 }
+
 /** Returns an id after all events before `offset`. */
 export const endOf = (offset: number): EventId => ({ offset: offset - 1, index: Number.MAX_SAFE_INTEGER })
 

@@ -72,3 +72,21 @@ export const EnrollmentRecord = z.object({
   unfinished: z.optional(z.boolean()),
 })
 export type EnrollmentRecord = z.infer<typeof EnrollmentRecord>
+
+/** A browser's session in the store. */
+export const SessionRecord = z.object({
+  session_id: z.string(),
+  /** Id of its user key. */
+  key_id: z.string(),
+  /** Hash of the secret in the header. */
+  secret_sha256: z.string(),
+  /** Hash of the secret in the cookie. */
+  cookie_sha256: z.string(),
+  created_at: z.string(),
+  /** Time of a request; later requests may not be stored yet. */
+  used_at: z.string(),
+  expires_at: z.string(),
+  from: z.optional(z.string()),
+  user_agent: z.optional(z.string()),
+})
+export type SessionRecord = z.infer<typeof SessionRecord>

@@ -3,7 +3,7 @@ import type { AuditLog } from './audit-log.ts'
 import type { CommandStore } from './commands.ts'
 import type { Journals } from './journals.ts'
 import type { KeyLists } from './keys.ts'
-import type { AgentRecord, AgentRef, EnrollmentRecord, MachineRecord } from './records.ts'
+import type { AgentRecord, AgentRef, EnrollmentRecord, MachineRecord, SessionRecord } from './records.ts'
 
 /**
  * All data of a hub, stored in files or in a database. Methods that make changes return promises. Unless the
@@ -16,7 +16,10 @@ export interface Store {
   readonly machines: MachineStore
   readonly commands: CommandStore
   readonly keys: KeyLists
-  readonly enrollments: EnrollmentStore
+  /** The tokens with which machines enroll. */
+  readonly enrollments: RecordList<EnrollmentRecord>
+  /** The sessions of browsers. */
+  readonly sessions: RecordList<SessionRecord>
   readonly audit: AuditLog
 
   /**
@@ -69,14 +72,14 @@ export interface MachineStore {
   remove(machineId: string): Promise<void>
 }
 
-/** The tokens with which machines enroll. */
-export interface EnrollmentStore {
-  all(): Promise<readonly EnrollmentRecord[]>
+/** A short list of records, which is stored as a whole. */
+export interface RecordList<R> {
+  all(): Promise<readonly R[]>
 
   /**
    * Replaces the list with the result of `edit`. Changes run one at a time. If a change fails, the list stays
    * the same.
    * @throws what `edit` throws, or the system error
    */
-  change(edit: (all: readonly EnrollmentRecord[]) => readonly EnrollmentRecord[]): Promise<void>
+  change(edit: (all: readonly R[]) => readonly R[]): Promise<void>
 }

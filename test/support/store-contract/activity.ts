@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
-import { BEGINNING, type EventId, endOf, isAfter } from '../../../src/hub/store/event-id.ts'
+import { BEGINNING, END, type EventId, endOf, isAfter } from '../../../src/hub/store/event-id.ts'
 import type { AgentRecord } from '../../../src/hub/store/records.ts'
 import type { Store } from '../../../src/hub/store/store.ts'
 import type { Activity, AnyEvent } from '../../../src/protocol/index.ts'
@@ -39,6 +39,23 @@ async function historyOf({ journals }: Store, key: string, after = BEGINNING): P
     assert.ok(batch.events.every((event) => !isAfter(event, batch.last)))
     isEnd = batch.isEnd
   }
+  return all
+}
+
+/** Reads backward to the beginning. */
+async function earlierHistoryOf({ journals }: Store, key: string, before = END): Promise<AnyEvent[]> {
+  const reader = journals.readBackward(key, before)
+  let all: AnyEvent[] = []
+  let first = before
+  for (let isBeginning = false; !isBeginning; ) {
+    const batch = await reader.next()
+    all = [...batch.events, ...all]
+    assert.ok(!isAfter(batch.first, first))
+    assert.ok(batch.events.every((event) => !isAfter(batch.first, event)))
+    first = batch.first
+    isBeginning = batch.isBeginning
+  }
+  assert.deepEqual((await reader.next()).events, [])
   return all
 }
 
@@ -114,6 +131,48 @@ export function keepsActivity(name: string, make: (t: TestContext) => StoreUnder
       // The reader also returns events that are stored later.
       await stored(store, key, frame(2100, 2110))
       assert.deepEqual(ids((await reader.next()).events), ids(frame(2100, 2110).events))
+      await store.close()
+    })
+
+    test('a history can be read backward from any event, and from a range that contains no events', async (t) => {
+      const under = make(t)
+      const store = await under.open()
+      const { key } = recordOf(store)
+      assert.deepEqual(await earlierHistoryOf(store, key), [])
+      const all: AnyEvent[] = []
+      for (let from = 0; from < 2000; from += 100) {
+        const activity = frame(from, from + 100, 'x'.repeat(1000))
+        all.push(...activity.events)
+        await stored(store, key, activity)
+      }
+      await stored(store, key, { ...frame(2000, 2000), to: 2100 })
+      await stored(store, key, frame(2100, 2110))
+      all.push(...frame(2100, 2110).events)
+      assert.deepEqual(ids(await earlierHistoryOf(store, key)), ids(all))
+      for (const n of [0, 1, 2, 77, 250, all.length - 1]) {
+        const { offset, index } = all[n]!
+        assert.deepEqual(ids(await earlierHistoryOf(store, key, { offset, index })), ids(all.slice(0, n)))
+      }
+      for (const offset of [2050, 2100])
+        assert.deepEqual(ids(await earlierHistoryOf(store, key, { offset, index: 0 })), ids(all.slice(0, -2)))
+      // A first batch is a part of a long history.
+      const { events, first, isBeginning } = await store.journals.readBackward(key, END).next()
+      assert.ok(events.length < all.length && !isBeginning)
+      assert.deepEqual(ids([...(await earlierHistoryOf(store, key, first)), ...events]), ids(all))
+      await store.close()
+    })
+
+    test('reading backward finds the mark of another journal, and everything on both sides of the mark', async (t) => {
+      const under = make(t)
+      const store = await under.open()
+      const { key } = recordOf(store)
+      await stored(store, key, frame(0, 50))
+      await store.journals.turn(key, 20)
+      await stored(store, key, frame(20, 40))
+      const all = await historyOf(store, key)
+      assert.deepEqual(await earlierHistoryOf(store, key), all)
+      for (const [n, { offset, index }] of all.entries())
+        assert.deepEqual(await earlierHistoryOf(store, key, { offset, index }), all.slice(0, n))
       await store.close()
     })
 

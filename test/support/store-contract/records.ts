@@ -154,6 +154,33 @@ export function keepsRecords(name: string, make: (t: TestContext) => StoreUnderT
       )
       await again.close()
     })
+
+    test('changes of sessions run one after the other, and survive a kill', async (t) => {
+      const under = make(t)
+      const store = await under.open()
+      const { sessions } = store
+      const [at, hash] = ['2026-01-01T00:00:00.000Z', '0'.repeat(64)]
+      const session = (session_id: string) => ({
+        session_id,
+        key_id: 'k',
+        secret_sha256: hash,
+        cookie_sha256: hash,
+        created_at: at,
+        used_at: at,
+        expires_at: at,
+        user_agent: 'Browser/1',
+      })
+      await Promise.all(['a', 'b', 'c'].map((id) => sessions.change((all) => [...all, session(id)])))
+      await sessions.change((all) => all.filter(({ session_id }) => session_id !== 'b'))
+      const failing = sessions.change(() => {
+        throw new Error('no')
+      })
+      await assert.rejects(failing, /no/)
+      await under.kill(store)
+      const again = await under.open()
+      assert.deepEqual(await again.sessions.all(), [session('a'), session('c')])
+      await again.close()
+    })
   })
 
   describe(`${name}: audit log`, () => {

@@ -3,6 +3,7 @@ import type { AuditLimits } from '../../../config/hub-limits.ts'
 import { onceConfirmed } from '../../../config/once-confirmed.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { UserError } from '../../../platform/errors.ts'
+import { EnrollmentRecord, SessionRecord } from '../records.ts'
 import type { Store } from '../store.ts'
 import { AgentFiles } from './agent-files.ts'
 import { agentFolders, journalPath } from './agent-folder.ts'
@@ -10,9 +11,9 @@ import { Segments } from './audit-segments.ts'
 import { CommandFile } from './command-file.ts'
 import { recoverJournals } from './commits/recover-journals.ts'
 import { DebouncedWriter } from './debounced-writer.ts'
-import { EnrollmentFile } from './enrollment-file.ts'
 import { JournalStore } from './journal-store.ts'
 import { KeyStore } from './key-store.ts'
+import { ListFile } from './list-file.ts'
 import { MachineFile } from './machine-file.ts'
 import { type OpenFolderOptions, openFolder } from './open-folder.ts'
 import { watchFolder } from './watch-folder.ts'
@@ -61,7 +62,20 @@ async function storeIn({ dir, audit, clock, logger }: FileStoreOptions, unlock: 
     machines: new MachineFile({ path: join(dir, 'machines.json'), writer, logger }),
     commands: new CommandFile({ path: join(dir, 'commands.jsonl'), logger }),
     keys,
-    enrollments: new EnrollmentFile({ path: join(dir, 'enrolments.json'), logger }),
+    enrollments: new ListFile({
+      path: join(dir, 'enrolments.json'),
+      field: 'enrolments',
+      record: EnrollmentRecord,
+      content: 'enrollments',
+      logger,
+    }),
+    sessions: new ListFile({
+      path: join(dir, 'sessions.json'),
+      field: 'sessions',
+      record: SessionRecord,
+      content: 'sessions',
+      logger,
+    }),
     audit: new Segments(join(dir, 'audit'), audit),
     watch: (lost: (reason: UserError) => void) => watchFolder(dir, { clock, lost }),
     async close() {

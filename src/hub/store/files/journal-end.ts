@@ -16,6 +16,10 @@ export interface JournalEnd {
 /** Repair of a damaged file: it was renamed, or lines that were never written were cut off. */
 export type Repair = { aside: string } | { cutBytes: number }
 
+/** Returns what happened to the file, for the log. */
+export const repairText = (repair: Repair) =>
+  'aside' in repair ? 'damaged activity renamed' : 'a line that was never written was cut off'
+
 export const NO_JOURNAL: JournalEnd = { size: 0, last: { from: 0, to: 0, shift: 0 } }
 
 /** Returns the state of a journal that has no activity waiting for the disk. */

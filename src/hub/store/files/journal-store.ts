@@ -6,10 +6,11 @@ import type { Activity } from '../../../protocol/index.ts'
 import type { EventId } from '../event-id.ts'
 import type { JournalEvents, JournalState, Journals, StoreProblem, Verdict } from '../journals.ts'
 import { journalPath, makeAgentFolder } from './agent-folder.ts'
+import { BackwardJournalReader } from './backward-journal-reader.ts'
 import { SharedJournals } from './commits/shared-journals.ts'
 import { deleteFolder } from './deleted-folders.ts'
 import { EventJournal } from './event-journal.ts'
-import { type JournalEnd, NO_JOURNAL, readEnd, stateAt } from './journal-end.ts'
+import { type JournalEnd, NO_JOURNAL, readEnd, repairText, stateAt } from './journal-end.ts'
 import { JournalReader } from './journal-reader.ts'
 import { problemOf } from './store-problem.ts'
 
@@ -101,10 +102,7 @@ export class JournalStore implements Journals {
   #readEnd(key: string): JournalEnd {
     const { dir, logger } = this.#options
     return readEnd(journalPath(dir, key), (repair) =>
-      logger.error(
-        { agent: key, ...repair },
-        'aside' in repair ? 'damaged activity renamed' : 'a line that was never written was cut off',
-      ),
+      logger.error({ agent: key, ...repair }, repairText(repair)),
     )
   }
 
@@ -154,6 +152,10 @@ export class JournalStore implements Journals {
 
   read(key: string, after: EventId): JournalReader {
     return new JournalReader(this.#log(key), after)
+  }
+
+  readBackward(key: string, before: EventId): BackwardJournalReader {
+    return new BackwardJournalReader(this.#log(key), before)
   }
 
   /**

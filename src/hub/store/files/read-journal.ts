@@ -6,12 +6,12 @@ import { HEAD_BYTES, lineRange, parseLine } from './journal-line.ts'
 
 const NEWLINE = 10
 /** Number of bytes to read at a time. */
-const BLOCK_BYTES = 256 * 1024
+export const BLOCK_BYTES = 256 * 1024
 /**
  * Size of the range at which a search ends, in bytes. Reading such a range is as fast as another step of the
  * search.
  */
-const NEAR_BYTES = 64 * 1024
+export const NEAR_BYTES = 64 * 1024
 
 /**
  * Maximum size of a range at the end of a journal that is read by this thread, in bytes. The hub has read or
@@ -100,7 +100,7 @@ async function readLines(path: string, size: number, at: number): Promise<Buffer
 }
 
 /** Returns the position of the first line that starts after `at` and before `end`. */
-async function nextLine(file: FileHandle, at: number, end: number): Promise<number | undefined> {
+export async function nextLine(file: FileHandle, at: number, end: number): Promise<number | undefined> {
   const block = Buffer.allocUnsafe(NEAR_BYTES)
   for (let from = at; from < end; from += block.length) {
     const { bytesRead } = await file.read(block, 0, block.length, from)
@@ -111,7 +111,8 @@ async function nextLine(file: FileHandle, at: number, end: number): Promise<numb
   return undefined
 }
 
-async function head(file: FileHandle, at: number): Promise<string> {
+/** Returns the beginning of the line at `at`, which contains the line's range. */
+export async function head(file: FileHandle, at: number): Promise<string> {
   const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, at)
   return buffer.toString('latin1', 0, bytesRead)
 }
