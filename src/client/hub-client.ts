@@ -1,19 +1,13 @@
 import * as z from 'zod/mini'
-import { AuditPage } from '../protocol/audit.ts'
 import type { CommandType } from '../protocol/commands.ts'
 import { SIGNED } from '../protocol/commands-to-sign.ts'
 import type { EventPage, StartRequest } from '../protocol/hub-api.ts'
-import { type HubKey, type KeyRequest, NewKey } from '../protocol/hub-keys.ts'
-import {
-  Enrolment,
-  type EnrolmentRequest,
-  HubAgent,
-  HubMachine,
-  type HubToken,
-  Outcome,
-} from '../protocol/hub-objects.ts'
+import { HubAgent, HubMachine, Outcome } from '../protocol/hub-objects.ts'
 import { idInAddress } from '../protocol/machine-address.ts'
-import { Agents, type AuditFilter, BoundKey, Keys, Machines, Removed, Tokens } from './hub-answers.ts'
+import type { EarlierEvents } from './earlier-events.ts'
+import { isBefore, parseEventId } from './event-id.ts'
+import { HubAdmin } from './hub-admin.ts'
+import { Agents, Machines, Removed } from './hub-answers.ts'
 import { type ErrorFor, type HubRequest, HubRequests } from './hub-requests.ts'
 import { type Signer, signCommand, type Written } from './signer.ts'
 import type { SseMessage } from './sse.ts'
@@ -22,7 +16,6 @@ import type { Transport } from './transport.ts'
 /** Maximum size of an installer, in bytes. */
 const INSTALLER_BYTES = 1024 * 1024
 
-const keyPath = (keyId: string, rest = '') => `/api/keys/${encodeURIComponent(keyId)}${rest}`
 const machinePath = (machineId: string, rest = '') =>
   `/api/machines/${encodeURIComponent(idInAddress(machineId))}${rest}`
 
@@ -44,7 +37,7 @@ export interface HubClientOptions {
  * The hub's HTTP API, as `protocol/hub-api.ts` describes it. The methods throw the errors that `errorFor`
  * returns.
  */
-export class HubClient {
+export class HubClient extends HubAdmin {
   readonly #hub: HubRequests
   readonly #newId: () => string
   readonly #signer: Signer | undefined
@@ -55,7 +48,9 @@ export class HubClient {
   readonly #machines = new Map<string, string>()
 
   constructor(transport: Transport, { newId, signer, errorFor = (failure) => failure }: HubClientOptions) {
-    this.#hub = new HubRequests(transport, errorFor)
+    const requests = new HubRequests(transport, errorFor)
+    super(requests)
+    this.#hub = requests
     this.#newId = newId
     this.#signer = signer
   }
@@ -93,53 +88,6 @@ export class HubClient {
    */
   removeMachine(machineId: string, { force }: { force: boolean }): Promise<z.infer<typeof Removed>> {
     return this.#hub.json(machinePath(machineId, force ? '?force=true' : ''), Removed, { method: 'DELETE' })
-  }
-
-  async keys(): Promise<HubKey[]> {
-    return (await this.#hub.json('/api/keys', Keys, { lacking: 'a list of keys' })).keys
-  }
-
-  bindKey(keyId: string, machine_id: string): Promise<z.infer<typeof BoundKey>> {
-    return this.#hub.json(keyPath(keyId, '/bind'), BoundKey, { method: 'POST', body: { machine_id } })
-  }
-
-  createKey(body: KeyRequest): Promise<NewKey> {
-    return this.#hub.json('/api/keys', NewKey, { method: 'POST', body, lacking: 'keys with a role' })
-  }
-
-  rotateKey(keyId: string): Promise<NewKey> {
-    const request = { method: 'POST', lacking: 'rotation of keys' } as const
-    return this.#hub.json(keyPath(keyId, '/rotate'), NewKey, request)
-  }
-
-  async revokeKey(keyId: string): Promise<void> {
-    await this.#hub.json(keyPath(keyId), Removed, { method: 'DELETE' })
-  }
-
-  async tokens(): Promise<HubToken[]> {
-    return (await this.#hub.json('/api/enrolments', Tokens, { lacking: 'a list of tokens' })).enrolments
-  }
-
-  openEnrolment(body: Partial<EnrolmentRequest>): Promise<Enrolment> {
-    return this.#hub.json('/api/enrolments', Enrolment, { method: 'POST', body })
-  }
-
-  async cancelToken(tokenId: string): Promise<void> {
-    const path = `/api/enrolments/${encodeURIComponent(tokenId)}`
-    await this.#hub.json(path, z.object({}), { method: 'DELETE' })
-  }
-
-  /**
-   * Returns entries of the audit log that match `filter`: the newest entries, or the entries after number
-   * `after`.
-   */
-  audit(filter: AuditFilter, { after, limit }: { after?: number; limit: number }): Promise<AuditPage> {
-    const query = new URLSearchParams({
-      limit: String(limit),
-      ...(after !== undefined && { after: String(after) }),
-    })
-    for (const [name, value] of Object.entries(filter)) if (value !== undefined) query.set(name, value)
-    return this.#hub.json(`/api/audit?${query}`, AuditPage, { lacking: 'an audit log' })
   }
 
   /** Returns the script that installs a release from the hub; undefined if the hub has no releases. */
@@ -194,14 +142,57 @@ export class HubClient {
 
   /** Returns one page of an agent's history. */
   async events(agentId: string, after?: string): Promise<EventPage> {
+    return this.#events(this.#agentPath(agentId, '/events', after === undefined ? {} : { after }))
+  }
+
+  /**
+   * Returns the last events before the event `before`, in ascending order: by default, the newest events.
+   * @param limit maximum number of events
+   */
+  async eventsBefore(agentId: string, before: string | undefined, limit: number): Promise<EarlierEvents> {
+    const path = this.#agentPath(agentId, '/events', { before: before ?? 'end', limit: String(limit) })
+    const page = await this.#events(path)
+    const end = before === undefined ? undefined : parseEventId(before)
+    // An older hub ignores `before`. Its answer is the beginning of the history.
+    if (page.next === undefined)
+      return { ...page, events: end ? page.events.filter((event) => isBefore(event, end)) : page.events }
+    const { searchForward } = await import('./earlier-events.ts')
+    const place = end ?? { offset: (await this.agent(agentId)).offset, index: 0 }
+    return searchForward((after) => this.events(agentId, after), place, limit)
+  }
+
+  async #events(path: string): Promise<EventPage> {
     const { EventPage } = await import('../protocol/hub-api.ts')
-    const path = this.#agentPath(agentId, '/events', after === undefined ? {} : { after })
     return this.#hub.json(path, EventPage)
   }
 
-  /** Yields an agent's server-sent events until the connection ends for any reason. */
-  stream(agentId: string, after: string | undefined, signal: AbortSignal): AsyncGenerator<SseMessage> {
-    return this.#hub.events(this.#agentPath(agentId, '/stream'), after, signal)
+  /**
+   * Yields an agent's server-sent events until the connection ends for any reason.
+   * @param arrived called when the hub answers, and whenever it has sent something
+   */
+  stream(
+    agentId: string,
+    after: string | undefined,
+    signal: AbortSignal,
+    arrived?: () => void,
+  ): AsyncGenerator<SseMessage> {
+    return this.#hub.events(this.#agentPath(agentId, '/stream'), { after, signal, arrived })
+  }
+
+  /**
+   * Yields the server-sent events of all machines and agents, with the given fields, until the connection ends
+   * for any reason.
+   * @param after id of the last event that the caller has, or `0`
+   * @param arrived called when the hub answers, and whenever it has sent something
+   */
+  fleetStream(
+    after: string,
+    fields: string[],
+    signal: AbortSignal,
+    arrived?: () => void,
+  ): AsyncGenerator<SseMessage> {
+    const query = new URLSearchParams({ after, fields: fields.join(',') })
+    return this.#hub.events(`/api/stream?${query}`, { signal, arrived })
   }
 
   /** Reads a message of a stream. */
@@ -216,10 +207,12 @@ export class HubClient {
   async start(request: StartRequest, waitS: number): Promise<Outcome> {
     const { machine_id, agent_id = `a-${this.#newId().slice(0, 8)}`, spec } = request
     if (!this.#signer || machine_id === undefined) return this.#command('/api/agents', request, waitS)
-    const command = { type: 'agent:start', command_id: this.#newId(), agent_id, spec } as const
+    const { command_id = this.#newId() } = request
+    const command = { type: 'agent:start', command_id, agent_id, spec } as const
     return this.#command('/api/agents', { ...request, ...(await this.#signed(command, machine_id)) }, waitS)
   }
 
+  /** @param body fields of the command. Commands with the same `command_id` are carried out once */
   async agentCommand(agentId: string, name: string, body: object, waitS: number): Promise<Outcome> {
     const type = `agent:${name}` as CommandType
     const path = this.#agentPath(agentId, `/${name}`)

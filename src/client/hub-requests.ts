@@ -16,6 +16,12 @@ const ANSWER_MS = 15_000
  */
 const ANSWER_BYTES = 256 * 1024 * 1024
 
+/**
+ * Time without a message after which a stream ends, in ms. Hubs send keep-alive messages every 15 seconds. A device
+ * that changes its network would otherwise wait for the old connection for a long time.
+ */
+const SILENCE_MS = 45_000
+
 /** Length of an answer, in characters, from which compiling its schema takes less time than it saves. */
 const LONG_CHARS = 256 * 1024
 
@@ -26,6 +32,14 @@ export interface HubRequest {
   waitS?: number
   /** Name of the requested feature, for the error message of a hub that is too old for this feature. */
   lacking?: string
+}
+
+export interface EventsOptions {
+  /** Id of the event to continue after. */
+  after?: string | undefined
+  signal: AbortSignal
+  /** Called when the hub answers, and whenever it has sent something. */
+  arrived?: (() => void) | undefined
 }
 
 /** Converts a failure into the error that a client throws. */
@@ -67,19 +81,35 @@ export class HubRequests {
     return undefined
   }
 
-  /**
-   * Yields server-sent events until the connection ends for any reason.
-   * @param after id of the event to continue after
-   */
-  async *events(path: string, after: string | undefined, signal: AbortSignal): AsyncGenerator<SseMessage> {
+  /** Yields server-sent events until the connection ends for any reason, or is silent for too long. */
+  async *events(path: string, { after, signal, arrived }: EventsOptions): AsyncGenerator<SseMessage> {
     const headers = { accept: 'text/event-stream', ...(after !== undefined && { 'last-event-id': after }) }
-    const response = await this.#send(path, {}, headers, signal)
-    if (!isOk(response)) {
-      const text = await this.#text(response, ANSWER_BYTES, signal)
-      throw this.#errorFor(failureOf(this.#url, response.status, jsonOf(text)))
+    const connection = new AbortController()
+    const stop = () => connection.abort(signal.reason)
+    signal.addEventListener('abort', stop)
+    if (signal.aborted) stop()
+    let silence = setTimeout(stop, SILENCE_MS)
+    try {
+      const response = await this.#send(path, {}, headers, connection.signal)
+      if (!isOk(response)) {
+        const text = await this.#text(response, ANSWER_BYTES, signal)
+        throw this.#errorFor(failureOf(this.#url, response.status, jsonOf(text)))
+      }
+      arrived?.()
+      const parser = new SseParser()
+      clearTimeout(silence)
+      silence = setTimeout(stop, SILENCE_MS)
+      for await (const chunk of untilBroken(response)) {
+        // The time that the caller takes does not count.
+        clearTimeout(silence)
+        arrived?.()
+        yield* this.#messages(parser, chunk)
+        silence = setTimeout(stop, SILENCE_MS)
+      }
+    } finally {
+      clearTimeout(silence)
+      signal.removeEventListener('abort', stop)
     }
-    const parser = new SseParser()
-    for await (const chunk of untilBroken(response)) yield* this.#messages(parser, chunk)
   }
 
   /** Reads a message of a stream. */

@@ -1,9 +1,9 @@
+import { entryOf, type Offer, offersOf } from '../../client/offers.ts'
+import { Reveal } from '../../client/reveal-hidden.ts'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
 import type { PermissionRequest } from '../../protocol/index.ts'
 import { cleanLine } from '../render/clean.ts'
-import { type Offer, offersOf } from '../render/offers.ts'
-import { Reveal } from '../render/reveal-hidden.ts'
 import type { Also } from './also-values.ts'
 import { confirmYes } from './confirm-yes.ts'
 import type { Ask } from './show-pages.ts'
@@ -92,11 +92,7 @@ export async function askRemembered(request: PermissionRequest, ask: Ask): Promi
 function outcomeOf(offers: Offer[], chosen: Chosen[]): Remembered {
   const text = ({ kind, text }: Offer) => `${kind === 'rule' ? '' : `${kind} `}${new Reveal().line(text)}`
   return {
-    remember: chosen.map(({ offer, save }) =>
-      offer.saved === undefined || save
-        ? offer.entry
-        : { ...(offer.entry as object), destination: 'session' },
-    ),
+    remember: chosen.map(({ offer, save }) => entryOf(offer, save)),
     remembered: chosen.map(({ offer, save }) => `${text(offer)}, ${where(offer, save)}`),
     left: offers.filter((offer) => !chosen.some((one) => one.offer === offer)).map(text),
   }

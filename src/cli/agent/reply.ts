@@ -1,6 +1,6 @@
+import { Reveal } from '../../client/reveal-hidden.ts'
 import type { FormAnswer, FormField, Question } from '../../protocol/index.ts'
 import { cleanLine } from '../render/clean.ts'
-import { Reveal } from '../render/reveal-hidden.ts'
 
 /** Answer to one question, or to one field of a form. */
 export interface Reply {

@@ -1,3 +1,4 @@
+import { dollars } from '../../client/units.ts'
 import type { HubAgent, HubMachine } from '../../protocol/index.ts'
 import type { AgentDetail } from '../client/control-client.ts'
 import { describedMachine } from '../client/machine-id.ts'
@@ -8,7 +9,7 @@ import { cleanLine } from './clean.ts'
 import { layOut } from './layout.ts'
 import { answerHint } from './permission.ts'
 import { requestText } from './request.ts'
-import { age, bytes, dollars } from './units.ts'
+import { age, bytes } from './units.ts'
 
 /** Maximum length of a setting, in characters. */
 const SPEC_CHARS = 300

@@ -1,8 +1,9 @@
+import { dollars } from '../../client/units.ts'
 import type { AgentStatus, HubAgent } from '../../protocol/index.ts'
 import type { Colors } from './ansi.ts'
 import { cleanLine } from './clean.ts'
 import { type Column, table } from './table.ts'
-import { age, dollars } from './units.ts'
+import { age } from './units.ts'
 
 type Shown = AgentStatus &
   Partial<Pick<HubAgent, 'connected' | 'gone' | 'offset' | 'machine_id' | 'machine_name'>>

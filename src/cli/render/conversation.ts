@@ -1,10 +1,11 @@
+import { failureText } from '../../client/run-events.ts'
+import { dollars, duration } from '../../client/units.ts'
 import type { Event } from '../../protocol/index.ts'
 import type { Colors } from './ansi.ts'
 import { clean, cleanLine } from './clean.ts'
 import { eventLines } from './event-lines.ts'
 import { permissionText } from './permission.ts'
 import { Streamed } from './streamed-blocks.ts'
-import { dollars, duration } from './units.ts'
 
 type Kind = Event['kind']
 type Of<K extends Kind> = Extract<Event, { kind: K }>
@@ -146,20 +147,10 @@ export class Conversation {
     ].filter((fact) => fact !== undefined)
     const rest = dim(facts.length > 0 ? ` (${facts.join(', ')})` : '')
     if (event.interrupted) return `${yellow('■ interrupted')}${rest}`
-    return event.is_error ? `${red(`✗ ${failureText(event)}`)}${rest}` : `${green('✓ done')}${rest}`
+    return event.is_error
+      ? `${red(`✗ ${cleanLine(failureText(event), 1000)}`)}${rest}`
+      : `${green('✓ done')}${rest}`
   }
-}
-
-/** Matches the beginning of a message that the agent's program writes only for its developers. */
-const DIAGNOSTIC = /^\[ede_diagnostic\]/
-
-/** Returns why a turn failed, in the agent's words if the agent gave a reason. */
-function failureText(event: Of<'turn_result'>): string {
-  const errors = event.errors?.filter((error) => !DIAGNOSTIC.test(error))
-  const words = errors?.length ? errors.join('; ') : event.text
-  const outcome =
-    event.outcome === 'success' ? 'failed' : event.outcome.replace(/^error_/, '').replace(/_/g, ' ')
-  return cleanLine(words ? `${outcome}: ${words}` : outcome, 1000)
 }
 
 const indent = (text: string, by: string) =>

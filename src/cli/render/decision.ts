@@ -1,7 +1,7 @@
+import { Reveal } from '../../client/reveal-hidden.ts'
 import type { PermissionRequest } from '../../protocol/index.ts'
 import { layOut } from './layout.ts'
 import { inputParagraphs } from './permission.ts'
-import { Reveal } from './reveal-hidden.ts'
 import { toolSummary } from './tool.ts'
 
 /** Columns by which the caller indents all rows but the first. */

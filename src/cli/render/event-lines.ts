@@ -1,8 +1,9 @@
+import { exitText, isUrgent, limitText, retryText, unknownText } from '../../client/run-events.ts'
+import { resultText } from '../../client/tool-fields.ts'
 import type { Content, Event } from '../../protocol/index.ts'
 import type { Colors } from './ansi.ts'
 import { clean, cleanLine } from './clean.ts'
-import { exitText, limitText, retryText, unknownText } from './run-events.ts'
-import { resultText, toolSummary } from './tool.ts'
+import { toolSummary } from './tool.ts'
 import { wholeStart } from './width.ts'
 
 /** Maximum number of lines of a tool's result to show, and maximum length of each line. */
@@ -25,24 +26,12 @@ type DependentKind =
   | 'task'
   | 'prompt_state'
 
-/** Notices to highlight: their levels or, for notices without a level, their subjects. */
-const URGENT: ReadonlySet<string> = new Set([
-  'warning',
-  'high',
-  'immediate',
-  'failed',
-  'mirror_error',
-  'session_writes_lost',
-  'model_refusal_fallback',
-  'model_refusal_no_fallback',
-])
-
 /** Returns the lines for an event that does not stream; empty for events that are not shown. */
 export function eventLines(event: Exclude<Event, { kind: DependentKind }>, colors: Colors): string {
   const { dim, bold, yellow, red, cyan } = colors
   switch (event.kind) {
     case 'process_exited':
-      return dim(`-- ${exitText(event)}`)
+      return dim(`-- ${cleanLine(exitText(event), 200)}`)
     case 'set_back':
       return yellow(
         `! The machine has lost this history from byte ${event.from} on, because of a restored backup or a crash. It continues from an earlier point.`,
@@ -115,9 +104,9 @@ function userText({ content, origin, parent_tool_use_id }: Of<'user'>, { dim, bo
   return dim(`-- ${by}${cleanLine(words, NOTE_CHARS)}`)
 }
 
-function noticeText({ about, text, level }: Of<'notice'>, { dim, yellow }: Colors): string {
-  const shown = cleanLine(text, NOTE_CHARS)
-  return URGENT.has(level ?? about) ? yellow(`! ${shown}`) : dim(`-- ${shown}`)
+function noticeText(event: Of<'notice'>, { dim, yellow }: Colors): string {
+  const shown = cleanLine(event.text, NOTE_CHARS)
+  return isUrgent(event) ? yellow(`! ${shown}`) : dim(`-- ${shown}`)
 }
 
 /** Returns a line for a hook that failed or refused an action; empty for other hook events. */

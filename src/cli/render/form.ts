@@ -1,7 +1,7 @@
+import type { Reveal } from '../../client/reveal-hidden.ts'
 import { type Form, type FormField, labelOf } from '../../protocol/index.ts'
 import type { Colors } from './ansi.ts'
 import type { Paragraph } from './layout.ts'
-import type { Reveal } from './reveal-hidden.ts'
 
 const TYPES: Record<string, string> = {
   string: 'text',

@@ -1,11 +1,12 @@
+import { Reveal } from '../../client/reveal-hidden.ts'
+import { tellingField } from '../../client/tool-fields.ts'
 import { shellWord } from '../../platform/shell-word.ts'
 import { type PermissionRequest, unanswerable } from '../../protocol/index.ts'
 import type { Colors } from './ansi.ts'
 import { cleanLine } from './clean.ts'
 import { formParagraphs } from './form.ts'
 import { layOut, type Paragraph } from './layout.ts'
-import { Reveal } from './reveal-hidden.ts'
-import { tellingField, toolSummary } from './tool.ts'
+import { toolSummary } from './tool.ts'
 
 /** Number of lines that fit on most screens. A longer request ends with its number of lines. */
 const SCREEN_LINES = 40

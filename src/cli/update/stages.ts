@@ -1,5 +1,5 @@
+import { duration } from '../../client/units.ts'
 import { cleanLine } from '../render/clean.ts'
-import { duration } from '../render/units.ts'
 import { note, noteInPlace } from '../terminal.ts'
 
 /** Prints the stages of an update on standard error. On a terminal, also shows the time of the current stage. */

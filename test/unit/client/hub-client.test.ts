@@ -194,3 +194,18 @@ test('a malformed answer or stream from a hub leads to an error with a remedy', 
       assert.equal((await refusal(followed())).code, 'hub_incompatible', `${event} ${data.slice(0, 50)}`)
     }
 })
+
+test('a stream ends if its connection is silent for too long, so that the client connects again', async (t) => {
+  const url = await serve(t, (_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    response.write(message('status', agent()))
+  })
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const stream = hubClient({ url, key: 'fuk_x' }).stream('a-1', undefined, new AbortController().signal)
+  const first = await stream.next()
+  assert.equal(!first.done && first.value.event, 'status')
+  const next = stream.next()
+  await new Promise(setImmediate)
+  t.mock.timers.tick(60_000)
+  assert.equal((await next).done, true)
+})

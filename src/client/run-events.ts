@@ -1,13 +1,11 @@
-import type { Event } from '../../protocol/index.ts'
-import { cleanLine } from './clean.ts'
+import type { Event } from '../protocol/index.ts'
 import { duration } from './units.ts'
 
 type Of<K extends Event['kind']> = Extract<Event, { kind: K }>
 
 export function exitText({ code, signal, reason }: Of<'process_exited'>): string {
   if (reason === 'rebooted') return 'ended when the machine rebooted'
-  const how =
-    signal !== undefined ? `by ${cleanLine(signal, 20)}` : code !== undefined ? `with code ${code}` : ''
+  const how = signal !== undefined ? `by ${signal}` : code !== undefined ? `with code ${code}` : ''
   return `ended ${how}${reason === 'lease' ? ' (lease expired)' : ''}`.trimEnd()
 }
 
@@ -41,3 +39,29 @@ export function unknownText(raw: unknown): string {
   const name = [type, subtype].filter((part) => typeof part === 'string').join('/') || 'unknown event'
   return typeof content === 'string' ? `${name}: ${content}` : name
 }
+
+/** Matches the beginning of a message that the agent's program writes only for its developers. */
+const DIAGNOSTIC = /^\[ede_diagnostic\]/
+
+/** Returns why a turn failed, in the agent's words if the agent gave a reason. */
+export function failureText(event: Of<'turn_result'>): string {
+  const errors = event.errors?.filter((error) => !DIAGNOSTIC.test(error))
+  const words = errors?.length ? errors.join('; ') : event.text
+  const outcome =
+    event.outcome === 'success' ? 'failed' : event.outcome.replace(/^error_/, '').replace(/_/g, ' ')
+  return words ? `${outcome}: ${words}` : outcome
+}
+
+/** Notices to highlight: their levels or, for notices without a level, their subjects. */
+const URGENT: ReadonlySet<string> = new Set([
+  'warning',
+  'high',
+  'immediate',
+  'failed',
+  'mirror_error',
+  'session_writes_lost',
+  'model_refusal_fallback',
+  'model_refusal_no_fallback',
+])
+
+export const isUrgent = ({ about, level }: Of<'notice'>): boolean => URGENT.has(level ?? about)

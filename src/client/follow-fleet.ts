@@ -1,0 +1,51 @@
+import * as z from 'zod/mini'
+import { HubAgent, HubMachine } from '../protocol/hub-objects.ts'
+import type { HubClient } from './hub-client.ts'
+import { type ReconnectOptions, reconnecting } from './reconnecting.ts'
+import { untilAborted } from './until-aborted.ts'
+
+/** Fields of an agent that change with each frame of its activity. */
+const PLACES = { begin: true, acked: true, end: true, offset: true } as const
+
+/** An agent without its offsets, so that an active agent does not change all the time. */
+export const FleetAgent = z.omit(HubAgent, PLACES)
+export type FleetAgent = z.infer<typeof FleetAgent>
+
+const AgentRemoved = z.pick(HubAgent, { agent_id: true, machine_id: true })
+const MachineRemoved = z.pick(HubMachine, { machine_id: true })
+
+export type FleetChange =
+  /** Everything that is known is outdated; the current state follows. */
+  | { type: 'reset' }
+  | { type: 'machine'; machine: HubMachine }
+  | { type: 'agent'; agent: FleetAgent }
+  | { type: 'machine_removed'; machine_id: string }
+  | { type: 'agent_removed'; machine_id: string; agent_id: string }
+
+const FIELDS = [...new Set([...Object.keys(FleetAgent.shape), ...Object.keys(HubMachine.shape)])]
+
+/**
+ * Yields all machines and agents, and then their changes. Continues when the connection to the hub is
+ * restored. Ends when `signal` aborts.
+ */
+export const followFleet = (
+  client: HubClient,
+  options: Pick<ReconnectOptions, 'signal' | 'connection'>,
+): AsyncGenerator<FleetChange> => untilAborted(changes(client, options), options.signal)
+
+async function* changes(
+  client: HubClient,
+  options: Pick<ReconnectOptions, 'signal' | 'connection'>,
+): AsyncGenerator<FleetChange> {
+  let place = '0'
+  const open = (arrived: () => void) => client.fleetStream(place, FIELDS, options.signal, arrived)
+  for await (const { event, data, id } of reconnecting(open, options)) {
+    if (id !== '') place = id
+    if (event === 'reset') yield { type: 'reset' }
+    else if (event === 'machine') yield { type: 'machine', machine: client.read(HubMachine, data) }
+    else if (event === 'agent') yield { type: 'agent', agent: client.read(FleetAgent, data) }
+    else if (event === 'machine_removed')
+      yield { type: 'machine_removed', ...client.read(MachineRemoved, data) }
+    else if (event === 'agent_removed') yield { type: 'agent_removed', ...client.read(AgentRemoved, data) }
+  }
+}
