@@ -11,6 +11,7 @@ import { usageError } from './usage.ts'
 const COMMANDS: Record<string, () => Promise<Command>> = {
   up: async () => (await import('./up/index.ts')).upCommand(),
   hub: async () => (await import('./hub/index.ts')).hubCommand(),
+  open: async () => (await import('./open/index.ts')).openCommand(),
   agent: async () => (await import('./agent/index.ts')).agentCommand(),
   enroll: async () => (await import('./enroll/index.ts')).enrollCommand(),
   machine: async () => (await import('./machine/index.ts')).machineCommand(),
@@ -32,6 +33,8 @@ const HELP = `
 Examples:
   $ fomular-daemon up
       run the hub and a daemon on this machine
+  $ fomular-daemon open
+      open the hub's console in a browser, signed in
   $ fomular-daemon agent start --prompt "Fix the tests" --wait
   $ fomular-daemon agent watch a-1f2e
       follow an agent and answer its questions

@@ -20,6 +20,8 @@ import { Enrollments } from './registry/enrollments.ts'
 import { Keys } from './registry/keys.ts'
 import { MachineRegistry } from './registry/machine-registry.ts'
 import { Quotas } from './registry/quotas.ts'
+import { Sessions } from './registry/sessions.ts'
+import { SignInTokens } from './registry/sign-in-tokens.ts'
 import { UserKeys } from './registry/user-keys.ts'
 import type { Store } from './store/store.ts'
 import { AgentStreams } from './streams/agent-streams.ts'
@@ -61,6 +63,8 @@ function build({ store, gate, limits, clock, logger }: AssembleOptions) {
   const lists = store.keys
   const keys = new Keys({ lists, clock, logger: ofMachines })
   const people = new UserKeys({ lists, clock, logger })
+  const sessions = new Sessions({ store: store.sessions, people, clock, logger })
+  const signIns = new SignInTokens({ sessions, clock })
   const machines = new MachineRegistry({ store: store.machines, keys, feed, clock })
   const enrollments = new Enrollments({ store: store.enrollments, keys, people, machines, clock, logger })
   const { memory } = limits
@@ -89,8 +93,8 @@ function build({ store, gate, limits, clock, logger }: AssembleOptions) {
   const streams = new AgentStreams({ agents, journals, clock })
 
   const audit = new Audit({ log: store.audit, clock, logger })
-  const trails = new Trails({ audit, gate, people, clock })
-  const open = new OpenRequests({ people, clock })
+  const trails = new Trails({ audit, gate, sessions, clock })
+  const open = new OpenRequests({ sessions, clock })
   return {
     clock,
     store,
@@ -101,6 +105,8 @@ function build({ store, gate, limits, clock, logger }: AssembleOptions) {
     changes,
     keys,
     people,
+    sessions,
+    signIns,
     machines,
     enrollments,
     commands,
@@ -136,12 +142,13 @@ function connect({ journals, intake, streams, changes, feed, commands, agents, t
   })
 }
 
-async function load({ machines, commands, agents, keys, enrollments }: Parts): Promise<void> {
+async function load({ machines, commands, agents, keys, enrollments, sessions }: Parts): Promise<void> {
   await machines.load()
   await agents.load()
   await commands.load()
   await keys.settle(machines.ids())
   await enrollments.load()
+  await sessions.load()
 }
 
 /**

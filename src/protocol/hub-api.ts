@@ -23,6 +23,12 @@ import { Signed } from './signed.ts'
  * | `GET /api/enrolments` | → `{enrolments: HubToken[]}`, without expired tokens |
  * | `POST /api/enrolments` | `EnrolmentRequest` → 201 `Enrolment` |
  * | `DELETE /api/enrolments/:token_id` | revokes the token → `{}`; 409 `token_used` if a machine has enrolled with it |
+ * | `GET /api/me` | → `Me`: the key of this request |
+ * | `GET /api/sessions` | → `{sessions: HubSession[]}`: the sessions of this key; for an admin, all sessions |
+ * | `POST /api/sessions` | signs a browser in → 201 `NewSession`, and the session's cookie |
+ * | `DELETE /api/sessions/:session_id` | ends a session, and the requests made with it → `{}`; 404 `session_not_found` also for sessions of other keys, unless the key is an admin key |
+ * | `POST /api/sign-in-tokens` | → 201 `SignInToken`, valid once, for a minute |
+ * | `POST /sign-in` | no key needed: `SignInRequest` → 201 `NewSession`, and the session's cookie; 401 `token_invalid` |
  * | `POST /enroll` | no key needed: `EnrollRequest` → `EnrollAnswer`; with the machine's previous key as `Authorization`, the new key replaces it; 401 `token_invalid`, 409 `key_taken` if another key has the same id |
  * | `POST /enroll/check` | no key needed: `EnrollCheck` → `EnrollChecked`; changes nothing; 401 `token_invalid` |
  * | `GET /install.sh` | no key needed: the installer, with the address of this hub, which is taken from the request; 404 if the hub has no releases |
@@ -32,7 +38,7 @@ import { Signed } from './signed.ts'
  * | `POST /api/agents` | `StartRequest` → `Outcome` |
  * | `POST /api/agents/:agent_id/{prompt,interrupt,permission,answer,configure,stop,resume,remove}` | the command without `type` and `agent_id` → `Outcome` |
  * | `POST /api/agents/:agent_id/move` | `MoveRequest` → `HubAgent`: moves the agent to that machine; 409 `machine_connected` while its previous machine is connected, unless with `?force=true` |
- * | `GET /api/agents/:agent_id/events?after=ID&limit=N` | → `{events: Event[], next?: ID}` |
+ * | `GET /api/agents/:agent_id/events?after=ID&limit=N` | → `{events: Event[], next?: ID}`; with `before=ID` in place of `after`, the last events before that event, in ascending order → `{events: Event[], previous?: ID}`; `before=end` begins at the newest event. A hub that does not know `before` ignores it |
  * | `GET /api/agents/:agent_id/stream` | server-sent events `activity` (id `offset.index`, data `Event`) and `status` (data `HubAgent`), resumed by `Last-Event-ID` |
  * | `GET /api/stream` | server-sent events `machine` (`HubMachine`), `agent` (`HubAgent`), `agent_removed` (`{agent_id, machine_id}`): first the current state, then each change. With `after=ID` or `Last-Event-ID`, also `machine_removed` (`{machine_id}`) and `reset` (`{}`), and only the changes since that event |
  * | `GET /api/commands/:command_id` | → `Outcome` |
@@ -58,6 +64,12 @@ import { Signed } from './signed.ts'
  * The role of a key sets its permissions: a `viewer` may read machines and agents, an `operator` may also
  * command agents, and an `admin` may make all requests. The hub answers requests that a key does not allow
  * with 403 `forbidden`.
+ *
+ * Instead of a key, a browser sends the header `X-Fomular-Session: <session_id>.<secret>` and the cookie
+ * `fomular_session_<session_id>`. Neither grants anything without the other. A session ends with its key, by
+ * request, after 30 days without use, and after 90 days. A session that was created with another session, or
+ * with a token of another session, ends no later than that session. The hub refuses requests with a session
+ * that another website has caused (403 `cross_site`).
  *
  * An agent belongs to its machine, and several machines may have agents with the same id. A request that
  * contains only an agent's id works if only one agent has this id. An agent that was started through this hub
@@ -96,5 +108,7 @@ export const EventPage = z.object({
   events: z.array(AnyEvent),
   /** For the next page, send `after=<next>`. Absent at the end of the history. */
   next: z.optional(z.string()),
+  /** For the page before, send `before=<previous>`. Absent at the beginning of the history. */
+  previous: z.optional(z.string()),
 })
 export type EventPage = z.infer<typeof EventPage>

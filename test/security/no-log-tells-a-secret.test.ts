@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import type { SignInToken } from '../../src/protocol/index.ts'
 import { outline } from '../../src/wire/frame-log.ts'
 import { fakeStage } from '../support/fake-agent.ts'
+import { browserOf, shown } from '../support/sessions.ts'
 import type { Running } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
@@ -39,6 +41,16 @@ test('at log level trace, neither the hub nor the daemon logs a secret, text, or
   const keys = ['hub/user.key', 'hub/machine.key'].map((name) =>
     readFileSync(join(stage.state, name), 'utf8').trim(),
   )
+  const user = { authorization: `Bearer ${keys[0]}` }
+  const made = await fetch(`${stage.hubUrl}/api/sign-in-tokens`, { method: 'POST', headers: user })
+  const { token } = (await made.json()) as SignInToken
+  const signIn = () => fetch(`${stage.hubUrl}/sign-in`, { method: 'POST', body: JSON.stringify({ token }) })
+  const { secret, cookie, session } = await browserOf(await signIn())
+  assert.equal((await signIn()).status, 401)
+  const alone = { headers: shown(session.session_id, secret) }
+  assert.equal((await fetch(`${stage.hubUrl}/api/agents`, alone)).status, 401)
+  keys.push(token, secret, cookie.split('=')[1]!)
+
   const listed = stage.run(['agent', 'list', '--verbose'])
   assert.equal(await listed.ended, 0)
   assert.match(listed.log(), /^GET \/api\/agents: 200, \d+ ms$/m)

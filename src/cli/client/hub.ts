@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { pipeline } from 'node:stream'
 import { HubClient } from '../../client/hub-client.ts'
+import { SessionClient } from '../../client/session-client.ts'
 import type { Signer } from '../../client/signer.ts'
 import type { Transport } from '../../client/transport.ts'
 import type { HubAddress } from '../../config/hub.ts'
@@ -17,6 +18,10 @@ export const hubClient = (at: HubAddress, signer?: Signer): HubClient =>
     signer,
     errorFor: (failure) => withAdvice(at.url, failure),
   })
+
+/** Returns a client for a hub's sessions. The client's methods throw UserError. */
+export const sessionClient = (at: HubAddress): SessionClient =>
+  new SessionClient(transportTo(at), (failure) => withAdvice(at.url, failure))
 
 function transportTo({ url, key, listens, socket, owner }: HubAddress): Transport {
   const route = keptRoute()

@@ -105,6 +105,7 @@ export function welcomeText({ hub, logPath, program, machine, agents }: Found, c
   const running = agents.filter(({ state, gone }) => !gone && state !== 'exited' && state !== 'failed').length
   return [
     line('Hub', `${hub.url}${hub.own ? '' : ' (already running)'}`),
+    line('Console', `${hub.url}/`),
     line(
       'Machine',
       machine
@@ -122,6 +123,7 @@ export function welcomeText({ hub, logPath, program, machine, agents }: Found, c
     '',
     ready ? 'Next, in another terminal:' : 'Then, in another terminal:',
     `  ${program} agent start --cwd . --prompt "What is this project?" --wait`,
+    `  ${program} open`,
     `  ${program} agent list`,
     `  ${program} doctor`,
     '',

@@ -49,7 +49,7 @@ export interface GateOptions {
 }
 
 /** Kinds of credentials, for log lines. */
-type Credential = 'user key' | 'machine key' | 'enrollment token'
+type Credential = 'user key' | 'machine key' | 'enrollment token' | 'session' | 'sign-in token'
 
 /**
  * The gate between the network and the hub. Determines the addresses of clients. Limits clients, and
@@ -127,6 +127,13 @@ export class Gate {
   /** Returns the address of the client, for logs and limits. */
   addressOf(request: Incoming): string {
     return this.#addresses.of(request)
+  }
+
+  /** Reports whether the client uses TLS, to the hub or to a trusted proxy. */
+  isSecure({ headers, socket }: IncomingMessage): boolean {
+    if ('encrypted' in socket) return true
+    const [scheme = ''] = [headers['x-forwarded-proto'] ?? []].flat().join(',').split(',')
+    return this.#addresses.isProxy(socket.remoteAddress) && scheme.trim().toLowerCase() === 'https'
   }
 
   /** Admits a connection with an accepted machine key. */

@@ -15,6 +15,8 @@ export interface Route {
   role: UserRole | 'anyone'
   /** Action in the audit log, for requests that change something: a command type or another name. */
   order?: string
+  /** True for files of the console, which are not part of the API. */
+  isPage?: true
   /** Schema of the body, for requests that do not give a command. */
   body?: z.ZodMiniObject
 }
@@ -32,8 +34,19 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   'GET /health': { role: 'anyone' },
   'GET /install.sh': { role: 'anyone' },
   'GET /releases/*': { role: 'anyone' },
+  'GET /': { role: 'anyone', isPage: true },
+  'GET /assets/:name': { role: 'anyone', isPage: true },
+  'GET /icon.svg': { role: 'anyone', isPage: true },
+  'GET /manifest.webmanifest': { role: 'anyone', isPage: true },
   'POST /enroll': { role: 'anyone', order: 'machine:enroll' },
   'POST /enroll/check': { role: 'anyone' },
+  'POST /sign-in': { role: 'anyone', order: 'session:create' },
+
+  'GET /api/me': { role: 'viewer' },
+  'GET /api/sessions': { role: 'viewer' },
+  'POST /api/sessions': { role: 'viewer', order: 'session:create' },
+  'DELETE /api/sessions/:session_id': { role: 'viewer', order: 'session:end' },
+  'POST /api/sign-in-tokens': { role: 'viewer', order: 'session:invite' },
 
   'GET /api/machines': { role: 'viewer' },
   'GET /api/agents': { role: 'viewer' },

@@ -6,6 +6,8 @@ import { HttpError, httpErrorOf } from '../http-error.ts'
 import type { Switchboard } from '../machines/switchboard.ts'
 import type { CommandQueue } from '../registry/command-queue.ts'
 import type { Enrollments } from '../registry/enrollments.ts'
+import type { Sessions } from '../registry/sessions.ts'
+import type { SignInTokens } from '../registry/sign-in-tokens.ts'
 import type { UserKeys } from '../registry/user-keys.ts'
 import type { Journals } from '../store/journals.ts'
 import type { AgentStreams } from '../streams/agent-streams.ts'
@@ -15,6 +17,7 @@ import { agentRoutes } from './agent-routes.ts'
 import { auditRoutes } from './audit-routes.ts'
 import type { Trails } from './audit-trails.ts'
 import { authenticate } from './authenticate.ts'
+import { consoleRoutes } from './console-routes.ts'
 import { enrollmentRoutes, tokenRoutes } from './enrollment-routes.ts'
 import { fieldsOf } from './fields.ts'
 import { admitBodies, answerHeaders, answerInTurn, onlyByLoopbackName } from './guards.ts'
@@ -28,11 +31,14 @@ import { Orders } from './orders.ts'
 import { type PublicContext, publicRoutes } from './public-routes.ts'
 import { readableJson } from './readable-json.ts'
 import { follow, limited, overHttp, streamIdOf } from './request.ts'
+import { sessionRoutes, signInRoute } from './session-routes.ts'
 
 export interface ApiContext extends HubStreamContext, ListContext, Pick<PublicContext, 'releases'> {
   journals: Journals
   streams: AgentStreams
   people: UserKeys
+  sessions: Sessions
+  signIns: SignInTokens
   open: OpenRequests
   audit: Audit
   trails: Trails
@@ -66,7 +72,9 @@ export function api(context: ApiContext): Hono {
   app.use(answerHeaders)
   app.use(authenticate(context))
   app.route('/', publicRoutes(context))
+  app.route('/', consoleRoutes())
   app.route('/enroll', enrollmentRoutes(context))
+  app.route('/sign-in', signInRoute(context))
 
   app.use('/api/*', trails.outcomes)
   app.use('/api/*', admitBodies(gate))
@@ -81,6 +89,7 @@ export function api(context: ApiContext): Hono {
     const options = { after: streamIdOf(c), machine_id: machineOf(c), fields: fieldsOf(c) }
     return hubStream(context, { ...options, follower: follow(c, gate) })
   })
+  app.route('/api', sessionRoutes(context))
   app.route('/api/keys', keyRoutes(context))
   app.route('/api/enrolments', tokenRoutes(context))
   app.route('/api/audit', auditRoutes(context))

@@ -7,7 +7,7 @@ import { Denials } from '../audit/denials.ts'
 import { detailsOf } from '../audit/details.ts'
 import type { Gate } from '../gate/gate.ts'
 import { HttpError, httpErrorOf } from '../http-error.ts'
-import type { UserKeys } from '../registry/user-keys.ts'
+import type { Sessions } from '../registry/sessions.ts'
 import { type Found, paramsOf, routeOf } from './access.ts'
 import { callerOf } from './caller.ts'
 import { lookAtBody, overHttp } from './request.ts'
@@ -36,7 +36,7 @@ interface Trail {
 export interface TrailsOptions {
   audit: Audit
   gate: Gate
-  people: Pick<UserKeys, 'accepts'>
+  sessions: Pick<Sessions, 'accepts'>
   clock: Clock
 }
 
@@ -46,13 +46,13 @@ export class Trails {
   readonly #gate: Gate
   readonly #trails = new WeakMap<Context, Trail>()
   readonly #denials: Denials
-  readonly #people: Pick<UserKeys, 'accepts'>
+  readonly #sessions: Pick<Sessions, 'accepts'>
   #turn: Promise<void> = Promise.resolve()
 
-  constructor({ audit, gate, people, clock }: TrailsOptions) {
+  constructor({ audit, gate, sessions, clock }: TrailsOptions) {
     this.#audit = audit
     this.#gate = gate
-    this.#people = people
+    this.#sessions = sessions
     this.#denials = new Denials({ note: (said) => audit.note(said), clock })
   }
 
@@ -92,13 +92,13 @@ export class Trails {
   }
 
   /**
-   * Checks the key again after a request has waited for its body or the disk. Call this method immediately
-   * before acting on the request.
-   * @throws HttpError if the key was revoked or its role changed in the meantime
+   * Checks the key and the session again after a request has waited for its body or the disk. Call this
+   * method immediately before acting on the request.
+   * @throws HttpError if the key was revoked, its role changed, or the session ended in the meantime
    */
   async confirm(c: Context): Promise<void> {
     const caller = callerOf(c)
-    if (caller && !(await this.#people.accepts(caller)))
+    if (caller && !(await this.#sessions.accepts(caller)))
       throw new HttpError(401, 'unauthorized', 'This key is no longer accepted or no longer has this role.')
   }
 
@@ -161,20 +161,19 @@ export class Trails {
   }
 
   /**
-   * Records an enrollment, calls `take`, and records the outcome. An enrollment is a request without a user
-   * key.
-   * @throws HttpError if the enrollment cannot be recorded; any error of `take`
+   * Records a request without a user key, calls `act`, and records the outcome.
+   * @throws HttpError if the request cannot be recorded; any error of `act`
    */
-  async recordEnrollment<T>(
+  async recordPublic<T>(
     c: Context,
-    about: Pick<Said, 'target' | 'details' | 'machine_id'>,
-    take: () => Promise<T>,
+    about: Pick<Said, 'action' | 'target' | 'details' | 'machine_id'>,
+    act: () => Promise<T>,
   ): Promise<T> {
-    const said = { ...this.#whose(c), action: 'machine:enroll', ...about }
+    const said = { ...this.#whose(c), ...about }
     const of = await this.#audit.order(said)
     let outcome = outcomeOf(undefined)
     try {
-      return await take()
+      return await act()
     } catch (error) {
       outcome = outcomeOf(error as Error)
       throw error
@@ -225,8 +224,9 @@ function orderOf(c: Context): Order | undefined {
 
 /** Returns the ids in the URL of a request. */
 function idsOf(c: Context, route: Found): Pick<Said, 'machine_id' | 'agent_id' | 'target'> {
-  const { machine_id = c.req.query('machine_id'), agent_id, key_id, token_id } = paramsOf(c, route)
-  const ids = { machine_id: machine_id && idFromAddress(machine_id), agent_id, target: key_id ?? token_id }
+  const { machine_id = c.req.query('machine_id'), agent_id, ...rest } = paramsOf(c, route)
+  const target = rest.key_id ?? rest.token_id ?? rest.session_id
+  const ids = { machine_id: machine_id && idFromAddress(machine_id), agent_id, target }
   return Object.fromEntries(
     Object.entries(ids).flatMap(([name, id]) => (id === undefined ? [] : [[name, id.slice(0, NAME_CHARS)]])),
   )

@@ -29,11 +29,12 @@ export function enrollmentRoutes({ enrollments, gate, trails }: EnrollmentContex
     return withToken(c, () =>
       enrollments.exchange(request, c.req.header('authorization'), (name, take) => {
         const about = {
+          action: 'machine:enroll',
           target: idOf(hashOf(token)),
           ...(machine_id !== undefined && { machine_id }),
           details: { name, hostname, key_id: idOf(key_sha256) },
         }
-        return trails.recordEnrollment(c, about, take)
+        return trails.recordPublic(c, about, take)
       }),
     )
   })

@@ -12,7 +12,8 @@ import { whyNotJson } from '../../protocol/why-not-json.ts'
 import type { Follower } from '../gate/followers.ts'
 import type { Gate } from '../gate/gate.ts'
 import { HttpError } from '../http-error.ts'
-import { BEGINNING, type EventId, parseEventId } from '../store/event-id.ts'
+import { BEGINNING, END, type EventId, parseEventId } from '../store/event-id.ts'
+import { invalid, once } from './query.ts'
 
 /** Default and maximum time that a request waits for the outcome of its command, in seconds. */
 const WAIT_S = { default: 30, most: 300 }
@@ -124,6 +125,19 @@ export function eventIdOf(c: Context): EventId {
   throw new HttpError(400, 'invalid_request', `"${text}" is not an event id.`, {
     path: header ? 'last-event-id' : 'after',
   })
+}
+
+/**
+ * Returns the id of the event before which the answer ends; undefined if the request has no `before`.
+ * @throws HttpError
+ */
+export function earlierThan(c: Context): EventId | undefined {
+  const text = once(c, 'before')
+  if (text === undefined) return undefined
+  if (c.req.query('after') !== undefined) throw invalid('before', 'must not be combined with after')
+  const id = text === 'end' ? END : parseEventId(text)
+  if (id) return id
+  throw invalid('before', 'must be an event id or end')
 }
 
 /**

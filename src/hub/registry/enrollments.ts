@@ -15,7 +15,7 @@ import { HttpError } from '../http-error.ts'
 import { idOf } from '../store/key-entry.ts'
 import { hashOf } from '../store/key-text.ts'
 import type { EnrollmentRecord } from '../store/records.ts'
-import type { EnrollmentStore } from '../store/store.ts'
+import type { RecordList } from '../store/store.ts'
 import type { Keys } from './keys.ts'
 import type { MachineRegistry } from './machine-registry.ts'
 import type { UserKeys } from './user-keys.ts'
@@ -24,7 +24,7 @@ const PREFIX = 'fet_'
 const TOKEN_BYTES = 24
 
 export interface EnrollmentsOptions {
-  store: EnrollmentStore
+  store: RecordList<EnrollmentRecord>
   keys: Keys
   people: UserKeys
   machines: Pick<MachineRegistry, 'ids'>

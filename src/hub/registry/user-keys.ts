@@ -8,11 +8,12 @@ import type { UserKeyEntry } from '../store/records.ts'
 import { hashShown } from './bearer.ts'
 import { isUserRole } from './roles.ts'
 
-/** The user key of a request. */
+/** The user key of a request, and its session if a browser has signed in with the key. */
 export interface Caller {
   name: string
   key_id: string
   role: UserRole
+  session_id?: string
 }
 
 export interface UserKeysOptions {
@@ -48,10 +49,19 @@ export class UserKeys {
     return { name: entry.name, key_id: keyId(entry), role }
   }
 
+  /** Returns the caller whose key has this id; undefined if the key is not accepted now. */
+  async callerWithId(id: string): Promise<Caller | undefined> {
+    await this.#lists.refresh()
+    const stored = this.#storedWith(id)
+    if (stored) return { name: stored.name, key_id: id, role: 'admin' }
+    const entry = this.#userWith(id)
+    const role = entry?.role
+    return entry && isUserRole(role) ? { name: entry.name, key_id: id, role } : undefined
+  }
+
   /** Reports whether a key is still accepted, with the same role. */
   async accepts({ key_id, role }: Caller): Promise<boolean> {
-    await this.#lists.refresh()
-    return this.get(key_id)?.role === role
+    return (await this.callerWithId(key_id))?.role === role
   }
 
   list(): HubKey[] {

@@ -51,6 +51,12 @@ const ROUTES: readonly (readonly [method: string, path: string, body?: string])[
   ['GET', '/api/keys'],
   ['POST', '/api/keys/K/bind', 'BindRequest'],
   ['POST', '/api/enrolments', 'EnrolmentRequest'],
+  ['GET', '/api/me'],
+  ['GET', '/api/sessions'],
+  ['POST', '/api/sessions'],
+  ['DELETE', '/api/sessions/K'],
+  ['POST', '/api/sign-in-tokens'],
+  ['POST', '/sign-in', 'SignInRequest'],
   ['POST', '/enroll', 'EnrollRequest'],
   ['POST', '/enroll/check', 'EnrollCheck'],
 ]
@@ -105,6 +111,12 @@ function request(random: Random): Buffer {
       : []),
     ...(random.chance(0.05) ? [`if-none-match: ${random.pick(['*', 'W/"x"', ','.repeat(500)])}`] : []),
     ...(random.chance(0.05) ? [`accept-encoding: ${random.pick(['gzip', 'gzip;q=0', 'x'])}`] : []),
+    ...(random.chance(0.05)
+      ? [`x-fomular-session: ${random.pick(['x', `${'0'.repeat(16)}.${'x'.repeat(43)}`])}`]
+      : []),
+    ...(random.chance(0.05)
+      ? [`cookie: ${random.pick([';'.repeat(500), `fomular_session_${'0'.repeat(16)}=x`])}`]
+      : []),
     ...(random.chance(0.05) ? [`x-forwarded-for: ${random.pick(['1.2.3.4', '::1', ','.repeat(500)])}`] : []),
   ]
   const whole = Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body])
