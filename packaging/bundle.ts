@@ -8,6 +8,7 @@ import { program as commandLine } from '../src/cli/program.ts'
 import { manPage } from '../src/cli/render/man-page.ts'
 import { bundledPackages } from './bundled.ts'
 import { buildChunks, type ProgramFiles } from './chunks.ts'
+import { buildConsole } from './console.ts'
 import { declarations } from './declarations.ts'
 import { thirdPartyLicenses } from './licenses.ts'
 import { openApi } from './openapi.ts'
@@ -80,7 +81,8 @@ put(join(dist, 'protocol/README.md'), readFileSync(join(root, 'src/protocol/READ
 put(join(dist, 'protocol/schema.json'), `${JSON.stringify(jsonSchema(version), undefined, 2)}\n`)
 put(join(dist, 'protocol/openapi.json'), `${JSON.stringify(openApi(version), undefined, 2)}\n`)
 put(join(dist, 'fomular-daemon.1'), manPage(await commandLine(['--help'])))
-put(join(dist, 'THIRD_PARTY_LICENSES.txt'), thirdPartyLicenses(bundledPackages(metafiles)))
+const bundled = bundledPackages([...metafiles, (await buildConsole()).metafile])
+put(join(dist, 'THIRD_PARTY_LICENSES.txt'), thirdPartyLicenses(bundled))
 
 for (const [path, text] of Object.entries(program.files))
   if (path.endsWith('.js')) console.log(`dist/${path}  ${kilobytes(text.length)}`)

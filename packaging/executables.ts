@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib'
 import type { SeaConfig, SeaOptions } from '@yao-pkg/pkg/lib-es5/sea.js'
 import { baseNode, generators, type Platform, platforms, strippedNode } from './base-node.ts'
 import { bundledPackages } from './bundled.ts'
+import { buildConsole } from './console.ts'
 import { factsOf, type ReleaseFile } from './manifest.ts'
 import { buildProgram } from './program.ts'
 import { sbom } from './sbom.ts'
@@ -133,7 +134,9 @@ export async function makeExecutables(
   }
   writeFileSync(
     join(out, 'sbom.cdx.json'),
-    sbom(bundledPackages([metafile]), [...new Set(executables.map(({ node }) => node.version))]),
+    sbom(bundledPackages([metafile, (await buildConsole()).metafile]), [
+      ...new Set(executables.map(({ node }) => node.version)),
+    ]),
   )
   files.push(factsOf(out, 'sbom.cdx.json'))
   return { executables, files }

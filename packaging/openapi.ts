@@ -7,7 +7,7 @@ import { definitions, nameOf, pascal, type Schema, tidy } from './schema.ts'
 /** An answer: a schema of the protocol, or an object whose fields have such schemas. */
 type Answer = z.ZodMiniType | Record<string, z.ZodMiniType>
 
-const { HubAgent, HubKey, HubMachine, HubToken, NewKey, Enrolment } = protocol
+const { HubAgent, HubKey, HubMachine, HubSession, HubToken, NewKey, Enrolment } = protocol
 const health = { ok: z.boolean(), version: z.string(), error: z.optional(z.string()) }
 const revoked = { revoked_keys: z.int() }
 const NEXT = z.optional(z.string())
@@ -17,6 +17,12 @@ const ANSWERS: Record<string, Answer> = {
   'GET /health': health,
   'POST /enroll': protocol.EnrollAnswer,
   'POST /enroll/check': protocol.EnrollChecked,
+  'POST /sign-in': protocol.NewSession,
+  'GET /api/me': protocol.Me,
+  'GET /api/sessions': { sessions: z.array(HubSession) },
+  'POST /api/sessions': protocol.NewSession,
+  'DELETE /api/sessions/:session_id': {},
+  'POST /api/sign-in-tokens': protocol.SignInToken,
   'GET /api/machines': { machines: z.array(HubMachine), enrolled: z.optional(z.array(HubKey)), next: NEXT },
   'PATCH /api/machines/:machine_id': HubMachine,
   'DELETE /api/machines/:machine_id': { ...revoked, shared_keys: z.optional(z.int()) },
@@ -51,11 +57,19 @@ const OTHER_ANSWERS: Record<string, Record<string, string[]>> = {
 const BODIES: Record<string, z.ZodMiniType> = {
   'POST /enroll': protocol.EnrollRequest,
   'POST /enroll/check': protocol.EnrollCheck,
+  'POST /sign-in': protocol.SignInRequest,
   'POST /api/agents': protocol.StartRequest,
 }
 
 /** Routes that answer 201. */
-const CREATING = ['POST /api/keys', 'POST /api/keys/:key_id/rotate', 'POST /api/enrolments']
+const CREATING = [
+  'POST /sign-in',
+  'POST /api/sessions',
+  'POST /api/sign-in-tokens',
+  'POST /api/keys',
+  'POST /api/keys/:key_id/rotate',
+  'POST /api/enrolments',
+]
 
 const text: Schema = { type: 'string' }
 const whole: Schema = { type: 'integer', minimum: 0 }
@@ -75,7 +89,7 @@ const QUERIES: [routes: RegExp, parameters: Record<string, Schema>][] = [
   [/^GET \/api\/agents$/, { state: text, pending: yes, gone: yes, runtime: text, cwd: text }],
   [STREAM, { after: text }],
   [/^GET \/api\/(machines|agents|stream)$/, { machine_id: text, fields: text }],
-  [/\/events$/, { limit: whole }],
+  [/\/events$/, { before: text, limit: whole }],
   [/\/audit$/, { after: whole, limit: whole, by: text, action: text, machine_id: text }],
   [/\/audit$/, { agent_id: text, target: text, outcome: text }],
   [/^DELETE .*:machine_id$|\/move$/, { force: yes }],
@@ -181,7 +195,7 @@ function operation(name: string, route: Route, known: Record<string, Schema>, ab
     operationId: name.toLowerCase().replace(/\W+(\w|$)/g, (_, letter: string) => letter.toUpperCase()),
     description: about,
     'x-role': role,
-    security: role === 'anyone' ? [] : [{ userKey: [] }],
+    security: role === 'anyone' ? [] : [{ userKey: [] }, { session: [] }],
     ...(parameters.length > 0 && { parameters }),
     ...(body && { requestBody: { content: json(body) } }),
     responses: { ...responsesOf(name, route), default: { $ref: '#/components/responses/Error' } },
@@ -210,6 +224,7 @@ export function openApi(version: string) {
   const about = descriptions()
   const paths: Record<string, Record<string, object>> = {}
   for (const [name, route] of Object.entries(ROUTES)) {
+    if (route.isPage) continue
     const [method = '', pattern = ''] = name.split(' ')
     const path = pattern.replace(/:(\w+)/g, '{$1}').replace('*', '{path}')
     paths[path] = { ...paths[path], [method.toLowerCase()]: operation(name, route, known, about.get(name)) }
@@ -227,7 +242,16 @@ export function openApi(version: string) {
     servers: [{ url: 'http://127.0.0.1:3001' }],
     paths,
     components: {
-      securitySchemes: { userKey: { type: 'http', scheme: 'bearer' } },
+      securitySchemes: {
+        userKey: { type: 'http', scheme: 'bearer' },
+        session: {
+          type: 'apiKey',
+          in: 'header',
+          name: protocol.SESSION_HEADER,
+          description:
+            'For browsers: `<session_id>.<secret>`, with the cookie `fomular_session_<session_id>`.',
+        },
+      },
       responses,
       schemas: reached({ paths, responses }, known),
     },

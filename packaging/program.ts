@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild'
 import { builtins } from './builtins.ts'
+import { consoleFiles } from './console.ts'
+import { root } from './root.ts'
 
-export const root = fileURLToPath(new URL('..', import.meta.url))
+export { root }
+
 export const dist = join(root, 'dist')
 /** Version of the program, which is defined only in package.json. */
 export const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }
@@ -80,7 +82,7 @@ export type Different = Pick<BuildOptions, 'define' | 'plugins'>
 /** Returns esbuild's options for the program. @param executable true for a program with Node inside */
 export const programOptions = (executable: boolean, { define, plugins = [] }: Different) => ({
   ...options,
-  plugins: [pinoAlone, withoutDebug, builtins, ...plugins],
+  plugins: [pinoAlone, withoutDebug, builtins, consoleFiles, ...plugins],
   define: { ...constants(), FOMULAR_EXECUTABLE: String(executable), ...define },
 })
 

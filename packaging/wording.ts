@@ -18,7 +18,7 @@ const LIST = /(?:^|\/)(?:phrases|wording\.test)\.ts$/
  * Files with the project's own text. They are found without git, because git refuses to read another user's
  * clone.
  */
-const FILES = ['*.md', '.github/*.md', '{src,packaging,installer,test}/**/*.{md,sh,ts,mts,cts,mjs}']
+const FILES = ['*.md', '.github/*.md', '{src,packaging,installer,test}/**/*.{md,sh,ts,tsx,mts,cts,mjs}']
 
 /** Returns the phrases that must be replaced in a file. The file's name determines which text is checked. */
 export function findings(path: string, text: string): Finding[] {
@@ -44,7 +44,8 @@ function prose(path: string, text: string): Iterable<Prose> {
   if (LIST.test(path)) return []
   if (path.endsWith('.md')) return proseOfPage(text)
   if (path.endsWith('.sh')) return proseOfShell(text)
-  if (/\.[cm]?ts$|\.mjs$/.test(path)) return proseOfProgram(text, path.startsWith('test/') ? 'titles' : 'all')
+  if (/\.[cm]?tsx?$|\.mjs$/.test(path))
+    return proseOfProgram(text, path.startsWith('test/') ? 'titles' : 'all')
   return []
 }
 

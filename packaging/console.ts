@@ -1,0 +1,88 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { basename, extname, join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild'
+import { root } from './root.ts'
+
+/** A file of the console, as the hub serves it. */
+export interface ConsoleFile {
+  type: string
+  /** The file compressed with gzip, in base64. */
+  gzip: string
+  /** Hash of the file, for its `ETag`. */
+  hash: string
+}
+
+const TYPES: Record<string, string> = {
+  '.css': 'text/css; charset=utf-8',
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+  '.webmanifest': 'application/manifest+json',
+}
+
+/** Folder of the scripts and styles in the hub's address, whose names contain their hashes. */
+const ASSETS = 'assets'
+
+const options = {
+  absWorkingDir: root,
+  entryPoints: { console: 'src/console/main.tsx' },
+  outdir: ASSETS,
+  entryNames: '[name]-[hash]',
+  chunkNames: '[name]-[hash]',
+  bundle: true,
+  format: 'esm',
+  platform: 'browser',
+  target: ['es2022', 'safari16.4'],
+  jsx: 'automatic',
+  jsxImportSource: 'preact',
+  minify: true,
+  legalComments: 'none',
+  metafile: true,
+  write: false,
+} as const satisfies BuildOptions
+
+/** Builds the console. @returns the files by their paths, relative to the address of the console */
+export async function buildConsole(): Promise<{ files: Record<string, ConsoleFile>; metafile: Metafile }> {
+  const { outputFiles, metafile } = await build({ ...options, splitting: true, loader: { '.css': 'empty' } })
+  // One file contains all styles, because a part of the code that is loaded later does not load its styles.
+  const { outputFiles: whole } = await build(options)
+  const styles = whole.filter(({ path }) => path.endsWith('.css'))
+  const files: Record<string, ConsoleFile> = {}
+  const put = (path: string, content: Uint8Array) => {
+    const hash = createHash('sha256').update(content).digest('hex').slice(0, 16)
+    const type = TYPES[extname(path)]
+    if (type === undefined) throw new Error(`the type of ${path} is unknown`)
+    files[path] = { type, gzip: gzipSync(content, { level: 9 }).toString('base64'), hash }
+  }
+  for (const { path, contents } of [...outputFiles, ...styles]) put(`${ASSETS}/${basename(path)}`, contents)
+  const assetLike = (pattern: RegExp) => Object.keys(files).find((path) => pattern.test(path))
+  const [script, style] = [assetLike(/\/console-\w+\.js$/), assetLike(/\/console-\w+\.css$/)]
+  if (script === undefined || style === undefined) throw new Error('the console has no script or no style')
+  const page = readFileSync(join(root, 'src/console/index.html'), 'utf8')
+  put('index.html', Buffer.from(page.replace('SCRIPT', script).replace('STYLE', style)))
+  for (const name of ['icon.svg', 'manifest.webmanifest'])
+    put(name, readFileSync(join(root, 'src/console', name)))
+  return { files, metafile }
+}
+
+/** Returns an expression for a string, in lines that editors can show. */
+const wrapped = (text: string) => `[${text.replace(/.{1,1000}/g, "\n    '$&',")}].join('')`
+
+/** Puts the console's files into the program, as the module `console:files`. */
+export const consoleFiles: Plugin = {
+  name: 'console-files',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^console:files$/ }, () => ({ path: 'console', namespace: 'console' }))
+    onLoad({ filter: /./, namespace: 'console' }, async () => {
+      const { files } = await buildConsole()
+      const entries = Object.entries(files).map(
+        ([path, { type, gzip, hash }]) =>
+          `  '${path}': { type: '${type}', hash: '${hash}', gzip: ${wrapped(gzip)} },\n`,
+      )
+      return { contents: `export const files = {\n${entries.join('')}}\n` }
+    })
+  },
+}

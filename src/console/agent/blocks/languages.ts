@@ -1,0 +1,50 @@
+/** Languages of files by the ends of their names. */
+const BY_END: Readonly<Record<string, string>> = {
+  c: 'c',
+  cc: 'cpp',
+  cpp: 'cpp',
+  cs: 'csharp',
+  css: 'css',
+  diff: 'diff',
+  dockerfile: 'dockerfile',
+  go: 'go',
+  h: 'cpp',
+  hpp: 'cpp',
+  html: 'xml',
+  ini: 'ini',
+  java: 'java',
+  js: 'javascript',
+  json: 'json',
+  jsonl: 'json',
+  jsx: 'javascript',
+  kt: 'kotlin',
+  lua: 'lua',
+  makefile: 'makefile',
+  md: 'markdown',
+  mjs: 'javascript',
+  cjs: 'javascript',
+  patch: 'diff',
+  php: 'php',
+  py: 'python',
+  rb: 'ruby',
+  rs: 'rust',
+  sh: 'bash',
+  bash: 'bash',
+  zsh: 'bash',
+  sql: 'sql',
+  svg: 'xml',
+  swift: 'swift',
+  toml: 'ini',
+  ts: 'typescript',
+  tsx: 'typescript',
+  mts: 'typescript',
+  xml: 'xml',
+  yaml: 'yaml',
+  yml: 'yaml',
+}
+
+/** Returns the language of a file, if its name tells it. */
+export const languageOf = (path: string): string | undefined => {
+  const end = /[^./\\]*$/.exec(path)?.[0].toLowerCase() ?? ''
+  return Object.hasOwn(BY_END, end) ? BY_END[end] : undefined
+}

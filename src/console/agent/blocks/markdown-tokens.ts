@@ -1,0 +1,78 @@
+import { Lexer, type Token } from 'marked'
+
+/** Maximum length of a text that is read as Markdown, in characters. */
+const MOST_CHARS = 100_000
+/** Maximum number of list and quotation marks at the beginning of a line. */
+const MOST_NESTED = 20
+/** Maximum number of characters in a paragraph that may begin or end a part of it. */
+const MOST_MARKS = 1000
+
+const NESTED = new RegExp(String.raw`^[ \t]*(?:(?:>|(?:[-*+]|\d{1,9}[.)])[ \t])[ \t]*){${MOST_NESTED}}`)
+const FENCE = /^ {0,3}(`{3,}|~{3,})/
+const MARK = /[[\]*_~`<\\!|]/g
+
+/** Returns the tokens of a Markdown text; undefined if it must be shown as plain text. */
+export function markdownTokens(text: string): Token[] | undefined {
+  if (text.length > MOST_CHARS || isTangled(text)) return undefined
+  try {
+    return new Lexer({ gfm: true }).lex(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Reports whether reading a text as Markdown would take a time that grows with the square of its length. */
+function isTangled(text: string): boolean {
+  let fence: string | undefined
+  let marks = 0
+  for (const line of text.split('\n')) {
+    const opening = FENCE.exec(line)?.[1]
+    if (fence !== undefined) {
+      if (opening?.startsWith(fence)) fence = undefined
+      continue
+    }
+    if (NESTED.test(line)) return true
+    if (line.trim() === '') marks = 0
+    marks += line.match(MARK)?.length ?? 0
+    if (marks > MOST_MARKS) return true
+    fence = opening
+  }
+  return false
+}
+
+const SCHEMES = new Set(['http:', 'https:', 'mailto:'])
+
+/** Returns an address that a link may have; undefined for anything else, such as scripts. */
+export function safeAddress(text: string): string | undefined {
+  if (!/^(https?:\/\/|mailto:)/i.test(text)) return undefined
+  try {
+    const { protocol, href } = new URL(text)
+    return SCHEMES.has(protocol) ? href : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const NAMED: Readonly<Record<string, string>> = {
+  amp: '&',
+  lt: '<',
+  gt: '>',
+  quot: '"',
+  apos: "'",
+  nbsp: '\u00a0',
+  hellip: '…',
+  mdash: '—',
+  ndash: '–',
+  copy: '©',
+  times: '×',
+  rarr: '→',
+  larr: '←',
+}
+
+/** Replaces the references to characters that Markdown shares with HTML. */
+export const withCharacters = (text: string): string =>
+  text.replace(/&(?:#x([\da-f]{1,6})|#(\d{1,7})|([a-z]{2,6}));/gi, (whole, hex, decimal, name) => {
+    if (name !== undefined) return Object.hasOwn(NAMED, name) ? NAMED[name]! : whole
+    const code = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16)
+    return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : '\ufffd'
+  })

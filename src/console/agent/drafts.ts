@@ -1,0 +1,31 @@
+import { type Draft, EMPTY_DRAFT } from './prompt-content.ts'
+
+const PREFIX = 'draft '
+
+/** Drafts of this tab. Images are kept in memory only, because the browser's storage is small. */
+const images = new Map<string, Draft['images']>()
+
+/** Returns the prompt that a person has begun to write. @param key identifies what the draft is for */
+export function draftOf(key: string): Draft {
+  const text = attempt(() => sessionStorage.getItem(PREFIX + key)) ?? EMPTY_DRAFT.text
+  return { text, images: images.get(key) ?? EMPTY_DRAFT.images }
+}
+
+export function keepDraft(key: string, draft: Draft) {
+  if (draft.images.length > 0) images.set(key, draft.images)
+  else images.delete(key)
+  attempt(() =>
+    draft.text === ''
+      ? sessionStorage.removeItem(PREFIX + key)
+      : sessionStorage.setItem(PREFIX + key, draft.text),
+  )
+}
+
+/** The storage may be full or forbidden. Then the draft lasts only as long as its page. */
+function attempt<T>(use: () => T): T | undefined {
+  try {
+    return use()
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,76 @@
+import { effect } from '@preact/signals'
+import { FleetActions } from './admin/fleet-actions.tsx'
+import { AuditPage, KeysPage, MachineActions } from './admin/later.ts'
+import { NoAgents } from './admin/no-agents.tsx'
+import { NoMachines } from './admin/no-machines.tsx'
+import { Opened } from './admin/opened.tsx'
+import { AgentPage } from './agent/later.ts'
+import { fleet, liveFleet } from './fleet/fleet.ts'
+import { FleetPage } from './fleet/fleet-page.tsx'
+import { MachinePage } from './fleet/machine-page.tsx'
+import { Empty } from './parts/empty.tsx'
+import { Notices } from './parts/notices.tsx'
+import { route } from './route.ts'
+import { Connecting } from './session/connecting.tsx'
+import { may, session } from './session/session.ts'
+import { SessionsPage } from './session/sessions-page.tsx'
+import { SignIn } from './session/sign-in.tsx'
+import { Shell } from './shell.tsx'
+
+/** Follows the fleet while a person is signed in. */
+effect(() => {
+  const person = session.value
+  if (!person) return
+  const aborter = new AbortController()
+  fleet.value = liveFleet(person.hub, {
+    signal: aborter.signal,
+    frame: (callback) => void requestAnimationFrame(callback),
+  })
+  return () => {
+    aborter.abort()
+    fleet.value = undefined
+  }
+})
+
+/** The whole console: the sign-in page, or the page in the address. */
+export function App() {
+  return (
+    <>
+      <Content />
+      <Notices />
+    </>
+  )
+}
+
+function Content() {
+  if (session.value === null) return <Connecting />
+  if (session.value === undefined) return <SignIn />
+  const [page = '', ...rest] = route.value.path
+  return (
+    <Shell page={page}>
+      <Page page={page} rest={rest} />
+      <Opened />
+    </Shell>
+  )
+}
+
+function Page({ page, rest: [first, second] }: { page: string; rest: string[] }) {
+  if (page === '')
+    return (
+      <FleetPage actions={<FleetActions />} withoutMachines={<NoMachines />} withoutAgents={<NoAgents />} />
+    )
+  if (page === 'agents' && first !== undefined && second !== undefined)
+    return <AgentPage machineId={first} agentId={second} />
+  if (page === 'machines' && first !== undefined)
+    return <MachinePage machineId={first} actions={<ActionsOf machineId={first} />} />
+  if (page === 'keys' && may('admin')) return <KeysPage />
+  if (page === 'audit' && may('admin')) return <AuditPage />
+  if (page === 'sessions') return <SessionsPage />
+  return <Empty title="There is no such page.">Choose another page above.</Empty>
+}
+
+function ActionsOf({ machineId }: { machineId: string }) {
+  void fleet.value?.version.value
+  const machine = fleet.value?.machines.get(machineId)
+  return machine ? <MachineActions machine={machine} /> : null
+}

@@ -1,0 +1,71 @@
+import type { HubClient } from '../../client/hub-client.ts'
+import { entryOf, type Offer } from '../../client/offers.ts'
+import type { FormAnswer } from '../../protocol/form.ts'
+import type { PermissionRequest } from '../../protocol/permission.ts'
+import { unanswerable } from '../../protocol/unanswerable.ts'
+
+/** Maximum time until the agent accepts an answer, in seconds. */
+const ANSWER_WAIT_S = 30
+
+/** An offer to remember, as a person has chosen it. */
+export interface ChosenOffer {
+  offer: Offer
+  /** True to save it in the file that the offer names. */
+  save: boolean
+}
+
+/** Returns why a request can only be refused; undefined if it can be allowed. */
+export function onlyRefused(request: PermissionRequest): string | undefined {
+  if (request.input_omitted) return 'The hub does not have the whole request yet.'
+  if (request.cut) return 'The request is incomplete: it was too long and was cut.'
+  return unanswerable(request)
+}
+
+/** Gives the answers to one request of one agent. The methods throw a HubFailure. */
+export class Answering {
+  readonly #hub: HubClient
+  readonly #agentId: string
+  readonly #request: PermissionRequest
+
+  constructor(hub: HubClient, agentId: string, request: PermissionRequest) {
+    this.#hub = hub
+    this.#agentId = agentId
+    this.#request = request
+  }
+
+  allow(chosen: ChosenOffer[] = []): Promise<void> {
+    const remember = chosen.map(({ offer, save }) => entryOf(offer, save))
+    // A signed decision names what the person has seen.
+    const seen = this.#hub.signs ? { tool: this.#request.tool, input: this.#request.input } : {}
+    return this.#send('permission', {
+      decision: 'allow',
+      ...seen,
+      ...(remember.length > 0 && { remember }),
+    })
+  }
+
+  /** @param interrupt true to end the turn as well */
+  deny({ message, interrupt }: { message: string; interrupt: boolean }): Promise<void> {
+    return this.#send('permission', {
+      decision: 'deny',
+      // Forms have no place for a message.
+      ...(message.trim() !== '' && !this.#request.form && { message: message.trim() }),
+      ...(interrupt && { interrupt }),
+    })
+  }
+
+  answer(answers: Record<string, FormAnswer>): Promise<void> {
+    return this.#send('answer', { answers })
+  }
+
+  /** Closes a form without an answer, or declines it. */
+  leave(action: 'cancel' | 'decline'): Promise<void> {
+    return this.#send('answer', { action })
+  }
+
+  async #send(command: 'permission' | 'answer', body: object): Promise<void> {
+    const { request_id, digest } = this.#request
+    const named = { request_id, ...(digest !== undefined && { digest }) }
+    await this.#hub.agentCommand(this.#agentId, command, { ...named, ...body }, ANSWER_WAIT_S)
+  }
+}

@@ -1,0 +1,36 @@
+import { useState } from 'preact/hooks'
+import type { FleetAgent } from '../../client/follow-fleet.ts'
+import { Button } from '../parts/button.tsx'
+import { AgentRow } from './agent-row.tsx'
+import { agentKey } from './fleet.ts'
+import { GROUP_TITLES, type Group } from './groups.ts'
+
+/** Number of agents of a group that are shown at first, and added on request. */
+const STEP = 100
+
+/** The agents of one group. Groups that need nobody can be folded. */
+export function AgentGroup({ group, agents }: { group: Group; agents: FleetAgent[] }) {
+  const [most, setMost] = useState(STEP)
+  if (agents.length === 0) return null
+  return (
+    <details class="agent-group" open>
+      <summary>
+        <h2>
+          {GROUP_TITLES[group]} <span>{agents.length}</span>
+        </h2>
+      </summary>
+      <ul>
+        {agents.slice(0, most).map((agent) => (
+          <li key={agentKey(agent)}>
+            <AgentRow agent={agent} />
+          </li>
+        ))}
+      </ul>
+      {agents.length > most && (
+        <Button look="quiet" onClick={() => setMost(most + STEP)}>
+          Show {Math.min(STEP, agents.length - most)} more of {agents.length}
+        </Button>
+      )}
+    </details>
+  )
+}

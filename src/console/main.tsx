@@ -1,0 +1,13 @@
+// Must be the first import.
+import './session/arrival-token.ts'
+import { render } from 'preact'
+import * as z from 'zod/mini'
+import { App } from './app.tsx'
+import { startSession } from './session/session.ts'
+import './style/base.css'
+
+// The content security policy forbids code that is made from text.
+z.config({ jitless: true })
+
+startSession()
+render(<App />, document.getElementById('app')!)

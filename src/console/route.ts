@@ -1,0 +1,45 @@
+import { computed, signal } from '@preact/signals'
+
+/** The address of a page: the part of the URL after `#`. */
+export interface Route {
+  /** Parts of the path, decoded. The start page has none. */
+  path: string[]
+  query: URLSearchParams
+}
+
+const hash = signal(location.hash)
+addEventListener('hashchange', () => {
+  hash.value = location.hash
+})
+
+/** The current page. */
+export const route = computed(() => parseRoute(hash.value))
+
+function parseRoute(hash: string): Route {
+  const [path = '', query = ''] = hash.replace(/^#\/?/, '').split(/\?(.*)/s)
+  return { path: path.split('/').filter(Boolean).map(decode), query: new URLSearchParams(query) }
+}
+
+/** Returns a link to a page. */
+export function hrefOf(path: string[], query?: URLSearchParams): string {
+  const search = query === undefined ? '' : String(query)
+  return `#/${path.map(encodeURIComponent).join('/')}${search && `?${search}`}`
+}
+
+/** Returns the link to an agent. */
+export const agentHref = (agent: { machine_id: string; agent_id: string }) =>
+  hrefOf(['agents', agent.machine_id, agent.agent_id])
+
+/** Changes the query of the current page without a new entry in the browser's history. */
+export function replaceQuery(query: URLSearchParams) {
+  history.replaceState(null, '', hrefOf(route.value.path, query))
+  hash.value = location.hash
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
+}

@@ -1,0 +1,111 @@
+import { useEffect, useState } from 'preact/hooks'
+import type { HubSession } from '../../protocol/hub-sessions.ts'
+import { Button } from '../parts/button.tsx'
+import { tell, tellProblem } from '../parts/notices.tsx'
+import { browserName } from './browser-name.ts'
+import { may, session, signOut } from './session.ts'
+import './sessions-page.css'
+
+/** The page with the sessions that the person may end. */
+export function SessionsPage() {
+  const [sessions, setSessions] = useState<HubSession[]>()
+  const client = session.value?.sessions
+  const load = async () => {
+    if (!client) return
+    try {
+      setSessions(inOrder(await client.list()))
+    } catch (error) {
+      tellProblem(error)
+      setSessions((known) => known ?? [])
+    }
+  }
+  useEffect(() => void load(), [client])
+  const end = async ({ session_id, current, user_agent }: HubSession) => {
+    if (current) return signOut()
+    try {
+      await client?.end(session_id)
+      tell(`Ended the session of ${browserName(user_agent)}.`)
+    } catch (error) {
+      tellProblem(error)
+    }
+    await load()
+  }
+  return (
+    <section class="sessions" aria-labelledby="sessions-title" aria-busy={sessions === undefined}>
+      <h1 id="sessions-title">Sessions</h1>
+      <p>
+        {may('admin')
+          ? 'Browsers that are signed in to this hub.'
+          : 'Browsers that are signed in with your key.'}{' '}
+        A session ends after 30 days without use, and after 90 days.
+      </p>
+      {sessions === undefined ? (
+        <p role="status">Loading…</p>
+      ) : (
+        <ul>
+          {sessions.map((each) => (
+            <Session key={each.session_id} session={each} onEnd={() => void end(each)} />
+          ))}
+        </ul>
+      )}
+    </section>
+  )
+}
+
+function Session({ session, onEnd }: { session: HubSession; onEnd(): void }) {
+  const { name, user_agent, from, created_at, used_at, expires_at, current } = session
+  const browser = browserName(user_agent)
+  return (
+    <li>
+      <div>
+        <h2 title={user_agent}>
+          {browser} {current && <span class="sessions-current">this session</span>}
+        </h2>
+        <dl>
+          <dt>Key</dt>
+          <dd>
+            <bdi>{name}</bdi>
+          </dd>
+          {from !== undefined && (
+            <>
+              <dt>Address</dt>
+              <dd>
+                <bdi>{from}</bdi>
+              </dd>
+            </>
+          )}
+          <dt>Signed in</dt>
+          <dd>
+            <Time at={created_at} />
+          </dd>
+          <dt>Last used</dt>
+          <dd>
+            <Time at={used_at} />
+          </dd>
+          <dt>Ends</dt>
+          <dd>
+            <Time at={expires_at} />
+          </dd>
+        </dl>
+      </div>
+      <Button look="danger" label={current ? 'Sign out' : `End session: ${browser}`} onClick={onEnd}>
+        {current ? 'Sign out' : 'End session'}
+      </Button>
+    </li>
+  )
+}
+
+const format = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })
+
+function Time({ at }: { at: string }) {
+  const ms = Date.parse(at)
+  return <time dateTime={at}>{Number.isNaN(ms) ? 'unknown' : format.format(ms)}</time>
+}
+
+/** Returns the own session first, then the most recently used. */
+const inOrder = (sessions: HubSession[]) =>
+  sessions.toSorted(
+    (one, other) =>
+      Number(other.current ?? false) - Number(one.current ?? false) ||
+      other.used_at.localeCompare(one.used_at),
+  )
