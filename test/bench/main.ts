@@ -8,6 +8,7 @@ import type { Benchmark } from './benchmark.ts'
 import { commands } from './commands.ts'
 import { compare } from './compare/compare.ts'
 import { comparison } from './compare/compared.ts'
+import { consolePage } from './console.ts'
 import { type Figure, judge, table } from './figure.ts'
 import { fleet } from './fleet.ts'
 import { flow } from './flow.ts'
@@ -37,6 +38,7 @@ const BENCHMARKS: Benchmark[] = [
   knownAgents,
   reads,
   frames,
+  consolePage,
 ]
 
 const HELP = `Usage: npm run bench -- [--only NAME]... [--quick] [--json]
@@ -70,7 +72,8 @@ const { values: flags } = parseArgs({
 async function run<R>(benchmark: Benchmark<R>): Promise<R> {
   const cleanups: (() => void | Promise<void>)[] = []
   const clear = async () => {
-    for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+    // A cleanup may register another one.
+    for (let cleanup = cleanups.pop(); cleanup; cleanup = cleanups.pop()) await cleanup()
   }
   const interrupted = () => void clear().finally(() => process.exit(130))
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted)

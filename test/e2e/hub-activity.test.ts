@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { appendFileSync, existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
-import type { Event, HubAgent, HubMachine } from '../../src/protocol/index.ts'
+import type { Event, EventPage, HubAgent, HubMachine } from '../../src/protocol/index.ts'
 import { TestHub } from '../support/hub.ts'
 import { frameOf, helloOf, statusOf } from '../support/light-daemon.ts'
 import { until } from '../support/wait.ts'
@@ -178,6 +178,33 @@ test('history is read in pages, from any event', async (t) => {
     )
   }
   assert.deepEqual(await hub.api('GET', '/api/agents/a/events?after=59990.0'), { events: [] })
+})
+
+test('history is read backward in pages, from the newest event to the first', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon({ agents: [statusOf('a')] })
+  for (let at = 0; at < 60_000; at += 30) daemon.send(frameOf('a', at, at + 30))
+  await daemon.acknowledged('a', 60_000)
+  const page = (before: string, limit = 777) =>
+    hub.api<EventPage>('GET', `/api/agents/a/events?before=${before}&limit=${limit}`)
+  let all: number[] = []
+  for (let before: string | undefined = 'end'; before !== undefined; ) {
+    const { events, previous, ...rest }: EventPage = await page(before)
+    assert.deepEqual(rest, {})
+    all = [...offsets(events as Event[]), ...all]
+    before = previous
+  }
+  assert.deepEqual(all, steps(60_000))
+  for (const from of [10, 29_990, 45_670]) {
+    const { events, previous } = await page(`${from}.0`, 1)
+    assert.deepEqual(
+      [offsets(events as Event[]), previous],
+      [[from - 10], from === 10 ? undefined : `${from - 10}.0`],
+    )
+  }
+  assert.deepEqual(await page('0.0'), { events: [] })
+  for (const query of ['before=x', 'before=', 'before=1.0&after=2.0', 'before=1.0&before=2.0'])
+    assert.equal((await hub.request('GET', `/api/agents/a/events?${query}`)).status, 400)
 })
 
 test('a restarted hub has everything that it acknowledged, and drops a torn last line', async (t) => {

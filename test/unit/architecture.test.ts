@@ -20,6 +20,10 @@ const arrows: Record<string, Arrows> = {
     to: ['protocol'],
     why: 'the command line and web pages use the client, so the client reaches a hub through an interface, and does not need Node',
   },
+  console: {
+    to: ['protocol', 'client'],
+    why: 'the console runs in a browser, and uses only the public API of the hub',
+  },
   platform: {
     to: [],
     why: 'the platform has facts about the operating system that are independent of the purpose of this program',
@@ -83,8 +87,9 @@ const wings: Record<string, Arrows> = {
     to: ['gate', 'registry', 'store'],
     why: 'a stream needs a client that the gate has admitted, but neither its request nor connections of daemons',
   },
+  console: { to: [], why: 'the files of the console are the same for every request' },
   http: {
-    to: ['http-error.ts', 'audit', 'gate', 'machines', 'registry', 'store', 'streams'],
+    to: ['http-error.ts', 'audit', 'console', 'gate', 'machines', 'registry', 'store', 'streams'],
     why: 'requests of people and programs use every part, but no kind of store',
   },
   'assemble.ts': {

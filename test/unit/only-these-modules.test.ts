@@ -26,9 +26,10 @@ const NAMING: Record<string, string> = {
   'cli/agent/start.ts': 'the help of flags, which `agent list` loads, too',
   'cli/agent/remove.ts': 'the help names the files that are not removed',
   'cli/machine/index.ts': 'an example in the help',
+  'console/fleet/machine-page.tsx': 'the remedy for a machine without a runtime',
   'policy/names.ts': 'names of variables that change the behavior or the account of a runtime',
   'policy/template.ts': 'examples for people',
-  'cli/render/offers.ts': 'texts for suggestions, which servers pass on in the format of the runtime',
+  'client/offers.ts': 'texts for suggestions, which servers pass on in the format of the runtime',
 }
 
 test('only a few files name Claude Code, because a runtime needs only a folder and a line in the registry', () => {
@@ -63,7 +64,7 @@ test('all output to the terminal passes through a few modules', () => {
     const rest = text(file)
       .replace(ASKING, '')
       .replace(WRITERS[file] ?? /$^/, '')
-    return /process\s*\??\.\s*std(out|err)|\bconsole\b|writeSync\([12]\b|from 'node:(tty|console|process)'/.test(
+    return /process\s*\??\.\s*std(out|err)|\bconsole\s*\??\.\s*[a-z]|\bconsole\[|writeSync\([12]\b|from 'node:(tty|console|process)'/.test(
       rest,
     )
   })

@@ -27,8 +27,11 @@ function importsOf(file: string): Import[] {
 
 export const imports = files.flatMap(importsOf)
 export const folderOf = (file: string) => file.split('/')[0]!
+/** Returns the module of src that an import names; undefined for a library and for a style. */
 const targetOf = ({ file, specifier }: Import) =>
-  specifier.startsWith('.') ? normalize(join(dirname(file), specifier)) : undefined
+  specifier.startsWith('.') && !specifier.endsWith('.css')
+    ? normalize(join(dirname(file), specifier))
+    : undefined
 /** Imports of modules of src. */
 export const own = imports.flatMap((found) => {
   const target = targetOf(found)

@@ -43,11 +43,13 @@ test('the welcome message of a ready machine shows the services and the next com
   assert.equal(
     say(machine({ runtimes })),
     `Hub       http://127.0.0.1:3001
+Console   http://127.0.0.1:3001/
 Machine   box connected m-1
 Runtime   Claude Code 2.1.330 at /bin/claude, logged in
 
 Next, in another terminal:
   node dist/index.js agent start --cwd . --prompt "What is this project?" --wait
+  node dist/index.js open
   node dist/index.js agent list
   node dist/index.js doctor
 

@@ -5,7 +5,7 @@ import { describe, test } from 'node:test'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { openApi } from '../../../packaging/openapi.ts'
 import { ROUTES } from '../../../src/hub/http/access.ts'
-import type { HubKey, HubToken } from '../../../src/protocol/index.ts'
+import type { HubKey, HubSession, HubToken } from '../../../src/protocol/index.ts'
 import { TestHub } from '../../support/hub.ts'
 import { statusOf } from '../../support/light-daemon.ts'
 
@@ -19,6 +19,9 @@ interface Operation {
 const api = openApi('0.0.0')
 const paths = api.paths as Record<string, Record<string, Operation>>
 const pathOf = (pattern: string) => pattern.replace(/:(\w+)/g, '{$1}').replace('*', '{path}')
+
+/** Routes of the API. The files of the console are not part of it. */
+const API_ROUTES = Object.entries(ROUTES).flatMap(([name, { isPage }]) => (isPage ? [] : [name]))
 
 const ajv = new Ajv2020({ strict: false })
 ajv.addSchema(api, 'api')
@@ -38,6 +41,7 @@ interface Answer {
   key_id?: string
   enrolments?: HubToken[]
   keys?: HubKey[]
+  session?: HubSession
 }
 
 /** Returns a function that sends and checks requests to a hub, and the set of routes that have answered. */
@@ -79,7 +83,7 @@ describe('openapi.json', () => {
     const found = Object.entries(paths).flatMap(([path, operations]) =>
       Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
     )
-    const routes = Object.keys(ROUTES).map((name) => name.replace(/ .*/, pathOf))
+    const routes = API_ROUTES.map((name) => name.replace(/ .*/, pathOf))
     assert.deepEqual(found.sort(), routes.sort())
     const operations = Object.entries(paths).flatMap(([path, of]) =>
       Object.values(of).map((operation) => [path, operation] as const),
@@ -128,6 +132,7 @@ describe('openapi.json', () => {
     await ask('GET /api/agents/:agent_id', 200, '/api/agents/a')
     await ask('GET /api/agents/:agent_id', 404, '/api/agents/none')
     await ask('GET /api/agents/:agent_id/events', 200, '/api/agents/a/events?limit=1')
+    await ask('GET /api/agents/:agent_id/events', 200, '/api/agents/a/events?before=end&limit=1')
     await ask('GET /api/agents/:agent_id/events', 400, '/api/agents/a/events?limit=x')
     await ask('GET /api/agents/:agent_id/stream', 200, '/api/agents/a/stream')
 
@@ -177,6 +182,14 @@ describe('openapi.json', () => {
     const rotated = keys?.find(({ name }) => name === 'build')
     await ask('DELETE /api/keys/:key_id', 200, `/api/keys/${rotated?.key_id}`)
 
+    await ask('GET /api/me', 200)
+    const { session } = await ask('POST /api/sessions', 201)
+    const signIn = await ask('POST /api/sign-in-tokens', 201)
+    await ask('POST /sign-in', 201, '', { token: signIn.token })
+    await ask('POST /sign-in', 401, '', { token: signIn.token })
+    await ask('GET /api/sessions', 200)
+    await ask('DELETE /api/sessions/:session_id', 200, `/api/sessions/${session?.session_id}`)
+
     await ask('PATCH /api/machines/:machine_id', 200, '/api/machines/machine-1', { name: 'first' })
     const other = await hub.daemon({ machine_id: 'machine-4', instance_id: 'instance-4' })
     await ask('POST /api/agents/:agent_id/move', 409, '/api/agents/a/move', { machine_id: 'machine-4' })
@@ -187,6 +200,6 @@ describe('openapi.json', () => {
     await ask('DELETE /api/machines/:machine_id', 409, '/api/machines/machine-1')
     await ask('DELETE /api/machines/:machine_id', 200, '/api/machines/machine-1?force=true')
     await ask('GET /api/audit', 200, '/api/audit?limit=5')
-    assert.deepEqual([...answered].sort(), Object.keys(ROUTES).sort())
+    assert.deepEqual([...answered].sort(), API_ROUTES.sort())
   })
 })

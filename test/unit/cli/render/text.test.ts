@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { wantsColor } from '../../../../src/cli/render/ansi.ts'
 import { cleanLine } from '../../../../src/cli/render/clean.ts'
-import { bytes, duration, span } from '../../../../src/cli/render/units.ts'
+import { bytes, span } from '../../../../src/cli/render/units.ts'
 import { cutPath, textWidth } from '../../../../src/cli/render/width.ts'
+import { duration } from '../../../../src/client/units.ts'
 
 test('the width of text is measured in terminal columns', () => {
   assert.deepEqual(

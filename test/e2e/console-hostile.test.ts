@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import type { Page } from 'playwright-core'
+import { openBrowser, PHONE } from '../support/browser.ts'
+import { ConsoleStage } from '../support/console-stage.ts'
+import { helloOf, statusOf } from '../support/light-daemon.ts'
+import { requestFor } from '../support/scripted-agent.ts'
+
+const browser = await openBrowser({ after })
+
+/** Texts that would do harm as markup, as code, as a link, or as control characters. */
+const MARKUP = '<img src=x onerror="window.harmed=1"><script>window.harmed=2</script>'
+const LINK = 'javascript:window.harmed=3'
+const BIDI = 'left\u202e\u2066thgir\u200f\u0000\u0007\u001b[31m'
+const LONG = 'x'.repeat(100_000)
+const TEXTS = { markup: MARKUP, link: LINK, bidi: BIDI, long: LONG }
+
+const NOW = '2026-01-01T00:00:00.000Z'
+
+/** A machine whose every text is `text`. */
+const machineOf = (text: string) => ({
+  hostname: text,
+  daemon_version: text,
+  os: text,
+  arch: text,
+  machine: {
+    ...helloOf().machine,
+    problems: [{ code: 'x', severity: 'error' as const, message: text, remedy: text, since: NOW }],
+    runtimes: [{ name: text, found: true, version: text, path: text, problem: text }],
+  },
+})
+
+/** Agents whose every text is `text`, in every group of the fleet page. */
+const agentsOf = (text: string) => {
+  const more = { title: text, cwd: `/${text}`, model: text }
+  return [
+    statusOf('waits', {
+      ...more,
+      pending: [requestFor('r', { [text]: text }, { tool: text, description: text })],
+    }),
+    statusOf('fails', { ...more, state: 'failed', failure: { code: 'x', message: text, remedy: text } }),
+    statusOf('turn', { ...more, turn_failed: { outcome: text, message: text } }),
+    statusOf('queues', { ...more, queued: { since: NOW, reason: text, remedy: text } }),
+    statusOf('ended', { ...more, state: 'exited', exit: { reason: 'crashed', detail: text } }),
+    statusOf('undated', { ...more, since: text, limited: { until: text } }),
+  ]
+}
+
+/** Asserts that nothing of the texts has become an element, a link, or code, and that the page keeps its width. */
+async function assertHarmless(page: Page) {
+  assert.equal(await page.evaluate('window.harmed'), undefined)
+  assert.equal(await page.locator('main img, main script, main iframe').count(), 0)
+  const links = await page.locator('a').all()
+  for (const link of links) assert.match((await link.getAttribute('href')) ?? '', /^#\//)
+  const { scrollWidth, clientWidth } = await page.evaluate<{ scrollWidth: number; clientWidth: number }>(
+    '({ scrollWidth: document.documentElement.scrollWidth, clientWidth: document.documentElement.clientWidth })',
+  )
+  assert.ok(scrollWidth <= clientWidth, `the page is ${scrollWidth} wide`)
+}
+
+for (const [name, text] of Object.entries(TEXTS))
+  test(`a machine and agents with hostile texts are only text on the page: ${name}`, async (t) => {
+    const stage = await ConsoleStage.open(t, browser)
+    await stage.machine({ ...machineOf(text), agents: agentsOf(text) })
+    const { page } = await stage.signedIn({ look: { viewport: PHONE } })
+    const begin = text.slice(0, 30)
+    await page.locator('li a').nth(5).waitFor()
+    assert.ok((await page.locator('main').textContent())?.includes(begin))
+    await assertHarmless(page)
+    await page.locator('section a[href^="#/machines/"]').click()
+    await page.getByRole('heading', { level: 1 }).waitFor()
+    assert.ok((await page.getByRole('heading', { level: 1 }).textContent())?.startsWith(begin))
+    await page.getByRole('heading', { name: 'Problems' }).waitFor()
+    await assertHarmless(page)
+  })
+
+test('text that changes its direction does not reverse the words of the page next to it', async (t) => {
+  const stage = await ConsoleStage.open(t, browser)
+  const { hostname } = machineOf(BIDI)
+  const pending = ['r1', 'r2'].map((id) => requestFor(id, {}, { tool: BIDI }))
+  await stage.machine({ hostname, agents: [statusOf('a', { title: BIDI, pending })] })
+  const { page } = await stage.signedIn()
+  await page.getByText('and 1 more').waitFor()
+  assert.ok(await runsRight(page, 'and 1 more'))
+  await page.locator('section a[href^="#/machines/"]').click()
+  await page.getByText('linux, x64').waitFor()
+  assert.ok(await runsRight(page, 'linux, x64'))
+})
+
+/** Reports whether the first character of a text on the page is to the left of its last character. */
+const runsRight = (page: Page, text: string) =>
+  page.evaluate<boolean>(`(() => {
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+    const wanted = ${JSON.stringify(text)}
+    const leftOf = (node, at) => {
+      const range = document.createRange()
+      range.setStart(node, at)
+      range.setEnd(node, at + 1)
+      return range.getBoundingClientRect().left
+    }
+    while (walker.nextNode()) {
+      const node = walker.currentNode
+      const at = node.data.indexOf(wanted)
+      if (at >= 0) return leftOf(node, at) < leftOf(node, at + wanted.length - 1)
+    }
+    throw new Error('the text is not on the page')
+  })()`)
