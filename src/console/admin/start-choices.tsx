@@ -38,7 +38,7 @@ export function StartChoices({ form, machine, set }: StartChoicesProps) {
   )
 }
 
-/** The runtimes that the machine has found, with what is wrong with them. */
+/** The runtimes on the machine, with their problems. */
 function Runtime({ form, machine, set }: StartChoicesProps) {
   const runtimes = machine?.status.runtimes ?? []
   const chosen = runtimes.find(({ name }) => name === form.runtime) ?? runtimes[0]

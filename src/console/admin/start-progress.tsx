@@ -20,7 +20,7 @@ interface StartProgressProps {
   onClose(): void
 }
 
-/** Waits until an agent has started, and says what it waits for. */
+/** Waits until an agent has started, and shows the reason for the wait. */
 export function StartProgress({ starting, onStarted, onBack, onClose }: StartProgressProps) {
   const [problem, setProblem] = useState<Error & { remedy?: string }>()
   useEffect(() => {

@@ -17,7 +17,7 @@ interface DecisionProps {
   onDone(): void
 }
 
-/** The buttons that allow or deny a request. `Always` is a second step, which shows what it remembers. */
+/** The buttons that allow or deny a request. `Always` is a second step, which shows the rules to remember. */
 export function Decision({ answering, request, isRead, isRefusable, onDone }: DecisionProps) {
   const [step, setStep] = useState<'decide' | 'always' | 'deny'>('decide')
   const [chosen, setChosen] = useState<ChosenOffer[]>([])

@@ -5,7 +5,7 @@ import { agentHref } from '../route.ts'
 import { GROUP_TITLES, groupOf } from './groups.ts'
 import './agent-row.css'
 
-/** An agent in a list: its title, what it does or waits for, and where it runs. */
+/** An agent in a list, with its title, its activity or request, and its machine. */
 export function AgentRow({ agent }: { agent: FleetAgent }) {
   const group = groupOf(agent)
   return (

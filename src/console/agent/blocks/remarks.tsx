@@ -59,7 +59,7 @@ export function Task({ block: { task } }: { block: TaskBlock }) {
   )
 }
 
-/** The end of a turn: how it ended, how long it took, and what it cost. */
+/** The end of a turn, with its outcome, duration, and cost. */
 export function Turn({ block: { key, result, cost_usd } }: { block: TurnBlock }) {
   const facts = [
     result.duration_ms === undefined ? undefined : duration(result.duration_ms),
