@@ -10,7 +10,7 @@ test('a first conversation works from `up` and `start` to answers and Ctrl-C', a
   const { stage, api, server, terminal, welcome, prompt } = await desk(t)
   assert.match(
     welcome,
-    /^Hub +http:\/\/127\.0\.0\.1:\d+\nMachine +\S+ connected .*\nRuntime +Claude Code [\d.]+ at/m,
+    /^Hub +http:\/\/127\.0\.0\.1:\d+\nConsole +http:\/\/127\.0\.0\.1:\d+\/\nMachine +\S+ connected .*\nRuntime +Claude Code [\d.]+ at/m,
   )
   assert.match(welcome, /Next, in another terminal:\n.* agent start --cwd/)
 
