@@ -12,6 +12,7 @@ export type { Logger }
 const SECRETS = new Set([
   'key',
   'token',
+  'secret',
   'authorization',
   'env',
   'environment',
