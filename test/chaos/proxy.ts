@@ -103,6 +103,7 @@ export class FaultProxy {
   readonly #late = new Set<NodeJS.Timeout>()
   readonly #random: Random
   readonly #trouble: Trouble = { ...NONE }
+  #welcomedAt = 0
 
   private constructor(hubPort: number, random: Random) {
     this.#random = random
@@ -162,6 +163,11 @@ export class FaultProxy {
     this.#trouble.reordering = performance.now() + ms
   }
 
+  /** Time of the hub's last welcome, in ms since 1970. */
+  get welcomedAt() {
+    return this.#welcomedAt
+  }
+
   get connected() {
     return this.#alive.length > 0
   }
@@ -206,7 +212,10 @@ export class FaultProxy {
 
   #frame(connection: Connection, bytes: Buffer, text: string | undefined): Buffer[] {
     const [, type = ''] = /^\{"type":"([a-z:]+)"/.exec(text ?? '') ?? []
-    if (type === 'server:welcome') connection.welcomed = true
+    if (type === 'server:welcome') {
+      connection.welcomed = true
+      this.#welcomedAt = Date.now()
+    }
     if (!(type in Commands)) return [bytes]
     const now = performance.now()
     if (now < this.#trouble.reordering) {

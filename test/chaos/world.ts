@@ -26,6 +26,8 @@ import { ownUser, powerOff } from './users.ts'
 const DISK_MIB = 48
 /** Size of the hub's disk: prompts of some megabytes stay in the hub's command log for a while. */
 const HUB_DISK_MIB = 160
+/** Time for a daemon to tell the hub of a rollback after the welcome, in ms. */
+const TOLD_MS = 3000
 
 export interface Machine extends Place {
   proxy: FaultProxy
@@ -176,11 +178,12 @@ export class World {
 
   /**
    * Switches the last machine from the present version to the previous release, or back.
-   * @returns the last machine, or undefined if the previous release could not be built
+   * @returns the last machine, or undefined if the previous release could not be built, or would not know that
+   * the machine was rolled back
    */
   changeRelease(): Machine | undefined {
     const machine = this.machines.at(-1)!
-    if (this.#earlier === undefined) return undefined
+    if (this.#earlier === undefined || (!machine.earlier && !hasToldOfRollback(machine))) return undefined
     this.#put(machine, machine.earlier ? this.#versions[0]! : this.#earlier)
     return machine
   }
@@ -271,6 +274,13 @@ export class World {
     execFileSync('umount', ['--lazy', join(this.dir, 'bin/node')])
   }
 }
+
+/**
+ * Reports whether the present release has told the hub of the machine's last rollback. The previous release
+ * does not know rollbacks: what agents have written since then would be missing at the hub.
+ */
+const hasToldOfRollback = ({ setBacks, proxy: { welcomedAt } }: Machine) =>
+  setBacks.every((at) => at < welcomedAt && welcomedAt + TOLD_MS < Date.now())
 
 /** A stand-in for Claude Code. It answers the daemon's checks without the cost of a Node process. */
 const claudeScript = (node: string, agent: string) => `#!/bin/sh
