@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs'
 import { isIPv4, type Socket } from 'node:net'
 import { endianness, networkInterfaces } from 'node:os'
 import { sleep, systemClock } from './clock.ts'
@@ -47,7 +47,7 @@ export async function ownerOfPeer(socket: Socket): Promise<number | undefined> {
   const there = place(remoteAddress, remotePort!)
   const late = systemClock.monotonic() + TAKEN_MS
   for (let wait = FIRST_LOOK_MS, missed = 0; ; wait = Math.min(2 * wait, LOOK_MS)) {
-    const rows = table(remotePort!)
+    const rows = await table(remotePort!)
     const peer = rows.find(({ local, remote }) => local === there && remote === here)
     if (!peer && ++missed === MISSES) return isHere(socket) ? listener(rows, there)?.uid : undefined
     if (peer && (peer.inode !== '0' || peer.state === SYN_RECV)) return peer.uid
@@ -109,11 +109,15 @@ function bytesOf(address: string): string {
   return before!.padEnd(32 - after!.length, '0') + after!
 }
 
-/** Returns the rows of both tables whose local port is this port. */
-function table(port: number): Row[] {
+/**
+ * Returns the rows of both tables whose local port is this port. The system takes several milliseconds to
+ * list all connections, so the tables are read in the background.
+ */
+async function table(port: number): Promise<Row[]> {
   const mark = `:${port.toString(16).toUpperCase().padStart(4, '0')} `
-  return ['/proc/self/net/tcp', '/proc/self/net/tcp6'].flatMap((path) =>
-    read(path)
+  const texts = await Promise.all(['/proc/self/net/tcp', '/proc/self/net/tcp6'].map(read))
+  return texts.flatMap((text) =>
+    text
       .split('\n')
       .filter((line) => line.includes(mark))
       .flatMap((line): Row[] => {
@@ -136,10 +140,5 @@ function decoded(text: string): string {
   return `${bytes} ${Number.parseInt(port, 16)}`
 }
 
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'latin1')
-  } catch {
-    return ''
-  }
-}
+const read = (path: string) =>
+  new Promise<string>((resolve) => readFile(path, 'latin1', (_, text = '') => resolve(text)))
