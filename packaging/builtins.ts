@@ -10,9 +10,9 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
  * Modules of Node that take several milliseconds to load, and that Node has not loaded yet when the program
  * starts.
  */
-const SLOW = /^node:(child_process|crypto|dgram|dns|http|https|net|readline|stream|tls|zlib)$/
+const SLOW = /^(node:)?(child_process|crypto|dgram|dns|http|http2|https|net|readline|stream|tls|zlib)$/
 /** Importers to change, relative to the top folder. Libraries such as execa use Node's modules at once. */
-const IMPORTERS = /^(src|node_modules\/commander)\//
+const IMPORTERS = /^(src|node_modules\/(commander|@hono\/node-server))\//
 
 /**
  * Loads each of Node's slow modules when the program first uses one of its exports, and not when a module that
