@@ -1,7 +1,7 @@
 import type * as z from 'zod/mini'
 import type { CommandError } from '../protocol/errors.ts'
 import { faultOf } from '../protocol/fault.ts'
-import { check, checkOnce } from '../protocol/schema-check.ts'
+import { check, checkOnce, LONG_CHARS } from '../protocol/schema-check.ts'
 import { textOf, untilBroken } from './body.ts'
 import { failureOf, type HubFailure, notUnderstood, refused, tooOld, unreachable } from './hub-failure.ts'
 import { jsonOf } from './json-of.ts'
@@ -21,9 +21,6 @@ const ANSWER_BYTES = 256 * 1024 * 1024
  * that changes its network would otherwise wait for the old connection for a long time.
  */
 const SILENCE_MS = 45_000
-
-/** Length of an answer, in characters, from which compiling its schema takes less time than it saves. */
-const LONG_CHARS = 256 * 1024
 
 export interface HubRequest {
   method?: TransportRequest['method']
@@ -117,8 +114,8 @@ export class HubRequests {
     return this.#checked(schema, text, check)
   }
 
-  #checked<T>(schema: z.ZodMiniType<T>, text: string, check: typeof checkOnce): T {
-    const parsed = check(schema, jsonOf(text))
+  #checked<T>(schema: z.ZodMiniType<T>, text: string, checker: typeof check): T {
+    const parsed = checker(schema, jsonOf(text), text.length)
     if (parsed.success) return parsed.data
     throw this.#errorFor(notUnderstood(this.#url, faultOf(parsed.error).message))
   }

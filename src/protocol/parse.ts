@@ -92,11 +92,12 @@ function parse<M>(frame: string | Uint8Array, side: Side): Parsed<M> {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return fault('invalid', NO_OBJECT)
   const place = side.keepText && scan.apart.length === 0 ? scan.kept : undefined
   const text = place && bytes.subarray(place.start, place.end)
-  return read<M>(json as Record<string, unknown>, type, schema, text)
+  return read<M>(json as Record<string, unknown>, bytes.length, type, schema, text)
 }
 
 function read<M>(
   json: Record<string, unknown>,
+  length: number,
   scanned: unknown,
   schema: z.ZodMiniType | undefined,
   text: Uint8Array | undefined,
@@ -110,12 +111,12 @@ function read<M>(
     schema === FromDaemon['agent:activity'] && Array.isArray(json.events) ? json.events : undefined
   // Most frames are activity, so do not copy them: return the parsed JSON itself, with any unknown fields.
   // A copy without these fields would cost as much as parsing.
-  if (events && fits(schema, json)) {
+  if (events && fits(schema, json, length)) {
     const isChanged = readInPlace(events)
     if (text && !isChanged) keepText(json, text)
     return { ok: true, message: json as M }
   }
-  let result = check(schema, json)
+  let result = check(schema, json, length)
   if (!result.success && events)
     result = check(schema, { ...json, events: replaceTooLong(events, (event) => check(AnyEvent, event)) })
   if (result.success) return { ok: true, message: result.data as M }
