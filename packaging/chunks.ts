@@ -46,7 +46,7 @@ export async function buildChunks(
   const options = programOptions(false, {
     ...different,
     define: { FOMULAR_CHUNKS: '__dirname', ...different.define },
-    plugins: [rooms(root)],
+    plugins: [rooms(root), ...(different.plugins ?? [])],
   })
   const { outputFiles = [], metafile } = await build({
     ...options,
@@ -70,7 +70,7 @@ export async function buildChunks(
     chunks[name] = `${oneByte(code.replaceAll(KEPT, '//'))}//# sourceMappingURL=${name}.map\n`
     chunks[`${name}.map`] = ownMap
   }
-  for (const { path, text } of await compileCache()) chunks[basename(path)] = text
+  for (const { path, text } of await loader()) chunks[basename(path)] = text
   const folder = `program/${programHash(chunks)}`
   const files = Object.entries(chunks).map(([name, text]) => [`${folder}/${name}`, text])
   const { FOMULAR_VERSION } = options.define
@@ -140,12 +140,12 @@ function oneByte(code: string): string {
   return ascii
 }
 
-/** Builds `compile-cache.js`, the file that runs before the others, and its source map. */
-async function compileCache() {
+/** Builds `loader.js`, the file that runs first, and its source map. */
+async function loader() {
   const { outputFiles } = await build({
     ...common,
     ...readable,
-    entryPoints: ['packaging/compile-cache.ts'],
+    entryPoints: ['packaging/loader.ts'],
     outdir: CHUNKS,
     platform: 'node',
     format: 'cjs',
@@ -168,7 +168,6 @@ else {
   const { existsSync } = require('node:fs')
   const folders = [\`./\${folder}\`, \`../.update/\${version}/dist/\${folder}\`]
   const program = folders.find((path) => existsSync(\`\${__dirname}/\${path}/main.js\`)) ?? folders[0]
-  require(\`\${program}/compile-cache.js\`)
-  require(\`\${program}/main.js\`)
+  require(\`\${program}/loader.js\`)
 }
 `

@@ -1,13 +1,15 @@
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import type { SeaConfig, SeaOptions } from '@yao-pkg/pkg/lib-es5/sea.js'
+import { build } from 'esbuild'
 import { baseNode, generators, type Platform, platforms, strippedNode } from './base-node.ts'
 import { bundledPackages } from './bundled.ts'
+import { buildChunks } from './chunks.ts'
 import { buildConsole } from './console.ts'
 import { factsOf, type ReleaseFile } from './manifest.ts'
-import { buildProgram } from './program.ts'
+import { type Different, programOptions } from './program.ts'
 import { sbom } from './sbom.ts'
 
 /**
@@ -40,8 +42,28 @@ async function seed(home: string, { os, arch, node }: Platform): Promise<string 
 const platformOf = (os: string, arch: string) =>
   platforms.find((each) => each.os === os && each.arch === arch)
 
+/** The code of an executable: the code that runs first, and the chunks by name. */
+interface Code {
+  main: string
+  chunks: Map<string, string>
+}
+
+/** Builds the code that all executables contain. */
+async function buildCode({ define, plugins = [] }: Different) {
+  const inside = { FOMULAR_EXECUTABLE: 'true', FOMULAR_CHUNKS: 'undefined', ...define }
+  const { files, metafile } = await buildChunks({ define: inside, plugins })
+  const chunks = Object.entries(files).map(([path, text]) => [basename(path), text] as const)
+  const needed = chunks.filter(([name]) => name.endsWith('.js') && !['index.js', 'loader.js'].includes(name))
+  const { outputFiles } = await build({
+    ...programOptions(true, { define: inside }),
+    entryPoints: ['packaging/executable-main.ts'],
+    format: 'cjs',
+  })
+  return { code: { main: outputFiles[0]!.text, chunks: new Map(needed) }, metafile }
+}
+
 /** Writes one executable. @returns the tool that stripped its Node binary; undefined if no tool did */
-async function make(platform: Platform, code: Uint8Array, out: string): Promise<string | undefined> {
+async function make(platform: Platform, { main, chunks }: Code, out: string): Promise<string | undefined> {
   const { os, arch, node } = platform
   const work = mkdtempSync(join(out, '.tmp-'))
   const before = { HOME: process.env.HOME, TMPDIR: process.env.TMPDIR }
@@ -51,13 +73,15 @@ async function make(platform: Platform, code: Uint8Array, out: string): Promise<
     const forHost = os === host.os && arch === host.arch
     if (!forHost && node.version !== process.versions.node)
       await seed(work, { ...host, node: generators[node.version]!, strip: [] })
-    writeFileSync(join(work, MAIN), code)
+    writeFileSync(join(work, MAIN), main)
+    for (const [name, text] of chunks) writeFileSync(join(work, name), text)
     process.env.HOME = work
     process.env.TMPDIR = work
     const config = {
       // The path is relative to the folder that pkg creates in TMPDIR, because pkg writes it into the
       // executable.
       main: `../${MAIN}`,
+      assets: Object.fromEntries([...chunks.keys()].map((name) => [name, join(work, name)])),
       disableExperimentalSEAWarning: true,
       useSnapshot: false,
       // A code cache saves a third of the startup time, but differs between builds, and Node warns if V8 rejects it.
@@ -108,9 +132,9 @@ export interface Executable extends Platform {
 export async function makeExecutables(
   chosen: Platform[],
   out: string,
-  different: Parameters<typeof buildProgram>[1] = {},
+  different: Different = {},
 ): Promise<{ executables: Executable[]; files: ReleaseFile[] }> {
-  const { code, metafile } = await buildProgram({ executable: true }, different)
+  const { code, metafile } = await buildCode(different)
   const executables: Executable[] = []
   const files: ReleaseFile[] = []
   for (const platform of chosen) {

@@ -1,7 +1,7 @@
 import { runCli } from './cli/program.ts'
 import { report } from './cli/report.ts'
 import { endsWithReader, write, writeError } from './cli/terminal.ts'
-import { loadChunks } from './platform/chunks.ts'
+import { readChunks } from './platform/chunks.ts'
 import { completeEnvironment } from './platform/complete-environment.ts'
 import { keepSignals } from './platform/early-signal.ts'
 import { systemCode } from './platform/errors.ts'
@@ -59,7 +59,7 @@ process.on('unhandledRejection', fail)
 
 setTimeout(() => {
   try {
-    loadChunks()
+    readChunks()
   } catch {
     // The program's files were already deleted. The command fails only if it still needs one of them.
   }

@@ -4,7 +4,7 @@ import type { DaemonConfig } from '../config/daemon-config.ts'
 import { ON_TRIAL } from '../config/environment.ts'
 import { STATE_UPGRADES } from '../config/format.ts'
 import { statePaths } from '../config/paths.ts'
-import { loadChunks } from '../platform/chunks.ts'
+import { readChunks } from '../platform/chunks.ts'
 import { systemClock } from '../platform/clock.ts'
 import { keptSignal } from '../platform/early-signal.ts'
 import { UserError } from '../platform/errors.ts'
@@ -82,7 +82,7 @@ export async function runDaemon(
     const stop = () => ending.ask('stop')
     const source = () => updateSource(config.update, invocation.env)
     closeControl = await listenControl(paths.socket, controls(daemon, { restart, stop, source }), logger)
-    loadChunks()
+    readChunks()
     logger.info(
       { version: VERSION, pid: process.pid, server_url: config.server_url, state_dir: paths.dir },
       'daemon started',

@@ -6,7 +6,7 @@ import { isStrictByEnvironment } from '../../config/refuse-foreign.ts'
 import { trustedProxies } from '../../config/trusted-proxies.ts'
 import { captureInvocation } from '../../daemon/relaunch.ts'
 import { startHub } from '../../hub/hub.ts'
-import { loadChunks } from '../../platform/chunks.ts'
+import { readChunks } from '../../platform/chunks.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { collectWhenIdle } from '../../platform/collect-when-idle.ts'
 import { keptSignal } from '../../platform/early-signal.ts'
@@ -30,7 +30,7 @@ export async function serveHub(options: HubServeOptions) {
     return
   }
   serveWithoutReader()
-  loadChunks()
+  readChunks()
   // A second signal ends the hub at once. Nothing is lost: machines resend everything that
   // was not acknowledged.
   let end: (reason?: UserError) => void

@@ -11,7 +11,7 @@ import { trustedProxies } from '../../config/trusted-proxies.ts'
 import { captureInvocation } from '../../daemon/relaunch.ts'
 import { runDaemon } from '../../daemon/run.ts'
 import { type HubOptions, startHub } from '../../hub/hub.ts'
-import { loadChunks } from '../../platform/chunks.ts'
+import { readChunks } from '../../platform/chunks.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { collectWhenIdle } from '../../platform/collect-when-idle.ts'
 import { UserError } from '../../platform/errors.ts'
@@ -69,7 +69,7 @@ export async function up({ port, verbose, flags }: UpOptions): Promise<number> {
   const lost = new Promise<UserError>((resolve) => {
     loseHub = resolve
   })
-  loadChunks()
+  readChunks()
   collectWhenIdle(systemClock)
   const hub =
     (await runningHub(paths)) ??

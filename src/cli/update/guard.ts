@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { loadChunks } from '../../platform/chunks.ts'
+import { readChunks } from '../../platform/chunks.ts'
 
 /** Maximum size of a command line, in bytes: Linux allows 2 MiB, macOS 1 MiB. */
 const ARGUMENTS_BYTES = 2 * 1024 * 1024
@@ -14,7 +14,7 @@ export function guardCommand(): Command {
 
 async function watch({ stateDir, pid }: { stateDir: string; pid: string }) {
   const given = readArguments(process.stdin)
-  loadChunks()
+  readChunks()
   // The arguments are needed only if the daemon must be started again.
   given.catch(() => {})
   const [{ guard }, { statePaths }, { captureInvocation, isSupervised, relaunch }] = await Promise.all([
