@@ -20,6 +20,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -137,7 +138,9 @@ function keptFolder(): string | undefined {
   orUndefined(() => mkdirSync(all, { mode: 0o700 }))
   const { mode } = lstatSync(all)
   if (!isOwn(all) || !lstatSync(all).isDirectory() || (mode & 0o077) !== 0) return undefined
-  return join(all, `${command} ${process.version}-${process.arch}`)
+  // Different builds of the same version of Node may differ in V8.
+  const { size } = statSync(process.execPath)
+  return join(all, `${command} ${process.version}-${process.arch}-${size}`)
 }
 
 /** Returns the command as one or two words, such as `agent list`. */
@@ -162,8 +165,8 @@ function orUndefined<T>(run: () => T): T | undefined {
 }
 
 if (LASTING.includes(commandOf(process.argv))) setTimeout(() => orUndefined(save), SAVE_AFTER_MS).unref()
-// The words of a command that does not exist may be anything.
-else process.on('exit', (code) => code !== EXIT.usage && orUndefined(save))
+// A command that fails has not called all of its functions, or does not exist.
+else process.on('exit', (code) => code === EXIT.ok && orUndefined(save))
 // Only Node's own loader reads source maps.
 if ((process as { sourceMapsEnabled?: boolean }).sourceMapsEnabled) node('./main.js')
 else {
