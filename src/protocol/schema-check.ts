@@ -14,8 +14,12 @@ export const LONG_CHARS = 256 * 1024
 /** Stop at the first fault, because no caller uses further faults. */
 const FIRST_FAULT = { abortEarly: true } as object
 
-/** Returns the compiled form of a schema that is used often or for a long text; of others, the schema itself. */
+/**
+ * Returns the compiled form of a schema that is used often or for a long text; of others, the schema itself. In
+ * a page that forbids code made from text, checks run without it.
+ */
 function ready<S extends z.ZodMiniType>(schema: S, length: number): S {
+  if (z.config().jitless) return schema
   const known = compiled.get(schema) as S | undefined
   if (known) return known
   const count = (uses.get(schema) ?? 0) + 1

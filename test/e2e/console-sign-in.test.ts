@@ -84,23 +84,27 @@ test('the page permits neither code in its text, nor anything from elsewhere', a
   assert.match(policy, /default-src 'none'/)
   assert.doesNotMatch(policy, /unsafe|\*|https?:/)
   const visitor = await stage.visit()
-  visitor.expects(/Content Security Policy/)
+  visitor.expects(/Content Security [Pp]olicy|This document requires 'Trusted/)
   const blocked = (code: string) =>
     visitor.page.evaluate(
       `new Promise((resolve) => { addEventListener('securitypolicyviolation', ({ effectiveDirective }) => resolve(effectiveDirective), { once: true }); ${code} })`,
     )
-  const put = (html: string) => `document.body.insertAdjacentHTML('beforeend', ${JSON.stringify(html)})`
-  assert.equal(await blocked(put('<img src="http://127.0.0.1:1/pixel">')), 'img-src')
-  assert.equal(await blocked(put('<img src="data:," onerror="1">')), 'script-src-attr')
-  assert.equal(await blocked(put('<p style="color: red">')), 'style-src-attr')
-  assert.equal(await blocked(put('<iframe src="http://127.0.0.1:1/">')), 'frame-src')
+  const add = (name: string, code: string) =>
+    `const made = document.createElement('${name}'); ${code}; document.body.append(made)`
+  const elsewhere = "made.src = 'http://127.0.0.1:1/'"
+  assert.equal(await blocked(add('img', elsewhere)), 'img-src')
+  assert.equal(await blocked(add('iframe', elsewhere)), 'frame-src')
+  assert.equal(await blocked(add('p', "made.setAttribute('style', 'color: red')")), 'style-src-attr')
   assert.equal(await blocked(`fetch('http://127.0.0.1:1/').catch(() => {})`), 'connect-src')
-  assert.equal(
-    await blocked(
-      `const script = document.createElement('script'); script.textContent = '1'; document.body.append(script)`,
-    ),
-    'script-src-elem',
-  )
+  for (const code of [
+    "document.body.insertAdjacentHTML('beforeend', '<p>text</p>')",
+    add('p', "made.innerHTML = 'text'"),
+    add('script', "made.textContent = '1'"),
+    add('script', "made.src = 'worker.js'"),
+  ])
+    assert.equal(await blocked(`try { ${code} } catch {}`), 'require-trusted-types-for', code)
+  const other = "trustedTypes.createPolicy('other', { createHTML: (text) => text })"
+  assert.equal(await blocked(`try { ${other} } catch {}`), 'trusted-types')
 })
 
 test('another site cannot show the console in a frame', async (t) => {
