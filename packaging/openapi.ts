@@ -7,7 +7,7 @@ import { definitions, nameOf, pascal, type Schema, tidy } from './schema.ts'
 /** An answer: a schema of the protocol, or an object whose fields have such schemas. */
 type Answer = z.ZodMiniType | Record<string, z.ZodMiniType>
 
-const { HubAgent, HubKey, HubMachine, HubSession, HubToken, NewKey, Enrolment } = protocol
+const { HubAgent, HubKey, HubMachine, HubSession, HubToken, NewKey, Enrolment, PushState } = protocol
 const health = { ok: z.boolean(), version: z.string(), error: z.optional(z.string()) }
 const revoked = { revoked_keys: z.int() }
 const NEXT = z.optional(z.string())
@@ -23,6 +23,10 @@ const ANSWERS: Record<string, Answer> = {
   'POST /api/sessions': protocol.NewSession,
   'DELETE /api/sessions/:session_id': {},
   'POST /api/sign-in-tokens': protocol.SignInToken,
+  'GET /api/push': PushState,
+  'PATCH /api/push': PushState,
+  'POST /api/push/subscriptions': protocol.HubSubscription,
+  'DELETE /api/push/subscriptions/:subscription_id': {},
   'GET /api/machines': { machines: z.array(HubMachine), enrolled: z.optional(z.array(HubKey)), next: NEXT },
   'PATCH /api/machines/:machine_id': HubMachine,
   'DELETE /api/machines/:machine_id': { ...revoked, shared_keys: z.optional(z.int()) },
@@ -58,6 +62,7 @@ const BODIES: Record<string, z.ZodMiniType> = {
   'POST /enroll': protocol.EnrollRequest,
   'POST /enroll/check': protocol.EnrollCheck,
   'POST /sign-in': protocol.SignInRequest,
+  'POST /api/push/subscriptions': protocol.SubscribeRequest,
   'POST /api/agents': protocol.StartRequest,
 }
 
@@ -66,6 +71,7 @@ const CREATING = [
   'POST /sign-in',
   'POST /api/sessions',
   'POST /api/sign-in-tokens',
+  'POST /api/push/subscriptions',
   'POST /api/keys',
   'POST /api/keys/:key_id/rotate',
   'POST /api/enrolments',

@@ -12,6 +12,8 @@ import { ActivityIntake } from './machines/activity-intake.ts'
 import { MachineConnection, type MachineKey } from './machines/machine-connection.ts'
 import { Presence } from './machines/presence.ts'
 import { Switchboard } from './machines/switchboard.ts'
+import { Notifier } from './push/notifier.ts'
+import { PushServices } from './push/push-services.ts'
 import { AgentRegistry } from './registry/agent-registry.ts'
 import { ChangeFeed } from './registry/change-feed.ts'
 import { ChangeLog } from './registry/change-log.ts'
@@ -22,6 +24,7 @@ import { MachineRegistry } from './registry/machine-registry.ts'
 import { Quotas } from './registry/quotas.ts'
 import { Sessions } from './registry/sessions.ts'
 import { SignInTokens } from './registry/sign-in-tokens.ts'
+import { Subscriptions } from './registry/subscriptions.ts'
 import { UserKeys } from './registry/user-keys.ts'
 import type { Store } from './store/store.ts'
 import { AgentStreams } from './streams/agent-streams.ts'
@@ -36,6 +39,8 @@ export interface AssembleOptions {
   store: Store
   gate: Gate
   limits: HubLimits
+  /** Permits push services on this machine. */
+  pushLoopback: boolean
   clock: Clock
   logger: Logger
 }
@@ -51,7 +56,7 @@ export async function assemble(options: AssembleOptions): Promise<Parts> {
 }
 
 /** Builds each part from the parts that were built before it. */
-function build({ store, gate, limits, clock, logger }: AssembleOptions) {
+function build({ store, gate, limits, pushLoopback, clock, logger }: AssembleOptions) {
   const { journals } = store
   const notices = new Notices({ clock, logger, lines: Infinity, same: SAME_OF_MACHINE })
   // Rate-limited logger for lines about single machines.
@@ -65,6 +70,7 @@ function build({ store, gate, limits, clock, logger }: AssembleOptions) {
   const people = new UserKeys({ lists, clock, logger })
   const sessions = new Sessions({ store: store.sessions, people, clock, logger })
   const signIns = new SignInTokens({ sessions, clock })
+  const subscriptions = new Subscriptions({ store: store.push, sessions, people, clock })
   const machines = new MachineRegistry({ store: store.machines, keys, feed, clock })
   const enrollments = new Enrollments({ store: store.enrollments, keys, people, machines, clock, logger })
   const { memory } = limits
@@ -92,6 +98,18 @@ function build({ store, gate, limits, clock, logger }: AssembleOptions) {
 
   const streams = new AgentStreams({ agents, journals, clock })
 
+  const services = new PushServices({ loopback: pushLoopback })
+  const pushKey = () => store.pushKey()
+  const notifier = new Notifier({
+    agents,
+    feed,
+    subscriptions,
+    services,
+    pushKey,
+    clock,
+    logger: ofMachines,
+  })
+
   const audit = new Audit({ log: store.audit, clock, logger })
   const trails = new Trails({ audit, gate, sessions, clock })
   const open = new OpenRequests({ sessions, clock })
@@ -107,6 +125,7 @@ function build({ store, gate, limits, clock, logger }: AssembleOptions) {
     people,
     sessions,
     signIns,
+    subscriptions,
     machines,
     enrollments,
     commands,
@@ -116,6 +135,8 @@ function build({ store, gate, limits, clock, logger }: AssembleOptions) {
     switchboard,
     onArrival,
     streams,
+    services,
+    notifier,
     audit,
     trails,
     open,
@@ -142,13 +163,16 @@ function connect({ journals, intake, streams, changes, feed, commands, agents, t
   })
 }
 
-async function load({ machines, commands, agents, keys, enrollments, sessions }: Parts): Promise<void> {
+async function load(parts: Parts): Promise<void> {
+  const { machines, commands, agents, keys, enrollments, sessions, subscriptions, notifier } = parts
   await machines.load()
   await agents.load()
   await commands.load()
   await keys.settle(machines.ids())
   await enrollments.load()
   await sessions.load()
+  await subscriptions.load()
+  notifier.watch()
 }
 
 /**
@@ -156,7 +180,9 @@ async function load({ machines, commands, agents, keys, enrollments, sessions }:
  * @param drained waits until the requests that the hub no longer accepts have ended
  */
 export async function closeParts(parts: Parts, drained: () => Promise<void>): Promise<void> {
-  const { switchboard, commands, feed, gate, notices, trails, store } = parts
+  const { switchboard, commands, feed, gate, notices, notifier, services, trails, store } = parts
+  notifier.close()
+  services.close()
   switchboard.close()
   await commands.close()
   feed.close()

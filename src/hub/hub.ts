@@ -35,6 +35,8 @@ export interface HubOptions {
   insecure?: boolean
   /** Limits on stored data and on each machine. Default: `HUB_LIMITS`. */
   limits?: HubLimits
+  /** Permits push services on this machine, also without TLS. Default: false. */
+  pushLoopback?: boolean
   /** Refuses a folder that other users can write to. Default: true. */
   strict?: boolean
   logger: Logger
@@ -61,7 +63,7 @@ export interface Hub {
 /** Starts the hub. @throws UserError */
 export async function startHub(options: HubOptions): Promise<Hub> {
   const { dir, host, port, tls, insecure, limits = HUB_LIMITS } = options
-  const { strict = true, logger, clock = systemClock, lost } = options
+  const { strict = true, pushLoopback = false, logger, clock = systemClock, lost } = options
   const loopback = isLoopback(host)
   if (!loopback && !tls && !insecure)
     throw new UserError(
@@ -78,7 +80,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const faults = tls ? [tls.cert, tls.key].flatMap(faultsOfPem) : []
   const store = await openFileStore({ dir, faults, strict, audit: limits.audit, clock, logger })
   try {
-    const parts = await assemble({ store, gate, limits, clock, logger })
+    const parts = await assemble({ store, gate, limits, pushLoopback, clock, logger })
     const app = api({ ...parts, releases: join(dir, 'releases'), loopback })
     const doors = await openListeners({
       host,

@@ -3,7 +3,7 @@ import type { RequestOptions } from 'node:https'
 
 /** Options of a request, including the route to its target: a connection agent, a connection, or a socket. */
 export interface Call extends RequestOptions {
-  body?: string | undefined
+  body?: string | Uint8Array | undefined
 }
 
 /**

@@ -19,6 +19,8 @@ const SECRETS = new Set([
   'mcp_servers',
   'answers',
   'payload',
+  'endpoint',
+  'auth',
 ])
 
 /** Maximum nesting depth of a log entry. Deeper values are omitted. */

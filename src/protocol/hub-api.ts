@@ -28,6 +28,10 @@ import { Signed } from './signed.ts'
  * | `POST /api/sessions` | signs a browser in → 201 `NewSession`, and the session's cookie |
  * | `DELETE /api/sessions/:session_id` | ends a session, and the requests made with it → `{}`; 404 `session_not_found` also for sessions of other keys, unless the key is an admin key |
  * | `POST /api/sign-in-tokens` | → 201 `SignInToken`, valid once, for a minute |
+ * | `GET /api/push` | → `PushState`: the notifications of this key; for an admin, with the subscriptions of all keys |
+ * | `PATCH /api/push` | `PushSettings` → `PushState` |
+ * | `POST /api/push/subscriptions` | `SubscribeRequest` → 201 `HubSubscription`. A browser that subscribes again keeps its id; 400 `push_endpoint` if the address at the push service is not a public https address |
+ * | `DELETE /api/push/subscriptions/:subscription_id` | removes a subscription → `{}`; 404 `subscription_not_found` also for subscriptions of other keys, unless the key is an admin key |
  * | `POST /sign-in` | no key needed: `SignInRequest` → 201 `NewSession`, and the session's cookie; 401 `token_invalid` |
  * | `POST /enroll` | no key needed: `EnrollRequest` → `EnrollAnswer`; with the machine's previous key as `Authorization`, the new key replaces it; 401 `token_invalid`, 409 `key_taken` if another key has the same id |
  * | `POST /enroll/check` | no key needed: `EnrollCheck` → `EnrollChecked`; changes nothing; 401 `token_invalid` |

@@ -16,7 +16,7 @@ import { type Cleanup, tempDir } from './temp.ts'
 const quiet = createLogger({ level: 'silent', stderr: 'none' })
 
 export interface TestHubOptions
-  extends Partial<Pick<HubOptions, 'clock' | 'gate' | 'trustedProxies' | 'logger'>> {
+  extends Partial<Pick<HubOptions, 'clock' | 'gate' | 'trustedProxies' | 'logger' | 'pushLoopback'>> {
   /** An existing folder. */
   dir?: string
   audit?: AuditLimits

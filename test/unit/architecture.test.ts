@@ -87,13 +87,17 @@ const wings: Record<string, Arrows> = {
     to: ['gate', 'registry', 'store'],
     why: 'a stream needs a client that the gate has admitted, but neither its request nor connections of daemons',
   },
+  push: {
+    to: ['registry', 'store'],
+    why: 'notifications follow the registries, and need neither requests nor connections of daemons',
+  },
   console: { to: [], why: 'the files of the console are the same for every request' },
   http: {
-    to: ['http-error.ts', 'audit', 'console', 'gate', 'machines', 'registry', 'store', 'streams'],
+    to: ['http-error.ts', 'audit', 'console', 'gate', 'machines', 'push', 'registry', 'store', 'streams'],
     why: 'requests of people and programs use every part, but no kind of store',
   },
   'assemble.ts': {
-    to: ['audit', 'gate', 'http', 'machines', 'registry', 'store', 'streams'],
+    to: ['audit', 'gate', 'http', 'machines', 'push', 'registry', 'store', 'streams'],
     why: 'this file connects the parts for any kind of store',
   },
   'hub.ts': {

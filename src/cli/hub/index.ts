@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { HUB_SETTINGS, type HubLimitFlags } from '../../config/hub-limits.ts'
+import { PUSH_LOOPBACK } from '../../config/push-loopback.ts'
 import { TRUSTED_PROXIES } from '../../config/trusted-proxies.ts'
 import { port, repeatable } from '../options.ts'
 import { auditCommand } from './audit.ts'
@@ -28,6 +29,7 @@ export interface HubServeOptions extends HubLimitFlags {
   trustedProxy?: string[]
   verbose?: boolean
   logLevel?: string
+  pushLoopback?: boolean
 }
 
 /** Adds the flags of commands that run a hub. */
@@ -54,6 +56,10 @@ export function hubCommand(): Command {
   return withHubServeFlags(
     new Command('hub').description('run only the hub, the server that comes with this package'),
   )
+    .option(
+      '--push-loopback',
+      `send notifications also to push services on this machine (default: ${PUSH_LOOPBACK})`,
+    )
     .option('--verbose', 'log debug messages')
     .option(
       '--log-level <level>',

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { hubPort } from '../../config/hub.ts'
 import { hubLimits } from '../../config/hub-limits.ts'
 import { stateDir, statePaths } from '../../config/paths.ts'
+import { permitsPushLoopback } from '../../config/push-loopback.ts'
 import { isStrictByEnvironment } from '../../config/refuse-foreign.ts'
 import { trustedProxies } from '../../config/trusted-proxies.ts'
 import { captureInvocation } from '../../daemon/relaunch.ts'
@@ -48,6 +49,7 @@ export async function serveHub(options: HubServeOptions) {
     ...(insecure && { insecure }),
     limits: hubLimits(options, process.env),
     trustedProxies: trustedProxies(options.trustedProxy, process.env),
+    pushLoopback: options.pushLoopback ?? permitsPushLoopback(process.env),
     strict: isStrictByEnvironment(process.env),
     logger,
     lost: (reason) => end(reason),

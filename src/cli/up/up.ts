@@ -5,6 +5,7 @@ import { hubPort } from '../../config/hub.ts'
 import { hubLimits } from '../../config/hub-limits.ts'
 import { concealKey } from '../../config/key.ts'
 import { type StatePaths, statePaths } from '../../config/paths.ts'
+import { permitsPushLoopback } from '../../config/push-loopback.ts'
 import { loadLogLevel, loadTrust } from '../../config/single-settings.ts'
 import type { DaemonFlags } from '../../config/sources.ts'
 import { trustedProxies } from '../../config/trusted-proxies.ts'
@@ -117,6 +118,7 @@ async function startOwnHub(
     port: port ?? hubPort(process.env),
     limits: hubLimits({}, process.env),
     trustedProxies: trustedProxies(undefined, process.env),
+    pushLoopback: permitsPushLoopback(process.env),
     ...rest,
   })
   let closing: Promise<void> | undefined

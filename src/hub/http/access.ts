@@ -6,6 +6,7 @@ import {
   EnrolmentRequest,
   KeyRequest,
   MoveRequest,
+  PushSettings,
   RenameRequest,
   type UserRole,
 } from '../../protocol/index.ts'
@@ -47,6 +48,10 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   'POST /api/sessions': { role: 'viewer', order: 'session:create' },
   'DELETE /api/sessions/:session_id': { role: 'viewer', order: 'session:end' },
   'POST /api/sign-in-tokens': { role: 'viewer', order: 'session:invite' },
+  'GET /api/push': { role: 'viewer' },
+  'PATCH /api/push': { role: 'viewer', order: 'push:configure', body: PushSettings },
+  'POST /api/push/subscriptions': { role: 'viewer', order: 'push:subscribe' },
+  'DELETE /api/push/subscriptions/:subscription_id': { role: 'viewer', order: 'push:unsubscribe' },
 
   'GET /api/machines': { role: 'viewer' },
   'GET /api/agents': { role: 'viewer' },

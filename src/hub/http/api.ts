@@ -29,11 +29,16 @@ import { machineRoutes } from './machine-routes.ts'
 import type { OpenRequests } from './open-requests.ts'
 import { Orders } from './orders.ts'
 import { type PublicContext, publicRoutes } from './public-routes.ts'
+import { type PushContext, pushRoutes } from './push-routes.ts'
 import { readableJson } from './readable-json.ts'
 import { follow, limited, overHttp, streamIdOf } from './request.ts'
 import { sessionRoutes, signInRoute } from './session-routes.ts'
 
-export interface ApiContext extends HubStreamContext, ListContext, Pick<PublicContext, 'releases'> {
+export interface ApiContext
+  extends HubStreamContext,
+    ListContext,
+    PushContext,
+    Pick<PublicContext, 'releases'> {
   journals: Journals
   streams: AgentStreams
   people: UserKeys
@@ -90,6 +95,7 @@ export function api(context: ApiContext): Hono {
     return hubStream(context, { ...options, follower: follow(c, gate) })
   })
   app.route('/api', sessionRoutes(context))
+  app.route('/api/push', pushRoutes(context))
   app.route('/api/keys', keyRoutes(context))
   app.route('/api/enrolments', tokenRoutes(context))
   app.route('/api/audit', auditRoutes(context))

@@ -6,6 +6,7 @@ import type { Switchboard } from '../machines/switchboard.ts'
 import type { CommandQueue } from '../registry/command-queue.ts'
 import type { Keys } from '../registry/keys.ts'
 import { isUserRole } from '../registry/roles.ts'
+import type { Subscriptions } from '../registry/subscriptions.ts'
 import type { UserKeys } from '../registry/user-keys.ts'
 import type { Trails } from './audit-trails.ts'
 import type { OpenRequests } from './open-requests.ts'
@@ -19,6 +20,7 @@ export interface KeyContext {
   open: OpenRequests
   commands: CommandQueue
   switchboard: Switchboard
+  subscriptions: Subscriptions
   trails: Trails
 }
 
@@ -26,7 +28,8 @@ export interface KeyContext {
 export const isUnused = ({ role, local, used }: HubKey) => role === 'machine' && !local && !used
 
 /** Returns the routes below `/api/keys`. */
-export function keyRoutes({ keys, people, open, commands, switchboard, trails }: KeyContext): Hono {
+export function keyRoutes(context: KeyContext): Hono {
+  const { keys, people, open, commands, switchboard, subscriptions, trails } = context
   const app = new Hono()
   app.get('/', (c) => c.json({ keys: [...keys.list(), ...people.list()] }))
 
@@ -99,11 +102,12 @@ export function keyRoutes({ keys, people, open, commands, switchboard, trails }:
     return key ?? missing(id)
   }
 
-  /** Ends connections, commands, and requests of keys that are no longer accepted. */
+  /** Ends connections, commands, requests, and subscriptions of keys that are no longer accepted. */
   async function changed(c: Context): Promise<void> {
     await switchboard.recheck()
     commands.withdraw()
     await open.recheck(c)
+    await subscriptions.recheck()
   }
 }
 

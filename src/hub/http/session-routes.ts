@@ -5,6 +5,7 @@ import type { Gate } from '../gate/gate.ts'
 import { HttpError } from '../http-error.ts'
 import type { Sessions } from '../registry/sessions.ts'
 import type { SignInTokens } from '../registry/sign-in-tokens.ts'
+import type { Subscriptions } from '../registry/subscriptions.ts'
 import type { Caller } from '../registry/user-keys.ts'
 import { routeOf } from './access.ts'
 import type { Trails } from './audit-trails.ts'
@@ -20,6 +21,7 @@ const TOKEN_BODY_BYTES = 4096
 export interface SessionContext {
   sessions: Sessions
   signIns: SignInTokens
+  subscriptions: Subscriptions
   open: OpenRequests
   trails: Trails
   gate: Gate
@@ -27,7 +29,7 @@ export interface SessionContext {
 
 /** Returns the routes below `/api` about the caller's key and about sessions. */
 export function sessionRoutes(context: SessionContext): Hono {
-  const { sessions, signIns, open, trails } = context
+  const { sessions, signIns, subscriptions, open, trails } = context
   const app = new Hono()
   app.get('/me', (c) => c.json(callerOf(c)! satisfies Me))
 
@@ -44,6 +46,7 @@ export function sessionRoutes(context: SessionContext): Hono {
     if (!(await sessions.end(id, callerOf(c)!)))
       throw new HttpError(404, 'session_not_found', `Session ${visible(id)} not found.`)
     open.endSessions([id], c)
+    await subscriptions.recheck()
     dropSessionCookie(c, id)
     return c.json({})
   })
@@ -86,7 +89,7 @@ export function signInRoute(context: SessionContext): Hono {
 async function create(
   c: Context,
   caller: Caller,
-  { sessions, open, gate }: SessionContext,
+  { sessions, subscriptions, open, gate }: SessionContext,
 ): Promise<NewSession> {
   const { incoming } = overHttp(c)
   const { session, secret, cookie, ended } = await sessions.create(caller, {
@@ -95,5 +98,6 @@ async function create(
   })
   setSessionCookie(c, session.session_id, cookie, gate.isSecure(incoming))
   open.endSessions(ended, c)
+  await subscriptions.recheck()
   return { session, secret }
 }

@@ -85,6 +85,11 @@ export class Sessions {
     return { ...caller, session_id }
   }
 
+  /** Reports whether a session has not ended. Its key may have been revoked. */
+  has(sessionId: string): boolean {
+    return this.#current(sessionId) !== undefined
+  }
+
   /**
    * Returns a caller with the current role of its key; undefined if the key or the session is no longer
    * accepted.

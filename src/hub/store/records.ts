@@ -90,3 +90,28 @@ export const SessionRecord = z.object({
   user_agent: z.optional(z.string()),
 })
 export type SessionRecord = z.infer<typeof SessionRecord>
+
+/** A browser that gets notifications, in the store. */
+export const SubscriptionRecord = z.object({
+  subscription_id: z.string(),
+  /** Session that made the subscription; absent if a key made it. */
+  session_id: z.optional(z.string()),
+  /** Address at the push service. */
+  endpoint: z.url(),
+  p256dh: z.string(),
+  auth: z.string(),
+  created_at: z.string(),
+  user_agent: z.optional(z.string()),
+  /** Origin of the console in this browser. */
+  origin: z.optional(z.string()),
+})
+export type SubscriptionRecord = z.infer<typeof SubscriptionRecord>
+
+/** The notifications of a user key in the store. */
+export const PushRecord = z.object({
+  key_id: z.string(),
+  /** Kinds of notifications; absent if the person has not chosen any. */
+  kinds: z.optional(z.array(z.string())),
+  subscriptions: z.array(SubscriptionRecord),
+})
+export type PushRecord = z.infer<typeof PushRecord>

@@ -3,7 +3,14 @@ import type { AuditLog } from './audit-log.ts'
 import type { CommandStore } from './commands.ts'
 import type { Journals } from './journals.ts'
 import type { KeyLists } from './keys.ts'
-import type { AgentRecord, AgentRef, EnrollmentRecord, MachineRecord, SessionRecord } from './records.ts'
+import type {
+  AgentRecord,
+  AgentRef,
+  EnrollmentRecord,
+  MachineRecord,
+  PushRecord,
+  SessionRecord,
+} from './records.ts'
 
 /**
  * All data of a hub, stored in files or in a database. Methods that make changes return promises. Unless the
@@ -20,7 +27,16 @@ export interface Store {
   readonly enrollments: RecordList<EnrollmentRecord>
   /** The sessions of browsers. */
   readonly sessions: RecordList<SessionRecord>
+  /** The notifications of people. */
+  readonly push: RecordList<PushRecord>
   readonly audit: AuditLog
+
+  /**
+   * Returns the private key with which the hub identifies itself to push services, as PEM. Creates the key if
+   * there is none.
+   * @throws the system error
+   */
+  pushKey(): Promise<string>
 
   /**
    * Watches whether the store still belongs to this hub.

@@ -84,6 +84,8 @@ const ALLOWED = new Set([
     'user-keys.json',
     'enrolments.json',
     'sessions.json',
+    'push.json',
+    'push.key',
     'machines.json',
     'commands.jsonl',
     'audit',

@@ -183,6 +183,35 @@ export function keepsRecords(name: string, make: (t: TestContext) => StoreUnderT
     })
   })
 
+  describe(`${name}: notifications`, () => {
+    test('subscriptions and the key for push services survive a kill', async (t) => {
+      const under = make(t)
+      const store = await under.open()
+      const person = {
+        key_id: 'k',
+        kinds: ['question'],
+        subscriptions: [
+          {
+            subscription_id: 's',
+            endpoint: 'https://push.example.com/s',
+            p256dh: 'p',
+            auth: 'a',
+            created_at: '2026-01-01T00:00:00.000Z',
+          },
+        ],
+      }
+      await store.push.change((all) => [...all, person])
+      const key = await store.pushKey()
+      assert.match(key, /^-----BEGIN PRIVATE KEY-----/)
+      assert.equal(await store.pushKey(), key)
+      await under.kill(store)
+      const again = await under.open()
+      assert.deepEqual(await again.push.all(), [person])
+      assert.equal(await again.pushKey(), key)
+      await again.close()
+    })
+  })
+
   describe(`${name}: audit log`, () => {
     test('flushed lines are in the audit log after a kill, with their numbers', async (t) => {
       const under = make(t)

@@ -8,6 +8,7 @@ import { ROUTES } from '../../../src/hub/http/access.ts'
 import type { HubKey, HubSession, HubToken } from '../../../src/protocol/index.ts'
 import { TestHub } from '../../support/hub.ts'
 import { statusOf } from '../../support/light-daemon.ts'
+import { PushBrowser } from '../../support/push-service.ts'
 
 interface Operation {
   operationId: string
@@ -42,6 +43,7 @@ interface Answer {
   enrolments?: HubToken[]
   keys?: HubKey[]
   session?: HubSession
+  subscription_id?: string
 }
 
 /** Returns a function that sends and checks requests to a hub, and the set of routes that have answered. */
@@ -189,6 +191,15 @@ describe('openapi.json', () => {
     await ask('POST /sign-in', 401, '', { token: signIn.token })
     await ask('GET /api/sessions', 200)
     await ask('DELETE /api/sessions/:session_id', 200, `/api/sessions/${session?.session_id}`)
+
+    await ask('GET /api/push', 200)
+    await ask('PATCH /api/push', 200, '', { kinds: ['question'] })
+    const push = 'POST /api/push/subscriptions'
+    const { keys: browser } = new PushBrowser()
+    const browserOfHub = await ask(push, 201, '', { endpoint: 'https://push.example.com/a', keys: browser })
+    await ask(push, 400, '', { endpoint: 'https://10.0.0.1/a', keys: browser })
+    const removed = `/api/push/subscriptions/${browserOfHub.subscription_id}`
+    await ask('DELETE /api/push/subscriptions/:subscription_id', 200, removed)
 
     await ask('PATCH /api/machines/:machine_id', 200, '/api/machines/machine-1', { name: 'first' })
     const other = await hub.daemon({ machine_id: 'machine-4', instance_id: 'instance-4' })

@@ -3,7 +3,7 @@ import type { AuditLimits } from '../../../config/hub-limits.ts'
 import { onceConfirmed } from '../../../config/once-confirmed.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { UserError } from '../../../platform/errors.ts'
-import { EnrollmentRecord, SessionRecord } from '../records.ts'
+import { EnrollmentRecord, PushRecord, SessionRecord } from '../records.ts'
 import type { Store } from '../store.ts'
 import { AgentFiles } from './agent-files.ts'
 import { agentFolders, journalPath } from './agent-folder.ts'
@@ -16,6 +16,7 @@ import { KeyStore } from './key-store.ts'
 import { ListFile } from './list-file.ts'
 import { MachineFile } from './machine-file.ts'
 import { type OpenFolderOptions, openFolder } from './open-folder.ts'
+import { pushKeyIn } from './push-key.ts'
 import { watchFolder } from './watch-folder.ts'
 
 export interface FileStoreOptions extends OpenFolderOptions {
@@ -76,6 +77,14 @@ async function storeIn({ dir, audit, clock, logger }: FileStoreOptions, unlock: 
       content: 'sessions',
       logger,
     }),
+    push: new ListFile({
+      path: join(dir, 'push.json'),
+      field: 'people',
+      record: PushRecord,
+      content: 'subscriptions',
+      logger,
+    }),
+    pushKey: async () => pushKeyIn(join(dir, 'push.key'), logger),
     audit: new Segments(join(dir, 'audit'), audit),
     watch: (lost: (reason: UserError) => void) => watchFolder(dir, { clock, lost }),
     async close() {

@@ -14,7 +14,10 @@ export interface ListFileOptions<R> {
   logger: Logger
 }
 
-/** `enrolments.json` and `sessions.json`: a file with a list of records, which has only hashes of secrets. */
+/**
+ * `enrolments.json`, `sessions.json`, and `push.json`: a file with a list of records. The first two have only
+ * hashes of secrets.
+ */
 export class ListFile<R> implements RecordList<R> {
   readonly #path: string
   readonly #field: string
