@@ -50,6 +50,12 @@ export async function buildConsole(): Promise<{ files: Record<string, ConsoleFil
   // One file contains all styles, because a part of the code that is loaded later does not load its styles.
   const { outputFiles: whole } = await build(options)
   const styles = whole.filter(({ path }) => path.endsWith('.css'))
+  const { outputFiles: worker } = await build({
+    ...options,
+    entryPoints: { worker: 'src/console/worker/worker.ts' },
+    entryNames: '[name]',
+    format: 'iife',
+  })
   const files: Record<string, ConsoleFile> = {}
   const put = (path: string, content: Uint8Array) => {
     const hash = createHash('sha256').update(content).digest('hex').slice(0, 16)
@@ -63,7 +69,9 @@ export async function buildConsole(): Promise<{ files: Record<string, ConsoleFil
   if (script === undefined || style === undefined) throw new Error('the console has no script or no style')
   const page = readFileSync(join(root, 'src/console/index.html'), 'utf8')
   put('index.html', Buffer.from(page.replace('SCRIPT', script).replace('STYLE', style)))
-  for (const name of ['icon.svg', 'manifest.webmanifest'])
+  // A worker replaces its earlier version only if both have the same name.
+  for (const { path, contents } of worker) put(basename(path), contents)
+  for (const name of ['icon.svg', 'icon-192.png', 'icon-512.png', 'manifest.webmanifest'])
     put(name, readFileSync(join(root, 'src/console', name)))
   return { files, metafile }
 }

@@ -8,6 +8,7 @@ import { AgentPage } from './agent/later.ts'
 import { fleet, liveFleet } from './fleet/fleet.ts'
 import { FleetPage } from './fleet/fleet-page.tsx'
 import { MachinePage } from './fleet/machine-page.tsx'
+import { NotificationsPage } from './notify/later.ts'
 import { Empty } from './parts/empty.tsx'
 import { Notices } from './parts/notices.tsx'
 import { route } from './route.ts'
@@ -66,6 +67,7 @@ function Page({ page, rest: [first, second] }: { page: string; rest: string[] })
   if (page === 'keys' && may('admin')) return <KeysPage />
   if (page === 'audit' && may('admin')) return <AuditPage />
   if (page === 'sessions') return <SessionsPage />
+  if (page === 'notifications') return <NotificationsPage />
   return <Empty title="There is no such page.">Choose another page above.</Empty>
 }
 

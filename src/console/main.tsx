@@ -3,6 +3,7 @@ import './session/arrival-token.ts'
 import { render } from 'preact'
 import * as z from 'zod/mini'
 import { App } from './app.tsx'
+import { startNotifications } from './notify/later.ts'
 import { startSession } from './session/session.ts'
 import './style/base.css'
 
@@ -10,4 +11,5 @@ import './style/base.css'
 z.config({ jitless: true })
 
 startSession()
+startNotifications().catch(() => {})
 render(<App />, document.getElementById('app')!)

@@ -1,4 +1,7 @@
 import { computed, signal } from '@preact/signals'
+import { hrefOf } from './href.ts'
+
+export { hrefOf }
 
 /** The address of a page: the part of the URL after `#`. */
 export interface Route {
@@ -18,12 +21,6 @@ export const route = computed(() => parseRoute(hash.value))
 function parseRoute(hash: string): Route {
   const [path = '', query = ''] = hash.replace(/^#\/?/, '').split(/\?(.*)/s)
   return { path: path.split('/').filter(Boolean).map(decode), query: new URLSearchParams(query) }
-}
-
-/** Returns a link to a page. */
-export function hrefOf(path: string[], query?: URLSearchParams): string {
-  const search = query === undefined ? '' : String(query)
-  return `#/${path.map(encodeURIComponent).join('/')}${search && `?${search}`}`
 }
 
 /** Returns the link to an agent. */

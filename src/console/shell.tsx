@@ -12,6 +12,7 @@ const LINKS: { path: string[]; text: string; role: 'viewer' | 'admin' }[] = [
   { path: ['keys'], text: 'Keys', role: 'admin' },
   { path: ['audit'], text: 'Audit', role: 'admin' },
   { path: ['sessions'], text: 'Sessions', role: 'viewer' },
+  { path: ['notifications'], text: 'Notifications', role: 'viewer' },
 ]
 
 /** The frame around every page: navigation, who is signed in, and whether the page is live. */

@@ -85,7 +85,7 @@ test('no website can frame the console, and the console loads and runs only file
   for (const name of ['script-src', 'style-src', 'connect-src']) assert.equal(policy.get(name), "'self'")
   assert.doesNotMatch([...policy.values()].join(' '), /unsafe|https?:|\*/)
   assert.equal(policy.get('require-trusted-types-for'), "'script'")
-  assert.equal(policy.get('trusted-types'), "'none'")
+  assert.equal(policy.get('trusted-types'), 'fomular-worker')
   assert.equal(headers.get('x-frame-options'), 'DENY')
   assert.equal(headers.get('referrer-policy'), 'no-referrer')
   assert.equal(headers.get('x-content-type-options'), 'nosniff')

@@ -24,6 +24,9 @@ const ORDERS: Readonly<Record<string, readonly [did: string, tried: string]>> = 
   'key:revoke': ['revoked the key', 'revoke the key'],
   'token:create': ['made a line that adds a machine', 'make a line that adds a machine'],
   'token:cancel': ['canceled a line that adds a machine', 'cancel a line that adds a machine'],
+  'push:configure': ['chose kinds of notifications', 'choose kinds of notifications'],
+  'push:subscribe': ['turned on notifications in a browser', 'turn on notifications in a browser'],
+  'push:unsubscribe': ['turned off notifications of a browser', 'turn off notifications of a browser'],
   'audit:rotate': ['deleted the oldest entries of the audit log', 'delete entries of the audit log'],
   'audit:lose': ['lost entries of the audit log', 'keep all entries of the audit log'],
 }

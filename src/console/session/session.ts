@@ -3,6 +3,7 @@ import { fetchTransport } from '../../client/fetch-transport.ts'
 import { HubClient } from '../../client/hub-client.ts'
 import { HubFailure } from '../../client/hub-failure.ts'
 import { SessionClient } from '../../client/session-client.ts'
+import type { Transport } from '../../client/transport.ts'
 import { pause } from '../../client/until-aborted.ts'
 import { USER_ROLES, type UserRole } from '../../protocol/hub-keys.ts'
 import { type NewSession, SESSION_HEADER } from '../../protocol/hub-sessions.ts'
@@ -25,6 +26,8 @@ export interface SignedIn {
   connect(): HubClient
   /** Requests about sessions. */
   sessions: SessionClient
+  /** The connection to the hub, for clients whose code is loaded later. */
+  transport: Transport
 }
 
 /** Address of the hub, without a trailing slash. */
@@ -163,6 +166,7 @@ async function personWith(secret: string): Promise<SignedIn> {
     hub: connect(),
     connect,
     sessions: new SessionClient(watching),
+    transport: watching,
   }
 }
 

@@ -2,6 +2,7 @@ import { useEffect, useState } from 'preact/hooks'
 import type { HubSession } from '../../protocol/hub-sessions.ts'
 import { Button } from '../parts/button.tsx'
 import { tell, tellProblem } from '../parts/notices.tsx'
+import { hrefOf } from '../route.ts'
 import { browserName } from './browser-name.ts'
 import { may, session, signOut } from './session.ts'
 import './sessions-page.css'
@@ -37,7 +38,8 @@ export function SessionsPage() {
         {may('admin')
           ? 'Browsers that are signed in to this hub.'
           : 'Browsers that are signed in with your key.'}{' '}
-        A session ends after 30 days without use, and after 90 days.
+        A session ends after 30 days without use, and after 90 days. Its{' '}
+        <a href={hrefOf(['notifications'])}>notifications</a> end with it.
       </p>
       {sessions === undefined ? (
         <p role="status">Loading…</p>

@@ -17,7 +17,7 @@ const POLICY = [
   "form-action 'none'",
   "frame-ancestors 'none'",
   "require-trusted-types-for 'script'",
-  "trusted-types 'none'",
+  'trusted-types fomular-worker',
 ].join('; ')
 
 const HEADERS = {
@@ -32,10 +32,21 @@ const HEADERS = {
 /** `cache-control` of files whose names contain their hashes. */
 const FOREVER = 'public, max-age=31536000, immutable'
 
+/** Paths of the console's files. */
+const FILES = [
+  '/',
+  '/assets/:name',
+  '/icon.svg',
+  '/icon-192.png',
+  '/icon-512.png',
+  '/manifest.webmanifest',
+  '/worker.js',
+]
+
 /** Returns the routes of the console's files. They need no key, because the files contain no data. */
 export function consoleRoutes(): Hono {
   const app = new Hono()
-  for (const path of ['/', '/assets/:name', '/icon.svg', '/manifest.webmanifest'])
+  for (const path of FILES)
     app.get(path, async (c) => {
       const name = c.req.path === '/' ? 'index.html' : c.req.path.slice(1)
       const files = await consoleFiles()
