@@ -3,7 +3,6 @@ import type { Agent } from '../agents/agent.ts'
 import type { AgentPool } from '../agents/agent-pool.ts'
 import { CommandFailure } from '../agents/command-failure.ts'
 import { promptId, uuidFrom } from '../agents/events/ids.ts'
-import type { Input } from '../agents/runtimes/conversation.ts'
 import { checkOnLimit } from '../agents/runtimes/settings.ts'
 import type { RepositoryTrust } from '../agents/trust/repository-trust.ts'
 import type { Command, CommandErrorCode, CommandOf, CommandType, ResultOf } from '../protocol/index.ts'
@@ -13,14 +12,13 @@ import type { UpdateResult } from '../update/record.ts'
 import type { Updates } from '../update/updates.ts'
 import { answerRequest } from './answer-request.ts'
 import { answerTrust } from './answer-trust.ts'
-import { checkRunning } from './check-running.ts'
+import { AnsweredLater } from './answered-later.ts'
+import { confirm } from './confirm.ts'
 import { deliverPrompt } from './deliver-prompt.ts'
 import type { GateWait } from './gate.ts'
 import { answersTo, decisionOn } from './read-answers.ts'
 import { endWait } from './usage-limits.ts'
-
-/** Maximum wait for an agent's reply, in ms. */
-const REPLY_MS = 30_000
+import { withdrawPrompt } from './withdraw-prompt.ts'
 
 export interface CommandContext {
   agents: AgentPool
@@ -35,9 +33,6 @@ export interface CommandContext {
   restart(): ResultOf<'daemon:restart'>
   updates: Updates
 }
-
-/** Thrown if the next daemon will answer the command instead of this daemon. */
-export class AnsweredLater extends Error {}
 
 /**
  * Carries out one command. The handlers of an agent's commands run in the order in which the commands
@@ -72,10 +67,15 @@ const handlers: { [T in CommandType]: Handler<T> } = {
     const idle =
       !agent.inbox.hasAccepted(id) && agent.snapshot.state === 'idle' && agent.inbox.unsettledCount === 0
     return {
-      confirmed: ask(agent, agent.runtime.interrupt(id, { cancelQueued: cancel_queued }, conversation)).then(
-        () => (idle ? { idle } : {}),
-      ),
+      confirmed: confirm(
+        agent,
+        agent.runtime.interrupt(id, { cancelQueued: cancel_queued }, conversation),
+      ).then(() => (idle ? { idle } : {})),
     }
+  },
+
+  async 'agent:withdraw'({ agents }, command) {
+    return { confirmed: withdrawPrompt(agents.get(command.agent_id), command).then(() => ({})) }
   },
 
   async 'agent:permission'(context, command) {
@@ -115,11 +115,11 @@ const handlers: { [T in CommandType]: Handler<T> } = {
     const asked: Promise<void>[] = []
     if (model !== undefined)
       asked.push(
-        ask(agent, agent.runtime.setModel(uuidFrom('model', agent_id, command_id), model, conversation)),
+        confirm(agent, agent.runtime.setModel(uuidFrom('model', agent_id, command_id), model, conversation)),
       )
     if (permission_mode !== undefined)
       asked.push(
-        ask(
+        confirm(
           agent,
           agent.runtime.setPermissionMode(
             uuidFrom('mode', agent_id, command_id),
@@ -251,22 +251,4 @@ async function started(agents: AgentPool, agent: Agent): Promise<ResultOf<'agent
     })
   const pid = agent.process?.agent.pid
   return { ...(pid && { pid }), ...(agent.run.prompt_id && { prompt_id: agent.run.prompt_id }) }
-}
-
-/** Sends a request to the agent and waits for its reply. */
-async function ask(agent: Agent, input: Input): Promise<void> {
-  if (!agent.inbox.hasAccepted(input.id)) {
-    checkRunning(agent)
-    agent.inbox.put(input)
-  }
-  await agent.until(() => agent.reply(input.id) !== undefined || agent.hasEnded, REPLY_MS)
-  const reply = agent.reply(input.id)
-  if (reply?.ok) return
-  if (reply) {
-    const words = reply.error ?? 'The agent refused without giving a reason.'
-    const { message = words, ...rest } = agent.runtime.explain(words) ?? {}
-    throw new CommandFailure('rejected_by_agent', message, rest)
-  }
-  if (agent.hasEnded) throw new CommandFailure('agent_not_running', `${agent.id} ended before it replied.`)
-  throw new CommandFailure('no_reply', `${agent.id} has not replied within ${REPLY_MS / 1000} seconds.`)
 }

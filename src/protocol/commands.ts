@@ -35,6 +35,13 @@ export const Commands = {
     /** True to also drop the prompts that wait in the queue. */
     cancel_queued: z._default(z.boolean(), false),
   }),
+  /** Takes back a prompt that the agent has not taken yet. */
+  'agent:withdraw': z.object({
+    type: z.literal('agent:withdraw'),
+    ...agent,
+    /** Id of the prompt, from `waiting_prompts` or from the result of the command that gave the prompt. */
+    prompt_id: Uuid,
+  }),
   'agent:permission': z.object({
     type: z.literal('agent:permission'),
     ...agent,
@@ -127,6 +134,7 @@ export const Results = {
   'agent:prompt': z.object({ prompt_id: Uuid }),
   /** `idle`: true if there was no turn to interrupt. */
   'agent:interrupt': z.object({ idle: z.optional(z.boolean()) }),
+  'agent:withdraw': z.object({}),
   'agent:permission': z.object({}),
   'agent:answer': z.object({}),
   'agent:configure': z.object({}),

@@ -19,6 +19,8 @@ export const CommandErrorCode = z.enum([
   'start_failed',
   'session_in_use',
   'no_session',
+  'prompt_not_found',
+  'prompt_taken',
   'request_not_pending',
   'request_changed',
   'answers_incomplete',

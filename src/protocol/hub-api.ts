@@ -40,7 +40,7 @@ import { Signed } from './signed.ts'
  * | `GET /api/agents` | → `{agents: HubAgent[], next?: CURSOR}` |
  * | `GET /api/agents/:agent_id` | → `HubAgent` |
  * | `POST /api/agents` | `StartRequest` → `Outcome` |
- * | `POST /api/agents/:agent_id/{prompt,interrupt,permission,answer,configure,stop,resume,remove}` | the command without `type` and `agent_id` → `Outcome` |
+ * | `POST /api/agents/:agent_id/{prompt,withdraw,interrupt,permission,answer,configure,stop,resume,remove}` | the command without `type` and `agent_id` → `Outcome` |
  * | `POST /api/agents/:agent_id/move` | `MoveRequest` → `HubAgent`: moves the agent to that machine; 409 `machine_connected` while its previous machine is connected, unless with `?force=true` |
  * | `GET /api/agents/:agent_id/events?after=ID&limit=N` | → `{events: Event[], next?: ID}`; with `before=ID` in place of `after`, the last events before that event, in ascending order → `{events: Event[], previous?: ID}`; `before=end` begins at the newest event. A hub that does not know `before` ignores it |
  * | `GET /api/agents/:agent_id/stream` | server-sent events `activity` (id `offset.index`, data `Event`) and `status` (data `HubAgent`), resumed by `Last-Event-ID` |

@@ -68,6 +68,20 @@ export const BackgroundTask = z.object({
   description: z.optional(ReportedSentence),
 })
 
+/** A prompt that its agent has not taken yet. */
+export const WaitingPrompt = z.object({
+  prompt_id: ReportedName,
+  /** Time at which the machine accepted the prompt (ISO 8601). */
+  since: z.optional(ReportedName),
+  /** Text of the prompt, or its beginning. Absent if there is no text, or if the prompt is very long. */
+  text: z.optional(ReportedSentence),
+  /** True if `text` is not the whole text of the prompt. */
+  cut: z.optional(z.boolean()),
+  /** Number of images in the prompt, if there are any. */
+  images: z.optional(z.int()),
+})
+export type WaitingPrompt = z.infer<typeof WaitingPrompt>
+
 /**
  * A snapshot of an agent, not a log entry. The status with the highest `revision` is valid, and older
  * statuses are dropped.
@@ -99,6 +113,11 @@ export const AgentStatus = z.object({
    * runtime's process ends.
    */
   undelivered_prompts: z.int(),
+  /**
+   * The first of these prompts, in the order in which the agent takes them. Absent if there are none, and from
+   * older daemons.
+   */
+  waiting_prompts: z.optional(firstOf(WaitingPrompt, LISTED)),
   exit: z.optional(Exit),
   /**
    * Present while the agent waits for its launch, because a machine launches only a limited number of agents

@@ -9,6 +9,7 @@ export const DAEMON_CAPABILITIES = [
   'agent:start',
   'agent:prompt',
   'agent:interrupt',
+  'agent:withdraw',
   'agent:permission',
   'agent:answer',
   'agent:configure',

@@ -53,7 +53,7 @@ const HASTENED: Edit[] = [
   constant('src/daemon/health.ts', 'CHECK_MS', '300'),
   constant('src/daemon/machine-checks.ts', 'DISK_LOW_BYTES', '6 * MIB'),
   constant('src/daemon/machine-checks.ts', 'DISK_FULL_BYTES', '4 * MIB'),
-  constant('src/daemon/command-handlers.ts', 'REPLY_MS', '10_000'),
+  constant('src/daemon/confirm.ts', 'REPLY_MS', '10_000'),
   constant('src/agents/disk/journal-space.ts', 'LEAST_BYTES', '64 * 1024'),
   { file: 'src/daemon/agent-parts.ts', from: /config\.journal_cap_mb \* 1024 \* 1024/, to: '16 * 1024' },
 ]

@@ -88,3 +88,30 @@ test('an interrupt reports whether it interrupted anything, and a repeated inter
   await stage.agentIs(agent, 'idle')
   assert.deepEqual(await interrupt('i2'), {})
 })
+
+test('if the answers to a prompt and its withdrawal are lost, repeats give the same answers, and the agent gets nothing', async (t) => {
+  const stage = await fakeStage(t)
+  const server = await LightServer.open(t)
+  const first = server.daemon(stage)
+  const caller = await server.caller()
+  await caller.welcome()
+  await give(caller, 'agent:start', 'start', { spec: { cwd: stage.cwd, prompt: 'hang' } })
+  const status = (of: Caller) => of.ofType('agent:status').at(-1) as unknown as AgentStatus | undefined
+  await until(() => status(caller)?.state === 'working', { what: 'the turn' })
+  const { prompt_id } = await give(caller, 'agent:prompt', 'prompt', { content: 'not this' })
+  assert.equal((await give(caller, 'agent:withdraw', 'withdraw', { prompt_id })).ok, true)
+  first.kill('SIGKILL')
+  await first.ended
+  rmSync(join(stage.state, 'ledger.jsonl'))
+
+  server.daemon(stage)
+  const again = await server.caller(2)
+  await again.welcome()
+  assert.equal((await give(again, 'agent:prompt', 'prompt', { content: 'not this' })).prompt_id, prompt_id)
+  assert.equal((await give(again, 'agent:withdraw', 'withdraw', { prompt_id })).ok, true)
+  await give(again, 'agent:interrupt', 'interrupt')
+  await until(() => status(again)?.state === 'idle', { what: 'the end of the turn' })
+  assert.equal(status(again)?.undelivered_prompts, 0)
+  const read = [...caller.ofType('agent:activity'), ...again.ofType('agent:activity')]
+  assert.doesNotMatch(JSON.stringify(read), /not this/)
+})

@@ -108,12 +108,15 @@ test('a stolen hub can interrupt and stop agents, and nothing else', async (t) =
     'daemon:restart': {},
     'daemon:update': {},
     'agent:interrupt': agent,
+    'agent:withdraw': { ...agent, prompt_id: '00000000-0000-8000-8000-000000000000' },
     'agent:stop': agent,
     'machine:check': {},
   }
   assert.equal((await hub.send(await hub.sign(start(hub, 'a-1')))).ok, true)
   for (const [type, body] of Object.entries(bodies).filter(([type]) => SIGNED.includes(type as never)))
     await hub.isRefused({ type, command_id: hub.newId(), ...body } as Command, /without a signature/)
+  const withdrawal = { type: 'agent:withdraw', command_id: hub.newId(), ...bodies['agent:withdraw'] }
+  assert.equal((await hub.send(withdrawal as Command)).error?.path, 'prompt_id')
   for (const type of ['machine:check', 'agent:interrupt', 'agent:stop'] as const)
     assert.equal(
       (await hub.send({ type, command_id: hub.newId(), ...bodies[type] } as Command)).ok,

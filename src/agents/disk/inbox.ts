@@ -1,24 +1,28 @@
 import {
   closeSync,
   constants,
+  fstatSync,
   fsyncSync,
   openSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
-  writeFileSync,
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { Emitter } from '../../platform/emitter.ts'
 import { systemCode } from '../../platform/errors.ts'
-import { createPlain, openOwnPlain } from '../../platform/plain-files.ts'
+import { createPlain, openPlain } from '../../platform/plain-files.ts'
 import type { Event } from '../../protocol/index.ts'
+import { withdrawnId } from '../events/ids.ts'
 import type { Input } from '../runtimes/conversation.ts'
+import { AcceptedIds } from './accepted-ids.ts'
 import type { AgentFolder } from './folder.ts'
+import { deleteTaken, takeAway, takenName } from './withdrawn-files.ts'
 
-interface Entry {
+/** A line, as the name of its file describes it. */
+export interface Entry {
   name: string
   seq: number
   kind: Input['kind']
@@ -49,8 +53,7 @@ export class Inbox {
   /** `put`: a line was accepted. */
   readonly events = new Emitter<{ put: [input: Input] }>()
   readonly #folder: AgentFolder
-  /** All ids ever accepted. */
-  readonly #accepted = new Set<string>()
+  readonly #accepted: AcceptedIds
   /** Accepted prompts that the runtime has not yet reported as begun, by id. */
   readonly #unsettled = new Map<string, Entry>()
   /**
@@ -65,11 +68,11 @@ export class Inbox {
 
   constructor(folder: AgentFolder) {
     this.#folder = folder
-    for (const id of readLog(folder.inputs)) this.#accepted.add(id)
+    this.#accepted = new AcceptedIds(folder)
     this.#handOver()
     for (const entry of [...list(folder.fed), ...list(folder.inbox)]) {
       this.#seq = Math.max(this.#seq, entry.seq + 1)
-      if (!this.#accepted.has(entry.id)) this.#record(entry.id)
+      this.mark(entry.id)
       if (entry.kind === 'prompt') this.#unsettled.set(entry.id, entry)
     }
   }
@@ -77,6 +80,38 @@ export class Inbox {
   /** Number of accepted prompts that the runtime has not yet reported as begun. */
   get unsettledCount() {
     return this.#unsettled.size
+  }
+
+  /** Prompts that the runtime has not yet reported as begun, in the order in which the agent gets them. */
+  get unsettled(): Iterable<Entry> {
+    return this.#unsettled.values()
+  }
+
+  isUnsettled(id: string) {
+    return this.#unsettled.has(id)
+  }
+
+  /** Reports whether a prompt was withdrawn before the runtime had begun it. */
+  isWithdrawn(id: string) {
+    return this.#accepted.has(withdrawnId(id))
+  }
+
+  /**
+   * Reads the line of an unsettled prompt, and the time (ISO 8601) at which it was accepted.
+   * @returns undefined if the file is longer than `most` bytes, or cannot be read
+   */
+  read({ name }: Entry, most: number): { line: string; since: string } | undefined {
+    // The feeder may move the file at any moment.
+    for (const dir of [this.#folder.inbox, this.#folder.fed])
+      try {
+        const fd = openPlain(join(dir, name), constants.O_RDONLY, most)
+        try {
+          return { line: readFileSync(fd, 'utf8'), since: fstatSync(fd).mtime.toISOString() }
+        } finally {
+          closeSync(fd)
+        }
+      } catch {}
+    return undefined
   }
 
   /**
@@ -124,7 +159,7 @@ export class Inbox {
       } finally {
         closeSync(fd)
       }
-      this.#log([...marks, input.id])
+      this.#accepted.add([...marks, input.id])
     } catch (error) {
       rmSync(temp, { force: true })
       throw error
@@ -139,7 +174,7 @@ export class Inbox {
 
   /** Records an id without input. If the disk is full, the id is remembered only until this daemon ends. */
   mark(id: string) {
-    if (!this.#accepted.has(id)) this.#record(id)
+    this.#accepted.mark(id)
   }
 
   /** Processes an event about a prompt. @returns whether the number of unsettled prompts has changed */
@@ -148,6 +183,7 @@ export class Inbox {
     // Both kinds of events mean that the runtime has begun the prompt; older versions only echo the prompt.
     else if ((event.kind === 'prompt_state' || event.kind === 'user') && event.prompt_id !== undefined) {
       const before = this.unsettledCount
+      if (event.kind === 'prompt_state' && event.state === 'cancelled') this.#onCancelled(event.prompt_id)
       this.settle(event.prompt_id)
       return before !== this.unsettledCount
     }
@@ -171,6 +207,22 @@ export class Inbox {
     this.#unsettled.delete(id)
     this.#queued.delete(id)
     rmSync(join(this.#folder.fed, entry.name), { force: true })
+  }
+
+  /**
+   * Withdraws an unsettled prompt that no process of the agent has.
+   * @param ended true if the agent's process has ended
+   * @returns false if the agent's process has the prompt
+   * @throws the file system's error
+   */
+  withdraw(id: string, { ended }: { ended: boolean }): boolean {
+    this.#handOver()
+    const entry = this.#unsettled.get(id)
+    if (!entry) return false
+    if (!takeAway(this.#folder, entry.name, ended) && !ended) return false
+    this.#onTakenAway(entry.name)
+    this.settle(id)
+    return true
   }
 
   /**
@@ -205,9 +257,20 @@ export class Inbox {
     }
   }
 
+  /** Records that a prompt was withdrawn. Its file stays until this is on the disk. */
+  #onTakenAway(name: string) {
+    const entry = entryOf(name)
+    if (entry && this.#accepted.mark(withdrawnId(entry.id))) deleteTaken(this.#folder, name)
+  }
+
+  /** Records that the runtime has dropped a prompt that it had not begun. */
+  #onCancelled(id: string) {
+    if (this.#unsettled.has(id)) this.mark(withdrawnId(id))
+  }
+
   /**
    * Moves accepted input into `in/`. Deletes incomplete input: a daemon was killed while it wrote the input,
-   * and had not accepted it yet.
+   * and had not accepted it yet. Completes withdrawals.
    */
   #handOver() {
     if (!this.#late) return
@@ -221,51 +284,13 @@ export class Inbox {
   }
 
   #finish(name: string) {
+    const taken = takenName(name)
+    if (taken !== undefined) return this.#onTakenAway(taken)
     const [, target] = /^(\d{12}_(?:prompt|control)_.+)\.\d+\.tmp$/.exec(name) ?? []
     const entry = target === undefined ? undefined : entryOf(target)
     if (!entry) return
     const path = join(this.#folder.dir, name)
     if (this.#accepted.has(entry.id)) renameSync(path, join(this.#folder.inbox, entry.name))
     else rmSync(path, { force: true })
-  }
-
-  #log(ids: string[]) {
-    const fd = openOwnPlain(this.#folder.inputs, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT)
-    try {
-      writeFileSync(fd, ids.map((id) => `\n${id}`).join(''))
-    } finally {
-      closeSync(fd)
-    }
-    for (const id of ids) this.#accepted.add(id)
-  }
-
-  #record(id: string) {
-    try {
-      this.#log([id])
-    } catch {
-      this.#accepted.add(id)
-    }
-  }
-}
-
-/** Maximum size of `inputs.jsonl`, in bytes, which is enough for millions of ids. */
-const LOG_BYTES = 256 * 1024 * 1024
-
-/**
- * Reads the accepted ids. Each entry starts with a newline, so that an incomplete entry does not damage the
- * next entry.
- */
-function readLog(path: string): string[] {
-  let fd: number
-  try {
-    fd = openOwnPlain(path, constants.O_RDONLY, LOG_BYTES)
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return []
-    throw error
-  }
-  try {
-    return readFileSync(fd, 'utf8').split('\n')
-  } finally {
-    closeSync(fd)
   }
 }

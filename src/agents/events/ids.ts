@@ -41,5 +41,8 @@ export const refusedId = (agentId: string, run: number, requestId: string) =>
 /** Returns the id of a command's prompt. */
 export const promptId = (agentId: string, commandId: string) => uuidFrom('prompt', agentId, commandId)
 
+/** Returns the id under which the inbox records that a prompt was withdrawn before the agent had begun it. */
+export const withdrawnId = (promptId: string) => uuidFrom('withdrawn', promptId)
+
 /** Returns the id under which the inbox records that a command has resumed an agent. */
 export const resumedId = (agentId: string, commandId: string) => uuidFrom('resume', agentId, commandId)

@@ -83,6 +83,13 @@ export interface Conversation {
    */
   isSkippable(line: Buffer): boolean
   prompt(id: string, content: Content, state: unknown): Input
+  /** Returns the content of a line that `prompt` has made. Without this function, no status shows the content. */
+  contentOf?(line: string): Content | undefined
+  /**
+   * Returns the request to drop a prompt that the program has not begun. If the program drops the prompt, it
+   * reports the prompt as `cancelled` before its reply. Absent if the program has no such request.
+   */
+  withdraw?(id: string, promptId: string, state: unknown): Input
   interrupt(id: string, options: { cancelQueued: boolean }, state: unknown): Input
   setModel(id: string, model: string, state: unknown): Input
   setPermissionMode(id: string, mode: string, state: unknown): Input

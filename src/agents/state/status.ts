@@ -6,10 +6,12 @@ import type { LimitOrders } from '../disk/limit-orders.ts'
 import type { ProcessRecord, RunRecord, Snapshot, SpecRecord } from '../disk/records.ts'
 import { memoryProblem } from '../process/cgroup/out-of-memory.ts'
 import { programProblem } from '../process/program-gone.ts'
+import type { RuntimeAdapter } from '../runtimes/runtime.ts'
 import { weightOf } from './json-weight.ts'
 import { isLimited, isWaiting, resetOf } from './limit.ts'
 import { fitPending } from './pending.ts'
 import { problemsOf } from './problems.ts'
+import { waitingPrompts } from './waiting-prompts.ts'
 
 /** Maximum length of a tool's input in a status, in characters of JSON. */
 const STATUS_INPUT_CHARS = 16 * 1024
@@ -35,6 +37,7 @@ interface Described {
   isReady: boolean
   process: ProcessRecord | undefined
   inbox: Inbox
+  runtime: RuntimeAdapter
   generations: Generations
   begin: number
   acked: number
@@ -76,6 +79,7 @@ function described(agent: Described, now: number): AgentStatus {
     pending: [...(launching.trust ? [launching.trust] : []), ...snapshot.pending].map(forStatus),
     ...(snapshot.pending_omitted && { pending_omitted: snapshot.pending_omitted }),
     undelivered_prompts: inbox.unsettledCount,
+    ...(inbox.unsettledCount > 0 && { waiting_prompts: waitingPrompts(inbox, agent.runtime) }),
     begin: agent.begin,
     acked: agent.acked,
     end: snapshot.offset,

@@ -67,6 +67,7 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   'POST /api/agents': { role: 'operator', order: 'agent:start' },
   'POST /api/agents/:agent_id/prompt': { role: 'operator', order: 'agent:prompt' },
   'POST /api/agents/:agent_id/interrupt': { role: 'operator', order: 'agent:interrupt' },
+  'POST /api/agents/:agent_id/withdraw': { role: 'operator', order: 'agent:withdraw' },
   'POST /api/agents/:agent_id/permission': { role: 'operator', order: 'agent:permission' },
   'POST /api/agents/:agent_id/answer': { role: 'operator', order: 'agent:answer' },
   'POST /api/agents/:agent_id/configure': { role: 'operator', order: 'agent:configure' },

@@ -22,6 +22,7 @@ export interface AgentCommandContext {
 const AGENT_COMMANDS = [
   'prompt',
   'interrupt',
+  'withdraw',
   'permission',
   'answer',
   'configure',

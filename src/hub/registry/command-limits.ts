@@ -13,7 +13,7 @@ const COMMANDS = 4000
 const BYTES = 5 * Limits.frame_bytes
 
 /** Types of short commands with a separate limit, so that agents can always be stopped. */
-const ENDING: readonly Command['type'][] = ['agent:interrupt', 'agent:stop', 'agent:remove']
+const ENDING: readonly Command['type'][] = ['agent:interrupt', 'agent:withdraw', 'agent:stop', 'agent:remove']
 
 /** Limits the commands that wait for their machines. */
 export class CommandLimits {

@@ -1,6 +1,6 @@
 import { out } from './output.ts'
 import { session } from './session.ts'
-import { emptyQueue, interrupt, isWorking, queuedPrompts } from './turns.ts'
+import { cancelPrompt, emptyQueue, interrupt, isWorking, queuedPrompts } from './turns.ts'
 
 const MODES = ['acceptEdits', 'auto', 'bypassPermissions', 'default', 'dontAsk', 'plan']
 
@@ -9,6 +9,7 @@ export interface Control {
   model?: string
   mode?: string
   cancel_queued?: boolean
+  message_uuid?: string
 }
 
 /** Does what a control request says, and responds. */
@@ -24,6 +25,8 @@ export function control(request_id: string, request: Control) {
       if (request.cancel_queued) emptyQueue('cancelled')
       reply({ still_queued: queuedPrompts() })
       return interrupt()
+    case 'cancel_async_message':
+      return reply({ cancelled: cancelPrompt(request.message_uuid) })
     case 'set_model':
       if (!request.model) return refuse('catalog_unknown', 'That is not a recognized model id.')
       session.model = request.model

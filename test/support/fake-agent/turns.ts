@@ -17,6 +17,14 @@ export function emptyQueue(end: 'cancelled' | 'discarded') {
   for (const { uuid } of queue.splice(0, queue.length)) lifecycle(uuid, end)
 }
 
+/** Removes a queued prompt. @returns false if it is not queued */
+export function cancelPrompt(id: string | undefined): boolean {
+  const at = queue.findIndex(({ uuid }) => uuid === id)
+  const [prompt] = at === -1 ? [] : queue.splice(at, 1)
+  if (prompt) lifecycle(prompt.uuid, 'cancelled')
+  return prompt !== undefined
+}
+
 /** Takes a prompt: starts its turn, queues it, or reports that it was answered. */
 export function prompted(prompt: Prompt) {
   if (isAnswered(prompt.uuid)) {

@@ -143,10 +143,12 @@ describe('openapi.json', () => {
       permission: { request_id: 'r', decision: 'allow' },
       answer: { request_id: 'r', answers: { 'Which?': 'this' } },
       configure: { model: 'm' },
+      withdraw: { prompt_id: '00000000-0000-8000-8000-000000000000' },
     }
     for (const name of [
       'prompt',
       'interrupt',
+      'withdraw',
       'permission',
       'answer',
       'configure',

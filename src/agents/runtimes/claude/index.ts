@@ -4,12 +4,14 @@ import { explain } from './explain.ts'
 import { findClaude, isPruned } from './find.ts'
 import {
   answerPermission,
+  contentOf,
   endSession,
   interrupt,
   open,
   prompt,
   setModel,
   setPermissionMode,
+  withdraw,
 } from './input.ts'
 import { isInSession, launch, SETTINGS } from './launch.ts'
 import { LOGIN_REMEDY } from './login-remedy.ts'
@@ -43,6 +45,8 @@ export const claude = {
   isSkippable,
   open,
   prompt,
+  contentOf,
+  withdraw,
   interrupt,
   setModel,
   setPermissionMode,

@@ -1,5 +1,7 @@
 import type { Content, PermissionRequest } from '../../../protocol/index.ts'
 import type { Input, PermissionAnswer, Run } from '../conversation.ts'
+import { user } from './decode-messages.ts'
+import { fields } from './fields.ts'
 
 const control = (id: string, request: { subtype: string; [field: string]: unknown }): Input => ({
   id,
@@ -20,6 +22,9 @@ export const open = ({ initialize_id, prompt: first }: Run): Input[] => [
 export const interrupt = (id: string, { cancelQueued }: { cancelQueued: boolean }): Input =>
   control(id, { subtype: 'interrupt', ...(cancelQueued && { cancel_queued: true }) })
 
+export const withdraw = (id: string, promptId: string): Input =>
+  control(id, { subtype: 'cancel_async_message', message_uuid: promptId })
+
 export const setModel = (id: string, model: string): Input => control(id, { subtype: 'set_model', model })
 
 export const setPermissionMode = (id: string, mode: string): Input =>
@@ -37,6 +42,12 @@ export const prompt = (id: string, content: Content): Input => ({
     uuid: id,
   }),
 })
+
+/** Reads the content of a prompt in the same way as the content of the program's echo. */
+export function contentOf(line: string): Content | undefined {
+  const [event] = user({ ...fields(JSON.parse(line)), isReplay: true }) ?? []
+  return event?.kind === 'user' ? event.content : undefined
+}
 
 const block = (part: Exclude<Content, string>[number]) =>
   part.type === 'text'

@@ -43,6 +43,18 @@ test('a prompt of blocks carries text and images', () => {
   ])
 })
 
+test('the content of a prompt can be read from its line', () => {
+  const blocks = [
+    { type: 'text', text: 'what is\nthis?' },
+    { type: 'image', media_type: 'image/png', data: 'aGk=' },
+  ] as const
+  for (const content of ['plain words', '[Request interrupted by user]', [...blocks]])
+    assert.deepEqual(
+      claude.contentOf(claude.prompt('00000000-0000-8000-8000-000000000000', content).line),
+      content,
+    )
+})
+
 test('control requests have the format of the recordings', () => {
   const given = [...recording('02-initialize-permissions').in, ...recording('03-interrupt').in].filter(
     ({ type }) => type === 'control_request',
@@ -52,6 +64,8 @@ test('control requests have the format of the recordings', () => {
     set_permission_mode: (id: string, { mode }: Record<string, string>) =>
       claude.setPermissionMode(id, mode!),
     set_model: (id: string, { model }: Record<string, string>) => claude.setModel(id, model!),
+    cancel_async_message: (id: string, request: Record<string, string>) =>
+      claude.withdraw(id, request.message_uuid!),
     interrupt: (id: string, request: Record<string, unknown>) =>
       claude.interrupt(id, { cancelQueued: request.cancel_queued === true }),
   }
@@ -62,7 +76,7 @@ test('control requests have the format of the recordings', () => {
     assert.deepEqual(line(make(message.request_id, message.request)), message)
     compared++
   }
-  assert.equal(compared, 12)
+  assert.equal(compared, 13)
   assert.deepEqual(line(claude.endSession('e')).request, { subtype: 'end_session' })
 })
 
