@@ -16,6 +16,9 @@ import type { Transport } from './transport.ts'
 /** Maximum size of an installer, in bytes. */
 const INSTALLER_BYTES = 1024 * 1024
 
+/** Features of commands that older hubs lack, by the name of the command. */
+const LACKING: Readonly<Record<string, string>> = { withdraw: 'the withdrawal of prompts' }
+
 const machinePath = (machineId: string, rest = '') =>
   `/api/machines/${encodeURIComponent(idInAddress(machineId))}${rest}`
 
@@ -216,7 +219,7 @@ export class HubClient extends HubAdmin {
   async agentCommand(agentId: string, name: string, body: object, waitS: number): Promise<Outcome> {
     const type = `agent:${name}` as CommandType
     const path = this.#agentPath(agentId, `/${name}`)
-    if (!this.#signer || !SIGNED.includes(type)) return this.#command(path, body, waitS)
+    if (!this.#signer || !SIGNED.includes(type)) return this.#command(path, body, waitS, LACKING[name])
     const machineId = this.#machines.get(agentId) ?? (await this.agent(agentId)).machine_id
     const command = { type, command_id: this.#newId(), agent_id: agentId, ...body }
     return this.#command(path, await this.#signed(command, machineId), waitS)
@@ -243,8 +246,10 @@ export class HubClient extends HubAdmin {
     return { ...command, signed: await signCommand(this.#signer!, command, machineId) }
   }
 
-  #command(path: string, body: object, waitS: number): Promise<Outcome> {
-    return this.#outcome(path, { method: 'POST', body: { command_id: this.#newId(), ...body }, waitS })
+  /** @param lacking name of the command's feature, if older hubs lack it */
+  #command(path: string, body: object, waitS: number, lacking?: string): Promise<Outcome> {
+    const request = { command_id: this.#newId(), ...body }
+    return this.#outcome(path, { method: 'POST', body: request, waitS, ...(lacking && { lacking }) })
   }
 
   async #outcome(path: string, request: HubRequest): Promise<Outcome> {

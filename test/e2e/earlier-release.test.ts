@@ -98,6 +98,11 @@ describe('the previous release', { concurrency: true }, () => {
       const order = stage.command(id, 'interrupt')
       daemon.light.answer(await daemon.light.command('agent:interrupt'), { idle: true, of_tomorrow: 1 })
       assert.equal((await order).state, 'succeeded')
+      if (program === earlier) {
+        const prompt = '00000000-0000-8000-8000-000000000000'
+        const said = await cliOf(stage, t)(['agent', 'withdraw', id, prompt, '--json'], 4)
+        assert.match(said, /is too old: it lacks the withdrawal of prompts/)
+      }
       const configure = `/api/agents/${id}/configure?wait=0`
       asked = (await stage.api<Outcome>('POST', configure, { model: 'opus' })).command_id
       assert.deepEqual(daemon.faults, [])
@@ -155,6 +160,8 @@ describe('the previous release', { concurrency: true }, () => {
     await stage.eventually('one', 'text', ({ text }) => text === 'No')
     await stage.agentIs('one', 'idle')
     await cli(['agent', 'interrupt', 'one'])
+    const prompt = '00000000-0000-8000-8000-000000000000'
+    assert.match(await cli(['agent', 'withdraw', 'one', prompt, '--json'], 4), /Update the daemon/)
     assert.match(await cli(['agent', 'send', 'one', 'said back', '--wait']), /said back/)
     await cli(['agent', 'stop', 'one'])
     await stage.agentIs('one', 'exited')

@@ -12,6 +12,7 @@ import { showCommand } from './show.ts'
 import { startCommand } from './start.ts'
 import { stopCommand } from './stop.ts'
 import { watchCommand } from './watch.ts'
+import { withdrawCommand } from './withdraw.ts'
 
 const HELP = `
 You can abbreviate an agent's id to any unique prefix. If several machines have an agent with the same id,
@@ -39,6 +40,7 @@ export function agentCommand(): Command {
     denyCommand(),
     answerCommand(),
     interruptCommand(),
+    withdrawCommand(),
     configureCommand(),
     stopCommand(),
     resumeCommand(),

@@ -4,7 +4,8 @@ import { EXIT } from '../../platform/exit-codes.ts'
 import { connectSigning, type HubOptions, JSON_OUTPUT, repeatable, withHub, withSigning } from '../options.ts'
 
 const HELP = `
-If the agent is working, it reads the prompt during the current turn or after it.
+If the agent is working, it reads the prompt during the current turn or after it. Until then, \`agent withdraw\`
+takes the prompt back.
 
 Examples:
   $ fomular-daemon agent send a-1f2e "Now the docs"

@@ -6,7 +6,13 @@ export interface Candidates {
   /** Set if the shell must complete names of files or folders. */
   paths?: 'files' | 'dirs'
   /** Names to request from the hub or the machine, for the typed command. */
-  ask?: { what: 'agents' | 'machines' | 'services'; command: string; flags: Record<string, string> }
+  ask?: {
+    what: 'agents' | 'machines' | 'services' | 'prompts'
+    command: string
+    flags: Record<string, string>
+    /** For prompts: id of the agent, or a prefix. */
+    agent?: string
+  }
   /** Text to put before each word. */
   prefix: string
 }
@@ -38,7 +44,7 @@ export function candidatesFor(root: Command, typed: readonly string[]): Candidat
   const { command, operands, open, flags } = read(root, words)
   const valuesOf = (subject: Option | Argument | undefined, prefix = '') => ({
     prefix,
-    ...values(subject, command, flags),
+    ...values(subject, { command, operands, flags }),
   })
   if (open) return valuesOf(open)
   const [, name] = /^(--[\w-]+)=/.exec(current) ?? []
@@ -49,22 +55,22 @@ export function candidatesFor(root: Command, typed: readonly string[]): Candidat
     )
   if (current.startsWith('-')) return { prefix: '', words: optionsOf(command).flatMap(optionWords) }
   if (command.commands.length > 0)
-    return { prefix: '', words: operands === 0 ? inner(command).map(commandWord) : [] }
+    return { prefix: '', words: operands.length === 0 ? inner(command).map(commandWord) : [] }
   const last = command.registeredArguments.at(-1)
-  return valuesOf(command.registeredArguments[operands] ?? (last?.variadic ? last : undefined))
+  return valuesOf(command.registeredArguments[operands.length] ?? (last?.variadic ? last : undefined))
 }
 
 interface Read {
   command: Command
-  /** Number of words that are neither commands nor flags. */
-  operands: number
+  /** Words that are neither commands nor flags. */
+  operands: string[]
   /** Flag whose value comes next. */
   open: Option | undefined
   flags: Record<string, string>
 }
 
 function read(root: Command, words: string[]): Read {
-  const found: Read = { command: root, operands: 0, open: undefined, flags: {} }
+  const found: Read = { command: root, operands: [], open: undefined, flags: {} }
   for (const word of words) {
     const next = inner(found.command).find((each) => [each.name(), ...each.aliases()].includes(word))
     if (found.open) {
@@ -75,8 +81,8 @@ function read(root: Command, words: string[]): Read {
       const option = optionsOf(found.command).find(({ short, long }) => name === short || name === long)
       if (option && value !== undefined) found.flags[option.attributeName()] = value
       else if (option?.required) found.open = option
-    } else if (next && found.operands === 0) found.command = next
-    else found.operands++
+    } else if (next && found.operands.length === 0) found.command = next
+    else found.operands.push(word)
   }
   return found
 }
@@ -111,8 +117,7 @@ const commandWord = (command: Command): Word => ({
 
 function values(
   subject: Option | Argument | undefined,
-  command: Command,
-  flags: Record<string, string>,
+  { command, operands, flags }: Omit<Read, 'open'>,
 ): Omit<Candidates, 'prefix'> {
   if (!subject) return { words: [] }
   const option = 'flags' in subject ? subject : undefined
@@ -122,7 +127,8 @@ function values(
   if (name === 'file') return { words: [], paths: 'files' }
   if (name === 'dir') return { words: [], paths: 'dirs' }
   const what = NAMES.find(([, is]) => is(name, option, command))?.[0]
-  return { words: [], ...(what && { ask: { what, command: command.name(), flags } }) }
+  const agent = what === 'prompts' ? { agent: operands[0] ?? '' } : {}
+  return { words: [], ...(what && { ask: { what, command: command.name(), flags, ...agent } }) }
 }
 
 const NAMES: [
@@ -131,5 +137,6 @@ const NAMES: [
 ][] = [
   ['machines', (name) => name === 'machine'],
   ['agents', (name, option, { parent }) => name === 'id' && !option && parent?.name() === 'agent'],
+  ['prompts', (name, option, command) => name === 'prompt' && !option && command.name() === 'withdraw'],
   ['services', (_name, option, { parent }) => option?.long === '--name' && parent?.name() === 'service'],
 ]

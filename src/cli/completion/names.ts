@@ -8,7 +8,9 @@ import type { Candidates, Word } from './candidates.ts'
 const ANSWER_MS = 500
 const DESCRIPTION_CHARS = 60
 
-type Offered = AgentFields<'state' | 'title' | 'pending'>
+const FIELDS = ['state', 'title', 'pending', 'undelivered_prompts'] as const
+
+type Offered = AgentFields<(typeof FIELDS)[number]>
 
 /** Filters agents by command: each command applies only to agents in some states. */
 const SUITED: Record<string, (agent: Offered) => boolean> = {
@@ -16,6 +18,7 @@ const SUITED: Record<string, (agent: Offered) => boolean> = {
   deny: ({ pending }) => pending.length > 0,
   answer: ({ pending }) => pending.some(({ ask }) => ask === 'question'),
   interrupt: ({ state }) => state === 'working' || state === 'waiting',
+  withdraw: ({ undelivered_prompts }) => undelivered_prompts > 0,
   resume: (agent) => hasEnded(agent),
   stop: (agent) => !hasEnded(agent),
 }
@@ -25,13 +28,13 @@ const hasEnded = ({ state }: Offered) => state === 'exited' || state === 'failed
 /**
  * Returns names from the hub or from this machine. Returns no names on an error, or if the answer is late.
  */
-export async function namesOf({ what, command, flags }: NonNullable<Candidates['ask']>): Promise<Word[]> {
+export async function namesOf(ask: NonNullable<Candidates['ask']>): Promise<Word[]> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<Word[]>((resolve) => {
     timer = setTimeout(resolve, ANSWER_MS, [])
   })
   try {
-    return await Promise.race([LISTS[what](command, flags), late])
+    return await Promise.race([LISTS[ask.what](ask), late])
   } catch {
     return []
   } finally {
@@ -39,15 +42,30 @@ export async function namesOf({ what, command, flags }: NonNullable<Candidates['
   }
 }
 
-async function agents(command: string, flags: Record<string, string>): Promise<Word[]> {
-  const all = await (await connectHub(flags)).agentFields('state', 'title', 'pending')
+type Ask = NonNullable<Candidates['ask']>
+
+async function agents({ command, flags }: Ask): Promise<Word[]> {
+  const all = await (await connectHub(flags)).agentFields(...FIELDS)
   return all.filter(SUITED[command] ?? (() => true)).map(({ agent_id, state, title }) => ({
     value: agent_id,
     description: cleanLine(`${state}${title === undefined ? '' : `: ${title}`}`, DESCRIPTION_CHARS),
   }))
 }
 
-async function machines(_command: string, flags: Record<string, string>): Promise<Word[]> {
+async function prompts({ flags, agent = '' }: Ask): Promise<Word[]> {
+  const client = await connectHub(flags)
+  const [{ agentId }, { promptText }] = await Promise.all([
+    import('../agent/outcome.ts'),
+    import('../render/waiting-prompt.ts'),
+  ])
+  const { waiting_prompts = [] } = await client.agent(await agentId(client, agent, flags.machine))
+  return waiting_prompts.map((prompt) => ({
+    value: prompt.prompt_id,
+    description: promptText(prompt, DESCRIPTION_CHARS),
+  }))
+}
+
+async function machines({ flags }: Ask): Promise<Word[]> {
   const all = await (await connectHub(flags)).machines()
   const names = all.map(machineName)
   return all.map(({ machine_id, connected }, at) => {
@@ -67,4 +85,4 @@ async function services(): Promise<Word[]> {
   }))
 }
 
-const LISTS = { agents, machines, services }
+const LISTS = { agents, prompts, machines, services }

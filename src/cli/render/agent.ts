@@ -10,9 +10,12 @@ import { layOut } from './layout.ts'
 import { answerHint } from './permission.ts'
 import { requestText } from './request.ts'
 import { age, bytes } from './units.ts'
+import { promptText, shortPromptId } from './waiting-prompt.ts'
 
 /** Maximum length of a setting, in characters. */
 const SPEC_CHARS = 300
+/** Maximum width of a waiting prompt, in columns. */
+const PROMPT_COLUMNS = 300
 
 interface Shown {
   agent: HubAgent
@@ -55,6 +58,9 @@ export function agentText(
     ]),
     ...row('', agent.pending_omitted ? `and ${agent.pending_omitted} more, not listed` : undefined),
     ...row('Queued', agent.undelivered_prompts > 0 ? prompts(agent.undelivered_prompts) : undefined),
+    ...(agent.waiting_prompts ?? []).flatMap((prompt) =>
+      row('', `${shortPromptId(prompt)}: ${promptText(prompt, PROMPT_COLUMNS)}`),
+    ),
     ...row('Machine', machine ? describedMachine(machine) : agent.machine_id),
     ...row('Runtime', [agent.runtime, runtime_version, agent.model].filter(Boolean).join(' ')),
     ...row('Session', session_id),

@@ -40,6 +40,7 @@ const COMMANDS: readonly string[][] = [
   ['agent', 'deny', 'ID', '--message', 'TEXT'],
   ['agent', 'answer', 'ID', 'TEXT'],
   ['agent', 'interrupt', 'ID'],
+  ['agent', 'withdraw', 'ID'],
   ['agent', 'configure', 'ID', '--model', 'TEXT'],
   ['agent', 'stop', 'ID'],
   ['agent', 'resume', 'ID', '--session', 'TEXT'],

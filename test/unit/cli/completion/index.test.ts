@@ -18,6 +18,13 @@ test('completion offers commands first, then their flags and the names of agents
     command: 'remove',
     flags: { hub: 'http://h' },
   })
+  assert.deepEqual(candidatesFor(root, ['agent', 'withdraw', 'a-1', '']).ask, {
+    what: 'prompts',
+    command: 'withdraw',
+    flags: {},
+    agent: 'a-1',
+  })
+  assert.equal(candidatesFor(root, ['agent', 'send', 'a-1', '']).ask, undefined)
   assert.equal(candidatesFor(root, ['machine', 'remove', '']).ask?.what, 'machines')
   assert.equal(candidatesFor(root, ['agent', 'start', '--machine', '']).ask?.what, 'machines')
   assert.equal(candidatesFor(root, ['service', 'status', '--name', '']).ask?.what, 'services')
