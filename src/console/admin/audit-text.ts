@@ -4,6 +4,7 @@ import type { AuditEntry } from '../../protocol/audit.ts'
 const ORDERS: Readonly<Record<string, readonly [did: string, tried: string]>> = {
   'agent:start': ['started the agent', 'start the agent'],
   'agent:prompt': ['sent a prompt to the agent', 'send a prompt to the agent'],
+  'agent:withdraw': ['withdrew a prompt from the agent', 'withdraw a prompt from the agent'],
   'agent:interrupt': ['interrupted the agent', 'interrupt the agent'],
   'agent:permission': ['decided a request of the agent', 'decide a request of the agent'],
   'agent:answer': ['answered a question of the agent', 'answer a question of the agent'],

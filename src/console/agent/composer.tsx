@@ -1,17 +1,19 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { FleetAgent } from '../../client/follow-fleet.ts'
 import type { HubClient } from '../../client/hub-client.ts'
+import type { HubAgent } from '../../protocol/hub-objects.ts'
+import type { WaitingPrompt } from '../../protocol/status.ts'
 import { agentKey, fleet } from '../fleet/fleet.ts'
 import { Button } from '../parts/button.tsx'
 import { tell } from '../parts/notices.tsx'
 import { useSending } from '../parts/use-sending.tsx'
 import { may } from '../session/session.ts'
 import { CommandIds } from './command-ids.ts'
-import { draftOf, keepDraft } from './drafts.ts'
+import { draftOf, keepDraft, keepSent, sentDraft } from './drafts.ts'
 import { foreseen } from './foreseen.ts'
 import { giveOrder, isEnded } from './give-order.ts'
 import { contentOf, contentProblem, type Draft, EMPTY_DRAFT } from './prompt-content.ts'
 import { PromptField } from './prompt-field.tsx'
+import { WaitingPrompts } from './waiting-prompts.tsx'
 import './composer.css'
 
 /** Maximum time until the agent's machine has accepted a prompt, and until an ended agent runs again, in seconds. */
@@ -21,14 +23,20 @@ const RESUME_WAIT_S = 60
 interface ComposerProps {
   hub: HubClient
   /** The agent, as its latest status says. */
-  agent: FleetAgent
+  agent: HubAgent
 }
 
 /** The field at the end of a conversation, with which a person sends prompts. */
 export function Composer({ hub, agent }: ComposerProps) {
   const key = agentKey(agent)
   if (agent.gone) return <Closed>The machine no longer has this agent. Only its history is left.</Closed>
-  if (!may('operator')) return <Closed>Your role does not allow prompts. Ask an operator.</Closed>
+  if (!may('operator'))
+    return (
+      <>
+        <WaitingPrompts hub={hub} agent={agent} />
+        <Closed>Your role does not allow prompts. Ask an operator.</Closed>
+      </>
+    )
   return <Open key={key} hub={hub} agent={agent} />
 }
 
@@ -44,8 +52,18 @@ function Open({ hub, agent }: ComposerProps) {
   const [fault, setFault] = useState<string>()
   const ids = useRef(new CommandIds())
   const form = useRef<HTMLFormElement>(null)
-  const { isSending, problem, send } = useSending(() => form.current?.querySelector('textarea')?.focus())
+  const toField = () => form.current?.querySelector('textarea')?.focus()
+  const { isSending, problem, send } = useSending(toField)
   useEffect(() => keepDraft(key, draft), [key, draft])
+  const latest = useRef(draft)
+  latest.current = draft
+  const putBack = (prompt: WaitingPrompt) => {
+    const isEmpty = latest.current.text === '' && latest.current.images.length === 0
+    const back = isEmpty ? sentDraft(prompt) : undefined
+    if (back) setDraft(back)
+    toField()
+    return back !== undefined
+  }
   const name = isEnded(agent) ? 'resume' : 'prompt'
   void fleet.value?.version.value
   const [refusal] = foreseen(fleet.value?.machines.get(agent.machine_id), `agent:${name}`)
@@ -64,6 +82,7 @@ function Open({ hub, agent }: ComposerProps) {
             body: { ...said, command_id },
             waitS: name === 'resume' ? RESUME_WAIT_S : PROMPT_WAIT_S,
             done: name === 'resume' ? 'The agent runs again, with your prompt.' : 'Sent.',
+            onDone: ({ prompt_id }) => keepSent(prompt_id, draft),
           }),
         ),
       )
@@ -76,38 +95,41 @@ function Open({ hub, agent }: ComposerProps) {
     submit()
   }
   return (
-    <form
-      ref={form}
-      class="composer"
-      onSubmit={(event) => {
-        event.preventDefault()
-        submit()
-      }}
-    >
-      <PromptField
-        label="Prompt"
-        placeholder={name === 'resume' ? 'Continue the ended agent with a prompt' : 'Write to the agent'}
-        draft={draft}
-        isFixed={isSending}
-        onDraft={setDraft}
-        onKeyDown={onKeyDown}
+    <>
+      <WaitingPrompts hub={hub} agent={agent} onWithdrawn={putBack} />
+      <form
+        ref={form}
+        class="composer"
+        onSubmit={(event) => {
+          event.preventDefault()
+          submit()
+        }}
       >
-        <p class="composer-notes">{notesOf(agent).join(' ')}</p>
-        <Button
-          look="main"
-          type="submit"
-          disabled={isSending || content === undefined || refusal !== undefined}
+        <PromptField
+          label="Prompt"
+          placeholder={name === 'resume' ? 'Continue the ended agent with a prompt' : 'Write to the agent'}
+          draft={draft}
+          isFixed={isSending}
+          onDraft={setDraft}
+          onKeyDown={onKeyDown}
         >
-          {isSending ? 'Sending…' : name === 'resume' ? 'Resume and send' : 'Send'}
-        </Button>
-      </PromptField>
-      {problem}
-      {(refusal ?? fault) !== undefined && (
-        <p class="prompt-problem" role="alert">
-          {refusal?.message ?? fault}
-        </p>
-      )}
-    </form>
+          <p class="composer-notes">{notesOf(agent).join(' ')}</p>
+          <Button
+            look="main"
+            type="submit"
+            disabled={isSending || content === undefined || refusal !== undefined}
+          >
+            {isSending ? 'Sending…' : name === 'resume' ? 'Resume and send' : 'Send'}
+          </Button>
+        </PromptField>
+        {problem}
+        {(refusal ?? fault) !== undefined && (
+          <p class="prompt-problem" role="alert">
+            {refusal?.message ?? fault}
+          </p>
+        )}
+      </form>
+    </>
   )
 }
 
@@ -120,12 +142,16 @@ function isSendKey({ key, isComposing, shiftKey, ctrlKey, metaKey }: KeyboardEve
 }
 
 /** Returns what a person must know before sending. */
-function notesOf(agent: FleetAgent): string[] {
-  const { undelivered_prompts: waiting, state, connected } = agent
+function notesOf(agent: HubAgent): string[] {
+  const { undelivered_prompts: waiting, waiting_prompts: listed, state, connected } = agent
   const notes = []
   if (!connected) notes.push('The machine is not connected. The hub keeps the prompt until it connects.')
-  else if (state === 'working' || state === 'waiting') notes.push('The agent gets it after this turn.')
-  if (waiting > 0) notes.push(`${waiting} ${waiting === 1 ? 'prompt waits' : 'prompts wait'} for the agent.`)
+  else if (state === 'working' || state === 'waiting')
+    notes.push('The agent gets it at its next step, or after this turn.')
+  if (waiting > 0 && !listed)
+    notes.push(
+      `${waiting} ${waiting === 1 ? 'prompt waits' : 'prompts wait'} for the agent. To see and withdraw them, update the machine's daemon.`,
+    )
   if (!isTouch()) notes.push('Enter sends, Shift+Enter begins a new line.')
   return notes
 }

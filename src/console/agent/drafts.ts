@@ -1,3 +1,4 @@
+import type { WaitingPrompt } from '../../protocol/status.ts'
 import { type Draft, EMPTY_DRAFT } from './prompt-content.ts'
 
 const PREFIX = 'draft '
@@ -19,6 +20,25 @@ export function keepDraft(key: string, draft: Draft) {
       ? sessionStorage.removeItem(PREFIX + key)
       : sessionStorage.setItem(PREFIX + key, draft.text),
   )
+}
+
+/** Maximum number of sent prompts that are kept. */
+const SENT = 20
+
+/** The last prompts that this tab has sent, by their ids. */
+const sent = new Map<string, Draft>()
+
+/** Keeps a sent prompt, so that it can be edited again if it is withdrawn. */
+export function keepSent(promptId: unknown, draft: Draft) {
+  if (typeof promptId !== 'string') return
+  sent.set(promptId, draft)
+  for (const id of [...sent.keys()].slice(0, -SENT)) sent.delete(id)
+}
+
+/** Returns a withdrawn prompt as a draft; undefined if a part of it is not known here. */
+export function sentDraft({ prompt_id, text, cut, images }: WaitingPrompt): Draft | undefined {
+  const isWhole = text !== undefined && !cut && images === undefined
+  return sent.get(prompt_id) ?? (isWhole ? { ...EMPTY_DRAFT, text } : undefined)
 }
 
 /** The storage may be full or forbidden. Then the draft lasts only as long as its page. */

@@ -1,13 +1,16 @@
 import type { FleetAgent } from '../../client/follow-fleet.ts'
 import type { HubClient } from '../../client/hub-client.ts'
+import type { Outcome } from '../../protocol/hub-objects.ts'
 
 interface Order {
-  name: 'prompt' | 'interrupt' | 'configure' | 'stop' | 'resume' | 'remove'
+  name: 'prompt' | 'withdraw' | 'interrupt' | 'configure' | 'stop' | 'resume' | 'remove'
   body: object
   /** Maximum time until the machine carries out the command, in seconds. */
   waitS: number
   /** Sentence for the person once it is done. */
   done: string
+  /** Called once it is done, with the machine's result. */
+  onDone?: (result: NonNullable<Outcome['result']>) => void
 }
 
 type Ordered = Pick<FleetAgent, 'agent_id' | 'machine_id' | 'connected'>
@@ -16,8 +19,11 @@ type Ordered = Pick<FleetAgent, 'agent_id' | 'machine_id' | 'connected'>
 export async function giveOrder(hub: HubClient, agent: Ordered, order: Order): Promise<string> {
   const { agent_id, machine_id, connected } = agent
   hub.means(agent_id, machine_id)
-  const { state } = await hub.agentCommand(agent_id, order.name, order.body, connected ? order.waitS : 0)
-  if (state !== 'pending') return order.done
+  const outcome = await hub.agentCommand(agent_id, order.name, order.body, connected ? order.waitS : 0)
+  if (outcome.state !== 'pending') {
+    order.onDone?.(outcome.result ?? {})
+    return order.done
+  }
   return connected
     ? 'The machine has not answered yet. The hub keeps the command until the machine carries it out.'
     : 'The machine is not connected. The hub keeps the command until the machine connects.'
