@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { promptId } from '../../src/agents/events/ids.ts'
 import type { PermissionRequest } from '../../src/protocol/index.ts'
 import type { Task } from './agent-program.ts'
 import type { Agents, Known } from './agents.ts'
@@ -21,6 +22,7 @@ const ACTIONS = {
   permission: 14,
   start: 10,
   resume: 10,
+  withdraw: 8,
   interrupt: 5,
   configure: 4,
   stop: 4,
@@ -85,6 +87,16 @@ export class Actions {
         // Sometimes a second client answers the same request.
         if (random.chance(0.3)) this.answer(asked.id, asked, random.pick(['allow', 'deny']))
         return
+      }
+      case 'withdraw': {
+        const agent = choose(present)
+        const prompts = this.#orders.issued.filter(({ agent: id, digest }) => id === agent?.id && digest)
+        const late = prompts.at(-1 - random.int(0, 2))
+        if (!agent || !late) return
+        return this.#orders.give('withdraw', agent.id, {
+          prompt_id: promptId(agent.id, late.id),
+          withdrawn: late.id,
+        })
       }
       case 'resume':
       case 'remove': {

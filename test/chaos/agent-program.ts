@@ -222,6 +222,7 @@ interface Control {
   model?: string
   mode?: string
   cancel_queued?: boolean
+  message_uuid?: string
 }
 
 function control(request_id: string, request: Control) {
@@ -233,6 +234,11 @@ function control(request_id: string, request: Control) {
         for (const { uuid } of queue.splice(0, queue.length)) lifecycle(uuid, 'cancelled')
       reply({})
       return turn?.abort()
+    case 'cancel_async_message': {
+      const at = queue.findIndex(({ uuid }) => uuid === request.message_uuid)
+      for (const { uuid } of at === -1 ? [] : queue.splice(at, 1)) lifecycle(uuid, 'cancelled')
+      return reply({ cancelled: at !== -1 })
+    }
     case 'set_model':
       model = request.model ?? model
       return reply({})

@@ -3,7 +3,16 @@ import type { Outcome } from '../../src/protocol/index.ts'
 import { until } from '../support/wait.ts'
 import type { Api } from './api.ts'
 
-type Kind = 'start' | 'prompt' | 'interrupt' | 'permission' | 'configure' | 'stop' | 'resume' | 'remove'
+type Kind =
+  | 'start'
+  | 'prompt'
+  | 'withdraw'
+  | 'interrupt'
+  | 'permission'
+  | 'configure'
+  | 'stop'
+  | 'resume'
+  | 'remove'
 
 /** A command with an id that the driver chose. The driver sends the command until the hub answers. */
 export interface Issued {
@@ -15,6 +24,8 @@ export interface Issued {
   digest?: string
   /** Id of the request that a permission command answers. */
   request?: string
+  /** Id of the command whose prompt a command withdraws. */
+  withdrawn?: string
   /** `open`: it is unknown whether the hub has accepted the command. */
   state: 'open' | 'accepted' | 'refused'
   /** Time of the first attempt, and time when the outcome arrived, in ms since 1970. */
@@ -84,7 +95,7 @@ export class Orders {
     return true
   }
 
-  give(kind: Kind, agent: string, { prompt_sha256, ...body }: Record<string, unknown>) {
+  give(kind: Kind, agent: string, { prompt_sha256, withdrawn, ...body }: Record<string, unknown>) {
     const id = `c${++this.#count}`
     const issued: Issued = {
       id,
@@ -95,6 +106,7 @@ export class Orders {
       given: Date.now(),
       ...(typeof prompt_sha256 === 'string' && { digest: prompt_sha256 }),
       ...(typeof body.request_id === 'string' && { request: body.request_id }),
+      ...(typeof withdrawn === 'string' && { withdrawn }),
     }
     this.issued.push(issued)
     this.send(issued)

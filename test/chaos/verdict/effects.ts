@@ -53,9 +53,19 @@ export const prompts: Judge = (agent) => {
         `prompt ${id} arrived, but its command had failed: ${JSON.stringify(command.outcome?.error)}`,
       )
   }
+  const withdrawn = new Set(commands.filter(succeeded).flatMap((command) => command.withdrawn ?? []))
+  for (const command of commands)
+    if (command.withdrawn !== undefined && succeeded(command) && !setBackSince(agent, command))
+      if (processes.some(({ acted }) => acted.includes(command.withdrawn!)))
+        problems.push(`prompt ${command.withdrawn} was executed, although ${command.id} had withdrawn it`)
   if (!known.removing)
     for (const command of carrying)
-      if (succeeded(command) && !setBackSince(agent, command) && !read.some(({ id }) => id === command.id))
+      if (
+        succeeded(command) &&
+        !withdrawn.has(command.id) &&
+        !setBackSince(agent, command) &&
+        !read.some(({ id }) => id === command.id)
+      )
         problems.push(`prompt ${command.id} (${command.kind}) never arrived`)
   return problems
 }
