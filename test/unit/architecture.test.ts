@@ -151,7 +151,7 @@ test('imports between the wings of the hub follow the architecture', () => {
 test('the protocol and the client import only their libraries, and nothing from Node', () => {
   const libraries: Record<string, RegExp> = {
     protocol: /^(\.|zod\/(mini|v4\/locales\/en\.js)$)/,
-    client: /^(\.|zod\/mini$|eventsource-parser$)/,
+    client: /^(\.|zod\/mini$|eventsource-parser$|diff$)/,
   }
   const wrong = imports.filter(({ file, specifier }) => libraries[folderOf(file)]?.test(specifier) === false)
   assert.deepEqual(wrong, [])

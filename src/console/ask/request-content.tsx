@@ -1,6 +1,6 @@
+import { type Change, changeOf } from '../../client/change-of.ts'
 import type { PermissionRequest } from '../../protocol/permission.ts'
 import { Diff } from '../parts/diff.tsx'
-import { type Change, changeOf } from './change-of.ts'
 import { Shown, ShownLine } from './shown.tsx'
 
 /** Everything that a request asks for: nobody should allow an action without seeing all of it. */

@@ -1,8 +1,8 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
+import type { LinePart, Run } from '../../client/diff-lines.ts'
+import { rowsOf, type Side } from '../../client/diff-rows.ts'
 import { Reveal } from '../../client/reveal-hidden.ts'
-import type { LinePart, Run } from './diff-lines.ts'
-import { rowsOf, type Side } from './diff-rows.ts'
 import { visible } from './visible.ts'
 import './diff.css'
 
@@ -100,7 +100,7 @@ function useRuns(before: string, after: string): Run[] | undefined {
   const [runs, setRuns] = useState<Run[]>()
   useEffect(() => {
     let isCurrent = true
-    void import('./diff-lines.ts').then(({ runsOf }) => {
+    void import('../../client/diff-lines.ts').then(({ runsOf }) => {
       if (isCurrent) setRuns(runsOf(before, after))
     })
     return () => {

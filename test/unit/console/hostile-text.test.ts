@@ -1,15 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { withCharacters } from '../../../src/client/character-references.ts'
+import { runsOf } from '../../../src/client/diff-lines.ts'
+import { rowsOf } from '../../../src/client/diff-rows.ts'
 import { styledOutput } from '../../../src/console/agent/blocks/ansi.ts'
 import { highlight } from '../../../src/console/agent/blocks/highlight.ts'
 import { piecesOf } from '../../../src/console/agent/blocks/highlighted.ts'
-import {
-  markdownTokens,
-  safeAddress,
-  withCharacters,
-} from '../../../src/console/agent/blocks/markdown-tokens.ts'
-import { runsOf } from '../../../src/console/parts/diff-lines.ts'
-import { rowsOf } from '../../../src/console/parts/diff-rows.ts'
+import { markdownTokens, safeAddress } from '../../../src/console/agent/blocks/markdown-tokens.ts'
 import { visible, visibleLine } from '../../../src/console/parts/visible.ts'
 
 test('only links to web pages and mail addresses are links', () => {

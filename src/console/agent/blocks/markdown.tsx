@@ -1,10 +1,11 @@
 import type { Token, Tokens } from 'marked'
 import type { ComponentChildren } from 'preact'
 import { useMemo } from 'preact/hooks'
+import { withCharacters } from '../../../client/character-references.ts'
 import { visible } from '../../parts/visible.ts'
 import { Code } from './code.tsx'
 import { ForeignLink } from './foreign-link.tsx'
-import { markdownTokens, withCharacters } from './markdown-tokens.ts'
+import { markdownTokens } from './markdown-tokens.ts'
 import './markdown.css'
 
 /** Maximum depth of nested parts, and maximum number of parts. Anything beyond is shown as plain text. */

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact'
+import { changeOf } from '../../../client/change-of.ts'
 import { resultText } from '../../../client/tool-fields.ts'
-import { changeOf } from '../../ask/change-of.ts'
 import { Diff } from '../../parts/diff.tsx'
 import { visible } from '../../parts/visible.ts'
 import type { ToolBlock } from '../block.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { changeOf } from '../../../src/console/ask/change-of.ts'
+import { changeOf } from '../../../src/client/change-of.ts'
 
 const path = '/srv/a.ts'
 
@@ -29,6 +29,16 @@ test('the change of a file contains everything that the request says about it', 
     ],
     rest: { note: 'n', 'edit 2': { replace_all: true } },
   })
+})
+
+test('the change of a cell contains only its new text, because the input does not contain the old text', () => {
+  const input = { notebook_path: '/n.ipynb', cell_id: 'c', new_source: 'x = 1' }
+  assert.deepEqual(changeOf({ tool: 'NotebookEdit', input }), {
+    path: '/n.ipynb',
+    parts: [{ before: '', after: 'x = 1' }],
+    rest: { cell_id: 'c' },
+  })
+  assert.equal(changeOf({ tool: 'NotebookEdit', input: { ...input, edit_mode: 'delete' } }), undefined)
 })
 
 test('an input of another form is no change, so that all its fields are shown', () => {

@@ -26,6 +26,13 @@ const WORDS_CHARS = 1000
 
 /** Compares two texts line by line, and changed lines word by word. The runs contain all lines of both texts. */
 export function runsOf(before: string, after: string): Run[] {
+  const runs = lineRunsOf(before, after)
+  markWords(runs)
+  return runs
+}
+
+/** Compares two texts line by line. The runs contain all lines of both texts. */
+export function lineRunsOf(before: string, after: string): Run[] {
   const runs: Run[] = []
   const numbers = { before: 1, after: 1 }
   const numbered = (lines: string[], side: 'before' | 'after'): NumberedLine[] =>
@@ -42,7 +49,6 @@ export function runsOf(before: string, after: string): Run[] {
     else if (last?.kind === 'changed' && last.added.length === 0) last.added = numbered(lines, 'after')
     else runs.push({ kind: 'changed', removed: [], added: numbered(lines, 'after') })
   }
-  markWords(runs)
   return runs
 }
 
