@@ -23,7 +23,10 @@ export const writeError = (text: string) => void process.stderr.write(forTermina
 /** Replaces the current line on stderr. */
 export const noteInPlace = (text: string) => void process.stderr.write(`\r\x1b[K${forTerminal(text)}`)
 
-export const stdoutColors = (): Colors => colors(wantsColor(process.env, process.stdout.isTTY === true))
+/** Reports whether output on stdout has colors. */
+export const hasStdoutColors = () => wantsColor(process.env, process.stdout.isTTY === true)
+
+export const stdoutColors = (): Colors => colors(hasStdoutColors())
 
 export const stderrColors = (): Colors => colors(wantsColor(process.env, process.stderr.isTTY === true))
 

@@ -83,7 +83,7 @@ test('`watch` shows a conversation and accepts answers, and Ctrl-C does not stop
   assert.match(start.text, /Agent watched has started\.\n +fomular-daemon agent watch watched/)
   await terminal.begin('fd agent watch wat')
   await terminal.shows(
-    /> w MOCK[\s\S]*\* Let me see\.\n• Bash touch seen\n\? asks to use Bash[\s\S]*y yes, n no.*> $/,
+    /> w MOCK[\s\S]*\* Let me see\.\n• Bash \$ touch seen\n\? asks to use Bash[\s\S]*y yes, n no.*> $/,
   )
   assert.match(await terminal.screen(true), /\x1b\[1m.*\? asks to use Bash/)
   // A mistyped key does not answer the question.

@@ -58,6 +58,11 @@ test('every part of a request is made visible: names, options, forms, plans, and
     { input: { [evil]: 1 } },
     { input: { command: evil } },
     { input: { list: [{ deep: evil }] } },
+    { tool: 'Write', input: { file_path: evil, content: 'b' } },
+    { tool: 'Write', input: { file_path: '/a', content: evil } },
+    { tool: 'Edit', input: { file_path: '/a', old_string: evil, new_string: 'b' } },
+    { tool: 'Edit', input: { file_path: '/a', old_string: 'a', new_string: 'b', [evil]: 1 } },
+    { tool: 'NotebookEdit', input: { notebook_path: '/a', new_source: evil } },
     { ask: 'plan', input: { plan: evil } },
     { ask: 'plan', input: { plan: 'Go', more: evil } },
     { ask: 'question', questions: [{ question: evil, options: [] }] },
@@ -77,10 +82,12 @@ test('every part of a request is made visible: names, options, forms, plans, and
     },
   ]
   for (const rest of requests) {
-    const text = shown(requestFor('r', { command: 'ls' }, rest))
-    assert.match(text, /a⟨U\+202E⟩⟨U\+200B⟩b/, JSON.stringify(rest))
-    assert.match(text, /\n! Hidden in it, and made visible: 1 character that .*, 1 invisible character$/)
-    assert.doesNotMatch(text, /[\u202e\u200b]/)
+    for (const width of [undefined, 200]) {
+      const text = shown(requestFor('r', { command: 'ls' }, rest), width)
+      assert.match(text, /a⟨U\+202E⟩⟨U\+200B⟩b/, JSON.stringify(rest))
+      assert.match(text, /\n! Hidden in it, and made visible: 1 character that .*, 1 invisible character$/)
+      assert.doesNotMatch(text, /[\u202e\u200b]/)
+    }
   }
   // The headline does not count as the full text.
   const long = requestFor('r', { command: `ls${' '.repeat(17_000)}\nrm x` })
@@ -159,6 +166,9 @@ test('no row of a request begins with the agent’s text, for any text and any w
   const of = (text: string): Partial<PermissionRequest>[] => [
     { description: text, reason: text, blocked_path: text },
     { input: { file_path: text, content: `a\n${text}` } },
+    { input: { command: text, timeout: 1 } },
+    { tool: 'Write', input: { file_path: text, content: text, [text]: text } },
+    { tool: 'Edit', input: { file_path: '/a', old_string: `a\n${text}`, new_string: `b\n${text}` } },
     { input: { [text]: text, list: [text] } },
     { subagent_id: 'a', subagent: text },
     { subagent_id: text, tool: text },
@@ -225,12 +235,24 @@ test('no row that describes an agent or a decision begins with text from the age
 
 test('the rows of one line look different from separate lines', () => {
   const command = `# ${'x'.repeat(70)}\nrm -rf /`
-  assert.deepEqual(shown(requestFor('r', { command }), 50).split('\n').slice(-4), [
-    '  command:',
-    `    # ${'x'.repeat(44)}`,
+  assert.deepEqual(
+    shown(requestFor('r', { script: command }), 50)
+      .split('\n')
+      .slice(-4),
+    ['  script:', `    # ${'x'.repeat(44)}`, `  ↳ ${'x'.repeat(26)}`, '    rm -rf /'],
+  )
+  assert.deepEqual(shown(requestFor('r', { command }), 50).split('\n').slice(-3), [
+    `  $ # ${'x'.repeat(44)}`,
     `  ↳ ${'x'.repeat(26)}`,
     '    rm -rf /',
   ])
+  const edit = { file_path: '/a', old_string: `a\n${'b'.repeat(70)}`, new_string: 'a\n↳ c' }
+  assert.deepEqual(
+    shown(requestFor('r', edit, { tool: 'Edit' }), 50)
+      .split('\n')
+      .slice(-4),
+    ['    a', `  - ${'b'.repeat(46)}`, `  ↳ ${'b'.repeat(24)}`, '  + ↳ c'],
+  )
   assert.deepEqual(layOut([{ head: '? ', text: 'a b\nc' }], 6), ['? a ', '  ↳ b', '  ↳ c'])
 })
 

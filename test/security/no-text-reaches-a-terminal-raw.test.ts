@@ -27,7 +27,7 @@ const { Commands, DAEMON_CAPABILITIES, FromDaemon, FromServer, HubKey, HubMachin
   protocol
 
 /** Styles that this program gives its own text. */
-const STYLE = /\x1b\[(?:1|2|22|31|32|33|34|36|39)m/g
+const STYLE = /\x1b\[(?:1|2|3|22|23|31|32|33|34|36|39)m/g
 const OBEYED = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/
 
 function harmless(text: string, what: string) {

@@ -22,15 +22,16 @@ export function logCommand(): Command {
 
 async function log(given: string, { json, ...flags }: HubOptions) {
   const client = await connectHub(flags)
-  const [{ agentId }, { history }, { Conversation }, { reasonText }] = await Promise.all([
+  const [{ agentId }, { history }, { Conversation }, { reasonText }, { markdownLexing }] = await Promise.all([
     import('./outcome.ts'),
     import('../../client/history.ts'),
     import('../render/conversation.ts'),
     import('../render/agents.ts'),
+    import('./markdown-lexing.ts'),
   ])
   const id = await agentId(client, given, flags.machine)
   const colors = stdoutColors()
-  const conversation = new Conversation(colors, stdoutWidth)
+  const conversation = new Conversation(colors, stdoutWidth, json ? undefined : await markdownLexing())
   for await (const event of history(client, id)) {
     if (json) printJson(event)
     else write(conversation.event(event))

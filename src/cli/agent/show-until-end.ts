@@ -1,6 +1,7 @@
 import { attach } from '../../client/attach.ts'
 import type { HubClient } from '../../client/hub-client.ts'
 import type { Event, HubAgent } from '../../protocol/index.ts'
+import { markdownLexing } from './markdown-lexing.ts'
 import { View } from './view.ts'
 
 export interface ShowOptions {
@@ -22,11 +23,12 @@ export async function showUntilEnd(
   agentId: string,
   { after, json, endingOf, onEvent = () => false }: ShowOptions,
 ): Promise<{ ending: string; interrupted: boolean }> {
+  const lexing = json ? undefined : await markdownLexing()
   const over = new AbortController()
   const { signal } = over
   const interrupt = () => over.abort()
   process.once('SIGINT', interrupt)
-  const view = new View(client, agentId, { json, over })
+  const view = new View(client, agentId, { json, lexing, over })
   const connection = view.connection.bind(view)
   const hasEnded = (agent: HubAgent) => endingOf(agent) !== undefined
   let ending: string | undefined

@@ -6,6 +6,7 @@ import type { Event, HubAgent, PermissionRequest } from '../../protocol/index.ts
 import { limitedText } from '../render/agents.ts'
 import { clean } from '../render/clean.ts'
 import { Conversation } from '../render/conversation.ts'
+import type { Lexing } from '../render/markdown/spans.ts'
 import { answerHint } from '../render/permission.ts'
 import { isInteractive, note, printJson, stdoutColors, stdoutWidth, write } from '../terminal.ts'
 import { ANSWERED, askUser, CHANGED } from './ask-user.ts'
@@ -22,6 +23,8 @@ const KNOWN_MS = 1000
 
 export interface ViewOptions {
   json?: boolean | undefined
+  /** Reads the agent's texts as Markdown. By default, they are written unchanged. */
+  lexing?: Lexing | undefined
   /** Aborted at Ctrl-C while a question is open. */
   over: AbortController
 }
@@ -32,7 +35,7 @@ export class View {
   readonly #agentId: string
   readonly #options: ViewOptions
   readonly #interactive: boolean
-  readonly #conversation = new Conversation(stdoutColors(), stdoutWidth)
+  readonly #conversation: Conversation
   /** Requests whose events have arrived. */
   readonly #seen = new Requests()
   /** Requests that the user was asked about. */
@@ -56,6 +59,7 @@ export class View {
     this.#client = client
     this.#agentId = agentId
     this.#options = options
+    this.#conversation = new Conversation(stdoutColors(), stdoutWidth, options.lexing)
     this.#interactive = !options.json && isInteractive()
   }
 

@@ -5,6 +5,7 @@ type Style = (text: string) => string
 export interface Colors {
   bold: Style
   dim: Style
+  italic: Style
   red: Style
   green: Style
   yellow: Style
@@ -15,6 +16,7 @@ export interface Colors {
 const CODES: Record<keyof Colors, [number, number]> = {
   bold: [1, 22],
   dim: [2, 22],
+  italic: [3, 23],
   red: [31, 39],
   green: [32, 39],
   yellow: [33, 39],
@@ -63,10 +65,11 @@ export function colors(enabled: boolean): Colors {
       const { prefix } = marks()
       return `${prefix}[${open}m${text}${prefix}[${close}m`
     }
-  const { bold, dim, red, green, yellow, blue, cyan } = CODES
+  const { bold, dim, italic, red, green, yellow, blue, cyan } = CODES
   return {
     bold: style(bold),
     dim: style(dim),
+    italic: style(italic),
     red: style(red),
     green: style(green),
     yellow: style(yellow),

@@ -2,14 +2,20 @@ import { failureText } from '../../client/run-events.ts'
 import { dollars, duration } from '../../client/units.ts'
 import type { Event } from '../../protocol/index.ts'
 import type { Colors } from './ansi.ts'
-import { clean, cleanLine } from './clean.ts'
+import { cleanLine } from './clean.ts'
 import { eventLines } from './event-lines.ts'
+import { type Lexing, MarkdownWriting } from './markdown/markdown-writing.ts'
 import { permissionText } from './permission.ts'
-import { Streamed } from './streamed-blocks.ts'
+import { type Spoken, Streamed } from './streamed-blocks.ts'
+import { ToolResults } from './tool-results.ts'
+import { toolUseText } from './tool-use.ts'
+import { plainWriting, type Writing } from './writing.ts'
 
 type Kind = Event['kind']
 type Of<K extends Kind> = Extract<Event, { kind: K }>
-type Spoken = 'text' | 'thinking'
+
+/** Prefix of each row of a sub-agent's output. */
+const INNER = '  │ '
 
 /** Events that end all unfinished blocks. */
 const ENDS_BLOCKS: ReadonlySet<Kind> = new Set(['turn_result', 'process_started', 'process_exited'])
@@ -21,7 +27,9 @@ const ENDS_BLOCKS: ReadonlySet<Kind> = new Set(['turn_result', 'process_started'
 export class Conversation {
   readonly #colors: Colors
   readonly #width: () => number | undefined
-  readonly #streamed = new Streamed()
+  readonly #lexing: Lexing | undefined
+  readonly #streamed = new Streamed((kind) => this.#writing(kind))
+  readonly #results = new ToolResults()
   /** Ids of prompts that the agent has started and not finished. */
   readonly #begun = new Set<string>()
   /** Descriptions of tasks by id. */
@@ -29,10 +37,14 @@ export class Conversation {
   /** The session line that was shown last. The agent reports its session in each turn. */
   #session: string | undefined
 
-  /** @param width returns the current width of the terminal in columns, if stdout is a terminal */
-  constructor(colors: Colors, width: () => number | undefined = () => undefined) {
+  /**
+   * @param width returns the current width of the terminal in columns, if stdout is a terminal
+   * @param lexing reads the agent's texts as Markdown. By default, texts are written unchanged
+   */
+  constructor(colors: Colors, width: () => number | undefined = () => undefined, lexing?: Lexing) {
     this.#colors = colors
     this.#width = width
+    this.#lexing = lexing
   }
 
   /** @returns the text to write for this event; may be empty, or end within a line */
@@ -44,51 +56,69 @@ export class Conversation {
     if (event.kind === 'text_delta' || event.kind === 'thinking_delta')
       return inner ? '' : this.#delta(event.kind === 'text_delta' ? 'text' : 'thinking', event)
     if (!inner && (event.kind === 'text' || event.kind === 'thinking')) return this.#finished(event)
-    const block = this.#block(event)
+    const block = this.#block(event, inner)
     const before = block === '' ? '' : this.interrupt()
     if (ENDS_BLOCKS.has(event.kind)) this.#streamed.clear()
-    return block === '' ? before : `${before}${inner ? indent(block, '  │ ') : block}\n`
+    return block === '' ? before : `${before}${inner ? indent(block, INNER) : block}\n`
   }
 
   /** Ends an unfinished line, before other output. */
   interrupt(): string {
-    if (!this.#streamed.isOpen) return ''
-    this.#streamed.close()
-    return '\n'
+    return this.#streamed.isOpen ? `${this.#streamed.close()}\n` : ''
   }
 
   #delta(kind: Spoken, { message_id, block, text }: Of<'text_delta' | 'thinking_delta'>): string {
     if (text === '') return ''
-    const wasOpen = this.#streamed.isOpen
-    const goesOn = this.#streamed.add(kind, message_id, block, text)
-    return (goesOn ? '' : (wasOpen ? '\n' : '') + this.#opening(kind)) + this.#styled(kind, clean(text))
+    const begin = () => this.interrupt() + this.#opening(kind)
+    return this.#streamed.add(kind, message_id, block, text, begin)
   }
 
   #finished({ kind, message_id, text }: Of<Spoken>): string {
-    const rest = this.#streamed.finish(kind, message_id, text)
-    if (rest.goesOn) {
-      this.#streamed.close()
-      return `${this.#styled(kind, clean(rest.text))}\n`
-    }
-    if (rest.text.trim() === '') return text.trim() === '' ? this.interrupt() : ''
-    return `${this.interrupt()}${this.#opening(kind)}${this.#styled(kind, clean(rest.text))}\n`
+    const { text: rest, writing, goesOn } = this.#streamed.finish(kind, message_id, text)
+    if (goesOn) return `${writing.add(rest)}${this.#streamed.close()}\n`
+    if (rest.trim() === '') return text.trim() === '' ? this.interrupt() : ''
+    return `${this.interrupt()}${this.#opening(kind)}${writing.add(rest)}${writing.flush()}\n`
   }
 
   #opening = (kind: Spoken) => (kind === 'thinking' ? this.#colors.dim('* ') : '')
 
-  #styled = (kind: Spoken, text: string) => (kind === 'thinking' ? this.#colors.dim(text) : text)
+  /** @param indent number of columns that the caller puts before each row */
+  #writing(kind: Spoken, indent = 0): Writing {
+    if (kind === 'thinking') return plainWriting(this.#colors.dim)
+    const columns = () => this.#columns(indent)
+    return this.#lexing && columns() !== undefined
+      ? new MarkdownWriting(this.#lexing, this.#colors, columns)
+      : plainWriting((text) => text)
+  }
+
+  #columns(indent: number): number | undefined {
+    const width = this.#width()
+    return width && Math.max(1, width - indent)
+  }
 
   /** Returns the lines for an event that does not stream; empty for events that are not shown. */
-  #block(event: Event): string {
+  #block(event: Event, inner: boolean): string {
     const { dim } = this.#colors
+    const indent = inner ? INNER.length : 0
     switch (event.kind) {
       case 'process_started':
         this.#begun.clear()
+        this.#results.clear()
         this.#tasks.clear()
         return dim(`-- started${event.run > 1 ? ` again (run ${event.run})` : ''}`)
       case 'session':
         return this.#sessionLine(event)
+      case 'text': {
+        const writing = this.#writing('text', indent)
+        return writing.add(event.text) + writing.flush()
+      }
+      case 'tool_use':
+        if (this.#width() !== undefined) this.#results.used(event)
+        return toolUseText(event, this.#colors, this.#columns(indent))
+      case 'tool_result':
+        return this.#results.text(event, this.#colors, this.#columns(indent))
       case 'permission_request':
+        this.#results.asked(event)
         return permissionText(
           { ...event, subagent: this.#tasks.get(event.subagent_id ?? '') },
           this.#colors,

@@ -1,7 +1,8 @@
 import { Reveal } from '../../client/reveal-hidden.ts'
 import type { PermissionRequest } from '../../protocol/index.ts'
+import { colors } from './ansi.ts'
 import { layOut } from './layout.ts'
-import { inputParagraphs } from './permission.ts'
+import { inputParagraphs } from './request-input.ts'
 import { toolSummary } from './tool.ts'
 
 /** Columns by which the caller indents all rows but the first. */
@@ -25,7 +26,9 @@ export function decidedText(
   const reveal = new Reveal()
   const what = request.ask === 'plan' ? 'its plan' : new Reveal().line(toolSummary(request.input))
   const text = [`${verb}: ${reveal.line(request.tool)}`, ...(what === '' ? [] : [what])].join(': ')
-  const input = whole ? inputParagraphs(request, reveal) : []
+  const input = whole
+    ? inputParagraphs(request, reveal, { colors: colors(false), drawn: width !== undefined })
+    : []
   const hidden = reveal.summary()
   const others = [...(hidden === undefined ? [] : [hidden]), ...also].map((text) => ({ head: '', text }))
   return layOut([{ head: '', text }, ...input, ...others], width && width - INDENT).join('\n')

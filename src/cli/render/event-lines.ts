@@ -1,14 +1,10 @@
 import { exitText, isUrgent, limitText, retryText, unknownText } from '../../client/run-events.ts'
-import { resultText } from '../../client/tool-fields.ts'
 import type { Content, Event } from '../../protocol/index.ts'
 import type { Colors } from './ansi.ts'
 import { clean, cleanLine } from './clean.ts'
-import { toolSummary } from './tool.ts'
-import { wholeStart } from './width.ts'
 
-/** Maximum number of lines of a tool's result to show, and maximum length of each line. */
-const RESULT_LINES = 6
-const RESULT_LINE_CHARS = 200
+/** Maximum length of a prompt for a sub-agent, in columns. */
+const INNER_PROMPT_COLUMNS = 200
 /** Maximum length, in characters, of a message that the runtime sends in the user's name. */
 const NOTE_CHARS = 300
 
@@ -22,13 +18,16 @@ type DependentKind =
   | 'process_started'
   | 'session'
   | 'permission_request'
+  | 'text'
+  | 'tool_result'
+  | 'tool_use'
   | 'turn_result'
   | 'task'
   | 'prompt_state'
 
 /** Returns the lines for an event that does not stream; empty for events that are not shown. */
 export function eventLines(event: Exclude<Event, { kind: DependentKind }>, colors: Colors): string {
-  const { dim, bold, yellow, red, cyan } = colors
+  const { dim, yellow, red } = colors
   switch (event.kind) {
     case 'process_exited':
       return dim(`-- ${cleanLine(exitText(event), 200)}`)
@@ -38,14 +37,8 @@ export function eventLines(event: Exclude<Event, { kind: DependentKind }>, color
       )
     case 'user':
       return userText(event, colors)
-    case 'text':
-      return clean(event.text)
     case 'thinking':
       return dim(`* ${clean(event.text)}`)
-    case 'tool_use':
-      return `${cyan(`• ${bold(cleanLine(event.tool, 100))}`)} ${toolSummary(event.input)}`.trimEnd()
-    case 'tool_result':
-      return toolResult(event, colors)
     case 'permission_withdrawn':
       return dim('-- the request was withdrawn')
     case 'permission_denied':
@@ -98,7 +91,7 @@ function userText({ content, origin, parent_tool_use_id }: Of<'user'>, { dim, bo
   const words = contentText(content)
   // The line for the end of the turn already says that the turn was interrupted.
   if (origin === 'interrupt') return ''
-  if (parent_tool_use_id !== undefined) return dim(`> ${cleanLine(words, RESULT_LINE_CHARS)}`)
+  if (parent_tool_use_id !== undefined) return dim(`> ${cleanLine(words, INNER_PROMPT_COLUMNS)}`)
   if (origin === undefined) return bold(cyan(`> ${indentRest(words.trimEnd())}`))
   const by = origin === 'runtime' || origin === 'command_output' ? '' : `${cleanLine(origin, 40)}: `
   return dim(`-- ${by}${cleanLine(words, NOTE_CHARS)}`)
@@ -119,23 +112,9 @@ function hookText({ name, phase, outcome, exit_code, output }: Of<'hook'>, { dim
   return yellow(`! hook ${cleanLine(name, 60)} ${how}${words}`)
 }
 
-function toolResult({ content, is_error }: Of<'tool_result'>, { dim, red }: Colors): string {
-  const lines = resultText(content)
-    .split('\n')
-    .filter((line) => line.trim() !== '')
-  const shown = lines.slice(0, RESULT_LINES).map((line) => shortenLine(line))
-  if (lines.length > RESULT_LINES) shown.push(`… ${lines.length - RESULT_LINES} more lines`)
-  if (shown.length === 0) shown.push('(nothing)')
-  const style = is_error ? red : dim
-  return shown.map((line, index) => style(`${index === 0 ? '  ⎿ ' : '    '}${line}`)).join('\n')
-}
-
 const contentText = (content: Content) =>
   typeof content === 'string'
     ? content
     : content.map((block) => (block.type === 'text' ? block.text : `[${block.media_type}]`)).join('\n')
-
-const shortenLine = (line: string) =>
-  clean(line.length > RESULT_LINE_CHARS ? `${wholeStart(line, RESULT_LINE_CHARS - 1)}…` : line)
 
 const indentRest = (text: string) => clean(text).replace(/\n/g, '\n  ')

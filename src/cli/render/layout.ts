@@ -7,6 +7,8 @@ export interface Paragraph {
   text: string
   /** True if line breaks are kept, as in a script or a plan. */
   verbatim?: boolean
+  /** True if `head` ends with a sign, which further rows replace with the sign of a continued row. */
+  signed?: boolean
   style?: ((row: string) => string) | undefined
 }
 
@@ -25,9 +27,10 @@ const LEAST_COLUMNS = 2
  * or an indent, so that foreign text cannot imitate a new paragraph.
  */
 export function layOut(paragraphs: Paragraph[], width: number | undefined): string[] {
-  return paragraphs.flatMap(({ head, text, verbatim = false, style = (row) => row }) => {
-    const columns = width && Math.max(LEAST_COLUMNS, width - head.length - CONTINUED.length)
-    const blanks = ' '.repeat(head.length)
+  return paragraphs.flatMap(({ head, text, verbatim = false, signed = false, style = (row) => row }) => {
+    const taken = signed ? head.length : head.length + CONTINUED.length
+    const columns = width && Math.max(LEAST_COLUMNS, width - taken)
+    const blanks = ' '.repeat(taken - CONTINUED.length)
     return text.split('\n').flatMap((line, lines) =>
       (columns === undefined ? [line] : rowsOf(line, columns)).map((row, rows) => {
         const gutter = rows > 0 || (lines > 0 && !verbatim) ? CONTINUED : verbatim ? BEGUN : ''

@@ -1,26 +1,27 @@
 import { Reveal } from '../../client/reveal-hidden.ts'
-import { tellingField } from '../../client/tool-fields.ts'
 import { shellWord } from '../../platform/shell-word.ts'
 import { type PermissionRequest, unanswerable } from '../../protocol/index.ts'
 import type { Colors } from './ansi.ts'
 import { cleanLine } from './clean.ts'
 import { formParagraphs } from './form.ts'
 import { layOut, type Paragraph } from './layout.ts'
-import { toolSummary } from './tool.ts'
+import { type InputLook, inputParagraphs } from './request-input.ts'
+import { nameText, quoted, toolSummary } from './tool.ts'
 
 /** Number of lines that fit on most screens. A longer request ends with its number of lines. */
 const SCREEN_LINES = 40
 
 /**
  * Formats a complete permission request of any length, and makes all hidden characters visible: nobody should
- * allow an action without seeing all of it.
+ * allow an action without seeing all of it. On a terminal, changes of files are drawn as differences, and
+ * shell commands as in a shell.
  * @param width width of the terminal in columns, if stdout is a terminal
  * @see wholeRequest for requests whose status omits the input
  */
 export function permissionText(request: PermissionRequest, colors: Colors, width?: number): string {
   const { dim, yellow } = colors
   const reveal = new Reveal()
-  const rows = layOut(paragraphsOf(request, reveal, colors), width)
+  const rows = layOut(paragraphsOf(request, reveal, { colors, drawn: width !== undefined }), width)
   const hidden = reveal.summary()
   for (const text of [hidden, onlyRefused(request)])
     if (text !== undefined) rows.push(...layOut([{ head: '! ', text, style: yellow }], width))
@@ -29,7 +30,8 @@ export function permissionText(request: PermissionRequest, colors: Colors, width
   return [...rows, ...layOut([end], width)].join('\n')
 }
 
-function paragraphsOf(request: PermissionRequest, reveal: Reveal, colors: Colors): Paragraph[] {
+function paragraphsOf(request: PermissionRequest, reveal: Reveal, look: InputLook): Paragraph[] {
+  const { colors } = look
   const { bold, dim, yellow } = colors
   const headline = (text: string): Paragraph => ({ head: '? ', text, style: (row) => yellow(bold(row)) })
   switch (request.ask) {
@@ -37,14 +39,14 @@ function paragraphsOf(request: PermissionRequest, reveal: Reveal, colors: Colors
       return [
         headline(`${asks(request)} to use ${nameText(request.tool, reveal)}: ${summaryOf(request)}`),
         ...about(request, reveal, colors),
-        ...inputParagraphs(request, reveal),
+        ...inputParagraphs(request, reveal, look),
       ]
     case 'plan':
-      return [headline(`${asks(request)} to approve its plan:`), ...inputParagraphs(request, reveal)]
+      return [headline(`${asks(request)} to approve its plan:`), ...inputParagraphs(request, reveal, look)]
     case 'question':
       if (request.form) return formParagraphs(request.form, reveal, colors)
       if (!request.questions)
-        return [headline(`${asks(request)} a question:`), ...inputParagraphs(request, reveal)]
+        return [headline(`${asks(request)} a question:`), ...inputParagraphs(request, reveal, look)]
       return request.questions.flatMap(({ question, header, options, multi_select }) => [
         headline(`${by(request)}${header ? `${reveal.line(header)}: ` : ''}${reveal.text(question)}`),
         ...options.map(({ label, description }, index) => ({
@@ -64,14 +66,6 @@ function by({ subagent, subagent_id, parent_tool_use_id }: PermissionRequest): s
   const [reveal, short] = [new Reveal(), cleanLine(subagent ?? subagent_id, SUBAGENT_CHARS)]
   return `sub-agent ${subagent === undefined ? nameText(short, reveal) : quoted(short, reveal)}: `
 }
-
-const quoted = (text: string, reveal: Reveal) => JSON.stringify(reveal.line(text))
-
-/**
- * Formats a name that this program did not choose. Quotes a name that is not a single word, so that the name
- * cannot imitate this program's text.
- */
-const nameText = (name: string, reveal: Reveal) => (/^[\w.$-]+$/.test(name) ? name : quoted(name, reveal))
 
 const asks = (request: PermissionRequest) => `${by(request)}asks`
 
@@ -103,49 +97,6 @@ const CUT = 'This request is incomplete: it was too long and was cut.'
 function onlyRefused(request: PermissionRequest): string | undefined {
   const fault = request.cut ? CUT : unanswerable(request)
   return fault && `${fault} The request can only be refused.`
-}
-
-const OMITTED =
-  '(too long for the status, and not yet at the hub: read it with `agent log` before you decide)'
-
-/** Returns the input of the request, except for the part in the headline. */
-export function inputParagraphs(request: PermissionRequest, reveal: Reveal): Paragraph[] {
-  if (request.input_omitted) return [{ head: '  ', text: OMITTED }]
-  return request.ask === 'plan' ? plan(request.input, reveal) : detail(request, reveal)
-}
-
-/** Returns the input field by field; nothing if the headline shows the whole input. */
-function detail({ description, input }: PermissionRequest, reveal: Reveal): Paragraph[] {
-  const fields = Object.entries(input).filter(
-    ([name, value]) => !(name === 'description' && (value === description || value === '')),
-  )
-  const [only] = fields
-  if (!only) return []
-  const [name, value] = only
-  const isHeadline = name === tellingField(input) && new Reveal().line(toolSummary(input)) === value
-  if (fields.length === 1 && isHeadline) return []
-  return fieldsOf(Object.fromEntries(fields), reveal)
-}
-
-const fieldsOf = (input: Record<string, unknown>, reveal: Reveal): Paragraph[] =>
-  Object.entries(input).flatMap(([field, value]) => {
-    const name = nameText(field, reveal)
-    const text = reveal.text(typeof value === 'string' ? value : JSON.stringify(value, null, 2))
-    return text.includes('\n')
-      ? [
-          { head: '  ', text: `${name}:` },
-          { head: '  ', text, verbatim: true },
-        ]
-      : [{ head: '  ', text: `${name}: ${text}` }]
-  })
-
-/** Returns a plan. The runtime inserts the text of the agent's plan file, if the agent wrote one. */
-function plan({ plan: written, ...rest }: Record<string, unknown>, reveal: Reveal): Paragraph[] {
-  const isText = typeof written === 'string' && written.trim() !== ''
-  const text = isText ? reveal.text(written.trim()) : '(the agent wrote no plan)'
-  const shown: Paragraph = { head: '  ', text, verbatim: isText }
-  const others = isText || written === undefined ? rest : { plan: written, ...rest }
-  return [shown, ...fieldsOf(others, reveal)]
 }
 
 /** Returns the name of a request for a command line: its digest or, for an older daemon, its id. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { withStyles } from '../../../src/cli/render/ansi.ts'
 import { clean } from '../../../src/cli/render/clean.ts'
-import { render } from './rendered-conversation.ts'
+import { type GivenEvent, onTerminal, render } from './rendered-conversation.ts'
 
 test('a request of a sub-agent is labeled with its task', () => {
   const task = { kind: 'task', task_id: 'a', phase: 'started', description: 'Read', info: {} } as const
@@ -170,33 +170,40 @@ test('retries, limits, failures and unknown output are shown', () => {
 
 test('no agent can write anything but text to the terminal', () => {
   const evil = '\x1b]52;c;aGk=\x07\x1b[2J'
-  const text = render(
-    [
-      { kind: 'user', content: evil },
-      { kind: 'text_delta', block: 0, text: evil },
-      { kind: 'thinking', text: evil },
-      { kind: 'tool_use', tool_use_id: 't', tool: evil, input: { command: evil } },
-      {
-        kind: 'tool_result',
-        tool_use_id: 't',
-        is_error: true,
-        content: [{ type: 'text', text: evil }, { type: evil }],
-      },
-      {
-        kind: 'permission_request',
-        request_id: 'r',
-        ask: 'tool',
-        tool: evil,
-        input: { command: evil, [evil]: { [evil]: evil } },
-      },
-      { kind: 'turn_result', outcome: evil, is_error: true, errors: [evil] },
-      { kind: 'session', session_id: evil, model: evil },
-      { kind: 'session', session_id: evil, permission_mode: evil },
-      { kind: 'unknown', raw: { type: evil } },
-    ],
-    true,
-  )
+  const events: GivenEvent[] = [
+    { kind: 'user', content: evil },
+    { kind: 'text_delta', block: 0, text: evil },
+    { kind: 'thinking', text: evil },
+    { kind: 'tool_use', tool_use_id: 't', tool: evil, input: { command: evil } },
+    {
+      kind: 'tool_result',
+      tool_use_id: 't',
+      is_error: true,
+      content: [{ type: 'text', text: evil }, { type: evil }],
+    },
+    {
+      kind: 'permission_request',
+      request_id: 'r',
+      ask: 'tool',
+      tool: evil,
+      input: { command: evil, [evil]: { [evil]: evil } },
+    },
+    { kind: 'turn_result', outcome: evil, is_error: true, errors: [evil] },
+    { kind: 'session', session_id: evil, model: evil },
+    { kind: 'session', session_id: evil, permission_mode: evil },
+    { kind: 'tool_use', tool_use_id: 'b', tool: 'Bash', input: { command: `${evil}\n${evil}` } },
+    { kind: 'tool_use', tool_use_id: 'e', tool: 'Write', input: { file_path: evil, content: evil } },
+    { kind: 'tool_result', tool_use_id: 'e', is_error: false, content: '' },
+    { kind: 'text', parent_tool_use_id: 't', text: `# ${evil}` },
+    { kind: 'unknown', raw: { type: evil } },
+  ]
+  const text = render(events, true)
   // Only the styles of this program are permitted.
   assert.equal(withStyles(text, clean), withStyles(text, String))
   assert.doesNotMatch(withStyles(text, clean).replace(/\x1b\[\d+m/g, ''), /[\x00-\x09\x0b-\x1f\x7f-\x9f]/)
+  for (const width of [10, 80])
+    assert.doesNotMatch(
+      onTerminal(events, width, true).replace(/\x1b\[\d+m/g, ''),
+      /[\x00-\x09\x0b-\x1f\x7f-\x9f]/,
+    )
 })
