@@ -38,6 +38,8 @@ Examples:
   $ fomular-daemon agent start --prompt "Fix the tests" --wait
   $ fomular-daemon agent watch a-1f2e
       follow an agent and answer its questions
+  $ fomular-daemon agent watch
+      answer the requests of all agents, one after the other
   $ fomular-daemon --server-url wss://os.example.com --key-file ~/.fomular/key
       run agents for a FomularOS server
   $ sudo fomular-daemon service install --server-url wss://os.example.com --key-file key

@@ -12,6 +12,7 @@ import { allowing } from './allowing.ts'
 import { answerTo, decisionOf } from './answers.ts'
 import { promptText } from './confirm-yes.ts'
 import { fieldAnswer, fillable } from './form.ts'
+import { LEAVE_HINT, LEAVE_NOTE, type Leave, Left, leaveIn } from './leave.ts'
 import { askRemembered, rememberedText } from './remembered.ts'
 import { answersOf, type Reply, replyIn, replyText, replyTo } from './reply.ts'
 import { type Ask, screenRows, showPages } from './show-pages.ts'
@@ -32,6 +33,9 @@ const WHY = new Map<unknown, string>([
   [CHANGED, '  (the agent now asks something else)\n'],
 ])
 
+/** End of a question. */
+export type Ended = 'answered' | 'postponed' | 'withdrawn' | Leave
+
 interface Asking {
   /** Aborted when the question must end. The reason is ANSWERED, CHANGED, or the end of the program. */
   signal: AbortSignal
@@ -39,18 +43,21 @@ interface Asking {
   over: AbortController
   /** True if the request is the last thing on the screen. */
   onScreen?: boolean | undefined
+  /** True if the person may also leave the question with a word such as /skip. */
+  mayLeave?: boolean
 }
 
 /**
  * Shows a whole request on the terminal, then asks for an answer, and sends the answer.
  * @param request request with its input
+ * @returns how the question ended: Ctrl-D postpones the answer
  */
 export async function askUser(
   client: HubClient,
   agentId: string,
   request: PermissionRequest,
-  { signal, over, onScreen = false }: Asking,
-): Promise<void> {
+  { signal, over, onScreen = false, mayLeave = false }: Asking,
+): Promise<Ended> {
   const readline = await openPrompt()
   const gone = new AbortController()
   const stop = () => gone.abort()
@@ -66,14 +73,20 @@ export async function askUser(
       over.signal,
     )
   // Input that was typed before the question does not answer it.
-  const question: Ask = (text) =>
-    dropTyped(readline).then(() => readline.question(promptText(text), { signal: gone.signal }))
+  const question: Ask = async (text) => {
+    await dropTyped(readline)
+    const typed = await readline.question(promptText(text), { signal: gone.signal })
+    const leave = mayLeave ? leaveIn(typed) : undefined
+    if (leave) throw new Left(leave)
+    return typed
+  }
   try {
     const refusal = await show(request, onScreen, question)
     const form = fillable(request)
     if (refusal !== undefined)
       await handOn('permission', request.form ? { decision: 'deny' } : decisionOf(refusal, false)!)
     else if (request.ask === 'question') {
+      if (mayLeave) sayRows([LEAVE_NOTE])
       const replies = await (form
         ? filledIn(form, request.questions, question)
         : replied(request.questions ?? [], question))
@@ -81,16 +94,19 @@ export async function askUser(
       await handOn('answer', isEnd ? { action: replies } : { answers: answersOf(replies) })
       sayRows(isEnd ? [] : replies.map((reply) => `Answered ${replyText(reply)}`))
     } else {
-      const { said, ...decision } = await decided(request, question)
+      const { said, ...decision } = await decided(request, question, mayLeave)
       await handOn(
         'permission',
         decision.decision === 'allow' ? { ...decision, ...allowing(client, request) } : decision,
       )
       sayRows(said)
     }
+    return 'answered'
   } catch (error) {
+    if (error instanceof Left) return error.how
     if (!gone.signal.aborted) throw error
     write(`\n${WHY.get(signal.reason) ?? ''}`)
+    return signal.aborted ? 'withdrawn' : 'postponed'
   } finally {
     signal.removeEventListener('abort', stop)
     readline.removeListener('close', stop)
@@ -123,14 +139,17 @@ async function show(
 }
 
 /** Asks until there is a decision. Also asks which suggestions of the request to remember. */
-async function decided(request: PermissionRequest, question: Ask) {
+async function decided(request: PermissionRequest, question: Ask, mayLeave: boolean) {
   const offered = (request.suggestions ?? []).length > 0
-  const prompt = `y yes, n no${offered ? ', a always' : ''}, or type what to do instead> `
+  const leave = mayLeave ? LEAVE_HINT : ''
+  const prompt = `y yes, n no${offered ? ', a always' : ''}${leave}, or type what to do instead> `
   for (;;) {
     const typed = await question(prompt)
+    const left = mayLeave ? leaveIn(`/${typed.trim()}`) : undefined
+    if (left) throw new Left(left)
     const decision = decisionOf(typed, offered)
     if (decision?.decision === 'always') {
-      const what = await askRemembered(request, question)
+      const what = await askRemembered(request, question, { confirmsRules: true })
       if (what.remember.length > 0)
         return { decision: 'allow', remember: what.remember, said: rememberedText(what) }
       write('  Nothing to remember. Type y to allow it once.\n')

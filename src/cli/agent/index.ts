@@ -23,6 +23,8 @@ Examples:
   $ fomular-daemon agent list
   $ fomular-daemon agent send a-1f2e "Now the docs"
   $ fomular-daemon agent watch a-1f2e
+  $ fomular-daemon agent watch
+      answer the requests of all agents, one after the other
   $ fomular-daemon agent approve a-1f2e`
 
 export function agentCommand(): Command {

@@ -8,6 +8,7 @@ const HELP = `
 
 Examples:
   $ fomular-daemon agent list
+  $ fomular-daemon agent list --waiting
   $ fomular-daemon agent list --machine build-7
   $ fomular-daemon agent list --json | jq -r '.agents[] | select(.state == "waiting") | .agent_id'`
 
@@ -17,16 +18,19 @@ export function listCommand(): Command {
       .alias('ls')
       .description('list all agents and their states')
       .option('--machine <machine>', 'list only the agents of this machine (name, host name, or id)')
+      .option('--waiting', 'list only the agents that wait for an answer')
       .addHelpText('after', HELP)
       .action(list),
   )
 }
 
-async function list({ json, machine, ...flags }: HubOptions & { machine?: string }) {
+async function list({ json, machine, waiting, ...flags }: HubOptions & { waiting?: boolean }) {
   const client = await connectHub(flags)
   const only = machine === undefined ? undefined : await resolveMachine(client, machine)
-  const agents = only ? await client.agentsOf(only.machine_id) : await client.agents()
+  const known = only ? await client.agentsOf(only.machine_id) : await client.agents()
+  const agents = waiting ? known.filter(({ pending, gone }) => pending.length > 0 && !gone) : known
   if (json) return printJson({ agents })
   const { agentTable } = await import('../render/agents.ts')
+  if (waiting && agents.length === 0) return print('No agent waits for an answer.')
   print(agentTable(agents, Date.now(), stdoutColors(), stdoutWidth()))
 }

@@ -117,7 +117,7 @@ async function approve(given: string, { json, ...flags }: Options) {
   const { request, ask } = await showForConfirmation(client, id, asked, { named, json })
   const what =
     ask && always && also.length === 0
-      ? await askRemembered(request, ask)
+      ? await askRemembered(request, ask, { confirmsRules: false })
       : rememberedBy(request, { always, also })
   for (const row of ask ? layLines(rememberedText(what), stdoutWidth()) : []) print(row)
   if (ask) await confirm(ask, 'Allow it?')

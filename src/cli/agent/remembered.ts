@@ -65,17 +65,22 @@ function notOffered(what: Also | 'rule', offers: Offer[], { tool }: PermissionRe
 }
 
 /**
- * Asks which suggestions of the request to remember. Does not ask about rules for the tool: they are
- * remembered until the session ends. Asks about each other offer, and asks before any offer is saved
- * in a file.
+ * Asks which suggestions of the request to remember, and asks before any of them is saved in a file. Each
+ * question shows what would be remembered.
+ * @param confirmsRules true to also ask about rules for the tool that cannot be saved; otherwise, rules are
+ * remembered until the session ends
  */
-export async function askRemembered(request: PermissionRequest, ask: Ask): Promise<Remembered> {
+export async function askRemembered(
+  request: PermissionRequest,
+  ask: Ask,
+  { confirmsRules }: { confirmsRules: boolean },
+): Promise<Remembered> {
   const offers = offersOf(request)
   const chosen: Chosen[] = []
   for (const offer of offers) {
     const name = new Reveal().line(cleanLine(offer.text, OFFER_CHARS))
     const question = {
-      rule: undefined,
+      rule: confirmsRules && offer.saved === undefined ? `Allow ${name} until the session ends?` : undefined,
       mode: `Also switch to permission mode ${name}?`,
       directories: `Also let the agent work in ${name}?`,
       other: `Also remember ${name}?`,

@@ -3,6 +3,7 @@ import { isSame } from '../../client/same-request.ts'
 import { wholeRequest } from '../../client/whole-request.ts'
 import { UserError } from '../../platform/errors.ts'
 import type { Event, HubAgent, PermissionRequest } from '../../protocol/index.ts'
+import { noteBeside } from '../prompt.ts'
 import { limitedText } from '../render/agents.ts'
 import { clean } from '../render/clean.ts'
 import { Conversation } from '../render/conversation.ts'
@@ -194,7 +195,7 @@ export class View {
   #say(text: string) {
     this.#write(this.#conversation.interrupt())
     this.#last = undefined
-    note(clean(text))
+    noteBeside(clean(text))
   }
 }
 

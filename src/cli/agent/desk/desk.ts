@@ -1,0 +1,247 @@
+import { type FleetChange, followFleet } from '../../../client/follow-fleet.ts'
+import type { HubClient } from '../../../client/hub-client.ts'
+import { isSame } from '../../../client/same-request.ts'
+import { wholeRequest } from '../../../client/whole-request.ts'
+import { UserError } from '../../../platform/errors.ts'
+import { noteBeside } from '../../prompt.ts'
+import { clean } from '../../render/clean.ts'
+import { askerText, waitingTable, workingTable } from '../../render/desk.ts'
+import { note, print, stdoutColors, stdoutWidth } from '../../terminal.ts'
+import { ANSWERED, askUser, CHANGED, type Ended } from '../ask-user.ts'
+import { QUIT } from '../leave.ts'
+import { whyUnanswerable } from '../why-unanswerable.ts'
+import { askIdle } from './idle.ts'
+import { openStream } from './open-stream.ts'
+import { type Waiting, WaitingRequests } from './waiting.ts'
+
+/** Time without a change after which the hub has sent all agents, in ms. */
+const COMPLETE_MS = 300
+
+export interface DeskOptions {
+  /** Machine whose agents are shown; by default, all machines. */
+  machineId: string | undefined
+}
+
+/** Shows everything that waits for a person, and asks for answers, until the person leaves. */
+export class Desk {
+  readonly #client: HubClient
+  readonly #requests: WaitingRequests
+  readonly #over = new AbortController()
+  readonly #interrupt = () => this.#over.abort()
+  /** Requests that were answered here. The hub may still list them for a moment. */
+  readonly #answered = new Set<string>()
+  /** Requests that the person does not want to answer now, and requests that could not be answered. */
+  readonly #skipped = new Set<string>()
+  /** Requests that could not be answered because the hub could not be reached. */
+  readonly #unreached = new Set<string>()
+  /** Aborts the question on the screen. */
+  #asking: { shown: Waiting | undefined; gone: AbortController; reworded?: () => void } | undefined
+  /** True until the hub has sent all agents. */
+  #isIncomplete = true
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #problem: Error | undefined
+  /** True while an agent's activity is on the screen. It reports lost connections itself. */
+  #isStreaming = false
+  #begin = () => {}
+  readonly #begun = new Promise<void>((resolve) => {
+    this.#begin = resolve
+  })
+
+  constructor(client: HubClient, { machineId }: DeskOptions) {
+    this.#client = client
+    this.#requests = new WaitingRequests(machineId)
+  }
+
+  /**
+   * Returns when the person leaves. @returns true if the person pressed Ctrl-C
+   * @throws UserError if the hub refuses the stream, or cannot be reached at first
+   */
+  async run(): Promise<boolean> {
+    const { signal } = this.#over
+    process.on('SIGINT', this.#interrupt)
+    const following = this.#follow().finally(this.#interrupt)
+    try {
+      await Promise.race([this.#begun, following])
+      if (!signal.aborted) this.#list()
+      while (!signal.aborted) await this.#next()
+    } finally {
+      this.#over.abort()
+      clearTimeout(this.#timer)
+      process.off('SIGINT', this.#interrupt)
+    }
+    await following
+    return signal.reason !== QUIT
+  }
+
+  async #follow() {
+    const { signal } = this.#over
+    signal.addEventListener('abort', () => this.#asking?.gone.abort())
+    const connection = (problem: Error | undefined) => this.#connection(problem)
+    for await (const change of followFleet(this.#client, { signal, connection })) this.#take(change)
+  }
+
+  #take(change: FleetChange) {
+    this.#requests.apply(change)
+    if (change.type === 'reset') this.#isIncomplete = true
+    if (!this.#isIncomplete) return this.#changed()
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => {
+      this.#isIncomplete = false
+      this.#requests.complete()
+      this.#begin()
+      this.#changed()
+    }, COMPLETE_MS)
+  }
+
+  /** Ends the question on the screen if it was answered elsewhere, or if something waits now. */
+  #changed() {
+    const all = this.#requests.all()
+    const keys = new Set(all.map(({ key }) => key))
+    for (const set of [this.#answered, this.#skipped, this.#unreached])
+      for (const key of set) if (!keys.has(key)) set.delete(key)
+    const asking = this.#asking
+    if (!asking) return
+    const { shown, gone, reworded } = asking
+    if (!shown) {
+      if (this.#due().length > 0) gone.abort()
+      else reworded?.()
+      return
+    }
+    const now = all.filter(({ agent }) => isAgent(agent, shown.agent))
+    if (now.some(({ request }) => isSame(request, shown.request))) return
+    const isChanged = now.some(({ request }) => request.request_id === shown.request.request_id)
+    gone.abort(isChanged ? CHANGED : ANSWERED)
+  }
+
+  #connection(problem: Error | undefined) {
+    this.#problem = problem
+    if (!problem) this.#unreached.clear()
+    if (this.#asking?.reworded) this.#asking.reworded()
+    else if (!this.#isStreaming)
+      noteBeside(
+        clean(
+          problem
+            ? `  Lost the connection to the hub (${problem.message}) Reconnecting…`
+            : '  Connected again.',
+        ),
+      )
+  }
+
+  /** Returns the requests to ask about, the longest waiting first. */
+  #due(): Waiting[] {
+    const notDue = [this.#answered, this.#skipped, this.#unreached]
+    return this.#requests.all().filter(({ key }) => !notDue.some((set) => set.has(key)))
+  }
+
+  /** Returns the requests that still wait, and that the person is not asked about. */
+  #left(): Waiting[] {
+    return this.#requests.all().filter(({ key }) => this.#skipped.has(key) || this.#unreached.has(key))
+  }
+
+  async #next(): Promise<void> {
+    const gone = new AbortController()
+    const [next, ...more] = this.#due()
+    this.#asking = { shown: next, gone }
+    try {
+      if (next) await this.#onEnd(next, await this.#ask(next, more.length, gone.signal))
+      else await this.#idle(gone.signal)
+    } catch (error) {
+      if (!next) throw error
+      const isUnreached = sayError(error).code === 'hub_unreachable'
+      if (isUnreached) this.#unreached.add(next.key)
+      else this.#skipped.add(next.key)
+    } finally {
+      this.#asking = undefined
+    }
+  }
+
+  async #ask({ agent, request }: Waiting, more: number, signal: AbortSignal): Promise<Ended> {
+    print(`\n${askerText(agent, more, Date.now(), stdoutColors(), stdoutWidth())}`)
+    this.#client.means(agent.agent_id, agent.machine_id)
+    const whole = await wholeRequest(this.#client, agent.agent_id, request, { signal })
+    if (signal.aborted) return 'withdrawn'
+    const fault = whyUnanswerable(agent.agent_id, whole, 'Open the desk again later.')
+    if (fault) throw fault
+    return askUser(this.#client, agent.agent_id, whole, { signal, over: this.#over, mayLeave: true })
+  }
+
+  async #onEnd({ key, agent }: Waiting, how: Ended): Promise<void> {
+    if (how === 'answered') this.#answered.add(key)
+    else if (how === 'skip' || how === 'postponed') this.#skipped.add(key)
+    else if (how === 'list') this.#list()
+    else if (how === 'open') await this.#open(agent)
+    else if (how === QUIT) this.#over.abort(QUIT)
+  }
+
+  async #idle(signal: AbortSignal): Promise<void> {
+    const state = () => ({
+      working: this.#requests.working(),
+      skipped: this.#left().length,
+      isLost: this.#problem !== undefined,
+    })
+    const typed = await askIdle(state, {
+      signal,
+      over: this.#over,
+      onOpen: (reworded) => {
+        if (this.#asking) this.#asking.reworded = reworded
+      },
+    })
+    if (typed === undefined) return
+    if (typed === '' && this.#left().length > 0) this.#askAgain()
+    else if (/^(\/?l(ist)?)?$/i.test(typed)) this.#list()
+    else if (/^\/?q(uit)?$/i.test(typed)) this.#over.abort(QUIT)
+    else await this.#openCalled(typed)
+  }
+
+  #askAgain() {
+    this.#skipped.clear()
+    this.#unreached.clear()
+  }
+
+  async #openCalled(typed: string): Promise<void> {
+    const [agent, other] = this.#requests.called(typed)
+    if (agent && !other) return this.#open(agent)
+    const what = agent ? 'Several agents have an id that begins with this.' : 'No agent has this id.'
+    note(`  ${what} Type another id, or press Enter for the list.`)
+  }
+
+  async #open(agent: { agent_id: string; machine_id: string }): Promise<void> {
+    // Ctrl-C ends only the stream.
+    process.off('SIGINT', this.#interrupt)
+    this.#asking = undefined
+    this.#isStreaming = true
+    try {
+      await openStream(this.#client, agent)
+    } catch (error) {
+      sayError(error)
+    } finally {
+      this.#isStreaming = false
+      process.on('SIGINT', this.#interrupt)
+    }
+  }
+
+  #list() {
+    const waiting = this.#requests.all().filter(({ key }) => !this.#answered.has(key))
+    const working = this.#requests.working()
+    const [now, colors, width] = [Date.now(), stdoutColors(), stdoutWidth()]
+    if (waiting.length > 0)
+      print(
+        `${count(waiting.length, 'request waits', 'requests wait')} for you:\n${waitingTable(waiting, now, colors, width)}`,
+      )
+    else if (working.length > 0) print(`Working:\n${workingTable(working, now, colors, width)}`)
+  }
+}
+
+/** Prints a foreseen error. @throws any other error */
+function sayError(error: unknown): UserError {
+  if (!(error instanceof UserError)) throw error
+  note(clean(`  ${error.message} ${error.remedy ?? ''}`.trimEnd()))
+  return error
+}
+
+const count = (number: number, one: string, several: string) => `${number} ${number === 1 ? one : several}`
+
+const isAgent = (
+  one: { agent_id: string; machine_id: string },
+  other: { agent_id: string; machine_id: string },
+) => one.agent_id === other.agent_id && one.machine_id === other.machine_id

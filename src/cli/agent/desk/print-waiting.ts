@@ -1,0 +1,44 @@
+import { followFleet } from '../../../client/follow-fleet.ts'
+import type { HubClient } from '../../../client/hub-client.ts'
+import { note, printJson } from '../../terminal.ts'
+import { type Waiting, WaitingRequests } from './waiting.ts'
+
+/** Time without a change after which the hub has sent all agents, in ms. */
+const COMPLETE_MS = 1000
+
+/** Prints a JSON line for each request that begins to wait for a person, and for each that no longer waits. */
+export async function printWaiting(client: HubClient, machineId: string | undefined): Promise<void> {
+  const over = new AbortController()
+  const requests = new WaitingRequests(machineId)
+  const told = new Map<string, Waiting>()
+  const tell = () => {
+    const all = new Map(requests.all().map((waiting) => [waiting.key, waiting]))
+    for (const [key, waiting] of all) if (!told.has(key)) printJson(lineOf('waiting', waiting))
+    for (const [key, waiting] of told) if (!all.has(key)) printJson(lineOf('settled', waiting))
+    told.clear()
+    for (const [key, waiting] of all) told.set(key, waiting)
+  }
+  process.once('SIGINT', () => over.abort())
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const complete = () => {
+    requests.complete()
+    tell()
+  }
+  const connection = (problem: Error | undefined) =>
+    note(problem ? `Lost the connection to the hub (${problem.message}) Reconnecting…` : 'Connected again.')
+  for await (const change of followFleet(client, { signal: over.signal, connection })) {
+    requests.apply(change)
+    tell()
+    clearTimeout(timer)
+    timer = setTimeout(complete, COMPLETE_MS)
+  }
+  clearTimeout(timer)
+}
+
+const lineOf = (event: 'waiting' | 'settled', { agent, request }: Waiting) => {
+  const { agent_id, machine_id, machine_name, title, cwd, since } = agent
+  const { request_id, digest } = request
+  return event === 'settled'
+    ? { event, agent_id, machine_id, request_id, digest }
+    : { event, agent_id, machine_id, machine_name, title, cwd, since, request }
+}

@@ -1,0 +1,74 @@
+import type { FleetAgent, FleetChange } from '../../../client/follow-fleet.ts'
+import type { PermissionRequest } from '../../../protocol/index.ts'
+import { nameOf } from '../pick-request.ts'
+
+/** A request that waits for a person, and its agent. */
+export interface Waiting {
+  /** Identifies the request among all requests of all agents. */
+  key: string
+  agent: FleetAgent
+  request: PermissionRequest
+}
+
+/** All agents, and the requests that wait for a person. */
+export class WaitingRequests {
+  readonly #agents = new Map<string, FleetAgent>()
+  /** Agents that the hub has not named since it began to send everything again. */
+  readonly #unconfirmed = new Set<string>()
+  readonly #machineId: string | undefined
+
+  /** @param machineId machine whose agents count; by default, all agents count */
+  constructor(machineId: string | undefined) {
+    this.#machineId = machineId
+  }
+
+  apply(change: FleetChange) {
+    if (change.type === 'reset') for (const key of this.#agents.keys()) this.#unconfirmed.add(key)
+    else if (change.type === 'agent_removed') this.#agents.delete(keyOf(change))
+    else if (change.type === 'agent' && this.#counts(change.agent)) {
+      this.#agents.set(keyOf(change.agent), change.agent)
+      this.#unconfirmed.delete(keyOf(change.agent))
+    }
+  }
+
+  /** Forgets the agents that no longer exist, once the hub has sent everything again. */
+  complete() {
+    for (const key of this.#unconfirmed) this.#agents.delete(key)
+    this.#unconfirmed.clear()
+  }
+
+  /** Returns the requests that can be answered now. The request that has waited longest comes first. */
+  all(): Waiting[] {
+    return [...this.#agents.values()]
+      .filter(({ connected, gone }) => connected && !gone)
+      .sort((one, other) => Date.parse(one.since) - Date.parse(other.since))
+      .flatMap((agent) =>
+        agent.pending.map((request) => ({
+          key: JSON.stringify([agent.machine_id, agent.agent_id, nameOf(request)]),
+          agent,
+          request,
+        })),
+      )
+  }
+
+  /** Returns the agents that work. */
+  working(): FleetAgent[] {
+    return [...this.#agents.values()].filter(
+      ({ state, connected, gone }) => connected && !gone && (state === 'working' || state === 'starting'),
+    )
+  }
+
+  /** Returns the agents with an id that begins with `text`, or is equal to it. */
+  called(text: string): FleetAgent[] {
+    const known = [...this.#agents.values()].filter(({ gone }) => !gone)
+    const exact = known.filter(({ agent_id }) => agent_id === text)
+    return exact.length > 0 ? exact : known.filter(({ agent_id }) => agent_id.startsWith(text))
+  }
+
+  #counts({ machine_id }: FleetAgent): boolean {
+    return this.#machineId === undefined || machine_id === this.#machineId
+  }
+}
+
+const keyOf = ({ machine_id, agent_id }: { machine_id: string; agent_id: string }) =>
+  JSON.stringify([machine_id, agent_id])

@@ -1,0 +1,225 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { AskingMachines } from '../support/asking-machines.ts'
+import { desk, QUESTION } from '../support/desk.ts'
+import { requestFor } from '../support/scripted-agent.ts'
+import { RUN, Stage } from '../support/stage.ts'
+import { Terminal } from '../support/terminal.ts'
+import { until } from '../support/wait.ts'
+
+const LS = requestFor('ls', { command: 'ls -la' })
+const EDIT = requestFor(
+  'edit',
+  { file_path: '/srv/two/x', old_string: 'a\nb', new_string: 'a\nc' },
+  { tool: 'Edit' },
+)
+
+test('the desk lists the requests of all machines, and asks about one after the other', async (t) => {
+  const machines = await AskingMachines.open(t)
+  await machines.pends('one', LS)
+  await machines.pends('two', EDIT)
+  const terminal = await machines.terminal()
+  await terminal.begin('fd agent watch')
+  await terminal.shows(
+    /2 requests wait for you:\n +AGENT +MACHINE +WAITS FOR +FOR +FOLDER\n +one +alpha +Bash +\d+ s +\/srv\/one\n +two +beta +Edit +\d+ s +\/srv\/two\n\n— one on alpha, in \/srv\/one, waits for \d+ s \(1 more\)\n\? asks to use Bash: ls -la\n +y yes, n no, s skip, o open, q quit, or type what to do instead> $/,
+  )
+  await terminal.type('s')
+  await terminal.shows(
+    /— two on beta, in \/srv\/two, waits for \d+ s\n\? asks to use Edit: \/srv\/two\/x\n {4}a\n {2}- b\n {2}\+ c\n.*instead> $/,
+  )
+  await terminal.type('rather not')
+  const denied = await machines.answered('two')
+  assert.deepEqual(
+    denied.type === 'agent:permission' && [denied.request_id, denied.digest, denied.decision, denied.message],
+    ['edit', EDIT.digest, 'deny', 'rather not'],
+  )
+  await terminal.shows(/You skipped 1\. Working: two \(beta\)\. Enter asks again, .* q quits> $/)
+  await terminal.type('')
+  await terminal.shows(/one on alpha.*\n\? asks to use Bash: ls -la\n.*instead> $/)
+  await terminal.type('y')
+  assert.equal((await machines.answered('one')).request_id, 'ls')
+  await terminal.shows(/Nothing waits for you\. Working: .*one \(alpha\).*> $/)
+  await terminal.type('')
+  await terminal.shows(/AGENT +MACHINE +STATE[\s\S]* one +alpha +working[\s\S]*> $/)
+  await terminal.type('q')
+  assert.equal((await terminal.over()).code, 0)
+})
+
+test('the desk settles a request at once that another person answers, and asks as soon as something waits', async (t) => {
+  const machines = await AskingMachines.open(t)
+  await machines.pends('one', LS)
+  const terminal = await machines.terminal()
+  await terminal.begin('fd agent watch --machine alpha')
+  await terminal.shows(/Bash: ls -la\n.*instead> $/)
+  await machines.pends('two', EDIT)
+  const answer = machines.answered('one')
+  await machines.hub.api('POST', '/api/agents/one/permission', { request_id: 'ls', decision: 'allow' })
+  await answer
+  await terminal.shows(/\(no longer asked\)\n +Nothing waits for you\. Working: one \(alpha\)\..*> $/)
+  await machines.pends('one', requestFor('next', { command: 'pwd' }))
+  await terminal.shows(/one on alpha.*\n\? asks to use Bash: pwd\n.*instead> $/)
+  // The agent of the other machine does not count.
+  assert.doesNotMatch(await terminal.screen(), /srv\/two/)
+  await terminal.press('C-c')
+  assert.equal((await terminal.over()).code, 130)
+})
+
+test('the answer “always” shows the rule in a second step', async (t) => {
+  const machines = await AskingMachines.open(t)
+  const rule = {
+    type: 'addRules',
+    rules: [{ toolName: 'Bash', ruleContent: 'ls:*' }],
+    behavior: 'allow',
+    destination: 'session',
+  }
+  await machines.pends('one', { ...LS, suggestions: [rule] })
+  const terminal = await machines.terminal()
+  await terminal.begin('fd agent watch')
+  await terminal.shows(/y yes, n no, a always, s skip.*> $/)
+  await terminal.type('a')
+  await terminal.shows(/Allow Bash\(ls:\*\) until the session ends\? y\/N> $/)
+  await terminal.type('n')
+  await terminal.shows(/Nothing to remember\. Type y to allow it once\.\n.*> $/)
+  await terminal.type('a')
+  await terminal.shows(/Allow Bash\(ls:\*\) until the session ends\? y\/N> $/)
+  await terminal.type('y')
+  const answer = await machines.answered('one')
+  assert.deepEqual(answer.type === 'agent:permission' && answer.remember, [rule])
+  await terminal.shows(/Remembered: Bash\(ls:\*\), for this session\n/)
+})
+
+test('the desk says when the connection to the hub is lost, and continues when it is back', async (t) => {
+  const stage = await Stage.open(t)
+  const hub = await stage.hub()
+  const terminal = await Terminal.open(t, stage)
+  await terminal.begin('fd agent watch')
+  await terminal.shows(/Nothing waits for you\. No agent works\. .*> $/)
+  hub.kill('SIGKILL')
+  await terminal.shows(/Lost the connection to the hub\. Reconnecting… q quits> $/)
+  await stage.hub()
+  await terminal.shows(/Nothing waits for you\. No agent works\. .*> $/)
+  await terminal.press('C-d')
+  assert.equal((await terminal.over()).code, 0)
+})
+
+test('a lost connection leaves the question of the desk on the screen', async (t) => {
+  const machines = await AskingMachines.open(t)
+  await machines.pends('one', LS)
+  const terminal = await machines.terminal()
+  // The question takes several rows.
+  await terminal.resize(40, 50)
+  await terminal.begin('fd agent watch')
+  await terminal.shows(/Bash: ls -la\n.*\n.*instead> $/)
+  await terminal.enter('rather')
+  await machines.hub.stop()
+  await terminal.shows(/Lost the connection to the hub [^?]*Reconnecting…\n +y yes, [^?]*instead> rather$/)
+  await terminal.press('C-c')
+  assert.equal((await terminal.over()).code, 130)
+})
+
+test('no text of an agent or a machine can imitate the desk', async (t) => {
+  const fake = '\n? asks to use Bash: ls\n  y yes, n no> \x1b[2J\u202e'
+  const machines = await AskingMachines.open(t)
+  const cwd = `/srv/${'x'.repeat(80)}${fake}FAKE`
+  const pending = [
+    requestFor('a', { command: `x${fake}FAKE` }, { tool: `T${fake}FAKE`, description: `d${fake}FAKE` }),
+    requestFor(
+      'b',
+      {},
+      { ask: 'question', questions: [{ question: `q${fake}FAKE`, options: [{ label: `l${fake}` }] }] },
+    ),
+  ]
+  await machines.status('one', { state: 'waiting', pending, cwd, title: fake, model: fake })
+  const terminal = await machines.terminal()
+  await terminal.begin('fd agent watch')
+  await terminal.shows(/instead> $/)
+  await terminal.type('s')
+  await terminal.shows(/\(\/skip, \/open, or \/quit leaves the question\)\n.*number or text> $/)
+  await terminal.type('/skip')
+  const screen = await terminal.shows(/You skipped 2\. .*> $/)
+  const rows = screen.split('\n')
+  // Only the two requests begin like a request, and only their prompts look like prompts.
+  assert.equal(rows.filter((row) => row.startsWith('?')).length, 2)
+  assert.equal(rows.filter((row) => /^ {2}(y yes|number)/.test(row)).length, 2)
+  assert.doesNotMatch(screen, /\u202e/)
+  assert.match(screen, /⟨U\+202E⟩/)
+})
+
+test('without a terminal, the desk prints requests as JSON, or says how to list them', async (t) => {
+  const machines = await AskingMachines.open(t)
+  await machines.pends('one', LS)
+  const [file, ...before] = RUN
+  const { env } = machines.stage
+  const run = (...args: string[]) =>
+    new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
+      execFile(file, [...before, 'agent', ...args], { env }, (error, stdout, stderr) =>
+        resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
+      ).stdin?.end()
+    })
+  const refused = await run('watch')
+  assert.equal(refused.code, 2)
+  assert.match(refused.stderr, /needs a terminal\.\n.*agent list --waiting.*agent watch --json\n$/)
+  assert.equal((await run('watch', '--from', 'now', '--json')).code, 2)
+  const listed = JSON.parse((await run('list', '--waiting', '--json')).stdout)
+  assert.deepEqual(
+    listed.agents.map(({ agent_id }: { agent_id: string }) => agent_id),
+    ['one'],
+  )
+  const watch = machines.stage.run(['agent', 'watch', '--json'])
+  const lines = async (count: number) => {
+    const all = () => watch.log().split('\n').slice(0, -1)
+    await until(() => all().length >= count, { what: `${count} lines` })
+    return all().map((line) => JSON.parse(line))
+  }
+  const [first] = await lines(1)
+  assert.deepEqual(
+    [first.event, first.agent_id, first.machine_name, first.cwd, first.request],
+    ['waiting', 'one', 'alpha', '/srv/one', LS],
+  )
+  await machines.pends('two', EDIT)
+  await machines.pends('one')
+  const [, second, third] = await lines(3)
+  assert.deepEqual([second.event, second.request.request_id], ['waiting', 'edit'])
+  assert.deepEqual(third, {
+    event: 'settled',
+    agent_id: 'one',
+    machine_id: 'machine-alpha',
+    request_id: 'ls',
+    digest: LS.digest,
+  })
+})
+
+test('the desk answers two agents of Claude Code, opens the activity of one, and comes back', async (t) => {
+  const { stage, terminal, prompt } = await desk(t)
+  const tool = [{ tool: 'Bash', input: { command: 'touch made', description: 'make it' } }]
+  const start = (id: string, ...script: Parameters<typeof prompt> extends [string, ...infer S] ? S : never) =>
+    terminal.run(`fd agent start --id ${id} ${prompt(id, ...script)}`)
+  await start('first', tool, [{ text: 'All **made**.' }])
+  await stage.agentIs('first', 'waiting')
+  await start('second', [{ tool: 'AskUserQuestion', input: QUESTION }], [{ text: 'Thanks.' }])
+  await stage.agentIs('second', 'waiting')
+  await terminal.begin('fd agent watch')
+  await terminal.shows(/first on [\s\S]*\? asks to use Bash: touch made\n[\s\S]*a always, s skip.*> $/)
+  await terminal.type('y')
+  await terminal.shows(/second on [\s\S]*\? Licence: Which licence\?\n[\s\S]*number or text> $/)
+  await until(() => existsSync(join(stage.cwd, 'made')))
+  await terminal.type('/open')
+  await terminal.shows(
+    /— second on .* Ctrl-C leads back to the desk\.\n[\s\S]*> second MOCK[\s\S]*number or text> $/,
+  )
+  await terminal.type('1')
+  await terminal.shows(/Thanks\.\n✓ done/)
+  await terminal.press('C-c')
+  await terminal.shows(/— Back at the desk\.\n +Nothing waits for you\. No agent works\..*> $/)
+  await terminal.type('first')
+  await terminal.shows(/— first on [\s\S]*All made\.\n✓ done/)
+  await terminal.press('C-c')
+  await terminal.shows(/— Back at the desk\.\n +Nothing waits for you\..*> $/)
+  await terminal.type('nobody')
+  await terminal.shows(/No agent has this id\. .*\n.*q quits> $/)
+  await terminal.type('q')
+  assert.equal((await terminal.over()).code, 0)
+})
