@@ -14,6 +14,9 @@ const EXECUTABLE = fileURLToPath(
   new URL(`../../dist/bin/fomular-daemon-${process.platform}-${process.arch}`, import.meta.url),
 )
 
+/** Node that runs the commands and the floor. */
+const NODE = process.env.BENCH_NODE ?? process.execPath
+
 type Command = [string, ...string[]]
 
 /**
@@ -29,11 +32,11 @@ export const commands: Benchmark = {
     stage.run(['up', '--port', String(stage.port)])
     const agent = await idleAgent(stage)
     const timed = (command: Command) => () => timeOf(stage, command)
-    const script = (...args: string[]): Command => [process.execPath, PROGRAM, ...args]
+    const script = (...args: string[]): Command => [NODE, PROGRAM, ...args]
     const built = existsSync(EXECUTABLE)
     if (!built) say('there is no executable: npm run build:binary makes it')
     const took = await interleaved(quick ? 2 : 21, {
-      floor: timed([process.execPath, '-e', '0']),
+      floor: timed([NODE, '-e', '0']),
       version: timed(script('--version')),
       help: timed(script('--help')),
       list: timed(script('agent', 'list')),
@@ -41,6 +44,7 @@ export const commands: Benchmark = {
       listRequest: () => timeOfRequests(stage, [['GET', '/api/agents']]),
       sendRequest: () => timeOfRequests(stage, requestsOfSend(agent)),
       executable: built ? timed([EXECUTABLE, '--version']) : async () => Number.NaN,
+      executableHelp: built ? timed([EXECUTABLE, '--help']) : async () => Number.NaN,
     })
     const floor = { value: median(took.floor), of: 'a Node process that does nothing' }
     const figure = (name: string, value: number, limit: number): Figure => ({
@@ -55,7 +59,12 @@ export const commands: Benchmark = {
       figure('--help', median(took.help), 1.5),
       figure('agent list, without its request', median(took.list) - median(took.listRequest), 1.8),
       figure('agent send, without its requests', median(took.send) - median(took.sendRequest), 1.8),
-      ...(built ? [figure('--version of the executable', median(took.executable), 1.5)] : []),
+      ...(built
+        ? [
+            figure('--version of the executable', median(took.executable), 1.5),
+            figure('--help of the executable', median(took.executableHelp), 1.5),
+          ]
+        : []),
     ]
   },
 }
