@@ -82,7 +82,7 @@ test('a person creates a key, and signs every command for which a machine requir
   assert.doesNotMatch(update.stdout + update.stderr, /"policy"/)
 
   const audit = (await cli(stage, ['hub', 'audit', '--json', '--action', 'agent:start'])).stdout
-  assert.match(audit, new RegExp(`"signed_by":"${key.replace('+', '\\+')}"`))
+  assert.match(audit, new RegExp(`"signed_by":"${key.replaceAll('+', '\\+')}"`))
   assert.doesNotMatch(audit, /payload|sk-top/)
   assert.doesNotMatch(readFileSync(join(stage.state, 'hub/commands.jsonl'), 'utf8'), /sk-top/)
 })
