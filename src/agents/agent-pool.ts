@@ -14,6 +14,7 @@ import { namesIn } from './disk/folder.ts'
 import { FolderDeletion } from './disk/folder-deletion.ts'
 import { JournalWatcher } from './disk/journal-watcher.ts'
 import { loadAgent } from './disk/load-agent.ts'
+import type { WorktreeRecord } from './disk/records.ts'
 import { obstacleTo } from './disk/unreadable.ts'
 import { Endings } from './endings.ts'
 import { abandon, isKept } from './process/abandon.ts'
@@ -120,8 +121,8 @@ export class AgentPool {
   }
 
   /** @see Starts.start */
-  start(command: CommandOf<'agent:start'>): Promise<Agent> {
-    return this.#starts.start(command)
+  start(command: CommandOf<'agent:start'>, worktree?: WorktreeRecord): Promise<Agent> {
+    return this.#starts.start(command, worktree)
   }
 
   /** @see Resumes.resume */

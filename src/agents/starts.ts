@@ -9,7 +9,7 @@ import { checkAgentLimit, checkCwd, checkKept, runningBeside, runtimeOf } from '
 import { CommandFailure } from './command-failure.ts'
 import { makeFolder } from './disk/folder.ts'
 import { newName } from './disk/generations.ts'
-import type { SpecRecord } from './disk/records.ts'
+import type { SpecRecord, WorktreeRecord } from './disk/records.ts'
 import type { Permit } from './permit.ts'
 import { checkFolderAs } from './process/agent-user.ts'
 import type { LaunchQueue } from './process/launch-queue.ts'
@@ -38,6 +38,13 @@ export interface StartsOptions {
   discard(dir: string): Promise<void>
 }
 
+interface NewAgent {
+  runtime: RuntimeAdapter
+  /** Path of the runtime's program. */
+  program: string
+  worktree: WorktreeRecord | undefined
+}
+
 /** Creates and launches new agents. */
 export class Starts {
   readonly #options: StartsOptions
@@ -49,9 +56,10 @@ export class Starts {
   /**
    * Creates an agent and launches it, or queues it for launch. If the agent is queued, its state later
    * shows whether the launch succeeded. A repeated command returns the agent that the first command created.
+   * @param worktree working tree that contains the agent's folder
    * @throws CommandFailure
    */
-  async start(command: CommandOf<'agent:start'>): Promise<Agent> {
+  async start(command: CommandOf<'agent:start'>, worktree?: WorktreeRecord): Promise<Agent> {
     const { agent_id, command_id, spec } = command
     const { agents, runtimes, program, permit, maxAgents, sessions } = this.#options
     const known = agents.find(agent_id)
@@ -76,7 +84,7 @@ export class Starts {
       sessions.check(spec.session.resume)
       sessions.checkElsewhere(runtime, spec.session.resume, spec, user)
     }
-    const launched = this.#create(command, runtime, path)
+    const launched = this.#create(command, { runtime, program: path, worktree })
     // Return a queued agent at once, so that it can be stopped while it waits.
     if (agents.find(agent_id)?.launching.queued === undefined) await launched
     else launched.catch(() => {})
@@ -89,12 +97,12 @@ export class Starts {
    */
   async #create(
     { agent_id, command_id, spec }: CommandOf<'agent:start'>,
-    runtime: RuntimeAdapter,
-    program: string,
+    { runtime, program, worktree }: NewAgent,
   ) {
     const { dir, clock, launches, open, discard } = this.#options
     const created_at = isoTime(clock.now())
-    const record: SpecRecord = { version: 1, agent_id, command_id, created_at, journal: newName(), spec }
+    const about = { agent_id, command_id, created_at, journal: newName(), spec }
+    const record: SpecRecord = { version: 1, ...about, ...(worktree && { worktree }) }
     const run = firstRun(record, program, runtime)
     const folder = makeFolder(dir, record, run, (made) => void discard(made))
     try {

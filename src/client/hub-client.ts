@@ -4,11 +4,13 @@ import { SIGNED } from '../protocol/commands-to-sign.ts'
 import type { EventPage, StartRequest } from '../protocol/hub-api.ts'
 import { HubAgent, HubMachine, Outcome } from '../protocol/hub-objects.ts'
 import { idInAddress } from '../protocol/machine-address.ts'
+import type { WorkspaceChanges, WorkspaceFile } from '../protocol/workspace.ts'
 import type { EarlierEvents } from './earlier-events.ts'
 import { isBefore, parseEventId } from './event-id.ts'
 import { HubAdmin } from './hub-admin.ts'
 import { Agents, Machines, Removed } from './hub-answers.ts'
 import { type ErrorFor, type HubRequest, HubRequests } from './hub-requests.ts'
+import { type ReadFields, readQuery } from './read-folders.ts'
 import { type Signer, signCommand, type Written } from './signer.ts'
 import type { SseMessage } from './sse.ts'
 import type { Transport } from './transport.ts'
@@ -21,6 +23,9 @@ const LACKING: Readonly<Record<string, string>> = { withdraw: 'the withdrawal of
 
 const machinePath = (machineId: string, rest = '') =>
   `/api/machines/${encodeURIComponent(idInAddress(machineId))}${rest}`
+
+/** Request that lets a machine read the folders of an agent. */
+const READ = { waitS: 60, lacking: 'the changes of agents' }
 
 /** An agent with selected fields. */
 export type AgentFields<F extends keyof HubAgent> = Pick<HubAgent, 'agent_id' | 'machine_id' | F>
@@ -143,6 +148,25 @@ export class HubClient extends HubAdmin {
     })
   }
 
+  /** Returns a page of the changes in an agent's folders. */
+  async changes(agentId: string, fields: ReadFields['diff']): Promise<WorkspaceChanges> {
+    const { WorkspaceChanges } = await import('../protocol/workspace.ts')
+    return this.#hub.json(await this.#readPath(agentId, 'diff', fields), WorkspaceChanges, READ)
+  }
+
+  /** Returns lines of a file in an agent's folders. */
+  async file(agentId: string, fields: ReadFields['file']): Promise<WorkspaceFile> {
+    const { WorkspaceFile } = await import('../protocol/workspace.ts')
+    return this.#hub.json(await this.#readPath(agentId, 'file', fields), WorkspaceFile, READ)
+  }
+
+  async #readPath<N extends keyof ReadFields>(agentId: string, name: N, fields: ReadFields[N]) {
+    const about = { type: `workspace:${name}`, command_id: this.#newId(), agent_id: agentId } as const
+    const command = { ...about, ...fields }
+    const signed = this.#signer && (await this.#signed(command, await this.#machineOf(agentId)))
+    return this.#agentPath(agentId, name === 'diff' ? '/changes' : '/file', readQuery(fields, signed))
+  }
+
   /** Returns one page of an agent's history. */
   async events(agentId: string, after?: string): Promise<EventPage> {
     return this.#events(this.#agentPath(agentId, '/events', after === undefined ? {} : { after }))
@@ -220,9 +244,8 @@ export class HubClient extends HubAdmin {
     const type = `agent:${name}` as CommandType
     const path = this.#agentPath(agentId, `/${name}`)
     if (!this.#signer || !SIGNED.includes(type)) return this.#command(path, body, waitS, LACKING[name])
-    const machineId = this.#machines.get(agentId) ?? (await this.agent(agentId)).machine_id
     const command = { type, command_id: this.#newId(), agent_id: agentId, ...body }
-    return this.#command(path, await this.#signed(command, machineId), waitS)
+    return this.#command(path, await this.#signed(command, await this.#machineOf(agentId)), waitS)
   }
 
   async machineCommand(machineId: string, name: string, body: object, waitS: number): Promise<Outcome> {
@@ -241,8 +264,12 @@ export class HubClient extends HubAdmin {
     return this.#outcome(`/api/commands/${encodeURIComponent(commandId)}`, { waitS })
   }
 
+  async #machineOf(agentId: string): Promise<string> {
+    return this.#machines.get(agentId) ?? (await this.agent(agentId)).machine_id
+  }
+
   /** Returns the body of a request with a signed command. */
-  async #signed(command: Written, machineId: string): Promise<object> {
+  async #signed<C extends Written>(command: C, machineId: string) {
     return { ...command, signed: await signCommand(this.#signer!, command, machineId) }
   }
 
@@ -259,14 +286,11 @@ export class HubClient extends HubAdmin {
     return outcome
   }
 
-  #agentPath(agentId: string, rest = '', query: Record<string, string> = {}): string {
+  #agentPath(agentId: string, rest = '', query: Record<string, string> | URLSearchParams = {}): string {
     const machine_id = this.#machines.get(agentId)
-    const search = String(
-      new URLSearchParams({
-        ...query,
-        ...(machine_id !== undefined && { machine_id: idInAddress(machine_id) }),
-      }),
-    )
+    const parameters = new URLSearchParams(query)
+    if (machine_id !== undefined) parameters.set('machine_id', idInAddress(machine_id))
+    const search = String(parameters)
     return `/api/agents/${encodeURIComponent(agentId)}${rest}${search && `?${search}`}`
   }
 }

@@ -14,6 +14,7 @@ export interface StatePaths {
   runtimes: string
   memory: string
   starts: string
+  worktrees: string
   costs: string
   trusted: string
   log: string
@@ -34,6 +35,7 @@ export function statePaths(dir: string): StatePaths {
     runtimes: at('runtimes.json'),
     memory: at('memory.json'),
     starts: at('starts.json'),
+    worktrees: at('worktrees'),
     costs: at('costs.json'),
     trusted: at('trusted.json'),
     log: at('daemon.log'),

@@ -19,10 +19,14 @@ import type { GateWait } from './gate.ts'
 import { answersTo, decisionOn } from './read-answers.ts'
 import { endWait } from './usage-limits.ts'
 import { withdrawPrompt } from './withdraw-prompt.ts'
+import type { Workspaces } from './workspaces.ts'
+import type { Worktrees } from './worktrees.ts'
 
 export interface CommandContext {
   agents: AgentPool
   trust: Pick<RepositoryTrust, 'answer'>
+  workspaces: Pick<Workspaces, 'diff' | 'file' | 'noteStart'>
+  worktrees: Pick<Worktrees, 'start' | 'merge' | 'discard'>
   /** @throws CommandFailure while no agent may be started */
   checkAccepts(): void
   /** @throws CommandFailure if the machine's policy refuses the command */
@@ -49,9 +53,15 @@ const done = <R>(result: R) => ({ confirmed: Promise.resolve(result) })
 
 const handlers: { [T in CommandType]: Handler<T> } = {
   async 'agent:start'(context, command) {
-    if (!context.agents.find(command.agent_id)) context.checkAccepts()
-    const agent = await context.agents.start(command)
-    return { confirmed: started(context.agents, agent) }
+    const isNew = !context.agents.find(command.agent_id)
+    if (isNew) context.checkAccepts()
+    const { agents, worktrees } = context
+    const agent = await (isNew && command.spec.worktree
+      ? worktrees.start(command, (changed, worktree) => agents.start(changed, worktree))
+      : agents.start(command))
+    // Do not wait: an agent needs longer than this until it can change a file.
+    if (isNew) void context.workspaces.noteStart(agent)
+    return { confirmed: started(agents, agent) }
   },
 
   async 'agent:prompt'({ agents }, command) {
@@ -170,6 +180,23 @@ const handlers: { [T in CommandType]: Handler<T> } = {
     }
     await agents.remove(agent)
     return done({})
+  },
+
+  async 'agent:merge'({ agents, worktrees }, command) {
+    return done(await worktrees.merge(agents.get(command.agent_id)))
+  },
+
+  async 'agent:discard'({ agents, worktrees }, { agent_id, force }) {
+    await worktrees.discard(agents.get(agent_id), force)
+    return done({})
+  },
+
+  async 'workspace:diff'({ agents, workspaces }, command) {
+    return { confirmed: workspaces.diff(agents.get(command.agent_id), command) }
+  },
+
+  async 'workspace:file'({ agents, workspaces }, command) {
+    return { confirmed: workspaces.file(agents.get(command.agent_id), command) }
   },
 
   async 'machine:check'(context) {

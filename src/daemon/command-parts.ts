@@ -9,6 +9,8 @@ import type { GateWait } from './gate.ts'
 import { Messages } from './messages.ts'
 import { UpdateHealth } from './update-health.ts'
 import { updateOrders } from './update-orders.ts'
+import { Workspaces } from './workspaces.ts'
+import { Worktrees } from './worktrees.ts'
 
 /** Creates the parts that carry out commands and updates, and that handle the server's messages. */
 export function commandParts(
@@ -44,12 +46,16 @@ export function commandParts(
     logger,
     onLooked: (error) => updateHealth.onLooked(error),
   })
+  const redacted = <T extends object>(part: T) => parts.redaction.redactPart(part)
+  const rulesFor = (folders: string[]) => policy.reading(folders)
   const context = {
     agents,
     trust: parts.trust,
+    workspaces: new Workspaces({ rulesFor, redacted, logger }),
+    worktrees: new Worktrees({ dir: paths.worktrees, rulesFor, logger }),
     checkAccepts: () => admission.checkRoom(),
     checkPolicy: (command: Command, wait?: GateWait) => policy.check(command, wait),
-    redacted: <T extends object>(part: T) => parts.redaction.redactPart(part),
+    redacted,
     checkMachine: () => health.probe(),
     restart: () => restart(),
     updates,

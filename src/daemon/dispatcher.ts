@@ -2,7 +2,7 @@ import { CommandFailure } from '../agents/command-failure.ts'
 import { sleep } from '../platform/clock.ts'
 import { isDiskFull, shortageIn, systemCode } from '../platform/errors.ts'
 import type { Logger } from '../platform/log.ts'
-import type { Command, CommandResult } from '../protocol/index.ts'
+import { type Command, type CommandResult, READING } from '../protocol/index.ts'
 import { AnsweredLater } from './answered-later.ts'
 import type { Answers } from './answers.ts'
 import { type CommandContext, carryOut } from './command-handlers.ts'
@@ -92,11 +92,13 @@ export class Dispatcher {
       )
     if (!result) return
     if (!result.ok) logger.info({ ...about, code: result.error.code }, 'command not carried out')
-    await answers.give(result, untilMs)
+    if (READING.includes(type)) answers.send(result)
+    else await answers.give(result, untilMs)
   }
 
   #inOrder<R>(command: Command, begin: (wait?: GateWait) => Promise<R>): Promise<R> {
-    if (!('agent_id' in command)) return Promise.resolve().then(() => begin())
+    if (!('agent_id' in command) || READING.includes(command.type))
+      return Promise.resolve().then(() => begin())
     const { agent_id } = command
     const order = this.#orders.get(agent_id) ?? new CommandOrder(() => this.#orders.delete(agent_id))
     this.#orders.set(agent_id, order)

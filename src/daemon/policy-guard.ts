@@ -6,6 +6,7 @@ import { refusalsOfCommand } from '../policy/command-refusals.ts'
 import type { CurrentPolicy } from '../policy/current.ts'
 import { isInherited } from '../policy/inherited.ts'
 import { permittedSpec } from '../policy/permitted-spec.ts'
+import { refusedFolders } from '../policy/rules/folders.ts'
 import { refusedNumber } from '../policy/rules/number.ts'
 import { trusts } from '../policy/rules/repositories.ts'
 import type { Policy } from '../policy/schema.ts'
@@ -13,6 +14,7 @@ import { refusalsOfSpec } from '../policy/spec-refusals.ts'
 import { summaryOf } from '../policy/summary.ts'
 import type { Command, Runtime } from '../protocol/index.ts'
 import { ACTING, type PolicyRefusal } from '../protocol/policy-rules.ts'
+import type { ReadingRules } from './agent-places.ts'
 import type { Budgets } from './budgets.ts'
 import { Gate, type GateWait } from './gate.ts'
 import type { Health } from './health.ts'
@@ -106,6 +108,22 @@ export class PolicyGuard {
       return agent_user === undefined ? undefined : agentUser(agent_user)
     } catch (error) {
       throw error instanceof CommandFailure ? this.counted(error, what) : error
+    }
+  }
+
+  /**
+   * Returns the rules for reading folders of an agent, whose links are resolved.
+   * @throws CommandFailure if the policy does not permit agents in the folders
+   */
+  reading(folders: string[]): ReadingRules {
+    const policy = this.#policy()
+    this.#refuse(refusedFolders(policy, folders), folders[0] ?? '')
+    const { sandbox, network } = policy.isolation
+    const hidden = this.#options.hidden(policy)
+    return {
+      user: this.checkUser(folders[0], policy),
+      sandbox: sandbox === 'bubblewrap' ? { network, hidden } : undefined,
+      hidden,
     }
   }
 

@@ -22,6 +22,7 @@ import { Enrollments } from './registry/enrollments.ts'
 import { Keys } from './registry/keys.ts'
 import { MachineRegistry } from './registry/machine-registry.ts'
 import { Quotas } from './registry/quotas.ts'
+import { Readings } from './registry/readings.ts'
 import { Sessions } from './registry/sessions.ts'
 import { SignInTokens } from './registry/sign-in-tokens.ts'
 import { Subscriptions } from './registry/subscriptions.ts'
@@ -75,6 +76,7 @@ function build({ store, gate, limits, pushLoopback, clock, logger }: AssembleOpt
   const enrollments = new Enrollments({ store: store.enrollments, keys, people, machines, clock, logger })
   const { memory } = limits
   const commands = new CommandQueue({ store: store.commands, machines, people, memory, clock, logger })
+  const readings = new Readings({ machines, clock })
   const most = limits.machine.agents
   const agents = new AgentRegistry({ store, feed, machines, commands, most, logger: ofMachines })
   const quotas = new Quotas({ limits: limits.machine, agents, journals, clock })
@@ -86,6 +88,7 @@ function build({ store, gate, limits, pushLoopback, clock, logger }: AssembleOpt
     machines,
     agents,
     commands,
+    readings,
     presence,
     intake,
     logger: ofMachines,
@@ -129,6 +132,7 @@ function build({ store, gate, limits, pushLoopback, clock, logger }: AssembleOpt
     machines,
     enrollments,
     commands,
+    readings,
     agents,
     quotas,
     intake,

@@ -27,6 +27,8 @@ function headOf(max: number) {
 export const ReportedName = headOf(Limits.name_chars)
 export const ReportedPath = headOf(Limits.path_chars)
 export const ReportedSentence = headOf(Limits.sentence_chars)
+/** Content of a file. */
+export const ReportedText = headOf(Limits.text_chars)
 
 /** Returns the schema of a list of at most `max` items. */
 export const list = <T extends z.ZodMiniType>(item: T, max: number = Limits.items) =>

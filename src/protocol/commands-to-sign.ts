@@ -12,6 +12,10 @@ export const SIGNED: readonly CommandType[] = [
   'agent:configure',
   'agent:resume',
   'agent:remove',
+  'agent:merge',
+  'agent:discard',
+  'workspace:diff',
+  'workspace:file',
   'daemon:restart',
   'daemon:update',
 ]

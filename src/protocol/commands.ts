@@ -1,10 +1,11 @@
 import * as z from 'zod/mini'
 import { JsonObject, list, Name, ReportedName, ReportedPath, table, Words } from './bounds.ts'
 import { Content } from './content.ts'
-import { AgentId, CommandId, Json, Uuid, VersionOrTag } from './ids.ts'
+import { AbsolutePath, AgentId, CommandId, Json, Uuid, VersionOrTag } from './ids.ts'
 import { secret } from './secrets.ts'
 import { Signed } from './signed.ts'
 import { AgentSpec } from './spec.ts'
+import { InnerPath, WorkspaceChanges, WorkspaceFile } from './workspace.ts'
 
 const command = {
   command_id: CommandId,
@@ -104,6 +105,41 @@ export const Commands = {
     ...agent,
     force: z._default(z.boolean(), false),
   }),
+  /** Merges the branch of an agent's working tree into the branch that was checked out in the repository. */
+  'agent:merge': z.object({ type: z.literal('agent:merge'), ...agent }),
+  /**
+   * Removes the working tree of an ended agent, and the branch that was made with it. Refuses to remove changes
+   * that are not committed or not merged, unless `force` is true.
+   */
+  'agent:discard': z.object({
+    type: z.literal('agent:discard'),
+    ...agent,
+    force: z._default(z.boolean(), false),
+  }),
+  /** Reads the changes in the folders of an agent. */
+  'workspace:diff': z.object({
+    type: z.literal('workspace:diff'),
+    ...agent,
+    /** `head`: since the commit that is checked out. `start`: since the agent's start. */
+    since: z._default(Name, 'head'),
+    /** Only files with these paths, and files below them. */
+    paths: z.optional(list(InnerPath, 1000)),
+    /** True to leave out the lines of the files. */
+    stat: z._default(z.boolean(), false),
+    /** The `next` of the page before. */
+    after: z.optional(Name),
+  }),
+  /** Reads lines of a file in the folders of an agent. */
+  'workspace:file': z.object({
+    type: z.literal('workspace:file'),
+    ...agent,
+    path: InnerPath,
+    /** The agent's folder that contains the file. Default: its working directory. */
+    folder: z.optional(AbsolutePath),
+    from_line: z._default(z.int().check(z.minimum(1)), 1),
+    /** Maximum number of lines. */
+    lines: z._default(z.int().check(z.minimum(1), z.maximum(10_000)), 1000),
+  }),
   /** Checks the runtimes, their versions, and their logins again, and reports the machine's status. */
   'machine:check': z.object({ type: z.literal('machine:check'), ...command }),
   /**
@@ -141,6 +177,17 @@ export const Results = {
   'agent:stop': z.object({ code: z.optional(z.int()), signal: z.optional(ReportedName) }),
   'agent:resume': z.object({ run: z.int(), prompt_id: z.optional(Uuid) }),
   'agent:remove': z.object({}),
+  'agent:merge': z.object({
+    branch: ReportedName,
+    onto: ReportedName,
+    /** Commit of the branch `onto` after the merge. */
+    commit: ReportedName,
+    /** `fast-forward`, `merge`, or `none` if there was nothing to merge. */
+    how: ReportedName,
+  }),
+  'agent:discard': z.object({}),
+  'workspace:diff': WorkspaceChanges,
+  'workspace:file': WorkspaceFile,
   'machine:check': z.object({}),
   'daemon:restart': z.object({ restart_strategy: z.enum(['self', 'supervisor_required']) }),
   'daemon:update': z.object({

@@ -40,10 +40,12 @@ import { Signed } from './signed.ts'
  * | `GET /api/agents` | → `{agents: HubAgent[], next?: CURSOR}` |
  * | `GET /api/agents/:agent_id` | → `HubAgent` |
  * | `POST /api/agents` | `StartRequest` → `Outcome` |
- * | `POST /api/agents/:agent_id/{prompt,withdraw,interrupt,permission,answer,configure,stop,resume,remove}` | the command without `type` and `agent_id` → `Outcome` |
+ * | `POST /api/agents/:agent_id/{prompt,withdraw,interrupt,permission,answer,configure,stop,resume,merge,discard,remove}` | the command without `type` and `agent_id` → `Outcome` |
  * | `POST /api/agents/:agent_id/move` | `MoveRequest` → `HubAgent`: moves the agent to that machine; 409 `machine_connected` while its previous machine is connected, unless with `?force=true` |
  * | `GET /api/agents/:agent_id/events?after=ID&limit=N` | → `{events: Event[], next?: ID}`; with `before=ID` in place of `after`, the last events before that event, in ascending order → `{events: Event[], previous?: ID}`; `before=end` begins at the newest event. A hub that does not know `before` ignores it |
  * | `GET /api/agents/:agent_id/stream` | server-sent events `activity` (id `offset.index`, data `Event`) and `status` (data `HubAgent`), resumed by `Last-Event-ID` |
+ * | `GET /api/agents/:agent_id/changes?since=head\|start&path=PATH&stat=true&after=CURSOR` | → `WorkspaceChanges`: the changes in the agent's folders since the commit that is checked out (`head`), or since the agent's start (`start`). `path` may be repeated. 503 `machine_offline` while the machine is not connected |
+ * | `GET /api/agents/:agent_id/file?path=PATH&folder=PATH&from_line=N&lines=N` | → `WorkspaceFile`: lines of a file that git does not ignore |
  * | `GET /api/stream` | server-sent events `machine` (`HubMachine`), `agent` (`HubAgent`), `agent_removed` (`{agent_id, machine_id}`): first the current state, then each change. With `after=ID` or `Last-Event-ID`, also `machine_removed` (`{machine_id}`) and `reset` (`{}`), and only the changes since that event |
  * | `GET /api/commands/:command_id` | → `Outcome` |
  *

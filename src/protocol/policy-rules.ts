@@ -19,6 +19,8 @@ export const ACTING: readonly CommandType[] = [
   'agent:answer',
   'agent:configure',
   'agent:resume',
+  'agent:merge',
+  'agent:discard',
   'daemon:restart',
   'daemon:update',
 ]

@@ -80,5 +80,15 @@ export const AgentSpec = z.object({
    * `stop`: the agent is stopped; `show`, the default: the status shows the limit.
    */
   on_limit: z.optional(Name),
+  /**
+   * Starts the agent in a git working tree that the daemon makes next to the repository of `cwd`, with its own
+   * branch.
+   */
+  worktree: z.optional(
+    z.object({
+      /** Name of the branch, which may exist. Default: a new branch `agent/<agent_id>`. */
+      branch: z.optional(Name),
+    }),
+  ),
 })
 export type AgentSpec = z.infer<typeof AgentSpec>

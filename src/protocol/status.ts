@@ -165,6 +165,10 @@ export const AgentStatus = z.object({
       remedy: z.optional(ReportedSentence),
     }),
   ),
+  /**
+   * Present if the daemon made a git working tree for the agent: its branch, and the folder of the repository.
+   */
+  worktree: z.optional(z.object({ branch: ReportedName, repository: ReportedPath })),
   /** Time of the next restart (ISO 8601), if restarts are delayed because the agent crashes repeatedly. */
   restart_held_until: z.optional(ReportedName),
   /**

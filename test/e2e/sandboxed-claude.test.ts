@@ -4,7 +4,9 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { findByEnvironment } from '../../src/platform/process-list.ts'
+import type { WorkspaceChanges } from '../../src/protocol/index.ts'
 import { claudeStage } from '../support/claude-stage.ts'
+import { gitRepository } from '../support/git-repository.ts'
 import { mock } from '../support/messages-script.ts'
 import type { Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
@@ -89,4 +91,18 @@ test('secrets stay in the journal on the machine, and are not sent to the server
   const journal = readFileSync(join(stage.state, 'agents', agent, 'activity.jsonl'), 'utf8')
   assert.match(journal, new RegExp(SECRET))
   assert.ok(!JSON.stringify(await stage.agent(agent)).includes(SECRET))
+})
+
+test('an agent in a sandbox can commit in its working tree', async (t) => {
+  const stage = await policedStage(t)
+  const { dir, git } = gitRepository(join(stage.dir, 'app'), { 'a.txt': '1\n' })
+  const agent = await stage.start({ cwd: dir, worktree: {}, permission_mode: 'bypassPermissions' })
+  const identity = '-c user.name=a -c user.email=a@example.com'
+  await ran(stage, agent, `echo 2 > a.txt; git ${identity} commit --quiet --all --message Work`)
+  assert.equal(git('show', `agent/${agent}:a.txt`), '2')
+  const { files } = await stage.api<WorkspaceChanges>('GET', `/api/agents/${agent}/changes?since=start`)
+  assert.deepEqual(
+    files.map(({ path, added, removed }) => [path, added, removed]),
+    [['a.txt', 1, 1]],
+  )
 })

@@ -83,6 +83,7 @@ const ARGUMENTS: Record<string, string> = {
   name: 'other',
   prompt: 'hello',
   answers: '1',
+  path: 'src',
 }
 
 const NEEDED: Record<string, string[]> = {

@@ -15,6 +15,8 @@ export const commandContext = (
 ): CommandContext => ({
   agents,
   trust: { answer: absent('repository trust') },
+  workspaces: { diff: absent('folders'), file: absent('folders'), noteStart: async () => {} },
+  worktrees: { start: absent('worktrees'), merge: absent('worktrees'), discard: absent('worktrees') },
   checkAccepts: () => undefined,
   checkPolicy: async () => undefined,
   redacted: (part) => part,

@@ -34,6 +34,10 @@ const arrows: Record<string, Arrows> = {
     why: 'a policy needs only a command and the policy file for a decision, and starts nothing',
   },
   agents: { to: ['platform', 'protocol'], why: 'an agent runs without a link, and without a daemon' },
+  workspace: {
+    to: ['platform', 'protocol'],
+    why: 'the folders of an agent can be read without the agent',
+  },
   wire: { to: ['platform', 'protocol'], why: 'both ends of a connection use this code' },
   link: {
     to: ['platform', 'protocol', 'wire'],
@@ -44,7 +48,7 @@ const arrows: Record<string, Arrows> = {
     why: 'the hub is a server like any other, and knows machines only through the protocol',
   },
   daemon: {
-    to: ['platform', 'protocol', 'config', 'policy', 'agents', 'link', 'update', 'service'],
+    to: ['platform', 'protocol', 'config', 'policy', 'agents', 'workspace', 'link', 'update', 'service'],
     why: 'the daemon connects the parts, but knows neither its callers nor its server',
   },
   update: { to: ['platform', 'protocol', 'config'], why: 'an update must work even if other parts do not' },

@@ -29,6 +29,7 @@ export interface AgentFolder {
   readonly process: string
   readonly exit: string
   readonly limit: string
+  readonly start: string
   readonly stderr: string
   readonly inputs: string
   readonly inbox: string
@@ -58,6 +59,7 @@ export function agentFolder(dir: string, real = realPath(dir)): AgentFolder {
     process: at('process.json'),
     exit: at('exit.json'),
     limit: at('limit.json'),
+    start: at('start.json'),
     stderr: at('stderr.log'),
     inputs: at('inputs.jsonl'),
     inbox: at('in'),

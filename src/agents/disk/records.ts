@@ -12,6 +12,19 @@ import {
 } from '../../protocol/index.ts'
 import { AgentProblem, AgentState, BackgroundTask, TurnFailure } from '../../protocol/status.ts'
 
+/** A git working tree that the daemon made for an agent. Paths are without links. */
+export const WorktreeRecord = z.object({
+  /** Folder of the repository. */
+  repository: z.string(),
+  path: z.string(),
+  branch: z.string(),
+  /** True if the branch was made with the working tree. */
+  is_new_branch: z.boolean(),
+  /** Branch that was checked out in the repository; absent if there was none. */
+  onto: z.optional(z.string()),
+})
+export type WorktreeRecord = z.infer<typeof WorktreeRecord>
+
 /** `spec.json`: the specification from the server. */
 export const SpecRecord = z.object({
   version: z.literal(1),
@@ -23,6 +36,8 @@ export const SpecRecord = z.object({
    * same id. Absent in records of earlier versions.
    */
   journal: z.optional(JournalName),
+  /** Working tree of the agent, if it has its own. The specification's folder is then in this tree. */
+  worktree: z.optional(WorktreeRecord),
   spec: AgentSpec,
 })
 export type SpecRecord = z.infer<typeof SpecRecord>

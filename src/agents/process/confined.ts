@@ -83,7 +83,7 @@ function give(dir: string, { gid }: AgentUser, files: Record<string, string>) {
 }
 
 async function inSandbox(
-  { folder, run, runtime }: Agent,
+  { folder, record, run, runtime }: Agent,
   { spec, sandbox, user }: Pick<Permitted, 'spec' | 'user'> & { sandbox: NonNullable<Permitted['sandbox']> },
   env: NodeJS.ProcessEnv,
 ): Promise<string[]> {
@@ -93,7 +93,8 @@ async function inSandbox(
   const places: SandboxPlaces = {
     home: user?.home ?? homedir(),
     cwd: spec.cwd,
-    chosen: (spec.add_dirs ?? []).map((path) => realPath(path)),
+    // A commit in a working tree changes the repository from which the tree was made.
+    chosen: [...(spec.add_dirs ?? []), ...repositoryOf(record)].map((path) => realPath(path)),
     writable: shared.map((path) => realPath(path)),
     empty: ofProcesses.map((path) => realPath(path)),
     readable: [...(user ? [] : [folder.real]), realPath(run.program)],
@@ -102,3 +103,5 @@ async function inSandbox(
   const hidden = user ? await reachableAs(user, sandbox.hidden) : sandbox.hidden
   return sandboxed({ ...sandbox, hidden }, places, user?.command)
 }
+
+const repositoryOf = ({ worktree }: Agent['record']) => (worktree ? [join(worktree.repository, '.git')] : [])

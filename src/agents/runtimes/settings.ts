@@ -13,6 +13,7 @@ export const COMMON_FIELDS = [
   'restart',
   'lease',
   'on_limit',
+  'worktree',
 ] as const satisfies readonly (keyof AgentSpec)[]
 
 /**

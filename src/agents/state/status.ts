@@ -85,6 +85,7 @@ function described(agent: Described, now: number): AgentStatus {
     end: snapshot.offset,
     ...(generations.current !== undefined && { journal: generations.current }),
     ...(record.spec.title && { title: record.spec.title }),
+    ...(record.worktree && { worktree: worktreeIn(record.worktree) }),
     ...(pid && { pid }),
     ...(sessionId && { session_id: sessionId }),
     ...(snapshot.model && { model: snapshot.model }),
@@ -106,6 +107,8 @@ function described(agent: Described, now: number): AgentStatus {
     ...(heldUntil && { restart_held_until: new Date(heldUntil).toISOString() }),
   }
 }
+
+const worktreeIn = ({ branch, repository }: NonNullable<SpecRecord['worktree']>) => ({ branch, repository })
 
 function limitedBy(agent: Described): Pick<AgentStatus, 'limited'> {
   const until = resetOf(agent)

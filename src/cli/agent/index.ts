@@ -1,8 +1,11 @@
 import { Command } from 'commander'
 import { configureCommand } from './configure.ts'
+import { diffCommand } from './diff.ts'
+import { discardCommand } from './discard.ts'
 import { interruptCommand } from './interrupt.ts'
 import { listCommand } from './list.ts'
 import { logCommand } from './log.ts'
+import { mergeCommand } from './merge.ts'
 import { moveCommand } from './move.ts'
 import { answerCommand, approveCommand, denyCommand } from './permission.ts'
 import { removeCommand } from './remove.ts'
@@ -38,6 +41,7 @@ export function agentCommand(): Command {
     sendCommand(),
     watchCommand(),
     logCommand(),
+    diffCommand(),
     approveCommand(),
     denyCommand(),
     answerCommand(),
@@ -46,6 +50,8 @@ export function agentCommand(): Command {
     configureCommand(),
     stopCommand(),
     resumeCommand(),
+    mergeCommand(),
+    discardCommand(),
     moveCommand(),
     removeCommand(),
   ]) {

@@ -19,6 +19,7 @@ export interface SpecFlags {
   mcpConfig?: string
   strictMcpConfig?: boolean
   addDir?: string[]
+  worktree?: string | true
   env?: string[]
   resume?: string
   fork?: boolean
@@ -38,6 +39,9 @@ type Spec = StartRequest['spec']
 
 const usage = (message: string, remedy?: string) =>
   new UserError('usage', message, { ...(remedy !== undefined && { remedy }), exitCode: EXIT.usage })
+
+const worktreeIn = (branch: SpecFlags['worktree']) =>
+  branch === undefined ? undefined : branch === true ? {} : { branch }
 
 /** Returns the spec of the agent that the flags of `agent start` describe. @throws UserError */
 export function specFrom(flags: SpecFlags, prompt: Content | undefined): Spec {
@@ -67,6 +71,7 @@ export function specFrom(flags: SpecFlags, prompt: Content | undefined): Spec {
       disallowed_tools: flags.disallowedTools?.flatMap(splitTools),
       mcp_servers: flags.mcpConfig === undefined ? undefined : mcpServers(flags.mcpConfig),
       mcp_strict: flags.strictMcpConfig,
+      worktree: worktreeIn(flags.worktree),
       add_dirs: flags.addDir?.map((dir) => resolve(dir)),
       env: flags.env === undefined ? undefined : Object.fromEntries(flags.env.map(variable)),
       session: flags.resume === undefined ? undefined : { resume: flags.resume, fork: flags.fork ?? false },

@@ -44,12 +44,16 @@ count. The actions are:
 --restart on-failure also restarts the agent after an exit code other than 0. An agent is restarted at most
 five times an hour.
 
+--worktree makes a git working tree in REPOSITORY-worktrees/AGENT, with the branch agent/AGENT, and starts the
+agent there. \`agent merge\` merges its branch, and \`agent discard\` removes the working tree.
+
 Examples:
   $ fomular-daemon agent start --cwd ~/project --prompt "Fix the failing tests" --wait
   $ fomular-daemon agent start --prompt-file task.md --permission-mode acceptEdits --title "Tests"
   $ git diff | fomular-daemon agent start --prompt - --append-system-prompt "Review this change" --wait
   $ fomular-daemon agent start --allowed-tools "Read,Grep,Bash(git log *)" --max-turns 20 --prompt "…"
   $ fomular-daemon agent start --prompt "Upgrade the dependencies" --effort high --lease 3600:stop-when-idle
+  $ fomular-daemon agent start --worktree --prompt "Try another parser"
   $ fomular-daemon agent start --resume 9f666cfc-96da-45d6-ba3f-0b9e3afe0b19 --fork --prompt "Try it another way"`
 
 interface Options extends HubOptions, PromptFlags, SpecFlags {
@@ -101,6 +105,10 @@ export function startCommand(): Command {
         '--env <name=value>',
         'environment variable for the agent; NAME alone takes the value from this environment; repeatable',
       ),
+    )
+    .option(
+      '--worktree [branch]',
+      'run the agent in its own working tree next to the git repository, on this branch (default: a new branch)',
     )
     .option('--resume <session>', 'continue the conversation with this session id')
     .option('--fork', 'with --resume, continue in a copy of the conversation')

@@ -69,6 +69,7 @@ export function agentText(
     ...row('Cost', total_cost_usd === undefined ? undefined : dollars(total_cost_usd)),
     ...row('Activity', `${bytes(agent.end)}, of which the hub has ${bytes(agent.offset)}`),
     ...row('Folder', agent.cwd),
+    ...row('Branch', agent.worktree && `${agent.worktree.branch}, made from ${agent.worktree.repository}`),
     ...(detail
       ? detailRows(detail, row)
       : [dim("Run this on the agent's machine to see its settings and files.")]),

@@ -61,6 +61,8 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   'GET /api/agents/:agent_id': { role: 'viewer' },
   'GET /api/agents/:agent_id/events': { role: 'viewer' },
   'GET /api/agents/:agent_id/stream': { role: 'viewer' },
+  'GET /api/agents/:agent_id/changes': { role: 'viewer' },
+  'GET /api/agents/:agent_id/file': { role: 'viewer' },
   'GET /api/stream': { role: 'viewer' },
   'GET /api/commands/:command_id': { role: 'viewer' },
 
@@ -73,6 +75,8 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   'POST /api/agents/:agent_id/configure': { role: 'operator', order: 'agent:configure' },
   'POST /api/agents/:agent_id/stop': { role: 'operator', order: 'agent:stop' },
   'POST /api/agents/:agent_id/resume': { role: 'operator', order: 'agent:resume' },
+  'POST /api/agents/:agent_id/merge': { role: 'operator', order: 'agent:merge' },
+  'POST /api/agents/:agent_id/discard': { role: 'operator', order: 'agent:discard' },
   'POST /api/agents/:agent_id/remove': { role: 'operator', order: 'agent:remove' },
   'POST /api/agents/:agent_id/move': { role: 'operator', order: 'agent:move', body: MoveRequest },
 

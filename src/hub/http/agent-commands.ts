@@ -28,6 +28,8 @@ const AGENT_COMMANDS = [
   'configure',
   'stop',
   'resume',
+  'merge',
+  'discard',
   'remove',
 ] as const
 

@@ -6,6 +6,7 @@ import { HttpError, httpErrorOf } from '../http-error.ts'
 import type { Switchboard } from '../machines/switchboard.ts'
 import type { CommandQueue } from '../registry/command-queue.ts'
 import type { Enrollments } from '../registry/enrollments.ts'
+import type { Readings } from '../registry/readings.ts'
 import type { Sessions } from '../registry/sessions.ts'
 import type { SignInTokens } from '../registry/sign-in-tokens.ts'
 import type { UserKeys } from '../registry/user-keys.ts'
@@ -33,6 +34,7 @@ import { type PushContext, pushRoutes } from './push-routes.ts'
 import { readableJson } from './readable-json.ts'
 import { follow, limited, overHttp, streamIdOf } from './request.ts'
 import { sessionRoutes, signInRoute } from './session-routes.ts'
+import { workspaceRoutes } from './workspace-routes.ts'
 
 export interface ApiContext
   extends HubStreamContext,
@@ -48,6 +50,7 @@ export interface ApiContext
   audit: Audit
   trails: Trails
   commands: CommandQueue
+  readings: Readings
   switchboard: Switchboard
   enrollments: Enrollments
   gate: Gate
@@ -61,6 +64,8 @@ const LONG = [
   '/api/agents',
   '/api/agents/:agent_id',
   '/api/agents/:agent_id/events',
+  '/api/agents/:agent_id/changes',
+  '/api/agents/:agent_id/file',
   '/api/audit',
 ]
 
@@ -88,6 +93,7 @@ export function api(context: ApiContext): Hono {
   app.use('/api/*', trails.orders)
   app.route('/api/machines', machineRoutes({ ...context, lookup, orders }))
   app.route('/api/agents', agentRoutes({ ...context, lookup }))
+  app.route('/api/agents', workspaceRoutes({ ...context, lookup }))
   app.route('/api/agents', agentCommands({ ...context, lookup, orders }))
   app.get('/api/commands/:command_id', (c) => orders.outcome(c, c.req.param('command_id')))
   app.get('/api/stream', (c) => {

@@ -4,6 +4,7 @@ import type { AgentRegistry, GreetingOffsets } from '../registry/agent-registry.
 import type { CommandQueue } from '../registry/command-queue.ts'
 import type { Keys } from '../registry/keys.ts'
 import type { MachineRegistry } from '../registry/machine-registry.ts'
+import type { Readings } from '../registry/readings.ts'
 import type { ActivityIntake } from './activity-intake.ts'
 import { isResult } from './cut-to-limits.ts'
 import type { MachineConnection } from './machine-connection.ts'
@@ -16,6 +17,7 @@ export interface SwitchboardOptions {
   machines: MachineRegistry
   agents: AgentRegistry
   commands: CommandQueue
+  readings: Readings
   presence: Presence
   intake: ActivityIntake
   logger: Logger
@@ -38,7 +40,7 @@ export class Switchboard {
   }
 
   async onHello(peer: MachineConnection, hello: Hello): Promise<GreetingOffsets> {
-    const { keys, machines, agents, presence, intake, logger } = this.#options
+    const { keys, machines, agents, presence, intake, readings, logger } = this.#options
     const denial = await keys.admit(peer.key.sha256, hello.machine_id, machines.ids())
     if (denial !== undefined) {
       peer.deny(denial)
@@ -50,6 +52,7 @@ export class Switchboard {
     if (before) {
       before.supersede(hello)
       machines.onDisconnected(hello.machine_id, before)
+      readings.onDisconnected(hello.machine_id)
     }
     intake.begin(
       peer,
@@ -96,20 +99,22 @@ export class Switchboard {
   }
 
   #leave(peer: MachineConnection) {
-    const { presence, intake, machines, agents, logger } = this.#options
+    const { presence, intake, machines, agents, readings, logger } = this.#options
     intake.end(peer)
     if (!presence.leave(peer)) return
     const { machineId } = peer
+    readings.onDisconnected(machineId)
     machines.onDisconnected(machineId, peer)
     agents.publishAll(machineId)
     logger.info({ machine_id: machineId }, 'machine disconnected')
   }
 
   onMessage(peer: MachineConnection, message: Exclude<FromDaemon, Hello>) {
-    const { presence, intake, agents, machines, commands, logger } = this.#options
+    const { presence, intake, agents, machines, commands, readings, logger } = this.#options
     if (!presence.has(peer)) return
     const { machineId } = peer
     if (isResult(message)) {
+      if (readings.onResult(machineId, message)) return
       const problem = commands.onResult(machineId, message)
       if (problem) peer.fault({ code: 'invalid', message: problem, path: 'type', of_type: message.type })
       return
@@ -134,8 +139,10 @@ export class Switchboard {
       case 'protocol:error':
         logger.warn({ machine_id: machineId, error: message }, 'the daemon rejected a frame')
         // A command that arrived too early is resent after the welcome.
-        if (message.command_id && message.code !== 'unexpected')
+        if (message.command_id && message.code !== 'unexpected') {
           commands.onUnreadable(machineId, message.command_id, message.message, message.path)
+          readings.onUnreadable(machineId, message.command_id, message.message)
+        }
         if (message.of_type === 'server:welcome') void intake.onRejectedWelcome(peer, message.path)
         return
       case 'link:ping':

@@ -16,6 +16,7 @@ import type { CommandStore } from '../store/commands.ts'
 import { sendableBytes } from './command-size.ts'
 import type { ConnectedMachine, MachineRegistry } from './machine-registry.ts'
 import { type CommandEntry, RememberedCommands } from './remembered-commands.ts'
+import { lacking, unsupported } from './unsupported.ts'
 import type { UserKeys } from './user-keys.ts'
 
 /** Error code for commands that failed because their key was revoked. */
@@ -102,8 +103,9 @@ export class CommandQueue {
    */
   check(machineId: string, command: Command): number {
     const link = this.#options.machines.link(machineId)
-    if (link && !link.capabilities.includes(command.type)) {
-      const { code, message, ...rest } = unsupported(command.type)
+    const feature = link && lacking(link.capabilities, command)
+    if (feature !== undefined) {
+      const { code, message, ...rest } = unsupported(feature)
       throw new HttpError(409, code, message, rest)
     }
     const bytes = sendableBytes(command)
@@ -143,8 +145,9 @@ export class CommandQueue {
     for (const entry of this.#known.pending()) {
       if (entry.outcome.machine_id !== machineId || entry.written || !entry.command) continue
       if (this.#endedWithKey(entry)) continue
-      if (link.capabilities.includes(entry.type)) this.#send(entry, link)
-      else this.#fail(entry, unsupported(entry.type))
+      const feature = lacking(link.capabilities, entry.command)
+      if (feature === undefined) this.#send(entry, link)
+      else this.#fail(entry, unsupported(feature))
     }
   }
 
@@ -266,12 +269,6 @@ export class CommandQueue {
 function tell({ waiters }: CommandEntry) {
   for (const waiter of [...waiters]) waiter()
 }
-
-const unsupported = (type: string) => ({
-  code: 'unsupported',
-  message: `The daemon of this machine does not support ${type}.`,
-  remedy: 'Update the daemon.',
-})
 
 const unwritable = (error: unknown) =>
   new HttpError(

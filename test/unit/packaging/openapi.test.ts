@@ -137,6 +137,15 @@ describe('openapi.json', () => {
     await ask('GET /api/agents/:agent_id/events', 200, '/api/agents/a/events?before=end&limit=1')
     await ask('GET /api/agents/:agent_id/events', 400, '/api/agents/a/events?limit=x')
     await ask('GET /api/agents/:agent_id/stream', 200, '/api/agents/a/stream')
+    const changes = ask('GET /api/agents/:agent_id/changes', 200, '/api/agents/a/changes')
+    const folders = { since: 'head', folders: [{ path: '/srv' }], total: 0, files: [] }
+    daemon.answer(await daemon.command('workspace:diff'), folders)
+    await changes
+    const file = ask('GET /api/agents/:agent_id/file', 200, '/api/agents/a/file?path=a')
+    const lines = { folder: '/srv', path: 'a', size_bytes: 1, from_line: 1, total_lines: 1, text: 'a' }
+    daemon.answer(await daemon.command('workspace:file'), lines)
+    await file
+    await ask('GET /api/agents/:agent_id/file', 400, '/api/agents/a/file')
 
     const bodies: Record<string, object> = {
       prompt: { content: 'hello' },
@@ -154,6 +163,8 @@ describe('openapi.json', () => {
       'configure',
       'stop',
       'resume',
+      'merge',
+      'discard',
       'remove',
     ])
       await ask(`POST /api/agents/:agent_id/${name}`, 202, `/api/agents/a/${name}?wait=0`, bodies[name] ?? {})
