@@ -1,4 +1,5 @@
 import { diffLines, diffWordsWithSpace } from 'diff'
+import type { Hunk } from '../protocol/workspace.ts'
 
 /** A part of a line; `isChanged` if the other text does not have it. */
 export interface LinePart {
@@ -49,6 +50,34 @@ export function lineRunsOf(before: string, after: string): Run[] {
     else if (last?.kind === 'changed' && last.added.length === 0) last.added = numbered(lines, 'after')
     else runs.push({ kind: 'changed', removed: [], added: numbered(lines, 'after') })
   }
+  return runs
+}
+
+/** Returns the runs of a hunk, whose lines begin as in a unified diff. Remarks are left out. */
+export function runsOfHunk({
+  old_start,
+  new_start,
+  text,
+}: Pick<Hunk, 'old_start' | 'new_start' | 'text'>): Run[] {
+  const runs: Run[] = []
+  const numbers = { before: old_start, after: new_start }
+  for (const line of text.split('\n')) {
+    const [sign, rest] = [line[0], line.slice(1)]
+    const last = runs.at(-1)
+    if (sign === ' ') {
+      const same = { before: numbers.before++, after: numbers.after++, text: rest }
+      if (last?.kind === 'same') last.lines.push(same)
+      else runs.push({ kind: 'same', lines: [same] })
+    } else if (sign === '-' || sign === '+') {
+      // Lines that are removed after added lines belong to another change.
+      const isNext = last?.kind !== 'changed' || (sign === '-' && last.added.length > 0)
+      const changed: Run & { kind: 'changed' } = isNext ? { kind: 'changed', removed: [], added: [] } : last
+      if (isNext) runs.push(changed)
+      const number = sign === '-' ? numbers.before++ : numbers.after++
+      changed[sign === '-' ? 'removed' : 'added'].push({ number, parts: [{ text: rest, isChanged: false }] })
+    }
+  }
+  markWords(runs)
   return runs
 }
 

@@ -5,6 +5,7 @@ import { NoAgents } from './admin/no-agents.tsx'
 import { NoMachines } from './admin/no-machines.tsx'
 import { Opened } from './admin/opened.tsx'
 import { AgentPage } from './agent/later.ts'
+import { ChangesPage } from './changes/later.ts'
 import { fleet, liveFleet } from './fleet/fleet.ts'
 import { FleetPage } from './fleet/fleet-page.tsx'
 import { MachinePage } from './fleet/machine-page.tsx'
@@ -55,11 +56,13 @@ function Content() {
   )
 }
 
-function Page({ page, rest: [first, second] }: { page: string; rest: string[] }) {
+function Page({ page, rest: [first, second, third] }: { page: string; rest: string[] }) {
   if (page === '')
     return (
       <FleetPage actions={<FleetActions />} withoutMachines={<NoMachines />} withoutAgents={<NoAgents />} />
     )
+  if (page === 'agents' && first !== undefined && second !== undefined && third === 'changes')
+    return <ChangesPage machineId={first} agentId={second} />
   if (page === 'agents' && first !== undefined && second !== undefined)
     return <AgentPage machineId={first} agentId={second} />
   if (page === 'machines' && first !== undefined)

@@ -11,6 +11,8 @@ const ORDERS: Readonly<Record<string, readonly [did: string, tried: string]>> = 
   'agent:configure': ['changed settings of the agent', 'change settings of the agent'],
   'agent:stop': ['stopped the agent', 'stop the agent'],
   'agent:resume': ['resumed the agent', 'resume the agent'],
+  'agent:merge': ['merged the branch of the agent', 'merge the branch of the agent'],
+  'agent:discard': ['removed the working tree of the agent', 'remove the working tree of the agent'],
   'agent:remove': ['removed the agent', 'remove the agent'],
   'agent:move': ['moved the agent', 'move the agent'],
   'machine:check': ['checked the machine', 'check the machine'],

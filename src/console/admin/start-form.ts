@@ -22,6 +22,7 @@ export interface StartForm {
   disallowed_tools: string
   /** Folders, one on each line. */
   add_dirs: string
+  worktree: boolean
   session: string
   fork: boolean
   max_turns: string
@@ -45,6 +46,7 @@ export const EMPTY_FORM: StartForm = {
   allowed_tools: '',
   disallowed_tools: '',
   add_dirs: '',
+  worktree: false,
   session: '',
   fork: false,
   max_turns: '',
@@ -79,6 +81,7 @@ export function specOf(form: StartForm, prompt: Draft): Spec {
       system_prompt: instructions === '' ? undefined : { mode: 'append' as const, text: instructions },
       allowed_tools: listIn(form.allowed_tools, COMMAS),
       disallowed_tools: listIn(form.disallowed_tools, COMMAS),
+      worktree: form.worktree ? {} : undefined,
       add_dirs: listIn(form.add_dirs, /\n/),
       session: session === '' ? undefined : { resume: session, fork: form.fork },
       limits: Object.keys(limits).length > 0 ? limits : undefined,

@@ -54,6 +54,11 @@ export function StartMore({ form, set }: StartMoreProps) {
           value={form.add_dirs}
           onChange={(add_dirs) => set({ add_dirs })}
         />
+        <Check
+          label="Work on a new branch, in a separate folder next to the git repository"
+          checked={form.worktree}
+          onChange={(worktree) => set({ worktree })}
+        />
         <Limits form={form} set={set} />
         <TextField
           label="Session to continue"

@@ -6,6 +6,7 @@ import { Button } from '../parts/button.tsx'
 import { tell, tellProblem } from '../parts/notices.tsx'
 import { may } from '../session/session.ts'
 import { AgentSettings } from './agent-settings.tsx'
+import { DiscardBranch } from './discard-branch.tsx'
 import { foreseen } from './foreseen.ts'
 import { giveOrder, isEnded } from './give-order.ts'
 import { RemoveAgent } from './remove-agent.tsx'
@@ -14,6 +15,8 @@ import './agent-actions.css'
 
 /** Maximum time until an agent is interrupted, in seconds. */
 const INTERRUPT_WAIT_S = 30
+/** Maximum time for a merge, in seconds. */
+const MERGE_WAIT_S = 120
 /** Maximum time until an agent has stopped, in seconds, with its grace periods. */
 const STOP_WAIT_S = 140
 
@@ -25,12 +28,12 @@ interface AgentActionsProps {
 
 /** Buttons for an agent, as the person's role and the state of the agent permit. */
 export function AgentActions({ hub, agent }: AgentActionsProps) {
-  const [busy, setBusy] = useState<'interrupt' | 'stop'>()
-  const [dialog, setDialog] = useState<'resume' | 'settings' | 'remove'>()
+  const [busy, setBusy] = useState<'interrupt' | 'stop' | 'merge'>()
+  const [dialog, setDialog] = useState<'resume' | 'settings' | 'discard' | 'remove'>()
   void fleet.value?.version.value
   if (!may('operator')) return null
   const machine = fleet.value?.machines.get(agent.machine_id)
-  const run = async (name: 'interrupt' | 'stop', waitS: number, done: string) => {
+  const run = async (name: 'interrupt' | 'stop' | 'merge', waitS: number, done: string) => {
     setBusy(name)
     try {
       tell(await giveOrder(hub, agent, { name, body: {}, waitS, done }))
@@ -43,6 +46,7 @@ export function AgentActions({ hub, agent }: AgentActionsProps) {
   const isBusy = agent.state === 'working' || agent.state === 'waiting' || agent.state === 'starting'
   const off = !agent.connected && !agent.gone
   const refused = foreseen(machine, ended ? 'agent:resume' : 'agent:configure')
+  const [refusedMerge] = agent.worktree ? foreseen(machine, 'agent:merge') : []
   const props = { hub, agent, machine, onClose: () => setDialog(undefined) }
   return (
     <div class="agent-actions">
@@ -70,6 +74,19 @@ export function AgentActions({ hub, agent }: AgentActionsProps) {
           Resume…
         </Button>
       )}
+      {agent.worktree && !agent.gone && (
+        <Button
+          disabled={busy !== undefined || off || refusedMerge !== undefined}
+          onClick={() => void run('merge', MERGE_WAIT_S, 'The branch is merged.')}
+        >
+          {busy === 'merge' ? 'Merging…' : 'Merge branch'}
+        </Button>
+      )}
+      {agent.worktree && ended && !agent.gone && (
+        <Button disabled={off} onClick={() => setDialog('discard')}>
+          Remove working tree…
+        </Button>
+      )}
       <Button look="danger" onClick={() => setDialog('remove')}>
         Remove…
       </Button>
@@ -86,6 +103,7 @@ export function AgentActions({ hub, agent }: AgentActionsProps) {
       ))}
       {dialog === 'resume' && <ResumeAgent {...props} />}
       {dialog === 'settings' && <AgentSettings {...props} />}
+      {dialog === 'discard' && <DiscardBranch {...props} />}
       {dialog === 'remove' && <RemoveAgent {...props} />}
     </div>
   )

@@ -13,6 +13,7 @@ import { hrefOf, replaceQuery, route } from '../route.ts'
 import { hubFor, may } from '../session/session.ts'
 import { AgentActions } from './agent-actions.tsx'
 import type { AgentRef } from './agent-feed.ts'
+import { AgentTabs } from './agent-tabs.tsx'
 import { RequestActions, Scope } from './blocks/scope.ts'
 import { Composer } from './composer.tsx'
 import { ConversationList } from './conversation-list.tsx'
@@ -94,7 +95,12 @@ function useAsked(agent: HubAgent | undefined) {
 function AgentHeader({ agent }: { agent: HubAgent }) {
   const group = groupOf(agent)
   const { machine_id, machine_name, total_cost_usd } = agent
-  const facts = [agent.model, agent.permission_mode, total_cost_usd && `$${total_cost_usd.toFixed(2)}`]
+  const facts = [
+    agent.worktree?.branch,
+    agent.model,
+    agent.permission_mode,
+    total_cost_usd && `$${total_cost_usd.toFixed(2)}`,
+  ]
   return (
     <header class="agent-header">
       <h1>
@@ -115,6 +121,7 @@ function AgentHeader({ agent }: { agent: HubAgent }) {
         ))}
       </p>
       <AgentTrouble agent={agent} />
+      <AgentTabs machine_id={machine_id} agent_id={agent.agent_id} current="conversation" />
     </header>
   )
 }

@@ -3,7 +3,7 @@ import type { HubClient } from '../../client/hub-client.ts'
 import type { Outcome } from '../../protocol/hub-objects.ts'
 
 interface Order {
-  name: 'prompt' | 'withdraw' | 'interrupt' | 'configure' | 'stop' | 'resume' | 'remove'
+  name: 'prompt' | 'withdraw' | 'interrupt' | 'configure' | 'stop' | 'resume' | 'merge' | 'discard' | 'remove'
   body: object
   /** Maximum time until the machine carries out the command, in seconds. */
   waitS: number

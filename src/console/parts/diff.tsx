@@ -1,8 +1,9 @@
-import type { ComponentChildren } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { LinePart, Run } from '../../client/diff-lines.ts'
-import { rowsOf, type Side } from '../../client/diff-rows.ts'
+import type { Run } from '../../client/diff-lines.ts'
+import { rowsOf } from '../../client/diff-rows.ts'
 import { Reveal } from '../../client/reveal-hidden.ts'
+import { SideOf } from './diff-side.tsx'
+import { useWide } from './use-wide.ts'
 import { visible } from './visible.ts'
 import './diff.css'
 
@@ -17,8 +18,6 @@ interface DiffProps {
   numbered?: boolean
 }
 
-/** Width from which the two texts stand side by side, in pixels. */
-const WIDE_PX = 900
 /** Number of rows to show at first. */
 const ROWS = 500
 
@@ -69,32 +68,6 @@ export function Diff({ before, after, path, reveal = false, numbered = true }: D
   )
 }
 
-const SIGNS: Readonly<Record<Side['kind'], string>> = { same: ' ', added: '+', removed: '−', none: ' ' }
-const NAMES: Partial<Record<Side['kind'], string>> = { added: 'Added: ', removed: 'Removed: ' }
-
-function SideOf({ side, shown }: { side: Side; shown: (text: string) => string }) {
-  return (
-    <div class={`diff-side diff-${side.kind}`}>
-      {side.numbers.map((number, at) => (
-        <span key={at} class="diff-number" aria-hidden="true">
-          {number}
-        </span>
-      ))}
-      <span class="diff-sign" aria-hidden="true">
-        {SIGNS[side.kind]}
-      </span>
-      {NAMES[side.kind] !== undefined && <span class="unseen">{NAMES[side.kind]}</span>}
-      <code>{side.parts.map((part, at) => partOf(part, at, shown))}</code>
-    </div>
-  )
-}
-
-const partOf = (
-  { text, isChanged }: LinePart,
-  at: number,
-  shown: (text: string) => string,
-): ComponentChildren => (isChanged ? <mark key={at}>{shown(text)}</mark> : shown(text))
-
 /** Returns the runs of a comparison; undefined until the code that compares is loaded. */
 function useRuns(before: string, after: string): Run[] | undefined {
   const [runs, setRuns] = useState<Run[]>()
@@ -108,14 +81,4 @@ function useRuns(before: string, after: string): Run[] | undefined {
     }
   }, [before, after])
   return runs
-}
-
-function useWide(element: { current: HTMLElement | null }): boolean {
-  const [isWide, setWide] = useState(false)
-  useEffect(() => {
-    const observer = new ResizeObserver(([entry]) => setWide((entry?.contentRect.width ?? 0) >= WIDE_PX))
-    if (element.current) observer.observe(element.current)
-    return () => observer.disconnect()
-  }, [element])
-  return isWide
 }
