@@ -95,7 +95,7 @@ const QUERIES: [routes: RegExp, parameters: Record<string, Schema>][] = [
   [AGENT_EVENTS, { after: text }],
   [LISTS, { after: text, limit: whole, connected: yes }],
   [/^GET \/api\/agents$/, { state: text, pending: yes, gone: yes, runtime: text, cwd: text }],
-  [STREAM, { after: text }],
+  [STREAM, { after: text, first: whole }],
   [/^GET \/api\/(machines|agents|stream)$/, { machine_id: text, fields: text }],
   [/\/events$/, { before: text, limit: whole }],
   [/\/changes$/, { since: text, path: { type: 'array', items: text }, stat: yes, after: text }],

@@ -46,7 +46,7 @@ import { Signed } from './signed.ts'
  * | `GET /api/agents/:agent_id/stream` | server-sent events `activity` (id `offset.index`, data `Event`) and `status` (data `HubAgent`), resumed by `Last-Event-ID` |
  * | `GET /api/agents/:agent_id/changes?since=head\|start&path=PATH&stat=true&after=CURSOR` | → `WorkspaceChanges`: the changes in the agent's folders since the commit that is checked out (`head`), or since the agent's start (`start`). `path` may be repeated. 503 `machine_offline` while the machine is not connected |
  * | `GET /api/agents/:agent_id/file?path=PATH&folder=PATH&from_line=N&lines=N` | → `WorkspaceFile`: lines of a file that git does not ignore |
- * | `GET /api/stream` | server-sent events `machine` (`HubMachine`), `agent` (`HubAgent`), `agent_removed` (`{agent_id, machine_id}`): first the current state, then each change. With `after=ID` or `Last-Event-ID`, also `machine_removed` (`{machine_id}`) and `reset` (`{}`), and only the changes since that event |
+ * | `GET /api/stream` | server-sent events `machine` (`HubMachine`), `agent` (`HubAgent`), `agent_removed` (`{agent_id, machine_id}`): first the current state, then each change. With `after=ID` or `Last-Event-ID`, also `machine_removed` (`{machine_id}`) and `reset` (`{}`), and only the changes since that event; with `first=N`, also `current` (`{}`) |
  * | `GET /api/commands/:command_id` | → `Outcome` |
  *
  * The lists of machines and agents accept these parameters. A hub that does not know a parameter ignores it.
@@ -65,7 +65,10 @@ import { Signed } from './signed.ts'
  * Each event of `GET /api/stream?after=ID` has an id. To begin such a stream, send `after=0`; to continue the
  * stream, send the id of the last event. If the hub cannot continue a stream, for example after its restart, it
  * sends `reset` and then the current state. At a `reset`, a client forgets all machines and agents that it
- * knows. `fields` and `machine_id` apply to the stream as they do to the lists.
+ * knows. `fields` and `machine_id` apply to the stream as they do to the lists. With `first=N` (at most 1000), the
+ * current state begins with up to N agents without ids, those with open requests first, so that a person sees
+ * something soon; these agents come again later. Each connection with `first` then gets `current` once, when the
+ * client has the current state. A hub that does not know `first` ignores it.
  *
  * The role of a key sets its permissions: a `viewer` may read machines and agents, an `operator` may also
  * command agents, and an `admin` may make all requests. The hub answers requests that a key does not allow

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import type { HubAgent, HubMachine } from '../../src/protocol/index.ts'
 import { TestHub } from '../support/hub.ts'
 import { type LightDaemon, statusOf } from '../support/light-daemon.ts'
+import { requestFor } from '../support/scripted-agent.ts'
 import { SseReader } from '../support/sse-reader.ts'
 import type { Cleanup } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
@@ -214,4 +215,28 @@ test('an agent whose start succeeds is no longer shown as only reported by its m
     [stream.of('agent')[0]!.data as HubAgent, data as HubAgent].map(({ claimed }) => claimed),
     [true, undefined],
   )
+})
+
+test('a client may get agents with requests first, and learns when it has the current state', async (t) => {
+  const hub = await TestHub.open(t)
+  const agents = ['a', 'b'].map((id) => statusOf(id))
+  const daemon = await hub.daemon({ agents: [...agents, statusOf('c', { pending: [requestFor('r1', {})] })] })
+  const stream = await follow(t, hub, { query: 'after=0&first=2' })
+  await stream.received('current')
+  assert.deepEqual(shortOf(stream), [
+    'reset',
+    'agent c@machine-1',
+    'agent a@machine-1',
+    'machine machine-1',
+    'agent a@machine-1',
+    'agent b@machine-1',
+    'agent c@machine-1',
+    'current',
+  ])
+  change(daemon, 'a', 2)
+  await stream.received('agent', 6)
+  stream.close()
+  const again = await follow(t, hub, { after: lastId(stream), query: 'first=2' })
+  await again.received('current')
+  assert.deepEqual(shortOf(again), ['current'])
 })

@@ -32,7 +32,7 @@ import { Orders } from './orders.ts'
 import { type PublicContext, publicRoutes } from './public-routes.ts'
 import { type PushContext, pushRoutes } from './push-routes.ts'
 import { readableJson } from './readable-json.ts'
-import { follow, limited, overHttp, streamIdOf } from './request.ts'
+import { follow, limited, overHttp, streamIdOf, wholeNumber } from './request.ts'
 import { sessionRoutes, signInRoute } from './session-routes.ts'
 import { workspaceRoutes } from './workspace-routes.ts'
 
@@ -57,6 +57,9 @@ export interface ApiContext
   /** True if the hub listens on a loopback address only. */
   loopback: boolean
 }
+
+/** Maximum number of agents that a stream sends first. */
+const MOST_FIRST = 1000
 
 /** GET routes whose answers may be many MiB. */
 const LONG = [
@@ -97,7 +100,8 @@ export function api(context: ApiContext): Hono {
   app.route('/api/agents', agentCommands({ ...context, lookup, orders }))
   app.get('/api/commands/:command_id', (c) => orders.outcome(c, c.req.param('command_id')))
   app.get('/api/stream', (c) => {
-    const options = { after: streamIdOf(c), machine_id: machineOf(c), fields: fieldsOf(c) }
+    const first = Math.min(wholeNumber(c, 'first'), MOST_FIRST)
+    const options = { after: streamIdOf(c), machine_id: machineOf(c), fields: fieldsOf(c), first }
     return hubStream(context, { ...options, follower: follow(c, gate) })
   })
   app.route('/api', sessionRoutes(context))

@@ -1,4 +1,5 @@
 import type { Clock } from '../../platform/clock.ts'
+import type { HubAgent } from '../../protocol/index.ts'
 import type { Follower } from '../gate/followers.ts'
 import type { AgentRegistry } from '../registry/agent-registry.ts'
 import type { ChangeFeed } from '../registry/change-feed.ts'
@@ -30,10 +31,15 @@ export interface HubStreamOptions {
   /** Machine to show; by default, all machines are shown. */
   machine_id: string | undefined
   fields: Fields | undefined
+  /**
+   * Number of agents to send before everything else, those with requests first, so that a person need not wait for
+   * the whole state. 0 for clients that do not know the event `current`.
+   */
+  first: number
 }
 
 interface Shown {
-  kind: ListChange['kind'] | 'reset'
+  kind: ListChange['kind'] | 'reset' | 'current'
   view: object | undefined
   /** Undefined for a message after which a stream cannot continue. */
   revision?: number
@@ -82,11 +88,16 @@ class Place {
   #begin = 0
   /** Machines of the current state. They come first, because their agents refer to them. */
   #machines: Iterator<string> & Iterable<string> = [].values()
+  /** Agents of the current state that come before the machines, and again after them. */
+  #first: Iterable<HubAgent> = []
   #isNew = false
+  /** True once the client knows that it has the current state. */
+  #isTold: boolean
 
   constructor(context: HubStreamContext, options: HubStreamOptions) {
     this.#context = context
     this.#options = options
+    this.#isTold = options.first === 0
     const revision = revisionIn(options.after, context.changes)
     if (revision === undefined) this.#restart()
     else this.#revision = revision
@@ -105,6 +116,7 @@ class Place {
       this.#isNew = false
       if (this.#options.after !== undefined) yield { kind: 'reset', view: {}, revision: 0 }
     }
+    for (const view of this.#first) yield { kind: 'agent', view: this.#shown(view) }
     for (const id of this.#machines) yield { kind: 'machine', view: this.#shown(machines.get(id)) }
     for (const { revision, change } of changes.after(this.#revision)) {
       this.#revision = revision
@@ -112,14 +124,35 @@ class Place {
       if (revision > this.#begin || change.kind === 'agent')
         yield { kind: change.kind, view: this.#view(change), revision }
     }
+    if (this.#isTold) return
+    this.#isTold = true
+    yield { kind: 'current', view: {} }
   }
 
   #restart() {
     const { changes, machines } = this.#context
     this.#revision = 0
     this.#begin = changes.revision
+    // An array's iterator continues where the last write has ended.
+    this.#first = this.#firstAgents().values()
+    this.#isTold = this.#options.first === 0
     this.#machines = machines.ids().values()
     this.#isNew = true
+  }
+
+  /** Returns the agents to send first. */
+  #firstAgents(): HubAgent[] {
+    const { agents } = this.#context
+    const { first } = this.#options
+    const [asking, others]: [string[], string[]] = [[], []]
+    if (first === 0) return []
+    for (const { key, machine_id, status } of agents.records()) {
+      if (!status || !this.#shows({ machine_id })) continue
+      const found = status.pending.length > 0 || status.pending_omitted ? asking : others
+      if (found.length < first) found.push(key)
+      if (asking.length === first) break
+    }
+    return [...asking, ...others].slice(0, first).flatMap((key) => agents.viewAt(key) ?? [])
   }
 
   #view(change: ListChange): object | undefined {

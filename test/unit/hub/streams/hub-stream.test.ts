@@ -30,7 +30,7 @@ function slowClient(after: string | undefined) {
     agents: { at: agent, viewAt: agent },
   } as unknown as HubStreamContext
   const follower = { response, next: (read: () => unknown) => read() } as unknown as Follower
-  hubStream(context, { follower, after, machine_id: undefined, fields: undefined })
+  hubStream(context, { follower, after, machine_id: undefined, fields: undefined, first: 0 })
   let text = ''
   const read = (wanted: string | RegExp) =>
     until(
@@ -79,7 +79,7 @@ test('a stream of one machine builds no views of the agents of other machines', 
   }
   const context = { feed, changes, clock: systemClock, machines: { ids: () => [] }, agents: { at, viewAt } }
   const follower = { response, next: (read: () => unknown) => read() } as unknown as Follower
-  const options = { follower, after: '0', machine_id: 'mine', fields: undefined }
+  const options = { follower, after: '0', machine_id: 'mine', fields: undefined, first: 0 }
   hubStream(context as unknown as HubStreamContext, options)
   let text = ''
   await until(
