@@ -24,8 +24,13 @@ export type FleetChange =
   | { type: 'agent'; agent: FleetAgent }
   | { type: 'machine_removed'; machine_id: string }
   | { type: 'agent_removed'; machine_id: string; agent_id: string }
+  /** Everything is known. Older hubs do not say so. */
+  | { type: 'current' }
 
 const FIELDS = [...new Set([...Object.keys(FleetAgent.shape), ...Object.keys(HubMachine.shape)])]
+
+/** Number of agents that come first, so that a person need not wait for all others. */
+const FIRST = 100
 
 /**
  * Yields all machines and agents, and then their changes. Continues when the connection to the hub is
@@ -41,7 +46,8 @@ async function* changes(
   options: Pick<ReconnectOptions, 'signal' | 'connection'>,
 ): AsyncGenerator<FleetChange> {
   let place = '0'
-  const open = (arrived: () => void) => client.fleetStream(place, FIELDS, options.signal, arrived)
+  const open = (arrived: () => void) =>
+    client.fleetStream({ after: place, fields: FIELDS, first: FIRST }, options.signal, arrived)
   for await (const { event, data, id } of reconnecting(open, options)) {
     if (id !== '') place = id
     if (event === 'reset') yield { type: 'reset' }
@@ -50,5 +56,6 @@ async function* changes(
     else if (event === 'machine_removed')
       yield { type: 'machine_removed', ...client.read(MachineRemoved, data) }
     else if (event === 'agent_removed') yield { type: 'agent_removed', ...client.read(AgentRemoved, data) }
+    else if (event === 'current') yield { type: 'current' }
   }
 }

@@ -41,6 +41,14 @@ export interface HubClientOptions {
   errorFor?: ErrorFor
 }
 
+export interface FleetStreamOptions {
+  /** Id of the last event that the caller has, or `0`. */
+  after: string
+  fields: string[]
+  /** Number of agents that a new stream sends before everything else. Older hubs ignore it. */
+  first: number
+}
+
 /**
  * The hub's HTTP API, as `protocol/hub-api.ts` describes it. The methods throw the errors that `errorFor`
  * returns.
@@ -209,16 +217,14 @@ export class HubClient extends HubAdmin {
   /**
    * Yields the server-sent events of all machines and agents, with the given fields, until the connection ends
    * for any reason.
-   * @param after id of the last event that the caller has, or `0`
    * @param arrived called when the hub answers, and whenever it has sent something
    */
   fleetStream(
-    after: string,
-    fields: string[],
+    { after, fields, first }: FleetStreamOptions,
     signal: AbortSignal,
     arrived?: () => void,
   ): AsyncGenerator<SseMessage> {
-    const query = new URLSearchParams({ after, fields: fields.join(',') })
+    const query = new URLSearchParams({ after, fields: fields.join(','), first: String(first) })
     return this.#hub.events(`/api/stream?${query}`, { signal, arrived })
   }
 

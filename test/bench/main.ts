@@ -9,6 +9,7 @@ import { commands } from './commands.ts'
 import { compare } from './compare/compare.ts'
 import { comparison } from './compare/compared.ts'
 import { consolePage } from './console.ts'
+import { conversationPage } from './conversation.ts'
 import { type Figure, judge, table } from './figure.ts'
 import { fleet } from './fleet.ts'
 import { flow } from './flow.ts'
@@ -39,6 +40,7 @@ const BENCHMARKS: Benchmark[] = [
   reads,
   frames,
   consolePage,
+  conversationPage,
 ]
 
 const HELP = `Usage: npm run bench -- [--only NAME]... [--quick] [--json]

@@ -1,16 +1,19 @@
-import { useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import type { FleetAgent } from '../../client/follow-fleet.ts'
 import { Button } from '../parts/button.tsx'
+import { whenIdle } from '../parts/when-idle.ts'
 import { AgentRow } from './agent-row.tsx'
 import { agentKey } from './fleet.ts'
 import { GROUP_TITLES, type Group } from './groups.ts'
 
-/** Number of agents of a group that are shown at first, and added on request. */
+/** Number of agents of a group that are drawn at once, soon after, and on request. */
+const FIRST = 20
 const STEP = 100
 
 /** The agents of one group. Groups that need nobody can be folded. */
 export function AgentGroup({ group, agents }: { group: Group; agents: FleetAgent[] }) {
-  const [most, setMost] = useState(STEP)
+  const [most, setMost] = useState(FIRST)
+  useEffect(() => whenIdle(() => setMost(STEP)), [])
   if (agents.length === 0) return null
   return (
     <details class="agent-group" open>
@@ -26,7 +29,7 @@ export function AgentGroup({ group, agents }: { group: Group; agents: FleetAgent
           </li>
         ))}
       </ul>
-      {agents.length > most && (
+      {most > FIRST && agents.length > most && (
         <Button look="quiet" onClick={() => setMost(most + STEP)}>
           Show {Math.min(STEP, agents.length - most)} more of {agents.length}
         </Button>

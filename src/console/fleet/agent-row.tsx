@@ -1,5 +1,6 @@
 import type { FleetAgent } from '../../client/follow-fleet.ts'
 import { ago } from '../parts/ago.ts'
+import { Name } from '../parts/name.tsx'
 import { now } from '../parts/time.ts'
 import { agentHref } from '../route.ts'
 import { GROUP_TITLES, groupOf } from './groups.ts'
@@ -11,11 +12,13 @@ export function AgentRow({ agent }: { agent: FleetAgent }) {
   return (
     <a class={`agent-row agent-row-${group}`} href={agentHref(agent)}>
       <span class="agent-row-mark" aria-hidden="true" />
-      <bdi class="agent-row-title">{agent.title || agent.agent_id}</bdi>
-      <span class="agent-row-what">{whatOf(agent) ?? GROUP_TITLES[group]}</span>
+      <Name class="agent-row-title" text={agent.title || agent.agent_id} />
+      <span class="agent-row-what">
+        <Name text={whatOf(agent) ?? GROUP_TITLES[group]} />
+      </span>
       <span class="agent-row-where">
-        <bdi>{agent.machine_name ?? agent.machine_id}</bdi>
-        {!agent.connected && <strong> (not connected)</strong>} · <bdi>{agent.cwd}</bdi>
+        <Name text={agent.machine_name ?? agent.machine_id} />
+        {!agent.connected && <strong> (not connected)</strong>} · <Name text={agent.cwd} />
       </span>
       <time class="agent-row-when" dateTime={agent.since}>
         {ago(agent.since, now.value)}

@@ -1,16 +1,16 @@
 import { signal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
 import { useMemo, useState } from 'preact/hooks'
-import type { HubMachine } from '../../protocol/hub-objects.ts'
 import { Button } from '../parts/button.tsx'
 import { Empty } from '../parts/empty.tsx'
+import { Name } from '../parts/name.tsx'
 import { useThrottled } from '../parts/throttled.ts'
 import { replaceQuery, route } from '../route.ts'
 import { AgentGroup } from './agent-group.tsx'
 import { type Fleet, fleet } from './fleet.ts'
-import { filterIn, GROUP_TITLES, GROUPS, type Group, grouped } from './groups.ts'
+import { filterIn, GROUP_TITLES, GROUPS, type Group } from './groups.ts'
 import { MachineCard } from './machine-card.tsx'
-import { countByMachine, orderMachines } from './machine-facts.ts'
+import { orderMachines } from './machine-facts.ts'
 import './fleet-page.css'
 
 /** Minimum time between two drawings of the lists, in milliseconds. */
@@ -33,51 +33,56 @@ interface FleetPageProps {
 export function FleetPage({ actions, withoutMachines, withoutAgents }: FleetPageProps) {
   const { value } = fleet
   useThrottled(value?.version ?? none, DRAW_MS)
-  const [isAll, showAll] = useState(false)
-  if (!value || value.live.value.state === 'connecting') return <p role="status">Loading…</p>
-  const machines = orderMachines(value.machines.values())
-  const counts = countByMachine(value.agents.values())
-  const cards = (shown: HubMachine[]) => (
-    <div class="machine-cards">
-      {shown.map((machine) => (
-        <MachineCard
-          key={machine.machine_id}
-          machine={machine}
-          agents={counts.get(machine.machine_id) ?? 0}
-        />
-      ))}
-    </div>
-  )
-  if (machines.length === 0)
+  if (!value) return LOADING
+  const { machines, agents, live } = value
+  const isLoading = live.value.state === 'loading'
+  if (machines.size === 0 && agents.size === 0) {
+    if (isLoading) return LOADING
     return <>{withoutMachines ?? <Empty title="No machine has connected yet.">Add a machine first.</Empty>}</>
+  }
   return (
     <div class="fleet">
       <header>
         <h1>Agents</h1>
         {actions}
       </header>
-      {value.agents.size === 0 ? withoutAgents : <Agents fleet={value} />}
-      <section>
-        <h2>Machines</h2>
-        {cards(isAll ? machines : machines.slice(0, FIRST_MACHINES))}
-        {!isAll && machines.length > FIRST_MACHINES && (
-          <Button look="quiet" onClick={() => showAll(true)}>
-            Show all {machines.length} machines
-          </Button>
-        )}
-      </section>
+      {agents.size > 0 ? <Agents fleet={value} /> : isLoading ? LOADING : withoutAgents}
+      {machines.size > 0 && <Machines fleet={value} />}
     </div>
   )
 }
 
-function Agents({ fleet: { agents, machines, version } }: { fleet: Fleet }) {
+const LOADING = <p role="status">Loading…</p>
+
+function Machines({ fleet: { machines, groups, version } }: { fleet: Fleet }) {
+  useThrottled(version, DRAW_MS)
+  const [isAll, showAll] = useState(false)
+  const ordered = orderMachines(machines.values())
+  return (
+    <section>
+      <h2>Machines</h2>
+      <div class="machine-cards">
+        {(isAll ? ordered : ordered.slice(0, FIRST_MACHINES)).map((machine) => (
+          <MachineCard key={machine.machine_id} machine={machine} agents={groups.count(machine.machine_id)} />
+        ))}
+      </div>
+      {!isAll && ordered.length > FIRST_MACHINES && (
+        <Button look="quiet" onClick={() => showAll(true)}>
+          Show all {ordered.length} machines
+        </Button>
+      )}
+    </section>
+  )
+}
+
+function Agents({ fleet: { groups, machines, version } }: { fleet: Fleet }) {
   useThrottled(version, DRAW_MS)
   const { query } = route.value
   const filter = useMemo(() => filterIn(query), [query])
-  const unfiltered = grouped(agents.values(), { ...filter, groups: new Set() })
+  groups.select(filter)
   const shown = GROUPS.filter((group) => filter.groups.size === 0 || filter.groups.has(group))
   const machine = filter.machine_id === undefined ? undefined : machines.get(filter.machine_id)
-  const count = shown.reduce((sum, group) => sum + unfiltered.get(group)!.length, 0)
+  const count = shown.reduce((sum, group) => sum + groups.size(group), 0)
   return (
     <section>
       <search class="filters">
@@ -90,11 +95,11 @@ function Agents({ fleet: { agents, machines, version } }: { fleet: Fleet }) {
         />
         {filter.machine_id !== undefined && (
           <button type="button" class="chip" aria-pressed="true" onClick={() => setQuery('machine', '')}>
-            On <bdi>{machine?.name ?? filter.machine_id}</bdi> ×
+            On <Name text={machine?.name ?? filter.machine_id} /> ×
           </button>
         )}
         {GROUPS.map((group) => (
-          <Chip key={group} group={group} count={unfiltered.get(group)!.length} shown={filter.groups} />
+          <Chip key={group} group={group} count={groups.size(group)} shown={filter.groups} />
         ))}
       </search>
       <p class="unseen" role="status">
@@ -102,7 +107,7 @@ function Agents({ fleet: { agents, machines, version } }: { fleet: Fleet }) {
       </p>
       {count === 0 && <p>No agent matches.</p>}
       {shown.map((group) => (
-        <AgentGroup key={group} group={group} agents={unfiltered.get(group)!} />
+        <AgentGroup key={group} group={group} agents={groups.of(group)} />
       ))}
     </section>
   )

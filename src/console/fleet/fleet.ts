@@ -3,9 +3,14 @@ import { type FleetAgent, type FleetChange, followFleet } from '../../client/fol
 import type { HubClient } from '../../client/hub-client.ts'
 import { pause } from '../../client/until-aborted.ts'
 import type { HubMachine } from '../../protocol/hub-objects.ts'
+import { slices } from '../parts/slices.ts'
+import { AgentGroups } from './agent-groups.ts'
 
-/** State of the connection to the hub's stream. What the page shows is current only if it is `live`. */
-type Live = { state: 'connecting' | 'live' } | { state: 'lost'; problem: Error; since: number }
+/**
+ * State of the connection to the hub's stream. What the page shows is current only if it is `live`. While it is
+ * `loading`, more machines and agents arrive.
+ */
+type Live = { state: 'loading' | 'live' } | { state: 'lost'; problem: Error; since: number }
 
 /** Identifies an agent: two machines may have agents with the same id. */
 export const agentKey = (agent: { machine_id: string; agent_id: string }) =>
@@ -22,6 +27,8 @@ export interface Fleet {
   machines: ReadonlyMap<string, HubMachine>
   /** Agents by `agentKey`. */
   agents: ReadonlyMap<string, FleetAgent>
+  /** The agents by group. */
+  groups: AgentGroups
 }
 
 /** Interval between attempts after the hub refused the stream, in milliseconds. */
@@ -38,10 +45,11 @@ export interface FollowFleetOptions {
 
 /** Follows all machines and agents of a hub. Ends when `signal` aborts. */
 export function liveFleet(hub: HubClient, options: FollowFleetOptions): Fleet {
-  const live = signal<Live>({ state: 'connecting' })
+  const live = signal<Live>({ state: 'loading' })
   const version = signal(0)
   const machines = new Map<string, HubMachine>()
   const agents = new Map<string, FleetAgent>()
+  const groups = new AgentGroups(agents)
   let isDue = false
   const changed = () => {
     if (isDue) return
@@ -52,13 +60,18 @@ export function liveFleet(hub: HubClient, options: FollowFleetOptions): Fleet {
     })
   }
   const connection = (problem: Error | undefined) => {
-    live.value = problem ? { state: 'lost', problem, since: Date.now() } : { state: 'live' }
+    if (problem) live.value = { state: 'lost', problem, since: Date.now() }
+    // The changes since the loss arrive now.
+    else if (live.value.state === 'lost') live.value = { state: 'live' }
   }
   const run = async () => {
+    const slice = slices()
     for await (const change of followFleet(hub, { signal: options.signal, connection })) {
-      if (live.value.state !== 'live') live.value = { state: 'live' }
-      apply(change, machines, agents)
+      if (change.type === 'reset') live.value = { state: 'loading' }
+      else if (change.type === 'current') live.value = { state: 'live' }
+      apply(change, machines, agents, groups)
       changed()
+      await slice()
     }
   }
   const keepRunning = async () => {
@@ -69,14 +82,20 @@ export function liveFleet(hub: HubClient, options: FollowFleetOptions): Fleet {
     }
   }
   void keepRunning()
-  return { live, version, machines, agents }
+  return { live, version, machines, agents, groups }
 }
 
-function apply(change: FleetChange, machines: Map<string, HubMachine>, agents: Map<string, FleetAgent>) {
+function apply(
+  change: FleetChange,
+  machines: Map<string, HubMachine>,
+  agents: Map<string, FleetAgent>,
+  groups: AgentGroups,
+) {
   switch (change.type) {
     case 'reset':
       machines.clear()
       agents.clear()
+      groups.reset()
       return
     case 'machine':
       machines.set(change.machine.machine_id, change.machine)
@@ -84,10 +103,14 @@ function apply(change: FleetChange, machines: Map<string, HubMachine>, agents: M
     case 'machine_removed':
       machines.delete(change.machine_id)
       return
-    case 'agent':
-      agents.set(agentKey(change.agent), change.agent)
+    case 'agent': {
+      const key = agentKey(change.agent)
+      groups.replace(agents.get(key), change.agent)
+      agents.set(key, change.agent)
       return
+    }
     case 'agent_removed':
+      groups.replace(agents.get(agentKey(change)), undefined)
       agents.delete(agentKey(change))
   }
 }

@@ -53,40 +53,39 @@ export function filterIn(query: URLSearchParams): Filter {
   }
 }
 
-/** Facts about an agent for its place on the fleet page, computed once for each of its statuses. */
-interface Facts {
-  group: Group
-  text: string
-  since: number
-}
+/** Texts in which words are searched, and times of the latest changes, computed once for each status of an agent. */
+const texts = new WeakMap<FleetAgent, string>()
+const times = new WeakMap<FleetAgent, number>()
 
-const known = new WeakMap<FleetAgent, Facts>()
-
-function factsOf(agent: FleetAgent): Facts {
-  const found = known.get(agent)
-  if (found) return found
+function textOf(agent: FleetAgent): string {
+  const known = texts.get(agent)
+  if (known !== undefined) return known
   const { agent_id, title, cwd, machine_name, machine_id, model, state } = agent
-  const facts = {
-    group: groupOf(agent),
-    text: [agent_id, title, cwd, machine_name, machine_id, model, state].join('\n').toLowerCase(),
-    since: Date.parse(agent.since) || 0,
-  }
-  known.set(agent, facts)
-  return facts
+  const text = [agent_id, title, cwd, machine_name, machine_id, model, state].join('\n').toLowerCase()
+  texts.set(agent, text)
+  return text
 }
 
-/** Returns the agents that match a filter, by group; in each group, the latest change comes first. */
-export function grouped(agents: Iterable<FleetAgent>, filter: Filter): Map<Group, FleetAgent[]> {
-  const found = new Map<Group, FleetAgent[]>(GROUPS.map((group) => [group, []]))
-  for (const agent of agents) {
-    const { group, text } = factsOf(agent)
-    if (filter.groups.size > 0 && !filter.groups.has(group)) continue
-    if (filter.machine_id !== undefined && agent.machine_id !== filter.machine_id) continue
-    if (filter.words.every((word) => text.includes(word))) found.get(group)!.push(agent)
-  }
-  for (const list of found.values())
-    list.sort(
-      (one, other) => factsOf(other).since - factsOf(one).since || (one.agent_id < other.agent_id ? -1 : 1),
-    )
-  return found
+function timeOf(agent: FleetAgent): number {
+  const known = times.get(agent)
+  if (known !== undefined) return known
+  const time = Date.parse(agent.since) || 0
+  times.set(agent, time)
+  return time
+}
+
+const hasAll = (text: string, words: string[]) => words.every((word) => text.includes(word))
+
+/** Reports whether an agent matches a filter, except for its group. */
+export function isWanted(agent: FleetAgent, { machine_id, words }: Filter): boolean {
+  if (machine_id !== undefined && agent.machine_id !== machine_id) return false
+  return words.length === 0 || hasAll(textOf(agent), words)
+}
+
+/** Compares two agents of a group: the latest change comes first. */
+export function inOrder(one: FleetAgent, other: FleetAgent): number {
+  const difference = timeOf(other) - timeOf(one)
+  if (difference !== 0) return difference
+  if (one.agent_id !== other.agent_id) return one.agent_id < other.agent_id ? -1 : 1
+  return one.machine_id < other.machine_id ? -1 : one.machine_id > other.machine_id ? 1 : 0
 }

@@ -2,7 +2,9 @@ import type { ComponentChildren } from 'preact'
 import type { HubMachine } from '../../protocol/hub-objects.ts'
 import { ago, bytes } from '../parts/ago.ts'
 import { Empty } from '../parts/empty.tsx'
+import { Name } from '../parts/name.tsx'
 import { now } from '../parts/time.ts'
+import { visible } from '../parts/visible.ts'
 import { hrefOf } from '../route.ts'
 import { fleet } from './fleet.ts'
 import { nameOf, usedPercent } from './machine-facts.ts'
@@ -25,7 +27,7 @@ export function MachinePage({ machineId, actions }: MachinePageProps) {
     <article class="machine-page">
       <header>
         <h1>
-          <bdi>{nameOf(machine)}</bdi>
+          <Name text={nameOf(machine)} />
         </h1>
         {actions}
       </header>
@@ -42,14 +44,14 @@ function Facts({ machine }: { machine: HubMachine }) {
   const facts: [string, ComponentChildren][] = [
     ['Connection', `${machine.connected ? 'connected' : 'not connected'}, ${ago(machine.since, now.value)}`],
     ['Accepts agents', accepts_agents ? 'yes' : 'no'],
-    ['System', `${machine.hostname}, ${machine.os}, ${machine.arch}`],
-    ['Daemon', machine.daemon_version],
+    ['System', visible(`${machine.hostname}, ${machine.os}, ${machine.arch}`)],
+    ['Daemon', visible(machine.daemon_version)],
     ['Memory', `${usedPercent(memory)} % of ${bytes(memory.total_bytes)} in use`],
     ['Disk', `${usedPercent(disk)} % of ${bytes(disk.total_bytes)} in use`],
     ...(machine.history_bytes === undefined
       ? []
       : [['History on the hub', bytes(machine.history_bytes)] satisfies [string, string]]),
-    ['Id', <code key="id">{machine.machine_id}</code>],
+    ['Id', <code key="id">{visible(machine.machine_id)}</code>],
   ]
   return (
     <dl class="facts">
@@ -71,8 +73,8 @@ function Problems({ machine: { status } }: { machine: HubMachine }) {
       <ul class="problems">
         {status.problems.map(({ code, severity, message, remedy, since }) => (
           <li key={code} class={`problem-${severity}`}>
-            <p dir="auto">{message}</p>
-            {remedy !== undefined && <p dir="auto">{remedy}</p>}
+            <p dir="auto">{visible(message)}</p>
+            {remedy !== undefined && <p dir="auto">{visible(remedy)}</p>}
             <time dateTime={since}>{ago(since, now.value)}</time>
           </li>
         ))}
@@ -89,15 +91,18 @@ function Runtimes({ machine: { status } }: { machine: HubMachine }) {
       <ul>
         {status.runtimes.map(({ name, found, version, login, path, problem }) => (
           <li key={name}>
-            <strong>{name}</strong> {found ? version : 'is not installed'}
+            <strong>
+              <Name text={name} />
+            </strong>{' '}
+            {found ? version !== undefined && <Name text={version} /> : 'is not installed'}
             {login !== undefined && `, ${login.replace('_', ' ')}`}
             {path !== undefined && (
               <>
                 {' '}
-                <code>{path}</code>
+                <code>{visible(path)}</code>
               </>
             )}
-            {problem !== undefined && <p dir="auto">{problem}</p>}
+            {problem !== undefined && <p dir="auto">{visible(problem)}</p>}
             {!found && (
               <p>
                 To install Claude Code on the machine: <code>npm install -g @anthropic-ai/claude-code</code>

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { FleetAgent } from '../../../src/client/follow-fleet.ts'
-import { filterIn, grouped, groupOf } from '../../../src/console/fleet/groups.ts'
+import { AgentGroups } from '../../../src/console/fleet/agent-groups.ts'
+import { agentKey } from '../../../src/console/fleet/fleet.ts'
+import { filterIn, GROUPS, groupOf } from '../../../src/console/fleet/groups.ts'
 
 const agent = (about: Partial<FleetAgent>): FleetAgent => ({
   agent_id: 'a-1',
@@ -17,6 +19,17 @@ const agent = (about: Partial<FleetAgent>): FleetAgent => ({
   connected: true,
   ...about,
 })
+/** Returns the agents that a query shows, in the order of the page. */
+function shownBy(agents: FleetAgent[], query: string): string[] {
+  const groups = new AgentGroups(new Map(agents.map((each) => [agentKey(each), each])))
+  for (const each of agents) groups.replace(undefined, each)
+  const filter = filterIn(new URLSearchParams(query))
+  groups.select(filter)
+  return GROUPS.filter((group) => filter.groups.size === 0 || filter.groups.has(group)).flatMap((group) =>
+    groups.of(group).map(({ agent_id }) => agent_id),
+  )
+}
+
 const request = { request_id: 'r', ask: 'tool' as const, tool: 'Bash', input: {} }
 
 test('an agent is in the group that tells a person what to do about it', () => {
@@ -39,8 +52,7 @@ test('the address selects agents by words, group, and machine', () => {
     agent({ agent_id: 'docs', machine_id: 'm-2', machine_name: 'build-7' }),
     agent({ agent_id: 'old', state: 'exited' }),
   ]
-  const shown = (query: string) =>
-    [...grouped(agents, filterIn(new URLSearchParams(query))).values()].flat().map((each) => each.agent_id)
+  const shown = (query: string) => shownBy(agents, query)
   assert.deepEqual(shown(''), ['fix-tests', 'docs', 'old'])
   assert.deepEqual(shown('q=tests+FIX'), ['fix-tests'])
   assert.deepEqual(shown('q=build-7'), ['docs'])
@@ -53,9 +65,31 @@ test('in a group, the latest change comes first', () => {
   const agents = ['2026-01-01T00:00:00Z', '2026-01-03T00:00:00Z', 'nonsense', '2026-01-02T00:00:00Z'].map(
     (since, index) => agent({ agent_id: `a-${index}`, since }),
   )
-  const { idle } = Object.fromEntries(grouped(agents, filterIn(new URLSearchParams())))
-  assert.deepEqual(
-    idle?.map((each) => each.agent_id),
-    ['a-1', 'a-3', 'a-0', 'a-2'],
-  )
+  assert.deepEqual(shownBy(agents, ''), ['a-1', 'a-3', 'a-0', 'a-2'])
+})
+
+test('agents that change or go leave the others in order, with any filter', () => {
+  const all = new Map<string, FleetAgent>()
+  const groups = new AgentGroups(all)
+  const set = (before: FleetAgent | undefined, after: FleetAgent | undefined) => {
+    groups.replace(before, after)
+    if (after) all.set(agentKey(after), after)
+    else if (before) all.delete(agentKey(before))
+  }
+  const named = (n: number, about: Partial<FleetAgent> = {}) =>
+    agent({ agent_id: `a-${n}`, since: `2026-01-0${n}T00:00:00Z`, ...about })
+  const [one, two, three] = [named(1), named(2, { title: 'find me' }), named(3)]
+  for (const each of [two, three, one]) set(undefined, each)
+  const ids = (group: 'idle' | 'working') => groups.of(group).map(({ agent_id }) => agent_id)
+  assert.deepEqual(ids('idle'), ['a-3', 'a-2', 'a-1'])
+  const works = { ...three, state: 'working' as const }
+  set(three, works)
+  assert.deepEqual([ids('idle'), ids('working')], [['a-2', 'a-1'], ['a-3']])
+  groups.select(filterIn(new URLSearchParams('q=find')))
+  assert.deepEqual(ids('idle'), ['a-2'])
+  set(works, { ...works, title: 'find me, too' })
+  set(two, undefined)
+  assert.deepEqual([ids('idle'), ids('working')], [[], ['a-3']])
+  groups.select(filterIn(new URLSearchParams()))
+  assert.deepEqual([ids('idle'), ids('working'), groups.count('m-1')], [['a-1'], ['a-3'], 2])
 })
