@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { basename, extname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild'
+import { type BuildOptions, type BuildResult, build, type Metafile, type Plugin } from 'esbuild'
 import { root } from './root.ts'
 
 /** A file of the console, as the hub serves it. */
@@ -44,13 +44,37 @@ const options = {
   write: false,
 } as const satisfies BuildOptions
 
+type Built = BuildResult<{ write: false; metafile: true }>
+
+const WORKER = /^worker:/
+
+/** Builds the modules that are imported as `worker:FILE`. Such an import is the path of a script for a worker. */
+function workers(built: Built[]): Plugin {
+  return {
+    name: 'workers',
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: WORKER }, ({ path, resolveDir }) => ({
+        path: join(resolveDir, path.replace(WORKER, '')),
+        namespace: 'worker',
+      }))
+      onLoad({ filter: /./, namespace: 'worker' }, async ({ path }) => {
+        const result = await build({ ...options, entryPoints: [path], format: 'iife' })
+        built.push(result)
+        return { contents: `export default '${ASSETS}/${basename(result.outputFiles[0]!.path)}'` }
+      })
+    },
+  }
+}
+
 /** Builds the console. @returns the files by their paths, relative to the address of the console */
 export async function buildConsole(): Promise<{ files: Record<string, ConsoleFile>; metafile: Metafile }> {
-  const { outputFiles, metafile } = await build({ ...options, splitting: true, loader: { '.css': 'empty' } })
+  const scripts: Built[] = []
+  const plugins = [workers(scripts)]
+  scripts.push(await build({ ...options, splitting: true, loader: { '.css': 'empty' }, plugins }))
   // One file contains all styles, because a part of the code that is loaded later does not load its styles.
-  const { outputFiles: whole } = await build(options)
-  const styles = whole.filter(({ path }) => path.endsWith('.css'))
-  const { outputFiles: worker } = await build({
+  const { outputFiles: styled } = await build({ ...options, plugins: [workers([])] })
+  const styles = styled.filter(({ path }) => path.endsWith('.css'))
+  const { outputFiles: service } = await build({
     ...options,
     entryPoints: { worker: 'src/console/worker/worker.ts' },
     entryNames: '[name]',
@@ -63,17 +87,35 @@ export async function buildConsole(): Promise<{ files: Record<string, ConsoleFil
     if (type === undefined) throw new Error(`the type of ${path} is unknown`)
     files[path] = { type, gzip: gzipSync(content, { level: 9 }).toString('base64'), hash }
   }
-  for (const { path, contents } of [...outputFiles, ...styles]) put(`${ASSETS}/${basename(path)}`, contents)
+  for (const { path, contents } of [...scripts.flatMap(({ outputFiles }) => outputFiles), ...styles])
+    put(`${ASSETS}/${basename(path)}`, contents)
+  const metafiles = scripts.map(({ metafile }) => metafile)
+  const whole: Metafile = {
+    inputs: Object.assign({}, ...metafiles.map(({ inputs }) => inputs)),
+    outputs: Object.assign({}, ...metafiles.map(({ outputs }) => outputs)),
+  }
   const assetLike = (pattern: RegExp) => Object.keys(files).find((path) => pattern.test(path))
   const [script, style] = [assetLike(/\/console-\w+\.js$/), assetLike(/\/console-\w+\.css$/)]
   if (script === undefined || style === undefined) throw new Error('the console has no script or no style')
   const page = readFileSync(join(root, 'src/console/index.html'), 'utf8')
-  put('index.html', Buffer.from(page.replace('SCRIPT', script).replace('STYLE', style)))
+  const preloads = [...importsOf(script, whole)].map((path) => `<link rel="modulepreload" href="${path}">`)
+  const links = [`<link rel="stylesheet" href="${style}">`, ...preloads].join('\n    ')
+  put('index.html', Buffer.from(page.replace('LINKS', links).replace('SCRIPT', script)))
   // A worker replaces its earlier version only if both have the same name.
-  for (const { path, contents } of worker) put(basename(path), contents)
+  for (const { path, contents } of service) put(basename(path), contents)
   for (const name of ['icon.svg', 'icon-192.png', 'icon-512.png', 'manifest.webmanifest'])
     put(name, readFileSync(join(root, 'src/console', name)))
-  return { files, metafile }
+  return { files, metafile: whole }
+}
+
+/** Returns the scripts that a script needs at its start, so that a browser can load them at the same time. */
+function importsOf(script: string, { outputs }: Metafile, found = new Set<string>()): Set<string> {
+  for (const { path, kind } of outputs[script]?.imports ?? []) {
+    if (kind !== 'import-statement' || found.has(path)) continue
+    found.add(path)
+    importsOf(path, { inputs: {}, outputs }, found)
+  }
+  return found
 }
 
 /** Returns an expression for a string, in lines that editors can show. */

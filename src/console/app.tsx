@@ -14,17 +14,18 @@ import { Empty } from './parts/empty.tsx'
 import { Notices } from './parts/notices.tsx'
 import { route } from './route.ts'
 import { Connecting } from './session/connecting.tsx'
-import { may, session } from './session/session.ts'
+import { OtherSessionDialog } from './session/other-session-dialog.tsx'
+import { loadingHub, may, session } from './session/session.ts'
 import { SessionsPage } from './session/sessions-page.tsx'
 import { SignIn } from './session/sign-in.tsx'
 import { Shell } from './shell.tsx'
 
 /** Follows the fleet while a person is signed in. */
 effect(() => {
-  const person = session.value
-  if (!person) return
+  const hub = loadingHub.value
+  if (!hub) return
   const aborter = new AbortController()
-  fleet.value = liveFleet(person.hub, {
+  fleet.value = liveFleet(hub, {
     signal: aborter.signal,
     frame: (callback) => void requestAnimationFrame(callback),
   })
@@ -34,11 +35,15 @@ effect(() => {
   }
 })
 
+// The code arrives while the hub is asked who the person is.
+if (route.peek().path[0] === 'agents') AgentPage.preload()
+
 /** The whole console: the sign-in page, or the page in the address. */
 export function App() {
   return (
     <>
       <Content />
+      <OtherSessionDialog />
       <Notices />
     </>
   )
@@ -64,7 +69,7 @@ function Page({ page, rest: [first, second, third] }: { page: string; rest: stri
   if (page === 'agents' && first !== undefined && second !== undefined && third === 'changes')
     return <ChangesPage machineId={first} agentId={second} />
   if (page === 'agents' && first !== undefined && second !== undefined)
-    return <AgentPage machineId={first} agentId={second} />
+    return <AgentPage key={JSON.stringify([first, second])} machineId={first} agentId={second} />
   if (page === 'machines' && first !== undefined)
     return <MachinePage machineId={first} actions={<ActionsOf machineId={first} />} />
   if (page === 'keys' && may('admin')) return <KeysPage />

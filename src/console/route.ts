@@ -11,8 +11,15 @@ export interface Route {
 }
 
 const hash = signal(location.hash)
+let isByLink = false
+addEventListener('click', ({ target }) => {
+  isByLink = target instanceof Element && target.closest('a') !== null
+})
 addEventListener('hashchange', () => {
   hash.value = location.hash
+  // On the way back, the browser itself restores the place on the page.
+  if (isByLink) scrollTo(0, 0)
+  isByLink = false
 })
 
 /** The current page. */

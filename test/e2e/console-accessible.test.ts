@@ -4,7 +4,7 @@ import type { Page } from 'playwright-core'
 import { violationsOn } from '../support/accessibility.ts'
 import { DESK, openBrowser, PHONE } from '../support/browser.ts'
 import { agentsOn, ConsoleStage, shows, signIn } from '../support/console-stage.ts'
-import { helloOf, statusOf } from '../support/light-daemon.ts'
+import { frameOf, helloOf, statusOf } from '../support/light-daemon.ts'
 import { requestFor } from '../support/scripted-agent.ts'
 
 const browser = await openBrowser({ after })
@@ -89,6 +89,29 @@ test('everything that a finger taps on a phone is at least 44 pixels high', asyn
   await page.goto(`${stage.stage.hubUrl}/#/sessions`)
   await page.getByText('this session').waitFor()
   assert.deepEqual(await lowOn(page), [])
+})
+
+test('on a phone, every page is one tap away, and a conversation has half of the screen', async (t) => {
+  const stage = await ConsoleStage.open(t, browser)
+  const daemon = await stage.machine({ agents: AGENTS.slice(0, 1) })
+  daemon.send(frameOf('a1', 0, 500))
+  const { page } = await stage.signedIn({
+    path: '/agents/machine-1/a1',
+    look: { viewport: PHONE, hasTouch: true, isMobile: true },
+  })
+  await page.getByText('at 490').waitFor()
+  for (const control of await page.getByRole('banner').locator('a:visible, button').all()) {
+    const { x, width } = (await control.boundingBox())!
+    assert.ok(x >= 0 && x + width <= PHONE.width, (await control.textContent()) ?? '')
+  }
+  const named = await page.getByRole('navigation').getByRole('link').allTextContents()
+  assert.deepEqual(named, ['Fleet', 'Keys', 'Audit', 'Sessions', 'Notifications'])
+  const conversation = (await page.locator('.windowed-list').boundingBox())!
+  assert.ok(conversation.height >= PHONE.height / 2, `${conversation.height} pixels`)
+  const { y, height } = (await page.locator('.composer').boundingBox())!
+  assert.ok(y + height <= PHONE.height + 1)
+  assert.deepEqual(await lowOn(page), [])
+  assert.deepEqual(await violationsOn(page), [])
 })
 
 /** Returns the controls on a page that are lower than 44 pixels. A link in a sentence may be. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import type { Page } from 'playwright-core'
+import { visible } from '../../src/console/parts/visible.ts'
 import { openBrowser, PHONE } from '../support/browser.ts'
 import { ConsoleStage } from '../support/console-stage.ts'
 import { helloOf, statusOf } from '../support/light-daemon.ts'
@@ -11,7 +12,7 @@ const browser = await openBrowser({ after })
 /** Texts that would do harm as markup, as code, as a link, or as control characters. */
 const MARKUP = '<img src=x onerror="window.harmed=1"><script>window.harmed=2</script>'
 const LINK = 'javascript:window.harmed=3'
-const BIDI = 'left\u202e\u2066thgir\u200f\u0000\u0007\u001b[31m'
+const BIDI = 'left\u202e\u2066thgir\u200f\u200b\u061c\u0000\u0007\u001b[31m'
 const LONG = 'x'.repeat(100_000)
 const TEXTS = { markup: MARKUP, link: LINK, bidi: BIDI, long: LONG }
 
@@ -63,7 +64,7 @@ for (const [name, text] of Object.entries(TEXTS))
     const stage = await ConsoleStage.open(t, browser)
     await stage.machine({ ...machineOf(text), agents: agentsOf(text) })
     const { page } = await stage.signedIn({ look: { viewport: PHONE } })
-    const begin = text.slice(0, 30)
+    const begin = visible(text).slice(0, 60)
     await page.locator('li a').nth(5).waitFor()
     assert.ok((await page.locator('main').textContent())?.includes(begin))
     await assertHarmless(page)
@@ -85,6 +86,22 @@ test('text that changes its direction does not reverse the words of the page nex
   await page.locator('section a[href^="#/machines/"]').click()
   await page.getByText('linux, x64').waitFor()
   assert.ok(await runsRight(page, 'linux, x64'))
+})
+
+test('code is colored, even after code that takes too long to color', async (t) => {
+  const stage = await ConsoleStage.open(t, browser)
+  const daemon = await stage.machine({ agents: [statusOf('a', { end: 20 })] })
+  const slow = `${'public '.repeat(280)}\n`.repeat(9)
+  const events = [`\`\`\`csharp\n${slow}\`\`\``, '```js\nconst last = 1\n```'].map((text, at) => ({
+    kind: 'text',
+    offset: at * 10,
+    index: 0,
+    text,
+  }))
+  daemon.send({ type: 'agent:activity', agent_id: 'a', from: 0, to: 20, events })
+  const { page } = await stage.signedIn({ path: '/agents/machine-1/a' })
+  await page.locator('.hljs-keyword', { hasText: 'const' }).waitFor()
+  assert.ok((await page.locator('.code').first().textContent())?.startsWith('public public'))
 })
 
 /** Reports whether the first character of a text on the page is to the left of its last character. */

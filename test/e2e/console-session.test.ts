@@ -92,3 +92,32 @@ test('a page that has lost its hub says so, and continues when the hub is back',
   await page.getByRole('button', { name: 'Sign out' }).waitFor()
   assert.ok(page.url().startsWith(stage.hubUrl))
 })
+
+test('a link of another key does not replace the session before the person agrees', async (t) => {
+  const { stage, browser } = await stageWithBrowser(t)
+  const made = await stage.api<{ key: string }>('POST', '/api/keys', { name: 'mallory', role: 'viewer' })
+  const link = async () => {
+    const answer = await fetch(`${stage.hubUrl}/api/sign-in-tokens`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${made.key}` },
+    })
+    return `${stage.hubUrl}/#token=${((await answer.json()) as { token: string }).token}`
+  }
+  const page = await browser.newPage()
+  await page.goto(stage.hubUrl)
+  await page.getByLabel('User key').fill(stage.userKey())
+  await page.getByLabel('User key').press('Enter')
+  const signedIn = (name: string) => page.getByRole('banner').getByText(name).waitFor()
+  await signedIn('local')
+  const dialog = page.getByRole('dialog', { name: 'Sign in with another key?' })
+  await page.goto(await link())
+  await dialog.getByText('mallory').waitFor()
+  await signedIn('local')
+  await dialog.getByRole('button', { name: 'Stay signed in' }).click()
+  await dialog.waitFor({ state: 'detached' })
+  const sessions = () => stage.api<{ sessions: object[] }>('GET', '/api/sessions')
+  await until(async () => (await sessions()).sessions.length === 1, { what: 'the end of the other session' })
+  await page.goto(await link())
+  await dialog.getByRole('button', { name: 'Switch to this key' }).click()
+  await signedIn('mallory')
+})

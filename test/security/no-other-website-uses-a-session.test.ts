@@ -63,6 +63,13 @@ test('another website cannot sign a browser in, and may not read any answer', as
   for (const name of preflight.headers.keys()) assert.doesNotMatch(name, /^access-control-/)
 })
 
+test('a browser keeps no answer after the person has signed out', async (t) => {
+  const hub = await TestHub.open(t)
+  const { headers } = await signInWithKey(hub, hub.key('user'))
+  for (const path of ['/api/me', '/api/sessions', '/api/keys', '/api/audit', '/api/agents/a/events'])
+    assert.equal((await ask(hub, path, { headers })).headers.get('cache-control'), 'no-store', path)
+})
+
 test('no website can frame the console, and the console loads and runs only files of the hub', async (t) => {
   // Only the built program contains the console.
   const stage = await Stage.open(t)
@@ -85,7 +92,7 @@ test('no website can frame the console, and the console loads and runs only file
   for (const name of ['script-src', 'style-src', 'connect-src']) assert.equal(policy.get(name), "'self'")
   assert.doesNotMatch([...policy.values()].join(' '), /unsafe|https?:|\*/)
   assert.equal(policy.get('require-trusted-types-for'), "'script'")
-  assert.equal(policy.get('trusted-types'), 'fomular-worker')
+  assert.equal(policy.get('trusted-types'), 'fomular-worker fomular-highlighter')
   assert.equal(headers.get('x-frame-options'), 'DENY')
   assert.equal(headers.get('referrer-policy'), 'no-referrer')
   assert.equal(headers.get('x-content-type-options'), 'nosniff')

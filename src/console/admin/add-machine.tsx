@@ -7,6 +7,7 @@ import { Button } from '../parts/button.tsx'
 import { Copyable } from '../parts/copyable.tsx'
 import { Dialog } from '../parts/dialog.tsx'
 import { DialogBar, Form, Select, TextField } from '../parts/form.tsx'
+import { Name } from '../parts/name.tsx'
 import { useSending } from '../parts/use-sending.tsx'
 import { hrefOf } from '../route.ts'
 import { HUB_URL, hub } from '../session/session.ts'
@@ -98,7 +99,7 @@ function PasteLine({ made, onClose }: { made: Made; onClose(): void }) {
       {arrived ? (
         <p role="status" class="add-machine-arrived">
           <a href={hrefOf(['machines', arrived.machine_id])} onClick={onClose}>
-            <bdi>{nameOf(arrived)}</bdi>
+            <Name text={nameOf(arrived)} />
           </a>{' '}
           has connected.
         </p>

@@ -5,6 +5,7 @@ import type { AuditEntry } from '../../protocol/audit.ts'
 import { fleet } from '../fleet/fleet.ts'
 import { nameOf } from '../fleet/machine-facts.ts'
 import { Button } from '../parts/button.tsx'
+import { Name } from '../parts/name.tsx'
 import { agentHref, hrefOf, replaceQuery, route } from '../route.ts'
 import { hub } from '../session/session.ts'
 import { type AuditEntries, newestEntries, withOlder } from './audit-pages.ts'
@@ -134,19 +135,19 @@ function Entry({ entry }: { entry: AuditEntry }) {
       <time dateTime={at}>{new Date(at).toLocaleString()}</time>
       <p>
         <strong>
-          <bdi>{who}</bdi>
+          <Name text={who} />
         </strong>{' '}
         {order}{' '}
         {agent_id !== undefined && machine_id !== undefined && (
           <a href={agentHref({ agent_id, machine_id })}>
-            <bdi>{agent_id}</bdi>
+            <Name text={agent_id} />
           </a>
         )}
         {machine_id !== undefined && (
           <>
             {agent_id !== undefined && ' on '}
             <a href={hrefOf(['machines', machine_id])}>
-              <bdi>{machine ? nameOf(machine) : machine_id}</bdi>
+              <Name text={machine ? nameOf(machine) : machine_id} />
             </a>
           </>
         )}

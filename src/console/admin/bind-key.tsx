@@ -5,6 +5,7 @@ import { nameOf } from '../fleet/machine-facts.ts'
 import { Button } from '../parts/button.tsx'
 import { Dialog } from '../parts/dialog.tsx'
 import { DialogBar, Form, TextField } from '../parts/form.tsx'
+import { Name } from '../parts/name.tsx'
 import { tell } from '../parts/notices.tsx'
 import { useSending } from '../parts/use-sending.tsx'
 import { hub } from '../session/session.ts'
@@ -34,7 +35,7 @@ export function BindKey({ hubKey, onClose }: KeyDialogProps) {
     <Dialog title="Bind the key to a machine" onClose={onClose}>
       <Form onSubmit={submit}>
         <p>
-          The key <bdi>{hubKey.name}</bdi> then admits only this machine, and the machine's other keys are
+          The key <Name text={hubKey.name} /> then admits only this machine, and the machine's other keys are
           revoked.
         </p>
         <TextField

@@ -4,6 +4,7 @@ import { fleet } from '../fleet/fleet.ts'
 import { nameOf } from '../fleet/machine-facts.ts'
 import { ago } from '../parts/ago.ts'
 import { Button } from '../parts/button.tsx'
+import { Name } from '../parts/name.tsx'
 import { now } from '../parts/time.ts'
 import { hub, session } from '../session/session.ts'
 import { BindKey } from './bind-key.tsx'
@@ -85,7 +86,7 @@ function KeyRow({ hubKey: key, onChange }: { hubKey: HubKey; onChange(change: Ch
   return (
     <tr>
       <th scope="row">
-        <bdi>{name}</bdi>
+        <Name text={name} />
         <small>
           {key_id}
           {local && ' · the hub’s own'}

@@ -2,6 +2,7 @@ import type { NewKey } from '../../protocol/hub-keys.ts'
 import { Button } from '../parts/button.tsx'
 import { Copyable } from '../parts/copyable.tsx'
 import { DialogBar } from '../parts/form.tsx'
+import { Name } from '../parts/name.tsx'
 
 /** The text of a new key, which is shown once. */
 export function NewSecret({ made, onClose }: { made: NewKey; onClose(): void }) {
@@ -12,8 +13,8 @@ export function NewSecret({ made, onClose }: { made: NewKey; onClose(): void }) 
       ) : (
         <>
           <p>
-            This is the key <bdi>{made.name}</bdi>. It is shown only now: the hub does not store it. Keep it
-            like a password.
+            This is the key <Name text={made.name} />. It is shown only now: the hub does not store it. Keep
+            it like a password.
           </p>
           <Copyable text={made.key} label="Copy the key" />
         </>

@@ -1,6 +1,7 @@
 import { fleet } from '../fleet/fleet.ts'
 import { nameOf } from '../fleet/machine-facts.ts'
 import { Empty } from '../parts/empty.tsx'
+import { Name } from '../parts/name.tsx'
 import { hrefOf } from '../route.ts'
 import { may } from '../session/session.ts'
 import { StartButton } from './fleet-actions.tsx'
@@ -19,7 +20,7 @@ export function NoAgents() {
       {machine && problem && (
         <p dir="auto">
           <a href={hrefOf(['machines', machine.machine_id])}>
-            <bdi>{nameOf(machine)}</bdi>
+            <Name text={nameOf(machine)} />
           </a>
           {': '}
           {problem.message} {problem.remedy}

@@ -2,6 +2,7 @@ import type { HubKey } from '../../protocol/hub-keys.ts'
 import { Button } from '../parts/button.tsx'
 import { Dialog } from '../parts/dialog.tsx'
 import { DialogBar, Form } from '../parts/form.tsx'
+import { Name } from '../parts/name.tsx'
 import { tell } from '../parts/notices.tsx'
 import { useSending } from '../parts/use-sending.tsx'
 import { hub, session } from '../session/session.ts'
@@ -24,7 +25,7 @@ export function RevokeKey({ hubKey, onClose }: KeyDialogProps) {
     <Dialog title="Revoke the key?" onClose={onClose}>
       <Form onSubmit={submit}>
         <p>
-          The key <bdi>{name}</bdi> is no longer accepted, and its connections end.{' '}
+          The key <Name text={name} /> is no longer accepted, and its connections end.{' '}
           {role === 'machine' ? 'Its machine can connect again only with another key.' : ''} It cannot be
           undone.
         </p>

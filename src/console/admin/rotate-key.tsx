@@ -3,6 +3,7 @@ import type { HubKey, NewKey } from '../../protocol/hub-keys.ts'
 import { Button } from '../parts/button.tsx'
 import { Dialog } from '../parts/dialog.tsx'
 import { DialogBar, Form } from '../parts/form.tsx'
+import { Name } from '../parts/name.tsx'
 import { useSending } from '../parts/use-sending.tsx'
 import { hub, session } from '../session/session.ts'
 import { NewSecret } from './new-secret.tsx'
@@ -24,7 +25,7 @@ export function RotateKey({ hubKey, onClose }: KeyDialogProps) {
       ) : (
         <Form onSubmit={() => send(async () => setMade(await hub().rotateKey(key_id)))}>
           <p>
-            The key <bdi>{name}</bdi> gets a new text.{' '}
+            The key <Name text={name} /> gets a new text.{' '}
             {role === 'machine'
               ? 'The old text is accepted until the machine has connected with the new one.'
               : 'The old text is no longer accepted.'}

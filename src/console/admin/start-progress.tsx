@@ -2,6 +2,7 @@ import { useEffect, useState } from 'preact/hooks'
 import { agentKey, fleet } from '../fleet/fleet.ts'
 import { Button } from '../parts/button.tsx'
 import { DialogBar } from '../parts/form.tsx'
+import { visible } from '../parts/visible.ts'
 import { hub } from '../session/session.ts'
 import { outcomeOf } from './outcome-of.ts'
 
@@ -50,7 +51,7 @@ export function StartProgress({ starting, onStarted, onBack, onClose }: StartPro
   return (
     <div class="form">
       <p role="status" dir="auto">
-        {waitOf(starting)}
+        {visible(waitOf(starting))}
       </p>
       <p>You can close this. The agent starts without it, and then appears among the agents.</p>
       <DialogBar>

@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks'
 import type { HubToken } from '../../protocol/hub-objects.ts'
 import { ago } from '../parts/ago.ts'
 import { Button } from '../parts/button.tsx'
+import { Name } from '../parts/name.tsx'
 import { tell, tellProblem } from '../parts/notices.tsx'
 import { now } from '../parts/time.ts'
 import { hub } from '../session/session.ts'
@@ -66,15 +67,13 @@ function TokenRow({ token, onChanged }: { token: HubToken; onChanged(): void }) 
   return (
     <tr>
       <th scope="row">
-        <bdi>{name ?? 'Any name'}</bdi>
+        <Name text={name ?? 'Any name'} />
         <small>
           {token_id}
           {used && ' · used'}
         </small>
       </th>
-      <td>
-        <bdi>{by}</bdi>
-      </td>
+      <td>{by !== undefined && <Name text={by} />}</td>
       <td>
         <time dateTime={expires_at}>{ago(expires_at, now.value)}</time>
       </td>

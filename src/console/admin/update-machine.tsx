@@ -4,6 +4,7 @@ import { Button } from '../parts/button.tsx'
 import { Dialog } from '../parts/dialog.tsx'
 import { Check, DialogBar, Form, TextField } from '../parts/form.tsx'
 import { useSending } from '../parts/use-sending.tsx'
+import { visible } from '../parts/visible.ts'
 import { hub } from '../session/session.ts'
 import { outcomeOf } from './outcome-of.ts'
 import { agentsDuringRestart } from './restart-machine.tsx'
@@ -81,8 +82,7 @@ function Stages({ stages, machine, done, isRunning }: StagesProps) {
       <ol class="update-stages">
         {stages.map(({ stage, message }) => (
           <li key={stage} dir="auto">
-            {stage}
-            {message !== undefined && `: ${message}`}
+            {visible(message === undefined ? stage : `${stage}: ${message}`)}
           </li>
         ))}
       </ol>

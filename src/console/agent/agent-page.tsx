@@ -1,14 +1,16 @@
 import { useEffect, useMemo, useState } from 'preact/hooks'
-import type { HubAgent } from '../../protocol/hub-objects.ts'
+import type { FleetAgent } from '../../client/follow-fleet.ts'
 import type { PermissionRequest } from '../../protocol/permission.ts'
 import { RequestSheet } from '../ask/request-sheet.tsx'
-import { agentKey } from '../fleet/fleet.ts'
+import { agentKey, fleet } from '../fleet/fleet.ts'
 import { GROUP_TITLES, groupOf } from '../fleet/groups.ts'
 import { ago } from '../parts/ago.ts'
 import { Button } from '../parts/button.tsx'
 import { Empty } from '../parts/empty.tsx'
+import { Name } from '../parts/name.tsx'
 import { tellProblem } from '../parts/notices.tsx'
 import { now } from '../parts/time.ts'
+import { visible } from '../parts/visible.ts'
 import { hrefOf, replaceQuery, route } from '../route.ts'
 import { hubFor, may } from '../session/session.ts'
 import { AgentActions } from './agent-actions.tsx'
@@ -30,7 +32,8 @@ export function AgentPage({ machineId, agentId }: { machineId: string; agentId: 
     return { hub, transcript: new Transcript(hub, ref, { frame }) }
   }, [machineId, agentId])
   useEffect(() => () => transcript.close(), [transcript])
-  const agent = transcript.agent.value
+  const own = transcript.agent.value
+  const agent = own ?? fleetAgent({ machine_id: machineId, agent_id: agentId })
   const connection = transcript.connection.value
   const [asked, ask] = useAsked(agent)
   if (connection.state === 'removed')
@@ -59,7 +62,7 @@ export function AgentPage({ machineId, agentId }: { machineId: string; agentId: 
         </RequestActions.Provider>
       </Scope.Provider>
       <WaitingBar agent={agent} onOpen={ask} />
-      <Composer hub={hub} agent={agent} />
+      {own && <Composer hub={hub} agent={own} />}
       {asked && (
         <RequestSheet
           hub={hub}
@@ -73,12 +76,18 @@ export function AgentPage({ machineId, agentId }: { machineId: string; agentId: 
   )
 }
 
+/** Returns an agent's status in the list of all agents, which may arrive before the agent's own stream. */
+function fleetAgent(ref: AgentRef): FleetAgent | undefined {
+  void fleet.value?.version.value
+  return fleet.value?.agents.get(agentKey(ref))
+}
+
 /**
  * Returns the request that the person has opened. The address may name it (`?request=ID`), as links from
  * elsewhere do. The request stays the same object while the sheet is open, so that the person decides about
  * the request on the screen.
  */
-function useAsked(agent: HubAgent | undefined) {
+function useAsked(agent: FleetAgent | undefined) {
   const [asked, setAsked] = useState<PermissionRequest>()
   const named = route.value.query.get('request')
   const found = agent?.pending.find(({ request_id }) => request_id === named)
@@ -92,31 +101,29 @@ function useAsked(agent: HubAgent | undefined) {
   return [asked, ask] as const
 }
 
-function AgentHeader({ agent }: { agent: HubAgent }) {
+function AgentHeader({ agent }: { agent: FleetAgent }) {
   const group = groupOf(agent)
   const { machine_id, machine_name, total_cost_usd } = agent
-  const facts = [
-    agent.worktree?.branch,
-    agent.model,
-    agent.permission_mode,
-    total_cost_usd && `$${total_cost_usd.toFixed(2)}`,
-  ]
+  const cost = total_cost_usd ? `$${total_cost_usd.toFixed(2)}` : undefined
+  const facts = [agent.worktree?.branch, agent.model, agent.permission_mode, cost].filter(
+    (fact) => fact !== undefined,
+  )
   return (
     <header class="agent-header">
       <h1>
-        <bdi>{agent.title || agent.agent_id}</bdi>
+        <Name text={agent.title || agent.agent_id} />
       </h1>
       <p>
         <strong class={`agent-state agent-state-${group}`}>{GROUP_TITLES[group]}</strong>{' '}
         <time dateTime={agent.since}>{ago(agent.since, now.value)}</time> ·{' '}
         <a href={hrefOf(['machines', machine_id])}>
-          <bdi>{machine_name ?? machine_id}</bdi>
+          <Name text={machine_name ?? machine_id} />
         </a>
-        {!agent.connected && ' (not connected)'} · <bdi>{agent.cwd}</bdi>
-        {facts.filter(Boolean).map((fact) => (
+        {!agent.connected && ' (not connected)'} · <bdi>{visible(agent.cwd)}</bdi>
+        {facts.map((fact) => (
           <span key={fact}>
             {' '}
-            · <bdi>{fact}</bdi>
+            · <Name text={fact} />
           </span>
         ))}
       </p>
@@ -127,7 +134,7 @@ function AgentHeader({ agent }: { agent: HubAgent }) {
 }
 
 /** Obstacles to the agent's work, each with its remedy if there is one. */
-function AgentTrouble({ agent }: { agent: HubAgent }) {
+function AgentTrouble({ agent }: { agent: FleetAgent }) {
   const { failure, turn_failed, turn_interrupted, limited, queued, slow, problems = [] } = agent
   const texts = [
     failure && `${failure.message} ${failure.remedy ?? ''}`,
@@ -146,7 +153,7 @@ function AgentTrouble({ agent }: { agent: HubAgent }) {
     <ul class="agent-trouble">
       {texts.map((text) => (
         <li key={text} dir="auto">
-          {text}
+          {visible(text)}
         </li>
       ))}
     </ul>

@@ -6,7 +6,7 @@ import { agentKey, fleet } from '../fleet/fleet.ts'
 import { Button } from '../parts/button.tsx'
 import { tell } from '../parts/notices.tsx'
 import { useSending } from '../parts/use-sending.tsx'
-import { may } from '../session/session.ts'
+import { may, session } from '../session/session.ts'
 import { CommandIds } from './command-ids.ts'
 import { draftOf, keepDraft, keepSent, sentDraft } from './drafts.ts'
 import { foreseen } from './foreseen.ts'
@@ -47,7 +47,8 @@ const Closed = ({ children }: { children: string }) => (
 )
 
 function Open({ hub, agent }: ComposerProps) {
-  const key = agentKey(agent)
+  // Another person may sign in in the same tab.
+  const key = `${session.value?.key_id} ${agentKey(agent)}`
   const [draft, setDraft] = useState<Draft>(() => draftOf(key))
   const [fault, setFault] = useState<string>()
   const ids = useRef(new CommandIds())
@@ -108,6 +109,7 @@ function Open({ hub, agent }: ComposerProps) {
         <PromptField
           label="Prompt"
           placeholder={name === 'resume' ? 'Continue the ended agent with a prompt' : 'Write to the agent'}
+          rows={1}
           draft={draft}
           isFixed={isSending}
           onDraft={setDraft}

@@ -1,9 +1,9 @@
-import type { HubAgent } from '../../protocol/hub-objects.ts'
+import type { FleetAgent } from '../../client/follow-fleet.ts'
 import type { PermissionRequest } from '../../protocol/permission.ts'
 import { Button } from '../parts/button.tsx'
 
 interface WaitingBarProps {
-  agent: HubAgent
+  agent: FleetAgent
   onOpen(request: PermissionRequest): void
 }
 

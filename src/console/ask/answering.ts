@@ -7,6 +7,12 @@ import { unanswerable } from '../../protocol/unanswerable.ts'
 /** Maximum time until the agent accepts an answer, in seconds. */
 const ANSWER_WAIT_S = 30
 
+/**
+ * Maximum length of a request that a person can allow here, in characters of JSON. A browser takes long to show a longer
+ * text, and nobody reads it.
+ */
+export const REQUEST_CHARS = 1_000_000
+
 /** An offer to remember, as a person has chosen it. */
 export interface ChosenOffer {
   offer: Offer
@@ -18,6 +24,8 @@ export interface ChosenOffer {
 export function onlyRefused(request: PermissionRequest): string | undefined {
   if (request.input_omitted) return 'The hub does not have the whole request yet.'
   if (request.cut) return 'The request is incomplete: it was too long and was cut.'
+  if (JSON.stringify(request).length > REQUEST_CHARS)
+    return 'The request is too long for this page. `fomular-daemon agent watch` shows all of it.'
   return unanswerable(request)
 }
 

@@ -1,3 +1,4 @@
+import type { RefObject } from 'preact'
 import { useId, useState } from 'preact/hooks'
 import { offersOf } from '../../client/offers.ts'
 import type { PermissionRequest } from '../../protocol/permission.ts'
@@ -10,15 +11,16 @@ import { Offers } from './offers.tsx'
 interface DecisionProps {
   answering: Answering
   request: PermissionRequest
-  /** True once the end of the request has been on the screen. */
+  /** True once the end of the request, and of the rules to remember, has been on the screen. */
   isRead: boolean
+  end: RefObject<HTMLDivElement | null>
   /** True if the request can only be denied. */
   isRefusable: boolean
   onDone(): void
 }
 
 /** The buttons that allow or deny a request. `Always` is a second step, which shows the rules to remember. */
-export function Decision({ answering, request, isRead, isRefusable, onDone }: DecisionProps) {
+export function Decision({ answering, request, isRead, end, isRefusable, onDone }: DecisionProps) {
   const [step, setStep] = useState<'decide' | 'always' | 'deny'>('decide')
   const [chosen, setChosen] = useState<ChosenOffer[]>([])
   const { isSending, problem, send } = useSending(onDone)
@@ -29,11 +31,22 @@ export function Decision({ answering, request, isRead, isRefusable, onDone }: De
       await answering.allow(step === 'always' ? chosen : [])
       tell(isPlan ? 'Approved.' : 'Allowed.')
     })
-  if (step === 'deny')
-    return <Deny answering={answering} isPlan={isPlan} onBack={() => setStep('decide')} onDone={onDone} />
-  return (
+  const content = (
     <>
       {step === 'always' && <Offers offers={offers} chosen={chosen} onChoose={setChosen} />}
+      <div ref={end} class="request-end" />
+    </>
+  )
+  if (step === 'deny')
+    return (
+      <>
+        {content}
+        <Deny answering={answering} isPlan={isPlan} onBack={() => setStep('decide')} onDone={onDone} />
+      </>
+    )
+  return (
+    <>
+      {content}
       {problem}
       {step === 'decide' && offers.length > 0 && !isRefusable && (
         <Button look="quiet" disabled={!isRead} onClick={() => setStep('always')}>

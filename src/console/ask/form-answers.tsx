@@ -4,6 +4,7 @@ import { type FormAnswer, FormFault, formResult } from '../../protocol/form.ts'
 import type { Form, PermissionRequest } from '../../protocol/permission.ts'
 import { Button } from '../parts/button.tsx'
 import { tell } from '../parts/notices.tsx'
+import { safeAddress } from '../parts/safe-address.ts'
 import { useSending } from '../parts/use-sending.tsx'
 import type { Answering } from './answering.ts'
 import { Decline } from './decline.tsx'
@@ -53,7 +54,7 @@ export function FormAnswers({ answering, request, form, isRead, end, onDone }: F
         <FormInput
           key={field.name}
           field={field}
-          value={values[field.name]}
+          value={Object.hasOwn(values, field.name) ? values[field.name] : undefined}
           fault={fault?.field === field.name ? fault.message : undefined}
           onChange={(value) => setValues({ ...values, [field.name]: value })}
         />
@@ -72,13 +73,13 @@ export function FormAnswers({ answering, request, form, isRead, end, onDone }: F
 
 /** An address that a person is asked to open: a link only if it leads to a web page. */
 function Address({ url }: { url: string }) {
-  const isWeb = /^https?:\/\//i.test(url)
+  const address = /^https?:\/\//i.test(url) ? safeAddress(url) : undefined
   return (
     <>
       <p>It asks you to open this address. Open it only if you trust the server:</p>
-      <Shown look="code" text={url} />
-      {isWeb && (
-        <a href={url} target="_blank" rel="noopener noreferrer">
+      <Shown look="code" text={address ?? url} />
+      {address !== undefined && (
+        <a href={address} target="_blank" rel="noopener noreferrer">
           Open in a new tab
         </a>
       )}

@@ -3,13 +3,17 @@ import type { PermissionRequest } from '../../protocol/permission.ts'
 import { Diff } from '../parts/diff.tsx'
 import { Shown, ShownLine } from './shown.tsx'
 
+/** Maximum number of fields and of lines that are drawn one by one: more would take the browser long. */
+const MOST_FIELDS = 200
+const MOST_LINES = 5000
+
 /** Everything that a request asks for: nobody should allow an action without seeing all of it. */
 export function RequestContent({ request }: { request: PermissionRequest }) {
   const { description, reason, blocked_path, input } = request
   if (request.ask === 'plan') return <Plan input={input} />
   const change = changeOf(request)
   const rest = change ? change.rest : input
-  const others = Object.entries(rest).filter(
+  const others = fieldsOf(rest).filter(
     ([name, value]) => !(name === 'description' && (value === description || value === '')),
   )
   return (
@@ -25,6 +29,12 @@ export function RequestContent({ request }: { request: PermissionRequest }) {
       ))}
     </>
   )
+}
+
+/** Returns the fields of an input; many fields are one. */
+function fieldsOf(input: Record<string, unknown>): [name: string, value: unknown][] {
+  const fields = Object.entries(input)
+  return fields.length > MOST_FIELDS ? [['input', input]] : fields
 }
 
 const Said = ({ title, text }: { title: string; text: string }) => (
@@ -50,12 +60,23 @@ function Changed({ change }: { change: Change }) {
       <strong>
         <ShownLine text={change.path} />
       </strong>
-      {change.parts.map(({ before, after }, index) => (
-        <Diff key={index} before={before} after={after} path={change.path} reveal />
-      ))}
+      {isLong(change)
+        ? change.parts.flatMap(({ before, after }) => [
+            before !== '' && <Field name="removed" value={before} />,
+            after !== '' && <Field name="added" value={after} />,
+          ])
+        : change.parts.map(({ before, after }, index) => (
+            <Diff key={index} before={before} after={after} path={change.path} reveal />
+          ))}
     </>
   )
 }
+
+const isLong = ({ parts }: Change) =>
+  parts.length > MOST_FIELDS ||
+  parts.reduce((sum, { before, after }) => sum + linesIn(before) + linesIn(after), 0) > MOST_LINES
+
+const linesIn = (text: string) => text.split('\n', MOST_LINES).length
 
 function Plan({ input: { plan, ...rest } }: { input: Record<string, unknown> }) {
   const isText = typeof plan === 'string' && plan.trim() !== ''
@@ -63,7 +84,7 @@ function Plan({ input: { plan, ...rest } }: { input: Record<string, unknown> }) 
   return (
     <>
       {isText ? <Shown look="code" text={plan.trim()} /> : <p>The agent wrote no plan.</p>}
-      {Object.entries(others).map(([name, value]) => (
+      {fieldsOf(others).map(([name, value]) => (
         <Field key={name} name={name} value={value} />
       ))}
     </>

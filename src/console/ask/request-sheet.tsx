@@ -66,7 +66,7 @@ type BodyProps = Pick<RequestSheetProps, 'hub' | 'request' | 'mayAnswer' | 'onCl
 function Body({ hub, agentId, request, mayAnswer, onClose }: BodyProps) {
   const { end, isRead } = useReadToEnd(request)
   const answering = useMemo(() => new Answering(hub, agentId, request), [hub, agentId, request])
-  const refusal = onlyRefused(request)
+  const refusal = useMemo(() => onlyRefused(request), [request])
   const props = { answering, request, isRead, onDone: onClose }
   const isQuestion = request.ask === 'question' && refusal === undefined
   if (mayAnswer && isQuestion && request.form) return <FormAnswers {...props} form={request.form} end={end} />
@@ -74,14 +74,13 @@ function Body({ hub, agentId, request, mayAnswer, onClose }: BodyProps) {
   return (
     <>
       <RequestContent request={request} />
-      <div ref={end} class="request-end" />
       {refusal !== undefined && (
         <p class="request-refused" role="alert">
-          {refusal} You can only deny it.
+          {refusal} Here, you can only deny it.
         </p>
       )}
       {mayAnswer ? (
-        <Decision {...props} isRefusable={refusal !== undefined} />
+        <Decision {...props} end={end} isRefusable={refusal !== undefined} />
       ) : (
         <p>Your role does not allow answers. Ask an operator.</p>
       )}

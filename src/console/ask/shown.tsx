@@ -1,4 +1,6 @@
 import { Reveal } from '../../client/reveal-hidden.ts'
+import { wholeStart } from '../parts/visible.ts'
+import { REQUEST_CHARS } from './answering.ts'
 import './shown.css'
 
 /**
@@ -7,7 +9,7 @@ import './shown.css'
  */
 export function Shown({ text, look = 'text' }: { text: string; look?: 'text' | 'code' }) {
   const reveal = new Reveal()
-  const parts = reveal.text(text)
+  const parts = reveal.text(wholeStart(text, REQUEST_CHARS))
   const hidden = reveal.summary()
   return (
     <>
@@ -21,6 +23,7 @@ export function Shown({ text, look = 'text' }: { text: string; look?: 'text' | '
           {parts}
         </p>
       )}
+      {text.length > REQUEST_CHARS && <p role="note">The rest is not shown.</p>}
       {hidden !== undefined && (
         <p class="shown-hidden" role="note">
           {hidden}.

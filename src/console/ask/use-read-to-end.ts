@@ -1,10 +1,14 @@
 import type { RefObject } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 
+/** Time for which a sheet is open before anything can be allowed, in milliseconds: the second press of a double click may hit a button of the sheet. */
+const SETTLE_MS = 500
+
 /**
  * Reports whether the end of a sheet's content has been on the screen, above the bar with the answers, since
- * `what` last changed. If the content grows, for example because a part of it was still loading, its new end
- * must be on the screen. The returned reference belongs to an element at the end of the content.
+ * `what` last changed. If the content grows, its new end must be on the screen. Nothing counts while a part of the
+ * content is busy, or while the sheet has just opened. The returned reference belongs to an element at the end of the
+ * content.
  */
 export function useReadToEnd(what: unknown): { end: RefObject<HTMLDivElement | null>; isRead: boolean } {
   const end = useRef<HTMLDivElement>(null)
@@ -14,7 +18,9 @@ export function useReadToEnd(what: unknown): { end: RefObject<HTMLDivElement | n
     const sheet = current?.closest('dialog')
     if (!current || !sheet) return
     let seenAt = 0
+    const settled = performance.now() + SETTLE_MS
     const look = () => {
+      if (performance.now() < settled || sheet.querySelector('[aria-busy="true"]')) return setRead(undefined)
       const limit = sheet.querySelector('.answer-bar') ?? sheet
       const { top, bottom } = limit.getBoundingClientRect()
       if (current.getBoundingClientRect().bottom <= (limit === sheet ? bottom : top)) {
@@ -25,9 +31,16 @@ export function useReadToEnd(what: unknown): { end: RefObject<HTMLDivElement | n
     const sizes = new ResizeObserver(look)
     sizes.observe(sheet)
     const changes = new MutationObserver(look)
-    changes.observe(sheet, { childList: true, characterData: true, subtree: true })
+    changes.observe(sheet, {
+      childList: true,
+      characterData: true,
+      subtree: true,
+      attributeFilter: ['aria-busy'],
+    })
     sheet.addEventListener('scroll', look, { passive: true })
+    const timer = setTimeout(look, SETTLE_MS)
     return () => {
+      clearTimeout(timer)
       sizes.disconnect()
       changes.disconnect()
       sheet.removeEventListener('scroll', look)

@@ -1,6 +1,9 @@
 import { pause } from '../../client/until-aborted.ts'
 import type { SubscribeRequest } from '../../protocol/hub-push.ts'
-import { WORKER_URL } from './worker-url.ts'
+import { workerUrl } from '../parts/worker-url.ts'
+
+/** Address of the service worker, next to the page. */
+const WORKER_URL = workerUrl('fomular-worker', 'worker.js')
 
 /** Time after which a push service counts as unreachable, in milliseconds. Browsers try again without end. */
 const SUBSCRIBE_MS = 30_000

@@ -25,7 +25,7 @@ const ROWS = 500
 export function Diff({ before, after, path, reveal = false, numbered = true }: DiffProps) {
   const figure = useRef<HTMLElement>(null)
   const isWide = useWide(figure)
-  const runs = useRuns(before, after)
+  const { runs, isLost } = useRuns(before, after)
   const [most, setMost] = useState(reveal ? Number.POSITIVE_INFINITY : ROWS)
   const [unfolded, setUnfolded] = useState<ReadonlySet<number>>(new Set())
   const revealer = new Reveal()
@@ -49,14 +49,16 @@ export function Diff({ before, after, path, reveal = false, numbered = true }: D
   )
   const hidden = reveal ? revealer.summary() : undefined
   return (
-    <figure ref={figure} class={look} aria-label={`Change of ${visible(path)}`}>
+    <figure ref={figure} class={look} aria-label={`Change of ${visible(path)}`} aria-busy={!drawn}>
       {drawn ? (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard
         <div class="diff-rows" dir="ltr" tabIndex={0}>
           {drawn}
         </div>
       ) : (
-        <p role="status">Comparing…</p>
+        <p role={isLost ? 'alert' : 'status'}>
+          {isLost ? 'The change could not be shown. Load the page again.' : 'Comparing…'}
+        </p>
       )}
       {rows && rows.length > most && (
         <button type="button" class="diff-more" onClick={() => setMost(most * 10)}>
@@ -68,17 +70,24 @@ export function Diff({ before, after, path, reveal = false, numbered = true }: D
   )
 }
 
-/** Returns the runs of a comparison; undefined until the code that compares is loaded. */
-function useRuns(before: string, after: string): Run[] | undefined {
+/**
+ * Returns the runs of a comparison; undefined until the code that compares is loaded.
+ * @returns `isLost` if this code cannot be loaded
+ */
+function useRuns(before: string, after: string): { runs: Run[] | undefined; isLost: boolean } {
   const [runs, setRuns] = useState<Run[]>()
+  const [isLost, setLost] = useState(false)
   useEffect(() => {
     let isCurrent = true
-    void import('../../client/diff-lines.ts').then(({ runsOf }) => {
-      if (isCurrent) setRuns(runsOf(before, after))
-    })
+    import('../../client/diff-lines.ts').then(
+      ({ runsOf }) => {
+        if (isCurrent) setRuns(runsOf(before, after))
+      },
+      () => setLost(true),
+    )
     return () => {
       isCurrent = false
     }
   }, [before, after])
-  return runs
+  return { runs, isLost }
 }

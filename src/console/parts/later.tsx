@@ -1,10 +1,13 @@
 import type { ComponentType } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 
-/** Returns a component whose code is loaded when it is first shown. */
-export function later<P extends object>(load: () => Promise<ComponentType<P>>): ComponentType<P> {
+/** A component whose code is loaded when it is first shown, or when `preload` is called. */
+type Later<P> = ComponentType<P> & { preload(): void }
+
+/** Returns a component whose code is loaded later. */
+export function later<P extends object>(load: () => Promise<ComponentType<P>>): Later<P> {
   let loaded: ComponentType<P> | undefined
-  return function Later(props: P) {
+  function Later(props: P) {
     const [Shown, setShown] = useState<ComponentType<P> | undefined>(() => loaded)
     const [problem, setProblem] = useState<Error>()
     useEffect(() => {
@@ -31,4 +34,6 @@ export function later<P extends object>(load: () => Promise<ComponentType<P>>): 
       )
     return Shown ? <Shown {...props} /> : <p role="status">Loading…</p>
   }
+  // A failure shows when the component is shown.
+  return Object.assign(Later, { preload: () => void load().catch(() => {}) })
 }

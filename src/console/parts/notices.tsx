@@ -1,4 +1,5 @@
 import { signal } from '@preact/signals'
+import { visible } from './visible.ts'
 import './notices.css'
 
 interface Notice {
@@ -39,7 +40,7 @@ export function Notices() {
     <div class="notices" aria-live="polite">
       {notices.value.map(({ id, text, look }) => (
         <p key={id} class={`notice notice-${look}`} role={look === 'problem' ? 'alert' : 'status'}>
-          <span>{text}</span>
+          <span>{visible(text)}</span>
           <button type="button" aria-label="Dismiss" onClick={() => dismiss(id)}>
             ×
           </button>

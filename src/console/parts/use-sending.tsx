@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
+import { visible } from './visible.ts'
 import './use-sending.css'
 
 /** A request to the hub that a person has started. */
@@ -30,7 +31,7 @@ export function useSending(done: () => void): Sending {
   }
   const problem = error && (
     <p class="sending-problem" role="alert">
-      {error.message} {error.remedy}
+      {visible(`${error.message} ${error.remedy ?? ''}`)}
     </p>
   )
   return { isSending, problem: problem ?? null, send: (request) => void run(request) }

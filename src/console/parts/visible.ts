@@ -1,5 +1,10 @@
-/** Characters that change the direction of text around them. */
-const DIRECTION = /[\u202a-\u202e\u2066-\u2069]/g
+/**
+ * Characters that have no look of their own: marks that change the direction of text, blanks without a width, and
+ * tags. Emoji and some scripts need the two joiners and the selectors of a look. A joiner does nothing after an
+ * ASCII character.
+ */
+const HIDDEN =
+  /(?!\u200c|\u200d|\ufe0e|\ufe0f)\p{Default_Ignorable_Code_Point}|[\u2028\u2029]|(?<![^\x00-\x7f\u200b-\u200d\u2060\ufeff])(?:\u200c|\u200d)/gu
 /** Control characters that are not white space. */
 const CONTROL = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]/g
 const C0_PICTURES = 0x2400
@@ -7,7 +12,7 @@ const DELETE_PICTURE = '\u2421'
 
 /**
  * Returns foreign text in a form in which no character is obeyed: control characters become symbols, and
- * characters that change the text's direction become their codes. Keeps line feeds and tabs.
+ * characters that are hidden or change the text's direction become their codes. Keeps line feeds and tabs.
  */
 export const visible = (text: string): string =>
   text
@@ -17,7 +22,7 @@ export const visible = (text: string): string =>
       if (code < 0x20) return String.fromCharCode(C0_PICTURES + code)
       return code === 0x7f ? DELETE_PICTURE : '\ufffd'
     })
-    .replace(DIRECTION, (char) => `⟨U+${char.charCodeAt(0).toString(16).toUpperCase()}⟩`)
+    .replace(HIDDEN, (char) => `⟨U+${char.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}⟩`)
 
 /** Like `visible`, on one line of at most `most` characters. */
 export function visibleLine(text: string, most = 200): string {

@@ -1,4 +1,5 @@
 import { Button } from '../parts/button.tsx'
+import { Name } from '../parts/name.tsx'
 import { hrefOf } from '../route.ts'
 import { session, signOut } from './session.ts'
 import './person.css'
@@ -10,7 +11,7 @@ export function Person() {
   return (
     <div class="person">
       <a href={hrefOf(['sessions'])}>
-        <bdi>{person.name}</bdi>
+        <Name text={person.name} />
         <span class="person-role">{person.role}</span>
         <span class="unseen">: sessions</span>
       </a>

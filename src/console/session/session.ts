@@ -1,4 +1,4 @@
-import { effect, signal } from '@preact/signals'
+import { computed, effect, signal } from '@preact/signals'
 import { fetchTransport } from '../../client/fetch-transport.ts'
 import { HubClient } from '../../client/hub-client.ts'
 import { HubFailure } from '../../client/hub-failure.ts'
@@ -36,11 +36,29 @@ export const HUB_URL = new URL('.', location.href).href.replace(/\/$/, '')
 /** The person who is signed in; undefined if nobody is signed in; null while this is unknown. */
 export const session = signal<SignedIn | undefined | null>(null)
 
+/** The client of a stored session, until the hub has answered who the person is. */
+const arriving = signal<HubClient>()
+
+/** The client with which the page loads its data. It begins without waiting for the person's name and role. */
+export const loadingHub = computed(() => session.value?.hub ?? arriving.value)
+
 /** The reason why nobody is signed in, if the person should know it. */
 export const signedOutBecause = signal<string>()
 
 /** The error that keeps the page from knowing whether a person is signed in. */
 export const signInTrouble = signal<Error>()
+
+/** A session of another key than the person's, which a link has brought. */
+export interface OtherSession {
+  /** Name of the key. */
+  name: string
+  /** Replaces the person's session by this session. */
+  accept(): Promise<void>
+  refuse(): Promise<void>
+}
+
+/** The session that the person must accept or refuse: any website may have opened the link that brought it. */
+export const otherSession = signal<OtherSession>()
 
 /** Pauses between attempts to reach the hub, in milliseconds: the first, doubled each time, and the longest. */
 const RETRY_MS = { first: 1000, most: 15_000 }
@@ -85,8 +103,18 @@ export async function signIn(key: string): Promise<void> {
 export async function signOut(): Promise<void> {
   const secret = stored.value
   stored.value = undefined
+  forgetTab()
   leave(undefined)
   if (secret !== undefined) await end(secret).catch(tellProblem)
+}
+
+/** Forgets what the person has written in this tab, such as prompts that were not sent. */
+function forgetTab() {
+  try {
+    sessionStorage.clear()
+  } catch {
+    // The browser forbids the storage, so it contains nothing.
+  }
 }
 
 /** Signs in with the token in the address or with the stored session, and follows both. Called once. */
@@ -106,7 +134,9 @@ export function startSession() {
 
 async function exchange(token: string): Promise<void> {
   try {
-    await begin(await new SessionClient(fetchTransport(HUB_URL, {})).signIn(token))
+    const made = await new SessionClient(fetchTransport(HUB_URL, {})).signIn(token)
+    if (await isOfOther(made)) ask(made)
+    else await begin(made)
   } catch (error) {
     const isUsed = error instanceof HubFailure && error.kind === 'unauthorized'
     const why = isUsed ? new Error(LINK_USED) : (error as Error)
@@ -117,10 +147,31 @@ async function exchange(token: string): Promise<void> {
   }
 }
 
+/** Reports whether a new session belongs to another key than the session of this browser, which is still valid. */
+async function isOfOther({ session: made }: NewSession): Promise<boolean> {
+  if (!session.peek() && stored.value !== undefined) await restore()
+  const person = session.peek()
+  return person ? person.key_id !== made.key_id : false
+}
+
+function ask(made: NewSession) {
+  const settle = (act: () => Promise<void>) => () => {
+    otherSession.value = undefined
+    return act().catch(tellProblem)
+  }
+  otherSession.value = {
+    name: made.session.name,
+    accept: settle(() => begin(made)),
+    refuse: settle(() => end(secretOf(made))),
+  }
+}
+
+const secretOf = ({ session: { session_id }, secret }: NewSession) => `${session_id}.${secret}`
+
 /** Begins a new session, and ends the previous session of this browser. */
-async function begin({ session: made, secret }: NewSession): Promise<void> {
+async function begin(made: NewSession): Promise<void> {
   const before = stored.value
-  stored.value = `${made.session_id}.${secret}`
+  stored.value = secretOf(made)
   if (before !== undefined) end(before).catch(() => {})
   await restore()
 }
@@ -143,6 +194,7 @@ async function restore(): Promise<void> {
       return
     } catch (error) {
       if (own !== restores) return
+      arriving.value = undefined
       if (error instanceof HubFailure && error.kind === 'unauthorized') return onRefused(secret)
       signInTrouble.value = error as Error
     }
@@ -154,16 +206,18 @@ async function restore(): Promise<void> {
 /** Returns the person with a session's secret. @throws HubFailure */
 async function personWith(secret: string): Promise<SignedIn> {
   const transport = transportWith(secret)
-  const { name, key_id, role, session_id = '' } = await new SessionClient(transport).me()
   const watching = watched(transport, () => onRefused(secret))
   const connect = () => new HubClient(watching, { newId })
+  const hub = connect()
+  if (session.peek() === null) arriving.value = hub
+  const { name, key_id, role, session_id = '' } = await new SessionClient(transport).me()
   return {
     name,
     key_id,
     session_id,
     // A role of a newer hub may permit less than any other.
     role: USER_ROLES.find((each) => each === role) ?? 'viewer',
-    hub: connect(),
+    hub,
     connect,
     sessions: new SessionClient(watching),
     transport: watching,
@@ -183,10 +237,12 @@ function enter(person: SignedIn) {
   signInTrouble.value = undefined
   signedOutBecause.value = undefined
   session.value = person
+  arriving.value = undefined
 }
 
 function leave(because: string | undefined) {
   signInTrouble.value = undefined
   signedOutBecause.value = because
+  arriving.value = undefined
   session.value = undefined
 }

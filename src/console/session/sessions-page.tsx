@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { HubSession } from '../../protocol/hub-sessions.ts'
 import { Button } from '../parts/button.tsx'
+import { Name } from '../parts/name.tsx'
 import { tell, tellProblem } from '../parts/notices.tsx'
 import { hrefOf } from '../route.ts'
 import { browserName } from './browser-name.ts'
@@ -66,13 +67,13 @@ function Session({ session, onEnd }: { session: HubSession; onEnd(): void }) {
         <dl>
           <dt>Key</dt>
           <dd>
-            <bdi>{name}</bdi>
+            <Name text={name} />
           </dd>
           {from !== undefined && (
             <>
               <dt>Address</dt>
               <dd>
-                <bdi>{from}</bdi>
+                <Name text={from} />
               </dd>
             </>
           )}

@@ -17,7 +17,7 @@ const POLICY = [
   "form-action 'none'",
   "frame-ancestors 'none'",
   "require-trusted-types-for 'script'",
-  'trusted-types fomular-worker',
+  'trusted-types fomular-worker fomular-highlighter',
 ].join('; ')
 
 const HEADERS = {

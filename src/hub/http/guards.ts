@@ -4,10 +4,12 @@ import type { Gate } from '../gate/gate.ts'
 import { HttpError } from '../http-error.ts'
 import { overHttp } from './request.ts'
 
-/** Adds the headers that every answer has. */
+/** Adds the headers that every answer has. No browser keeps answers of the API, except lists with a tag. */
 export const answerHeaders: MiddlewareHandler = async (c, next) => {
   await next()
   c.header('x-content-type-options', 'nosniff')
+  if (c.req.path.startsWith('/api/') && !c.res.headers.has('cache-control'))
+    c.header('cache-control', 'no-store')
 }
 
 /**

@@ -6,7 +6,8 @@ import { rowsOf } from '../../../src/client/diff-rows.ts'
 import { styledOutput } from '../../../src/console/agent/blocks/ansi.ts'
 import { highlight } from '../../../src/console/agent/blocks/highlight.ts'
 import { piecesOf } from '../../../src/console/agent/blocks/highlighted.ts'
-import { markdownTokens, safeAddress } from '../../../src/console/agent/blocks/markdown-tokens.ts'
+import { markdownTokens } from '../../../src/console/agent/blocks/markdown-tokens.ts'
+import { safeAddress } from '../../../src/console/parts/safe-address.ts'
 import { visible, visibleLine } from '../../../src/console/parts/visible.ts'
 
 test('only links to web pages and mail addresses are links', () => {
@@ -30,6 +31,7 @@ test('text that would take long to read as Markdown is shown as plain text', () 
     '1. '.repeat(5000),
     '['.repeat(20_000),
     '~a~~'.repeat(5000),
+    `${'a-b.c'.repeat(20_000)}@`,
   ]
   for (const text of [...tangled, 'x'.repeat(5_000_000)]) assert.equal(markdownTokens(text), undefined)
   assert.equal(markdownTokens('# Title\n\n- a\n  - b')?.length, 3)
@@ -43,6 +45,13 @@ test('references to characters become characters, and never control the page', (
 
 test('characters that disguise text are made visible', () => {
   assert.equal(visible('a\u202eb\u001b[31m\u0000\tc\r\nd'), 'a⟨U+202E⟩b␛[31m␀\tc\nd')
+  assert.equal(
+    visible('l\u200er\u200fa\u061cz\u200b\u00ad\ufeff\u2028'),
+    'l⟨U+200E⟩r⟨U+200F⟩a⟨U+061C⟩z⟨U+200B⟩⟨U+00AD⟩⟨U+FEFF⟩⟨U+2028⟩',
+  )
+  assert.equal(visible('root\u200d \u{e0041}\u200b\u200d'), 'root⟨U+200D⟩ ⟨U+E0041⟩⟨U+200B⟩⟨U+200D⟩')
+  for (const text of ['👩\u200d💻 ❤\ufe0f\u200d🔥', 'می\u200cخواهم', '1\ufe0f\u20e3'])
+    assert.equal(visible(text), text)
   assert.equal(visibleLine(`a\n${'b'.repeat(5_000_000)}`, 5), 'a bbb…')
 })
 

@@ -2,11 +2,11 @@ import { useEffect, useState } from 'preact/hooks'
 import { CopyButton } from '../../parts/copy-button.tsx'
 import { visible } from '../../parts/visible.ts'
 import type { Piece } from './highlighted.ts'
+import { highlighted } from './highlighter.ts'
 import './code.css'
 
-/** Maximum length of highlighted code, and of its lines: highlighting takes time. */
+/** Maximum length of highlighted code, in characters. */
 const MOST_CHARS = 100_000
-const MOST_LINE_CHARS = 2000
 
 interface CodeProps {
   text: string
@@ -42,23 +42,16 @@ export function Code({ text, language, whole = text }: CodeProps) {
   )
 }
 
-/** Returns highlighted code; undefined until the code that highlights is loaded, and if it cannot be highlighted. */
+/** Returns highlighted code; undefined until it is highlighted, and if it cannot be highlighted. */
 function useHighlighted(text: string, language: string | undefined): Piece[] | undefined {
   const [found, setFound] = useState<{ text: string; pieces: Piece[] | undefined }>()
   useEffect(() => {
-    if (language === undefined || !isHighlightable(text)) return
-    let isCurrent = true
-    void import('./highlight.ts').then(({ highlight }) => {
-      if (isCurrent) setFound({ text, pieces: highlight(text, language) })
+    if (language === undefined || text.length > MOST_CHARS) return
+    const aborter = new AbortController()
+    void highlighted({ code: text, language }, aborter.signal).then((pieces) => {
+      if (!aborter.signal.aborted) setFound({ text, pieces })
     })
-    return () => {
-      isCurrent = false
-    }
+    return () => aborter.abort()
   }, [text, language])
   return found?.text === text ? found.pieces : undefined
-}
-
-function isHighlightable(text: string): boolean {
-  if (text.length > MOST_CHARS) return false
-  return !text.split('\n').some((line) => line.length > MOST_LINE_CHARS)
 }

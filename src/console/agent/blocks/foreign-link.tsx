@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact'
+import { safeAddress } from '../../parts/safe-address.ts'
 import { visibleLine } from '../../parts/visible.ts'
-import { safeAddress } from './markdown-tokens.ts'
 
 /** A link that an agent wrote. Its address shows on hover; an address of another kind is shown as text. */
 export function ForeignLink({ address, children }: { address: string; children: ComponentChildren }) {

@@ -6,6 +6,8 @@ const MOST_CHARS = 100_000
 const MOST_NESTED = 20
 /** Maximum number of characters in a paragraph that may begin or end a part of it. */
 const MOST_MARKS = 1000
+/** Maximum number of characters without a blank: each of them may begin an address. */
+const LONG_WORD = /\S{1001}/
 
 const NESTED = new RegExp(String.raw`^[ \t]*(?:(?:>|(?:[-*+]|\d{1,9}[.)])[ \t])[ \t]*){${MOST_NESTED}}`)
 const FENCE = /^ {0,3}(`{3,}|~{3,})/
@@ -31,24 +33,11 @@ function isTangled(text: string): boolean {
       if (opening?.startsWith(fence)) fence = undefined
       continue
     }
-    if (NESTED.test(line)) return true
+    if (NESTED.test(line) || LONG_WORD.test(line)) return true
     if (line.trim() === '') marks = 0
     marks += line.match(MARK)?.length ?? 0
     if (marks > MOST_MARKS) return true
     fence = opening
   }
   return false
-}
-
-const SCHEMES = new Set(['http:', 'https:', 'mailto:'])
-
-/** Returns an address that a link may have; undefined for anything else, such as scripts. */
-export function safeAddress(text: string): string | undefined {
-  if (!/^(https?:\/\/|mailto:)/i.test(text)) return undefined
-  try {
-    const { protocol, href } = new URL(text)
-    return SCHEMES.has(protocol) ? href : undefined
-  } catch {
-    return undefined
-  }
 }
