@@ -65,8 +65,7 @@ test('a hub without roles is reported as too old', async (t) => {
     client.tokens(),
     client.audit({}, { limit: 1 }),
   ]
-  for (const answer of asked) {
-    const { code, remedy } = await refusal(answer)
+  for (const { code, remedy } of await Promise.all(asked.map(refusal))) {
     assert.equal(code, 'hub_too_old')
     assert.match(remedy ?? '', /Update the hub/)
   }
