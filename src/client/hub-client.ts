@@ -258,11 +258,8 @@ export class HubClient extends HubAdmin {
     const path = machinePath(machineId, `/${name}`)
     const type = `${name === 'check' ? 'machine' : 'daemon'}:${name}` as CommandType
     if (!this.#signer || !SIGNED.includes(type)) return this.#command(path, body, waitS)
-    return this.#command(
-      path,
-      await this.#signed({ type, command_id: this.#newId(), ...body }, machineId),
-      waitS,
-    )
+    const command = { type, command_id: this.#newId(), ...body }
+    return this.#command(path, await this.#signed(command, machineId), waitS)
   }
 
   /** Returns the outcome of a command. @throws if the command failed */
