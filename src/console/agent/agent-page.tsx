@@ -48,6 +48,7 @@ export function AgentPage({ machineId, agentId }: { machineId: string; agentId: 
     <article class="agent-page">
       <AgentHeader agent={agent} />
       <div class="agent-actions-bar">
+        <AgentTabs machine_id={agent.machine_id} agent_id={agent.agent_id} current="conversation" />
         <AgentActions hub={hub} agent={agent} />
       </div>
       {connection.state === 'lost' && (
@@ -128,7 +129,6 @@ function AgentHeader({ agent }: { agent: FleetAgent }) {
         ))}
       </p>
       <AgentTrouble agent={agent} />
-      <AgentTabs machine_id={machine_id} agent_id={agent.agent_id} current="conversation" />
     </header>
   )
 }
