@@ -234,7 +234,10 @@ test('two daemons with copies of one state folder both report the copy, with a r
   const first = await server.caller()
   const hello = await first.welcome()
   const copy = join(stage.dir, 'copy')
-  cpSync(stage.state, copy, { recursive: true, filter: (path) => !/\/(daemon\.sock|lock)$/.test(path) })
+  cpSync(stage.state, copy, {
+    recursive: true,
+    filter: (path) => !/\/(daemon\.sock|lock)$|\.tmp$/.test(path),
+  })
   server.daemon(stage, { FOMULAR_STATE_DIR: copy })
   const second = await server.caller(2)
   assert.equal((await second.welcome()).machine_id, hello.machine_id)
