@@ -10,12 +10,13 @@ import { note, print, stdoutColors, stdoutWidth } from '../../terminal.ts'
 import { ANSWERED, askUser, CHANGED, type Ended } from '../ask-user.ts'
 import { QUIT } from '../leave.ts'
 import { whyUnanswerable } from '../why-unanswerable.ts'
+import { Arrival } from './arrival.ts'
 import { askIdle } from './idle.ts'
 import { openStream } from './open-stream.ts'
 import { type Waiting, WaitingRequests } from './waiting.ts'
 
-/** Time without a change after which the hub has sent all agents, in ms. */
-const COMPLETE_MS = 300
+/** Time without a change after which an older hub has sent all agents, in ms. */
+const QUIET_MS = 300
 
 export interface DeskOptions {
   /** Machine whose agents are shown; by default, all machines. */
@@ -36,9 +37,7 @@ export class Desk {
   readonly #unreached = new Set<string>()
   /** Aborts the question on the screen. */
   #asking: { shown: Waiting | undefined; gone: AbortController; reworded?: () => void } | undefined
-  /** True until the hub has sent all agents. */
-  #isIncomplete = true
-  #timer: ReturnType<typeof setTimeout> | undefined
+  readonly #arrival = new Arrival({ quietMs: QUIET_MS, onComplete: () => this.#complete() })
   #problem: Error | undefined
   /** True while an agent's activity is on the screen. It reports lost connections itself. */
   #isStreaming = false
@@ -66,7 +65,7 @@ export class Desk {
       while (!signal.aborted) await this.#next()
     } finally {
       this.#over.abort()
-      clearTimeout(this.#timer)
+      this.#arrival.close()
       process.off('SIGINT', this.#interrupt)
     }
     await following
@@ -81,16 +80,16 @@ export class Desk {
   }
 
   #take(change: FleetChange) {
+    const { isComplete } = this.#arrival
     this.#requests.apply(change)
-    if (change.type === 'reset') this.#isIncomplete = true
-    if (!this.#isIncomplete) return this.#changed()
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => {
-      this.#isIncomplete = false
-      this.#requests.complete()
-      this.#begin()
-      this.#changed()
-    }, COMPLETE_MS)
+    this.#arrival.take(change)
+    if (isComplete && this.#arrival.isComplete) this.#changed()
+  }
+
+  #complete() {
+    this.#requests.complete()
+    this.#begin()
+    this.#changed()
   }
 
   /** Ends the question on the screen if it was answered elsewhere, or if something waits now. */

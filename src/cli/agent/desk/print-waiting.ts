@@ -1,10 +1,11 @@
 import { followFleet } from '../../../client/follow-fleet.ts'
 import type { HubClient } from '../../../client/hub-client.ts'
 import { note, printJson } from '../../terminal.ts'
+import { Arrival } from './arrival.ts'
 import { type Waiting, WaitingRequests } from './waiting.ts'
 
-/** Time without a change after which the hub has sent all agents, in ms. */
-const COMPLETE_MS = 1000
+/** Time without a change after which an older hub has sent all agents, in ms. */
+const QUIET_MS = 1000
 
 /** Prints a JSON line for each request that begins to wait for a person, and for each that no longer waits. */
 export async function printWaiting(client: HubClient, machineId: string | undefined): Promise<void> {
@@ -19,20 +20,19 @@ export async function printWaiting(client: HubClient, machineId: string | undefi
     for (const [key, waiting] of all) told.set(key, waiting)
   }
   process.once('SIGINT', () => over.abort())
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const complete = () => {
+  const onComplete = () => {
     requests.complete()
     tell()
   }
+  const arrival = new Arrival({ quietMs: QUIET_MS, onComplete })
   const connection = (problem: Error | undefined) =>
     note(problem ? `Lost the connection to the hub (${problem.message}) Reconnecting…` : 'Connected again.')
   for await (const change of followFleet(client, { signal: over.signal, connection })) {
     requests.apply(change)
     tell()
-    clearTimeout(timer)
-    timer = setTimeout(complete, COMPLETE_MS)
+    arrival.take(change)
   }
-  clearTimeout(timer)
+  arrival.close()
 }
 
 const lineOf = (event: 'waiting' | 'settled', { agent, request }: Waiting) => {

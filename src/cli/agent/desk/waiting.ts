@@ -40,7 +40,7 @@ export class WaitingRequests {
   /** Returns the requests that can be answered now. The request that has waited longest comes first. */
   all(): Waiting[] {
     return [...this.#agents.values()]
-      .filter(({ connected, gone }) => connected && !gone)
+      .filter(({ pending, connected, gone }) => pending.length > 0 && connected && !gone)
       .sort((one, other) => Date.parse(one.since) - Date.parse(other.since))
       .flatMap((agent) =>
         agent.pending.map((request) => ({
