@@ -53,6 +53,11 @@ export class Readings {
       const { code, message, ...rest } = unsupported(feature)
       throw new HttpError(409, code, message, rest)
     }
+    // The limits below count ids.
+    if (this.#waiting.has(command_id))
+      throw new HttpError(409, 'command_exists', `Another command has the id ${command_id}.`, {
+        path: 'command_id',
+      })
     const all = [...this.#waiting.values()]
     const ofMachine = all.filter((each) => each.machineId === machineId)
     if (all.length >= WAITING.all || ofMachine.length >= WAITING.ofMachine)
