@@ -115,8 +115,9 @@ export async function makeWorktree(
 }
 
 async function checkName(repository: Repository, user: GitUser, branch: string) {
-  const { code } = await inRepository(repository, user, ['check-ref-format', '--branch', branch])
-  if (code !== 0 || branch.startsWith('-'))
+  const { code, stdout } = await inRepository(repository, user, ['check-ref-format', '--branch', branch])
+  // Git replaces names such as `@{-1}` by the names of other branches.
+  if (code !== 0 || stdout.toString().trim() !== branch || branch.startsWith('-'))
     throw new WorkspaceFailure(
       'invalid_command',
       `${branch} cannot be the name of a branch.`,

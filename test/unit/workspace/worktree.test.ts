@@ -42,12 +42,16 @@ test('nothing is left behind if a working tree cannot be made', async (t) => {
     main.git('worktree', 'list'),
     existsSync(`${main.dir}-worktrees`),
   ]
+  // The reflog names a branch that no longer exists.
+  main.git('checkout', '--quiet', '-b', 'gone')
+  main.git('checkout', '--quiet', 'main')
+  main.git('branch', '--quiet', '-d', 'gone')
   const before = state()
   const other = (branch: string, mayExist = false) =>
     makeWorktree(repository, user, { path, branch, mayExist })
   await assert.rejects(other('main'), { code: 'worktree_failed', message: /exists already/ })
   await assert.rejects(other('main', true), { code: 'worktree_failed', message: /main/ })
-  for (const name of ['-b', 'a..b', 'a b', '.x', 'x.lock'])
+  for (const name of ['-b', 'a..b', 'a b', '.x', 'x.lock', '@{-1}'])
     await assert.rejects(other(name), { code: 'invalid_command' })
   assert.deepEqual(state(), before)
   await dropWorktree(repository, user, await make())
