@@ -54,7 +54,8 @@ export class Worktrees {
     return this.#inRepository(spec.cwd, async (place) => {
       const repository = ownRepository(place)
       const path = `${repository.top}-worktrees/${agent_id}`
-      this.#options.rulesFor([realPath(path)])
+      // The working tree has all files of the repository, also those outside of the named folder.
+      this.#options.rulesFor([repository.top, realPath(path)])
       const branch = spec.worktree?.branch ?? `agent/${agent_id}`
       const mayExist = spec.worktree?.branch !== undefined
       const onPlanned = (worktree: Worktree) =>
