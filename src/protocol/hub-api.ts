@@ -30,7 +30,7 @@ import { Signed } from './signed.ts'
  * | `POST /api/sign-in-tokens` | → 201 `SignInToken`, valid once, for a minute |
  * | `GET /api/push` | → `PushState`: the notifications of this key; for an admin, with the subscriptions of all keys |
  * | `PATCH /api/push` | `PushSettings` → `PushState` |
- * | `POST /api/push/subscriptions` | `SubscribeRequest` → 201 `HubSubscription`. A browser that subscribes again keeps its id; 400 `push_endpoint` if the address at the push service is not a public https address |
+ * | `POST /api/push/subscriptions` | `SubscribeRequest` → 201 `HubSubscription`. A browser that subscribes again keeps its id; 400 `push_endpoint` if the address at the push service is not a public https address; 409 `too_many_subscriptions` |
  * | `DELETE /api/push/subscriptions/:subscription_id` | removes a subscription → `{}`; 404 `subscription_not_found` also for subscriptions of other keys, unless the key is an admin key |
  * | `POST /sign-in` | no key needed: `SignInRequest` → 201 `NewSession`, and the session's cookie; 401 `token_invalid` |
  * | `POST /enroll` | no key needed: `EnrollRequest` → `EnrollAnswer`; with the machine's previous key as `Authorization`, the new key replaces it; 401 `token_invalid`, 409 `key_taken` if another key has the same id |
@@ -44,7 +44,7 @@ import { Signed } from './signed.ts'
  * | `POST /api/agents/:agent_id/move` | `MoveRequest` → `HubAgent`: moves the agent to that machine; 409 `machine_connected` while its previous machine is connected, unless with `?force=true` |
  * | `GET /api/agents/:agent_id/events?after=ID&limit=N` | → `{events: Event[], next?: ID}`; with `before=ID` in place of `after`, the last events before that event, in ascending order → `{events: Event[], previous?: ID}`; `before=end` begins at the newest event. A hub that does not know `before` ignores it |
  * | `GET /api/agents/:agent_id/stream` | server-sent events `activity` (id `offset.index`, data `Event`) and `status` (data `HubAgent`), resumed by `Last-Event-ID` |
- * | `GET /api/agents/:agent_id/changes?since=head\|start&path=PATH&stat=true&after=CURSOR` | → `WorkspaceChanges`: the changes in the agent's folders since the commit that is checked out (`head`), or since the agent's start (`start`). `path` may be repeated. 503 `machine_offline` while the machine is not connected |
+ * | `GET /api/agents/:agent_id/changes?since=head\|start&path=PATH&stat=true&after=CURSOR` | → `WorkspaceChanges`: the changes in the agent's folders since the commit that is checked out (`head`), or since the agent's start (`start`). `path` may be repeated. 503 `machine_offline` while the machine is not connected, `no_reply` if it does not answer within a minute, `busy` if too many requests wait for it |
  * | `GET /api/agents/:agent_id/file?path=PATH&folder=PATH&from_line=N&lines=N` | → `WorkspaceFile`: lines of a file that git does not ignore |
  * | `GET /api/stream` | server-sent events `machine` (`HubMachine`), `agent` (`HubAgent`), `agent_removed` (`{agent_id, machine_id}`): first the current state, then each change. With `after=ID` or `Last-Event-ID`, also `machine_removed` (`{machine_id}`) and `reset` (`{}`), and only the changes since that event; with `first=N`, also `current` (`{}`) |
  * | `GET /api/commands/:command_id` | → `Outcome` |
