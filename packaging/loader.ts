@@ -133,11 +133,11 @@ function makeRoom(own: string) {
 function keptFolder(): string | undefined {
   const command = commandOf(process.argv)
   // An update runs `self-check` before the program is in its final folder.
-  if (command === 'self-check' || !isOwn(__dirname)) return undefined
+  if (command === 'self-check' || lstatSync(__dirname).uid !== process.geteuid?.()) return undefined
   const all = join(__dirname, COMPILE_CACHE)
   orUndefined(() => mkdirSync(all, { mode: 0o700 }))
-  const { mode } = lstatSync(all)
-  if (!isOwn(all) || !lstatSync(all).isDirectory() || (mode & 0o077) !== 0) return undefined
+  const stat = lstatSync(all)
+  if (stat.uid !== process.geteuid?.() || !stat.isDirectory() || (stat.mode & 0o077) !== 0) return undefined
   // Different builds of the same version of Node may differ in V8.
   const { size } = statSync(process.execPath)
   return join(all, `${command} ${process.version}-${process.arch}-${size}`)
@@ -149,10 +149,6 @@ function commandOf([, , first = 'run', second = '']: string[]): string {
   if (first.startsWith('-')) return 'run'
   const words = LASTING.includes(first) ? [first] : [first, second]
   return words.filter((word) => /^[a-z][a-z-]{0,19}$/.test(word)).join(' ') || 'other'
-}
-
-function isOwn(path: string): boolean {
-  return lstatSync(path).uid === process.geteuid?.()
 }
 
 /** Returns undefined instead of an error: without the compiled form, the program only starts more slowly. */
