@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { basename, extname, join } from 'node:path'
+import { basename, extname, join, relative } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { type BuildOptions, type BuildResult, build, type Metafile, type Plugin } from 'esbuild'
 import { root } from './root.ts'
@@ -54,7 +54,8 @@ function workers(built: Built[]): Plugin {
     name: 'workers',
     setup({ onResolve, onLoad }) {
       onResolve({ filter: WORKER }, ({ path, resolveDir }) => ({
-        path: join(resolveDir, path.replace(WORKER, '')),
+        // Relative, because the names of the chunks depend on this path.
+        path: relative(root, join(resolveDir, path.replace(WORKER, ''))),
         namespace: 'worker',
       }))
       onLoad({ filter: /./, namespace: 'worker' }, async ({ path }) => {

@@ -2,11 +2,14 @@ import { cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Stage } from './stage.ts'
 
+/** Matches a file that the daemon is about to rename. */
+const PASSING = /\.tmp$/
+
 /** Returns functions that save and restore a state folder without its hub folder. */
 export function machineFolder(stage: Stage) {
   const of = (dir: string) => (name: string) => join(dir, name)
   const backup = join(stage.dir, 'backup')
-  const names = () => readdirSync(stage.state).filter((name) => name !== 'hub')
+  const names = () => readdirSync(stage.state).filter((name) => name !== 'hub' && !PASSING.test(name))
   return {
     save() {
       rmSync(backup, { recursive: true, force: true })
@@ -14,7 +17,7 @@ export function machineFolder(stage: Stage) {
       for (const name of names())
         cpSync(of(stage.state)(name), of(backup)(name), {
           recursive: true,
-          filter: (path) => !/\/(stdin|bell|[^/]*\.sock|lock)$/.test(path),
+          filter: (path) => !/\/(stdin|bell|[^/]*\.sock|lock)$/.test(path) && !PASSING.test(path),
         })
     },
     restore() {

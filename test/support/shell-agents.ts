@@ -16,8 +16,9 @@ while [ -e slow ]; do sleep 0.05; done
 while read -r line; do
   id=\${line#*'"request_id":"'}
   case $line in *'"request_id"'*) printf '{"type":"control_response","response":{"subtype":"success","request_id":"%s"}}\\n' "\${id%%'"'*}" ;; esac
-  case $line in *end_session*) exit 0 ;; esac
+  case $line in *end_session*) break ;; esac
 done
+while [ -e slow ]; do sleep 0.05; done
 `
 
 /**
@@ -70,6 +71,7 @@ export function shellAgents(t: TestContext, options: Partial<AgentPoolOptions> =
       const result = start(id, spec)
       return { result, status: () => agents.find(id)?.status() }
     },
+    /** Makes agents wait when they start and before they end, until `goOn` is called. */
     slow: () => writeFileSync(join(cwd, 'slow'), ''),
     goOn: () => rmSync(join(cwd, 'slow')),
     hasRun: (id: string) => existsSync(join(cwd, 'agents', id, 'process.json')),

@@ -51,9 +51,12 @@ test('a prompt that arrives while an idle agent is being stopped starts the agen
   const it = machine(t, { stop_after_min: 1 })
   assert.equal(await it.start('a', {}).result, 'started')
   it.clock.pass(MINUTE_MS)
+  it.slow()
   it.idle.check()
   await until(() => it.stateOf('a') === 'stopping')
-  await it.prompt('a')
+  const prompted = it.prompt('a')
+  it.goOn()
+  await prompted
   await until(() => it.agents.get('a').isReady && it.agents.get('a').run.run === 2)
 })
 
