@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import type { Plugin } from 'esbuild'
+import { directImports } from './direct-imports.ts'
 
 /** Matches an `import()` in the sources. esbuild would make a separate chunk for each `import()`. */
 const IMPORT = /(?<!typeof )\bimport\('([^':]+)'\)/g
@@ -57,10 +58,11 @@ export const rooms = (root: string): Plugin => ({
   name: 'rooms',
   setup({ onResolve, onLoad, resolve }) {
     const modules = modulesByRoom(root)
+    const direct = directImports(join(root, 'src/protocol'))
     const named = (target: string) => (target.startsWith('src/') ? `./${target}` : target)
     onLoad({ filter: /\/src\/.*\.ts$/ }, ({ path }) => {
       const importer = relative(root, path)
-      const contents = readFileSync(path, 'utf8').replace(IMPORT, (_, name: string) => {
+      const contents = direct(readFileSync(path, 'utf8')).replace(IMPORT, (_, name: string) => {
         const target = targetOf(importer, name)
         const room = roomOf(importer, target)
         return room === undefined

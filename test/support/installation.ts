@@ -247,7 +247,11 @@ export class Installation {
         const machine = await this.stage.machine().catch(() => undefined)
         return machine?.connected && machine.daemon_version === version
       },
-      { what: `a daemon of version ${version}`, timeoutMs: 60_000 },
+      {
+        what: `a daemon of version ${version}`,
+        timeoutMs: 120_000,
+        seen: () => readFileSync(join(this.stage.state, 'daemon.log'), 'utf8').slice(-5_000),
+      },
     )
   }
 
