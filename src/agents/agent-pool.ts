@@ -130,6 +130,20 @@ export class AgentPool {
     return this.#resumes.resume(agent, commandId, sessionId)
   }
 
+  /**
+   * Runs a function that takes away the folder of an agent. The agent cannot be resumed in the meantime, and
+   * its restart policy does not start it again afterward.
+   * @throws CommandFailure if the agent is running
+   */
+  async withoutFolder(agent: Agent, run: () => Promise<void>): Promise<void> {
+    await this.#resumes.whileEnded(agent, async () => {
+      await this.#endings.swept(agent)
+      await run()
+    })
+    this.#endings.cancelRestart(agent)
+    this.#endings.keepEnded(agent)
+  }
+
   /** Ends an agent gracefully. @see stop */
   async stop(agent: Agent, options: StopOptions) {
     endRest(agent)

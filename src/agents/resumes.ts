@@ -91,6 +91,23 @@ export class Resumes {
     await done
   }
 
+  /**
+   * Runs a function while the agent has ended, and cannot be resumed. The function must not start the agent.
+   * @throws CommandFailure if the agent is running
+   */
+  async whileEnded<T>(agent: Agent, run: () => Promise<T>): Promise<T> {
+    if (!agent.hasEnded || this.#underWay.has(agent))
+      throw new CommandFailure('agent_running', `${agent.id} is running in its working tree.`, {
+        remedy: 'Stop it first.',
+      })
+    const done = run().finally(() => this.#underWay.delete(agent))
+    this.#underWay.set(
+      agent,
+      done.catch(() => {}),
+    )
+    return await done
+  }
+
   async #start(agent: Agent, commandId: string | undefined, session: Session) {
     const { agents, clock, program, permit, resumeTurns, maxAgents, sessions, launches, endings } =
       this.#options

@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CommandFailure } from '../agents/command-failure.ts'
-import type { SpecRecord } from '../agents/disk/records.ts'
+import { commonDirOf, type SpecRecord } from '../agents/disk/records.ts'
 import type { AgentUser } from '../agents/process/agent-user.ts'
 import { type Sandbox, sandboxed } from '../agents/process/sandbox.ts'
 import { rightsOf } from '../platform/may-read.ts'
@@ -52,7 +52,7 @@ export async function withPlaces<T>(
     const { user, sandbox, hidden } = rulesFor(real)
     // The agent's user must be able to read the files in this folder.
     chmodSync(scratch, 0o755)
-    const repository = worktree ? [join(worktree.repository, '.git')] : []
+    const repository = worktree ? [commonDirOf(worktree)] : []
     const command = await commandFor({ user, sandbox, folders: [...real, ...repository], scratch })
     const gitUser = {
       command,

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import type { Agent } from '../agents/agent.ts'
 import type { AgentPool } from '../agents/agent-pool.ts'
@@ -179,7 +180,10 @@ const handlers: { [T in CommandType]: Handler<T> } = {
       await agents.stop(agent, { commandId: command_id })
     }
     await agents.remove(agent)
-    return done({})
+    const { worktree } = agent.record
+    if (!worktree || !existsSync(worktree.path)) return done({})
+    const { path, branch, repository } = worktree
+    return done({ worktree: { path, branch, repository } })
   },
 
   async 'agent:merge'({ agents, worktrees }, command) {

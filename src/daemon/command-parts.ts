@@ -48,11 +48,12 @@ export function commandParts(
   })
   const redacted = <T extends object>(part: T) => parts.redaction.redactPart(part)
   const rulesFor = (folders: string[]) => policy.reading(folders)
+  const worktrees = new Worktrees({ dir: paths.worktrees, rulesFor, agents, logger })
   const context = {
     agents,
     trust: parts.trust,
     workspaces: new Workspaces({ rulesFor, redacted, logger }),
-    worktrees: new Worktrees({ dir: paths.worktrees, rulesFor, logger }),
+    worktrees,
     checkAccepts: () => admission.checkRoom(),
     checkPolicy: (command: Command, wait?: GateWait) => policy.check(command, wait),
     redacted,
@@ -67,7 +68,7 @@ export function commandParts(
     logger,
   })
   const messages = new Messages({ ...parts, dispatcher, updates, logger })
-  return { updates, schedule, dispatcher, messages }
+  return { updates, schedule, dispatcher, messages, worktrees }
 }
 
 export type CommandParts = ReturnType<typeof commandParts>

@@ -46,11 +46,12 @@ export class Daemon {
   }
 
   start() {
-    const { fates, agents, updates, health, upkeep, schedule, link, messages } = this.#parts
+    const { fates, agents, updates, health, upkeep, schedule, worktrees, link, messages } = this.#parts
     fates.start(agents, isUnderWay(this.#options.paths.dir))
     updates.takeUp()
     health.start()
     upkeep.start()
+    void worktrees.cleanUp()
     schedule.start()
     link.start(messages)
   }

@@ -1,29 +1,38 @@
-import { rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import * as z from 'zod/mini'
 import type { Agent } from '../agents/agent.ts'
+import type { AgentPool } from '../agents/agent-pool.ts'
 import { CommandFailure } from '../agents/command-failure.ts'
 import { WorktreeRecord } from '../agents/disk/records.ts'
 import { ensurePrivateDir, readJson, writeAtomic } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
+import { orUndefined } from '../platform/or-undefined.ts'
 import { realPath } from '../platform/real-path.ts'
 import { CommandId, type CommandOf, type ResultOf } from '../protocol/index.ts'
+import { discardWorktree } from '../workspace/discard.ts'
 import { WorkspaceFailure } from '../workspace/failure.ts'
-import { checkCommitted, checkMerged, mergeWorktree, repositoryOf } from '../workspace/merge.ts'
+import { mergeWorktree, repositoryOf } from '../workspace/merge.ts'
 import type { Place } from '../workspace/place.ts'
-import { findRepository } from '../workspace/repository.ts'
-import { dropWorktree, makeWorktree, type Worktree } from '../workspace/worktree.ts'
+import { findRepository, type Repository } from '../workspace/repository.ts'
+import { makeWorktree, type PlannedWorktree, releaseWorktree, undoWorktree } from '../workspace/worktree.ts'
 import { type ReadingRules, withPlaces } from './agent-places.ts'
+import { RepositoryTurns } from './repository-turns.ts'
 import { inCommand } from './workspaces.ts'
 
 /** `worktrees/AGENT.json`: a working tree whose agent does not exist yet. */
-const Unfinished = z.object({ version: z.literal(1), command_id: CommandId, worktree: WorktreeRecord })
+const Unfinished = z.object({
+  version: z.literal(1),
+  command_id: CommandId,
+  worktree: z.extend(WorktreeRecord, { commit: z.string() }),
+})
 
 export interface WorktreesOptions {
   /** Folder for the records of unfinished starts. */
   dir: string
   /** Returns the rules for reading folders. @throws CommandFailure if the policy does not permit the folders */
   rulesFor(folders: string[]): ReadingRules
+  agents: Pick<AgentPool, 'find' | 'withoutFolder'>
   logger: Logger
 }
 
@@ -32,9 +41,25 @@ type Start = CommandOf<'agent:start'>
 /** Makes working trees for agents, merges their branches, and removes them. */
 export class Worktrees {
   readonly #options: WorktreesOptions
+  readonly #turns = new RepositoryTurns()
+  /** Ids of the agents that this daemon is starting in working trees. */
+  readonly #starting = new Set<string>()
 
   constructor(options: WorktreesOptions) {
     this.#options = options
+  }
+
+  /** Removes the working trees that an earlier daemon made for agents that it did not start. */
+  async cleanUp(): Promise<void> {
+    const { dir, logger } = this.#options
+    for (const name of orUndefined(() => readdirSync(dir)) ?? []) {
+      const agent_id = basename(name, '.json')
+      try {
+        if (!this.#starting.has(agent_id)) await this.#settle(agent_id)
+      } catch (err) {
+        logger.warn({ agent_id, err }, 'cannot remove the working tree of an interrupted start; will retry')
+      }
+    }
   }
 
   /**
@@ -46,68 +71,92 @@ export class Worktrees {
     command: Start,
     start: (command: Start, worktree: WorktreeRecord) => Promise<Agent>,
   ): Promise<Agent> {
-    const { dir, logger } = this.#options
-    const { agent_id, command_id, spec } = command
-    const record = join(dir, `${agent_id}.json`)
-    ensurePrivateDir(dir)
-    await this.#finish(record, command_id)
-    return this.#inRepository(spec.cwd, async (place) => {
-      const repository = ownRepository(place)
-      const path = `${repository.top}-worktrees/${agent_id}`
-      // The working tree has all files of the repository, also those outside of the named folder.
-      this.#options.rulesFor([repository.top, realPath(path)])
-      const branch = spec.worktree?.branch ?? `agent/${agent_id}`
-      const mayExist = spec.worktree?.branch !== undefined
-      const onPlanned = (worktree: Worktree) =>
-        writeAtomic(record, JSON.stringify({ version: 1, command_id, worktree }), { durable: true })
-      const worktree = await makeWorktree(repository, place.user, { path, branch, mayExist, onPlanned })
-      try {
-        const cwd = join(path, place.prefixIn(repository))
-        return await start({ ...command, spec: { ...spec, cwd } }, worktree)
-      } catch (error) {
-        await dropWorktree(repository, place.user, worktree).catch((err) =>
-          logger.error({ agent_id, err }, 'cannot remove the working tree of a failed start'),
-        )
-        throw error
-      }
-    }).finally(() => rmSync(record, { force: true }))
+    const { logger } = this.#options
+    const { agent_id } = command
+    this.#starting.add(agent_id)
+    try {
+      const { cwd, worktree } = await this.#make(command)
+      return await start({ ...command, spec: { ...command.spec, cwd } }, worktree)
+    } finally {
+      await this.#settle(agent_id).catch((err) =>
+        logger.error({ agent_id, err }, 'cannot finish the start in a working tree; the next daemon will retry'),
+      )
+      this.#starting.delete(agent_id)
+    }
   }
 
   /** Merges an agent's branch. @throws CommandFailure */
   merge(agent: Agent): Promise<ResultOf<'agent:merge'>> {
     const worktree = worktreeOf(agent)
-    return this.#inRepository(worktree.repository, ({ user }) => mergeWorktree(user, worktree))
+    return this.#inTurn(worktree, ({ user }) => mergeWorktree(user, worktree))
   }
 
   /**
    * Removes an agent's working tree and its branch.
-   * @param force true to remove changes that are not committed or not merged
+   * @param force true to remove changes that are not committed or not merged, and ignored files
    * @throws CommandFailure
    */
-  async discard(agent: Agent, force: boolean): Promise<void> {
+  discard(agent: Agent, force: boolean): Promise<void> {
     const worktree = worktreeOf(agent)
-    if (!agent.hasEnded)
-      throw new CommandFailure('agent_running', `${agent.id} is running in its working tree.`, {
-        remedy: 'Stop it first.',
-      })
-    await this.#inRepository(worktree.repository, async ({ user }) => {
-      const repository = repositoryOf(worktree)
-      if (!force) {
-        await checkCommitted(worktree, user)
-        await checkMerged(repository, user, worktree)
-      }
-      await dropWorktree(repository, user, worktree)
+    return this.#options.agents.withoutFolder(agent, () =>
+      this.#inTurn(worktree, ({ user }) => discardWorktree(user, worktree, force)),
+    )
+  }
+
+  async #make({ agent_id, command_id, spec }: Start): Promise<{ cwd: string; worktree: WorktreeRecord }> {
+    const record = this.#recordOf(agent_id)
+    ensurePrivateDir(this.#options.dir)
+    // An earlier attempt was interrupted.
+    await this.#settle(agent_id)
+    return this.#inRepository(spec.cwd, async (place) => {
+      const repository = ownRepository(place)
+      const path = `${repository.top}-worktrees/${agent_id}`
+      // The working tree has all files of the repository, also those outside of the named folder. The agent's
+      // commits are written to the repository's own folder, which may be elsewhere.
+      this.#options.rulesFor([repository.top, realPath(path), repository.commonDir])
+      const branch = spec.worktree?.branch ?? `agent/${agent_id}`
+      const mayExist = spec.worktree?.branch !== undefined
+      const onPlanned = (worktree: PlannedWorktree) =>
+        writeAtomic(record, JSON.stringify({ version: 1, command_id, worktree }), { durable: true })
+      const worktree = await this.#turns.take(repository.commonDir, () =>
+        makeWorktree(repository, place.user, { path, branch, mayExist, onPlanned }),
+      )
+      return { cwd: join(path, place.prefixIn(repository)), worktree }
     })
   }
 
-  /** Removes the working tree that an interrupted attempt of the same command has made. */
-  async #finish(record: string, commandId: string) {
+  /**
+   * Completes the start of an agent in a working tree, or removes the working tree if there is no agent in it.
+   * Then deletes the record.
+   */
+  async #settle(agentId: string) {
+    const record = this.#recordOf(agentId)
     const read = readJson(record, Unfinished)
-    if (!read.ok || read.value.command_id !== commandId) return
-    const { worktree } = read.value
-    await this.#inRepository(worktree.repository, ({ user }) =>
-      dropWorktree(repositoryOf(worktree), user, worktree),
-    )
+    if (read.ok) await this.#finish(agentId, read.value)
+    rmSync(record, { force: true })
+  }
+
+  async #finish(agentId: string, { worktree }: z.infer<typeof Unfinished>) {
+    // Without the repository, git knows no working tree.
+    if (!existsSync(join(worktree.repository, '.git'))) return
+    const isOf = (agent: Agent | undefined) => agent?.record.worktree?.path === worktree.path
+    const finish = isOf(this.#options.agents.find(agentId)) ? releaseWorktree : undoWorktree
+    await this.#inTurn(worktree, ({ user }, repository) => finish(repository, user, worktree))
+  }
+
+  #recordOf(agentId: string) {
+    return join(this.#options.dir, `${agentId}.json`)
+  }
+
+  /** Runs a function that changes working trees or branches of a repository. */
+  #inTurn<T>(
+    worktree: WorktreeRecord,
+    run: (place: Place, repository: Repository) => Promise<T>,
+  ): Promise<T> {
+    return this.#inRepository(worktree.repository, async (place) => {
+      const repository = repositoryOf(worktree)
+      return this.#turns.take(repository.commonDir, () => run(place, repository))
+    })
   }
 
   /** Runs git as the agents' user, outside of their sandbox, because the sandbox contains only the agent's folder. */

@@ -109,7 +109,7 @@ export const Commands = {
   'agent:merge': z.object({ type: z.literal('agent:merge'), ...agent }),
   /**
    * Removes the working tree of an ended agent, and the branch that was made with it. Refuses to remove changes
-   * that are not committed or not merged, unless `force` is true.
+   * that are not committed or not merged, and ignored files that no tool makes again, unless `force` is true.
    */
   'agent:discard': z.object({
     type: z.literal('agent:discard'),
@@ -176,7 +176,12 @@ export const Results = {
   'agent:configure': z.object({}),
   'agent:stop': z.object({ code: z.optional(z.int()), signal: z.optional(ReportedName) }),
   'agent:resume': z.object({ run: z.int(), prompt_id: z.optional(Uuid) }),
-  'agent:remove': z.object({}),
+  'agent:remove': z.object({
+    /** The agent's working tree, if it still exists. The machine keeps it. */
+    worktree: z.optional(
+      z.object({ path: ReportedPath, branch: ReportedName, repository: ReportedPath }),
+    ),
+  }),
   'agent:merge': z.object({
     branch: ReportedName,
     onto: ReportedName,

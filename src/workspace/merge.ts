@@ -38,19 +38,8 @@ export async function checkCommitted({ path }: Worktree, user: GitUser): Promise
   }
 }
 
-/** Refuses a branch with commits that are not merged. @throws WorkspaceFailure */
-export async function checkMerged(repository: Repository, user: GitUser, tree: Worktree): Promise<void> {
-  const { branch } = tree
-  const theirs = await commitOf(repository, user, branch)
-  if (theirs === undefined || (await isIn(repository, user, theirs, 'HEAD'))) return
-  throw new WorkspaceFailure(
-    'worktree_unmerged',
-    `The branch ${branch} has commits that are not merged.`,
-    'Merge them, or discard them with `force`.',
-  )
-}
-
-async function isIn(repository: Repository, user: GitUser, commit: string, other: string): Promise<boolean> {
+/** Reports whether a commit is a part of another. @throws WorkspaceFailure */
+export async function isIn(repository: Repository, user: GitUser, commit: string, other: string): Promise<boolean> {
   return (await inRepository(repository, user, ['merge-base', '--is-ancestor', commit, other])).code === 0
 }
 
@@ -140,7 +129,8 @@ async function moveTo({ env }: PlainRepository, user: GitUser, from: string, to:
   check(moved, 'The merge would change files that have other changes, so nothing was changed')
 }
 
-const listed = (paths: readonly string[]) =>
+/** Returns the first of some paths, which have one character per byte, for a message. */
+export const listed = (paths: readonly string[]) =>
   paths
     .slice(0, LISTED)
     .map((path) => visible(Buffer.from(path, 'latin1').toString()))

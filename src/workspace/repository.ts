@@ -61,6 +61,16 @@ function knows({ top, gitDir, commonDir }: Repository): boolean {
   return worktree !== undefined && commonDir === gitDir && realPath(resolve(gitDir, worktree)) === top
 }
 
+/**
+ * Reports whether a folder is a working tree that git has locked because it was made so (`git worktree add
+ * --lock`).
+ */
+export function isLockedByGit(path: string): boolean {
+  const tree = findRepository(path)
+  if (tree === undefined || tree === 'elsewhere' || tree.top !== path) return false
+  return pointerIn(join(tree.gitDir, 'locked'), /^(added with --lock)$/) !== undefined
+}
+
 /** Returns what the first matching line of a small file names. */
 function pointerIn(path: string, line: RegExp): string | undefined {
   return orUndefined(() => {

@@ -5,7 +5,7 @@ import { visible } from '../platform/visible-text.ts'
 import { WorkspaceFailure } from './failure.ts'
 import { type GitOutput, type GitUser, git } from './git.ts'
 import { plainRepository } from './plain-repository.ts'
-import { findRepository, headOf, type Repository } from './repository.ts'
+import { findRepository, headOf, isLockedByGit, type Repository } from './repository.ts'
 
 /** Time limit for writing the files of a working tree, in ms. */
 const FILES_MS = 300_000
@@ -19,12 +19,20 @@ const QUIET = ['-c', 'core.hooksPath=/dev/null', '-c', 'core.fsmonitor=false', '
 export interface Worktree {
   /** Folder of the repository from which it was made. */
   repository: string
+  /** Folder with the objects and branches of the repository; absent in records of earlier versions. */
+  common_dir?: string | undefined
   path: string
   branch: string
   /** True if the branch was made with the working tree. */
   is_new_branch: boolean
   /** Branch that was checked out in the repository; absent if there was none. */
   onto?: string | undefined
+}
+
+/** A working tree that is being made. Until it is done, git has it locked. */
+export interface PlannedWorktree extends Worktree {
+  /** Commit of the branch. */
+  commit: string
 }
 
 export interface NewWorktree {
@@ -34,7 +42,7 @@ export interface NewWorktree {
   /** True if the branch may exist already. */
   mayExist: boolean
   /** Called before anything is made. */
-  onPlanned?(worktree: Worktree): void
+  onPlanned?(worktree: PlannedWorktree): void
 }
 
 /** Returns the branch that is checked out; undefined if there is none. @throws WorkspaceFailure */
@@ -59,16 +67,18 @@ export async function commitOf(
   return code === 0 ? stdout.toString().trim() : undefined
 }
 
-/** Runs git in a repository, without its hooks. @throws WorkspaceFailure */
+/** Runs git in a repository, without its hooks. @param ms time limit, in ms @throws WorkspaceFailure */
 export const inRepository = (
   { gitDir }: Repository,
   user: GitUser,
   args: readonly string[],
-): Promise<GitOutput> => git(user, [...QUIET, ...args], { env: { GIT_DIR: gitDir }, ms: FILES_MS })
+  ms?: number,
+): Promise<GitOutput> =>
+  git(user, [...QUIET, ...args], { env: { GIT_DIR: gitDir }, ...(ms !== undefined && { ms }) })
 
 /**
  * Makes a working tree, with a branch. Hooks and filters of the repository do not run. If this fails, nothing
- * is left behind.
+ * is left behind. Git keeps the working tree locked until `releaseWorktree` is called.
  * @throws WorkspaceFailure
  */
 export async function makeWorktree(
@@ -96,22 +106,47 @@ export async function makeWorktree(
   const onto = await branchOf(repository, user)
   const made: Worktree = {
     repository: repository.top,
+    common_dir: repository.commonDir,
     path,
     branch,
     is_new_branch: there === undefined,
     onto,
   }
-  onPlanned?.(made)
+  const planned = { ...made, commit: there ?? head }
+  onPlanned?.(planned)
   const target = there === undefined ? ['--no-track', '-b', branch, path, head] : [path, branch]
-  const added = await inRepository(repository, user, ['worktree', 'add', '--no-checkout', ...target])
+  const adding = ['worktree', 'add', '--lock', '--no-checkout', ...target]
   try {
-    check(added, `Git could not make the working tree ${path}`)
-    await writeFiles(path, user, there ?? head)
+    check(await inRepository(repository, user, adding, FILES_MS), `Git could not make the working tree ${path}`)
+    await writeFiles(path, user, planned.commit)
     return made
   } catch (error) {
-    await dropWorktree(repository, user, made)
+    await undoWorktree(repository, user, planned)
     throw error
   }
+}
+
+/** Unlocks a working tree whose agent exists. @throws WorkspaceFailure */
+export async function releaseWorktree(repository: Repository, user: GitUser, { path }: Worktree): Promise<void> {
+  if (!isLockedByGit(path)) return
+  const unlocked = await inRepository(repository, user, ['worktree', 'unlock', path])
+  check(unlocked, `Git could not unlock the working tree ${path}`)
+}
+
+/**
+ * Removes a working tree whose agent does not exist, even if it is incomplete. Keeps a folder that another user
+ * has made there in the meantime, and a branch that has changed.
+ * @throws WorkspaceFailure
+ */
+export async function undoWorktree(repository: Repository, user: GitUser, planned: PlannedWorktree): Promise<void> {
+  const { path, branch, is_new_branch, commit } = planned
+  // Git was killed before it wrote anything into the folder.
+  orUndefined(() => rmdirSync(path))
+  if (existsSync(path) && !isLockedByGit(path)) return
+  await removeTree(repository, user, path, ['--force', '--force'])
+  const isOurs = is_new_branch && (await commitOf(repository, user, branch)) === commit
+  if (isOurs && (await treesWith(repository, user, branch)).length === 0)
+    await deleteBranch(repository, user, branch, commit)
 }
 
 async function checkName(repository: Repository, user: GitUser, branch: string) {
@@ -141,15 +176,34 @@ async function writeFiles(path: string, user: GitUser, commit: string) {
 /** Removes a working tree with all its files, and the branch that was made with it. @throws WorkspaceFailure */
 export async function dropWorktree(repository: Repository, user: GitUser, made: Worktree): Promise<void> {
   const { path, branch, is_new_branch } = made
-  const removed = await inRepository(repository, user, ['worktree', 'remove', '--force', path])
+  const commit = is_new_branch ? await commitOf(repository, user, branch) : undefined
+  await removeTree(repository, user, path, ['--force'])
+  if (commit !== undefined) await deleteBranch(repository, user, branch, commit)
+}
+
+async function removeTree(repository: Repository, user: GitUser, path: string, force: readonly string[]) {
+  const removed = await inRepository(repository, user, ['worktree', 'remove', ...force, path], FILES_MS)
   if (existsSync(path)) check(removed, `Git could not remove the working tree ${path}`)
   // The folder next to the repository is only for working trees.
   orUndefined(() => rmdirSync(dirname(path)))
-  if (!is_new_branch || (await commitOf(repository, user, branch)) === undefined) return
-  check(
-    await inRepository(repository, user, ['update-ref', '-d', `refs/heads/${branch}`]),
-    `Git could not delete the branch ${branch}`,
-  )
+}
+
+/** Deletes a branch, unless it has changed since `commit` was read. @throws WorkspaceFailure */
+async function deleteBranch(repository: Repository, user: GitUser, branch: string, commit: string) {
+  const deleted = await inRepository(repository, user, ['update-ref', '-d', `refs/heads/${branch}`, commit])
+  check(deleted, `Git could not delete the branch ${branch}`)
+}
+
+/** Returns the working trees in which a branch is checked out. @throws WorkspaceFailure */
+export async function treesWith(repository: Repository, user: GitUser, branch: string): Promise<string[]> {
+  const { stdout } = await inRepository(repository, user, ['worktree', 'list', '--porcelain'])
+  return stdout
+    .toString()
+    .split('\n\n')
+    .map((tree) => tree.split('\n'))
+    .filter((lines) => lines.includes(`branch refs/heads/${branch}`))
+    .map(([first = '']) => first.replace(/^worktree /, ''))
+    .filter((path) => existsSync(path))
 }
 
 /** @throws WorkspaceFailure if a command of git has failed */

@@ -106,3 +106,14 @@ test('an agent in a sandbox can commit in its working tree', async (t) => {
     [['a.txt', 1, 1]],
   )
 })
+
+test('an agent in a sandbox can commit in a working tree that was made from another working tree', async (t) => {
+  const stage = await policedStage(t)
+  const { git } = gitRepository(join(stage.dir, 'app'), { 'a.txt': '1\n' })
+  const linked = join(stage.dir, 'linked')
+  git('worktree', 'add', '--quiet', '-b', 'linked', linked)
+  const agent = await stage.start({ cwd: linked, worktree: {}, permission_mode: 'bypassPermissions' })
+  const identity = '-c user.name=a -c user.email=a@example.com'
+  await ran(stage, agent, `echo 2 > a.txt; git ${identity} commit --quiet --all --message Work`)
+  assert.equal(git('show', `agent/${agent}:a.txt`), '2')
+})

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { ProcessIdentity } from '../../platform/process-identity.ts'
 import { closedOptional } from '../../protocol/closed.ts'
@@ -16,6 +17,8 @@ import { AgentProblem, AgentState, BackgroundTask, TurnFailure } from '../../pro
 export const WorktreeRecord = z.object({
   /** Folder of the repository. */
   repository: z.string(),
+  /** Folder with the objects and branches of the repository. Absent in records of earlier versions. */
+  common_dir: z.optional(z.string()),
   path: z.string(),
   branch: z.string(),
   /** True if the branch was made with the working tree. */
@@ -24,6 +27,9 @@ export const WorktreeRecord = z.object({
   onto: z.optional(z.string()),
 })
 export type WorktreeRecord = z.infer<typeof WorktreeRecord>
+
+/** Returns the folder to which git writes the commits in a working tree. */
+export const commonDirOf = ({ common_dir, repository }: WorktreeRecord) => common_dir ?? join(repository, '.git')
 
 /** `spec.json`: the specification from the server. */
 export const SpecRecord = z.object({

@@ -5,6 +5,7 @@ import { writeAtomic } from '../../platform/files.ts'
 import { realPath } from '../../platform/real-path.ts'
 import { shellWord } from '../../platform/shell-word.ts'
 import type { Agent } from '../agent.ts'
+import { commonDirOf } from '../disk/records.ts'
 import type { Permitted } from '../permit.ts'
 import { type AgentUser, makeFoldersAs, reachableAs } from './agent-user.ts'
 import { ownEnvironment } from './own-environment.ts'
@@ -104,4 +105,4 @@ async function inSandbox(
   return sandboxed({ ...sandbox, hidden }, places, user?.command)
 }
 
-const repositoryOf = ({ worktree }: Agent['record']) => (worktree ? [join(worktree.repository, '.git')] : [])
+const repositoryOf = ({ worktree }: Agent['record']) => (worktree ? [commonDirOf(worktree)] : [])

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { checkCommitted, checkMerged, mergeWorktree } from '../../../src/workspace/merge.ts'
+import { checkMerged } from '../../../src/workspace/discard.ts'
+import { checkCommitted, mergeWorktree } from '../../../src/workspace/merge.ts'
 import { findRepository, type Repository } from '../../../src/workspace/repository.ts'
-import { dropWorktree, makeWorktree } from '../../../src/workspace/worktree.ts'
+import { dropWorktree, makeWorktree, releaseWorktree } from '../../../src/workspace/worktree.ts'
 import { gitRepository, placeAt } from '../../support/git-repository.ts'
 import { type Cleanup, tempDir } from '../../support/temp.ts'
 
@@ -24,6 +25,7 @@ test('an agent gets its own branch and folder, and the repository stays unchange
   const made = await make()
   assert.deepEqual(made, {
     repository: main.dir,
+    common_dir: join(main.dir, '.git'),
     path,
     branch: 'agent/one',
     is_new_branch: true,
@@ -54,7 +56,9 @@ test('nothing is left behind if a working tree cannot be made', async (t) => {
   for (const name of ['-b', 'a..b', 'a b', '.x', 'x.lock', '@{-1}'])
     await assert.rejects(other(name), { code: 'invalid_command' })
   assert.deepEqual(state(), before)
-  await dropWorktree(repository, user, await make())
+  const done = await make()
+  await releaseWorktree(repository, user, done)
+  await dropWorktree(repository, user, done)
   assert.deepEqual(state(), before)
   const { make: unborn } = await (async () => {
     const empty = gitRepository(tempDir(t))
