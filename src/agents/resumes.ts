@@ -100,7 +100,9 @@ export class Resumes {
       throw new CommandFailure('agent_running', `${agent.id} is running in its working tree.`, {
         remedy: 'Stop it first.',
       })
-    const done = run().finally(() => this.#underWay.delete(agent))
+    const done = Promise.resolve()
+      .then(run)
+      .finally(() => this.#underWay.delete(agent))
     this.#underWay.set(
       agent,
       done.catch(() => {}),

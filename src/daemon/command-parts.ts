@@ -52,7 +52,7 @@ export function commandParts(
   const context = {
     agents,
     trust: parts.trust,
-    workspaces: new Workspaces({ rulesFor, redacted, logger }),
+    workspaces: new Workspaces({ rulesFor, redacted, clock, logger }),
     worktrees,
     checkAccepts: () => admission.checkRoom(),
     checkPolicy: (command: Command, wait?: GateWait) => policy.check(command, wait),

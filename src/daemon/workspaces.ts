@@ -1,5 +1,6 @@
 import type { Agent } from '../agents/agent.ts'
 import { CommandFailure } from '../agents/command-failure.ts'
+import type { Clock } from '../platform/clock.ts'
 import { readJson, writeAtomic } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
 import { realPath } from '../platform/real-path.ts'
@@ -10,26 +11,25 @@ import { fileLines } from '../workspace/file-lines.ts'
 import type { Place } from '../workspace/place.ts'
 import { recordStart, StartRecord } from '../workspace/start-record.ts'
 import { type ReadingRules, withPlaces } from './agent-places.ts'
-
-/** Maximum number of commands that read at the same time, and that wait for this. */
-const READING = { atOnce: 2, waiting: 50 }
+import { ReadingTurns } from './reading-turns.ts'
 
 export interface WorkspacesOptions {
   /** Returns the rules for reading folders. @throws CommandFailure if the policy does not permit the folders */
   rulesFor(folders: string[]): ReadingRules
   /** Returns a part of a message in the form in which the server receives it, without secrets. */
   redacted<T extends object>(part: T): T
+  clock: Clock
   logger: Logger
 }
 
 /** Reads the folders in which agents work. */
 export class Workspaces {
   readonly #options: WorkspacesOptions
-  #reading = 0
-  readonly #waiting: (() => void)[] = []
+  readonly #turns: ReadingTurns
 
   constructor(options: WorkspacesOptions) {
     this.#options = options
+    this.#turns = new ReadingTurns(options.clock)
   }
 
   /** Returns a page of the changes in an agent's folders. @throws CommandFailure */
@@ -79,25 +79,8 @@ export class Workspaces {
     run: (places: Place[]) => Promise<T>,
     { mayFail }: { mayFail: boolean } = { mayFail: true },
   ): Promise<T> {
-    await this.#turn(mayFail)
-    try {
-      const rulesFor = (folders: string[]) => this.#options.rulesFor(folders)
-      return await inCommand(withPlaces(agent.record, rulesFor, run))
-    } finally {
-      this.#reading--
-      this.#waiting.shift()?.()
-    }
-  }
-
-  async #turn(mayFail: boolean) {
-    if (this.#reading >= READING.atOnce) {
-      if (mayFail && this.#waiting.length >= READING.waiting)
-        throw new CommandFailure('busy', 'The machine already reads the folders of many agents.', {
-          remedy: 'Try again later.',
-        })
-      await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    }
-    this.#reading++
+    const rulesFor = (folders: string[]) => this.#options.rulesFor(folders)
+    return this.#turns.take(agent.id, mayFail, () => inCommand(withPlaces(agent.record, rulesFor, run)))
   }
 }
 

@@ -1,9 +1,12 @@
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { systemCode } from '../platform/errors.ts'
 import { WorkspaceFailure } from './failure.ts'
 
 /** Time limit for a git command, in ms. */
 const GIT_MS = 20_000
+/** Time limit for a git command that only reads settings or names of commits, in ms. */
+export const QUICK_MS = 5000
 /** Maximum output of a git command, in bytes. */
 const OUTPUT_BYTES = 32 * 1024 * 1024
 
@@ -80,7 +83,7 @@ export function git(user: GitUser, args: readonly string[], options: GitOptions)
       (error, stdout, stderr) => {
         if (!error) return resolve({ code: 0, stdout, stderr })
         if (typeof error.code === 'number') return resolve({ code: error.code, stdout, stderr })
-        reject(failureOf(error, ms))
+        reject(failureOf(error, cwd, ms))
       },
     )
     // A git that ends early does not read its input.
@@ -89,8 +92,9 @@ export function git(user: GitUser, args: readonly string[], options: GitOptions)
   })
 }
 
-function failureOf(error: Error & { killed?: boolean }, ms: number): WorkspaceFailure {
-  if (systemCode(error) === 'ENOENT')
+function failureOf(error: Error & { killed?: boolean }, cwd: string, ms: number): WorkspaceFailure {
+  // If the folder is gone, the system reports the same error.
+  if (systemCode(error) === 'ENOENT' && existsSync(cwd))
     return new WorkspaceFailure('git_missing', 'Git is not installed on this machine.', 'Install git.')
   if (systemCode(error) === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER')
     return new WorkspaceFailure(

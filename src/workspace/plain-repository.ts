@@ -1,7 +1,7 @@
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { orUndefined } from '../platform/or-undefined.ts'
-import { type GitUser, git, WITHOUT_SETTINGS } from './git.ts'
+import { type GitUser, git, QUICK_MS, WITHOUT_SETTINGS } from './git.ts'
 import type { Repository } from './repository.ts'
 
 /**
@@ -53,7 +53,10 @@ export async function plainRepository(
     for (const name of ['info', 'refs', 'objects']) mkdirSync(join(dir, name))
     writeFileSync(join(dir, 'HEAD'), head === undefined ? 'ref: refs/heads/none\n' : `${head}\n`)
     writeFileSync(join(dir, 'config'), configOf(settings))
-    for (const name of KEPT_FILES) symlinkSync(join(commonDir, 'info', name), join(dir, 'info', name))
+    for (const name of KEPT_FILES) {
+      const kept = join(commonDir, 'info', name)
+      if (!isSpecial(kept)) symlinkSync(kept, join(dir, 'info', name))
+    }
     // An index may continue a file with most of its entries.
     for (const name of orUndefined(() => readdirSync(gitDir)) ?? [])
       if (/^sharedindex\.[0-9a-f]+$/.test(name)) symlinkSync(join(gitDir, name), join(dir, name))
@@ -75,11 +78,18 @@ export async function plainRepository(
   return { env, dir, close }
 }
 
+/**
+ * Reports whether something is neither a file nor missing. Git would wait for a pipe. An agent can still make it
+ * wait, for example with a pipe `.gitignore`, so each command of git has a time limit.
+ */
+const isSpecial = (path: string) => orUndefined(() => statSync(path).isFile()) === false
+
 /** Reads settings. This runs no program. */
 async function settingsOf({ gitDir }: Repository, user: GitUser): Promise<Map<string, string>> {
   const pattern = `^(${Object.keys(SETTINGS).join('|').replaceAll('.', '\\.')})$`
   const { stdout } = await git(user, ['config', '--null', '--type=path', '--get-regexp', pattern], {
     env: { GIT_DIR: gitDir },
+    ms: QUICK_MS,
   })
   const settings = new Map([['core.excludesfile', join(user.home, '.config/git/ignore')]])
   for (const entry of stdout.toString().split('\0')) {
@@ -87,6 +97,7 @@ async function settingsOf({ gitDir }: Repository, user: GitUser): Promise<Map<st
     const [name = '', value = 'true'] = entry.split(/\n(.*)/s)
     if (SETTINGS[name]?.test(value)) settings.set(name, value)
   }
+  if (isSpecial(settings.get('core.excludesfile')!)) settings.set('core.excludesfile', '/dev/null')
   return settings
 }
 

@@ -4,7 +4,7 @@ import { orUndefined } from '../platform/or-undefined.ts'
 import { openPlain } from '../platform/plain-files.ts'
 import { realPath } from '../platform/real-path.ts'
 import { isWithin } from '../protocol/policy-rules.ts'
-import { type GitUser, git } from './git.ts'
+import { type GitUser, git, QUICK_MS } from './git.ts'
 
 /** Maximum size of a file that names a folder of a repository, in bytes. */
 const POINTER_BYTES = 8192
@@ -93,6 +93,7 @@ function pointerIn(path: string, line: RegExp): string | undefined {
 export async function headOf({ gitDir }: Repository, user: GitUser): Promise<string | undefined> {
   const { code, stdout } = await git(user, ['rev-parse', '--verify', '--quiet', 'HEAD'], {
     env: { GIT_DIR: gitDir },
+    ms: QUICK_MS,
   })
   const head = stdout.toString().trim()
   return code === 0 && isObjectId(head) ? head : undefined

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { changesIn } from '../../src/workspace/changes.ts'
+import { discardWorktree } from '../../src/workspace/discard.ts'
 import { fileLines } from '../../src/workspace/file-lines.ts'
 import { mergeWorktree } from '../../src/workspace/merge.ts'
 import { findRepository, type Repository } from '../../src/workspace/repository.ts'
 import { recordStart } from '../../src/workspace/start-record.ts'
-import { dropWorktree, makeWorktree } from '../../src/workspace/worktree.ts'
+import { makeWorktree, releaseWorktree } from '../../src/workspace/worktree.ts'
 import { gitRepository, placeAt } from '../support/git-repository.ts'
 import { type Cleanup, tempDir } from '../support/temp.ts'
 
@@ -141,7 +142,9 @@ test('working trees are made, merged, and removed without running a program of t
   write('code.txt', '1\n2\nthree\n')
   save(dir)
   assert.equal((await mergeWorktree(user, made)).how, 'merge')
-  await dropWorktree(repository, user, made)
+  await releaseWorktree(repository, user, made)
+  await discardWorktree(user, made, false)
+  assert.equal(existsSync(path), false)
   assert.deepEqual(readdirSync(marks), [])
 })
 
@@ -282,4 +285,17 @@ test('a folder that becomes a link while it is read does not lead out', async (t
   }
   seen.delete('none')
   assert.deepEqual([...seen], ['one\n'])
+})
+
+test('git does not wait for a pipe in the place of the files with its ignored files and attributes', async (t) => {
+  const { dir, git, write } = gitRepository(tempDir(t), { 'a.txt': '1\n' })
+  write('a.txt', '2\n')
+  const pipes = ['excludes', '.git/info/exclude', '.git/info/attributes']
+  for (const name of pipes) {
+    rmSync(join(dir, name), { force: true })
+    execFileSync('mkfifo', [join(dir, name)])
+  }
+  git('config', 'core.excludesfile', join(dir, 'excludes'))
+  const { files, folders } = await changes(t, dir)
+  assert.deepEqual([files.map(({ path }) => path), folders[0]?.problem], [['a.txt'], undefined])
 })

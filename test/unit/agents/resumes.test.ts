@@ -22,3 +22,25 @@ test('if two agents are resumed at once, only one of them gets the last place', 
   assert.deepEqual(resumed.map(({ status }) => status).sort(), ['fulfilled', 'rejected'])
   await until(() => ['one', 'two'].some((id) => it.agents.get(id).isReady && !it.agents.get(id).hasEnded))
 })
+
+test('while the folder of an agent is taken away, the agent is not started, and its restart policy does not start it later', async (t) => {
+  const it = shellAgents(t)
+  assert.equal(await it.start('one', { restart: { policy: 'on-loss', max_per_hour: 3 } }).result, 'started')
+  const agent = it.agents.get('one')
+  await assert.rejects(
+    it.agents.withoutFolder(agent, async () => assert.fail('running')),
+    { code: 'agent_running' },
+  )
+  await until(() => agent.process)
+  process.kill(agent.process!.agent.pid, 'SIGKILL')
+  await until(() => agent.returning)
+  await it.agents.withoutFolder(agent, () =>
+    assert.rejects(it.agents.resume(agent, 'resume'), { code: 'agent_running' }),
+  )
+  assert.equal(agent.returning, false)
+  it.clock.pass(60_000)
+  assert.equal(it.again().get('one').returning, false)
+  assert.equal(agent.run.run, 1)
+  await it.agents.resume(agent, 'later')
+  assert.equal(agent.run.run, 2)
+})
