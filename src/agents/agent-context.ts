@@ -3,6 +3,7 @@ import type { Event } from '../protocol/index.ts'
 import type { AgentFolder } from './disk/folder.ts'
 import type { RunRecord, SpecRecord } from './disk/records.ts'
 import type { RuntimeAdapter } from './runtimes/runtime.ts'
+import type { Redactor } from './state/without-secrets.ts'
 
 /** An agent's folder, the records in it, and the runtime that these records name. */
 export interface AgentRecords {
@@ -16,6 +17,7 @@ export interface AgentRecords {
 export interface AgentContext<A> {
   clock: Clock
   nextRevision(): number
+  redactor: Redactor
   /** True if the cursors record everything that was sent to a server (`isCurrent`). */
   toldCounts: boolean
   /** Called when the agent's status has changed. */

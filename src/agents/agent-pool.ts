@@ -240,6 +240,7 @@ export class AgentPool {
 
   #open(agent: Agent): Agent {
     this.#agents.add(agent)
+    this.#options.redactor.learn(agent.record.spec.env)
     this.#watching.add(agent)
     agent.inbox.events.on('put', ({ id: input_id, kind }) =>
       this.#options.logger.debug({ agent_id: agent.id, input_id, kind }, 'input put'),
@@ -274,10 +275,11 @@ export class AgentPool {
   }
 
   #context(): AgentContext<Agent> {
-    const { clock, nextRevision, logger } = this.#options
+    const { clock, nextRevision, redactor, logger } = this.#options
     return {
       clock,
       nextRevision,
+      redactor,
       toldCounts: this.#toldCounts,
       onEvent: (agent, event) => this.events.emit('event', event, agent),
       onUnreadable: logOnce(logger, 'cannot read the journal; will retry'),

@@ -264,7 +264,7 @@ export class Agent {
   }
 
   status(): AgentStatus {
-    return statusOf(this, this.#context.clock.now())
+    return statusOf(this, this.#context.clock.now(), this.#context.redactor)
   }
 
   /** Saves unsaved data. With `changed`, unsaved offsets alone are not saved. @returns true if it saved */

@@ -17,6 +17,7 @@ import { DUE_KEPT, noteDue, sendDue } from './state/due-inputs.ts'
 import { hasEnded } from './state/lifecycle.ts'
 import { reduce } from './state/reduce.ts'
 import { isWanted } from './state/replies.ts'
+import { withoutSecrets } from './state/without-secrets.ts'
 
 /** Maximum number of journal bytes read into the snapshot at once, so as not to block the event loop. */
 const CATCH_UP_BYTES = 1024 * 1024
@@ -36,7 +37,7 @@ export interface ReadingOptions<A> {
   checkpoints?: Checkpoint[]
   /** Returns the current time (ISO 8601). */
   now(): string
-  context: Pick<AgentContext<A>, 'onEvent' | 'onUnreadable' | 'onFailure'>
+  context: Pick<AgentContext<A>, 'redactor' | 'onEvent' | 'onUnreadable' | 'onFailure'>
 }
 
 /**
@@ -147,7 +148,7 @@ export class Reading<A extends Read> {
       .filter(isWanted(this.#agent))
       .flatMap((event) => [
         () => inbox.heard(event),
-        () => reduce(snapshot, event, run.initialize_id, now()),
+        () => reduce(snapshot, withoutSecrets(event, context.redactor), run.initialize_id, now()),
         () => this.#settle(event),
         () => context.onEvent(this.#agent, event),
       ])
@@ -159,8 +160,9 @@ export class Reading<A extends Read> {
     snapshot.offset = line.end
     snapshot.conversation = state
     // If a step fails, the daemon must still handle the following lines.
-    return attempt([...steps, due, () => explainEnd(snapshot, this.#agent)], (error) =>
-      context.onFailure(this.#agent, error),
+    return attempt(
+      [...steps, due, () => explainEnd(snapshot, this.#agent, context.redactor.blank)],
+      (error) => context.onFailure(this.#agent, error),
     )
   }
 

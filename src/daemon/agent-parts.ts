@@ -79,13 +79,9 @@ export function agentParts({ config, paths, clock, logger }: DaemonOptions, part
       return admission.program(runtime)
     },
     permit,
+    redactor: redaction,
     trust,
-    room: new MemoryRoom({
-      memory,
-      pressure: () => memoryPressure(),
-      reserve: () => memoryReserve(policy.lastReadable),
-      peakOf: (runtime) => peaks.peakOf(runtime),
-    }),
+    room: memoryRoom(policy, peaks),
     environment,
     umask: agentUmask(process.env),
     shelter: () => fates.shelter(),
@@ -124,5 +120,13 @@ export function agentParts({ config, paths, clock, logger }: DaemonOptions, part
     ground: new StateFolder({ paths, agents, health, machine, graceS: config.stop_grace_s, logger }),
   }
 }
+
+const memoryRoom = (policy: PolicyGuard, peaks: MemoryPeaks) =>
+  new MemoryRoom({
+    memory,
+    pressure: () => memoryPressure(),
+    reserve: () => memoryReserve(policy.lastReadable),
+    peakOf: (runtime) => peaks.peakOf(runtime),
+  })
 
 export type AgentParts = MachineParts & ReturnType<typeof agentParts>

@@ -1,3 +1,4 @@
+import { withoutSecrets } from '../agents/state/without-secrets.ts'
 import { type AgentParts, agentParts } from './agent-parts.ts'
 import { type CommandParts, commandParts } from './command-parts.ts'
 import type { DaemonOptions } from './daemon-options.ts'
@@ -18,7 +19,7 @@ export function assemble(options: DaemonOptions) {
 /** Connects parts of the daemon that do not import each other. */
 function connect({ paths, logger }: DaemonOptions, parts: AgentParts & CommandParts) {
   const { link, health, signatures, policy, modes, idle, limits, turns, statuses } = parts
-  const { outbox, agents, budgets, peaks, feed, offsets, updates } = parts
+  const { outbox, agents, budgets, peaks, feed, offsets, redaction, updates } = parts
 
   link.events.on('drained', () => statuses.flush())
   link.events.on('drained', () => outbox.onDrained())
@@ -40,7 +41,7 @@ function connect({ paths, logger }: DaemonOptions, parts: AgentParts & CommandPa
   agents.events.on('change', (agent) => modes.check(agent))
   agents.events.on('change', (agent) => budgets.onChange(agent))
   agents.events.on('change', (agent) => turns.onChange(agent))
-  agents.events.on('event', (event, { runtime }) => health.observe(event, runtime))
+  agents.events.on('event', (event, { runtime }) => health.observe(withoutSecrets(event, redaction), runtime))
   agents.events.on('event', (event, agent) => turns.onEvent(event, agent))
   agents.events.on('growth', (agent) => feed.onGrowth(agent))
   agents.events.on('removed', (agent) => offsets.onRemoved(agent))

@@ -9,6 +9,7 @@ import { visible } from '../platform/visible-text.ts'
 import type { Policy } from '../policy/schema.ts'
 import type { Command } from '../protocol/index.ts'
 import { ACTING } from '../protocol/policy-rules.ts'
+import { shorten } from '../protocol/shorten.ts'
 
 /** Maximum number of gate programs that run at once. */
 const AT_ONCE = 4
@@ -153,7 +154,7 @@ function firstLine(said: Buffer): string | undefined {
     .toString('utf8')
     .split('\n')
     .find((each) => each.trim() !== '')
-  return line === undefined ? undefined : visible(line.trim()).slice(0, REASON_CHARS)
+  return line === undefined ? undefined : shorten(visible(line.trim()), REASON_CHARS)
 }
 
 async function aborted(signal: AbortSignal) {

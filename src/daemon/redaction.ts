@@ -1,3 +1,4 @@
+import type { Redactor } from '../agents/state/without-secrets.ts'
 import { matches } from '../policy/names.ts'
 import { type Blank, blanker, REDACTED } from '../policy/redaction/blank.ts'
 import type { Policy } from '../policy/schema.ts'
@@ -39,7 +40,7 @@ export interface RedactionOptions {
  * Removes secrets from messages to the server. Journals still contain the secrets. The same line always gives
  * the same event, unless the policy changes.
  */
-export class Redaction {
+export class Redaction implements Redactor {
   readonly #options: RedactionOptions
   #policy: Policy['redact'] | undefined
   #values = new Set<string>()
@@ -56,6 +57,10 @@ export class Redaction {
       if (value !== undefined && this.#policy?.variables.some((pattern) => matches(name, pattern)))
         this.#values.add(value)
     if (this.#values.size > before) this.#blank = undefined
+  }
+
+  get blank(): Blank | undefined {
+    return this.#current()
   }
 
   /** Returns a message without secrets. */

@@ -79,7 +79,10 @@ export class Worktrees {
       return await start({ ...command, spec: { ...command.spec, cwd } }, worktree)
     } finally {
       await this.#settle(agent_id).catch((err) =>
-        logger.error({ agent_id, err }, 'cannot finish the start in a working tree; the next daemon will retry'),
+        logger.error(
+          { agent_id, err },
+          'cannot finish the start in a working tree; the next daemon will retry',
+        ),
       )
       this.#starting.delete(agent_id)
     }

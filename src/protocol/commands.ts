@@ -178,9 +178,7 @@ export const Results = {
   'agent:resume': z.object({ run: z.int(), prompt_id: z.optional(Uuid) }),
   'agent:remove': z.object({
     /** The agent's working tree, if it still exists. The machine keeps it. */
-    worktree: z.optional(
-      z.object({ path: ReportedPath, branch: ReportedName, repository: ReportedPath }),
-    ),
+    worktree: z.optional(z.object({ path: ReportedPath, branch: ReportedName, repository: ReportedPath })),
   }),
   'agent:merge': z.object({
     branch: ReportedName,

@@ -75,7 +75,8 @@ export async function checkMerged(repository: Repository, user: GitUser, tree: W
 /** Returns the commit that is checked out in a working tree, if no branch is. */
 async function loneHeadOf({ path }: Worktree, user: GitUser): Promise<string | undefined> {
   const own = treeAt(path)
-  if (!own || (await inRepository(own, user, ['symbolic-ref', '--quiet', 'HEAD'])).code === 0) return undefined
+  if (!own || (await inRepository(own, user, ['symbolic-ref', '--quiet', 'HEAD'])).code === 0)
+    return undefined
   return headOf(own, user)
 }
 
@@ -85,7 +86,15 @@ async function checkIgnored({ path }: Worktree, user: GitUser) {
   if (!tree) return
   const plain = await plainRepository(tree, user, await headOf(tree, user))
   try {
-    const asked = ['ls-files', '-z', '--others', '--ignored', '--exclude-standard', '--directory', '--no-empty-directory']
+    const asked = [
+      'ls-files',
+      '-z',
+      '--others',
+      '--ignored',
+      '--exclude-standard',
+      '--directory',
+      '--no-empty-directory',
+    ]
     const { code, stdout } = await git(user, asked, { env: plain.env, cwd: path })
     if (code !== 0)
       throw new WorkspaceFailure('git_failed', 'Git cannot list the ignored files.', 'Try again.')

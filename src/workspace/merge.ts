@@ -39,7 +39,12 @@ export async function checkCommitted({ path }: Worktree, user: GitUser): Promise
 }
 
 /** Reports whether a commit is a part of another. @throws WorkspaceFailure */
-export async function isIn(repository: Repository, user: GitUser, commit: string, other: string): Promise<boolean> {
+export async function isIn(
+  repository: Repository,
+  user: GitUser,
+  commit: string,
+  other: string,
+): Promise<boolean> {
   return (await inRepository(repository, user, ['merge-base', '--is-ancestor', commit, other])).code === 0
 }
 

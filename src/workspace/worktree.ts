@@ -2,6 +2,7 @@ import { existsSync, rmdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { orUndefined } from '../platform/or-undefined.ts'
 import { visible } from '../platform/visible-text.ts'
+import { shorten } from '../protocol/shorten.ts'
 import { WorkspaceFailure } from './failure.ts'
 import { type GitOutput, type GitUser, git } from './git.ts'
 import { plainRepository } from './plain-repository.ts'
@@ -117,7 +118,10 @@ export async function makeWorktree(
   const target = there === undefined ? ['--no-track', '-b', branch, path, head] : [path, branch]
   const adding = ['worktree', 'add', '--lock', '--no-checkout', ...target]
   try {
-    check(await inRepository(repository, user, adding, FILES_MS), `Git could not make the working tree ${path}`)
+    check(
+      await inRepository(repository, user, adding, FILES_MS),
+      `Git could not make the working tree ${path}`,
+    )
     await writeFiles(path, user, planned.commit)
     return made
   } catch (error) {
@@ -127,7 +131,11 @@ export async function makeWorktree(
 }
 
 /** Unlocks a working tree whose agent exists. @throws WorkspaceFailure */
-export async function releaseWorktree(repository: Repository, user: GitUser, { path }: Worktree): Promise<void> {
+export async function releaseWorktree(
+  repository: Repository,
+  user: GitUser,
+  { path }: Worktree,
+): Promise<void> {
   if (!isLockedByGit(path)) return
   const unlocked = await inRepository(repository, user, ['worktree', 'unlock', path])
   check(unlocked, `Git could not unlock the working tree ${path}`)
@@ -138,7 +146,11 @@ export async function releaseWorktree(repository: Repository, user: GitUser, { p
  * has made there in the meantime, and a branch that has changed.
  * @throws WorkspaceFailure
  */
-export async function undoWorktree(repository: Repository, user: GitUser, planned: PlannedWorktree): Promise<void> {
+export async function undoWorktree(
+  repository: Repository,
+  user: GitUser,
+  planned: PlannedWorktree,
+): Promise<void> {
   const { path, branch, is_new_branch, commit } = planned
   // Git was killed before it wrote anything into the folder.
   orUndefined(() => rmdirSync(path))
@@ -209,7 +221,7 @@ export async function treesWith(repository: Repository, user: GitUser, branch: s
 /** @throws WorkspaceFailure if a command of git has failed */
 export function check({ code, stderr }: GitOutput, what: string) {
   if (code === 0) return
-  const said = visible(stderr.toString().trim().split('\n').at(-1) ?? '').slice(0, MESSAGE_CHARS)
+  const said = shorten(visible(stderr.toString().trim().split('\n').at(-1) ?? ''), MESSAGE_CHARS)
   throw new WorkspaceFailure(
     'worktree_failed',
     `${what}${said === '' ? '' : `: ${said}`}`,

@@ -37,6 +37,7 @@ export function agentsIn(dir: string, options: Partial<AgentPoolOptions & Listen
     clock: systemClock,
     logger: createLogger({ level: 'silent', stderr: 'none' }),
     nextRevision: () => 1,
+    redactor: { blank: undefined, redactPart: (part) => part, learn: () => {} },
     ...rest,
   })
   agents.events.on('growth', onGrowth)

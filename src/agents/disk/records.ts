@@ -29,7 +29,8 @@ export const WorktreeRecord = z.object({
 export type WorktreeRecord = z.infer<typeof WorktreeRecord>
 
 /** Returns the folder to which git writes the commits in a working tree. */
-export const commonDirOf = ({ common_dir, repository }: WorktreeRecord) => common_dir ?? join(repository, '.git')
+export const commonDirOf = ({ common_dir, repository }: WorktreeRecord) =>
+  common_dir ?? join(repository, '.git')
 
 /** `spec.json`: the specification from the server. */
 export const SpecRecord = z.object({

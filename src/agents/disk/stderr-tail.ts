@@ -16,18 +16,25 @@ const DETAIL_CHARS = 300
 /** Exit codes of a shell for a program that cannot be run, or does not exist. */
 const CANNOT_RUN = [126, 127]
 
+type Blank = (text: string) => string
+
 interface Ended {
   folder: AgentFolder
   run: RunRecord
   runtime: Pick<RuntimeAdapter, 'explain'>
 }
 
-/** Adds an agent's last stderr output to its snapshot, if the agent ended by itself. */
-export function explainEnd(snapshot: Snapshot, agent: Ended) {
+/**
+ * Adds an agent's last stderr output to its snapshot, if the agent ended by itself.
+ * @param blank removes secrets from a text
+ */
+export function explainEnd(snapshot: Snapshot, agent: Ended, blank: Blank = (text) => text) {
   const { state, exit, failure } = snapshot
-  if (state === 'failed' && !failure) snapshot.failure = ownWords(agent, exit?.code, snapshot.start_refused)
+  const ended = () => said(agent, blank)
+  if (state === 'failed' && !failure)
+    snapshot.failure = ownWords(agent, ended(), exit?.code, snapshot.start_refused)
   if (state !== 'exited' || exit?.reason !== 'crashed' || exit.detail !== undefined) return
-  const words = said(agent).slice(-DETAIL_CHARS)
+  const words = ended().slice(-DETAIL_CHARS)
   if (words !== '') snapshot.exit = { ...exit, detail: `Its last output: ${words}` }
 }
 
@@ -35,8 +42,13 @@ export function explainEnd(snapshot: Snapshot, agent: Ended) {
  * Explains why an agent ended before it was ready. Uses the runtime's reason and the stderr output of the
  * last run.
  */
-function ownWords(agent: Ended, code: number | undefined, refusal: Snapshot['start_refused']) {
-  const stderr = said(agent).replace(/^error: /i, '')
+function ownWords(
+  agent: Ended,
+  output: string,
+  code: number | undefined,
+  refusal: Snapshot['start_refused'],
+) {
+  const stderr = output.replace(/^error: /i, '')
   const { reason, message = '' } = refusal ?? {}
   // If the runtime gave a reason, prefer the runtime's message, because wrappers and hooks also write to
   // stderr.
@@ -50,8 +62,9 @@ function ownWords(agent: Ended, code: number | undefined, refusal: Snapshot['sta
   return { code: 'start_failed', message: `${how} (${reason ?? `exit code ${code ?? 'unknown'}`}).` }
 }
 
-const said = ({ folder, run }: Ended) =>
-  endOf(folder.stderr, run.stderr_from ?? 0)
+/** Returns the end of the last run's output. Secrets are removed before the beginning is cut off. */
+const said = ({ folder, run }: Ended, blank: Blank) =>
+  blank(endOf(folder.stderr, run.stderr_from ?? 0))
     .slice(-CHARS)
     .trim()
 

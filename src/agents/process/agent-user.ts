@@ -4,6 +4,7 @@ import { promisify } from 'node:util'
 import { type Account, accountOf } from '../../platform/account.ts'
 import { capabilitiesIn } from '../../platform/capabilities.ts'
 import { ownUid } from '../../platform/process-list.ts'
+import { shorten } from '../../protocol/shorten.ts'
 import { CommandFailure } from '../command-failure.ts'
 
 /** Possible paths of setpriv. Do not search PATH: an agent may be able to change the folders on it. */
@@ -118,7 +119,7 @@ async function shellAs(user: AgentUser, script: string, args: readonly string[])
   } catch (error) {
     const { code, stderr = '' } = error as { code?: unknown; stderr?: string }
     if (code === FORBIDDEN) return { code, out: '' }
-    throw unusable(user.name, stderr.trim().slice(0, 300) || (error as Error).message, OTHER)
+    throw unusable(user.name, shorten(stderr.trim(), 300) || (error as Error).message, OTHER)
   }
 }
 

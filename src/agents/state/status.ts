@@ -12,6 +12,7 @@ import { isLimited, isWaiting, resetOf } from './limit.ts'
 import { fitPending } from './pending.ts'
 import { problemsOf } from './problems.ts'
 import { waitingPrompts } from './waiting-prompts.ts'
+import type { Redactor } from './without-secrets.ts'
 
 /** Maximum length of a tool's input in a status, in characters of JSON. */
 const STATUS_INPUT_CHARS = 16 * 1024
@@ -48,14 +49,14 @@ interface Described {
   launching: Launching
 }
 
-/** Returns an agent's status for its server. Texts from the agent are shortened to the protocol's limits. */
-export function statusOf(agent: Described, now: number): AgentStatus {
-  const status = shortenTo(AgentStatus, described(agent, now))
+/** Returns an agent's status for its server, without secrets. Texts from the agent are shortened to the protocol's limits. */
+export function statusOf(agent: Described, now: number, redactor: Redactor): AgentStatus {
+  const status = shortenTo(AgentStatus, redactor.redactPart(described(agent, now, redactor)))
   if (status.pending.length === 0) return status
   return fitPending(status, Limits.status_bytes - weightOf({ ...status, pending: [] }))
 }
 
-function described(agent: Described, now: number): AgentStatus {
+function described(agent: Described, now: number, { blank }: Redactor): AgentStatus {
   const { snapshot, record, run, hasEnded, inbox, generations, heldUntil, launching } = agent
   const problems = hasEnded
     ? []
@@ -79,7 +80,7 @@ function described(agent: Described, now: number): AgentStatus {
     pending: [...(launching.trust ? [launching.trust] : []), ...snapshot.pending].map(forStatus),
     ...(snapshot.pending_omitted && { pending_omitted: snapshot.pending_omitted }),
     undelivered_prompts: inbox.unsettledCount,
-    ...(inbox.unsettledCount > 0 && { waiting_prompts: waitingPrompts(inbox, agent.runtime) }),
+    ...(inbox.unsettledCount > 0 && { waiting_prompts: waitingPrompts(inbox, agent.runtime, blank) }),
     begin: agent.begin,
     acked: agent.acked,
     end: snapshot.offset,

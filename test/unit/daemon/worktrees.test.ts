@@ -16,7 +16,11 @@ type Start = CommandOf<'agent:start'>
 /** A repository, and a daemon whose agents have ended. */
 function open(t: TestContext, options: Partial<WorktreesOptions> = {}) {
   const dir = tempDir(t)
-  const main = gitRepository(join(dir, 'app'), { 'secret.txt': '1\n', 'sub/b.txt': '1\n', '.gitignore': '*.log\n' })
+  const main = gitRepository(join(dir, 'app'), {
+    'secret.txt': '1\n',
+    'sub/b.txt': '1\n',
+    '.gitignore': '*.log\n',
+  })
   const known = new Map<string, Agent>()
   const records = join(dir, 'worktrees')
   const again = () =>
@@ -30,7 +34,8 @@ function open(t: TestContext, options: Partial<WorktreesOptions> = {}) {
   const worktrees = again()
   const commandFor = (agent_id: string, cwd = main.dir) =>
     ({ type: 'agent:start', command_id: `c-${agent_id}`, agent_id, spec: { cwd, worktree: {} } }) as Start
-  const agentIn = (id: string, worktree: WorktreeRecord) => ({ id, hasEnded: true, record: { worktree } }) as Agent
+  const agentIn = (id: string, worktree: WorktreeRecord) =>
+    ({ id, hasEnded: true, record: { worktree } }) as Agent
   return {
     dir,
     main,
@@ -63,7 +68,8 @@ test('an agent gets no working tree of a repository that the policy permits only
   const denied: string[] = []
   const it = open(t, {
     rulesFor: (folders: string[]) => {
-      if (folders.some((folder) => denied.includes(folder))) throw new CommandFailure('policy', 'not this folder')
+      if (folders.some((folder) => denied.includes(folder)))
+        throw new CommandFailure('policy', 'not this folder')
       return { user: undefined, sandbox: undefined, hidden: [] }
     },
   })
@@ -190,7 +196,10 @@ test('commits that belong to no branch count as not merged', async (t) => {
   const agent = await it.start('one')
   it.main.git('-C', it.tree('one'), 'checkout', '--quiet', '--detach')
   it.main.git('-C', it.tree('one'), 'commit', '--quiet', '--allow-empty', '--message', 'Work')
-  await assert.rejects(it.worktrees.discard(agent, false), { code: 'worktree_unmerged', message: /no branch/ })
+  await assert.rejects(it.worktrees.discard(agent, false), {
+    code: 'worktree_unmerged',
+    message: /no branch/,
+  })
   it.main.git('-C', it.tree('one'), 'branch', 'saved')
   await it.worktrees.discard(agent, false)
 })

@@ -4,7 +4,7 @@ import lt from 'semver/functions/lt.js'
 import { isProgram } from '../../../platform/on-path.ts'
 import { boundedJson } from '../../../protocol/bounded-json.ts'
 import type { Runtime } from '../../../protocol/index.ts'
-import { cut } from '../../../protocol/shorten.ts'
+import { shorten } from '../../../protocol/shorten.ts'
 import type { ProbeOptions } from '../program.ts'
 import { findClaude } from './find.ts'
 
@@ -130,7 +130,7 @@ const WORDS_CHARS = 300
 /** Returns the last line of a program's output, in parentheses. */
 function lastLine(said: string): string {
   const line = stripVTControlCharacters(said).trim().split('\n').at(-1)?.trim() ?? ''
-  return line === '' ? '' : ` (${cut(line, WORDS_CHARS)})`
+  return line === '' ? '' : ` (${shorten(line, WORDS_CHARS)})`
 }
 
 function run([file, ...args]: string[], env: NodeJS.ProcessEnv, timeoutMs: number): Promise<Answer> {

@@ -139,6 +139,7 @@ class Read {
       context: {
         clock: systemClock,
         nextRevision: () => 1,
+        redactor: { blank: undefined, redactPart: (part) => part, learn: () => {} },
         toldCounts: true,
         onChange: () => {},
         onEvent: () => {},
