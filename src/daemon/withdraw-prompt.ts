@@ -1,25 +1,27 @@
 import type { Agent } from '../agents/agent.ts'
 import { CommandFailure } from '../agents/command-failure.ts'
+import { withdrawnLine } from '../agents/events/decode.ts'
 import { uuidFrom } from '../agents/events/ids.ts'
+import { isoTime } from '../platform/clock.ts'
 import type { CommandOf } from '../protocol/index.ts'
 import { AnsweredLater } from './answered-later.ts'
 import { confirm } from './confirm.ts'
 
-type Withdrawal = Pick<CommandOf<'agent:withdraw'>, 'command_id' | 'prompt_id'>
+type Withdrawal = Pick<CommandOf<'agent:withdraw'>, 'command_id' | 'prompt_id' | 'by'>
 
 /**
  * Withdraws a prompt, unless the agent has begun it. If the agent's process has the prompt, the process itself
  * decides. If the process ends before it replies, the prompt is withdrawn from the prompts for the next run.
  * @throws CommandFailure
  */
-export async function withdrawPrompt(agent: Agent, { command_id, prompt_id }: Withdrawal): Promise<void> {
+export async function withdrawPrompt(agent: Agent, withdrawal: Withdrawal): Promise<void> {
+  const { command_id, prompt_id } = withdrawal
   const { id, inbox, runtime } = agent
   while (!inbox.isWithdrawn(prompt_id)) {
     if (!inbox.hasAccepted(prompt_id)) throw notFound(agent, prompt_id)
     if (!inbox.isUnsettled(prompt_id)) throw taken(agent, prompt_id)
-    const { hasEnded: ended, isReady, snapshot } = agent
-    // A ready agent drops the prompt itself, so that the history tells it.
-    if ((ended || !isReady) && inbox.withdraw(prompt_id, { ended })) return agent.touch()
+    const { hasEnded, launching, snapshot } = agent
+    if (hasEnded || launching.queued) return withdraw(agent, withdrawal)
     const { run } = agent.run
     const isOver = () => agent.hasEnded || agent.run.run !== run || !inbox.isUnsettled(prompt_id)
     if (snapshot.state === 'stopping') {
@@ -36,6 +38,22 @@ export async function withdrawPrompt(agent: Agent, { command_id, prompt_id }: Wi
     // The program reports a dropped prompt before its reply.
     if (!isOver()) throw taken(agent, prompt_id)
   }
+}
+
+/**
+ * Withdraws a prompt while the agent has no process. The history tells it first, so that it is never incomplete:
+ * if this daemon is killed in between, the next daemon reads the history, and withdraws the prompt.
+ */
+function withdraw(agent: Agent, { prompt_id, by }: Withdrawal) {
+  const { journal, inbox, snapshot } = agent
+  journal.extend(snapshot.offset)
+  // In a restored backup, a server can have more than the journal before this line.
+  agent.save()
+  const time = isoTime(Date.now())
+  journal.append(withdrawnLine({ prompt_id, ...(by !== undefined && { by }), time }))
+  inbox.withdraw(prompt_id)
+  while (agent.catchUp());
+  agent.touch()
 }
 
 const notFound = ({ id }: Agent, promptId: string) =>

@@ -73,6 +73,8 @@ export const Event = z.discriminatedUnion('kind', [
     kind: z.literal('prompt_state'),
     prompt_id: Name,
     state: closed(['queued', 'started', 'completed', 'cancelled'], 'queued'),
+    /** With `cancelled`: who withdrew the prompt, if the machine itself withdrew it and knows. */
+    by: id,
   }),
   // Conversation
   z.object({ ...delta, kind: z.literal('text_delta') }),

@@ -125,6 +125,9 @@ test('after a kill of the agent, the next run reads the waiting prompts that wer
   await waits(stage, agent, 'kept', 'withdrawn after')
   assert.equal((await withdraw(stage, agent, after)).state, 'succeeded')
   await waits(stage, agent, 'kept')
+  const isTold = ({ prompt_id, state, by }: { prompt_id: string; state: string; by?: string | undefined }) =>
+    prompt_id === after && state === 'cancelled' && by !== undefined
+  await stage.eventually(agent, 'prompt_state', isTold)
   assert.equal((await stage.command(agent, 'resume')).state, 'succeeded')
   await turnOf(stage, agent, kept)
   await waits(stage, agent)

@@ -209,20 +209,14 @@ export class Inbox {
     rmSync(join(this.#folder.fed, entry.name), { force: true })
   }
 
-  /**
-   * Withdraws an unsettled prompt that no process of the agent has.
-   * @param ended true if the agent's process has ended
-   * @returns false if the agent's process has the prompt
-   * @throws the file system's error
-   */
-  withdraw(id: string, { ended }: { ended: boolean }): boolean {
+  /** Withdraws an unsettled prompt while the agent has no process. @throws the file system's error */
+  withdraw(id: string) {
     this.#handOver()
     const entry = this.#unsettled.get(id)
-    if (!entry) return false
-    if (!takeAway(this.#folder, entry.name, ended) && !ended) return false
+    if (!entry) return
+    takeAway(this.#folder, entry.name)
     this.#onTakenAway(entry.name)
     this.settle(id)
-    return true
   }
 
   /**
@@ -263,9 +257,13 @@ export class Inbox {
     if (entry && this.#accepted.mark(withdrawnId(entry.id))) deleteTaken(this.#folder, name)
   }
 
-  /** Records that the runtime has dropped a prompt that it had not begun. */
+  /** Records that a prompt was dropped that the runtime had not begun. */
   #onCancelled(id: string) {
-    if (this.#unsettled.has(id)) this.mark(withdrawnId(id))
+    const entry = this.#unsettled.get(id)
+    if (!entry) return
+    this.mark(withdrawnId(id))
+    // The daemon was killed while it withdrew the prompt.
+    rmSync(join(this.#folder.inbox, entry.name), { force: true })
   }
 
   /**

@@ -7,15 +7,13 @@ import type { AgentFolder } from './folder.ts'
 const ENDING = '.withdrawn'
 
 /**
- * Takes the file of a prompt away from the feeder. A rename decides, so that only one of the two gets the
- * prompt. If this daemon is killed afterward, the next daemon finds the renamed file.
- * @param ended true if the agent's process has ended, so that it lost the prompts that the feeder gave it
- * @returns false if the feeder has the file
+ * Takes the file of a prompt away from the feeder of the agent's next run. If this daemon is killed afterward,
+ * the next daemon finds the renamed file.
  * @throws the file system's error
  */
-export function takeAway({ dir, inbox, fed }: AgentFolder, name: string, ended: boolean): boolean {
+export function takeAway({ dir, inbox, fed }: AgentFolder, name: string) {
   const aside = join(dir, name + ENDING)
-  return isRenamed(join(inbox, name), aside) || (ended && isRenamed(join(fed, name), aside))
+  if (!isRenamed(join(inbox, name), aside)) isRenamed(join(fed, name), aside)
 }
 
 /** Returns the former name of a file that was taken away; undefined for other files. */

@@ -1,7 +1,7 @@
 import { constants } from 'node:os'
 import * as z from 'zod/mini'
 import { closedOptional } from '../../protocol/closed.ts'
-import { Event, JournalName, Limits, Offset } from '../../protocol/index.ts'
+import { Event, JournalName, Limits, Offset, Uuid } from '../../protocol/index.ts'
 import { isDeeper } from '../../protocol/nesting.ts'
 import { check } from '../../protocol/schema-check.ts'
 import type { EventBody, Heard, Reply } from '../runtimes/conversation.ts'
@@ -33,7 +33,17 @@ const SetBackLine = z.object({
 })
 type SetBackLine = z.infer<typeof SetBackLine>
 
+/** Line that the daemon writes when it withdraws a prompt while no process of the agent can write. */
+const WithdrawnLine = z.object({
+  type: z.literal('journal'),
+  subtype: z.literal('prompt_withdrawn'),
+  prompt_id: Uuid,
+  by: z.optional(z.string()),
+  time: z.optional(z.string()),
+})
+
 const SET_BACK_PREFIX = '{"type":"journal","subtype":"set_back",'
+const WITHDRAWN_PREFIX = '{"type":"journal","subtype":"prompt_withdrawn",'
 
 /** Returns the text of the line, without a newline. */
 export const setBackLine = (line: Omit<SetBackLine, 'type' | 'subtype'>) =>
@@ -44,6 +54,17 @@ function setBackEvent(line: string): EventBody | undefined {
   if (!parsed.success) return undefined
   const { type: _type, subtype, ...rest } = parsed.data
   return { kind: subtype, ...rest }
+}
+
+/** Returns the text of the line, with newlines. */
+export const withdrawnLine = (line: Omit<z.infer<typeof WithdrawnLine>, 'type' | 'subtype'>) =>
+  `\n${JSON.stringify({ type: 'journal', subtype: 'prompt_withdrawn', ...line })}\n`
+
+function withdrawnEvent(line: string): EventBody | undefined {
+  const parsed = WithdrawnLine.safeParse(fromJson(line))
+  if (!parsed.success) return undefined
+  const { type: _type, subtype: _subtype, ...rest } = parsed.data
+  return { kind: 'prompt_state', state: 'cancelled', ...rest }
 }
 
 const LAUNCHER_PREFIX = '{"type":"launcher",'
@@ -137,7 +158,9 @@ export function hearLine(
     ? launcherEvent(text)
     : text.startsWith(SET_BACK_PREFIX)
       ? setBackEvent(text)
-      : undefined
+      : text.startsWith(WITHDRAWN_PREFIX)
+        ? withdrawnEvent(text)
+        : undefined
   const heard = ours ? ownLine(ours, state) : saidIn(text, state, runtime)
   const { events: said, inputs = [], state: after } = heard
   const reason = unfit(said, line.length)

@@ -145,12 +145,12 @@ export class Conversation {
    * Returns a line for a prompt that was canceled before it started. For a prompt that has started, the
    * turn's result is shown instead.
    */
-  #promptText({ prompt_id, state }: Of<'prompt_state'>): string {
+  #promptText({ prompt_id, state, by }: Of<'prompt_state'>): string {
     if (state === 'started') this.#begun.add(prompt_id)
     if (state !== 'cancelled' && state !== 'completed') return ''
-    return this.#begun.delete(prompt_id) || state === 'completed'
-      ? ''
-      : this.#colors.yellow('! a prompt was canceled before the agent started it')
+    if (this.#begun.delete(prompt_id) || state === 'completed') return ''
+    const how = by === undefined ? 'a prompt was canceled' : `${cleanLine(by, 60)} withdrew a prompt`
+    return this.#colors.yellow(`! ${how} before the agent started it`)
   }
 
   #sessionLine({ session_id, model, cwd, permission_mode }: Of<'session'>): string {

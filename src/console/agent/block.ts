@@ -16,6 +16,8 @@ export interface PromptBlock extends Base {
   content: Content | undefined
   prompt_id: string | undefined
   state: EventOf<'prompt_state'>['state'] | undefined
+  /** The person who withdrew the prompt, if known. */
+  by?: string
 }
 
 /** A message of the runtime in the user's place. */

@@ -53,6 +53,10 @@ test('a started prompt is not reported as canceled, because the result of its tu
     render([{ kind: 'prompt_state', prompt_id: 'p', state: 'queued' }, cancelled]),
     '! a prompt was canceled before the agent started it\n',
   )
+  assert.equal(
+    render([{ ...cancelled, by: 'alice\u001b[2J' }]),
+    '! alice␛[2J withdrew a prompt before the agent started it\n',
+  )
 })
 
 test('notices of the runtime are shown with their text, and cannot control the terminal', () => {

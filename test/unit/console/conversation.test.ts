@@ -140,14 +140,17 @@ test('a turn shows its own cost, which needs the cost before it', () => {
 test('a queued prompt becomes the message, and a canceled one says so', () => {
   const conversation = new Conversation()
   const states = (blocks: readonly Block[]) =>
-    blocks.flatMap((block) => (block.kind === 'prompt' ? [[block.content, block.state]] : []))
+    blocks.flatMap((block) =>
+      block.kind === 'prompt' ? [[block.content, block.state, ...(block.by ? [block.by] : [])]] : [],
+    )
   const events = placed([
     { kind: 'prompt_state', prompt_id: 'a', state: 'queued' },
     { kind: 'prompt_state', prompt_id: 'b', state: 'queued' },
     { kind: 'prompt_state', prompt_id: 'a', state: 'started' },
     { kind: 'user', prompt_id: 'a', content: 'Do it' },
-    { kind: 'prompt_state', prompt_id: 'b', state: 'cancelled' },
+    { kind: 'prompt_state', prompt_id: 'b', state: 'cancelled', by: 'alice' },
     { kind: 'prompt_state', prompt_id: 'a', state: 'completed' },
+    { kind: 'prompt_state', prompt_id: 'c', state: 'cancelled' },
   ])
   conversation.set(events.slice(0, 2))
   assert.deepEqual(states(conversation.blocks), [
@@ -156,8 +159,9 @@ test('a queued prompt becomes the message, and a canceled one says so', () => {
   ])
   conversation.set(events)
   assert.deepEqual(states(conversation.blocks), [
-    [undefined, 'cancelled'],
+    [undefined, 'cancelled', 'alice'],
     ['Do it', 'completed'],
+    [undefined, 'cancelled'],
   ])
 })
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { appendFileSync, readdirSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
+import { withdrawnLine } from '../../../src/agents/events/decode.ts'
 import type { RuntimeAdapter } from '../../../src/agents/runtimes/runtime.ts'
 import type { Command } from '../../../src/protocol/index.ts'
 import { carryOutWith } from '../../support/command-context.ts'
@@ -27,8 +28,8 @@ async function open(t: TestContext) {
       await until(() => readdirSync(agents.get('a').folder.inbox).length === 0)
       return prompt_id
     },
-    withdraw: (prompt_id: string, command_id = `w${++count}`): Promise<string> =>
-      order({ type: 'agent:withdraw', command_id, prompt_id }).then(
+    withdraw: (prompt_id: string, command_id = `w${++count}`, by?: string): Promise<string> =>
+      order({ type: 'agent:withdraw', command_id, prompt_id, ...(by && { by }) }).then(
         () => WITHDRAWN,
         (error: { code: string }) => error.code,
       ),
@@ -85,6 +86,40 @@ test('prompts that an agent did not begin before it ended can be withdrawn, and 
   assert.equal(await it.withdraw(first), WITHDRAWN)
 })
 
+test('the history of an ended agent tells once which prompt was withdrawn, when, and by whom', async (t) => {
+  const it = await open(t)
+  const [first, second] = [await it.prompt('one'), await it.prompt('two')]
+  await it.stop()
+  const { acked } = it.agent()
+  assert.equal(await it.withdraw(first, 'w', 'alice'), WITHDRAWN)
+  assert.equal(await it.withdraw(first, 'w', 'alice'), WITHDRAWN)
+  assert.equal(await it.withdraw(second), WITHDRAWN)
+  const events = it
+    .agent()
+    .read(1024 * 1024)!
+    .events.filter(({ kind }) => kind === 'prompt_state')
+  assert.deepEqual(
+    events.map(({ offset, time, ...rest }) => [offset > acked, !Number.isNaN(Date.parse(time ?? '')), rest]),
+    [
+      [true, true, { kind: 'prompt_state', index: 0, prompt_id: first, state: 'cancelled', by: 'alice' }],
+      [true, true, { kind: 'prompt_state', index: 0, prompt_id: second, state: 'cancelled' }],
+    ],
+  )
+})
+
+test('a daemon that is killed while it withdraws a prompt withdraws it later', async (t) => {
+  const it = await open(t)
+  const prompt = await it.prompt('one')
+  await it.stop()
+  appendFileSync(it.agent().folder.journal, withdrawnLine({ prompt_id: prompt }))
+  it.again()
+  await until(() => it.texts() === undefined)
+  assert.equal(await it.withdraw(prompt), WITHDRAWN)
+  const { inbox, fed } = it.agent().folder
+  const left = [...readdirSync(inbox), ...readdirSync(fed)].filter((name) => name.includes('_prompt_'))
+  assert.deepEqual(left, [])
+})
+
 test('if an agent ends before it answers a withdrawal, the prompt is withdrawn', async (t) => {
   const it = await open(t)
   const agent = it.agent()
@@ -126,6 +161,8 @@ test('a prompt for an agent that waits for its launch is withdrawn, and the agen
   const { prompt_id } = (await order(prompt)) as { prompt_id: string }
   assert.equal(start.status()?.waiting_prompts?.length, 1)
   await order({ type: 'agent:withdraw', command_id: 'w', prompt_id })
+  const [told] = it.agents.get('a').read(1024)!.events
+  assert.equal(told?.kind === 'prompt_state' && told.prompt_id, prompt_id)
   assert.equal(start.status()?.waiting_prompts, undefined)
   isFull = false
   it.clock.pass(60_000)

@@ -5,12 +5,12 @@ import { Said, textOf } from './said.tsx'
 import './messages.css'
 
 /** A message of a person or server. */
-export function Prompt({ block: { key, content, state } }: { block: PromptBlock }) {
+export function Prompt({ block: { key, content, state, by } }: { block: PromptBlock }) {
   if (content === undefined)
     return (
       <p class="prompt-state">
         {state === 'cancelled'
-          ? 'A message was canceled before the agent started it.'
+          ? `${by === undefined ? 'A message was canceled' : `${visibleLine(by, 40)} withdrew a message`} before the agent started it.`
           : 'A message waits until the agent is ready.'}
       </p>
     )

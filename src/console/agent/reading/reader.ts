@@ -115,6 +115,7 @@ export class Reader {
 
   #promptState(event: EventOf<'prompt_state'>) {
     const { prompt_id, state } = event
+    const by = event.by === undefined ? {} : { by: event.by }
     const prompt = this.#known.prompt(prompt_id)
     if (state === 'started') this.#begin(prompt_id)
     if (prompt.state !== undefined && ORDER[state] <= ORDER[prompt.state]) return
@@ -123,9 +124,9 @@ export class Reader {
     prompt.state = state
     if (state === 'completed') this.#dropEmpty(prompt_id)
     const { node } = prompt
-    if (node?.block.kind === 'prompt') return node.change({ ...node.block, state })
+    if (node?.block.kind === 'prompt') return node.change({ ...node.block, state, ...by })
     if (prompt.isBegun || (state !== 'queued' && state !== 'cancelled')) return
-    const block = { ...baseOf(event), kind: 'prompt', content: undefined, prompt_id, state } as const
+    const block = { ...baseOf(event), kind: 'prompt', content: undefined, prompt_id, state, ...by } as const
     prompt.node = this.#append(block, this.#known.root)
   }
 

@@ -27,7 +27,7 @@ test('a prompt that the feeder has not taken is withdrawn, and no later run gets
   const at = folder(t)
   const inbox = new Inbox(at)
   for (const id of ['p1', 'p2']) inbox.put(prompt(id))
-  assert.equal(inbox.withdraw('p1', { ended: false }), true)
+  inbox.withdraw('p1')
   assert.deepEqual([waiting(inbox), inbox.isWithdrawn('p1')], [['p2'], true])
   inbox.put(prompt('p1'))
   inbox.requeue()
@@ -39,14 +39,12 @@ test('a prompt that the feeder has not taken is withdrawn, and no later run gets
   assert.deepEqual([waiting(later), later.isWithdrawn('p1'), later.isWithdrawn('p2')], [['p2'], true, false])
 })
 
-test('a prompt that the agent has is withdrawn only after the agent has ended', (t) => {
+test('a prompt that an agent had when it ended is withdrawn', (t) => {
   const at = folder(t)
   const inbox = new Inbox(at)
   inbox.put(prompt('p1'))
   feed(at)
-  assert.equal(inbox.withdraw('p1', { ended: false }), false)
-  assert.deepEqual([waiting(inbox), inbox.isWithdrawn('p1')], [['p1'], false])
-  assert.equal(inbox.withdraw('p1', { ended: true }), true)
+  inbox.withdraw('p1')
   inbox.requeue()
   assert.deepEqual([readdirSync(at.inbox), readdirSync(at.fed), inbox.isWithdrawn('p1')], [[], [], true])
 })
@@ -62,6 +60,14 @@ test('a prompt that the agent drops before it begins is withdrawn, but not a pro
   inbox.heard(event('begun', 'cancelled'))
   for (const each of [inbox, new Inbox(at)])
     assert.deepEqual([each.isWithdrawn('dropped'), each.isWithdrawn('begun')], [true, false])
+})
+
+test('a prompt that the history calls withdrawn is not given to the agent', (t) => {
+  const at = folder(t)
+  const inbox = new Inbox(at)
+  inbox.put(prompt('p1'))
+  inbox.heard(event('p1', 'cancelled'))
+  assert.deepEqual([readdirSync(at.inbox), inbox.isWithdrawn('p1')], [[], true])
 })
 
 test('a withdrawal that a kill interrupted is completed by the next daemon', (t) => {

@@ -41,7 +41,8 @@ async function open(t: TestContext, redact: object = { variables: ['*_TOKEN'], p
 }
 
 /** Returns a text in which a limit of `most` characters falls into the middle of a secret. */
-const across = (most: number, secret: string) => `${'x'.repeat(most - secret.length / 2)}${secret} and ${'more '.repeat(40)}`
+const across = (most: number, secret: string) =>
+  `${'x'.repeat(most - secret.length / 2)}${secret} and ${'more '.repeat(40)}`
 
 const PARTS = [VALUE.slice(0, 6), KEY.slice(0, 8)]
 
