@@ -123,7 +123,9 @@ export class Upkeep {
     if (isResting(agent)) return
     if (!agent.hasEnded || agent.backlog > 0 || clock.now() - Date.parse(since) < retainEndedDays * DAY_MS)
       return
-    logger.info({ agent_id: agent.id, ended: since }, 'agent removed because it ended long ago')
+    const kept = agent.record.worktree?.path
+    const about = { agent_id: agent.id, ended: since, ...(kept !== undefined && { kept_worktree: kept }) }
+    logger.info(about, 'agent removed because it ended long ago')
     await agents.remove(agent)
   }
 }

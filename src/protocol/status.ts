@@ -166,9 +166,12 @@ export const AgentStatus = z.object({
     }),
   ),
   /**
-   * Present if the daemon made a git working tree for the agent: its branch, and the folder of the repository.
+   * Present if the daemon made a git working tree for the agent: its branch, the folder of the repository, and
+   * the folder of the working tree.
    */
-  worktree: z.optional(z.object({ branch: ReportedName, repository: ReportedPath })),
+  worktree: z.optional(
+    z.object({ branch: ReportedName, repository: ReportedPath, path: z.optional(ReportedPath) }),
+  ),
   /** Time of the next restart (ISO 8601), if restarts are delayed because the agent crashes repeatedly. */
   restart_held_until: z.optional(ReportedName),
   /**

@@ -42,7 +42,10 @@ test('an agent works on its own branch, which is merged and removed on request',
   const run = (...args: string[]) => cli(stage, join(main.dir, 'sub'), 'agent', ...args)
   await run('start', '--id', 'one', '--worktree')
   const { cwd, worktree } = await stage.agentIs('one', 'idle')
-  assert.deepEqual([cwd, worktree], [join(tree, 'sub'), { branch: 'agent/one', repository: main.dir }])
+  assert.deepEqual(
+    [cwd, worktree],
+    [join(tree, 'sub'), { branch: 'agent/one', repository: main.dir, path: tree }],
+  )
   assert.match((await run('show', 'one')).stdout, /Branch +agent\/one, made from/)
   await stage.command('one', 'prompt', { content: 'run pwd > where; echo 2 > b.txt; touch done' })
   await until(() => existsSync(join(tree, 'sub/done')), { what: 'the change' })
@@ -97,13 +100,14 @@ test('nothing is left behind if an agent cannot start in a working tree', async 
 
 test('an attempt that was interrupted is undone before the command is carried out again', async (t) => {
   const { stage, main, tree } = await repositoryStage(t)
-  main.git('worktree', 'add', '--quiet', '--no-checkout', '-b', 'agent/one', tree)
+  main.git('worktree', 'add', '--quiet', '--lock', '--no-checkout', '-b', 'agent/one', tree)
   const worktree = {
     repository: main.dir,
     path: tree,
     branch: 'agent/one',
     is_new_branch: true,
     onto: 'main',
+    commit: main.git('rev-parse', 'main'),
   }
   mkdirSync(join(stage.state, 'worktrees'))
   writeFileSync(
@@ -117,6 +121,48 @@ test('an attempt that was interrupted is undone before the command is carried ou
   })
   assert.equal(state, 'succeeded')
   assert.equal(main.git('-C', tree, 'status', '--porcelain'), '')
+})
+
+test('the next daemon removes the working tree of a start that no command repeats', async (t) => {
+  const { stage, main, tree } = await repositoryStage(t)
+  main.git('worktree', 'add', '--quiet', '--lock', '--no-checkout', '-b', 'agent/one', tree)
+  const about = { repository: main.dir, path: tree, branch: 'agent/one', is_new_branch: true }
+  const worktree = { ...about, commit: main.git('rev-parse', 'main') }
+  const record = join(stage.state, 'worktrees/one.json')
+  mkdirSync(join(stage.state, 'worktrees'))
+  writeFileSync(record, JSON.stringify({ version: 1, command_id: 'c-1', worktree }))
+  await stage.restart()
+  await until(() => !existsSync(record), { what: 'the cleanup' })
+  assert.equal(existsSync(tree), false)
+  assert.equal(main.git('branch', '--list', '--format=%(refname:short)'), 'main')
+})
+
+test('the removal of an agent names the working tree that stays, or removes it on request', async (t) => {
+  const { stage, main, tree } = await repositoryStage(t)
+  const run = (...args: string[]) => cli(stage, main.dir, 'agent', ...args)
+  const branches = () => main.git('branch', '--list', '--format=%(refname:short)')
+  await run('start', '--id', 'one', '--worktree')
+  await stage.agentIs('one', 'idle')
+  writeFileSync(join(tree, 'new.txt'), 'work\n')
+  const refused = await run('remove', 'one', '--force', '--discard-worktree')
+  assert.match(refused.stderr, /not committed: new\.txt/)
+  await stage.agentIs('one', 'exited')
+  const command = `git -C ${main.dir} worktree remove ${tree}`
+  const said = `Removed one. Its working tree stays in ${tree}, with the branch agent/one.\n  To remove the working tree: ${command}`
+  assert.equal((await run('remove', 'one')).stdout, said)
+  assert.equal(existsSync(join(tree, 'new.txt')), true)
+  main.git('worktree', 'remove', '--force', tree)
+  main.git('branch', '--quiet', '-D', 'agent/one')
+
+  await run('start', '--id', 'one', '--worktree')
+  await stage.agentIs('one', 'idle')
+  const running = await run('remove', 'one', '--discard-worktree')
+  assert.match(running.stderr, /is running/)
+  const both = await run('remove', 'one', '--force', '--discard-worktree')
+  assert.equal(both.stdout, 'Removed one and its working tree.')
+  assert.deepEqual([existsSync(tree), branches()], [false, 'main'])
+  assert.equal((await run('start', '--id', 'two')).exitCode, 0)
+  assert.equal((await run('remove', 'two', '--force', '--discard-worktree')).stdout, 'Removed two.')
 })
 
 test('a policy that does not permit the folder of a working tree refuses the start', async (t) => {

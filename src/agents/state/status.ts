@@ -109,7 +109,11 @@ function described(agent: Described, now: number, { blank }: Redactor): AgentSta
   }
 }
 
-const worktreeIn = ({ branch, repository }: NonNullable<SpecRecord['worktree']>) => ({ branch, repository })
+const worktreeIn = ({ branch, repository, path }: NonNullable<SpecRecord['worktree']>) => ({
+  branch,
+  repository,
+  path,
+})
 
 function limitedBy(agent: Described): Pick<AgentStatus, 'limited'> {
   const until = resetOf(agent)

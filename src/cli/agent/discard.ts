@@ -6,7 +6,8 @@ const DISCARD_WAIT_S = 120
 
 const HELP = `
 The command is for ended agents that were started with --worktree. It removes the working tree, and the branch
-that was made with it. Without --force, it refuses to remove changes that are not committed or not merged.
+that was made with it. Without --force, it refuses to remove changes that are not committed or not merged, and
+ignored files that no tool makes again, such as .env.
 
 Examples:
   $ fomular-daemon agent discard a-1f2e
@@ -18,7 +19,7 @@ export function discardCommand(): Command {
       new Command('discard')
         .description("remove an ended agent's working tree and its branch")
         .argument('<id>', 'id of the agent, or a unique prefix')
-        .option('--force', 'also remove changes that are not committed or not merged')
+        .option('--force', 'also remove changes that are not committed or not merged, and ignored files')
         .addHelpText('after', HELP)
         .action(discard),
     ),

@@ -38,7 +38,7 @@ export function DiscardBranch({ hub, agent, machine, onClose }: DiscardBranchPro
           made for the agent. The agent can then not be resumed.
         </p>
         <Check
-          label="Also delete changes that are not committed or not merged."
+          label="Also delete changes that are not committed or not merged, and files that git ignores."
           checked={force}
           onChange={setForce}
         />
