@@ -10,6 +10,7 @@ import type { Logger } from '../platform/log.ts'
 import { orUndefined } from '../platform/or-undefined.ts'
 import { realPath } from '../platform/real-path.ts'
 import { CommandId, type CommandOf, type ResultOf } from '../protocol/index.ts'
+import { isWithin } from '../protocol/policy-rules.ts'
 import { discardWorktree } from '../workspace/discard.ts'
 import { WorkspaceFailure } from '../workspace/failure.ts'
 import { mergeWorktree, repositoryOf } from '../workspace/merge.ts'
@@ -32,7 +33,7 @@ export interface WorktreesOptions {
   dir: string
   /** Returns the rules for reading folders. @throws CommandFailure if the policy does not permit the folders */
   rulesFor(folders: string[]): ReadingRules
-  agents: Pick<AgentPool, 'find' | 'withoutFolder'>
+  agents: Pick<AgentPool, 'find' | 'withoutFolder'> & Iterable<Agent>
   logger: Logger
 }
 
@@ -102,8 +103,22 @@ export class Worktrees {
   discard(agent: Agent, force: boolean): Promise<void> {
     const worktree = worktreeOf(agent)
     return this.#options.agents.withoutFolder(agent, () =>
-      this.#inTurn(worktree, ({ user }) => discardWorktree(user, worktree, force)),
+      this.#inTurn(worktree, ({ user }) => {
+        this.#checkUnused(worktree)
+        return discardWorktree(user, worktree, force)
+      }),
     )
+  }
+
+  /** Refuses to remove a working tree in which an agent works. @throws CommandFailure */
+  #checkUnused({ path }: WorktreeRecord) {
+    for (const { id, hasEnded, record } of this.#options.agents) {
+      const { cwd, add_dirs = [] } = record.spec
+      if (hasEnded || ![cwd, ...add_dirs].some((dir) => isWithin(realPath(dir), path))) continue
+      throw new CommandFailure('agent_running', `${id} is running in the working tree.`, {
+        remedy: 'Stop it first.',
+      })
+    }
   }
 
   async #make({ agent_id, command_id, spec }: Start): Promise<{ cwd: string; worktree: WorktreeRecord }> {

@@ -27,7 +27,11 @@ function open(t: TestContext, options: Partial<WorktreesOptions> = {}) {
     new Worktrees({
       dir: records,
       rulesFor: () => ({ user: undefined, sandbox: undefined, hidden: [] }),
-      agents: { find: (id) => known.get(id), withoutFolder: (_, run) => run() },
+      agents: {
+        find: (id) => known.get(id),
+        withoutFolder: (_, run) => run(),
+        [Symbol.iterator]: () => known.values(),
+      },
       logger: createLogger({ level: 'silent', stderr: 'none' }),
       ...options,
     })
@@ -35,7 +39,7 @@ function open(t: TestContext, options: Partial<WorktreesOptions> = {}) {
   const commandFor = (agent_id: string, cwd = main.dir) =>
     ({ type: 'agent:start', command_id: `c-${agent_id}`, agent_id, spec: { cwd, worktree: {} } }) as Start
   const agentIn = (id: string, worktree: WorktreeRecord) =>
-    ({ id, hasEnded: true, record: { worktree } }) as Agent
+    ({ id, hasEnded: true, record: { worktree, spec: { cwd: worktree.path } } }) as Agent
   return {
     dir,
     main,
@@ -60,6 +64,9 @@ function open(t: TestContext, options: Partial<WorktreesOptions> = {}) {
       })
     },
     adopt: (id: string, worktree: WorktreeRecord) => known.set(id, agentIn(id, worktree)),
+    /** Adds a running agent without its own working tree. */
+    run: (id: string, cwd: string) =>
+      known.set(id, { id, hasEnded: false, record: { spec: { cwd } } } as Agent),
     tree: (id: string) => join(dir, 'app-worktrees', id),
   }
 }
@@ -189,6 +196,14 @@ test('a branch that is checked out elsewhere is not deleted, even with force', a
   it.main.git('checkout', '--quiet', 'main')
   await it.worktrees.discard(agent, false)
   assert.equal(it.main.git('branch', '--format=%(refname:short)'), 'main\nother')
+})
+
+test('a working tree in which another agent works is not removed', async (t) => {
+  const it = open(t)
+  const agent = await it.start('one')
+  it.run('two', join(it.tree('one'), 'sub'))
+  await assert.rejects(it.worktrees.discard(agent, true), { code: 'agent_running', message: /^two / })
+  assert.equal(existsSync(it.tree('one')), true)
 })
 
 test('commits that belong to no branch count as not merged', async (t) => {
