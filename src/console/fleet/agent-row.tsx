@@ -29,6 +29,7 @@ export function AgentRow({ agent }: { agent: FleetAgent }) {
 
 /** Returns what an agent waits for, or why it stopped; undefined if its group already tells it. */
 function whatOf(agent: FleetAgent): string | undefined {
+  if (agent.gone) return 'Removed from its machine; only its history is left'
   const [request] = agent.pending
   if (request) {
     const more = agent.pending.length + (agent.pending_omitted ?? 0) - 1
@@ -37,7 +38,6 @@ function whatOf(agent: FleetAgent): string | undefined {
     if (request.ask === 'question') return `Asks a question${rest}`
     return `Asks to use ${request.tool}${rest}`
   }
-  if (agent.gone) return 'Removed from its machine; only its history is left'
   if (agent.failure) return agent.failure.message
   if (agent.limited)
     return agent.limited.until ? `Limit resets ${ago(agent.limited.until, now.value)}` : undefined

@@ -1,4 +1,5 @@
 import type { FleetAgent } from '../../client/follow-fleet.ts'
+import { standstillOf } from '../../protocol/needs.ts'
 
 /** Groups of agents, in the order in which a person needs them. */
 export const GROUPS = ['waiting', 'failed', 'limited', 'queued', 'working', 'idle', 'ended'] as const
@@ -17,21 +18,11 @@ export const GROUP_TITLES: Readonly<Record<Group, string>> = {
 
 /** Returns the group of an agent: what a person must do about it, not only what its process does. */
 export function groupOf(agent: FleetAgent): Group {
-  if (agent.gone) return 'ended'
-  if (agent.pending.length > 0 || agent.pending_omitted) return 'waiting'
-  if (agent.limited) return 'limited'
-  if (agent.state === 'failed' || agent.turn_failed || agent.restart_held_until) return 'failed'
+  const standstill = standstillOf(agent)
+  if (standstill) return standstill === 'asking' ? 'waiting' : standstill
   if (agent.queued) return 'queued'
-  switch (agent.state) {
-    case 'exited':
-      return 'ended'
-    case 'idle':
-      return agent.background_tasks?.length ? 'working' : 'idle'
-    case 'waiting':
-      return 'waiting'
-    default:
-      return 'working'
-  }
+  if (agent.state === 'idle') return agent.background_tasks?.length ? 'working' : 'idle'
+  return agent.state === 'waiting' ? 'waiting' : 'working'
 }
 
 /** Selection of agents on the fleet page. */

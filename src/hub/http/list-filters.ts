@@ -1,6 +1,7 @@
 import type { Context } from 'hono'
 import { AGENT_STATES, type HubMachine } from '../../protocol/index.ts'
 import { idFromAddress } from '../../protocol/machine-address.ts'
+import { isAsking } from '../../protocol/needs.ts'
 import type { MachineRegistry } from '../registry/machine-registry.ts'
 import type { AgentRecord } from '../store/records.ts'
 import { flag, invalid, once, someOf } from './query.ts'
@@ -25,7 +26,7 @@ export function agentFilter(
     (!states || states.includes(status.state)) &&
     (runtime === undefined || status.runtime === runtime) &&
     isIn(status.cwd) &&
-    is(pending, status.pending.length + (status.pending_omitted ?? 0) > 0) &&
+    is(pending, isAsking(status)) &&
     is(connected, machines.link(machine_id) !== undefined) &&
     is(gone, isGone)
 }

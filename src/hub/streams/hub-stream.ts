@@ -1,5 +1,6 @@
 import type { Clock } from '../../platform/clock.ts'
 import type { HubAgent } from '../../protocol/index.ts'
+import { isAsking } from '../../protocol/needs.ts'
 import type { Follower } from '../gate/followers.ts'
 import type { AgentRegistry } from '../registry/agent-registry.ts'
 import type { ChangeFeed } from '../registry/change-feed.ts'
@@ -148,7 +149,7 @@ class Place {
     if (first === 0) return []
     for (const { key, machine_id, status } of agents.records()) {
       if (!status || !this.#shows({ machine_id })) continue
-      const found = status.pending.length > 0 || status.pending_omitted ? asking : others
+      const found = isAsking(status) ? asking : others
       if (found.length < first) found.push(key)
       if (asking.length === first) break
     }

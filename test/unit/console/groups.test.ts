@@ -4,6 +4,7 @@ import type { FleetAgent } from '../../../src/client/follow-fleet.ts'
 import { AgentGroups } from '../../../src/console/fleet/agent-groups.ts'
 import { agentKey } from '../../../src/console/fleet/fleet.ts'
 import { filterIn, GROUPS, groupOf } from '../../../src/console/fleet/groups.ts'
+import { needsOf } from '../../../src/protocol/needs.ts'
 
 const agent = (about: Partial<FleetAgent>): FleetAgent => ({
   agent_id: 'a-1',
@@ -44,6 +45,24 @@ test('an agent is in the group that tells a person what to do about it', () => {
   assert.equal(groupOf(agent({})), 'idle')
   assert.equal(groupOf(agent({ state: 'exited' })), 'ended')
   assert.equal(groupOf(agent({ gone: true, pending: [request] })), 'ended')
+})
+
+test('an agent that has ended is with the ended agents even if its last turn failed, as in notifications', () => {
+  const exited = (about: Partial<FleetAgent>) => agent({ state: 'exited', ...about })
+  const turn_failed = { outcome: 'error' }
+  for (const about of [{ turn_failed }, { limited: {} }, { limited: {}, exit: { reason: 'stopped' as const } }])
+    assert.equal(groupOf(exited(about)), 'ended')
+  assert.equal(groupOf(exited({ restart_held_until: '2026-01-01T01:00:00Z' })), 'failed')
+  assert.equal(groupOf(agent({ state: 'stopping', turn_failed })), 'working')
+  // An agent that needs a person is in the group of the same name.
+  const states = ['starting', 'idle', 'working', 'waiting', 'stopping', 'exited', 'failed'] as const
+  const details = [{}, { turn_failed }, { limited: {} }, { restart_held_until: 'later' }, { pending: [request] }]
+  for (const state of states)
+    for (const about of details) {
+      const each = agent({ state, ...about })
+      const group = { permission: 'waiting', question: 'waiting' } as Record<string, string>
+      for (const { kind } of needsOf(each)) assert.equal(groupOf(each), group[kind] ?? kind)
+    }
 })
 
 test('the address selects agents by words, group, and machine', () => {
