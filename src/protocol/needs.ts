@@ -29,7 +29,9 @@ type Needing = Asking &
  * Returns why an agent does not work by itself: the first reason that applies. An agent that has ended is not
  * at a limit, and has not failed, even if its last turn did.
  */
-export function standstillOf(agent: Omit<Needing, 'since'>): 'asking' | 'ended' | 'limited' | 'failed' | undefined {
+export function standstillOf(
+  agent: Omit<Needing, 'since'>,
+): 'asking' | 'ended' | 'limited' | 'failed' | undefined {
   const { state, restart_held_until } = agent
   if (agent.gone) return 'ended'
   if (isAsking(agent)) return 'asking'

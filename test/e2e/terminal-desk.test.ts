@@ -67,6 +67,71 @@ test('the desk settles a request at once that another person answers, and asks a
   assert.equal((await terminal.over()).code, 130)
 })
 
+test('the desk finds requests that a status leaves out, and says what to do about the others', async (t) => {
+  const machines = await AskingMachines.open(t)
+  const more = requestFor('more', { command: 'pwd' })
+  await machines.tells('one', { kind: 'permission_request', ...LS }, { kind: 'permission_request', ...more })
+  await machines.tells('one', { kind: 'permission_withdrawn', request_id: 'more' })
+  await machines.status('one', { state: 'waiting', pending_omitted: 2 })
+  const listed = machines.stage.run(['agent', 'list', '--waiting'])
+  assert.equal(await listed.ended, 0)
+  assert.match(listed.log(), /^one +waiting/m)
+  const terminal = await machines.terminal()
+  await terminal.begin('fd agent watch')
+  await terminal.shows(/2 requests wait for you:\n.*\n +one +alpha +2 not listed/)
+  await terminal.shows(
+    /one has 1 request that was not found: .* agent interrupt one\n[\s\S]*Bash: ls -la\n.*instead> $/,
+  )
+  await terminal.type('y')
+  const answer = await machines.answered('one')
+  assert.deepEqual([answer.request_id, answer.digest], ['ls', LS.digest])
+  await terminal.shows(/Nothing waits for you\. .*> $/)
+  await machines.tells('two', { kind: 'permission_request', ...EDIT })
+  await machines.status('two', { state: 'waiting', pending_omitted: 1 })
+  await terminal.shows(/two on beta.*\n\? asks to use Edit[\s\S]*instead> $/)
+  await terminal.type('q')
+  assert.equal((await terminal.over()).code, 0)
+  const shown = machines.stage.run(['agent', 'show', 'two'])
+  assert.equal(await shown.ended, 0)
+  assert.match(shown.log(), /asks to use Edit/)
+  const denied = machines.stage.run(['agent', 'deny', 'two'])
+  assert.equal((await machines.answered('two')).request_id, 'edit')
+  assert.equal(await denied.ended, 0, denied.log())
+})
+
+test('the desk shows requests whose machine is not connected, and asks when it is back', async (t) => {
+  const machines = await AskingMachines.open(t)
+  await machines.pends('one', LS)
+  const terminal = await machines.terminal()
+  await terminal.begin('fd agent watch')
+  await terminal.shows(/Bash: ls -la\n.*instead> $/)
+  const watch = machines.stage.run(['agent', 'watch', '--json'])
+  await until(() => watch.log().includes('"connected":true'), { what: 'the request' })
+  await machines.leave('one')
+  await terminal.shows(
+    /\(its machine is no longer connected\)\n +1 request must wait: alpha is not connected\. Enter lists .*> $/,
+  )
+  await until(() => watch.log().split('\n').length > 2, { what: 'a second line' })
+  const lines = watch
+    .log()
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  assert.deepEqual(
+    lines.map(({ event, connected }) => [event, connected]),
+    [
+      ['waiting', true],
+      ['waiting', false],
+    ],
+  )
+  await terminal.type('')
+  await terminal.shows(/1 request must wait: alpha is not connected\.\n +AGENT .*\n +one +alpha +Bash/)
+  await machines.back('one', LS)
+  await terminal.shows(/one on alpha.*\n\? asks to use Bash: ls -la\n.*instead> $/)
+  await terminal.type('q')
+  assert.equal((await terminal.over()).code, 0)
+})
+
 test('the answer “always” shows the rule in a second step', async (t) => {
   const machines = await AskingMachines.open(t)
   const rule = {

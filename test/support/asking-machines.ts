@@ -9,19 +9,23 @@ import { until } from './wait.ts'
 
 type Answer = Extract<Command, { type: 'agent:permission' | 'agent:answer' }>
 
+/** Machines by the ids of their agents. */
+const NAMES: Readonly<Record<string, string>> = { one: 'alpha', two: 'beta' }
+
 /** Two simulated machines at a hub, each with an agent, and the terminal of a person who answers them. */
 export class AskingMachines {
   readonly hub: TestHub
   readonly stage: Stage
   readonly #t: Cleanup
-  readonly #machines: Record<string, LightDaemon>
+  readonly #machines: Record<string, LightDaemon> = {}
+  /** Lengths of the agents' histories, in bytes. */
+  readonly #ends = new Map<string, number>()
   #revision = 1
 
-  private constructor(t: Cleanup, hub: TestHub, stage: Stage, machines: Record<string, LightDaemon>) {
+  private constructor(t: Cleanup, hub: TestHub, stage: Stage) {
     this.#t = t
     this.hub = hub
     this.stage = stage
-    this.#machines = machines
   }
 
   /** The agent `one` is on the machine `alpha`, and the agent `two` on the machine `beta`. */
@@ -29,12 +33,15 @@ export class AskingMachines {
     const hub = await TestHub.open(t)
     const stage = await Stage.open(t, { FOMULAR_HUB_KEY_FILE: join(hub.dir, 'user.key') })
     stage.env.FOMULAR_HUB_URL = hub.url
-    const machine = (name: string, agent: string) =>
-      hub.daemon({ machine_id: `machine-${name}`, hostname: name, agents: [statusOf(agent)] })
-    return new AskingMachines(t, hub, stage, {
-      one: await machine('alpha', 'one'),
-      two: await machine('beta', 'two'),
-    })
+    const machines = new AskingMachines(t, hub, stage)
+    for (const agent of Object.keys(NAMES))
+      machines.#machines[agent] = await machines.#connect(agent, statusOf(agent))
+    return machines
+  }
+
+  #connect(agent: string, status: AgentStatus): Promise<LightDaemon> {
+    const name = NAMES[agent]!
+    return this.hub.daemon({ machine_id: `machine-${name}`, hostname: name, agents: [status] })
   }
 
   /** Reports the requests of an agent. */
@@ -47,6 +54,27 @@ export class AskingMachines {
     const status = statusOf(agent, { revision: ++this.#revision, since, cwd: `/srv/${agent}`, ...rest })
     this.#machines[agent]!.send({ type: 'agent:status', ...status })
     await this.#machines[agent]!.settled()
+  }
+
+  /** Adds events to the history of an agent. */
+  async tells(agent: string, ...events: object[]) {
+    const from = this.#ends.get(agent) ?? 0
+    const to = from + events.length
+    this.#ends.set(agent, to)
+    const placed = events.map((event, at) => ({ offset: from + at, index: 0, ...event }))
+    this.#machines[agent]!.send({ type: 'agent:activity', agent_id: agent, from, to, events: placed })
+    await this.#machines[agent]!.acknowledged(agent, to)
+  }
+
+  /** Disconnects the machine of an agent. */
+  async leave(agent: string) {
+    await this.#machines[agent]!.close()
+  }
+
+  /** Connects the machine of an agent again. The agent has these requests. */
+  async back(agent: string, ...pending: PermissionRequest[]) {
+    const status = statusOf(agent, { revision: ++this.#revision, state: 'waiting', pending })
+    this.#machines[agent] = await this.#connect(agent, status)
   }
 
   /** Waits for the next answer to an agent, accepts it, and reports that nothing waits any more. */

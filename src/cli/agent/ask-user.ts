@@ -25,11 +25,14 @@ const FAULT_CHARS = 400
 
 /** Reason to abort a question: another person has answered, or the agent has withdrawn it. */
 export const ANSWERED = 'answered'
+/** Reason to abort a question: the agent's machine is no longer connected. */
+export const AWAY = 'away'
 /** Reason to abort a question: the agent now asks a different question under the same id. */
 export const CHANGED = 'changed'
 
 const WHY = new Map<unknown, string>([
   [ANSWERED, '  (no longer asked)\n'],
+  [AWAY, '  (its machine is no longer connected)\n'],
   [CHANGED, '  (the agent now asks something else)\n'],
 ])
 
@@ -37,7 +40,7 @@ const WHY = new Map<unknown, string>([
 export type Ended = 'answered' | 'postponed' | 'withdrawn' | Leave
 
 interface Asking {
-  /** Aborted when the question must end. The reason is ANSWERED, CHANGED, or the end of the program. */
+  /** Aborted when the question must end. The reason is ANSWERED, AWAY, CHANGED, or the end of the program. */
   signal: AbortSignal
   /** Aborted at Ctrl-C, to end all waiting. */
   over: AbortController

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { isAsking } from '../../protocol/needs.ts'
 import { resolveMachine } from '../client/machine-id.ts'
 import { connectHub, type HubOptions, withHub } from '../options.ts'
 import { print, printJson, stdoutColors, stdoutWidth } from '../terminal.ts'
@@ -28,7 +29,7 @@ async function list({ json, machine, waiting, ...flags }: HubOptions & { waiting
   const client = await connectHub(flags)
   const only = machine === undefined ? undefined : await resolveMachine(client, machine)
   const known = only ? await client.agentsOf(only.machine_id) : await client.agents()
-  const agents = waiting ? known.filter(({ pending, gone }) => pending.length > 0 && !gone) : known
+  const agents = waiting ? known.filter((agent) => isAsking(agent) && !agent.gone) : known
   if (json) return printJson({ agents })
   const { agentTable } = await import('../render/agents.ts')
   if (waiting && agents.length === 0) return print('No agent waits for an answer.')

@@ -218,13 +218,14 @@ async function say(outcome: Outcome, done: string, json: boolean | undefined, fa
 
 async function requestOf(given: string, flags: Options) {
   const client = await connectSigning(flags)
-  const [{ agentId }, { checkPolicyFor }, { pickRequest }] = await Promise.all([
+  const [{ agentId }, { withUnlisted }, { checkPolicyFor }, { pickRequest }] = await Promise.all([
     import('./outcome.ts'),
+    import('../../client/unlisted-requests.ts'),
     import('../client/check-policy.ts'),
     import('./pick-request.ts'),
   ])
   const id = await agentId(client, given, flags.machine)
-  const agent = await client.agent(id)
+  const agent = await withUnlisted(client, await client.agent(id))
   await checkPolicyFor(client, agent, { type: 'agent:permission' })
   return { client, id, ...pickRequest(agent, flags.request) }
 }

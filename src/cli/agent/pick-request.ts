@@ -25,11 +25,20 @@ export const nameOf = ({ digest, request_id }: PermissionRequest) => digest ?? r
  * the only pending request.
  * @throws UserError
  */
-export function pickRequest({ agent_id, pending }: HubAgent, given: string | undefined): Picked {
+export function pickRequest(
+  { agent_id, pending, pending_omitted }: HubAgent,
+  given: string | undefined,
+): Picked {
   const names = pending
     .slice(0, LISTED)
     .map((request) => `${typedName(request)} (${cleanLine(request.tool, NAME_CHARS)})`)
   const list = [...names, ...(pending.length > LISTED ? [`${pending.length - LISTED} more`] : [])].join(', ')
+  if (pending.length === 0 && pending_omitted)
+    throw refused(
+      'request_not_listed',
+      `The hub does not list the open requests of ${agent_id}, and its latest activity does not contain them.`,
+      `To make the agent ask again, end its turn: fomular-daemon agent interrupt ${agent_id}`,
+    )
   if (pending.length === 0)
     throw refused(
       'request_not_pending',

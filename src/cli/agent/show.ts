@@ -26,8 +26,11 @@ const WHOLE = 10
 async function show(given: string, { json, ...flags }: HubOptions) {
   const client = await connectHub(flags)
   const { agentId } = await import('./outcome.ts')
-  const known = await client.agent(await agentId(client, given, flags.machine))
-  const { wholeRequest } = await import('../../client/whole-request.ts')
+  const [{ wholeRequest }, { withUnlisted }] = await Promise.all([
+    import('../../client/whole-request.ts'),
+    import('../../client/unlisted-requests.ts'),
+  ])
+  const known = await withUnlisted(client, await client.agent(await agentId(client, given, flags.machine)))
   const whole = await Promise.all(
     known.pending.slice(0, WHOLE).map((request) => wholeRequest(client, known.agent_id, request)),
   )

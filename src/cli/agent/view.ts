@@ -53,6 +53,8 @@ export class View {
   /** Output to print later, because a question is on the screen. */
   #held: { text: string; request: PermissionRequest | undefined }[] = []
   #machineAway = false
+  /** Number of requests that the agent's last status left out. */
+  #unlisted = 0
   /** The last text shown about a usage limit. */
   #limited: string | undefined
 
@@ -88,6 +90,7 @@ export class View {
           : 'The machine is connected again.',
       )
     }
+    this.#sayUnlisted(agent)
     const limited = limitedText(agent)
     if (limited !== undefined && limited !== this.#limited) this.#say(limited)
     this.#limited = limited
@@ -98,6 +101,14 @@ export class View {
       )
     this.#askNext()
     this.#patienceMs = NEW_MS
+  }
+
+  #sayUnlisted({ pending_omitted = 0 }: HubAgent) {
+    if (pending_omitted > this.#unlisted)
+      this.#say(
+        `The hub does not list ${pending_omitted === 1 ? '1 open request' : `${pending_omitted} open requests`} of the agent. To read and answer: fomular-daemon agent show ${this.#agentId}`,
+      )
+    this.#unlisted = pending_omitted
   }
 
   connection(problem: Error | undefined) {

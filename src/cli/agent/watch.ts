@@ -11,8 +11,8 @@ Ctrl-C stops only the command, not the agent. With --json, the command prints on
 
 Without an id, the command shows everything that waits for you on all machines, and asks about one request
 after the other. You can skip a request, or open the agent's activity. While nothing waits, the command shows
-which agents work. --machine limits it to one machine. With --json, it prints a line when a request begins to wait ("waiting"), and a line when
-the request was answered or withdrawn ("settled").
+which agents work. --machine limits it to one machine. With --json, it prints a line when a request begins to wait ("waiting"), when its
+machine connects or disconnects, and when the request was answered or withdrawn ("settled").
 
 Examples:
   $ fomular-daemon agent watch

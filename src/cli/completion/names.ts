@@ -1,4 +1,5 @@
 import type { AgentFields } from '../../client/hub-client.ts'
+import { isAsking } from '../../protocol/needs.ts'
 import { machineName } from '../client/machine-id.ts'
 import { connectHub } from '../options.ts'
 import { cleanLine } from '../render/clean.ts'
@@ -8,20 +9,26 @@ import type { Candidates, Word } from './candidates.ts'
 const ANSWER_MS = 500
 const DESCRIPTION_CHARS = 60
 
-const FIELDS = ['state', 'title', 'pending', 'undelivered_prompts'] as const
+const FIELDS = ['state', 'title', 'pending', 'pending_omitted', 'undelivered_prompts'] as const
 
 type Offered = AgentFields<(typeof FIELDS)[number]>
 
 /** Filters agents by command: each command applies only to agents in some states. */
 const SUITED: Record<string, (agent: Offered) => boolean> = {
-  approve: ({ pending }) => pending.some(({ ask }) => ask !== 'question'),
-  deny: ({ pending }) => pending.length > 0,
-  answer: ({ pending }) => pending.some(({ ask }) => ask === 'question'),
+  approve: (agent) => mayAsk(agent, ({ ask }) => ask !== 'question'),
+  deny: isAsking,
+  answer: (agent) => mayAsk(agent, ({ ask }) => ask === 'question'),
   interrupt: ({ state }) => state === 'working' || state === 'waiting',
   withdraw: ({ undelivered_prompts }) => undelivered_prompts > 0,
   resume: (agent) => hasEnded(agent),
   stop: (agent) => !hasEnded(agent),
 }
+
+/** Reports whether an agent has such a request. A request that the list leaves out may be such a request. */
+const mayAsk = (
+  { pending, pending_omitted }: Offered,
+  isSuch: (request: Offered['pending'][number]) => boolean,
+) => pending.some(isSuch) || Boolean(pending_omitted)
 
 const hasEnded = ({ state }: Offered) => state === 'exited' || state === 'failed'
 

@@ -21,15 +21,23 @@ interface Row {
   what: string
 }
 
+/** A request that waits for a person; without `request`, the requests that the agent's status leaves out. */
+interface WaitingRow {
+  agent: FleetAgent
+  request: PermissionRequest | undefined
+}
+
+/** Returns the number of requests. */
+export const countOf = (waiting: readonly WaitingRow[]): number =>
+  waiting.reduce((sum, { agent, request }) => sum + (request ? 1 : (agent.pending_omitted ?? 0)), 0)
+
 /** Formats the requests that wait for a person as a table. */
-export const waitingTable = (
-  waiting: { agent: FleetAgent; request: PermissionRequest }[],
-  now: number,
-  colors: Colors,
-  width: number | undefined,
-) =>
+export const waitingTable = (waiting: WaitingRow[], now: number, colors: Colors, width: number | undefined) =>
   tableOf(
-    waiting.map(({ agent, request }) => ({ agent, what: whatOf(request) })),
+    waiting.map(({ agent, request }) => ({
+      agent,
+      what: request ? whatOf(request) : `${agent.pending_omitted} not listed`,
+    })),
     'WAITS FOR',
     now,
     colors,
@@ -98,12 +106,32 @@ export function askerText(
 }
 
 /**
+ * Returns a sentence about requests that cannot be answered now, because their machines are not connected;
+ * undefined if there are none.
+ */
+export function awayText(away: readonly WaitingRow[]): string | undefined {
+  const count = countOf(away)
+  if (count === 0) return undefined
+  const machines = new Map(away.map(({ agent }) => [agent.machine_id, machineOf(agent)]))
+  const [name = '', ...others] = machines.values()
+  const more = others.length === 0 ? 'is' : `and ${others.length} more are`
+  return `${count === 1 ? '1 request' : `${count} requests`} must wait: ${name} ${more} not connected.`
+}
+
+/**
  * Formats the line that is shown while nothing waits.
+ * @param away sentence about requests that cannot be answered now, if there are any
  * @param columns width that the line may have, if the names of the agents can be shortened
  */
-export function idleText(working: FleetAgent[], skipped: number, columns: number): string {
-  const waits = skipped === 0 ? 'Nothing waits for you.' : `You skipped ${skipped}.`
-  if (working.length === 0) return `${waits} No agent works.`
+export function idleText(
+  working: FleetAgent[],
+  skipped: number,
+  away: string | undefined,
+  columns: number,
+): string {
+  const now = skipped > 0 ? [`You skipped ${skipped}.`] : away === undefined ? ['Nothing waits for you.'] : []
+  const waits = [...now, ...(away === undefined ? [] : [away])].join(' ')
+  if (working.length === 0) return away === undefined ? `${waits} No agent works.` : waits
   const names = working.slice(0, NAMED).map((agent) => `${agent.agent_id} (${machineOf(agent)})`)
   const others = working.length - names.length
   const all = [...names, ...(others > 0 ? [`${others} more`] : [])].join(', ')

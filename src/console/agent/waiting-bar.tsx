@@ -1,4 +1,5 @@
 import type { FleetAgent } from '../../client/follow-fleet.ts'
+import { isAsking } from '../../protocol/needs.ts'
 import type { PermissionRequest } from '../../protocol/permission.ts'
 import { Button } from '../parts/button.tsx'
 
@@ -8,8 +9,9 @@ interface WaitingBarProps {
 }
 
 /** The open requests of an agent, within reach of a thumb. Each opens whole, before it can be answered. */
-export function WaitingBar({ agent: { pending, pending_omitted }, onOpen }: WaitingBarProps) {
-  if (pending.length === 0) return null
+export function WaitingBar({ agent, onOpen }: WaitingBarProps) {
+  const { agent_id, pending, pending_omitted } = agent
+  if (!isAsking(agent)) return null
   return (
     <section class="waiting-bar" aria-label="Requests that wait for you">
       {pending.map((request) => (
@@ -17,7 +19,13 @@ export function WaitingBar({ agent: { pending, pending_omitted }, onOpen }: Wait
           {summaryOf(request)}
         </Button>
       ))}
-      {pending_omitted !== undefined && <p>And {pending_omitted} more.</p>}
+      {pending_omitted !== undefined && pending_omitted > 0 && (
+        <p>
+          {pending.length > 0 ? 'And ' : ''}
+          {pending_omitted === 1 ? '1 request' : `${pending_omitted} requests`} that the hub does not list. To
+          read and answer: <code>fomular-daemon agent show {agent_id}</code>
+        </p>
+      )}
     </section>
   )
 }

@@ -50,13 +50,23 @@ test('an agent is in the group that tells a person what to do about it', () => {
 test('an agent that has ended is with the ended agents even if its last turn failed, as in notifications', () => {
   const exited = (about: Partial<FleetAgent>) => agent({ state: 'exited', ...about })
   const turn_failed = { outcome: 'error' }
-  for (const about of [{ turn_failed }, { limited: {} }, { limited: {}, exit: { reason: 'stopped' as const } }])
+  for (const about of [
+    { turn_failed },
+    { limited: {} },
+    { limited: {}, exit: { reason: 'stopped' as const } },
+  ])
     assert.equal(groupOf(exited(about)), 'ended')
   assert.equal(groupOf(exited({ restart_held_until: '2026-01-01T01:00:00Z' })), 'failed')
   assert.equal(groupOf(agent({ state: 'stopping', turn_failed })), 'working')
   // An agent that needs a person is in the group of the same name.
   const states = ['starting', 'idle', 'working', 'waiting', 'stopping', 'exited', 'failed'] as const
-  const details = [{}, { turn_failed }, { limited: {} }, { restart_held_until: 'later' }, { pending: [request] }]
+  const details = [
+    {},
+    { turn_failed },
+    { limited: {} },
+    { restart_held_until: 'later' },
+    { pending: [request] },
+  ]
   for (const state of states)
     for (const about of details) {
       const each = agent({ state, ...about })

@@ -1,13 +1,16 @@
 import { type FleetChange, followFleet } from '../../../client/follow-fleet.ts'
 import type { HubClient } from '../../../client/hub-client.ts'
 import { isSame } from '../../../client/same-request.ts'
+import { withUnlisted } from '../../../client/unlisted-requests.ts'
 import { wholeRequest } from '../../../client/whole-request.ts'
 import { UserError } from '../../../platform/errors.ts'
+import { EXIT } from '../../../platform/exit-codes.ts'
+import type { PermissionRequest } from '../../../protocol/index.ts'
 import { noteBeside } from '../../prompt.ts'
 import { clean } from '../../render/clean.ts'
-import { askerText, waitingTable, workingTable } from '../../render/desk.ts'
+import { askerText, awayText, countOf, waitingTable, workingTable } from '../../render/desk.ts'
 import { note, print, stdoutColors, stdoutWidth } from '../../terminal.ts'
-import { ANSWERED, askUser, CHANGED, type Ended } from '../ask-user.ts'
+import { ANSWERED, AWAY, askUser, CHANGED, type Ended } from '../ask-user.ts'
 import { QUIT } from '../leave.ts'
 import { whyUnanswerable } from '../why-unanswerable.ts'
 import { Arrival } from './arrival.ts'
@@ -23,6 +26,10 @@ export interface DeskOptions {
   machineId: string | undefined
 }
 
+interface Asked extends Waiting {
+  request: PermissionRequest
+}
+
 /** Shows everything that waits for a person, and asks for answers, until the person leaves. */
 export class Desk {
   readonly #client: HubClient
@@ -36,7 +43,7 @@ export class Desk {
   /** Requests that could not be answered because the hub could not be reached. */
   readonly #unreached = new Set<string>()
   /** Aborts the question on the screen. */
-  #asking: { shown: Waiting | undefined; gone: AbortController; reworded?: () => void } | undefined
+  #asking: { shown: Asked | undefined; gone: AbortController; reworded?: () => void } | undefined
   readonly #arrival = new Arrival({ quietMs: QUIET_MS, onComplete: () => this.#complete() })
   #problem: Error | undefined
   /** True while an agent's activity is on the screen. It reports lost connections itself. */
@@ -95,9 +102,7 @@ export class Desk {
   /** Ends the question on the screen if it was answered elsewhere, or if something waits now. */
   #changed() {
     const all = this.#requests.all()
-    const keys = new Set(all.map(({ key }) => key))
-    for (const set of [this.#answered, this.#skipped, this.#unreached])
-      for (const key of set) if (!keys.has(key)) set.delete(key)
+    this.#forgetSettled([...all, ...this.#requests.away()])
     const asking = this.#asking
     if (!asking) return
     const { shown, gone, reworded } = asking
@@ -107,9 +112,19 @@ export class Desk {
       return
     }
     const now = all.filter(({ agent }) => isAgent(agent, shown.agent))
-    if (now.some(({ request }) => isSame(request, shown.request))) return
-    const isChanged = now.some(({ request }) => request.request_id === shown.request.request_id)
-    gone.abort(isChanged ? CHANGED : ANSWERED)
+    // The status may leave out the request.
+    if (now.some(({ request }) => !request || isSame(request, shown.request))) return
+    const isChanged = now.some(({ request }) => request?.request_id === shown.request.request_id)
+    const isAway = this.#requests.away().some(({ agent }) => isAgent(agent, shown.agent))
+    gone.abort(isChanged ? CHANGED : isAway ? AWAY : ANSWERED)
+  }
+
+  #forgetSettled(waiting: Waiting[]) {
+    // A request that is not listed now may be listed later.
+    if (waiting.some(({ request }) => !request)) return
+    const keys = new Set(waiting.map(({ key }) => key))
+    for (const set of [this.#answered, this.#skipped, this.#unreached])
+      for (const key of set) if (!keys.has(key)) set.delete(key)
   }
 
   #connection(problem: Error | undefined) {
@@ -140,10 +155,11 @@ export class Desk {
   async #next(): Promise<void> {
     const gone = new AbortController()
     const [next, ...more] = this.#due()
-    this.#asking = { shown: next, gone }
+    this.#asking = { shown: next && isAsked(next) ? next : undefined, gone }
     try {
-      if (next) await this.#onEnd(next, await this.#ask(next, more.length, gone.signal))
-      else await this.#idle(gone.signal)
+      if (!next) await this.#idle(gone.signal)
+      else if (isAsked(next)) await this.#onEnd(next, await this.#ask(next, countOf(more), gone.signal))
+      else await this.#lookFor(next)
     } catch (error) {
       if (!next) throw error
       const isUnreached = sayError(error).code === 'hub_unreachable'
@@ -154,7 +170,24 @@ export class Desk {
     }
   }
 
-  async #ask({ agent, request }: Waiting, more: number, signal: AbortSignal): Promise<Ended> {
+  /** Finds the requests that an agent's status leaves out. @throws UserError if there are others */
+  async #lookFor({ agent: { agent_id, machine_id } }: Waiting): Promise<void> {
+    this.#client.means(agent_id, machine_id)
+    const agent = await withUnlisted(this.#client, await this.#client.agent(agent_id))
+    this.#requests.apply({ type: 'agent', agent })
+    const left = agent.pending_omitted
+    if (left === undefined) return
+    throw new UserError(
+      'request_not_listed',
+      `${agent_id} has ${count(left, 'request that was', 'requests that were')} not found: the hub does not list ${left === 1 ? 'it' : 'them'}, and the latest activity does not contain ${left === 1 ? 'it' : 'them'}.`,
+      {
+        remedy: `To make the agent ask again, end its turn: fomular-daemon agent interrupt ${agent_id}`,
+        exitCode: EXIT.refused,
+      },
+    )
+  }
+
+  async #ask({ agent, request }: Asked, more: number, signal: AbortSignal): Promise<Ended> {
     print(`\n${askerText(agent, more, Date.now(), stdoutColors(), stdoutWidth())}`)
     this.#client.means(agent.agent_id, agent.machine_id)
     const whole = await wholeRequest(this.#client, agent.agent_id, request, { signal })
@@ -175,7 +208,8 @@ export class Desk {
   async #idle(signal: AbortSignal): Promise<void> {
     const state = () => ({
       working: this.#requests.working(),
-      skipped: this.#left().length,
+      skipped: countOf(this.#left()),
+      away: awayText(this.#requests.away()),
       isLost: this.#problem !== undefined,
     })
     const typed = await askIdle(state, {
@@ -221,13 +255,15 @@ export class Desk {
 
   #list() {
     const waiting = this.#requests.all().filter(({ key }) => !this.#answered.has(key))
+    const away = this.#requests.away()
     const working = this.#requests.working()
     const [now, colors, width] = [Date.now(), stdoutColors(), stdoutWidth()]
+    const table = (rows: Waiting[]) => waitingTable(rows, now, colors, width)
     if (waiting.length > 0)
-      print(
-        `${count(waiting.length, 'request waits', 'requests wait')} for you:\n${waitingTable(waiting, now, colors, width)}`,
-      )
-    else if (working.length > 0) print(`Working:\n${workingTable(working, now, colors, width)}`)
+      print(`${count(countOf(waiting), 'request waits', 'requests wait')} for you:\n${table(waiting)}`)
+    if (away.length > 0) print(`${awayText(away)}\n${table(away)}`)
+    if (waiting.length + away.length === 0 && working.length > 0)
+      print(`Working:\n${workingTable(working, now, colors, width)}`)
   }
 }
 
@@ -239,6 +275,8 @@ function sayError(error: unknown): UserError {
 }
 
 const count = (number: number, one: string, several: string) => `${number} ${number === 1 ? one : several}`
+
+const isAsked = (waiting: Waiting): waiting is Asked => waiting.request !== undefined
 
 const isAgent = (
   one: { agent_id: string; machine_id: string },

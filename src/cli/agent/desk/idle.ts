@@ -9,6 +9,8 @@ interface Idle {
   working: ReturnType<WaitingRequests['working']>
   /** Number of requests that the person has skipped. */
   skipped: number
+  /** Sentence about requests that cannot be answered now, if there are any. */
+  away: string | undefined
   isLost: boolean
 }
 
@@ -56,10 +58,10 @@ export async function askIdle(
 /** Width that a terminal needs for the cursor, and for the indentation of the question. */
 const OTHER_COLUMNS = 6
 
-function textFor({ working, skipped, isLost }: Idle): string {
+function textFor({ working, skipped, away, isLost }: Idle): string {
   if (isLost) return 'Lost the connection to the hub. Reconnecting… q quits> '
-  const enter = skipped > 0 ? 'Enter asks again, ' : working.length > 0 ? 'Enter lists them, ' : ''
+  const enter = skipped > 0 ? 'Enter asks again, ' : away || working.length > 0 ? 'Enter lists them, ' : ''
   const keys = `${enter}an id opens an agent, q quits> `
   const width = stdoutWidth() ?? Number.POSITIVE_INFINITY
-  return `${idleText(working, skipped, width - keys.length - OTHER_COLUMNS)} ${keys}`
+  return `${idleText(working, skipped, away, width - keys.length - OTHER_COLUMNS)} ${keys}`
 }

@@ -7,14 +7,18 @@ import { type Waiting, WaitingRequests } from './waiting.ts'
 /** Time without a change after which an older hub has sent all agents, in ms. */
 const QUIET_MS = 1000
 
-/** Prints a JSON line for each request that begins to wait for a person, and for each that no longer waits. */
+/**
+ * Prints a JSON line for each request that begins to wait for a person, for each whose machine connects or
+ * disconnects, and for each that no longer waits.
+ */
 export async function printWaiting(client: HubClient, machineId: string | undefined): Promise<void> {
   const over = new AbortController()
   const requests = new WaitingRequests(machineId)
   const told = new Map<string, Waiting>()
   const tell = () => {
-    const all = new Map(requests.all().map((waiting) => [waiting.key, waiting]))
-    for (const [key, waiting] of all) if (!told.has(key)) printJson(lineOf('waiting', waiting))
+    const all = new Map([...requests.all(), ...requests.away()].map((waiting) => [waiting.key, waiting]))
+    for (const [key, waiting] of all)
+      if (told.get(key)?.agent.connected !== waiting.agent.connected) printJson(lineOf('waiting', waiting))
     for (const [key, waiting] of told) if (!all.has(key)) printJson(lineOf('settled', waiting))
     told.clear()
     for (const [key, waiting] of all) told.set(key, waiting)
@@ -36,9 +40,9 @@ export async function printWaiting(client: HubClient, machineId: string | undefi
 }
 
 const lineOf = (event: 'waiting' | 'settled', { agent, request }: Waiting) => {
-  const { agent_id, machine_id, machine_name, title, cwd, since } = agent
-  const { request_id, digest } = request
-  return event === 'settled'
-    ? { event, agent_id, machine_id, request_id, digest }
-    : { event, agent_id, machine_id, machine_name, title, cwd, since, request }
+  const { agent_id, machine_id, machine_name, title, cwd, since, connected, pending_omitted } = agent
+  if (event === 'settled')
+    return { event, agent_id, machine_id, request_id: request?.request_id, digest: request?.digest }
+  const about = { event, agent_id, machine_id, machine_name, title, cwd, since, connected }
+  return request ? { ...about, request } : { ...about, pending_omitted }
 }

@@ -1,5 +1,6 @@
 import type { FleetAgent, FleetChange } from '../../../client/follow-fleet.ts'
 import type { PermissionRequest } from '../../../protocol/index.ts'
+import { isAsking } from '../../../protocol/needs.ts'
 import { nameOf } from '../pick-request.ts'
 
 /** A request that waits for a person, and its agent. */
@@ -7,7 +8,8 @@ export interface Waiting {
   /** Identifies the request among all requests of all agents. */
   key: string
   agent: FleetAgent
-  request: PermissionRequest
+  /** Undefined for the requests that the agent's status leaves out: their number is in the status. */
+  request: PermissionRequest | undefined
 }
 
 /** All agents, and the requests that wait for a person. */
@@ -39,12 +41,21 @@ export class WaitingRequests {
 
   /** Returns the requests that can be answered now. The request that has waited longest comes first. */
   all(): Waiting[] {
+    return this.#waiting(true)
+  }
+
+  /** Returns the requests that cannot be answered now, because their machines are not connected. */
+  away(): Waiting[] {
+    return this.#waiting(false)
+  }
+
+  #waiting(isConnected: boolean): Waiting[] {
     return [...this.#agents.values()]
-      .filter(({ pending, connected, gone }) => pending.length > 0 && connected && !gone)
+      .filter((agent) => isAsking(agent) && agent.connected === isConnected && !agent.gone)
       .sort((one, other) => Date.parse(one.since) - Date.parse(other.since))
       .flatMap((agent) =>
-        agent.pending.map((request) => ({
-          key: JSON.stringify([agent.machine_id, agent.agent_id, nameOf(request)]),
+        [...agent.pending, ...(agent.pending_omitted ? [undefined] : [])].map((request) => ({
+          key: JSON.stringify([agent.machine_id, agent.agent_id, ...(request ? [nameOf(request)] : [])]),
           agent,
           request,
         })),

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { WaitingRequests } from '../../../../src/cli/agent/desk/waiting.ts'
 import { leaveIn } from '../../../../src/cli/agent/leave.ts'
 import { colors } from '../../../../src/cli/render/ansi.ts'
-import { askerText, idleText, waitingTable } from '../../../../src/cli/render/desk.ts'
+import { askerText, awayText, countOf, idleText, waitingTable } from '../../../../src/cli/render/desk.ts'
 import type { FleetAgent } from '../../../../src/client/follow-fleet.ts'
 import type { PermissionRequest } from '../../../../src/protocol/index.ts'
 import { requestFor } from '../../../support/scripted-agent.ts'
@@ -57,10 +57,35 @@ test('the line about the agent of a request cannot be imitated or hide anything'
 
 test('the line of an idle desk fits the terminal', () => {
   const working = Array.from({ length: 9 }, (_, n) => agent(`agent-${n}`, { machine_name: `machine-${n}` }))
-  assert.equal(idleText([], 0, 80), 'Nothing waits for you. No agent works.')
-  assert.equal(idleText([agent('a')], 2, 80), 'You skipped 2. Working: a (vm).')
-  assert.match(idleText(working, 0, 200), /agent-4 \(machine-4\), 4 more\.$/)
-  assert.equal(idleText(working, 0, 70).length, 70)
+  assert.equal(idleText([], 0, undefined, 80), 'Nothing waits for you. No agent works.')
+  assert.equal(idleText([agent('a')], 2, undefined, 80), 'You skipped 2. Working: a (vm).')
+  assert.match(idleText(working, 0, undefined, 200), /agent-4 \(machine-4\), 4 more\.$/)
+  assert.equal(idleText(working, 0, undefined, 70).length, 70)
+})
+
+test('requests of machines that are not connected are shown, with the reason why nobody can answer them', () => {
+  const requests = new WaitingRequests(undefined)
+  const away = (id: string, rest: Partial<FleetAgent>) =>
+    requests.apply({ type: 'agent', agent: agent(id, { connected: false, ...rest }) })
+  away('a', { pending: [requestFor('1', {})] })
+  assert.equal(awayText(requests.away()), '1 request must wait: vm is not connected.')
+  away('b', { machine_id: 'n', machine_name: 'other', pending_omitted: 2 })
+  const text = '3 requests must wait: vm and 1 more are not connected.'
+  assert.equal(awayText(requests.away()), text)
+  assert.equal(idleText([], 0, text, 80), text)
+  assert.equal(idleText([agent('c')], 1, text, 200), `You skipped 1. ${text} Working: c (vm).`)
+  assert.deepEqual([awayText([]), requests.all()], [undefined, []])
+})
+
+test('an agent whose status leaves out its requests waits like any other agent', () => {
+  const requests = new WaitingRequests(undefined)
+  requests.apply({ type: 'agent', agent: agent('a', { pending_omitted: 3 }) })
+  requests.apply({ type: 'agent', agent: agent('b', { pending: [requestFor('1', {})], pending_omitted: 1 }) })
+  assert.equal(countOf(requests.all()), 5)
+  assert.match(
+    waitingTable(requests.all(), NOW, plain, 80),
+    /a +vm +3 not listed .*\n.*b +vm +Bash .*\n.*b +vm +1 not listed/,
+  )
 })
 
 test('requests are ordered by their age, and only those that can be answered now count', () => {
