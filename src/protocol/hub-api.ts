@@ -91,7 +91,8 @@ import { Signed } from './signed.ts'
  * A hub that has no room for a request answers with 503 (`busy`, `too_many_clients`, `too_many_streams`,
  * `too_many_downloads`). In this case, send the same request again. After too many invalid keys or tokens
  * from one address, the hub answers the next invalid key or token with 429 `too_many_failures`. A valid key
- * or token is always accepted. Answers with 429, 503, and 507 contain `Retry-After`, in seconds.
+ * or token is always accepted. After too many orders of a viewer, such as sign-ins, the hub answers further
+ * ones with 429 `too_many_orders`. Answers with 429, 503, and 507 contain `Retry-After`, in seconds.
  *
  * A body may contain a `command_id` that the caller has chosen. If the caller sends another request with the
  * same `command_id`, the hub treats it as a repeat of the same command. `?wait=SECONDS` (default 30, at most

@@ -7,11 +7,13 @@ import { Audit, type Said } from '../../src/hub/audit/audit.ts'
 import { Denials } from '../../src/hub/audit/denials.ts'
 import { Segments } from '../../src/hub/store/files/audit-segments.ts'
 import { createLogger } from '../../src/platform/log.ts'
+import type { NewSession } from '../../src/protocol/index.ts'
 import { auditFiles, auditPage, auditText } from '../support/audit.ts'
 import { TestHub } from '../support/hub.ts'
 import { statusOf } from '../support/light-daemon.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { bearer, makeKey } from '../support/role-keys.ts'
+import { exchange, makeToken } from '../support/sessions.ts'
 import { tempDir } from '../support/temp.ts'
 
 /** Opens a separate audit log in an empty folder. */
@@ -189,14 +191,83 @@ test('records of refused or repeated orders cannot displace the records of real 
   )
 })
 
+test('records of the orders of people with few rights cannot displace the records of other orders', async (t) => {
+  const hub = await TestHub.open(t, { audit: { bytes: 16_000, files: 8 } })
+  const vic = await makeKey(hub, 'vic', 'viewer')
+  const ask = async (method: string, path: string, body?: object) => {
+    const answer = await hub.request(method, path, body, bearer(vic.key))
+    await answer.body?.cancel()
+    return answer.status
+  }
+  const floods: [string, (n: number) => Promise<number>][] = [
+    ['session:create', () => ask('POST', '/api/sessions')],
+    ['session:end', (n) => ask('DELETE', `/api/sessions/none-${n}`)],
+    ['session:invite', () => ask('POST', '/api/sign-in-tokens')],
+    ['push:configure', () => ask('PATCH', '/api/push', { kinds: ['failed'] })],
+    ['push:subscribe', (n) => ask('POST', '/api/push/subscriptions', { endpoint: `https://127.0.0.1/${n}` })],
+    ['push:unsubscribe', (n) => ask('DELETE', `/api/push/subscriptions/none-${n}`)],
+  ]
+  for (const [, flood] of floods) for (let n = 0; n < 200; n++) await flood(n)
+  assert.equal(await ask('POST', '/api/sessions'), 429)
+  await hub.restart()
+  const { entries, first } = await auditPage(hub)
+  assert.equal(first, 1)
+  assert.equal(entries.find(({ target }) => target === vic.key_id)?.action, 'key:create')
+  const refused = entries.filter(({ by, code }) => by === 'vic' && code === 'too_many_orders')
+  assert.deepEqual(
+    [...new Set(refused.map(({ action }) => action))].sort(),
+    floods.map(([action]) => action).sort(),
+  )
+  // Nobody else is refused.
+  const other = await makeKey(hub, 'val', 'viewer')
+  assert.equal((await hub.request('POST', '/api/sessions', undefined, bearer(other.key))).status, 201)
+  for (let n = 0; n < 200; n++) assert.equal((await hub.request('POST', '/api/sessions')).status, 201)
+})
+
+test('a person with few rights can end sessions after too many sign-ins, and sign in again after some time', async (t) => {
+  const clock = new ManualClock()
+  const hub = await TestHub.open(t, { clock })
+  const vic = await makeKey(hub, 'vic', 'viewer')
+  const signIn = () => hub.request('POST', '/api/sessions', undefined, bearer(vic.key))
+  const { session } = (await (await signIn()).json()) as NewSession
+  for (let n = 0; n < 63; n++) assert.equal((await signIn()).status, 201)
+  const { status, headers } = await signIn()
+  const waitS = Number(headers.get('retry-after'))
+  assert.ok(status === 429 && waitS > 0 && waitS <= 900, `${status} ${waitS}`)
+  const { token } = await makeToken(hub)
+  assert.equal((await exchange(hub, token)).status, 201, 'a link of an admin')
+  const path = `/api/sessions/${session.session_id}`
+  assert.equal(
+    (await hub.request('DELETE', path, undefined, bearer(vic.key))).status,
+    404,
+    'the oldest ended',
+  )
+  clock.pass(900_000)
+  assert.equal((await signIn()).status, 201)
+  assert.equal((await signIn()).status, 429)
+})
+
 /** Returns a separate recorder of refused attempts, and the entries that the recorder makes. */
 function denialsOf() {
   const noted: Said[] = []
-  const denials = new Denials({ note: (said) => noted.push(said), clock: new ManualClock() })
+  const clock = new ManualClock()
+  const denials = new Denials({ note: (said) => noted.push(said), clock })
   const attempt = (said: Partial<Said>) =>
     denials.add({ action: 'GET /api/agents', outcome: 'refused', code: 'unauthorized', ...said })
-  return { noted, denials, attempt }
+  return { noted, denials, clock, attempt }
 }
+
+test('records of attempts that continue for months cannot displace the records of real orders', () => {
+  const { noted, clock, attempt } = denialsOf()
+  const days = 100
+  for (let minute = 0; minute < days * 24 * 60; minute++) {
+    for (let n = 0; n < 3; n++)
+      attempt({ from: `10.0.${minute % 250}.${n}`, action: `GET /api/${minute % 40}` })
+    clock.pass(60_000)
+  }
+  const chars = noted.reduce((sum, said) => sum + JSON.stringify(said).length, 0)
+  assert.ok(chars / days < 30_000, `${chars / days} a day`)
+})
 
 test('records of refused attempts cannot displace the records of real orders', () => {
   const { noted, denials, attempt } = denialsOf()

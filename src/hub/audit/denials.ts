@@ -1,14 +1,15 @@
 import type { Clock, Timer } from '../../platform/clock.ts'
 import type { Said } from './audit.ts'
+import { Budgets } from './budgets.ts'
 
 /**
  * Period, in milliseconds, in which attempts of one kind make at most two entries: an entry for the first
  * attempt, and an entry that counts the other attempts.
  */
-const WINDOW_MS = 600_000
+const WINDOW_MS = 3_600_000
 /**
- * Maximum number of kinds that get separate entries in a period. Each key has its own limit. All requests
- * without a key share one limit.
+ * Maximum number of kinds that get separate entries at once; one more kind each period. Otherwise, attempts that
+ * continue for weeks would fill the log. Each key has its own limit. All requests without a key share one limit.
  */
 const KINDS = 20
 
@@ -26,6 +27,7 @@ interface Seen {
 export class Denials {
   readonly #note: (said: Said) => void
   readonly #clock: Clock
+  readonly #kinds: Budgets
   /** Attempts by key, then by kind. */
   readonly #seen = new Map<string, Map<string, Seen>>()
   #timer: Timer | undefined
@@ -33,6 +35,7 @@ export class Denials {
   constructor({ note, clock }: { note: (said: Said) => void; clock: Clock }) {
     this.#note = note
     this.#clock = clock
+    this.#kinds = new Budgets({ most: KINDS, periodMs: WINDOW_MS, clock })
   }
 
   add(said: Said) {
@@ -43,7 +46,7 @@ export class Denials {
     this.#seen.set(whose, kinds)
     const kind = JSON.stringify([key_id ?? from, action, outcome, code])
     if (kinds.has(kind)) return count(kinds, kind, said)
-    if (kinds.size >= KINDS) return count(kinds, outcome, { ...said, action: 'others' })
+    if (this.#kinds.draw(whose) > 0) return count(kinds, outcome, { ...said, action: 'others' })
     kinds.set(kind, { further: 0 })
     this.#note(said)
   }

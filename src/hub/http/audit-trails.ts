@@ -1,8 +1,10 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import type { Clock } from '../../platform/clock.ts'
+import { visible } from '../../platform/visible-text.ts'
 import { type Command, type Outcome, Commands as Schemas } from '../../protocol/index.ts'
 import { idFromAddress } from '../../protocol/machine-address.ts'
 import { type Audit, type Said, UNWRITABLE } from '../audit/audit.ts'
+import { Budgets } from '../audit/budgets.ts'
 import { Denials } from '../audit/denials.ts'
 import { detailsOf } from '../audit/details.ts'
 import type { Gate } from '../gate/gate.ts'
@@ -21,6 +23,13 @@ const OWN = ['type', 'command_id', 'agent_id', 'machine_id', 'by', 'answers', 's
 const KEY_CHARS = 52
 /** Maximum length of an id from the URL of a request, in characters. */
 const NAME_CHARS = 128
+
+/**
+ * Limit on the orders of a viewer, who can otherwise push all other entries out of the log: a maximum at once, and
+ * one more in each period. A key may have 32 sessions, each with an order for its sign-in link. At this rate, a
+ * log of the default size lasts for years.
+ */
+const ORDERS_OF_VIEWERS = { most: 64, periodMs: 900_000 }
 
 type Order = Found & { order: string }
 
@@ -47,12 +56,14 @@ export class Trails {
   readonly #trails = new WeakMap<Context, Trail>()
   readonly #denials: Denials
   readonly #sessions: Pick<Sessions, 'accepts'>
+  readonly #ofViewers: Budgets
   #turn: Promise<void> = Promise.resolve()
 
   constructor({ audit, gate, sessions, clock }: TrailsOptions) {
     this.#audit = audit
     this.#gate = gate
     this.#sessions = sessions
+    this.#ofViewers = new Budgets({ ...ORDERS_OF_VIEWERS, clock })
     this.#denials = new Denials({ note: (said) => audit.note(said), clock })
   }
 
@@ -78,6 +89,7 @@ export class Trails {
     const route = orderOf(c)
     const trail = this.#trails.get(c)
     if (!route || !trail || Object.hasOwn(Schemas, route.order)) return next()
+    this.#charge(c)
     const body = route.body && (await lookAtBody(c))
     const details = route.body && body && detailsOf(route.body, body, [])
     trail.of = await this.#audit.order({ ...this.#about(c, route), ...(details && { details }) })
@@ -169,6 +181,13 @@ export class Trails {
     about: Pick<Said, 'action' | 'target' | 'details' | 'machine_id'>,
     act: () => Promise<T>,
   ): Promise<T> {
+    try {
+      this.#charge(c)
+    } catch (error) {
+      const route = routeOf(c)
+      if (route !== 'closed') this.onDenied(c, route, TOO_MANY)
+      throw error
+    }
     const said = { ...this.#whose(c), ...about }
     const of = await this.#audit.order(said)
     let outcome = outcomeOf(undefined)
@@ -180,6 +199,18 @@ export class Trails {
     } finally {
       this.#audit.note({ ...said, of, ...outcome })
     }
+  }
+
+  /**
+   * Counts an order of a viewer. Orders that end something have their own limit, so that a person can sign out
+   * after too many sign-ins.
+   * @throws HttpError after too many
+   */
+  #charge(c: Context) {
+    const caller = callerOf(c)
+    if (caller?.role !== 'viewer') return
+    const waitMs = this.#ofViewers.draw(`${caller.key_id} ${c.req.method}`)
+    if (waitMs > 0) throw tooManyOrders(caller.name, waitMs)
   }
 
   async close(): Promise<void> {
@@ -199,6 +230,17 @@ export class Trails {
     }
   }
 }
+
+const TOO_MANY = 'too_many_orders'
+
+const tooManyOrders = (name: string, waitMs: number) =>
+  new HttpError(
+    429,
+    TOO_MANY,
+    `The key ${visible(name)} has signed in or changed its notifications too often.`,
+    { remedy: 'Wait for some minutes.' },
+    Math.ceil(waitMs / 1000),
+  )
 
 function outcomeOf(error: Error | undefined): Pick<Said, 'outcome' | 'code'> {
   if (!error) return { outcome: 'succeeded' }
