@@ -23,8 +23,17 @@ import { RUN, Stage } from '../support/stage.ts'
 import { tempDir } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
 
-const { Commands, DAEMON_CAPABILITIES, FromDaemon, FromServer, HubKey, HubMachine, HubToken, PROTOCOL } =
-  protocol
+const {
+  Commands,
+  DAEMON_CAPABILITIES,
+  FromDaemon,
+  FromServer,
+  HubKey,
+  HubMachine,
+  HubSession,
+  HubToken,
+  PROTOCOL,
+} = protocol
 
 /** Styles that this program gives its own text. */
 const STYLE = /\x1b\[(?:1|2|3|22|23|31|32|33|34|36|39)m/g
@@ -72,14 +81,17 @@ const leaves = (command: Command, words: string[] = []): Leaf[] => [
   ...command.commands.flatMap((each) => leaves(each as Command, [...words, each.name()])),
 ]
 
-const idOf = (schema: typeof HubMachine | typeof HubKey | typeof HubToken, field: string) =>
-  String((sampleOf(schema as typeof HubMachine) as Record<string, unknown>)[field])
+const idOf = (
+  schema: typeof HubMachine | typeof HubKey | typeof HubToken | typeof HubSession,
+  field: string,
+) => String((sampleOf(schema as typeof HubMachine) as Record<string, unknown>)[field])
 
 /** Values for the arguments of commands that talk to a hub. */
 const ARGUMENTS: Record<string, string> = {
   machine: idOf(HubMachine, 'machine_id'),
   key: idOf(HubKey, 'key_id'),
   token: idOf(HubToken, 'token_id'),
+  session: idOf(HubSession, 'session_id'),
   name: 'other',
   prompt: 'hello',
   answers: '1',

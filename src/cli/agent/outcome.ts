@@ -2,8 +2,8 @@ import type { AgentFields, HubClient } from '../../client/hub-client.ts'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
 import type { Outcome } from '../../protocol/index.ts'
-import { resolveId } from '../client/agent-id.ts'
 import { resolveMachine } from '../client/machine-id.ts'
+import { resolveId } from '../client/resolve-id.ts'
 import { clean, cleanLine } from '../render/clean.ts'
 import { note, print, printJson } from '../terminal.ts'
 
@@ -21,7 +21,7 @@ export async function agentId(
   ])
   const known = agents.filter(({ machine_id }) => !only || machine_id === only.machine_id)
   refuseClaim(given, known)
-  const id = resolveId(given, [...new Set(known.map(({ agent_id }) => agent_id))], 'agent')
+  const id = resolveId(given, [...new Set(known.map(({ agent_id }) => agent_id))], { what: 'agent' })
   if (only) client.means(id, only.machine_id)
   return id
 }

@@ -7,7 +7,7 @@ export interface Candidates {
   paths?: 'files' | 'dirs'
   /** Names to request from the hub or the machine, for the typed command. */
   ask?: {
-    what: 'agents' | 'machines' | 'services' | 'prompts'
+    what: 'agents' | 'machines' | 'services' | 'prompts' | 'sessions'
     command: string
     flags: Record<string, string>
     /** For prompts: id of the agent, or a prefix. */
@@ -138,5 +138,6 @@ const NAMES: [
   ['machines', (name) => name === 'machine'],
   ['agents', (name, option, { parent }) => name === 'id' && !option && parent?.name() === 'agent'],
   ['prompts', (name, option, command) => name === 'prompt' && !option && command.name() === 'withdraw'],
+  ['sessions', (name, option, { parent }) => name === 'session' && !option && parent?.name() === 'session'],
   ['services', (_name, option, { parent }) => option?.long === '--name' && parent?.name() === 'service'],
 ]

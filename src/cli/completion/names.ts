@@ -1,7 +1,7 @@
 import type { AgentFields } from '../../client/hub-client.ts'
 import { isAsking } from '../../protocol/needs.ts'
 import { machineName } from '../client/machine-id.ts'
-import { connectHub } from '../options.ts'
+import { connectHub, locateHub } from '../options.ts'
 import { cleanLine } from '../render/clean.ts'
 import type { Candidates, Word } from './candidates.ts'
 
@@ -84,6 +84,18 @@ async function machines({ flags }: Ask): Promise<Word[]> {
   })
 }
 
+async function sessions({ flags }: Ask): Promise<Word[]> {
+  const [{ address }, { sessionClient }, { browserName }] = await Promise.all([
+    locateHub(flags),
+    import('../client/hub.ts'),
+    import('../../client/browser-name.ts'),
+  ])
+  return (await sessionClient(address).list()).map(({ session_id, name, user_agent }) => ({
+    value: session_id,
+    description: cleanLine(`${name}: ${browserName(user_agent)}`, DESCRIPTION_CHARS),
+  }))
+}
+
 async function services(): Promise<Word[]> {
   const { listServices } = await import('../../service/find-daemons.ts')
   return (await listServices(process.env)).map(({ name, manager, state }) => ({
@@ -92,4 +104,4 @@ async function services(): Promise<Word[]> {
   }))
 }
 
-const LISTS = { agents, prompts, machines, services }
+const LISTS = { agents, prompts, machines, services, sessions }

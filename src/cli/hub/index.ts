@@ -5,13 +5,15 @@ import { TRUSTED_PROXIES } from '../../config/trusted-proxies.ts'
 import { port, repeatable } from '../options.ts'
 import { auditCommand } from './audit.ts'
 import { keyCommand } from './key.ts'
+import { sessionCommand } from './session.ts'
 import { tokenCommand } from './token.ts'
 
 const HELP = `
 The daemon on this machine connects with the machine key; people and programs use the user key. Both keys are
 files in the hub's folder. To create a key for another machine, use \`machine add\`. To create a key with a
 role for a person or a program, use \`hub key create\`. \`hub key\` and \`hub token\` list keys and tokens;
-\`hub audit\` lists the commands that people and programs sent.
+\`hub session\` lists browsers that are signed in to the console; \`hub audit\` lists the commands that people
+and programs sent.
 
 Examples:
   $ fomular-daemon hub
@@ -69,5 +71,6 @@ export function hubCommand(): Command {
     .action(async (options: HubServeOptions) => (await import('./serve.ts')).serveHub(options))
     .addCommand(auditCommand())
     .addCommand(keyCommand())
+    .addCommand(sessionCommand())
     .addCommand(tokenCommand())
 }

@@ -1,6 +1,4 @@
 import { Command } from 'commander'
-import { UserError } from '../../platform/errors.ts'
-import { EXIT } from '../../platform/exit-codes.ts'
 import type { HubToken } from '../../protocol/index.ts'
 import { connectHub, type HubOptions, withHub } from '../options.ts'
 import { cleanLine } from '../render/clean.ts'
@@ -61,19 +59,10 @@ async function list({ json, ...flags }: HubOptions) {
 
 async function cancel(given: string, { json, ...flags }: HubOptions) {
   const client = await connectHub(flags)
-  const found = (await client.tokens()).filter(
-    ({ token_id }) => token_id === given || (given.length >= LEAST && token_id.startsWith(given)),
-  )
-  const [token, other] = found
-  if (!token || other)
-    throw new UserError(
-      token ? 'token_ambiguous' : 'token_not_found',
-      token
-        ? `"${cleanLine(given, 100)}" matches ${found.length} tokens.`
-        : `There is no token "${cleanLine(given, 100)}".`,
-      { remedy: 'See `fomular-daemon hub token list`.', exitCode: EXIT.refused },
-    )
-  await client.cancelToken(token.token_id)
-  if (json) return printJson({ token_id: token.token_id })
-  print(`The token ${cleanLine(token.token_id, 12)} is no longer accepted.`)
+  const [tokens, { resolveId }] = await Promise.all([client.tokens(), import('../client/resolve-id.ts')])
+  const ids = tokens.map(({ token_id }) => token_id)
+  const token_id = resolveId(given, ids, { what: 'token', list: 'hub token list', least: LEAST })
+  await client.cancelToken(token_id)
+  if (json) return printJson({ token_id })
+  print(`The token ${cleanLine(token_id, 12)} is no longer accepted.`)
 }

@@ -1,11 +1,11 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { browserName } from '../../client/browser-name.ts'
 import { PushClient } from '../../client/push-client.ts'
 import type { HubSubscription, PushState } from '../../protocol/hub-push.ts'
 import { Button } from '../parts/button.tsx'
 import { Check } from '../parts/form.tsx'
 import { tellProblem } from '../parts/notices.tsx'
 import { useSending } from '../parts/use-sending.tsx'
-import { browserName } from '../session/browser-name.ts'
 import { may, session } from '../session/session.ts'
 import {
   BLOCKED,

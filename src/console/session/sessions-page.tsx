@@ -1,10 +1,10 @@
 import { useEffect, useState } from 'preact/hooks'
+import { browserName } from '../../client/browser-name.ts'
 import type { HubSession } from '../../protocol/hub-sessions.ts'
 import { Button } from '../parts/button.tsx'
 import { Name } from '../parts/name.tsx'
 import { tell, tellProblem } from '../parts/notices.tsx'
 import { hrefOf } from '../route.ts'
-import { browserName } from './browser-name.ts'
 import { may, session, signOut } from './session.ts'
 import './sessions-page.css'
 

@@ -27,6 +27,7 @@ test('completion offers commands first, then their flags and the names of agents
   assert.equal(candidatesFor(root, ['agent', 'send', 'a-1', '']).ask, undefined)
   assert.equal(candidatesFor(root, ['machine', 'remove', '']).ask?.what, 'machines')
   assert.equal(candidatesFor(root, ['agent', 'start', '--machine', '']).ask?.what, 'machines')
+  assert.equal(candidatesFor(root, ['hub', 'session', 'end', '']).ask?.what, 'sessions')
   assert.equal(candidatesFor(root, ['service', 'status', '--name', '']).ask?.what, 'services')
   assert.equal(candidatesFor(root, ['machine', 'add', '--name', '']).ask, undefined)
 })
