@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { Button } from '../parts/button.tsx'
+import { Picture } from './blocks/picture.tsx'
 import { type Draft, IMAGE_TYPES, type PromptImage } from './prompt-content.ts'
 import { readImage } from './read-image.ts'
 import './prompt-field.css'
@@ -115,7 +116,7 @@ function Images({ images, isFixed, onRemove }: ImagesProps) {
     <ul class="prompt-images" aria-label="Images of the prompt">
       {images.map((image, index) => (
         <li key={index}>
-          <img src={`data:${image.media_type};base64,${image.data}`} alt={`Number ${index + 1}`} />
+          <Picture picture={image} alt={`Number ${index + 1}`} />
           <button
             type="button"
             aria-label={`Remove image ${index + 1}`}

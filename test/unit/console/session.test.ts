@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { TransportRequest } from '../../../src/client/transport.ts'
 import { browserName } from '../../../src/client/browser-name.ts'
+import type { TransportRequest } from '../../../src/client/transport.ts'
 import { keyProblem } from '../../../src/console/session/key-problem.ts'
 import { StoredSecret } from '../../../src/console/session/stored-secret.ts'
 import { tokenIn } from '../../../src/console/session/token-in.ts'
