@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { openBrowser, PHONE } from '../support/browser.ts'
-import { asked, button } from '../support/console-request.ts'
+import { asked, button, scrollToEnd } from '../support/console-request.ts'
 import { ConsoleStage } from '../support/console-stage.ts'
 import { statusOf } from '../support/light-daemon.ts'
 import { requestFor } from '../support/scripted-agent.ts'
@@ -63,7 +63,7 @@ test('a long rule is remembered only after its end was on the screen', async (t)
   assert.ok((await button(sheet, 'Allow once').isDisabled()) === false)
   await button(sheet, 'Always…').click()
   assert.ok(await button(sheet, 'Allow and remember').isDisabled())
-  await page.evaluate("document.querySelector('dialog').scrollTo(0, 1e6)")
+  await scrollToEnd(page)
   await button(sheet, 'Allow and remember').and(page.locator(':enabled')).waitFor()
 })
 

@@ -152,7 +152,7 @@ test('an edit is shown as its removed and added lines', async (t) => {
   const input = { file_path: '/srv/shop/a.ts', old_string: 'one\ntwo\n', new_string: 'one\nthree\n' }
   const { sheet } = await asked(t, browser, requestFor('r1', input, { tool: 'Edit' }))
   const change = sheet.getByRole('figure', { name: 'Change of /srv/shop/a.ts' })
-  await change.waitFor()
+  await change.getByText('three').waitFor()
   assert.match((await change.textContent()) ?? '', /one.*[-−].*two.*\+.*three/s)
 })
 

@@ -1,4 +1,4 @@
-import type { Browser, Locator } from 'playwright-core'
+import type { Browser, Locator, Page } from 'playwright-core'
 import type { PermissionRequest } from '../../src/protocol/index.ts'
 import { ConsoleStage } from './console-stage.ts'
 import { statusOf } from './light-daemon.ts'
@@ -36,5 +36,8 @@ export async function asked(
   }
   return { stage, visitor, page, daemon, sheet, review }
 }
+
+/** Scrolls the sheet to the end of its request. */
+export const scrollToEnd = (page: Page) => page.evaluate("document.querySelector('dialog').scrollTo(0, 1e6)")
 
 export const button = (sheet: Locator, name: string | RegExp) => sheet.getByRole('button', { name })
