@@ -67,11 +67,11 @@ async function refuseService({ service, user }: Chosen, facts: object) {
 /** Refuses to stop another user's daemon unless root names that daemon or confirms the stop. */
 async function refuseForeign(chosen: Chosen, facts: object, { json }: LocalOptions) {
   if (chosen.near || chosen.named) return
-  const [{ lineOf, nameOf }, { askLine }] = await Promise.all([
+  const [{ lineOf, nameOf }, { askYes }] = await Promise.all([
     import('./local/describe.ts'),
-    import('./prompt.ts'),
+    import('./confirm-yes.ts'),
   ])
-  if (!json && isInteractive() && /^y(es)?$/i.test(await askLine('Stop it, with its agents? [y/N] '))) return
+  if (!json && isInteractive() && (await askYes('Stop it, with its agents?'))) return
   throw new UserError(
     'not_named',
     `Only another user's daemon runs here: ${nameOf(chosen)}. It was not stopped.`,

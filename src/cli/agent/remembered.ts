@@ -3,9 +3,9 @@ import { Reveal } from '../../client/reveal-hidden.ts'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
 import type { PermissionRequest } from '../../protocol/index.ts'
+import { confirmYes } from '../confirm-yes.ts'
 import { cleanLine } from '../render/clean.ts'
 import type { Also } from './also-values.ts'
-import { confirmYes } from './confirm-yes.ts'
 import type { Ask } from './show-pages.ts'
 
 interface Chosen {

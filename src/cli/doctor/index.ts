@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { EXIT } from '../../platform/exit-codes.ts'
+import { askYes } from '../confirm-yes.ts'
 import { connectDaemon, WHICH } from '../local/index.ts'
-import { askLine } from '../prompt.ts'
 import type { Finding } from '../render/finding.ts'
 import { withDaemonFlags } from '../start/daemon-flags.ts'
 import { isInteractive, print, printJson, stdoutColors } from '../terminal.ts'
@@ -50,7 +50,7 @@ async function doctor({ json, fix, ...flags }: Record<string, string | boolean>)
   const found = findings.find(({ strays }) => strays !== undefined)
   const asks = found !== undefined && !fix && !json && isInteractive()
   if (asks) show(findings)
-  if (found?.strays && (fix || (asks && /^y(es)?$/i.test(await askLine('End them? [y/N] '))))) {
+  if (found?.strays && (fix || (asks && (await askYes('End them?'))))) {
     const cleared = await clearStrays(found.strays)
     findings = findings.map((finding) => (finding === found ? cleared : finding))
     if (asks) show([cleared])

@@ -2,7 +2,7 @@ import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
 import { CAREFUL } from '../../policy/schema.ts'
 import type { PolicyChoices } from '../../policy/template.ts'
-import { confirmYes, promptText } from '../agent/confirm-yes.ts'
+import { askYes } from '../confirm-yes.ts'
 import { askLine } from '../prompt.ts'
 import { note } from '../terminal.ts'
 import { absolute, problemWith } from './choices.ts'
@@ -57,7 +57,7 @@ export async function askChoices(path: string): Promise<PolicyChoices> {
   const choices: PolicyChoices = {}
   for (const question of QUESTIONS) choices[question.key] = await answerTo(question)
   // After Ctrl-D, every answer is empty.
-  if (await confirmYes(askLine, promptText(`Write the policy ${path}?`))) return choices
+  if (await askYes(`Write the policy ${path}?`)) return choices
   throw new UserError('not_confirmed', 'No policy was written.', { exitCode: EXIT.refused })
 }
 

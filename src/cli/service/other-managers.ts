@@ -7,8 +7,8 @@ import { MANAGERS, type ManagerName, type ServicePlan, serviceFiles } from '../.
 import { entries } from '../../service/pm2.ts'
 import { isOurs } from '../../service/unit-checks.ts'
 import { readInstalled } from '../../service/unit-mark.ts'
+import { askYes } from '../confirm-yes.ts'
 import { serviceLine } from '../local/describe.ts'
-import { askLine } from '../prompt.ts'
 import { isInteractive, note } from '../terminal.ts'
 import { takeOverEntry } from './take-over-entry.ts'
 import { takeOverUnit } from './take-over-unit.ts'
@@ -65,8 +65,7 @@ async function ask({ what, name }: ByHand, { dryRun, json }: Asked, notes: strin
   }
   if (!json && isInteractive()) {
     note(said)
-    const answer = await askLine('Take it over? Its server, key, user and state folder stay the same. [y/N] ')
-    if (/^y(es)?$/i.test(answer)) return
+    if (await askYes('Take it over? Its server, key, user and state folder stay the same.')) return
   }
   throw new UserError('by_hand', said, {
     remedy: `To take it over, add --take-over; with --dry-run, the command shows the steps. To install a second service, add --name NAME, with a name other than ${name}`,

@@ -146,9 +146,9 @@ const isUsual = (dir: string, name: string) =>
 
 async function confirm(name: string, states: string[], files: string[]) {
   if (!isInteractive()) return
-  const { askLine } = await import('../prompt.ts')
+  const { askYes } = await import('../confirm-yes.ts')
   note(`This removes ${name}, and permanently deletes ${[...states, ...files].join(', ')}.`)
-  if (/^y(es)?$/i.test(await askLine('Continue? [y/N] '))) return
+  if (await askYes('Continue?')) return
   throw new UserError('declined', 'Nothing was removed.', { exitCode: EXIT.refused })
 }
 

@@ -6,6 +6,7 @@ import { fleet } from '../fleet/fleet.ts'
 import { nameOf } from '../fleet/machine-facts.ts'
 import { Button } from '../parts/button.tsx'
 import { Name } from '../parts/name.tsx'
+import { Problem } from '../parts/problem.tsx'
 import { agentHref, hrefOf, replaceQuery, route } from '../route.ts'
 import { hub } from '../session/session.ts'
 import { type AuditEntries, newestEntries, withOlder } from './audit-pages.ts'
@@ -38,11 +39,7 @@ export function AuditPage() {
         </Button>
       </header>
       <Filters isOpen={Object.keys(filter).length > 0} />
-      {problem && (
-        <p class="sending-problem" role="alert">
-          {problem.message} {problem.remedy}
-        </p>
-      )}
+      {problem && <Problem error={problem} />}
       {!value && !problem && <p role="status">Loading…</p>}
       {value && <Entries entries={value.entries} />}
       {value?.hasOlder && (

@@ -5,8 +5,10 @@ import { nameOf } from '../fleet/machine-facts.ts'
 import { ago } from '../parts/ago.ts'
 import { Button } from '../parts/button.tsx'
 import { Name } from '../parts/name.tsx'
+import { Problem } from '../parts/problem.tsx'
 import { now } from '../parts/time.ts'
 import { hub, session } from '../session/session.ts'
+import { AdminTable } from './admin-table.tsx'
 import { BindKey } from './bind-key.tsx'
 import { CreateKey } from './create-key.tsx'
 import { RevokeKey } from './revoke-key.tsx'
@@ -36,11 +38,7 @@ export function KeysPage() {
             Create a key…
           </Button>
         </header>
-        {problem && (
-          <p class="sending-problem" role="alert">
-            {problem.message} {problem.remedy}
-          </p>
-        )}
+        {problem && <Problem error={problem} />}
         {keys ? <KeyTable keys={keys} onChange={setChange} /> : !problem && <p role="status">Loading…</p>}
       </section>
       <Tokens />
@@ -59,24 +57,11 @@ interface KeyTableProps {
 
 function KeyTable({ keys, onChange }: KeyTableProps) {
   return (
-    <table class="admin-table">
-      <thead>
-        <tr>
-          <th scope="col">Name</th>
-          <th scope="col">Role</th>
-          <th scope="col">Machine</th>
-          <th scope="col">Created</th>
-          <th scope="col">
-            <span class="unseen">Actions</span>
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {keys.map((key) => (
-          <KeyRow key={key.key_id} hubKey={key} onChange={onChange} />
-        ))}
-      </tbody>
-    </table>
+    <AdminTable heads={['Name', 'Role', 'Machine', 'Created']}>
+      {keys.map((key) => (
+        <KeyRow key={key.key_id} hubKey={key} onChange={onChange} />
+      ))}
+    </AdminTable>
   )
 }
 

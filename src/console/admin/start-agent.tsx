@@ -110,7 +110,7 @@ export function StartAgent({ machineId, onClose }: StartAgentProps) {
         <StartMore form={form} set={set} />
         <DialogBar>
           {refusals.map(({ key, message }) => (
-            <p key={message} class="sending-problem" role="alert">
+            <p key={message} class="problem" role="alert">
               {message} (policy: {key})
             </p>
           ))}

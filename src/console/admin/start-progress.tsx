@@ -2,6 +2,7 @@ import { useEffect, useState } from 'preact/hooks'
 import { agentKey, fleet } from '../fleet/fleet.ts'
 import { Button } from '../parts/button.tsx'
 import { DialogBar } from '../parts/form.tsx'
+import { Problem } from '../parts/problem.tsx'
 import { visible } from '../parts/visible.ts'
 import { hub } from '../session/session.ts'
 import { outcomeOf } from './outcome-of.ts'
@@ -39,9 +40,7 @@ export function StartProgress({ starting, onStarted, onBack, onClose }: StartPro
   if (problem)
     return (
       <div class="form">
-        <p class="sending-problem" role="alert">
-          {problem.message} {problem.remedy}
-        </p>
+        <Problem error={problem} />
         <DialogBar>
           <Button onClick={onBack}>Change the settings</Button>
           <Button onClick={onClose}>Close</Button>

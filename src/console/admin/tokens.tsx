@@ -4,9 +4,11 @@ import { ago } from '../parts/ago.ts'
 import { Button } from '../parts/button.tsx'
 import { Name } from '../parts/name.tsx'
 import { tell, tellProblem } from '../parts/notices.tsx'
+import { Problem } from '../parts/problem.tsx'
 import { now } from '../parts/time.ts'
 import { hub } from '../session/session.ts'
 import { AddMachine } from './add-machine.tsx'
+import { AdminTable } from './admin-table.tsx'
 import { useList } from './use-list.ts'
 
 /** The lines for new machines that have not expired. */
@@ -19,26 +21,14 @@ export function Tokens() {
         <h2>Lines that add a machine</h2>
         <Button onClick={() => setAdding(true)}>Add a machine…</Button>
       </header>
-      {problem && <p class="sending-problem">{problem.message}</p>}
+      {problem && <Problem error={problem} />}
       {tokens?.length === 0 && <p>There is none. A line appears here until it expires.</p>}
       {tokens && tokens.length > 0 && (
-        <table class="admin-table">
-          <thead>
-            <tr>
-              <th scope="col">Machine</th>
-              <th scope="col">Made by</th>
-              <th scope="col">Expires</th>
-              <th scope="col">
-                <span class="unseen">Actions</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {tokens.map((token) => (
-              <TokenRow key={token.token_id} token={token} onChanged={reload} />
-            ))}
-          </tbody>
-        </table>
+        <AdminTable heads={['Machine', 'Made by', 'Expires']}>
+          {tokens.map((token) => (
+            <TokenRow key={token.token_id} token={token} onChanged={reload} />
+          ))}
+        </AdminTable>
       )}
       {isAdding && (
         <AddMachine

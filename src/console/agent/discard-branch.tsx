@@ -42,7 +42,7 @@ export function DiscardBranch({ hub, agent, machine, onClose }: DiscardBranchPro
           checked={force}
           onChange={setForce}
         />
-        {refusal && <p class="sending-problem">{refusal.message}</p>}
+        {refusal && <p class="problem">{refusal.message}</p>}
         {problem}
         <DialogBar>
           <Button onClick={onClose}>Keep it</Button>

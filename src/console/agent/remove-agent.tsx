@@ -68,7 +68,7 @@ export function RemoveAgent({ hub, agent, machine, onClose }: RemoveAgentProps) 
         {isRunning && (
           <Check label="The agent is running. Stop it first." checked={force} onChange={setForce} />
         )}
-        {refusal && <p class="sending-problem">{refusal.message}</p>}
+        {refusal && <p class="problem">{refusal.message}</p>}
         {problem}
         <DialogBar>
           <Button onClick={onClose}>Keep agent</Button>

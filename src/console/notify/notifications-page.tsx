@@ -4,8 +4,11 @@ import { PushClient } from '../../client/push-client.ts'
 import type { HubSubscription, PushState } from '../../protocol/hub-push.ts'
 import { Button } from '../parts/button.tsx'
 import { Check } from '../parts/form.tsx'
+import { Item, Items, ItemsPage } from '../parts/items.tsx'
+import { Name } from '../parts/name.tsx'
 import { tellProblem } from '../parts/notices.tsx'
 import { useSending } from '../parts/use-sending.tsx'
+import { visible } from '../parts/visible.ts'
 import { may, session } from '../session/session.ts'
 import {
   BLOCKED,
@@ -71,15 +74,14 @@ export function NotificationsPage() {
   }
   const own = subscriptions.find(({ subscription_id }) => subscription_id === ownId)
   return (
-    <section class="notifications" aria-labelledby="notifications-title">
-      <h1 id="notifications-title">Notifications</h1>
+    <ItemsPage title="Notifications">
       <ThisBrowser
         isOn={own !== undefined}
         onTurnOn={turnOn}
         onTurnOff={async () => own && remove(own)}
         onDone={() => void load()}
       />
-      <fieldset>
+      <fieldset class="notification-kinds">
         <legend>When</legend>
         {offered.map((kind) => (
           <Check
@@ -96,7 +98,7 @@ export function NotificationsPage() {
       {subscriptions.length === 0 ? (
         <p>No browser gets notifications.</p>
       ) : (
-        <ul>
+        <Items>
           {subscriptions.map((each) => (
             <Browser
               key={each.subscription_id}
@@ -105,9 +107,9 @@ export function NotificationsPage() {
               onRemove={() => void remove(each).catch(tellProblem).then(load)}
             />
           ))}
-        </ul>
+        </Items>
       )}
-    </section>
+    </ItemsPage>
   )
 }
 
@@ -125,7 +127,7 @@ function ThisBrowser({ isOn, onTurnOn, onTurnOff, onDone }: ThisBrowserProps) {
   if (why !== undefined) return <p>{why}</p>
   const isBlocked = Notification.permission === 'denied'
   return (
-    <div>
+    <div class="notification-switch">
       {isOn && <p>Notifications are on in this browser. They appear while the console is not in front.</p>}
       {!isOn && <p>{isBlocked ? BLOCKED : 'Notifications are off in this browser.'}</p>}
       {isOn ? (
@@ -152,19 +154,20 @@ function Browser({ subscription, isThis, onRemove }: BrowserProps) {
   const { name, service, user_agent, problem } = subscription
   const browser = browserName(user_agent)
   return (
-    <li>
-      <div>
-        <h3 title={user_agent}>
-          {browser} {isThis && <span class="notifications-this">this browser</span>}
-        </h3>
-        <p>
-          <bdi>{name}</bdi>, through <bdi>{service}</bdi>
-        </p>
-        {problem !== undefined && <p class="notifications-problem">Not delivered: {problem}</p>}
-      </div>
-      <Button look="danger" label={`Remove: ${browser} of ${name}`} onClick={onRemove}>
-        Remove
-      </Button>
-    </li>
+    <Item
+      title={browser}
+      detail={user_agent}
+      mark={isThis ? 'this browser' : undefined}
+      action={
+        <Button look="danger" label={`Remove: ${browser} of ${name}`} onClick={onRemove}>
+          Remove
+        </Button>
+      }
+    >
+      <p>
+        <Name text={name} />, through <Name text={service} />
+      </p>
+      {problem !== undefined && <p class="problem">Not delivered: {visible(problem)}</p>}
+    </Item>
   )
 }

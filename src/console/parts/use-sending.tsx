@@ -1,7 +1,6 @@
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
-import { visible } from './visible.ts'
-import './use-sending.css'
+import { Problem } from './problem.tsx'
 
 /** A request to the hub that a person has started. */
 export interface Sending {
@@ -29,10 +28,9 @@ export function useSending(done: () => void): Sending {
     setSending(false)
     done()
   }
-  const problem = error && (
-    <p class="sending-problem" role="alert">
-      {visible(`${error.message} ${error.remedy ?? ''}`)}
-    </p>
-  )
-  return { isSending, problem: problem ?? null, send: (request) => void run(request) }
+  return {
+    isSending,
+    problem: error ? <Problem error={error} /> : null,
+    send: (request) => void run(request),
+  }
 }

@@ -2,6 +2,7 @@ import { useEffect, useState } from 'preact/hooks'
 import { browserName } from '../../client/browser-name.ts'
 import type { HubSession } from '../../protocol/hub-sessions.ts'
 import { Button } from '../parts/button.tsx'
+import { Item, Items, ItemsPage } from '../parts/items.tsx'
 import { Name } from '../parts/name.tsx'
 import { tell, tellProblem } from '../parts/notices.tsx'
 import { hrefOf } from '../route.ts'
@@ -33,8 +34,7 @@ export function SessionsPage() {
     await load()
   }
   return (
-    <section class="sessions" aria-labelledby="sessions-title" aria-busy={sessions === undefined}>
-      <h1 id="sessions-title">Sessions</h1>
+    <ItemsPage title="Sessions">
       <p>
         {may('admin')
           ? 'Browsers that are signed in to this hub.'
@@ -45,13 +45,13 @@ export function SessionsPage() {
       {sessions === undefined ? (
         <p role="status">Loading…</p>
       ) : (
-        <ul>
+        <Items>
           {sessions.map((each) => (
             <Session key={each.session_id} session={each} onEnd={() => void end(each)} />
           ))}
-        </ul>
+        </Items>
       )}
-    </section>
+    </ItemsPage>
   )
 }
 
@@ -59,42 +59,43 @@ function Session({ session, onEnd }: { session: HubSession; onEnd(): void }) {
   const { name, user_agent, from, created_at, used_at, expires_at, current } = session
   const browser = browserName(user_agent)
   return (
-    <li>
-      <div>
-        <h2 title={user_agent}>
-          {browser} {current && <span class="sessions-current">this session</span>}
-        </h2>
-        <dl>
-          <dt>Key</dt>
-          <dd>
-            <Name text={name} />
-          </dd>
-          {from !== undefined && (
-            <>
-              <dt>Address</dt>
-              <dd>
-                <Name text={from} />
-              </dd>
-            </>
-          )}
-          <dt>Signed in</dt>
-          <dd>
-            <Time at={created_at} />
-          </dd>
-          <dt>Last used</dt>
-          <dd>
-            <Time at={used_at} />
-          </dd>
-          <dt>Ends</dt>
-          <dd>
-            <Time at={expires_at} />
-          </dd>
-        </dl>
-      </div>
-      <Button look="danger" label={current ? 'Sign out' : `End session: ${browser}`} onClick={onEnd}>
-        {current ? 'Sign out' : 'End session'}
-      </Button>
-    </li>
+    <Item
+      title={browser}
+      detail={user_agent}
+      mark={current ? 'this session' : undefined}
+      action={
+        <Button look="danger" label={current ? 'Sign out' : `End session: ${browser}`} onClick={onEnd}>
+          {current ? 'Sign out' : 'End session'}
+        </Button>
+      }
+    >
+      <dl class="session-facts">
+        <dt>Key</dt>
+        <dd>
+          <Name text={name} />
+        </dd>
+        {from !== undefined && (
+          <>
+            <dt>Address</dt>
+            <dd>
+              <Name text={from} />
+            </dd>
+          </>
+        )}
+        <dt>Signed in</dt>
+        <dd>
+          <Time at={created_at} />
+        </dd>
+        <dt>Last used</dt>
+        <dd>
+          <Time at={used_at} />
+        </dd>
+        <dt>Ends</dt>
+        <dd>
+          <Time at={expires_at} />
+        </dd>
+      </dl>
+    </Item>
   )
 }
 

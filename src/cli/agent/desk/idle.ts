@@ -1,7 +1,7 @@
+import { promptText } from '../../confirm-yes.ts'
 import { dropTyped, openPrompt, reword } from '../../prompt.ts'
 import { idleText } from '../../render/desk.ts'
 import { stdoutWidth, write } from '../../terminal.ts'
-import { promptText } from '../confirm-yes.ts'
 import { QUIT } from '../leave.ts'
 import type { WaitingRequests } from './waiting.ts'
 
