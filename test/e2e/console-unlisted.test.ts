@@ -49,6 +49,31 @@ test('a request whose input never arrives can only be denied', async (t) => {
   assert.deepEqual([answer.digest, answer.decision], [WHOLE.digest, 'deny'])
 })
 
+test('requests that a status leaves out are found in the history, and answered', async (t) => {
+  const stage = await ConsoleStage.open(t, browser)
+  const status = (revision: number) => statusOf('a', { state: 'waiting', pending_omitted: 2, revision })
+  const daemon = await stage.machine({ agents: [status(1)] })
+  const other = requestFor('r2', { command: 'npm test' })
+  tells(daemon, WHOLE, other)
+  const { page } = await stage.signedIn({ path: '/agents/machine-1/a' })
+  const review = page.getByRole('button', { name: 'Review its request to use Bash' })
+  await review.nth(1).waitFor()
+  assert.equal(await page.getByText('the hub does not list').count(), 0)
+  await review.nth(1).click()
+  const sheet = page.getByRole('dialog')
+  await sheet.getByText('npm test').waitFor()
+  // A newer status does not close the sheet.
+  daemon.send({ type: 'agent:status', ...status(2), title: 'Another title' })
+  await page.getByRole('heading', { name: 'Another title' }).waitFor({ state: 'attached' })
+  await button(sheet, 'Allow once').click()
+  const answer = (await daemon.command('agent:permission')) as Extract<Command, { type: 'agent:permission' }>
+  assert.deepEqual([answer.request_id, answer.digest, answer.decision], ['r2', other.digest, 'allow'])
+  daemon.answer(answer)
+  daemon.send({ type: 'agent:status', ...statusOf('a', { state: 'waiting', pending: [WHOLE], revision: 3 }) })
+  await review.nth(1).waitFor({ state: 'detached' })
+  assert.equal(await review.count(), 1)
+})
+
 test('an agent whose status leaves out its requests waits for a person, and its page says where to answer', async (t) => {
   const stage = await ConsoleStage.open(t, browser)
   await stage.machine({ agents: [statusOf('a', { state: 'waiting', pending_omitted: 2 })] })

@@ -20,6 +20,7 @@ import { RequestActions, Scope } from './blocks/scope.ts'
 import { Composer } from './composer.tsx'
 import { ConversationList } from './conversation-list.tsx'
 import { Transcript } from './transcript.ts'
+import { useListed } from './use-listed.ts'
 import { WaitingBar } from './waiting-bar.tsx'
 import './agent-page.css'
 
@@ -32,7 +33,7 @@ export function AgentPage({ machineId, agentId }: { machineId: string; agentId: 
     return { hub, transcript: new Transcript(hub, ref, { frame }) }
   }, [machineId, agentId])
   useEffect(() => () => transcript.close(), [transcript])
-  const own = transcript.agent.value
+  const own = useListed(hub, transcript.agent.value)
   const agent = own ?? fleetAgent({ machine_id: machineId, agent_id: agentId })
   const connection = transcript.connection.value
   const [asked, ask] = useAsked(agent)

@@ -155,3 +155,15 @@ test('a usage limit is reported once, with the time of its reset', (t) => {
   assert.equal(again, '')
   assert.equal(other, `${words}.\n`)
 })
+
+test('requests that the status leaves out are reported whenever their number grows', (t) => {
+  const { view, said } = opened(t)
+  const reports = [1, 1, 3, 2, 3].map((pending_omitted) => {
+    view.status({ ...agent(), pending_omitted })
+    return said()
+  })
+  t.mock.reset()
+  assert.match(reports[0]!, /^The hub does not list 1 open request of the agent\. .* agent show a1\n$/)
+  assert.match(reports[2]!, /^The hub does not list 3 open requests /)
+  assert.deepEqual([reports[1], reports[3]], ['', ''])
+})
