@@ -1,5 +1,4 @@
 import * as z from 'zod/mini'
-import { AnyEvent } from './any-event.ts'
 import { Commands } from './commands.ts'
 import { AgentId, CommandId } from './ids.ts'
 import { Signed } from './signed.ts'
@@ -66,8 +65,8 @@ import { Signed } from './signed.ts'
  * stream, send the id of the last event. If the hub cannot continue a stream, for example after its restart, it
  * sends `reset` and then the current state. At a `reset`, a client forgets all machines and agents that it
  * knows. `fields` and `machine_id` apply to the stream as they do to the lists. With `first=N` (at most 1000), the
- * current state begins with up to N agents without ids, those with open requests first, so that a person sees
- * something soon; these agents come again later. Each connection with `first` then gets `current` once, when the
+ * current state begins with up to N agents without ids, those with open requests and then those that changed last, so
+ * that a person sees something soon; these agents come again later. Each connection with `first` then gets `current` once, when the
  * client has the current state. A hub that does not know `first` ignores it.
  *
  * The role of a key sets its permissions: a `viewer` may read machines and agents, an `operator` may also
@@ -114,11 +113,4 @@ export const StartRequest = z.object({
 })
 export type StartRequest = z.input<typeof StartRequest>
 
-export const EventPage = z.object({
-  events: z.array(AnyEvent),
-  /** For the next page, send `after=<next>`. Absent at the end of the history. */
-  next: z.optional(z.string()),
-  /** For the page before, send `before=<previous>`. Absent at the beginning of the history. */
-  previous: z.optional(z.string()),
-})
-export type EventPage = z.infer<typeof EventPage>
+export * from './event-page.ts'

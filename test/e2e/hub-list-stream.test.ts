@@ -217,16 +217,17 @@ test('an agent whose start succeeds is no longer shown as only reported by its m
   )
 })
 
-test('a client may get agents with requests first, and learns when it has the current state', async (t) => {
+test('a client may get agents with requests first and then the latest, and learns when it has the current state', async (t) => {
   const hub = await TestHub.open(t)
-  const agents = ['a', 'b'].map((id) => statusOf(id))
-  const daemon = await hub.daemon({ agents: [...agents, statusOf('c', { pending: [requestFor('r1', {})] })] })
+  const [a, b] = [statusOf('a'), statusOf('b', { since: '2100-01-01T00:00:00.000Z' })]
+  const c = statusOf('c', { pending: [requestFor('r1', {})] })
+  const daemon = await hub.daemon({ agents: [a, b, c] })
   const stream = await follow(t, hub, { query: 'after=0&first=2' })
   await stream.received('current')
   assert.deepEqual(shortOf(stream), [
     'reset',
     'agent c@machine-1',
-    'agent a@machine-1',
+    'agent b@machine-1',
     'machine machine-1',
     'agent a@machine-1',
     'agent b@machine-1',

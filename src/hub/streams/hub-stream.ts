@@ -8,6 +8,7 @@ import type { ChangeLog, ListChange } from '../registry/change-log.ts'
 import { type Fields, pick } from '../registry/fields.ts'
 import type { MachineRegistry } from '../registry/machine-registry.ts'
 import { eventStream, WakeUp } from './event-stream.ts'
+import { Latest } from './latest.ts'
 import { message } from './sse.ts'
 
 /**
@@ -33,8 +34,9 @@ export interface HubStreamOptions {
   machine_id: string | undefined
   fields: Fields | undefined
   /**
-   * Number of agents to send before everything else, those with requests first, so that a person need not wait for
-   * the whole state. 0 for clients that do not know the event `current`.
+   * Number of agents to send before everything else: those with requests first, and then those that changed last.
+   * A person need not wait for the whole state, and the first agents on the screen stay there. 0 for clients that do
+   * not know the event `current`.
    */
   first: number
 }
@@ -141,19 +143,18 @@ class Place {
     this.#isNew = true
   }
 
-  /** Returns the agents to send first. */
+  /** Returns the agents to send first: those with requests and then others, each with the latest change first. */
   #firstAgents(): HubAgent[] {
     const { agents } = this.#context
     const { first } = this.#options
-    const [asking, others]: [string[], string[]] = [[], []]
     if (first === 0) return []
+    const [asking, others] = [new Latest(first), new Latest(first)]
     for (const { key, machine_id, status } of agents.records()) {
       if (!status || !this.#shows({ machine_id })) continue
       const found = isAsking(status) ? asking : others
-      if (found.length < first) found.push(key)
-      if (asking.length === first) break
+      found.add(status.since, key)
     }
-    return [...asking, ...others].slice(0, first).flatMap((key) => agents.viewAt(key) ?? [])
+    return [...asking.keys, ...others.keys].slice(0, first).flatMap((key) => agents.viewAt(key) ?? [])
   }
 
   #view(change: ListChange): object | undefined {
