@@ -26,9 +26,17 @@ const TYPES: Record<string, string> = {
 /** Folder of the scripts and styles in the hub's address, whose names contain their hashes. */
 const ASSETS = 'assets'
 
+/** The script of the page. */
+const MAIN = 'src/console/main.tsx'
+/** The script that asks the hub for the first data. */
+const EARLY = 'src/console/session/early.ts'
+const AGENT_PAGE = 'src/console/agent/agent-page.tsx'
+/** Modules that an agent's page loads at once, in addition to `MAIN`. */
+const AGENT_PAGE_PARTS = [AGENT_PAGE, 'src/protocol/event-page.ts']
+
 const options = {
   absWorkingDir: root,
-  entryPoints: { console: 'src/console/main.tsx' },
+  entryPoints: { console: MAIN, early: EARLY },
   outdir: ASSETS,
   entryNames: '[name]-[hash]',
   chunkNames: '[name]-[hash]',
@@ -67,11 +75,45 @@ function workers(built: Built[]): Plugin {
   }
 }
 
+/** Folders whose modules load something only on the page of an agent or of its changes. */
+const OF_AGENT = /\/src\/(client|console\/(agent|changes|parts))\//
+
+/**
+ * Makes every module that is loaded later refer to the first script, and the parts of an agent's page to that page.
+ * Otherwise, esbuild would divide these scripts into a chunk for each set of scripts that share some of their modules,
+ * and a browser takes longer to ask for many small chunks than to load them.
+ */
+const afterMain: Plugin = {
+  name: 'after-main',
+  setup({ onResolve, onLoad, resolve }) {
+    onResolve({ filter: /./ }, async ({ kind, path, ...from }) => {
+      if (kind !== 'dynamic-import') return undefined
+      const { path: module } = await resolve(path, { kind: 'import-statement', ...from })
+      const needed = OF_AGENT.test(from.importer) ? [MAIN, AGENT_PAGE] : [MAIN]
+      return { path: relative(root, module), namespace: 'later', pluginData: needed }
+    })
+    onLoad({ filter: /./, namespace: 'later' }, ({ path, pluginData: needed }) => ({
+      contents: [
+        ...(needed as string[]).map((module) => `import ${JSON.stringify(`./${module}`)}`),
+        `export * from ${JSON.stringify(`./${path}`)}`,
+      ].join('\n'),
+      resolveDir: root,
+    }))
+  },
+}
+
 /** Builds the console. @returns the files by their paths, relative to the address of the console */
 export async function buildConsole(): Promise<{ files: Record<string, ConsoleFile>; metafile: Metafile }> {
   const scripts: Built[] = []
   const plugins = [workers(scripts)]
-  scripts.push(await build({ ...options, splitting: true, loader: { '.css': 'empty' }, plugins }))
+  scripts.push(
+    await build({
+      ...options,
+      splitting: true,
+      loader: { '.css': 'empty' },
+      plugins: [...plugins, afterMain],
+    }),
+  )
   // One file contains all styles, because a part of the code that is loaded later does not load its styles.
   const { outputFiles: styled } = await build({ ...options, plugins: [workers([])] })
   const styles = styled.filter(({ path }) => path.endsWith('.css'))
@@ -95,13 +137,21 @@ export async function buildConsole(): Promise<{ files: Record<string, ConsoleFil
     inputs: Object.assign({}, ...metafiles.map(({ inputs }) => inputs)),
     outputs: Object.assign({}, ...metafiles.map(({ outputs }) => outputs)),
   }
-  const assetLike = (pattern: RegExp) => Object.keys(files).find((path) => pattern.test(path))
-  const [script, style] = [assetLike(/\/console-\w+\.js$/), assetLike(/\/console-\w+\.css$/)]
-  if (script === undefined || style === undefined) throw new Error('the console has no script or no style')
+  const style = Object.keys(files).find((path) => path.endsWith('.css'))
+  if (style === undefined) throw new Error('the console has no style')
+  const [main, early] = [chunkOf(MAIN, whole), chunkOf(EARLY, whole)]
+  const agentPage = new Set(AGENT_PAGE_PARTS.flatMap((module) => [...scriptsFor(module, whole)]))
+  const texts = {
+    AGENT_PAGE: [...agentPage].filter((path) => path !== main && path !== early).join(' '),
+    STYLE: style,
+    EARLY: early,
+    MAIN: main,
+  }
   const page = readFileSync(join(root, 'src/console/index.html'), 'utf8')
-  const preloads = [...importsOf(script, whole)].map((path) => `<link rel="modulepreload" href="${path}">`)
-  const links = [`<link rel="stylesheet" href="${style}">`, ...preloads].join('\n    ')
-  put('index.html', Buffer.from(page.replace('LINKS', links).replace('SCRIPT', script)))
+  put(
+    'index.html',
+    Buffer.from(page.replace(/"([A-Z_]+)"/g, (_, name: keyof typeof texts) => `"${texts[name]}"`)),
+  )
   // A worker replaces its earlier version only if both have the same name.
   for (const { path, contents } of service) put(basename(path), contents)
   for (const name of ['icon.svg', 'icon-192.png', 'icon-512.png', 'manifest.webmanifest'])
@@ -109,13 +159,20 @@ export async function buildConsole(): Promise<{ files: Record<string, ConsoleFil
   return { files, metafile: whole }
 }
 
-/** Returns the scripts that a script needs at its start, so that a browser can load them at the same time. */
-function importsOf(script: string, { outputs }: Metafile, found = new Set<string>()): Set<string> {
-  for (const { path, kind } of outputs[script]?.imports ?? []) {
-    if (kind !== 'import-statement' || found.has(path)) continue
-    found.add(path)
-    importsOf(path, { inputs: {}, outputs }, found)
-  }
+/** Returns the chunk that contains a module. */
+function chunkOf(module: string, { outputs }: Metafile): string {
+  const found = Object.entries(outputs).find(([, { inputs }]) => module in inputs)
+  if (!found) throw new Error(`the console has no module ${module}`)
+  return found[0]
+}
+
+/** Returns the scripts that a browser needs for a module that is loaded later. */
+function scriptsFor(module: string, { outputs }: Metafile): Set<string> {
+  const entry = Object.entries(outputs).find(([, { entryPoint }]) => entryPoint === `later:${module}`)
+  if (!entry) throw new Error(`the console does not load ${module} later`)
+  const found = new Set([entry[0]])
+  for (const script of found)
+    for (const { path, kind } of outputs[script]!.imports) if (kind === 'import-statement') found.add(path)
   return found
 }
 

@@ -1,5 +1,5 @@
 import type { AnyEvent } from '../protocol/any-event.ts'
-import type { EventPage } from '../protocol/hub-api.ts'
+import type { EventPage } from '../protocol/event-page.ts'
 import { type EventId, formatEventId, isBefore, parseEventId } from './event-id.ts'
 
 /** Number of bytes of a journal that the first search in an older hub covers. */

@@ -1,14 +1,21 @@
 import type { Transport } from './transport.ts'
 
+type FetchOptions = RequestInit & { headers: Record<string, string> }
+
 /**
  * Returns a transport that uses `fetch`, for example in a web page.
  * @param url address of the hub, without a trailing slash
  * @param headers headers for every request, for example with the user's key
+ * @param send sends a request, as `fetch` does
  */
-export const fetchTransport = (url: string, headers: Record<string, string>): Transport => ({
+export const fetchTransport = (
+  url: string,
+  headers: Record<string, string>,
+  send: (url: string, options: FetchOptions) => Promise<Response> = fetch,
+): Transport => ({
   url,
   async send({ path, ...request }) {
-    const { status, body } = await fetch(url + path, {
+    const { status, body } = await send(url + path, {
       ...request,
       headers: { ...headers, ...request.headers },
       redirect: 'error',

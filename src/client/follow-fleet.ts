@@ -1,18 +1,10 @@
 import * as z from 'zod/mini'
 import { HubAgent, HubMachine } from '../protocol/hub-objects.ts'
+import { FleetAgent } from './fleet-agent.ts'
+import { FLEET_REQUEST } from './fleet-request.ts'
 import type { HubClient } from './hub-client.ts'
 import { type ReconnectOptions, reconnecting } from './reconnecting.ts'
 import { untilAborted } from './until-aborted.ts'
-
-/** Fields of an agent that change with each frame of its activity. */
-const PLACES = { begin: true, acked: true, end: true, offset: true } as const
-
-/**
- * An agent without its offsets, so that an active agent does not change all the time, and without its waiting
- * prompts, which may be long.
- */
-export const FleetAgent = z.omit(HubAgent, { ...PLACES, waiting_prompts: true })
-export type FleetAgent = z.infer<typeof FleetAgent>
 
 const AgentRemoved = z.pick(HubAgent, { agent_id: true, machine_id: true })
 const MachineRemoved = z.pick(HubMachine, { machine_id: true })
@@ -27,11 +19,6 @@ export type FleetChange =
   /** Everything is known. Older hubs do not say so. */
   | { type: 'current' }
 
-const FIELDS = [...new Set([...Object.keys(FleetAgent.shape), ...Object.keys(HubMachine.shape)])]
-
-/** Number of agents that come first, so that a person need not wait for all others. */
-const FIRST = 100
-
 /**
  * Yields all machines and agents, and then their changes. Continues when the connection to the hub is
  * restored. Ends when `signal` aborts.
@@ -45,9 +32,9 @@ async function* changes(
   client: HubClient,
   options: Pick<ReconnectOptions, 'signal' | 'connection'>,
 ): AsyncGenerator<FleetChange> {
-  let place = '0'
+  let place = FLEET_REQUEST.after
   const open = (arrived: () => void) =>
-    client.fleetStream({ after: place, fields: FIELDS, first: FIRST }, options.signal, arrived)
+    client.fleetStream({ ...FLEET_REQUEST, after: place }, options.signal, arrived)
   for await (const { event, data, id } of reconnecting(open, options)) {
     if (id !== '') place = id
     if (event === 'reset') yield { type: 'reset' }

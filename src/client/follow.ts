@@ -1,4 +1,6 @@
-import { AnyEvent, type Event, HubAgent } from '../protocol/index.ts'
+import { AnyEvent } from '../protocol/any-event.ts'
+import type { Event } from '../protocol/events.ts'
+import { HubAgent } from '../protocol/hub-objects.ts'
 import { eventOf } from './history.ts'
 import type { HubClient } from './hub-client.ts'
 import { type ReconnectOptions, reconnecting } from './reconnecting.ts'

@@ -1,4 +1,5 @@
-import { type AnyEvent, Event } from '../protocol/index.ts'
+import type { AnyEvent } from '../protocol/any-event.ts'
+import { Event } from '../protocol/events.ts'
 import { check } from '../protocol/schema-check.ts'
 import type { HubClient } from './hub-client.ts'
 import { pause, untilAborted } from './until-aborted.ts'

@@ -1,10 +1,18 @@
 import * as z from 'zod/mini'
 import type { CommandType } from '../protocol/commands.ts'
 import { SIGNED } from '../protocol/commands-to-sign.ts'
-import type { EventPage, StartRequest } from '../protocol/hub-api.ts'
+import type { EventPage } from '../protocol/event-page.ts'
+import type { StartRequest } from '../protocol/hub-api.ts'
 import { HubAgent, HubMachine, Outcome } from '../protocol/hub-objects.ts'
 import { idInAddress } from '../protocol/machine-address.ts'
 import type { WorkspaceChanges, WorkspaceFile } from '../protocol/workspace.ts'
+import {
+  type AgentAddress,
+  agentAddress,
+  eventsBeforeAddress,
+  type FleetStreamOptions,
+  fleetStreamAddress,
+} from './addresses.ts'
 import type { EarlierEvents } from './earlier-events.ts'
 import { isBefore, parseEventId } from './event-id.ts'
 import { HubAdmin } from './hub-admin.ts'
@@ -39,14 +47,6 @@ export interface HubClientOptions {
    * Converts a failure into the error that methods throw. By default, the methods throw the failure itself.
    */
   errorFor?: ErrorFor
-}
-
-export interface FleetStreamOptions {
-  /** Id of the last event that the caller has, or `0`. */
-  after: string
-  fields: string[]
-  /** Number of agents that a new stream sends before everything else. Older hubs ignore it. */
-  first: number
 }
 
 /**
@@ -185,8 +185,7 @@ export class HubClient extends HubAdmin {
    * @param limit maximum number of events
    */
   async eventsBefore(agentId: string, before: string | undefined, limit: number): Promise<EarlierEvents> {
-    const path = this.#agentPath(agentId, '/events', { before: before ?? 'end', limit: String(limit) })
-    const page = await this.#events(path)
+    const page = await this.#events(eventsBeforeAddress(this.#agent(agentId), before, limit))
     const end = before === undefined ? undefined : parseEventId(before)
     // An older hub ignores `before`. Its answer is the beginning of the history.
     if (page.next === undefined)
@@ -197,7 +196,7 @@ export class HubClient extends HubAdmin {
   }
 
   async #events(path: string): Promise<EventPage> {
-    const { EventPage } = await import('../protocol/hub-api.ts')
+    const { EventPage } = await import('../protocol/event-page.ts')
     return this.#hub.json(path, EventPage)
   }
 
@@ -220,12 +219,11 @@ export class HubClient extends HubAdmin {
    * @param arrived called when the hub answers, and whenever it has sent something
    */
   fleetStream(
-    { after, fields, first }: FleetStreamOptions,
+    options: FleetStreamOptions,
     signal: AbortSignal,
     arrived?: () => void,
   ): AsyncGenerator<SseMessage> {
-    const query = new URLSearchParams({ after, fields: fields.join(','), first: String(first) })
-    return this.#hub.events(`/api/stream?${query}`, { signal, arrived })
+    return this.#hub.events(fleetStreamAddress(options), { signal, arrived })
   }
 
   /** Reads a message of a stream. */
@@ -290,10 +288,10 @@ export class HubClient extends HubAdmin {
   }
 
   #agentPath(agentId: string, rest = '', query: Record<string, string> | URLSearchParams = {}): string {
-    const machine_id = this.#machines.get(agentId)
-    const parameters = new URLSearchParams(query)
-    if (machine_id !== undefined) parameters.set('machine_id', idInAddress(machine_id))
-    const search = String(parameters)
-    return `/api/agents/${encodeURIComponent(agentId)}${rest}${search && `?${search}`}`
+    return agentAddress(this.#agent(agentId), rest, query)
+  }
+
+  #agent(agent_id: string): AgentAddress {
+    return { agent_id, machine_id: this.#machines.get(agent_id) }
   }
 }

@@ -1,5 +1,8 @@
 // Must be the first import.
 import './session/arrival-token.ts'
+// The page loads this module first, as a separate script, which does not use a token in the address.
+import './session/early.ts'
+import './common.ts'
 import { render } from 'preact'
 import * as z from 'zod/mini'
 import { App } from './app.tsx'

@@ -1,14 +1,8 @@
 import { computed, signal } from '@preact/signals'
 import { hrefOf } from './href.ts'
+import { routeIn } from './route-in.ts'
 
 export { hrefOf }
-
-/** The address of a page: the part of the URL after `#`. */
-export interface Route {
-  /** Parts of the path, decoded. The start page has none. */
-  path: string[]
-  query: URLSearchParams
-}
 
 const hash = signal(location.hash)
 let isByLink = false
@@ -23,12 +17,7 @@ addEventListener('hashchange', () => {
 })
 
 /** The current page. */
-export const route = computed(() => parseRoute(hash.value))
-
-function parseRoute(hash: string): Route {
-  const [path = '', query = ''] = hash.replace(/^#\/?/, '').split(/\?(.*)/s)
-  return { path: path.split('/').filter(Boolean).map(decode), query: new URLSearchParams(query) }
-}
+export const route = computed(() => routeIn(hash.value))
 
 /** Returns the link to an agent. */
 export const agentHref = (agent: { machine_id: string; agent_id: string }) =>
@@ -38,12 +27,4 @@ export const agentHref = (agent: { machine_id: string; agent_id: string }) =>
 export function replaceQuery(query: URLSearchParams) {
   history.replaceState(null, '', hrefOf(route.value.path, query))
   hash.value = location.hash
-}
-
-function decode(part: string): string {
-  try {
-    return decodeURIComponent(part)
-  } catch {
-    return part
-  }
 }

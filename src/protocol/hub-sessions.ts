@@ -1,8 +1,7 @@
 import * as z from 'zod/mini'
 import { secret } from './secrets.ts'
 
-/** Header with the session of a request: the session's id, a dot, and its secret. */
-export const SESSION_HEADER = 'X-Fomular-Session'
+export { SESSION_HEADER } from './session-header.ts'
 
 /**
  * A session of a browser that has signed in with a user key or a one-time token. It has the role that its key

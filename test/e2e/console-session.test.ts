@@ -77,7 +77,15 @@ test('a link signs a browser in once, and its token stays neither in the address
   // A new link replaces the session of a browser.
   await page.goto(await link())
   await page.goto(sessions)
-  await until(async () => (await listed.count()) === 1, { what: 'one session' })
+  const own = page.getByText('this session')
+  await own.waitFor()
+  // The list may be older than the end of the previous session.
+  const again = async () => {
+    await page.reload()
+    await own.waitFor()
+    return (await listed.count()) === 1
+  }
+  await until(again, { what: 'one session' })
 })
 
 test('a page that has lost its hub says so, and continues when the hub is back', async (t) => {
@@ -120,4 +128,25 @@ test('a link of another key does not replace the session before the person agree
   await page.goto(await link())
   await dialog.getByRole('button', { name: 'Switch to this key' }).click()
   await signedIn('mallory')
+})
+
+test('a page asks for its first data once, with the secret of its session', async (t) => {
+  const { browser, link } = await stageWithBrowser(t)
+  const page = await (await browser.newContext()).newPage()
+  await page.goto(await link())
+  await page.getByRole('button', { name: 'Sign out' }).waitFor()
+  const asked: { path: string; shown: string | undefined }[] = []
+  page.on('request', (request) => {
+    const { pathname } = new URL(request.url())
+    if (pathname.startsWith('/api/'))
+      asked.push({ path: pathname, shown: request.headers()['x-fomular-session'] })
+  })
+  await page.reload()
+  await page.getByRole('heading', { name: 'Add the first machine' }).waitFor()
+  assert.deepEqual(asked.map(({ path }) => path).sort(), ['/api/me', '/api/stream'])
+  const stored = await page.evaluate<string>("localStorage.getItem('fomular-session /')")
+  assert.deepEqual(
+    asked.map(({ shown }) => shown),
+    [stored, stored],
+  )
 })

@@ -1,4 +1,4 @@
-import type { FleetAgent } from '../../client/follow-fleet.ts'
+import type { FleetAgent } from '../../client/fleet-agent.ts'
 import { Reveal } from '../../client/reveal-hidden.ts'
 import type { PermissionRequest } from '../../protocol/index.ts'
 import { stateText } from './agents.ts'

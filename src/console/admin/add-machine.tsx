@@ -10,7 +10,8 @@ import { DialogBar, Form, Select, TextField } from '../parts/form.tsx'
 import { Name } from '../parts/name.tsx'
 import { useSending } from '../parts/use-sending.tsx'
 import { hrefOf } from '../route.ts'
-import { HUB_URL, hub } from '../session/session.ts'
+import { HUB_URL } from '../session/hub-url.ts'
+import { hub } from '../session/session.ts'
 import { QrCode } from './qr-code.tsx'
 
 const LIFETIMES = [

@@ -15,7 +15,7 @@ export function QrCode({ text, label }: { text: string; label: string }) {
   const [problem, setProblem] = useState<string>()
   useEffect(() => {
     let isCurrent = true
-    import('uqr')
+    import('./encode-qr.ts')
       .then(({ encode }) => encode(text, { ecc: 'L', border: BORDER }))
       .then(({ size, data }) => {
         if (isCurrent) setCode({ size, path: pathOf(data) })

@@ -1,5 +1,5 @@
 import type * as z from 'zod/mini'
-import type { FleetAgent } from '../../client/follow-fleet.ts'
+import type { FleetAgent } from '../../client/fleet-agent.ts'
 import type { HubMachine } from '../../protocol/hub-objects.ts'
 import { isWithin } from '../../protocol/policy-rules.ts'
 import type { AgentSpec } from '../../protocol/spec.ts'

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks'
-import type { FleetAgent } from '../../client/follow-fleet.ts'
+import type { FleetAgent } from '../../client/fleet-agent.ts'
 import type { HubClient } from '../../client/hub-client.ts'
 import { fleet } from '../fleet/fleet.ts'
 import { Button } from '../parts/button.tsx'

@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useState } from 'preact/hooks'
-import type { FleetAgent } from '../../client/follow-fleet.ts'
+import type { FleetAgent } from '../../client/fleet-agent.ts'
 import type { PermissionRequest } from '../../protocol/permission.ts'
 import { RequestSheet } from '../ask/request-sheet.tsx'
 import { agentKey, fleet } from '../fleet/fleet.ts'

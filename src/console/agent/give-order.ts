@@ -1,4 +1,4 @@
-import type { FleetAgent } from '../../client/follow-fleet.ts'
+import type { FleetAgent } from '../../client/fleet-agent.ts'
 import type { HubClient } from '../../client/hub-client.ts'
 import type { Outcome } from '../../protocol/hub-objects.ts'
 

@@ -1,5 +1,5 @@
 import { useRef, useState } from 'preact/hooks'
-import type { FleetAgent } from '../../client/follow-fleet.ts'
+import type { FleetAgent } from '../../client/fleet-agent.ts'
 import type { HubClient } from '../../client/hub-client.ts'
 import { Button } from '../parts/button.tsx'
 import { Dialog } from '../parts/dialog.tsx'

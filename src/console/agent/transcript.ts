@@ -3,14 +3,12 @@ import { type EventId, formatEventId, parseEventId } from '../../client/event-id
 import { eventOf } from '../../client/history.ts'
 import type { HubClient } from '../../client/hub-client.ts'
 import { pause } from '../../client/until-aborted.ts'
-import type { AnyEvent } from '../../protocol/any-event.ts'
 import type { Event } from '../../protocol/events.ts'
 import type { HubAgent } from '../../protocol/hub-objects.ts'
 import { type AgentRef, afterFailure, type Connection, type FeedHub, feed, RETRY_MS } from './agent-feed.ts'
 import { EventWindow, type WindowLimits } from './event-window.ts'
+import { FIRST_EVENTS } from './first-events.ts'
 
-/** Maximum number of events to request at once. */
-const PAGE = 500
 /** Number of events with which a transcript opens, if the history has as many. */
 const FIRST = 100
 /** Maximum number of pages to read until a transcript has `FIRST` events: most events may be pieces of a block. */
@@ -142,20 +140,21 @@ export class Transcript {
   }
 
   async #load(signal: AbortSignal): Promise<void> {
-    const pages: AnyEvent[][] = []
+    const pages: Event[][] = []
     let [count, previous] = [0, undefined as string | undefined]
     const fresh = new EventWindow()
     do {
       const page = await this.#before(previous)
       if (signal.aborted) return
-      pages.push(page.events)
-      count += page.events.length
+      const events = page.events.map(eventOf)
+      pages.push(events)
+      count += events.length
       previous = page.previous
-      fresh.prepend(page.events.map(eventOf))
+      fresh.prepend(events)
       // A long range without events has empty pages.
     } while (previous !== undefined && (count === 0 || (fresh.size < FIRST && pages.length < FIRST_PAGES)))
     this.#window.clear()
-    for (const page of pages.reverse()) for (const event of page) this.#window.append(eventOf(event))
+    for (const page of pages.reverse()) for (const event of page) this.#window.append(event)
     this.#previous = previous
     this.#isLoaded = true
     this.#atEnd = true
@@ -226,7 +225,7 @@ export class Transcript {
   #before(id: string | undefined) {
     const { machine_id, agent_id } = this.#ref
     this.#hub.means(agent_id, machine_id)
-    return this.#hub.eventsBefore(agent_id, id, PAGE)
+    return this.#hub.eventsBefore(agent_id, id, FIRST_EVENTS)
   }
 
   #trim(place: EventId | undefined) {

@@ -1,4 +1,4 @@
-import type { FleetAgent } from '../../client/follow-fleet.ts'
+import type { FleetAgent } from '../../client/fleet-agent.ts'
 import { isAsking } from '../../protocol/needs.ts'
 import type { PermissionRequest } from '../../protocol/permission.ts'
 import { Button } from '../parts/button.tsx'

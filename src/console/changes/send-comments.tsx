@@ -1,5 +1,5 @@
 import { useRef } from 'preact/hooks'
-import type { FleetAgent } from '../../client/follow-fleet.ts'
+import type { FleetAgent } from '../../client/fleet-agent.ts'
 import type { HubClient } from '../../client/hub-client.ts'
 import { CommandIds } from '../agent/command-ids.ts'
 import { foreseen } from '../agent/foreseen.ts'

@@ -1,4 +1,4 @@
-import type { FleetAgent } from '../../client/follow-fleet.ts'
+import type { FleetAgent } from '../../client/fleet-agent.ts'
 import { type Filter, filterIn, GROUPS, type Group, groupOf, inOrder, isWanted } from './groups.ts'
 
 const EVERYTHING = filterIn(new URLSearchParams())

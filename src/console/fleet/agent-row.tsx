@@ -1,4 +1,4 @@
-import type { FleetAgent } from '../../client/follow-fleet.ts'
+import type { FleetAgent } from '../../client/fleet-agent.ts'
 import { ago } from '../parts/ago.ts'
 import { Name } from '../parts/name.tsx'
 import { now } from '../parts/time.ts'

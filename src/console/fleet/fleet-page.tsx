@@ -75,7 +75,7 @@ function Machines({ fleet: { machines, groups, version } }: { fleet: Fleet }) {
   )
 }
 
-function Agents({ fleet: { groups, machines, version } }: { fleet: Fleet }) {
+function Agents({ fleet: { groups, machines, live, version } }: { fleet: Fleet }) {
   useThrottled(version, DRAW_MS)
   const { query } = route.value
   const filter = useMemo(() => filterIn(query), [query])
@@ -107,7 +107,12 @@ function Agents({ fleet: { groups, machines, version } }: { fleet: Fleet }) {
       </p>
       {count === 0 && <p>No agent matches.</p>}
       {shown.map((group) => (
-        <AgentGroup key={group} group={group} agents={groups.of(group)} />
+        <AgentGroup
+          key={group}
+          group={group}
+          agents={groups.of(group)}
+          isLoading={live.value.state === 'loading'}
+        />
       ))}
     </section>
   )

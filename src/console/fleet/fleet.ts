@@ -1,5 +1,6 @@
 import { type ReadonlySignal, signal } from '@preact/signals'
-import { type FleetAgent, type FleetChange, followFleet } from '../../client/follow-fleet.ts'
+import type { FleetAgent } from '../../client/fleet-agent.ts'
+import { type FleetChange, followFleet } from '../../client/follow-fleet.ts'
 import type { HubClient } from '../../client/hub-client.ts'
 import { pause } from '../../client/until-aborted.ts'
 import type { HubMachine } from '../../protocol/hub-objects.ts'

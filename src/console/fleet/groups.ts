@@ -1,4 +1,4 @@
-import type { FleetAgent } from '../../client/follow-fleet.ts'
+import type { FleetAgent } from '../../client/fleet-agent.ts'
 import { standstillOf } from '../../protocol/needs.ts'
 
 /** Groups of agents, in the order in which a person needs them. */

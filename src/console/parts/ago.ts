@@ -1,9 +1,9 @@
-const UNITS: [seconds: number, unit: Intl.RelativeTimeFormatUnit][] = [
-  [86_400, 'day'],
-  [3600, 'hour'],
-  [60, 'minute'],
+/** Units, with their texts for one and for several. */
+const UNITS: [seconds: number, one: string, several: string][] = [
+  [86_400, 'day', 'days'],
+  [3600, 'hr.', 'hr.'],
+  [60, 'min.', 'min.'],
 ]
-const format = new Intl.RelativeTimeFormat('en', { numeric: 'auto', style: 'short' })
 
 /**
  * Returns how long ago a time was, or how far away it is, in words.
@@ -15,8 +15,14 @@ export function ago(time: string, now: number): string {
   const then = Date.parse(time)
   if (Number.isNaN(then)) return time
   const seconds = (then - now) / 1000
-  for (const [size, unit] of UNITS)
-    if (Math.abs(seconds) >= size) return format.format(Math.trunc(seconds / size), unit)
+  for (const [size, one, several] of UNITS) {
+    const count = Math.trunc(seconds / size)
+    if (count === 0) continue
+    // A formatter of the browser takes longer to create than the whole first page to draw.
+    if (size === 86_400 && Math.abs(count) === 1) return count > 0 ? 'tomorrow' : 'yesterday'
+    const text = `${Math.abs(count)} ${Math.abs(count) === 1 ? one : several}`
+    return count > 0 ? `in ${text}` : `${text} ago`
+  }
   return seconds > 5 ? 'in less than a minute' : 'just now'
 }
 

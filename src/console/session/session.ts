@@ -9,9 +9,10 @@ import { USER_ROLES, type UserRole } from '../../protocol/hub-keys.ts'
 import { type NewSession, SESSION_HEADER } from '../../protocol/hub-sessions.ts'
 import { tellProblem } from '../parts/notices.tsx'
 import { arrivalToken } from './arrival-token.ts'
+import { earlyRequests } from './early-requests.ts'
+import { HUB_URL, stored } from './hub-url.ts'
 import { keyProblem } from './key-problem.ts'
 import { newId } from './new-id.ts'
-import { localItems, StoredSecret } from './stored-secret.ts'
 import { watched } from './watched.ts'
 
 /** A person who is signed in. */
@@ -29,9 +30,6 @@ export interface SignedIn {
   /** The connection to the hub, for clients whose code is loaded later. */
   transport: Transport
 }
-
-/** Address of the hub, without a trailing slash. */
-export const HUB_URL = new URL('.', location.href).href.replace(/\/$/, '')
 
 /** The person who is signed in; undefined if nobody is signed in; null while this is unknown. */
 export const session = signal<SignedIn | undefined | null>(null)
@@ -66,8 +64,6 @@ const RETRY_MS = { first: 1000, most: 15_000 }
 const LINK_USED =
   'This link did not sign you in: it works once, for a minute. Run `fomular-daemon open` again.'
 const ENDED = 'Your session has ended. It was ended or has expired, or its key was revoked or replaced.'
-
-const stored = new StoredSecret(localItems(), new URL(HUB_URL).pathname)
 
 /** Returns the client of the hub. Only pages that need a signed-in person call this function. */
 export function hub(): HubClient {
@@ -224,7 +220,8 @@ async function personWith(secret: string): Promise<SignedIn> {
   }
 }
 
-const transportWith = (secret: string) => fetchTransport(HUB_URL, { [SESSION_HEADER]: secret })
+const transportWith = (secret: string) =>
+  fetchTransport(HUB_URL, { [SESSION_HEADER]: secret }, earlyRequests.fetch)
 
 /** Forgets a session that the hub no longer accepts. */
 function onRefused(secret: string) {

@@ -99,11 +99,12 @@ function Session({ session, onEnd }: { session: HubSession; onEnd(): void }) {
   )
 }
 
-const format = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })
-
 function Time({ at }: { at: string }) {
-  const ms = Date.parse(at)
-  return <time dateTime={at}>{Number.isNaN(ms) ? 'unknown' : format.format(ms)}</time>
+  const date = new Date(at)
+  const text = Number.isNaN(date.getTime())
+    ? 'unknown'
+    : date.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' })
+  return <time dateTime={at}>{text}</time>
 }
 
 /** Returns the own session first, then the most recently used. */

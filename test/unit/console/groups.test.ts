@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { FleetAgent } from '../../../src/client/follow-fleet.ts'
+import type { FleetAgent } from '../../../src/client/fleet-agent.ts'
 import { AgentGroups } from '../../../src/console/fleet/agent-groups.ts'
 import { agentKey } from '../../../src/console/fleet/fleet.ts'
 import { filterIn, GROUPS, groupOf } from '../../../src/console/fleet/groups.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { FleetAgent } from '../../../src/client/follow-fleet.ts'
+import type { FleetAgent } from '../../../src/client/fleet-agent.ts'
 import {
   EMPTY_FORM,
   folderDoubt,

@@ -1,4 +1,5 @@
-import type { FleetAgent, FleetChange } from '../../../client/follow-fleet.ts'
+import type { FleetAgent } from '../../../client/fleet-agent.ts'
+import type { FleetChange } from '../../../client/follow-fleet.ts'
 import type { PermissionRequest } from '../../../protocol/index.ts'
 import { isAsking } from '../../../protocol/needs.ts'
 import { nameOf } from '../pick-request.ts'

@@ -4,7 +4,7 @@ import { WaitingRequests } from '../../../../src/cli/agent/desk/waiting.ts'
 import { leaveIn } from '../../../../src/cli/agent/leave.ts'
 import { colors } from '../../../../src/cli/render/ansi.ts'
 import { askerText, awayText, countOf, idleText, waitingTable } from '../../../../src/cli/render/desk.ts'
-import type { FleetAgent } from '../../../../src/client/follow-fleet.ts'
+import type { FleetAgent } from '../../../../src/client/fleet-agent.ts'
 import type { PermissionRequest } from '../../../../src/protocol/index.ts'
 import { requestFor } from '../../../support/scripted-agent.ts'
 
