@@ -11,7 +11,7 @@ import {
   subscribeBrowser,
   workerOfPage,
 } from './browser-push.ts'
-import { NotificationData, OpenMessage } from './notification-data.ts'
+import { NotificationData } from './notification-data.ts'
 
 /** Interval between looks for notifications that are no longer needed, in milliseconds. */
 const LOOK_MS = 1000
@@ -19,16 +19,12 @@ const LOOK_MS = 1000
 let isFollowing = false
 
 /**
- * Connects the page to its notifications: shows what a person has clicked, and closes notifications about requests
- * that were answered. Further calls have no effect.
+ * Connects the page to its notifications: keeps the subscription, and closes notifications about requests that were
+ * answered. Further calls have no effect.
  */
 export function followNotifications() {
   if (isFollowing) return
   isFollowing = true
-  navigator.serviceWorker.addEventListener('message', ({ data }) => {
-    const message = OpenMessage.safeParse(data)
-    if (message.success) location.hash = message.data.open
-  })
   followSession()
   followFleet()
 }
