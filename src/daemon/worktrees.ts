@@ -80,10 +80,7 @@ export class Worktrees {
       return await start({ ...command, spec: { ...command.spec, cwd } }, worktree)
     } finally {
       await this.#settle(agent_id).catch((err) =>
-        logger.error(
-          { agent_id, err },
-          'cannot finish the start in a working tree; the next daemon will retry',
-        ),
+        logger.error({ agent_id, err }, 'cannot finish the start in a working tree'),
       )
       this.#starting.delete(agent_id)
     }
@@ -114,7 +111,7 @@ export class Worktrees {
   #checkUnused({ path }: WorktreeRecord) {
     for (const { id, hasEnded, record } of this.#options.agents) {
       const { cwd, add_dirs = [] } = record.spec
-      if (hasEnded || ![cwd, ...add_dirs].some((dir) => isWithin(realPath(dir), path))) continue
+      if (hasEnded || ![cwd, ...add_dirs].some((dir) => isWithin(realPath(dir), realPath(path)))) continue
       throw new CommandFailure('agent_running', `${id} is running in the working tree.`, {
         remedy: 'Stop it first.',
       })
@@ -128,7 +125,7 @@ export class Worktrees {
     await this.#settle(agent_id)
     return this.#inRepository(spec.cwd, async (place) => {
       const repository = ownRepository(place)
-      const path = `${repository.top}-worktrees/${agent_id}`
+      const path = join(realPath(`${repository.top}-worktrees`), agent_id)
       // The working tree has all files of the repository, also those outside of the named folder. The agent's
       // commits are written to the repository's own folder, which may be elsewhere.
       this.#options.rulesFor([repository.top, realPath(path), repository.commonDir])
@@ -150,15 +147,17 @@ export class Worktrees {
   async #settle(agentId: string) {
     const record = this.#recordOf(agentId)
     const read = readJson(record, Unfinished)
-    if (read.ok) await this.#finish(agentId, read.value)
+    const isStarted =
+      read.ok && this.#options.agents.find(agentId)?.record.worktree?.path === read.value.worktree.path
+    // First, so that no later daemon takes the working tree for unfinished, even if the agent is removed before.
+    if (isStarted) rmSync(record, { force: true })
+    if (read.ok) await this.#finish(read.value, isStarted ? releaseWorktree : undoWorktree)
     rmSync(record, { force: true })
   }
 
-  async #finish(agentId: string, { worktree }: z.infer<typeof Unfinished>) {
+  async #finish({ worktree }: z.infer<typeof Unfinished>, finish: typeof undoWorktree) {
     // Without the repository, git knows no working tree.
     if (!existsSync(join(worktree.repository, '.git'))) return
-    const isOf = (agent: Agent | undefined) => agent?.record.worktree?.path === worktree.path
-    const finish = isOf(this.#options.agents.find(agentId)) ? releaseWorktree : undoWorktree
     await this.#inTurn(worktree, ({ user }, repository) => finish(repository, user, worktree))
   }
 

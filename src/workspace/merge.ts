@@ -2,12 +2,12 @@ import { visible } from '../platform/visible-text.ts'
 import { WorkspaceFailure } from './failure.ts'
 import { type GitUser, git } from './git.ts'
 import { type PlainRepository, plainRepository } from './plain-repository.ts'
-import { findRepository, type Repository } from './repository.ts'
+import { findRepository, type Repository, treeAt } from './repository.ts'
 import { differences } from './status.ts'
 import { branchOf, check, commitOf, inRepository, type Worktree } from './worktree.ts'
 
 /** Maximum number of files in a message. */
-const LISTED = 20
+export const LISTED = 20
 /** Time limit for writing files, in ms. */
 const FILES_MS = 300_000
 
@@ -20,9 +20,9 @@ export function repositoryOf({ repository: top }: Worktree): Repository {
 
 /** Refuses a working tree with changes that are not committed. @throws WorkspaceFailure */
 export async function checkCommitted({ path }: Worktree, user: GitUser): Promise<void> {
-  const tree = findRepository(path)
+  const tree = treeAt(path)
   // The folder was deleted, so no changes are left in it.
-  if (tree === undefined || tree === 'elsewhere' || tree.top !== path) return
+  if (!tree) return
   const head = await inRepository(tree, user, ['rev-parse', '--verify', '--quiet', 'HEAD'])
   const plain = await plainRepository(tree, user, head.stdout.toString().trim())
   try {

@@ -61,14 +61,21 @@ function knows({ top, gitDir, commonDir }: Repository): boolean {
   return worktree !== undefined && commonDir === gitDir && realPath(resolve(gitDir, worktree)) === top
 }
 
+/** Returns the repository of a working tree; undefined if the folder was deleted or replaced. */
+export function treeAt(path: string): Repository | undefined {
+  // The folder may have been moved, and a link left in its place.
+  const real = realPath(path)
+  const tree = findRepository(real)
+  return tree === undefined || tree === 'elsewhere' || tree.top !== real ? undefined : tree
+}
+
 /**
  * Reports whether a folder is a working tree that git has locked because it was made so (`git worktree add
  * --lock`).
  */
 export function isLockedByGit(path: string): boolean {
-  const tree = findRepository(path)
-  if (tree === undefined || tree === 'elsewhere' || tree.top !== path) return false
-  return pointerIn(join(tree.gitDir, 'locked'), /^(added with --lock)$/) !== undefined
+  const tree = treeAt(path)
+  return tree !== undefined && pointerIn(join(tree.gitDir, 'locked'), /^(added with --lock)$/) !== undefined
 }
 
 /** Returns what the first matching line of a small file names. */

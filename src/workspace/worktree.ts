@@ -4,7 +4,7 @@ import { orUndefined } from '../platform/or-undefined.ts'
 import { visible } from '../platform/visible-text.ts'
 import { shorten } from '../protocol/shorten.ts'
 import { WorkspaceFailure } from './failure.ts'
-import { type GitOutput, type GitUser, git } from './git.ts'
+import { type GitOptions, type GitOutput, type GitUser, git } from './git.ts'
 import { plainRepository } from './plain-repository.ts'
 import { findRepository, headOf, isLockedByGit, type Repository } from './repository.ts'
 
@@ -68,14 +68,13 @@ export async function commitOf(
   return code === 0 ? stdout.toString().trim() : undefined
 }
 
-/** Runs git in a repository, without its hooks. @param ms time limit, in ms @throws WorkspaceFailure */
+/** Runs git in a repository, without its hooks. @throws WorkspaceFailure */
 export const inRepository = (
   { gitDir }: Repository,
   user: GitUser,
   args: readonly string[],
-  ms?: number,
-): Promise<GitOutput> =>
-  git(user, [...QUIET, ...args], { env: { GIT_DIR: gitDir }, ...(ms !== undefined && { ms }) })
+  limits: Pick<GitOptions, 'ms'> = {},
+): Promise<GitOutput> => git(user, [...QUIET, ...args], { env: { GIT_DIR: gitDir }, ...limits })
 
 /**
  * Makes a working tree, with a branch. Hooks and filters of the repository do not run. If this fails, nothing
@@ -119,7 +118,7 @@ export async function makeWorktree(
   const adding = ['worktree', 'add', '--lock', '--no-checkout', ...target]
   try {
     check(
-      await inRepository(repository, user, adding, FILES_MS),
+      await inRepository(repository, user, adding, { ms: FILES_MS }),
       `Git could not make the working tree ${path}`,
     )
     await writeFiles(path, user, planned.commit)
@@ -189,12 +188,15 @@ async function writeFiles(path: string, user: GitUser, commit: string) {
 export async function dropWorktree(repository: Repository, user: GitUser, made: Worktree): Promise<void> {
   const { path, branch, is_new_branch } = made
   const commit = is_new_branch ? await commitOf(repository, user, branch) : undefined
+  // It is still locked if it could not be unlocked when its agent started.
+  await releaseWorktree(repository, user, made)
   await removeTree(repository, user, path, ['--force'])
   if (commit !== undefined) await deleteBranch(repository, user, branch, commit)
 }
 
 async function removeTree(repository: Repository, user: GitUser, path: string, force: readonly string[]) {
-  const removed = await inRepository(repository, user, ['worktree', 'remove', ...force, path], FILES_MS)
+  const removing = ['worktree', 'remove', ...force, path]
+  const removed = await inRepository(repository, user, removing, { ms: FILES_MS })
   if (existsSync(path)) check(removed, `Git could not remove the working tree ${path}`)
   // The folder next to the repository is only for working trees.
   orUndefined(() => rmdirSync(dirname(path)))

@@ -1,79 +1,13 @@
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
-import type { Agent } from '../../../src/agents/agent.ts'
+import { test } from 'node:test'
 import { CommandFailure } from '../../../src/agents/command-failure.ts'
-import type { WorktreeRecord } from '../../../src/agents/disk/records.ts'
-import { Worktrees, type WorktreesOptions } from '../../../src/daemon/worktrees.ts'
-import { createLogger } from '../../../src/platform/log.ts'
-import type { CommandOf } from '../../../src/protocol/index.ts'
-import { gitRepository } from '../../support/git-repository.ts'
-import { tempDir } from '../../support/temp.ts'
-
-type Start = CommandOf<'agent:start'>
-
-/** A repository, and a daemon whose agents have ended. */
-function open(t: TestContext, options: Partial<WorktreesOptions> = {}) {
-  const dir = tempDir(t)
-  const main = gitRepository(join(dir, 'app'), {
-    'secret.txt': '1\n',
-    'sub/b.txt': '1\n',
-    '.gitignore': '*.log\n',
-  })
-  const known = new Map<string, Agent>()
-  const records = join(dir, 'worktrees')
-  const again = () =>
-    new Worktrees({
-      dir: records,
-      rulesFor: () => ({ user: undefined, sandbox: undefined, hidden: [] }),
-      agents: {
-        find: (id) => known.get(id),
-        withoutFolder: (_, run) => run(),
-        [Symbol.iterator]: () => known.values(),
-      },
-      logger: createLogger({ level: 'silent', stderr: 'none' }),
-      ...options,
-    })
-  const worktrees = again()
-  const commandFor = (agent_id: string, cwd = main.dir) =>
-    ({ type: 'agent:start', command_id: `c-${agent_id}`, agent_id, spec: { cwd, worktree: {} } }) as Start
-  const agentIn = (id: string, worktree: WorktreeRecord) =>
-    ({ id, hasEnded: true, record: { worktree, spec: { cwd: worktree.path } } }) as Agent
-  return {
-    dir,
-    main,
-    records,
-    again,
-    worktrees,
-    commandFor,
-    /** Starts an agent in its own working tree. */
-    start: (id: string, cwd = main.dir) =>
-      worktrees.start(commandFor(id, cwd), async (_, worktree) => {
-        const agent = agentIn(id, worktree)
-        known.set(id, agent)
-        return agent
-      }),
-    /** Starts an agent, and ends the daemon before the agent exists. */
-    async interrupt(id: string) {
-      await new Promise<void>((made) => {
-        void worktrees.start(commandFor(id), () => {
-          made()
-          return new Promise(() => {})
-        })
-      })
-    },
-    adopt: (id: string, worktree: WorktreeRecord) => known.set(id, agentIn(id, worktree)),
-    /** Adds a running agent without its own working tree. */
-    run: (id: string, cwd: string) =>
-      known.set(id, { id, hasEnded: false, record: { spec: { cwd } } } as Agent),
-    tree: (id: string) => join(dir, 'app-worktrees', id),
-  }
-}
+import { worktreesOf } from '../../support/worktrees.ts'
 
 test('an agent gets no working tree of a repository that the policy permits only in part', async (t) => {
   const denied: string[] = []
-  const it = open(t, {
+  const it = worktreesOf(t, {
     rulesFor: (folders: string[]) => {
       if (folders.some((folder) => denied.includes(folder)))
         throw new CommandFailure('policy', 'not this folder')
@@ -93,7 +27,7 @@ test('an agent gets no working tree of a repository that the policy permits only
 })
 
 test('the next daemon removes the working tree of a start that was interrupted, even if it is not repeated', async (t) => {
-  const it = open(t)
+  const it = worktreesOf(t)
   await it.interrupt('one')
   assert.equal(existsSync(it.tree('one')), true)
   await it.again().cleanUp()
@@ -104,7 +38,7 @@ test('the next daemon removes the working tree of a start that was interrupted, 
 })
 
 test('the next daemon keeps the working tree of an agent that exists, and completes it', async (t) => {
-  const it = open(t)
+  const it = worktreesOf(t)
   await it.interrupt('one')
   const record = { repository: it.main.dir, path: it.tree('one'), branch: 'agent/one', is_new_branch: true }
   it.adopt('one', record)
@@ -115,7 +49,7 @@ test('the next daemon keeps the working tree of an agent that exists, and comple
 })
 
 test('the next daemon keeps everything that another user has made in the place of an interrupted start', async (t) => {
-  const it = open(t)
+  const it = worktreesOf(t)
   await it.interrupt('one')
   it.main.git('worktree', 'remove', '--force', '--force', it.tree('one'))
   it.main.git('worktree', 'add', '--quiet', it.tree('one'), 'agent/one')
@@ -130,7 +64,7 @@ test('the next daemon keeps everything that another user has made in the place o
 
 test('the next daemon tries again later if the policy does not permit the repository', async (t) => {
   let isDenied = false
-  const it = open(t, {
+  const it = worktreesOf(t, {
     rulesFor: () => {
       if (isDenied) throw new CommandFailure('policy', 'not this folder')
       return { user: undefined, sandbox: undefined, hidden: [] }
@@ -146,7 +80,7 @@ test('the next daemon tries again later if the policy does not permit the reposi
 })
 
 test('agents start and are discarded at the same time in one repository', async (t) => {
-  const it = open(t)
+  const it = worktreesOf(t)
   const ids = ['a', 'b', 'c']
   for (const round of [1, 2]) {
     const all = await Promise.all(
@@ -162,69 +96,32 @@ test('agents start and are discarded at the same time in one repository', async 
   assert.equal(it.main.git('branch', '--format=%(refname:short)'), 'main')
 })
 
-test('ignored files that no tool makes again are removed only with force', async (t) => {
-  const it = open(t)
-  const agent = await it.start('one')
-  it.main.write('.git/info/exclude', '.env\nnode_modules/\ncache/\ndata/\n')
-  const write = (path: string) => it.main.write(join('../app-worktrees/one', path), 'x\n')
-  for (const path of ['node_modules/a/index.js', 'sub/node_modules/b.js', 'cache/CACHEDIR.TAG']) write(path)
-  for (const path of ['.env', 'data/rows.csv', 'sub/run.log']) write(path)
-  await assert.rejects(it.worktrees.discard(agent, false), {
-    code: 'worktree_dirty',
-    message: /git ignores.*: \.env, data\/, sub\/run\.log\.$/,
-  })
-  assert.equal(existsSync(join(it.tree('one'), '.env')), true)
-  await it.worktrees.discard(agent, true)
-  assert.equal(existsSync(it.tree('one')), false)
-  const other = await it.start('two')
-  it.main.write('../app-worktrees/two/node_modules/a.js', 'x\n')
-  await it.worktrees.discard(other, false)
-  assert.equal(existsSync(it.tree('two')), false)
-})
-
-test('a branch that is checked out elsewhere is not deleted, even with force', async (t) => {
-  const it = open(t)
-  const agent = await it.start('one')
-  it.main.git('-C', it.tree('one'), 'checkout', '--quiet', '-b', 'other')
-  it.main.git('checkout', '--quiet', 'agent/one')
-  for (const force of [false, true])
-    await assert.rejects(it.worktrees.discard(agent, force), {
-      code: 'worktree_failed',
-      message: `The branch agent/one cannot be deleted, because it is checked out in ${it.main.dir}.`,
-    })
-  assert.equal(existsSync(it.tree('one')), true)
-  it.main.git('checkout', '--quiet', 'main')
-  await it.worktrees.discard(agent, false)
-  assert.equal(it.main.git('branch', '--format=%(refname:short)'), 'main\nother')
-})
-
-test('a working tree in which another agent works is not removed', async (t) => {
-  const it = open(t)
-  const agent = await it.start('one')
-  it.run('two', join(it.tree('one'), 'sub'))
-  await assert.rejects(it.worktrees.discard(agent, true), { code: 'agent_running', message: /^two / })
-  assert.equal(existsSync(it.tree('one')), true)
-})
-
-test('commits that belong to no branch count as not merged', async (t) => {
-  const it = open(t)
-  const agent = await it.start('one')
-  it.main.git('-C', it.tree('one'), 'checkout', '--quiet', '--detach')
-  it.main.git('-C', it.tree('one'), 'commit', '--quiet', '--allow-empty', '--message', 'Work')
-  await assert.rejects(it.worktrees.discard(agent, false), {
-    code: 'worktree_unmerged',
-    message: /no branch/,
-  })
-  it.main.git('-C', it.tree('one'), 'branch', 'saved')
-  await it.worktrees.discard(agent, false)
-})
-
 test('a working tree of a linked working tree names the folder that gets its commits', async (t) => {
-  const it = open(t)
+  const it = worktreesOf(t)
   const linked = join(it.dir, 'linked')
   it.main.git('worktree', 'add', '--quiet', '-b', 'linked', linked)
   mkdirSync(join(linked, 'new'))
   const { record } = await it.start('one', linked)
   assert.equal(record.worktree?.common_dir, join(it.main.dir, '.git'))
   assert.equal(record.worktree?.path, join(it.dir, 'linked-worktrees/one'))
+})
+
+test('the working tree of a removed agent stays, even if its start could not be completed', async (t) => {
+  let isDenied = false
+  const it = worktreesOf(t, {
+    rulesFor: () => {
+      if (isDenied) throw new CommandFailure('policy', 'not this folder')
+      return { user: undefined, sandbox: undefined, hidden: [] }
+    },
+  })
+  await it.worktrees.start(it.commandFor('one'), async (_, worktree) => {
+    isDenied = true
+    return it.adopt('one', worktree).get('one')!
+  })
+  isDenied = false
+  const path = join(it.tree('one'), 'work.txt')
+  writeFileSync(path, 'x\n')
+  it.forget('one')
+  await it.again().cleanUp()
+  assert.equal(existsSync(path), true)
 })
