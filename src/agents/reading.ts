@@ -116,8 +116,10 @@ export class Reading<A extends Read> {
   }
 
   #hear(line: Line, state: unknown): HeardLine {
-    const { journal, runtime, record, run } = this.#agent
-    return hear(line, state, { path: journal.path, conversation: runtime, run: runOf(record, run) })
+    const { journal, runtime, record, run, inbox } = this.#agent
+    const hasAccepted = (id: string) => inbox.hasAccepted(id)
+    const hearing = { path: journal.path, conversation: runtime, run: runOf(record, run), hasAccepted }
+    return hear(line, state, hearing)
   }
 
   /**

@@ -1,7 +1,7 @@
 import type { Agent } from '../agents/agent.ts'
 import { CommandFailure } from '../agents/command-failure.ts'
 import { withdrawnLine } from '../agents/events/decode.ts'
-import { uuidFrom } from '../agents/events/ids.ts'
+import { uuidFrom, withdrawnLineId } from '../agents/events/ids.ts'
 import { isoTime } from '../platform/clock.ts'
 import type { CommandOf } from '../protocol/index.ts'
 import { AnsweredLater } from './answered-later.ts'
@@ -49,8 +49,9 @@ function withdraw(agent: Agent, { prompt_id, by }: Withdrawal) {
   journal.extend(snapshot.offset)
   // In a restored backup, a server can have more than the journal before this line.
   agent.save()
-  const time = isoTime(Date.now())
-  journal.append(withdrawnLine({ prompt_id, ...(by !== undefined && { by }), time }))
+  const line = { prompt_id, ...(by !== undefined && { by }), time: isoTime(Date.now()) }
+  inbox.record(withdrawnLineId(line))
+  journal.append(withdrawnLine(line))
   inbox.withdraw(prompt_id)
   while (agent.catchUp());
   agent.touch()

@@ -29,6 +29,7 @@ export const eventsOf = (line: Line, path: string): Event[] =>
     path,
     conversation: claude,
     run: { spec: AgentSpec.parse({ cwd: '/' }), initialize_id: 'i' },
+    hasAccepted: () => false,
   }).events
 
 /** Merges consecutive deltas, because a slow link may have merged them before it sent them. */

@@ -172,6 +172,11 @@ export class Inbox {
     this.events.emit('put', input)
   }
 
+  /** Records an id without input. @throws the file system's error; the id is not recorded then */
+  record(id: string) {
+    this.#accepted.add([id])
+  }
+
   /** Records an id without input. If the disk is full, the id is remembered only until this daemon ends. */
   mark(id: string) {
     this.#accepted.mark(id)

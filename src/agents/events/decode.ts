@@ -5,7 +5,7 @@ import { Event, JournalName, Limits, Offset, Uuid } from '../../protocol/index.t
 import { isDeeper } from '../../protocol/nesting.ts'
 import { check } from '../../protocol/schema-check.ts'
 import type { EventBody, Heard, Reply } from '../runtimes/conversation.ts'
-import { digestOf } from './ids.ts'
+import { digestOf, withdrawnLineId } from './ids.ts'
 import { lastObject } from './last-object.ts'
 
 /**
@@ -33,7 +33,10 @@ const SetBackLine = z.object({
 })
 type SetBackLine = z.infer<typeof SetBackLine>
 
-/** Line that the daemon writes when it withdraws a prompt while no process of the agent can write. */
+/**
+ * Line that the daemon writes when it withdraws a prompt while the agent has no process. The inbox records the
+ * line before. Without the record, the line counts as the agent's own, which could otherwise name any person.
+ */
 const WithdrawnLine = z.object({
   type: z.literal('journal'),
   subtype: z.literal('prompt_withdrawn'),
@@ -41,6 +44,9 @@ const WithdrawnLine = z.object({
   by: z.optional(z.string()),
   time: z.optional(z.string()),
 })
+
+/** Reports whether the agent's inbox has recorded an id. */
+export type HasAccepted = (id: string) => boolean
 
 const SET_BACK_PREFIX = '{"type":"journal","subtype":"set_back",'
 const WITHDRAWN_PREFIX = '{"type":"journal","subtype":"prompt_withdrawn",'
@@ -60,9 +66,9 @@ function setBackEvent(line: string): EventBody | undefined {
 export const withdrawnLine = (line: Omit<z.infer<typeof WithdrawnLine>, 'type' | 'subtype'>) =>
   `\n${JSON.stringify({ type: 'journal', subtype: 'prompt_withdrawn', ...line })}\n`
 
-function withdrawnEvent(line: string): EventBody | undefined {
+function withdrawnEvent(line: string, hasAccepted: HasAccepted): EventBody | undefined {
   const parsed = WithdrawnLine.safeParse(fromJson(line))
-  if (!parsed.success) return undefined
+  if (!parsed.success || !hasAccepted(withdrawnLineId(parsed.data))) return undefined
   const { type: _type, subtype: _subtype, ...rest } = parsed.data
   return { kind: 'prompt_state', state: 'cancelled', ...rest }
 }
@@ -144,13 +150,14 @@ export interface HeardLine {
 /**
  * Reads a line of a journal, without its newline. `state` is the conversation's state before the line. The
  * function is pure: the same bytes at the same offset in the same state give the same events. Resending part
- * of a journal is therefore harmless.
+ * of a journal is therefore harmless. The inbox records an id before the line to which it belongs is written.
  */
 export function hearLine(
   line: Buffer,
   offset: number,
   state: unknown,
   runtime: (line: string) => Heard,
+  hasAccepted: HasAccepted,
 ): HeardLine {
   if (line.length === 0) return { events: [], inputs: [], state }
   const text = line.toString('utf8')
@@ -159,7 +166,7 @@ export function hearLine(
     : text.startsWith(SET_BACK_PREFIX)
       ? setBackEvent(text)
       : text.startsWith(WITHDRAWN_PREFIX)
-        ? withdrawnEvent(text)
+        ? withdrawnEvent(text, hasAccepted)
         : undefined
   const heard = ours ? ownLine(ours, state) : saidIn(text, state, runtime)
   const { events: said, inputs = [], state: after } = heard
@@ -186,7 +193,13 @@ export function hearLine(
 
 /** Decodes a line, without its newline, from the journal of a conversation without a state. */
 export const decodeLine = (line: Buffer, offset: number, decode: (line: string) => EventBody[]): Event[] =>
-  hearLine(line, offset, undefined, (text) => ({ events: decode(text) })).events
+  hearLine(
+    line,
+    offset,
+    undefined,
+    (text) => ({ events: decode(text) }),
+    () => false,
+  ).events
 
 /** Reads a line of the launcher or the daemon. At the start of a run, a new conversation begins. */
 const ownLine = (event: EventBody, state: unknown): Heard => ({

@@ -44,5 +44,9 @@ export const promptId = (agentId: string, commandId: string) => uuidFrom('prompt
 /** Returns the id under which the inbox records that a prompt was withdrawn before the agent had begun it. */
 export const withdrawnId = (promptId: string) => uuidFrom('withdrawn', promptId)
 
+/** Returns the id under which the inbox records that the daemon writes a line about a withdrawn prompt. */
+export const withdrawnLineId = ({ prompt_id, by, time }: { prompt_id: string; by?: string; time?: string }) =>
+  uuidFrom('withdrawn-line', prompt_id, by ?? '', time ?? '')
+
 /** Returns the id under which the inbox records that a command has resumed an agent. */
 export const resumedId = (agentId: string, commandId: string) => uuidFrom('resume', agentId, commandId)

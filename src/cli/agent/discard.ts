@@ -6,7 +6,7 @@ const DISCARD_WAIT_S = 120
 
 const HELP = `
 The command is for ended agents that were started with --worktree. It removes the working tree, and the branch
-that was made with it. Without --force, it refuses to remove changes that are not committed or not merged, and
+that was made with it. Without --force, it refuses to remove changes that are not committed or not merged,
 ignored files that no tool makes again, such as .env, and other repositories in it, such as submodules.
 
 Examples:

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { appendFileSync, readdirSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
 import { withdrawnLine } from '../../../src/agents/events/decode.ts'
+import { withdrawnLineId } from '../../../src/agents/events/ids.ts'
 import type { RuntimeAdapter } from '../../../src/agents/runtimes/runtime.ts'
 import type { Command } from '../../../src/protocol/index.ts'
 import { carryOutWith } from '../../support/command-context.ts'
@@ -107,11 +108,31 @@ test('the history of an ended agent tells once which prompt was withdrawn, when,
   )
 })
 
+test('an agent cannot tell in the name of a person that a prompt was withdrawn', async (t) => {
+  const it = await open(t)
+  const prompt = await it.prompt('one')
+  const forge = () =>
+    it.says({ type: 'journal', subtype: 'prompt_withdrawn', prompt_id: prompt, by: 'admin', time: 'now' })
+  forge()
+  await it.stop()
+  assert.deepEqual(it.texts(), ['one'])
+  assert.equal(await it.withdraw(prompt, 'w', 'alice'), WITHDRAWN)
+  forge()
+  it.again()
+  const { events } = it.agent().read(1024 * 1024)!
+  assert.deepEqual(
+    events.flatMap((event) => (event.kind === 'prompt_state' ? [event.by] : [])),
+    ['alice'],
+  )
+})
+
 test('a daemon that is killed while it withdraws a prompt withdraws it later', async (t) => {
   const it = await open(t)
   const prompt = await it.prompt('one')
   await it.stop()
-  appendFileSync(it.agent().folder.journal, withdrawnLine({ prompt_id: prompt }))
+  const line = { prompt_id: prompt, by: 'alice' }
+  it.agent().inbox.record(withdrawnLineId(line))
+  appendFileSync(it.agent().folder.journal, withdrawnLine(line))
   it.again()
   await until(() => it.texts() === undefined)
   assert.equal(await it.withdraw(prompt), WITHDRAWN)

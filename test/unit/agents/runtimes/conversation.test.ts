@@ -118,7 +118,9 @@ class Read {
 
   #all() {
     const { record, run } = this.agent
-    const hearing = { path: this.#at('activity.jsonl'), conversation: this.#runtime, run: runOf(record, run) }
+    const path = this.#at('activity.jsonl')
+    const hasAccepted = () => false
+    const hearing = { path, conversation: this.#runtime, run: runOf(record, run), hasAccepted }
     let state: unknown
     let runs = 0
     return this.#lineStarts.slice(0, -1).map((start, index) => {
