@@ -39,6 +39,8 @@ export interface ResumesOptions {
 export class Resumes {
   readonly #options: ResumesOptions
   readonly #underWay = new Map<Agent, Promise<unknown>>()
+  /** Ended agents that cannot be resumed at the moment. A daemon that stops does not wait for these. */
+  readonly #held = new Set<Agent>()
   /**
    * Agents whose resume the policy has not permitted yet. When the limits are checked for one of these
    * agents, the others do not count as running.
@@ -69,6 +71,10 @@ export class Resumes {
     // Return if this command has already started the current run or an earlier one.
     if (commandId !== undefined && agent.run.command_id === commandId) return
     if (commandId !== undefined && agent.inbox.hasAccepted(resumedId(agent.id, commandId))) return
+    if (this.#held.has(agent))
+      throw new CommandFailure('agent_running', `The folder of ${agent.id} is being removed.`, {
+        remedy: 'Try again later.',
+      })
     if (!agent.hasEnded || this.#underWay.has(agent))
       throw new CommandFailure('agent_running', `${agent.id} is running; send it a prompt instead.`)
     const session = nextSession(agent, sessionId)
@@ -96,18 +102,16 @@ export class Resumes {
    * @throws CommandFailure if the agent is running
    */
   async whileEnded<T>(agent: Agent, run: () => Promise<T>): Promise<T> {
-    if (!agent.hasEnded || this.#underWay.has(agent))
+    if (!agent.hasEnded || this.#underWay.has(agent) || this.#held.has(agent))
       throw new CommandFailure('agent_running', `${agent.id} is running in its working tree.`, {
         remedy: 'Stop it first.',
       })
-    const done = Promise.resolve()
-      .then(run)
-      .finally(() => this.#underWay.delete(agent))
-    this.#underWay.set(
-      agent,
-      done.catch(() => {}),
-    )
-    return await done
+    this.#held.add(agent)
+    try {
+      return await run()
+    } finally {
+      this.#held.delete(agent)
+    }
   }
 
   async #start(agent: Agent, commandId: string | undefined, session: Session) {

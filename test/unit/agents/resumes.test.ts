@@ -44,3 +44,21 @@ test('while the folder of an agent is taken away, the agent is not started, and 
   await it.agents.resume(agent, 'later')
   assert.equal(agent.run.run, 2)
 })
+
+test('a daemon that stops does not wait until the folder of an agent is taken away', async (t) => {
+  const it = shellAgents(t)
+  assert.equal(await it.start('one', {}).result, 'started')
+  const agent = it.agents.get('one')
+  await it.agents.stop(agent, { commandId: 'stop' })
+  let finish = () => {}
+  const taken = it.agents.withoutFolder(
+    agent,
+    () =>
+      new Promise<void>((done) => {
+        finish = done
+      }),
+  )
+  await it.agents.settle()
+  finish()
+  await taken
+})
