@@ -51,7 +51,8 @@ export class AskingMachines {
 
   async status(agent: string, rest: Partial<AgentStatus>) {
     const since = new Date().toISOString()
-    const status = statusOf(agent, { revision: ++this.#revision, since, cwd: `/srv/${agent}`, ...rest })
+    const end = this.#ends.get(agent) ?? 0
+    const status = statusOf(agent, { revision: ++this.#revision, since, cwd: `/srv/${agent}`, end, ...rest })
     this.#machines[agent]!.send({ type: 'agent:status', ...status })
     await this.#machines[agent]!.settled()
   }
