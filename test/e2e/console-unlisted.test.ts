@@ -6,6 +6,7 @@ import { asked, button, scrollToEnd } from '../support/console-request.ts'
 import { agentsOn, ConsoleStage, shows } from '../support/console-stage.ts'
 import { type LightDaemon, statusOf } from '../support/light-daemon.ts'
 import { requestFor } from '../support/scripted-agent.ts'
+import { until } from '../support/wait.ts'
 
 const browser = await openBrowser({ after })
 
@@ -51,7 +52,8 @@ test('a request whose input never arrives can only be denied', async (t) => {
 
 test('requests that a status leaves out are found in the history, and answered', async (t) => {
   const stage = await ConsoleStage.open(t, browser)
-  const status = (revision: number) => statusOf('a', { state: 'waiting', pending_omitted: 2, revision })
+  const status = (revision: number) =>
+    statusOf('a', { state: 'waiting', pending_omitted: 2, revision, end: 2 })
   const daemon = await stage.machine({ agents: [status(1)] })
   const other = requestFor('r2', { command: 'npm test' })
   tells(daemon, WHOLE, other)
@@ -76,11 +78,39 @@ test('requests that a status leaves out are found in the history, and answered',
 
 test('an agent whose status leaves out its requests waits for a person, and its page says where to answer', async (t) => {
   const stage = await ConsoleStage.open(t, browser)
-  await stage.machine({ agents: [statusOf('a', { state: 'waiting', pending_omitted: 2 })] })
+  await stage.machine({ agents: [statusOf('a', { state: 'waiting', pending_omitted: 2, end: 0 })] })
   const { page } = await stage.signedIn()
   await shows(() => agentsOn(page), { 'Waiting for a person 1': ['a'] })
   await page.locator('main details li a').click()
   const bar = page.getByRole('region', { name: 'Requests that wait for you' })
   await bar.getByText('2 requests that the hub does not list. To read and answer:').waitFor()
   await bar.getByText('fomular-daemon agent show a').waitFor()
+})
+
+test('requests are found that reach the hub after the status that leaves them out, with one search at a time', async (t) => {
+  const stage = await ConsoleStage.open(t, browser)
+  const status = (revision: number) =>
+    statusOf('a', { state: 'waiting', pending_omitted: 1, revision, end: 1, title: `Title ${revision}` })
+  const daemon = await stage.machine({ agents: [status(1)] })
+  const { page } = await stage.signedIn()
+  const held: (() => void)[] = []
+  let isHolding = true
+  // The page also reads the end of the history, for the conversation.
+  await page.route(/\/events(\?(?!.*before)|$)/, async (request) => {
+    if (isHolding) await new Promise<void>((go) => held.push(go))
+    await request.continue()
+  })
+  await page.locator('main details li a').click()
+  await page.getByText('1 request that the hub does not list.').waitFor()
+  tells(daemon, WHOLE)
+  await until(() => held.length > 0, { what: 'a search' })
+  for (const revision of [2, 3, 4]) {
+    daemon.send({ type: 'agent:status', ...status(revision) })
+    await page.getByRole('heading', { name: `Title ${revision}` }).waitFor({ state: 'attached' })
+  }
+  assert.equal(held.length, 1)
+  isHolding = false
+  for (const go of held) go()
+  await page.getByRole('button', { name: 'Review its request to use Bash' }).waitFor()
+  assert.equal(await page.getByText('the hub does not list').count(), 0)
 })
