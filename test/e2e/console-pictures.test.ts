@@ -10,13 +10,17 @@ import type { Cleanup } from '../support/temp.ts'
 
 const browser = await openBrowser({ after })
 
-/** Shows pictures in the conversation of an agent, as the results of a tool. */
-async function shown(t: Cleanup, pictures: Buffer[]) {
+/** Shows pictures, or texts in their place, in the conversation of an agent, as the results of a tool. */
+async function shown(t: Cleanup, pictures: (Buffer | string)[]) {
   const stage = await ConsoleStage.open(t, browser)
   const daemon = await stage.machine({ agents: [statusOf('a')] })
   const content = pictures.map((picture) => ({
     type: 'image',
-    source: { type: 'base64', media_type: 'image/png', data: picture.toString('base64') },
+    source: {
+      type: 'base64',
+      media_type: 'image/png',
+      data: typeof picture === 'string' ? picture : picture.toString('base64'),
+    },
   }))
   const events = [
     { kind: 'tool_use', offset: 0, index: 0, tool_use_id: 't', tool: 'Read', input: { file_path: '/x.png' } },
@@ -88,4 +92,21 @@ test('the size of a picture is the size that the browser finds', async (t) => {
     sizes,
     pictures.map(() => [321, 123]),
   )
+})
+
+test('a text in place of a picture never becomes an image, and does not freeze the page', async (t) => {
+  const picture = png({ width: 40, height: 30 })
+  const base64 = picture.toString('base64')
+  const page = await shown(t, [
+    `${' '.repeat(2_000_000)}!`,
+    `${base64}"><b>`,
+    `,${base64}`,
+    `%${base64}`,
+    `${base64}#`,
+    '',
+    `${base64.slice(0, 20)}\n${base64.slice(20)}`,
+  ])
+  await imagesOn(page).waitFor()
+  assert.equal(await page.getByText('cannot be read').count(), 6)
+  assert.equal(await imagesOn(page).count(), 1)
 })

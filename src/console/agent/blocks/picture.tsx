@@ -5,7 +5,6 @@ import type { Picture as PictureData } from './tool-facts.ts'
 
 /** Maximum size of a picture, in characters of base64. */
 const MOST_CHARS = 8_000_000
-const BASE64 = /^[A-Za-z0-9+/\s]+={0,2}\s*$/
 /**
  * Maximum number of pixels, in a picture and in all its passes. A decoded pixel takes 4 bytes, and a file of some
  * kilobytes may have billions of pixels.
@@ -45,7 +44,7 @@ export function Picture({ picture: { media_type, data }, alt }: PictureProps) {
 /** Returns why a picture is not shown; undefined if it is. */
 function problemOf(data: string): string | undefined {
   if (data.length > MOST_CHARS) return 'too large to show'
-  const size = BASE64.test(data) ? sizeOf(data) : undefined
+  const size = sizeOf(data)
   if (!size) return 'cannot be read'
   const { width, height, passes } = size
   const isBounded =
@@ -62,7 +61,7 @@ function sizeOf(data: string): PictureSize | undefined {
   try {
     return pictureSize(Uint8Array.from(atob(data), (char) => char.charCodeAt(0)))
   } catch {
-    // The base64 has a wrong length.
+    // The text is not base64.
     return undefined
   }
 }
