@@ -19,10 +19,10 @@ const POLL_MS = 250
 export async function withUnlisted(
   client: Hub,
   shown: HubAgent,
-  { arrivalMs = ARRIVAL_MS }: { arrivalMs?: number } = {},
+  { arrivalMs = ARRIVAL_MS, signal }: { arrivalMs?: number; signal?: AbortSignal } = {},
 ): Promise<HubAgent> {
   if (!shown.pending_omitted) return shown
-  const agent = await arrived(client, shown, arrivalMs)
+  const agent = await arrived(client, shown, arrivalMs, signal)
   const { agent_id, offset, end, pending, pending_omitted = 0, ...rest } = agent
   if (pending_omitted === 0) return agent
   const from = offset > SEARCHED_BYTES ? `${offset - SEARCHED_BYTES}.0` : undefined
@@ -45,11 +45,16 @@ export async function withUnlisted(
 }
 
 /** Returns the agent once the hub has the activity up to its status. A machine sends a status before the activity. */
-async function arrived(client: Hub, shown: HubAgent, arrivalMs: number): Promise<HubAgent> {
+async function arrived(
+  client: Hub,
+  shown: HubAgent,
+  arrivalMs: number,
+  signal?: AbortSignal,
+): Promise<HubAgent> {
   const deadline = Date.now() + arrivalMs
   let agent = shown
-  while (agent.offset < shown.end && agent.connected && Date.now() < deadline) {
-    await pause(POLL_MS)
+  while (agent.offset < shown.end && agent.connected && Date.now() < deadline && !signal?.aborted) {
+    await pause(POLL_MS, signal)
     agent = await client.agent(shown.agent_id)
   }
   return agent

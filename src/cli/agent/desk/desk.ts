@@ -173,7 +173,9 @@ export class Desk {
   /** Finds the requests that an agent's status leaves out. @throws UserError if there are others */
   async #lookFor({ agent: { agent_id, machine_id } }: Waiting): Promise<void> {
     this.#client.means(agent_id, machine_id)
-    const agent = await withUnlisted(this.#client, await this.#client.agent(agent_id))
+    const { signal } = this.#over
+    const agent = await withUnlisted(this.#client, await this.#client.agent(agent_id), { signal })
+    if (signal.aborted) return
     this.#requests.apply({ type: 'agent', agent })
     const left = agent.pending_omitted
     if (left === undefined) return
