@@ -255,6 +255,24 @@ test('without a terminal, the desk prints requests as JSON, or says how to list 
     request_id: 'ls',
     digest: LS.digest,
   })
+  // The number of requests that a status leaves out is told again, and a request is not settled because of it.
+  const omits = (pending_omitted: number) => machines.status('two', { state: 'waiting', pending_omitted })
+  await omits(1)
+  await lines(4)
+  await omits(3)
+  await lines(5)
+  await machines.pends('two')
+  assert.deepEqual(
+    (await lines(7))
+      .slice(3)
+      .map(({ event, pending_omitted, request_id }) => [event, pending_omitted, request_id]),
+    [
+      ['waiting', 1, undefined],
+      ['waiting', 3, undefined],
+      ['settled', undefined, 'edit'],
+      ['settled', undefined, undefined],
+    ],
+  )
 })
 
 test('the desk answers two agents of Claude Code, opens the activity of one, and comes back', async (t) => {

@@ -56,7 +56,7 @@ export class WaitingRequests {
       .sort((one, other) => Date.parse(one.since) - Date.parse(other.since))
       .flatMap((agent) =>
         [...agent.pending, ...(agent.pending_omitted ? [undefined] : [])].map((request) => ({
-          key: JSON.stringify([agent.machine_id, agent.agent_id, ...(request ? [nameOf(request)] : [])]),
+          key: request ? JSON.stringify([agent.machine_id, agent.agent_id, nameOf(request)]) : keyOf(agent),
           agent,
           request,
         })),
@@ -82,5 +82,6 @@ export class WaitingRequests {
   }
 }
 
-const keyOf = ({ machine_id, agent_id }: { machine_id: string; agent_id: string }) =>
+/** Returns the key of an agent, and of the requests that its status leaves out. */
+export const keyOf = ({ machine_id, agent_id }: { machine_id: string; agent_id: string }) =>
   JSON.stringify([machine_id, agent_id])
