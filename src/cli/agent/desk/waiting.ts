@@ -63,11 +63,11 @@ export class WaitingRequests {
       )
   }
 
-  /** Returns the agents that work. */
+  /** Returns the agents that work, by id. */
   working(): FleetAgent[] {
-    return [...this.#agents.values()].filter(
-      ({ state, connected, gone }) => connected && !gone && (state === 'working' || state === 'starting'),
-    )
+    return [...this.#agents.values()]
+      .filter(({ state, connected, gone }) => connected && !gone && ['working', 'starting'].includes(state))
+      .sort((one, other) => (one.agent_id < other.agent_id ? -1 : 1))
   }
 
   /** Returns the agents with an id that begins with `text`, or is equal to it. */
