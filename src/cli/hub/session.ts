@@ -1,6 +1,4 @@
 import { Command } from 'commander'
-import { browserName } from '../../client/browser-name.ts'
-import { sessionClient } from '../client/hub.ts'
 import { type HubOptions, locateHub, withHub } from '../options.ts'
 import { cleanLine } from '../render/clean.ts'
 import { print, printJson, stdoutColors, stdoutWidth } from '../terminal.ts'
@@ -42,7 +40,10 @@ export function sessionCommand(): Command {
   return command
 }
 
-const connectSessions = async (flags: HubOptions) => sessionClient((await locateHub(flags)).address)
+async function connectSessions(flags: HubOptions) {
+  const { sessionClient } = await import('../client/hub.ts')
+  return sessionClient((await locateHub(flags)).address)
+}
 
 async function list({ json, ...flags }: HubOptions) {
   const sessions = await (await connectSessions(flags)).list()
@@ -54,7 +55,11 @@ async function list({ json, ...flags }: HubOptions) {
 
 async function end(given: string, { json, ...flags }: HubOptions) {
   const client = await connectSessions(flags)
-  const [sessions, { resolveId }] = await Promise.all([client.list(), import('../client/resolve-id.ts')])
+  const [sessions, { resolveId }, { browserName }] = await Promise.all([
+    client.list(),
+    import('../client/resolve-id.ts'),
+    import('../../client/browser-name.ts'),
+  ])
   const ids = sessions.map(({ session_id }) => session_id)
   const session_id = resolveId(given, ids, { what: 'session', list: 'hub session list', least: LEAST })
   await client.end(session_id)

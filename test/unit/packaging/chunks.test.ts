@@ -45,6 +45,13 @@ describe('the program that npm installs', () => {
     assert.ok(!code.includes(process.cwd()))
   })
 
+  test('the code that every command loads contains the definitions of the commands, and of all libraries only commander', (t) => {
+    const code = readFileSync(join(programCopy(t).chunks, 'command-line.js'), 'utf8')
+    const libraries = [...code.matchAll(/^\/\/ node_modules\/((?:@[^/]+\/)?[^/]+)/gm)].map(([, name]) => name)
+    assert.deepEqual([...new Set(libraries)], ['commander'])
+    assert.doesNotMatch(code, /^\/\/ src\/(client|hub|daemon)\//m)
+  })
+
   test('the installed program has source maps, so that a stack trace names a file and a line of the sources', async (t) => {
     const hook = join(tempDir(t), 'hook.cjs')
     writeFileSync(hook, "require('node:net').Server.prototype.listen = () => { throw new Error('no') }\n")
