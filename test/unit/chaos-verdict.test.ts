@@ -4,6 +4,7 @@ import type { Event } from '../../src/protocol/index.ts'
 import type { Issued } from '../chaos/orders.ts'
 import type { ProcessTruth } from '../chaos/truth.ts'
 import { outcomes, prompts, starts } from '../chaos/verdict/effects.ts'
+import { history } from '../chaos/verdict/history.ts'
 import type { Case } from '../chaos/verdict/judge.ts'
 import { lives } from '../chaos/verdict/lives.ts'
 
@@ -116,6 +117,22 @@ test('the verdict requires that all activity before and after a rollback of the 
   assert.ok(!judged(historyOf(1, 'a', '!', -1, 2, 'f', 'g', -2), had), 'the hub had more')
   const unborn = { lives: 2, setBack: 1, kept: [], processes: [process(1, 0, ['a', 'b'])] }
   assert.deepEqual(lives(agent({ ...unborn, history: historyOf(1, 'a') })), [])
+})
+
+test('the verdict permits that the daemon tells a withdrawal while the agent has no process, but only once', () => {
+  const processes = [process(1, 0, ['a']), process(2, 0, ['b'])]
+  const withdrawn = { kind: 'prompt_state', prompt_id: 'p', state: 'cancelled', time: 'now' }
+  const judged = (...between: object[]) => {
+    const [begin, end] = [historyOf(1, 'a', -1), historyOf(2, 'b', -2)]
+    const all = [...begin, ...(between as Event[]), ...end]
+    return history(
+      agent({ processes, history: all.map((event, n) => ({ ...event, offset: n * 10, index: 0 })) }),
+    )
+  }
+  assert.deepEqual(judged(withdrawn), [])
+  assert.deepEqual(judged({ kind: 'unknown', raw: { subtype: 'prompt_withdrawn', prompt_id: 'p' } }), [])
+  assert.deepEqual(judged(withdrawn, withdrawn), ['the prompt p was withdrawn twice'])
+  assert.equal(judged({ ...withdrawn, time: undefined }).length, 1)
 })
 
 test('after a rollback, the verdict lets a machine repeat older commands, but not newer commands', () => {

@@ -40,7 +40,7 @@ export const shorten = (text: string | undefined) => (text === undefined ? 'noth
 export const history: Judge = (agent) => {
   if (agent.setBack !== undefined) return agent.history ? changed(agent, agent.history) : []
   if (!agent.history) return seenOnly(agent)
-  const problems = order(agent.history)
+  const problems = [...order(agent.history), ...withdrawnTwice(agent.history)]
   const runs = byRun(agent, agent.history, problems)
   for (const process of agent.processes) problems.push(...compare(process, runs.get(process.run) ?? [], true))
   for (const [run, bodies] of runs)
@@ -98,12 +98,29 @@ function byRun({ diskWasFull }: Case, events: Event[], problems: string[]): Map<
     } else {
       const bodies = bodiesOf(event)
       if (run !== undefined) runs.get(run)!.push(...bodies)
-      else if (!(diskWasFull && bodies.every(isLaunchersOwn)))
+      else if (!bodies.every(isWithdrawal) && !(diskWasFull && bodies.every(isLaunchersOwn)))
         problems.push(`outside of any run: ${shorten(formOf(bodies[0]!))}`)
     }
   }
   return runs
 }
+
+/**
+ * Reports whether the daemon itself recorded that a prompt was withdrawn, while the agent had no process. The
+ * previous release does not know this line.
+ */
+export const isWithdrawal = ({ kind, state, time, raw }: Body) =>
+  kind === 'unknown'
+    ? (raw as { subtype?: unknown } | null)?.subtype === 'prompt_withdrawn'
+    : kind === 'prompt_state' && state === 'cancelled' && time !== undefined
+
+/** Returns the prompts that the daemon recorded as withdrawn more than once. */
+function withdrawnTwice(events: Event[]): string[] {
+  const ids = events.flatMap(bodiesOf).flatMap((body) => (isWithdrawal(body) ? [idOf(body)] : []))
+  return ids.filter((id, n) => ids.indexOf(id) < n).map((id) => `the prompt ${id} was withdrawn twice`)
+}
+
+const idOf = ({ prompt_id, raw }: Body) => String(prompt_id ?? (raw as { prompt_id?: unknown }).prompt_id)
 
 /** Reports whether an event is an incomplete note of a launcher, cut off by a full disk. */
 export const isLaunchersOwn = (body: Body) =>

@@ -1,7 +1,16 @@
 import type { Event } from '../../../src/protocol/index.ts'
 import type { ProcessTruth } from '../truth.ts'
 import { judgeCode } from './exits.ts'
-import { type Body, bodiesOf, expected, formOf, isLaunchersOwn, order, shorten } from './history.ts'
+import {
+  type Body,
+  bodiesOf,
+  expected,
+  formOf,
+  isLaunchersOwn,
+  isWithdrawal,
+  order,
+  shorten,
+} from './history.ts'
 import type { Case, Judge } from './judge.ts'
 
 /** A piece of an agent's output. The server must receive the pieces in order. */
@@ -53,7 +62,7 @@ function follow(agent: Case, history: Event[]): string[] {
   const steps = history.flatMap(stepsOf)
   let places: Place[] = [{ life: 0, at: 0, fresh: true }]
   for (const [n, step] of steps.entries()) {
-    if (step.kind === 'body' && isLaunchersOwn(step.body)) continue
+    if (step.kind === 'body' && (isLaunchersOwn(step.body) || isWithdrawal(step.body))) continue
     const next = new Map<string, Place>()
     for (const place of places)
       for (const reached of advance(agent, all, place, step)) next.set(JSON.stringify(reached), reached)
