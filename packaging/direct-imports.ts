@@ -16,12 +16,16 @@ const VALUE = /(?<=^|,)\s*(?!type )(\w+)( as \w+)?/g
 export function directImports(folder: string): (text: string) => string {
   const files = new Map<string, string>()
   for (const file of readdirSync(folder).filter((name) => name.endsWith('.ts')))
-    for (const [, name = ''] of readFileSync(join(folder, file), 'utf8').matchAll(EXPORT))
+    for (const [, name = ''] of readFileSync(join(folder, file), 'utf8').matchAll(EXPORT)) {
+      const other = files.get(name) ?? file
+      if (other !== file) throw new Error(`${file} and ${other} both define ${name}`)
       files.set(name, file)
+    }
   const target = `/${folder.split('/').at(-1)}`
   return (text) =>
     text.replace(IMPORT, (whole, list: string, path: string) => {
       if (!path.endsWith(target)) return whole
+      if (/\/[/*]/.test(list)) throw new Error(`move the comment out of an import of ${path}`)
       const imports = [...list.matchAll(VALUE)].map(([as, name = '']) => {
         const file = files.get(name)
         if (file === undefined) throw new Error(`no file in ${folder} defines ${name}`)

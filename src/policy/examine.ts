@@ -1,3 +1,4 @@
+import '../protocol/english.ts'
 import { parse } from 'smol-toml'
 import type * as z from 'zod/mini'
 import { tomlProblem } from '../config/file.ts'

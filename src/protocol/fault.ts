@@ -1,3 +1,4 @@
+import './english.ts'
 import type * as z from 'zod/mini'
 import { shorten } from './shorten.ts'
 

@@ -1,10 +1,6 @@
 import * as z from 'zod/mini'
-import en from 'zod/v4/locales/en.js'
+import './english.ts'
 import { Limits } from './limits.ts'
-
-// Without a locale, every error message would be just "Invalid input". Do not import the index of all
-// locales, which would add 290 kB.
-z.config(en())
 
 /**
  * An agent's id, chosen by the server. The id is also the name of the agent's folder, so it may contain only

@@ -49,6 +49,14 @@ test('`policy check` reports an error if agents cannot run as the user that the 
     assert.deepEqual(await problems(name), [2, 'isolation.agent_user'])
 })
 
+test('`policy check` says which type a value must have', async (t) => {
+  const { stage, file } = await policyStage(t)
+  writeFileSync(file, 'version = 1\n[idle]\nkeep = "many"\n', { mode: 0o600 })
+  const { code, stdout, stderr } = await cli(stage, ['policy', 'check', file])
+  assert.equal(code, 2)
+  assert.match(stdout + stderr, /invalid at idle\.keep: Invalid input: expected number, received string/)
+})
+
 test('`policy init` writes the policy that its flags describe, and `policy check` and `policy explain` read this policy', async (t) => {
   const { stage, file } = await policyStage(t)
   const unknown = await cli(stage, ['policy', 'init'])
