@@ -216,7 +216,7 @@ test('a full disk leaves the old version intact', async (t) => {
     files: { 'dist/large': [Buffer.alloc(size), 0o644] },
     unpackedSize: 1,
   })
-  const machine = await Installation.open(t, registry, { diskMiB: 40 })
+  const machine = await Installation.open(t, registry, { diskMiB: 48 })
   await machine.hub()
   await machine.stage.daemon()
   const id = await machine.stage.start()
@@ -251,7 +251,7 @@ test('a release that fills the disk and crashes is undone without more disk spac
 try { for (;;) require('node:fs').writeSync(fill, Buffer.alloc(4096)) } catch {}
 process.exit(1)`
   await registry.release({ version: '4.1.0', tag: 'filling', before: onStart(fill) })
-  const machine = await Installation.open(t, registry, { diskMiB: 40 })
+  const machine = await Installation.open(t, registry, { diskMiB: 48 })
   await machine.hub()
   await machine.stage.daemon()
   const id = await machine.stage.start()
