@@ -43,6 +43,8 @@ test('while the folder of an agent is taken away, the agent is not started, and 
   assert.equal(agent.run.run, 1)
   await it.agents.resume(agent, 'later')
   assert.equal(agent.run.run, 2)
+  await until(() => agent.isReady)
+  await it.agents.stop(agent, { commandId: 'stop' })
 })
 
 test('a daemon that stops does not wait until the folder of an agent is taken away', async (t) => {
