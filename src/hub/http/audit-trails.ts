@@ -238,7 +238,7 @@ const tooManyOrders = (name: string, waitMs: number) =>
     429,
     TOO_MANY,
     `The key ${visible(name)} has signed in or changed its notifications too often.`,
-    { remedy: 'Wait for some minutes.' },
+    { remedy: 'Try again in a few minutes.' },
     Math.ceil(waitMs / 1000),
   )
 
