@@ -3,6 +3,7 @@ import type { HubClient } from '../../client/hub-client.ts'
 import { shellWord } from '../../platform/shell-word.ts'
 import type { HubAgent, Outcome } from '../../protocol/index.ts'
 import { connectSigning, type HubOptions, withHub, withSigning } from '../options.ts'
+import { cleanLine } from '../render/clean.ts'
 
 /** Maximum time for a removal, in seconds: --force stops the agent first. */
 const REMOVE_WAIT_S = 120
@@ -70,8 +71,11 @@ async function discardFirst(client: HubClient, agent: HubAgent, force: boolean):
 
 /** Says where the working tree of a removed agent stays, and how to remove it. */
 function keptText({ result }: Outcome): string {
-  const { path, branch, repository } = (result?.worktree ?? {}) as Record<string, string | undefined>
-  if (path === undefined || repository === undefined) return ''
+  const told = (result?.worktree ?? {}) as Record<string, unknown>
+  const [path, branch, repository] = [told.path, told.branch, told.repository].map((each) =>
+    typeof each === 'string' ? cleanLine(each) : '',
+  )
+  if (!path || !repository) return ''
   const command = `git -C ${shellWord(repository)} worktree remove ${shellWord(path)}`
   return ` Its working tree stays in ${path}, with the branch ${branch}.\nTo remove the working tree: ${command}`
 }
