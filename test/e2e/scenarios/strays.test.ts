@@ -125,7 +125,7 @@ test('on a terminal, doctor offers to end leftover processes, and does nothing u
   const terminal = await Terminal.open(t, stage)
   const asked = async () => {
     await terminal.begin('fd doctor')
-    await terminal.shows(/left over from agents[\s\S]*ended: ended {2}sleep 600[\s\S]*End them\? \[y\/N\]$/)
+    await terminal.shows(/left over from agents[\s\S]*ended: ended {2}sleep 600[\s\S]*End them\? y\/N> $/)
   }
   const answer = async (text: string) => {
     await asked()
