@@ -25,8 +25,11 @@ const FIRST_CLEAN_MS = 3000
  * is earlier.
  */
 const RENEW_MS = 30_000
-/** Maximum time for which the work on agents may block the event loop, in ms. */
-const SLICE_MS = 1
+/**
+ * Time after which the work on further agents continues in the next turn of the event loop, in ms. An agent
+ * whose cursor must be saved takes longer, so that activity waits for at most one agent.
+ */
+const SLICE_MS = 0.2
 const DAY_MS = 24 * 3_600_000
 
 export interface UpkeepOptions {
@@ -42,6 +45,8 @@ export interface UpkeepOptions {
   logger: Logger
 }
 
+type Work = (agent: Agent) => void | Promise<void>
+
 /** Performs periodic work on agents. */
 export class Upkeep {
   readonly #options: UpkeepOptions
@@ -56,18 +61,19 @@ export class Upkeep {
 
   start() {
     const { agents, isConnected } = this.#options
-    this.#every(SAVE_MS, (agent) => {
+    const save = (agent: Agent) => {
       agents.save(agent, { changed: true })
       if (isConnected()) this.#renew(agent)
-    })
-    this.#every(CHECK_MS, (agent) => {
+    }
+    this.#every(SAVE_MS, [save])
+    const check = (agent: Agent) => {
       agents.check(agent)
       checkHooks(agent, this.#options.clock.now())
       checkProgram(agent)
       checkMemory(agent)
-      agents.save(agent)
-    })
-    this.#every(CLEAN_MS, (agent) => this.#clean(agent), FIRST_CLEAN_MS)
+    }
+    this.#every(CHECK_MS, [check, (agent) => agents.save(agent)])
+    this.#every(CLEAN_MS, [(agent) => this.#clean(agent)], FIRST_CLEAN_MS)
   }
 
   stop() {
@@ -76,17 +82,17 @@ export class Upkeep {
     this.#timers.clear()
   }
 
-  #every(ms: number, lookAfter: (agent: Agent) => void | Promise<void>, firstMs = ms) {
+  #every(ms: number, works: Work[], firstMs = ms) {
     const { clock } = this.#options
     const timer = clock.setTimeout(async () => {
       this.#timers.delete(timer)
-      await this.#each(lookAfter)
-      if (!this.#stopped) this.#every(ms, lookAfter)
+      for (const work of works) await this.#each(work)
+      if (!this.#stopped) this.#every(ms, works)
     }, firstMs)
     this.#timers.add(timer)
   }
 
-  async #each(lookAfter: (agent: Agent) => void | Promise<void>) {
+  async #each(work: Work) {
     const { agents, clock, logger } = this.#options
     let since = clock.monotonic()
     for (const agent of [...agents]) {
@@ -94,7 +100,7 @@ export class Upkeep {
       // Skip an agent that was removed in the meantime.
       if (agents.find(agent.id) !== agent) continue
       try {
-        await lookAfter(agent)
+        await work(agent)
       } catch (error) {
         logger.warn({ agent_id: agent.id, err: error }, 'upkeep failed')
       }
