@@ -15,11 +15,12 @@ const FIRST_MS = 300
 /** Maximum memory of the hub, in MB. */
 const MEMORY_MB = 300
 
-type Load = Pick<BacklogPlan, 'machines' | 'bytes'>
+type Load = Pick<BacklogPlan, 'machines' | 'bytes' | 'agents'>
 
 const LOADS: Load[] = [
-  { machines: 1000, bytes: 128 * 1024 },
-  { machines: 5000, bytes: 16 * 1024 },
+  { machines: 1000, bytes: 128 * 1024, agents: 'known' },
+  { machines: 1000, bytes: 128 * 1024, agents: 'new' },
+  { machines: 5000, bytes: 16 * 1024, agents: 'known' },
 ]
 
 interface Measured extends BacklogReport {
@@ -36,8 +37,8 @@ export const backlog: Benchmark = {
   async run(t, { quick, say }) {
     const figures: Figure[] = []
     for (const load of LOADS) {
-      const plan = quick ? { machines: 10, bytes: load.bytes } : load
-      const title = `${plan.machines} machines with ${plan.bytes / 1024} KiB each`
+      const plan = quick ? { ...load, machines: 10 } : load
+      const title = `${plan.machines} machines with ${plan.bytes / 1024} KiB each, ${plan.agents} agents`
       say(title)
       const { ours, floor } = await interleaved(quick ? 1 : 3, {
         ours: () => inTurn(t, (own) => atHub(own, plan)),

@@ -62,7 +62,7 @@ function figuresOf(title: string, followed: Measured[], alone: Measured[]): Figu
     unit,
     floor: { value: median(alone.map(value)), of },
   })
-  const lag = (key: 'p50' | 'most') => median(followed.map((run) => run.followers![key]))
+  const lags = (key: 'p50' | 'most') => followed.map((run) => run.followers![key])
   return [
     {
       ...beside('acknowledgment, median', 'ms', ({ machines }) => machines.p50),
@@ -74,10 +74,10 @@ function figuresOf(title: string, followed: Measured[], alone: Measured[]): Figu
       value: median(followed.map((run) => (run.followers!.events / run.followers!.ms) * 1000)),
       unit: 'per s',
     },
-    { name: `${title}: lag, median`, value: lag('p50'), unit: 'ms' },
+    { name: `${title}: lag, median`, value: median(lags('p50')), unit: 'ms' },
     {
-      name: `${title}: lag, maximum`,
-      value: lag('most'),
+      name: `${title}: lag, maximum of all rounds`,
+      value: Math.max(...lags('most')),
       unit: 'ms',
       goal: { at: 'most', limit: LAG_MS },
     },

@@ -31,10 +31,16 @@ export async function interleaved<N extends string, R>(
 }
 
 /**
- * Returns a process's memory in MB, as counted by the kernel. `pss` divides shared memory among its
- * processes.
+ * Memory of a process in MB, as counted by the kernel. `pss` divides shared memory among its processes; `own`
+ * is the anonymous part.
  */
-export function memoryOf(pid: number): { rss: number; pss: number; own: number } {
+export interface Memory {
+  rss: number
+  pss: number
+  own: number
+}
+
+export function memoryOf(pid: number): Memory {
   const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')
   const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1]) / 1024
   return { rss: field('Rss'), pss: field('Pss'), own: field('Anonymous') }

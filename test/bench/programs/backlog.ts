@@ -1,6 +1,6 @@
 /**
- * Machines that return with unacknowledged activity, in one process, as after an outage. First, each machine
- * stores one frame, so that the server knows its agent. Then all machines connect at once, and each sends its
+ * Machines that return with unacknowledged activity, in one process, as after an outage. If the agents are
+ * `known`, each machine first stores one frame. Then all machines connect at once, and each sends its
  * whole backlog. argv: a `BacklogPlan` as JSON.
  */
 import { readFileSync } from 'node:fs'
@@ -16,6 +16,8 @@ export interface BacklogPlan {
   machines: number
   /** Size of the activity frames that each machine has outstanding, in bytes. */
   bytes: number
+  /** `known`: the server already has a frame of each agent. `new`: it knows only the machines' keys. */
+  agents: 'known' | 'new'
 }
 
 export interface BacklogReport {
@@ -166,10 +168,12 @@ process.on('message', async () => {
 })
 process.on('disconnect', () => process.exit())
 
-for (const machine of machines) machine.prepare(1)
-await comeBack()
-for (const machine of machines) machine.disconnect()
-first = []
+if (plan.agents === 'known') {
+  for (const machine of machines) machine.prepare(1)
+  await comeBack()
+  for (const machine of machines) machine.disconnect()
+  first = []
+}
 let frames = 0
 for (const machine of machines) frames += machine.prepare(plan.bytes)
 process.send?.('ready')
