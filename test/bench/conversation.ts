@@ -8,8 +8,9 @@ import { giveKeys } from './hub-keys.ts'
 import { interleaved, median } from './measure.ts'
 import { beside, load, type Subject, scroll, serveCopy, stateOf, visit } from './pages.ts'
 
-const BYTES_EACH = 10
-const FRAME_BYTES = 50_000
+/** Bytes of the journal that one event stands for, and bytes in a frame, which the daemon limits to 64 KiB. */
+const BYTES_EACH = 240
+const FRAME_BYTES = 270 * BYTES_EACH
 /** Pieces of a text per second. */
 const RATE = 200
 
@@ -81,7 +82,7 @@ async function connectAgent(t: Cleanup, stage: Stage, events: number) {
   })
   t.after(() => daemon.socket.terminate())
   for (let from = 0; from < end; from += FRAME_BYTES)
-    daemon.send(frameOf('a', from, Math.min(end, from + FRAME_BYTES)))
+    daemon.send(frameOf('a', from, Math.min(end, from + FRAME_BYTES), BYTES_EACH))
   await daemon.acknowledged('a', end)
   let block = 0
   const grow = () => {

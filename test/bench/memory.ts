@@ -81,10 +81,11 @@ async function startOf(t: Cleanup, { name, program }: { name: string; program: C
   }
 }
 
-/** Starts all processes, and returns their RSS when they are idle, in MB. */
+/** Starts the processes one after another, and returns their RSS when they are idle, in MB. */
 const idle = (t: Cleanup, contenders: Start[], quick: boolean) =>
   inTurn(t, async (own) => {
-    const pids = await Promise.all(contenders.map((begin) => begin(own)))
+    const pids: number[] = []
+    for (const begin of contenders) pids.push(await begin(own))
     await settle(quick)
     return pids.map((pid) => memoryOf(pid).rss)
   })
