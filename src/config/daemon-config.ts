@@ -7,6 +7,7 @@ import { serversBeside } from './server-owner.ts'
 import { isLoopback, serverUrl } from './server-url.ts'
 import { DEFAULTS } from './settings.ts'
 import { type DaemonFlags, findSetting, isStrict, readSources, settingOf } from './sources.ts'
+import { type TracesConfig, tracesConfig } from './traces-config.ts'
 import { type UpdateConfig, updateConfig } from './update-config.ts'
 
 /** All settings of a daemon, with their defaults. */
@@ -49,6 +50,8 @@ export interface DaemonConfig {
   /** Days after which an ended agent's folder is removed. */
   retain_ended_days: number
   update: UpdateConfig
+  /** Absent if the daemon sends no traces. */
+  traces?: TracesConfig
   /** Warnings for the user, shown once when the program starts. */
   warnings: string[]
   /** Faults of the configuration, key and authority files, and of the folders above them. */
@@ -81,7 +84,8 @@ export async function loadDaemonConfig({
   const strict_modes = isStrict(sources)
   const server_user = settingOf('server_user', sources)
   const policy = settingOf('policy', sources)
-  const ofFiles = [key_file, ca_file].flatMap((file) => faultsOfFile(file, user))
+  const traces = tracesConfig(sources)
+  const ofFiles = [key_file, ca_file, traces?.headers_file].flatMap((file) => faultsOfFile(file, user))
   refuseForeign(ofFiles, strict_modes)
   return {
     server_url,
@@ -106,6 +110,7 @@ export async function loadDaemonConfig({
     journal_cap_mb: settingOf('journal_cap_mb', sources),
     retain_ended_days: settingOf('retain_ended_days', sources),
     update: updateConfig(sources),
+    ...(traces && { traces }),
     warnings:
       allow_insecure && server_url.startsWith('ws:') && !isLoopback(new URL(server_url).hostname)
         ? [...warnings, `the connection to ${server_url} is not encrypted`]

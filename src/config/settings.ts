@@ -38,6 +38,10 @@ export const SETTINGS = {
   'update.channel': versionOrTag,
   'update.window': window,
   'update.min_age_h': number(0, 8760),
+  'traces.url': text,
+  'traces.headers_file': path,
+  'traces.content': flag,
+  'traces.allow_insecure': flag,
 } as const satisfies Record<string, Reader<unknown>>
 
 /** Defaults of settings, unless they depend on the machine. */
@@ -62,6 +66,8 @@ export const DEFAULTS = {
   'update.channel': 'latest',
   'update.window': '00:00-24:00',
   'update.min_age_h': 24,
+  'traces.content': false,
+  'traces.allow_insecure': false,
 } as const satisfies Partial<Record<keyof typeof SETTINGS, string | number | boolean>>
 
 /** Name of a setting in the file, such as `update.package`. */

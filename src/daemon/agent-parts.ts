@@ -27,6 +27,7 @@ import { ServerOffsets } from './server-offsets.ts'
 import { SignatureGuard } from './signature-guard.ts'
 import { StartLimit } from './start-limit.ts'
 import { StateFolder } from './state-folder.ts'
+import { Traces } from './traces/traces.ts'
 import { Upkeep } from './upkeep.ts'
 import { UsageLimits } from './usage-limits.ts'
 
@@ -107,6 +108,7 @@ export function agentParts({ config, paths, clock, logger }: DaemonOptions, part
     idle: new IdleAgents({ agents, policy: () => policy.lastReadable, clock, logger }),
     limits: new UsageLimits({ agents, check: (command) => policy.check(command), clock, logger }),
     turns: new LongTurns({ agents, policy: () => policy.lastReadable, clock, logger }),
+    traces: config.traces && new Traces(config.traces, { machine, redaction, clock, logger }),
     feed: new JournalFeed(outbox, logger),
     offsets: new ServerOffsets({ agents, outbox, clock, logger }),
     upkeep: new Upkeep({

@@ -19,7 +19,7 @@ export function assemble(options: DaemonOptions) {
 /** Connects parts of the daemon that do not import each other. */
 function connect({ paths, logger }: DaemonOptions, parts: AgentParts & CommandParts) {
   const { link, health, signatures, policy, modes, idle, limits, turns, statuses } = parts
-  const { outbox, agents, budgets, peaks, feed, offsets, redaction, updates } = parts
+  const { outbox, agents, budgets, peaks, feed, offsets, redaction, traces, updates } = parts
 
   link.events.on('drained', () => statuses.flush())
   link.events.on('drained', () => outbox.onDrained())
@@ -46,6 +46,8 @@ function connect({ paths, logger }: DaemonOptions, parts: AgentParts & CommandPa
   agents.events.on('growth', (agent) => feed.onGrowth(agent))
   agents.events.on('removed', (agent) => offsets.onRemoved(agent))
   agents.events.on('removed', ({ id }) => statuses.drop(id))
+  if (traces) agents.events.on('event', (event, agent) => traces.onEvent(event, agent))
+  if (traces) agents.events.on('change', (agent) => traces.onChange(agent))
   agents.events.on('crashLoops', (looping) => health.crashLoops(looping))
   agents.events.on('damaged', (path) => logger.error({ path }, 'a damaged file was renamed'))
   agents.events.on('damaged', (path) => health.damaged(path))

@@ -50,13 +50,14 @@ export class Shutdown {
     const options = { commandId, graceS: config.stop_grace_s, hurry, cause }
     await stopAll(running, (agent) => agents.stop(agent, options), logger)
     await this.#flush(hurry)
+    await this.#options.parts.traces?.close()
     this.release()
   }
 
   /** Releases all resources without affecting agents. The next daemon finishes the commands in progress. */
   release() {
     const { dispatcher, updates, schedule, upkeep, health } = this.#options.parts
-    const { statuses, link, outbox, agents, commandLog } = this.#options.parts
+    const { statuses, link, outbox, agents, commandLog, traces } = this.#options.parts
     dispatcher.drain()
     updates.close()
     schedule.stop()
@@ -67,6 +68,7 @@ export class Shutdown {
     outbox.close()
     agents.close()
     commandLog.close()
+    void traces?.close()
   }
 
   /**
