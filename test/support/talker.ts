@@ -140,6 +140,7 @@ export const talker: RuntimeAdapter = {
   },
   loginRemedy: 'Talker needs no login.',
   folder: ({ HOME = '' }) => HOME,
+  provider: 'nobody',
   isStateful: true,
   open: ({ initialize_id, session }) => [
     control(initialize_id, { method: 'hello', id: initialize_id, session: session?.id }),

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import type { Command } from 'commander'
 import { program } from '../../src/cli/program.ts'
 import { type DaemonConfig, loadDaemonConfig } from '../../src/config/daemon-config.ts'
-import { CONFIG_KEYS } from '../../src/config/settings.ts'
+import { CONFIG_KEYS, DEFAULTS } from '../../src/config/settings.ts'
 import { EXIT } from '../../src/platform/exit-codes.ts'
 import { isRun } from '../support/commands-in-text.ts'
 import { tempDir } from '../support/temp.ts'
@@ -91,13 +91,11 @@ test('the page of settings lists every setting with its flag, variable and defau
   const defaults: Partial<DaemonConfig> = await loadDaemonConfig({ flags: { key: 'k' }, env })
   for (const [flag, variable, cell, value] of rows) {
     const key = code(cell)!
-    const update = key.startsWith('update.')
-    assert.equal(code(flag), update ? undefined : `--${key.replaceAll('_', '-')}`)
+    const isInSection = key.includes('.')
+    assert.equal(code(flag), isInSection ? undefined : `--${key.replaceAll('_', '-')}`)
     assert.equal(code(variable), `FOMULAR_${key.replace('.', '_').toUpperCase()}`)
     if (key === 'key' || key === 'key_file') continue
-    const found = update
-      ? defaults.update?.[key.slice('update.'.length) as 'package' | 'registry']
-      : defaults[key as keyof DaemonConfig]
+    const found = isInSection ? DEFAULTS[key as keyof typeof DEFAULTS] : defaults[key as keyof DaemonConfig]
     const shown = found === undefined ? undefined : String(found).replace(env.HOME, '~')
     assert.equal(code(value), shown, key)
   }

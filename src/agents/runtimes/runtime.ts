@@ -5,4 +5,6 @@ import type { Program, Sessions } from './program.ts'
 export interface RuntimeAdapter extends Program, Sessions, Conversation {
   /** Name in an agent's specification. */
   name: string
+  /** Name of the provider of its models, in the conventions of OpenTelemetry for generative AI. */
+  provider: string
 }

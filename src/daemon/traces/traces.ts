@@ -74,11 +74,12 @@ export class Traces {
 }
 
 function factsOf(agent: Agent): AgentFacts {
-  const { id, record, snapshot } = agent
+  const { id, record, runtime, snapshot } = agent
   return {
     agentId: id,
     identity: `${id} ${record.journal ?? record.created_at}`,
-    runtime: record.spec.runtime,
+    runtime: runtime.name,
+    provider: runtime.provider,
     parent: parseTraceparent(record.spec.env?.TRACEPARENT),
     sessionId: snapshot.session_id,
     model: snapshot.model,

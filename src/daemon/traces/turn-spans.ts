@@ -12,6 +12,8 @@ export interface AgentFacts {
   /** Name that no other agent has, not even a removed agent with the same id. */
   identity: string
   runtime: string
+  /** Name of the provider of the runtime's models. */
+  provider: string
   /** Span that the agent's turns belong to, from the variable `TRACEPARENT` of the agent. */
   parent: TraceContext | undefined
   sessionId: string | undefined
@@ -184,16 +186,13 @@ const finished = (
   error,
 })
 
-const agentAttributes = ({ agentId, runtime, sessionId, model }: AgentFacts): Attributes => ({
+const agentAttributes = ({ agentId, provider, sessionId, model }: AgentFacts): Attributes => ({
   'gen_ai.operation.name': 'invoke_agent',
-  'gen_ai.provider.name': PROVIDERS[runtime] ?? runtime,
+  'gen_ai.provider.name': provider,
   'gen_ai.agent.id': agentId,
   ...(sessionId !== undefined && { 'gen_ai.conversation.id': sessionId }),
   ...(model !== undefined && { 'gen_ai.request.model': model }),
 })
-
-/** Names of the providers of models in the conventions of OpenTelemetry, by runtime. */
-const PROVIDERS: Record<string, string> = { claude: 'anthropic' }
 
 const turnAttributes = (event: Event & { kind: 'turn_result' }): Attributes => ({
   'fomular.turn.outcome': event.outcome,

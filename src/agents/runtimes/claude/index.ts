@@ -34,6 +34,7 @@ const TASKS_LINE = '^{"type":"system","subtype":"background_tasks_changed","task
  */
 export const claude = {
   name: 'claude',
+  provider: 'anthropic',
   title: 'Claude Code',
   variables,
   loginRemedy: LOGIN_REMEDY,

@@ -20,6 +20,7 @@ const working: AgentFacts = {
   agentId: 'a',
   identity: 'a 1',
   runtime: 'claude',
+  provider: 'anthropic',
   parent: undefined,
   sessionId: 's',
   model: 'm',
