@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { configureCommand } from './configure.ts'
 import { diffCommand } from './diff.ts'
 import { discardCommand } from './discard.ts'
+import { explainCommand } from './explain.ts'
 import { interruptCommand } from './interrupt.ts'
 import { listCommand } from './list.ts'
 import { logCommand } from './log.ts'
@@ -41,6 +42,7 @@ export function agentCommand(): Command {
     sendCommand(),
     watchCommand(),
     logCommand(),
+    explainCommand(),
     diffCommand(),
     approveCommand(),
     denyCommand(),
