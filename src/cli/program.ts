@@ -24,6 +24,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   restart: async () => (await import('./restart.ts')).restartCommand(),
   service: async () => (await import('./service/index.ts')).serviceCommand(),
   stop: async () => (await import('./stop.ts')).stopCommand(),
+  support: async () => (await import('./support/index.ts')).supportCommand(),
   update: async () => (await import('./update/index.ts')).updateCommand(),
   completion: async () => (await import('./completion/index.ts')).completionCommand(),
   conformance: async () => (await import('./conformance/index.ts')).conformanceCommand(),
