@@ -40,18 +40,15 @@ export async function earlierEventPage(
   limit: number,
 ): Promise<EventPage> {
   const batches: EventPage['events'][] = []
-  let [first, count, bytes, isBeginning] = [before, 0, 0, false]
-  while (!isBeginning && count < limit && (bytes < PAGE_BYTES || !isAfter(before, first))) {
-    const batch = await reader.next()
+  let [first, left, bytes, isBeginning] = [before, limit, 0, false]
+  while (!isBeginning && left > 0 && (bytes < PAGE_BYTES || !isAfter(before, first))) {
+    const batch = await reader.next(left)
     batches.push(batch.events)
-    count += batch.events.length
+    left -= batch.events.length
     bytes += batch.bytes
     first = batch.first
     isBeginning = batch.isBeginning
   }
-  const all = batches.reverse().flat()
-  const events = all.slice(-limit)
-  if (all.length > limit) first = events[0]!
-  const more = all.length > limit || !isBeginning
-  return { events, ...(more && isAfter(before, first) && { previous: formatEventId(first) }) }
+  const events = batches.reverse().flat()
+  return { events, ...(!isBeginning && isAfter(before, first) && { previous: formatEventId(first) }) }
 }

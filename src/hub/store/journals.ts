@@ -66,10 +66,10 @@ export interface EarlierBatch {
 /** Reads a journal backward. */
 export interface BackwardReader {
   /**
-   * Returns the events before those of the previous batch: about 256 KiB, but at least one stored frame. At
-   * the beginning of the journal, the batch is empty.
+   * Returns the last events before those of the previous batch: at most `most` events, from about 256 KiB, but at
+   * least one stored frame. At the beginning of the journal, the batch is empty.
    */
-  next(): Promise<EarlierBatch>
+  next(most: number): Promise<EarlierBatch>
 }
 
 /**

@@ -42,20 +42,26 @@ async function historyOf({ journals }: Store, key: string, after = BEGINNING): P
   return all
 }
 
-/** Reads backward to the beginning. */
-async function earlierHistoryOf({ journals }: Store, key: string, before = END): Promise<AnyEvent[]> {
+/** Reads backward to the beginning. @param most maximum number of events of a batch */
+async function earlierHistoryOf(
+  { journals }: Store,
+  key: string,
+  before = END,
+  most = Infinity,
+): Promise<AnyEvent[]> {
   const reader = journals.readBackward(key, before)
   let all: AnyEvent[] = []
   let first = before
   for (let isBeginning = false; !isBeginning; ) {
-    const batch = await reader.next()
+    const batch = await reader.next(most)
     all = [...batch.events, ...all]
+    assert.ok(batch.events.length <= most)
     assert.ok(!isAfter(batch.first, first))
     assert.ok(batch.events.every((event) => !isAfter(batch.first, event)))
     first = batch.first
     isBeginning = batch.isBeginning
   }
-  assert.deepEqual((await reader.next()).events, [])
+  assert.deepEqual((await reader.next(most)).events, [])
   return all
 }
 
@@ -151,12 +157,14 @@ export function keepsActivity(name: string, make: (t: TestContext) => StoreUnder
       assert.deepEqual(ids(await earlierHistoryOf(store, key)), ids(all))
       for (const n of [0, 1, 2, 77, 250, all.length - 1]) {
         const { offset, index } = all[n]!
-        assert.deepEqual(ids(await earlierHistoryOf(store, key, { offset, index })), ids(all.slice(0, n)))
+        const place = { offset, index }
+        for (const most of [Infinity, 7, 1000])
+          assert.deepEqual(ids(await earlierHistoryOf(store, key, place, most)), ids(all.slice(0, n)))
       }
       for (const offset of [2050, 2100])
         assert.deepEqual(ids(await earlierHistoryOf(store, key, { offset, index: 0 })), ids(all.slice(0, -2)))
       // A first batch is a part of a long history.
-      const { events, first, isBeginning } = await store.journals.readBackward(key, END).next()
+      const { events, first, isBeginning } = await store.journals.readBackward(key, END).next(Infinity)
       assert.ok(events.length < all.length && !isBeginning)
       assert.deepEqual(ids([...(await earlierHistoryOf(store, key, first)), ...events]), ids(all))
       await store.close()

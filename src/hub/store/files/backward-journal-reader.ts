@@ -1,8 +1,9 @@
 import { type FileHandle, open } from 'node:fs/promises'
+import type { AnyEvent } from '../../../protocol/index.ts'
 import { type EventId, isAfter } from '../event-id.ts'
 import type { BackwardReader, EarlierBatch } from '../journals.ts'
 import type { EventJournal } from './event-journal.ts'
-import { lineRange, parseLine } from './journal-line.ts'
+import { lineRange, parseLineEnd } from './journal-line.ts'
 import { BLOCK_BYTES, head, NEAR_BYTES, nextLine } from './read-journal.ts'
 
 const NEWLINE = 10
@@ -13,9 +14,9 @@ const NEWLINE = 10
  */
 export class BackwardJournalReader implements BackwardReader {
   readonly #journal: EventJournal
-  readonly #before: EventId
+  #before: EventId
   #first: EventId
-  /** Position after the previous line; undefined before the search. */
+  /** Position after the line to read next; undefined before the search. */
   #end: number | undefined
 
   constructor(journal: EventJournal, before: EventId) {
@@ -24,29 +25,44 @@ export class BackwardJournalReader implements BackwardReader {
     this.#first = before
   }
 
-  async next(): Promise<EarlierBatch> {
+  async next(most: number): Promise<EarlierBatch> {
     const { path, bytes: size, have } = this.#journal
-    const before = this.#before
     if (size === 0 || this.#end === 0) return { events: [], first: this.#first, bytes: 0, isBeginning: true }
     const file = await open(path, 'r')
     try {
-      this.#end ??= before.offset >= have ? size : await seekEnd(file, size, before.offset)
+      const before = this.#before.offset
+      this.#end ??= before >= have ? size : await seekEnd(file, size, before)
       const lines = await linesBefore(file, this.#end)
-      this.#end -= lines.length
-      const events: EarlierBatch['events'] = []
-      let from: number | undefined
-      for (const text of lines.toString('utf8').split('\n')) {
-        const line = text === '' ? undefined : parseLine(text)
-        if (!line) continue
-        from ??= line.from
-        for (const event of line.events) if (isAfter(before, event)) events.push(event)
-      }
-      const start = from === undefined ? undefined : { offset: from, index: 0 }
-      if (start && isAfter(this.#first, start)) this.#first = start
+      const events = this.#take(lines, most)
       return { events, first: this.#first, bytes: lines.length, isBeginning: this.#end === 0 }
     } finally {
       await file.close()
     }
+  }
+
+  /** Takes the last events from the lines before `#end`. */
+  #take(lines: Buffer, most: number): AnyEvent[] {
+    const taken: AnyEvent[][] = []
+    let [end, left] = [lines.length, most]
+    while (end > 0 && left > 0) {
+      const start = lines.subarray(0, end - 1).lastIndexOf(NEWLINE) + 1
+      const line = parseLineEnd(lines.toString('utf8', start, end), this.#before, left)
+      if (line) {
+        const { from, events, isWhole } = line
+        taken.push(events)
+        left -= events.length
+        const first = isWhole ? { offset: from, index: 0 } : events[0]!
+        if (isAfter(this.#first, first)) this.#first = first
+        // The next batch continues within the line.
+        if (!isWhole) {
+          this.#before = first
+          break
+        }
+      }
+      end = start
+    }
+    this.#end! -= lines.length - end
+    return taken.reverse().flat()
   }
 }
 

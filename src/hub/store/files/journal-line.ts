@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import { AnyEvent, JournalName, Offset } from '../../../protocol/index.ts'
+import { type EventId, isAfter } from '../event-id.ts'
 
 /** A line without its events. */
 const LineHead = z.object({
@@ -18,6 +19,9 @@ export type LineHead = z.infer<typeof LineHead>
 /** A line of `activity.jsonl`: bytes `[from, to)` of an agent's journal, as events. */
 const JournalLine = z.extend(LineHead, { events: z.array(AnyEvent) })
 export type JournalLine = z.infer<typeof JournalLine>
+
+/** A line whose events are parsed, but not checked. */
+const UncheckedLine = z.extend(LineHead, { events: z.array(z.unknown()) })
 
 /** Number of bytes that `lineRange` needs from the start of a line. */
 export const HEAD_BYTES = 64
@@ -57,6 +61,30 @@ export function wholeLine(line: Buffer): LineHead | undefined {
 
 /** Returns a parsed line; undefined for a damaged line. */
 export const parseLine = (line: string): JournalLine | undefined => parse(JournalLine, line)
+
+interface LineEnd {
+  from: number
+  events: AnyEvent[]
+  /** True if the line has no earlier events. */
+  isWhole: boolean
+}
+
+/**
+ * Returns the last `most` events of a line before an event, in ascending order; undefined for a damaged line. A line
+ * may have thousands of events, and to check an event takes longer than to parse it, so no earlier event is checked.
+ */
+export function parseLineEnd(text: string, before: EventId, most: number): LineEnd | undefined {
+  const line = parse(UncheckedLine, text)
+  if (!line) return undefined
+  const events: AnyEvent[] = []
+  let at = line.events.length
+  while (at > 0 && events.length < most) {
+    const event = AnyEvent.safeParse(line.events[--at]).data
+    if (!event) return undefined
+    if (isAfter(before, event)) events.push(event)
+  }
+  return { from: line.from, events: events.reverse(), isWhole: at === 0 }
+}
 
 function parse<T>(schema: z.ZodMiniType<T>, json: string): T | undefined {
   try {

@@ -36,7 +36,7 @@ async function before(journal: EventJournal, id: EventId): Promise<number[]> {
   const reader = new BackwardJournalReader(journal, id)
   let offsets: number[] = []
   for (let isBeginning = false; !isBeginning; ) {
-    const batch = await reader.next()
+    const batch = await reader.next(Infinity)
     assert.ok(batch.bytes < 2 * 1024 * 1024)
     offsets = [...batch.events.map(({ offset }) => offset), ...offsets]
     isBeginning = batch.isBeginning
