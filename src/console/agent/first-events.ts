@@ -1,2 +1,2 @@
-/** Number of events to request at once, also by the first request of an agent's page. */
-export const FIRST_EVENTS = 500
+/** Number of events that the first request of an agent's page asks for: more than the screen shows. */
+export const FIRST_EVENTS = 100

@@ -10,7 +10,9 @@ import { EventWindow, type WindowLimits } from './event-window.ts'
 import { FIRST_EVENTS } from './first-events.ts'
 
 /** Number of events with which a transcript opens, if the history has as many. */
-const FIRST = 100
+const FIRST = 50
+/** Number of events to request at once, after the first request. */
+const PAGE_EVENTS = 500
 /** Maximum number of pages to read until a transcript has `FIRST` events: most events may be pieces of a block. */
 const FIRST_PAGES = 5
 const LIMITS: WindowLimits = { events: 20_000, bytes: 64 * 1024 * 1024 }
@@ -144,7 +146,7 @@ export class Transcript {
     let [count, previous] = [0, undefined as string | undefined]
     const fresh = new EventWindow()
     do {
-      const page = await this.#before(previous)
+      const page = await this.#before(previous, pages.length === 0 ? FIRST_EVENTS : PAGE_EVENTS)
       if (signal.aborted) return
       const events = page.events.map(eventOf)
       pages.push(events)
@@ -191,7 +193,7 @@ export class Transcript {
     const { signal } = this.#reading
     for (let isLoaded = false; !isLoaded && this.#previous !== undefined; ) {
       const from = this.#previous
-      const page = await this.#before(from)
+      const page = await this.#before(from, PAGE_EVENTS)
       // Events at the beginning were dropped in the meantime, so the page would leave a gap.
       if (signal.aborted || this.#previous !== from) return
       const place = this.#window.first
@@ -222,10 +224,10 @@ export class Transcript {
     await this.#change()
   }
 
-  #before(id: string | undefined) {
+  #before(id: string | undefined, limit: number) {
     const { machine_id, agent_id } = this.#ref
     this.#hub.means(agent_id, machine_id)
-    return this.#hub.eventsBefore(agent_id, id, FIRST_EVENTS)
+    return this.#hub.eventsBefore(agent_id, id, limit)
   }
 
   #trim(place: EventId | undefined) {

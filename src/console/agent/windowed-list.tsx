@@ -121,6 +121,8 @@ function useVirtualizer(props: WindowedListProps, view: { current: HTMLDivElemen
     // These functions stay the same, because the virtualizer measures all items again for another function.
     estimateSize: useStable((index: number) => latest.current.estimate(index)),
     getItemKey: useStable((index: number) => latest.current.keyOf(index)),
+    // A guess, with which the first items are drawn at once.
+    initialRect: { width: 0, height: innerHeight },
     observeElementRect,
     observeElementOffset,
     scrollToFn: elementScroll,
@@ -139,6 +141,13 @@ function useVirtualizer(props: WindowedListProps, view: { current: HTMLDivElemen
   list.getTotalSize()
   latest.current = props
   list.setOptions(options)
+  const isOpen = useRef(false)
+  if (!isOpen.current && props.count > 0) {
+    isOpen.current = true
+    // The first items to draw are those at the end.
+    const height = list.scrollRect?.height ?? innerHeight
+    if (props.follow) list.scrollOffset = Math.max(0, list.getTotalSize() - height)
+  }
   useLayoutEffect(() => list._didMount(), [list])
   useLayoutEffect(() => list._willUpdate())
   return list
