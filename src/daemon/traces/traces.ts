@@ -10,6 +10,8 @@ import { SpanExporter } from './span-exporter.ts'
 import { parseTraceparent } from './trace-context.ts'
 import { type AgentFacts, type Content, TurnSpans } from './turn-spans.ts'
 
+/** Kinds of events that come often, and neither begin nor end a span. */
+const FREQUENT = new Set<Event['kind']>(['text_delta', 'thinking_delta', 'tool_input_delta', 'tool_progress'])
 /** Maximum length of the content in an attribute, in characters. */
 const CONTENT_CHARS = 4096
 /** Maximum difference between the time of an event and the time of reading it, in ms. */
@@ -38,6 +40,7 @@ export class Traces {
   }
 
   onEvent(event: Event, agent: Agent) {
+    if (FREQUENT.has(event.kind)) return
     this.#observe(agent, (spans, facts) => spans.onEvent(event, facts, this.#timeOf(event)))
   }
 
