@@ -266,6 +266,7 @@ const OTHERS = [
   'service logs',
   'service print',
   'stop',
+  'support',
   'update',
   'completion',
   'conformance',
