@@ -55,6 +55,7 @@ const OTHER_ANSWERS: Record<string, Record<string, string[]>> = {
     '200': ['application/octet-stream', 'application/json'],
     '206': ['application/octet-stream', 'application/json'],
   },
+  'GET /metrics': { '200': ['text/plain', 'application/openmetrics-text'] },
   'GET /api/stream': { '200': ['text/event-stream'] },
   'GET /api/agents/:agent_id/stream': { '200': ['text/event-stream'] },
 }

@@ -16,6 +16,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   enroll: async () => (await import('./enroll/index.ts')).enrollCommand(),
   machine: async () => (await import('./machine/index.ts')).machineCommand(),
   status: async () => (await import('./status.ts')).statusCommand(),
+  metrics: async () => (await import('./metrics.ts')).metricsCommand(),
   logs: async () => (await import('./logs.ts')).logsCommand(),
   doctor: async () => (await import('./doctor/index.ts')).doctorCommand(),
   config: async () => (await import('./config.ts')).configCommand(),

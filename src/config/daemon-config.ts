@@ -38,6 +38,8 @@ export interface DaemonConfig {
   log_level: LogLevel
   /** Format of the log on standard error. The log in the state folder always has JSON lines. */
   log_format: LogFormat
+  /** Port on loopback at which programs of this machine read the metrics. */
+  metrics_port?: number
   max_agents: number
   /** Time limit for each step of a graceful stop, in seconds. */
   stop_grace_s: number
@@ -79,6 +81,7 @@ export async function loadDaemonConfig({
   const address = findSetting('server_url', sources) ?? { value: DEFAULTS.server_url, source: 'the default' }
   const server_url = serverUrl(address.value, address.source, allow_insecure)
   const ca_file = settingOf('ca_file', sources)
+  const metrics_port = settingOf('metrics_port', sources)
   const stop_within_s = settingOf('stop_within_s', sources)
   const { key, file: key_file, warnings } = machineKey(sources)
   const strict_modes = isStrict(sources)
@@ -103,6 +106,7 @@ export async function loadDaemonConfig({
     state_dir: settingOf('state_dir', sources) ?? stateDir(env),
     log_level: settingOf('log_level', sources),
     log_format: settingOf('log_format', sources),
+    ...(metrics_port !== undefined && { metrics_port }),
     max_agents: settingOf('max_agents', sources),
     stop_grace_s: settingOf('stop_grace_s', sources),
     ...(stop_within_s !== undefined && { stop_within_s }),

@@ -19,6 +19,7 @@ export const SETTINGS = {
   state_dir: path,
   log_level: oneOf(LOG_LEVELS),
   log_format: oneOf(LOG_FORMATS),
+  metrics_port: integer(1, 65_535),
   max_agents: integer(1, 10_000),
   stop_grace_s: number(0, 600),
   stop_within_s: number(0, 3600),

@@ -1,5 +1,6 @@
 import type { Agent } from '../agents/agent.ts'
 import type { ServerConnection } from '../link/server-connection.ts'
+import { Emitter } from '../platform/emitter.ts'
 import type { Logger } from '../platform/log.ts'
 import type { CommandResult } from '../protocol/index.ts'
 import type { CommandLog } from './command-log.ts'
@@ -12,6 +13,7 @@ export interface AnswersOptions {
 
 /** Records the answers to commands, and then sends them. */
 export class Answers {
+  readonly events = new Emitter<{ given: [result: CommandResult] }>()
   readonly #options: AnswersOptions
 
   constructor(options: AnswersOptions) {
@@ -25,6 +27,7 @@ export class Answers {
   async give(result: CommandResult, until?: number): Promise<void> {
     await this.#record(result, until)
     this.send(result)
+    this.events.emit('given', result)
   }
 
   /**

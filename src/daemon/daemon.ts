@@ -1,10 +1,13 @@
 import { comparedEnvironment } from '../agents/runtimes/compared-environment.ts'
+import type { Family } from '../metrics/family-schema.ts'
 import { VERSION } from '../platform/version.ts'
 import { isUnderWay } from '../update/record.ts'
 import { assemble, type Parts } from './assemble.ts'
 import { conditionOf } from './condition.ts'
 import type { DaemonOptions } from './daemon-options.ts'
 import { describeAgent } from './describe-agent.ts'
+import { daemonFamilies } from './metrics/families.ts'
+import { Observed } from './metrics/observed.ts'
 import { Shutdown } from './shutdown.ts'
 import { warnOfCopy } from './warn-of-copy.ts'
 import { warnOfForeignAgents } from './warn-of-foreign-agents.ts'
@@ -18,6 +21,7 @@ export class Daemon {
   readonly #options: DaemonOptions
   readonly #parts: Parts
   readonly #shutdown: Shutdown
+  readonly #observed: Observed
 
   /** Takes over the agents and other contents of the state folder. Does not connect to the server yet. */
   constructor(options: DaemonOptions) {
@@ -33,6 +37,7 @@ export class Daemon {
       health.damaged(machine.damaged)
     }
     agents.adopt()
+    this.#observed = new Observed({ ...options, ...this.#parts })
     budgets.start()
     warnOfForeignAgents(agents, health, logger)
   }
@@ -85,6 +90,11 @@ export class Daemon {
       ...(end && { agents_end: end }),
       environment: comparedEnvironment(process.env),
     }
+  }
+
+  /** Returns the metrics of this daemon. */
+  metrics(): Family[] {
+    return daemonFamilies({ ...this.#options, ...this.#parts, observed: this.#observed })
   }
 
   describeAgent(body: unknown) {

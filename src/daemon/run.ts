@@ -21,6 +21,7 @@ import { updateSource } from '../update/fetch/source.ts'
 import { beginConfirmed } from '../update/switch/confirmed.ts'
 import { type ControlRoutes, listenControl } from './control.ts'
 import { Daemon } from './daemon.ts'
+import { listenMetrics } from './metrics/metrics-port.ts'
 import { checkUpdate, orderUpdate } from './order-update.ts'
 import { captureInvocation, type Invocation, isSupervised, relaunch } from './relaunch.ts'
 
@@ -81,7 +82,7 @@ export async function runDaemon(
     await new Promise(setImmediate)
     const stop = () => ending.ask('stop')
     const source = () => updateSource(config.update, invocation.env)
-    closeControl = await listenControl(paths.socket, controls(daemon, { restart, stop, source }), logger)
+    closeControl = await openDoors(config, daemon, controls(daemon, { restart, stop, source }), logger)
     readChunks()
     logger.info(
       { version: VERSION, pid: process.pid, server_url: config.server_url, state_dir: paths.dir },
@@ -162,12 +163,31 @@ async function startNext(next: Invocation, daemon: Daemon, logger: Logger): Prom
   }
 }
 
+/**
+ * Serves requests of local programs at the control socket, and metrics at their port. @returns a function that
+ * closes both
+ */
+async function openDoors(
+  { state_dir, metrics_port }: DaemonConfig,
+  daemon: Daemon,
+  routes: ControlRoutes,
+  logger: Logger,
+) {
+  const closeControl = await listenControl(statePaths(state_dir).socket, routes, logger)
+  const closeMetrics = listenMetrics(metrics_port, () => daemon.metrics(), logger)
+  return () => {
+    closeMetrics()
+    return closeControl()
+  }
+}
+
 /** Returns the handlers of the requests that local programs may send to the daemon. */
 const controls = (
   daemon: Daemon,
   { restart, stop, source }: { restart: () => object; stop: () => void; source: () => Promise<object> },
 ): ControlRoutes => ({
   'GET /status': () => daemon.status(),
+  'GET /metrics': async () => ({ families: daemon.metrics() }),
   'POST /agent': async (body) => daemon.describeAgent(body),
   'POST /check': () => daemon.checkMachine().then(() => ({})),
   'POST /restart': async () => restart(),

@@ -12,6 +12,7 @@ import { ActivityIntake } from './machines/activity-intake.ts'
 import { MachineConnection, type MachineKey } from './machines/machine-connection.ts'
 import { Presence } from './machines/presence.ts'
 import { Switchboard } from './machines/switchboard.ts'
+import { HubCounts } from './metrics/hub-counts.ts'
 import { Notifier } from './push/notifier.ts'
 import { PushServices } from './push/push-services.ts'
 import { AgentRegistry } from './registry/agent-registry.ts'
@@ -113,6 +114,8 @@ function build({ store, gate, limits, pushLoopback, clock, logger }: AssembleOpt
     logger: ofMachines,
   })
 
+  const counts = new HubCounts({ journals, commands, services, logger: ofMachines })
+
   const audit = new Audit({ log: store.audit, clock, logger })
   const trails = new Trails({ audit, gate, sessions, clock })
   const open = new OpenRequests({ sessions, clock })
@@ -141,6 +144,7 @@ function build({ store, gate, limits, pushLoopback, clock, logger }: AssembleOpt
     streams,
     services,
     notifier,
+    counts,
     audit,
     trails,
     open,

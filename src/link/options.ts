@@ -36,10 +36,26 @@ export interface LinkHandlers {
   onMessage(message: Exclude<FromServer, Welcome | Refuse> | Command): ProtocolError[]
 }
 
+/** Reasons for the end of a connection. */
+export const DOWN_REASONS = [
+  'overdue',
+  'faulty',
+  'unread',
+  'silent',
+  'crashed',
+  'closed',
+  'refused',
+  'superseded',
+  'stopped',
+] as const
+export type DownReason = (typeof DOWN_REASONS)[number]
+
 export interface LinkEvents {
   /** Called when the connection is no longer busy. */
   drained: []
-  down: []
+  /** Called when the server has accepted the connection. */
+  up: []
+  down: [reason: DownReason]
   refused: [refusal: Refuse]
   /** Called when another daemon has replaced this daemon. The connection is then closed permanently. */
   superseded: [message: string]

@@ -18,12 +18,20 @@ import { Connection } from '../wire/connection.ts'
 import { type ConnectionState, type ConnectionStimulus, isUp, step } from '../wire/states.ts'
 import { Attempts } from './attempts.ts'
 import { BREAKS, LIMITS } from './connection-rules.ts'
-import type { LinkEvents, LinkHandlers, ServerConnectionOptions } from './options.ts'
+import type { DownReason, LinkEvents, LinkHandlers, ServerConnectionOptions } from './options.ts'
 import { Pings } from './pings.ts'
 import { foreignProtocol, refusalByCloseCode, refusalByStatus, SUPERSEDED } from './refusals.ts'
 import { boundedMs, refusedRetryMs } from './refused-retry.ts'
 import { openSocket } from './socket.ts'
 import { early, TYPE_CHARS, unsupported } from './unsupported.ts'
+
+/** How a connection was lost. */
+interface Loss {
+  closeCode?: number | undefined
+  /** Time until the next attempt, in ms. */
+  waitMs?: number | undefined
+  reason?: DownReason
+}
 
 type Wire = Connection<FromServer | Command, FromDaemon>
 
@@ -100,20 +108,21 @@ export class ServerConnection {
     else if (this.isUp) void this.ping().then((heard) => heard ?? this.#wire?.terminate())
   }
 
-  close(code = 1000, reason = 'stopped') {
-    this.#move('close')
+  close(code = 1000, reason = 'stopped', why: DownReason = 'stopped') {
+    this.#move('close', why)
     this.#attempts.cancel()
     this.#wire?.close(code, reason)
     this.#wire = undefined
   }
 
-  #move(stimulus: ConnectionStimulus) {
+  #move(stimulus: ConnectionStimulus, reason: DownReason = 'closed') {
     const state = step(this.#state, stimulus)
     if (state === this.#state) return
     const wasUp = this.isUp
     this.#state = state
     this.#since = this.#options.clock.now()
-    if (wasUp && !this.isUp) this.events.emit('down')
+    if (wasUp && !this.isUp) this.events.emit('down', reason)
+    if (!wasUp && this.isUp) this.events.emit('up')
   }
 
   async #dial() {
@@ -151,7 +160,7 @@ export class ServerConnection {
         onBroken: (reason, error) => {
           const { why, closeCode } = BREAKS[reason]
           if (reason === 'crashed') logger.error({ err: error }, why)
-          this.#lost(wire, why, closeCode)
+          this.#lost(wire, why, { closeCode, reason })
         },
         onClosed: (code, reason, error) => this.#onClosed(wire, code, reason, error),
       },
@@ -169,7 +178,7 @@ export class ServerConnection {
       const refusal = refusalByStatus(status, after)
       if (refusal) return this.#refuse(refusal)
       const wait = after === undefined ? undefined : boundedMs(after)
-      this.#lost(wire, `the server answered HTTP ${status} instead of a WebSocket`, undefined, wait)
+      this.#lost(wire, `the server answered HTTP ${status} instead of a WebSocket`, { waitMs: wait })
     })
   }
 
@@ -239,7 +248,7 @@ export class ServerConnection {
     if (this.#saidRefused !== refusal.code)
       logger.error({ code: refusal.code }, `refused by the server: ${refusal.message}`)
     this.events.emit('refused', refusal)
-    this.#lost(this.#wire, refusal.message, closeCode, refusedRetryMs(refusal))
+    this.#lost(this.#wire, refusal.message, { closeCode, waitMs: refusedRetryMs(refusal), reason: 'refused' })
     this.#saidRefused = refusal.code
   }
 
@@ -249,7 +258,7 @@ export class ServerConnection {
     this.#options.logger.error(
       `The server closed the link permanently: ${this.#lastError.replace(/\.$/, '')}. If this machine is a copy of another, delete machine.json in its state folder and enroll it again with --force.`,
     )
-    this.close()
+    this.close(1000, 'stopped', 'superseded')
   }
 
   #onClosed(wire: Wire, code: number, reason: string, error: Error | undefined) {
@@ -260,7 +269,7 @@ export class ServerConnection {
   }
 
   /** Ends a lost or faulty connection, and schedules the next attempt. */
-  #lost(wire: Wire | undefined, why: string, closeCode?: number, waitMs?: number) {
+  #lost(wire: Wire | undefined, why: string, { closeCode, waitMs, reason }: Loss = {}) {
     if (wire !== this.#wire) return
     this.#attempts.cancel()
     this.#wire = undefined
@@ -269,7 +278,7 @@ export class ServerConnection {
     const isRepeated = this.#lastError === why
     this.#lastError = why
     this.#saidRefused = undefined
-    this.#move('lost')
+    this.#move('lost', reason)
     if (this.#state !== 'dialing') return
     const delay = this.#attempts.later(waitMs)
     this.#options.logger[isRepeated ? 'debug' : 'warn'](

@@ -9,6 +9,7 @@ import { Signed } from './signed.ts'
  * | request | body → answer |
  * | --- | --- |
  * | `GET /health` | no key needed → `{ok, version}`; 503 with `ok: false` and `error` while activity cannot be written to the disk |
+ * | `GET /metrics` | the metrics of the hub, in the text format of Prometheus; with `Accept: application/openmetrics-text`, in OpenMetrics 1.0 |
  * | `GET /api/machines` | → `{machines: HubMachine[], enrolled?: HubKey[], next?: CURSOR}`, where `enrolled` contains the keys with which no machine has connected yet; it is absent from filtered lists and from pages after the first |
  * | `POST /api/machines/:machine_id/{check,restart,update}` | the command without `type` → `Outcome` |
  * | `PATCH /api/machines/:machine_id` | `RenameRequest` → `HubMachine`; 409 `name_taken` if another machine has that name |

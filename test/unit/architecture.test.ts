@@ -24,6 +24,7 @@ const arrows: Record<string, Arrows> = {
     to: ['protocol', 'client'],
     why: 'the console runs in a browser, and uses only the public API of the hub',
   },
+  metrics: { to: [], why: 'metrics are numbers with names, whatever they count' },
   platform: {
     to: [],
     why: 'the platform has facts about the operating system that are independent of the purpose of this program',
@@ -44,11 +45,22 @@ const arrows: Record<string, Arrows> = {
     why: 'the connection does not know the content of its messages',
   },
   hub: {
-    to: ['platform', 'protocol', 'config', 'wire'],
+    to: ['platform', 'metrics', 'protocol', 'config', 'wire'],
     why: 'the hub is a server like any other, and knows machines only through the protocol',
   },
   daemon: {
-    to: ['platform', 'protocol', 'config', 'policy', 'agents', 'workspace', 'link', 'update', 'service'],
+    to: [
+      'platform',
+      'metrics',
+      'protocol',
+      'config',
+      'policy',
+      'agents',
+      'workspace',
+      'link',
+      'update',
+      'service',
+    ],
     why: 'the daemon connects the parts, but knows neither its callers nor its server',
   },
   update: { to: ['platform', 'protocol', 'config'], why: 'an update must work even if other parts do not' },
@@ -61,7 +73,7 @@ const arrows: Record<string, Arrows> = {
     why: 'the conformance checks use the protocol alone: with code of the daemon or the hub, the checks would have the same bugs',
   },
   cli: {
-    to: ['platform', 'protocol', 'config', 'client'],
+    to: ['platform', 'metrics', 'protocol', 'config', 'client'],
     lazily: ['daemon', 'hub', 'policy', 'agents', 'link', 'update', 'service', 'conformance'],
     why: '`--version` and `agent list` start quickly, because they load only the modules that they need',
   },
@@ -95,13 +107,28 @@ const wings: Record<string, Arrows> = {
     to: ['registry', 'store'],
     why: 'notifications follow the registries, and need neither requests nor connections of daemons',
   },
+  metrics: {
+    to: ['gate', 'push', 'registry', 'store'],
+    why: 'metrics are read from the parts, and no part knows that it is counted',
+  },
   console: { to: [], why: 'the files of the console are the same for every request' },
   http: {
-    to: ['http-error.ts', 'audit', 'console', 'gate', 'machines', 'push', 'registry', 'store', 'streams'],
+    to: [
+      'http-error.ts',
+      'audit',
+      'console',
+      'gate',
+      'machines',
+      'metrics',
+      'push',
+      'registry',
+      'store',
+      'streams',
+    ],
     why: 'requests of people and programs use every part, but no kind of store',
   },
   'assemble.ts': {
-    to: ['audit', 'gate', 'http', 'machines', 'push', 'registry', 'store', 'streams'],
+    to: ['audit', 'gate', 'http', 'machines', 'metrics', 'push', 'registry', 'store', 'streams'],
     why: 'this file connects the parts for any kind of store',
   },
   'hub.ts': {

@@ -2,6 +2,7 @@ import { dirname } from 'node:path'
 import * as z from 'zod/mini'
 import { jsonOf } from '../../client/json-of.ts'
 import { socketAddress } from '../../config/paths.ts'
+import { Family } from '../../metrics/family-schema.ts'
 import { systemCode, UserError } from '../../platform/errors.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
 import { Silence, send, TooLong, textOf } from '../../platform/http.ts'
@@ -77,6 +78,7 @@ export const AgentDetail = z.object({
 })
 export type AgentDetail = z.infer<typeof AgentDetail>
 
+const MetricsAnswer = z.object({ families: z.array(Family) })
 const RestartResult = z.object({ restart_strategy: z.string() })
 const Nothing = z.object({})
 const Ordered = z.object({ command_id: z.string() })
@@ -130,6 +132,11 @@ export class ControlClient {
     } catch {
       return undefined
     }
+  }
+
+  /** Returns the metrics of the daemon. */
+  async metrics(): Promise<Family[]> {
+    return (await this.#call('GET', '/metrics', MetricsAnswer)).families
   }
 
   agent(agentId: string): Promise<AgentDetail> {

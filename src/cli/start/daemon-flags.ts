@@ -44,6 +44,10 @@ export const withSharedDaemonFlags = (command: Command): Command =>
       '--log-level <level>',
       'level of the log: trace, debug, info, warn, error, fatal, or silent (default: info)',
     )
+    .option(
+      '--metrics-port <port>',
+      'port on 127.0.0.1 at which programs of this machine can read metrics (default: none)',
+    )
     .option('--max-agents <count>', 'maximum number of agents at the same time (default: 200)')
     .option(
       '--stop-grace-s <seconds>',

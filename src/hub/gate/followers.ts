@@ -20,6 +20,11 @@ export class Followers {
     this.#shares = new Shares(options.most)
   }
 
+  /** Number of open streams. */
+  get size(): number {
+    return this.#shares.taken
+  }
+
   /** Begins a stream. @throws HttpError if there are too many */
   follow(reader: Reader): Follower {
     const { most, notices, unread } = this.#options

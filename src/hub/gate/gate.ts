@@ -82,6 +82,11 @@ export class Gate {
     this.#followers = new Followers({ most: this.#limits.streams, notices, unread: this.#unread })
   }
 
+  /** Number of open streams. */
+  get streams(): number {
+    return this.#followers.size
+  }
+
   watch(server: Server) {
     server.on('connection', (socket: Socket) => this.#strangers.onArrival(socket))
   }

@@ -24,6 +24,11 @@ export class Shares {
     return key !== undefined && this.of(key) + amount > half ? 'key' : undefined
   }
 
+  /** The amount that all keys use. */
+  get taken(): number {
+    return this.#taken
+  }
+
   /** Returns the amount that a key uses. */
   of(key: string | undefined): number {
     return this.#ofKey.get(key) ?? 0

@@ -46,6 +46,8 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   'POST /enroll/check': { role: 'anyone' },
   'POST /sign-in': { role: 'anyone', order: 'session:create' },
 
+  'GET /metrics': { role: 'viewer' },
+
   'GET /api/me': { role: 'viewer' },
   'GET /api/sessions': { role: 'viewer' },
   'POST /api/sessions': { role: 'viewer', order: 'session:create' },

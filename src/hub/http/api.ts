@@ -4,6 +4,7 @@ import type { Audit } from '../audit/audit.ts'
 import type { Gate } from '../gate/gate.ts'
 import { HttpError, httpErrorOf } from '../http-error.ts'
 import type { Switchboard } from '../machines/switchboard.ts'
+import { type HubMetricsParts, hubFamilies } from '../metrics/families.ts'
 import type { CommandQueue } from '../registry/command-queue.ts'
 import type { Enrollments } from '../registry/enrollments.ts'
 import type { Readings } from '../registry/readings.ts'
@@ -27,6 +28,7 @@ import { machineOf } from './list-filters.ts'
 import type { ListContext } from './lists.ts'
 import { Lookup } from './lookup.ts'
 import { machineRoutes } from './machine-routes.ts'
+import { metricsAnswer } from './metrics-answer.ts'
 import type { OpenRequests } from './open-requests.ts'
 import { Orders } from './orders.ts'
 import { type PublicContext, publicRoutes } from './public-routes.ts'
@@ -40,6 +42,7 @@ export interface ApiContext
   extends HubStreamContext,
     ListContext,
     PushContext,
+    Pick<HubMetricsParts, 'counts'>,
     Pick<PublicContext, 'releases'> {
   journals: Journals
   streams: AgentStreams
@@ -86,6 +89,7 @@ export function api(context: ApiContext): Hono {
   app.use(authenticate(context))
   app.route('/', publicRoutes(context))
   app.route('/', consoleRoutes())
+  app.get('/metrics', (c) => metricsAnswer(c, hubFamilies(context)))
   app.route('/enroll', enrollmentRoutes(context))
   app.route('/sign-in', signInRoute(context))
 

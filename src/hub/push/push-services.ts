@@ -1,6 +1,7 @@
 import { Resolver } from 'node:dns/promises'
 import { isIP, type LookupFunction } from 'node:net'
 import { isLoopback } from '../../config/server-url.ts'
+import { Emitter } from '../../platform/emitter.ts'
 import { send } from '../../platform/http.ts'
 import { isOwn, isPublic } from './public-address.ts'
 
@@ -30,6 +31,7 @@ export interface PushAnswer {
  * hub's network: only public addresses are reached, and no redirect is followed.
  */
 export class PushServices {
+  readonly events = new Emitter<{ answered: [status: number | undefined] }>()
   readonly #loopback: boolean
   readonly #resolve: Resolve
   readonly #open = new Set<AbortController>()
@@ -58,6 +60,7 @@ export class PushServices {
     const aborter = new AbortController()
     const timer = setTimeout(() => aborter.abort(new Error(`no answer within ${SEND_MS / 1000} s`)), SEND_MS)
     this.#open.add(aborter)
+    let status: number | undefined
     try {
       const { signal } = aborter
       const options = { method: 'POST', agent: false, signal, lookup: this.#lookup } as const
@@ -67,12 +70,14 @@ export class PushServices {
         body,
       })
       answer.destroy()
-      return { status: answer.statusCode ?? 0, retryAfter: answer.headers['retry-after'] }
+      status = answer.statusCode ?? 0
+      return { status, retryAfter: answer.headers['retry-after'] }
     } catch (error) {
       throw aborter.signal.aborted ? aborter.signal.reason : error
     } finally {
       clearTimeout(timer)
       this.#open.delete(aborter)
+      this.events.emit('answered', status)
     }
   }
 

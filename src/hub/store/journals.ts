@@ -123,9 +123,9 @@ export interface Journals {
 export interface JournalEvents {
   /**
    * Emitted when these agents have more durable events. At that time, there may again be room for activity of
-   * other agents, too.
+   * other agents, too. `durationMs` is the duration of the write, if the store measures it.
    */
-  committed: [keys: string[]]
+  committed: [keys: string[], durationMs?: number]
   /** Emitted when this agent has been switched to another journal, which adds an event and changes offsets. */
   turned: [key: string]
 }

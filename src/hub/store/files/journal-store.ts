@@ -242,7 +242,8 @@ export class JournalStore implements Journals {
   }
 
   async #commit(dirty: [key: string, machineId: string][]): Promise<void> {
-    const { logger } = this.#options
+    const { logger, clock } = this.#options
+    const begun = clock.monotonic()
     for (const [key] of dirty) this.#dirty.delete(key)
     const failures: unknown[] = []
     const done = await Promise.all(
@@ -279,10 +280,8 @@ export class JournalStore implements Journals {
       this.#waiting += waiting
       this.#waitingOf.set(machineId, this.waitingOf(machineId) + waiting)
     }
-    this.events.emit(
-      'committed',
-      dirty.flatMap(([id], n) => (done[n] ? [id] : [])),
-    )
+    const durable = dirty.flatMap(([id], n) => (done[n] ? [id] : []))
+    this.events.emit('committed', durable, clock.monotonic() - begun)
   }
 
   #report(error: unknown) {
