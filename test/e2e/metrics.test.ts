@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { claudeStage } from '../support/claude-stage.ts'
 import { fakeStage } from '../support/fake-agent.ts'
 import { mock } from '../support/messages-script.ts'
@@ -13,6 +14,14 @@ import { until } from '../support/wait.ts'
 
 const OPEN = { accept: 'application/openmetrics-text; version=1.0.0, text/plain;q=0.5' }
 const [file, ...before] = RUN
+
+const inRepository = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
+const ALERTS = inRepository('packaging/monitoring/alerts.yml')
+const DASHBOARD = inRepository('packaging/monitoring/dashboard.json')
+const README = inRepository('src/metrics/README.md')
+const namesIn = (text: string, pattern: RegExp) => [
+  ...new Set([...text.matchAll(pattern)].map(([, name]) => name!)),
+]
 
 const userKey = (stage: Stage) => readFileSync(join(stage.state, 'hub/user.key'), 'utf8').trim()
 const ofHub = (stage: Stage, headers: Record<string, string> = {}) =>
@@ -72,6 +81,24 @@ test('the metrics of the daemon and of the hub describe a real conversation', as
   const open = await ofHub(stage, OPEN)
   assert.match(open.headers.get('content-type')!, /^application\/openmetrics-text; version=1\.0\.0/)
   parseOpenMetrics(t, await open.text())
+  assert.throws(() => parseOpenMetrics(t, 'fomular_x{ 1\n# EOF\n'))
+
+  const known = namesIn(`${plain}\n${hub}`, /^# TYPE (\w+)/gm)
+  for (const page of [ALERTS, DASHBOARD, README]) {
+    const named = namesIn(readFileSync(page, 'utf8'), /\b(fomular_\w+)/g)
+    assert.ok(named.length > 8, page)
+    const unknown = named.filter((name) => !known.includes(name.replace(/_(bucket|sum|count)$/, '')))
+    assert.deepEqual(unknown, [], page)
+  }
+  assert.deepEqual(
+    known.filter((name) => !readFileSync(README, 'utf8').includes(`\`${name}`)),
+    [],
+    'metrics without a description',
+  )
+})
+
+test('promtool accepts the example alerts', () => {
+  assert.match(promtool(['check', 'rules', ALERTS]), /SUCCESS/)
 })
 
 test('metrics need a key at the hub, and a loopback name at the port of the daemon', async (t) => {
