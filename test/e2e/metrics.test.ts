@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { claudeStage } from '../support/claude-stage.ts'
 import { fakeStage } from '../support/fake-agent.ts'
 import { mock } from '../support/messages-script.ts'
-import { parseOpenMetrics, promtool, valueOf } from '../support/promtool.ts'
+import { metricIn, parseOpenMetrics, promtool } from '../support/promtool.ts'
 import { freePort, RUN, type Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
@@ -39,7 +39,7 @@ test('the metrics of the daemon and of the hub describe a real conversation', as
   const touch = { tool: 'Bash', input: { command: 'touch made.txt', description: 'make a file' } }
   const agent = await stage.start({ prompt: mock([touch, { text: 'made' }]) })
   const asked = await stage.eventually(agent, 'permission_request')
-  await until(() => valueOf(ofDaemon(stage), 'fomular_permission_requests_open') === 1, {
+  await until(() => metricIn(ofDaemon(stage), 'fomular_permission_requests_open') === 1, {
     what: 'the open request in the metrics',
   })
   await stage.command(agent, 'permission', { request_id: asked.request_id, decision: 'allow' })
@@ -51,7 +51,7 @@ test('the metrics of the daemon and of the hub describe a real conversation', as
   const scrape = () => fetch(`http://127.0.0.1:${port}/metrics`)
   await until(async () => /agent_exits_total\{/.test(await (await scrape()).text()), { what: 'the end' })
   const plain = await (await scrape()).text()
-  const values = (series: string) => valueOf(plain, series)
+  const values = (series: string) => metricIn(plain, series)
   assert.equal(values('fomular_link_up'), 1)
   assert.equal(values('fomular_link_connects_total'), 1)
   assert.equal(values('fomular_agent_starts_total{runtime="claude",result="ready"}'), 1)
@@ -68,11 +68,11 @@ test('the metrics of the daemon and of the hub describe a real conversation', as
   assert.equal(values('fomular_commands_total{command="agent:permission",result="ok"}'), 1)
 
   const hub = await (await ofHub(stage)).text()
-  assert.equal(valueOf(hub, 'fomular_hub_machines{state="connected"}'), 1)
-  assert.equal(valueOf(hub, 'fomular_hub_agents{state="exited"}'), 1)
-  assert.equal(valueOf(hub, 'fomular_hub_commands_total{command="agent:stop",result="ok"}'), 1)
-  assert.ok(valueOf(hub, 'fomular_hub_commit_duration_seconds_count')! > 0)
-  assert.equal(valueOf(hub, 'fomular_hub_store_writable'), 1)
+  assert.equal(metricIn(hub, 'fomular_hub_machines{state="connected"}'), 1)
+  assert.equal(metricIn(hub, 'fomular_hub_agents{state="exited"}'), 1)
+  assert.equal(metricIn(hub, 'fomular_hub_commands_total{command="agent:stop",result="ok"}'), 1)
+  assert.ok(metricIn(hub, 'fomular_hub_commit_duration_seconds_count')! > 0)
+  assert.equal(metricIn(hub, 'fomular_hub_store_writable'), 1)
   for (const text of [plain, hub]) {
     assert.equal(promtool(['check', 'metrics'], text), '')
     assert.ok(!text.includes(agent), 'no id is a label')
@@ -125,5 +125,5 @@ test('a daemon whose metrics port is taken works without the port, and says so i
   await until(() => daemon.log().includes('The metrics are not served on port'), { what: 'the line' })
   const agent = await stage.start({ prompt: 'say hello' })
   await stage.eventually(agent, 'turn_result')
-  assert.equal(valueOf(ofDaemon(stage), 'fomular_turns_total{runtime="claude",outcome="success"}'), 1)
+  assert.equal(metricIn(ofDaemon(stage), 'fomular_turns_total{runtime="claude",outcome="success"}'), 1)
 })

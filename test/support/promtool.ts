@@ -19,7 +19,7 @@ export function parseOpenMetrics(t: Cleanup, text: string) {
 }
 
 /** Returns the value of a line of metrics; undefined if there is no such line. */
-export function valueOf(text: string, series: string): number | undefined {
+export function metricIn(text: string, series: string): number | undefined {
   const line = text.split('\n').find((each) => each.startsWith(`${series} `))
   return line === undefined ? undefined : Number(line.slice(series.length + 1))
 }
