@@ -25,7 +25,7 @@ import { boundedMs, refusedRetryMs } from './refused-retry.ts'
 import { openSocket } from './socket.ts'
 import { early, TYPE_CHARS, unsupported } from './unsupported.ts'
 
-/** How a connection was lost. */
+/** Facts about the loss of a connection. */
 interface Loss {
   closeCode?: number | undefined
   /** Time until the next attempt, in ms. */

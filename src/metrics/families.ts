@@ -7,13 +7,13 @@ interface Described {
 }
 
 /** Value of a label for everything that is not in the label's vocabulary. */
-export const OTHER = 'other'
+const OTHER = 'other'
 
 /** Permitted values of each label. Without the vocabularies, a peer could create any number of time series. */
 export type Vocabularies<L extends string> = Readonly<Record<L, readonly string[]>>
 
 /** Returns `value` if it is in the vocabulary, otherwise `other`. */
-export const wordIn = (vocabulary: readonly string[], value: string): string =>
+const wordIn = (vocabulary: readonly string[], value: string): string =>
   vocabulary.includes(value) ? value : OTHER
 
 /** A number that only increases, for each combination of labels. */

@@ -15,7 +15,7 @@ export interface ObservedOptions {
   logger: Logger
 }
 
-/** An agent as it was at its last change. */
+/** State of an agent at its last change. */
 interface Known {
   run: number
   isReady: boolean
@@ -79,7 +79,7 @@ export class Observed {
       const isListed = agent.snapshot.pending.some(({ request_id }) => request_id === event.request_id)
       if (isListed) this.#knownOf(agent).asked.set(event.request_id, this.#options.clock.monotonic())
     }
-    if (event.kind !== 'turn_result') return
+    if (event.kind !== 'turn_result' || event.parent_tool_use_id !== undefined) return
     const { outcome, interrupted, is_error, duration_ms, usage, usage_limit } = event
     const word = interrupted ? 'interrupted' : usage_limit ? 'usage_limit' : outcome
     this.counted.turns.add({ runtime, outcome: is_error && word === 'success' ? 'error' : word })
