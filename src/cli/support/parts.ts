@@ -28,8 +28,9 @@ const PRESSURE = ['cpu', 'io', 'memory']
  */
 export async function collectParts(connected: Connected, blank: (text: string) => string): Promise<Part[]> {
   const { daemon, paths } = connected
-  const [status, findings] = await Promise.all([
+  const [status, metrics, findings] = await Promise.all([
     daemon.status().catch((error: Error) => error),
+    daemon.metrics().catch(() => undefined),
     examine({}, process.env, connected).catch((error: Error) => error),
   ])
   const running = status instanceof Error ? undefined : status
@@ -48,6 +49,7 @@ export async function collectParts(connected: Connected, blank: (text: string) =
       running && { ...running.machine.policy, refused: running.policy_refused },
     ],
     ['agents.json', "the agents' states and ends, without what they do", running?.agents.map(agentFacts)],
+    ['metrics.json', 'the metrics of the daemon', metrics],
     ['update.json', 'the last update', file(`${paths.dir}/update.json`)],
   ]
   const lines = orUndefined(() => lastLines(paths.log, LOG_LINES)?.lines) ?? []

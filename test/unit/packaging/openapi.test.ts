@@ -123,6 +123,7 @@ describe('openapi.json', () => {
 
     for (const route of [
       'GET /health',
+      'GET /metrics',
       'GET /install.sh',
       'GET /api/machines',
       'GET /api/agents',
