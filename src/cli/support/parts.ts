@@ -3,6 +3,7 @@ import { arch, freemem, loadavg, platform, release, totalmem, uptime } from 'nod
 import { EXECUTABLE } from '../../platform/executable.ts'
 import { orUndefined } from '../../platform/or-undefined.ts'
 import { VERSION } from '../../platform/version.ts'
+import { peekRecord, publicRecord, type UpdateRecord } from '../../update/record.ts'
 import type { DaemonStatus } from '../client/control-client.ts'
 import { examine } from '../doctor/examine.ts'
 import type { Connected } from '../local/index.ts'
@@ -34,7 +35,7 @@ export async function collectParts(connected: Connected, blank: (text: string) =
     examine({}, process.env, connected).catch((error: Error) => error),
   ])
   const running = status instanceof Error ? undefined : status
-  const file = (name: string) => orUndefined(() => JSON.parse(readFileSync(name, 'utf8')) as unknown)
+  const update = orUndefined(() => peekRecord(paths.dir))
   const parts: [name: string, about: string, content: unknown][] = [
     ['about.json', 'versions of the program, Node, and the system', aboutThisMachine()],
     [
@@ -50,7 +51,7 @@ export async function collectParts(connected: Connected, blank: (text: string) =
     ],
     ['agents.json', "the agents' states and ends, without what they do", running?.agents.map(agentFacts)],
     ['metrics.json', 'the metrics of the daemon', metrics],
-    ['update.json', 'the last update', file(`${paths.dir}/update.json`)],
+    ['update.json', 'the last update', update && updateFacts(update)],
   ]
   const lines = orUndefined(() => lastLines(paths.log, LOG_LINES)?.lines) ?? []
   return [
@@ -90,6 +91,12 @@ function aboutThisMachine() {
     memory: { total_bytes: totalmem(), free_bytes: freemem() },
     pressure: Object.fromEntries(pressure),
   }
+}
+
+/** Leaves out the arguments of the daemon, and the output of npm. */
+function updateFacts(record: UpdateRecord) {
+  const { error, ...facts } = publicRecord(record)
+  return { ...facts, error: error && { code: error.code, message: error.message } }
 }
 
 /** Leaves out the command lines of processes, which agents have chosen. */
