@@ -3,6 +3,7 @@ import type { AuditLimits } from '../../../config/hub-limits.ts'
 import { onceConfirmed } from '../../../config/once-confirmed.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { UserError } from '../../../platform/errors.ts'
+import { KeysWithOwn } from '../own-keys.ts'
 import { EnrollmentRecord, PushRecord, SessionRecord } from '../records.ts'
 import type { Store } from '../store.ts'
 import { AgentFiles } from './agent-files.ts'
@@ -12,7 +13,7 @@ import { CommandFile } from './command-file.ts'
 import { recoverJournals } from './commits/recover-journals.ts'
 import { DebouncedWriter } from './debounced-writer.ts'
 import { JournalStore } from './journal-store.ts'
-import { KeyStore } from './key-store.ts'
+import { KeyFile, KeysFile, UserKeysFile } from './key-file.ts'
 import { ListFile } from './list-file.ts'
 import { MachineFile } from './machine-file.ts'
 import { type OpenFolderOptions, openFolder } from './open-folder.ts'
@@ -38,7 +39,13 @@ export async function openFileStore(options: FileStoreOptions): Promise<Store> {
 
 async function storeIn({ dir, audit, clock, logger }: FileStoreOptions, unlock: () => void): Promise<Store> {
   const writer = new DebouncedWriter({ clock, logger })
-  const keys = new KeyStore({ dir, clock, logger })
+  const keys = new KeysWithOwn({
+    dir,
+    list: new KeyFile({ path: join(dir, 'keys.json'), schema: KeysFile, logger }),
+    users: new KeyFile({ path: join(dir, 'user-keys.json'), schema: UserKeysFile, logger }),
+    clock,
+    logger,
+  })
   await keys.acceptOwn()
   const agentsDir = join(dir, 'agents')
   const commitsDir = join(dir, 'commits')

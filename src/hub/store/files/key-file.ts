@@ -1,9 +1,21 @@
 import { statSync } from 'node:fs'
-import type * as z from 'zod/mini'
+import * as z from 'zod/mini'
 import { readJson, type Staged, setAside, stage } from '../../../platform/files.ts'
 import type { Logger } from '../../../platform/log.ts'
 import { KeyIndex } from '../key-index.ts'
-import type { KeyDraft, KeyList } from '../keys.ts'
+import { KeyEntry } from '../key-entry.ts'
+import type { KeyDraft } from '../keys.ts'
+import type { StoredKeys } from '../own-keys.ts'
+import { UserKeyEntry } from '../records.ts'
+
+/** `keys.json`: stores only the hashes of keys. */
+export const KeysFile = z.object({ version: z.literal(1), keys: z.array(KeyEntry) })
+
+/**
+ * `user-keys.json`. User keys are not in `keys.json`, because hubs without roles would treat them as admin
+ * keys.
+ */
+export const UserKeysFile = z.object({ version: z.literal(1), keys: z.array(UserKeyEntry) })
 
 interface Content<E> {
   version: 1
@@ -17,7 +29,7 @@ export interface KeyFileOptions<E> {
 }
 
 /** A file with a list of keys. Other programs may also change this file. */
-export class KeyFile<E extends { sha256: string }> implements KeyList<E, KeyDraft<E>> {
+export class KeyFile<E extends { sha256: string }> implements StoredKeys<E> {
   readonly #path: string
   readonly #schema: z.ZodMiniType<Content<E>>
   readonly #logger: Logger

@@ -2,7 +2,7 @@ import { closeSync, openSync, readSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import type { AnyEvent } from '../../../protocol/index.ts'
 import { type EventId, isAfter } from '../event-id.ts'
-import { HEAD_BYTES, lineRange, parseLine } from './journal-line.ts'
+import { HEAD_BYTES, lineRange, parseLine } from '../journal-line.ts'
 
 const NEWLINE = 10
 /** Number of bytes to read at a time. */

@@ -6,7 +6,7 @@ import { END, type EventId } from '../../../../../src/hub/store/event-id.ts'
 import { BackwardJournalReader } from '../../../../../src/hub/store/files/backward-journal-reader.ts'
 import { EventJournal } from '../../../../../src/hub/store/files/event-journal.ts'
 import { readEnd } from '../../../../../src/hub/store/files/journal-end.ts'
-import { lineOf } from '../../../../../src/hub/store/files/journal-line.ts'
+import { lineOf } from '../../../../../src/hub/store/journal-line.ts'
 import type { AnyEvent } from '../../../../../src/protocol/index.ts'
 import { tempDir } from '../../../../support/temp.ts'
 

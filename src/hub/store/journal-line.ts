@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
-import { AnyEvent, JournalName, Offset } from '../../../protocol/index.ts'
-import { type EventId, isAfter } from '../event-id.ts'
+import { AnyEvent, JournalName, Offset } from '../../protocol/index.ts'
+import { type EventId, isAfter } from './event-id.ts'
 
 /** A line without its events. */
 const LineHead = z.object({

@@ -1,29 +1,28 @@
 import { chmodSync, readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
-import * as z from 'zod/mini'
-import { hubFiles } from '../../../config/hub.ts'
-import { type Clock, isoTime } from '../../../platform/clock.ts'
-import { type Staged, stage } from '../../../platform/files.ts'
-import type { Logger } from '../../../platform/log.ts'
-import { ifPresent } from '../../../platform/or-undefined.ts'
-import { isLocal, KeyEntry, LOCAL, type Role } from '../key-entry.ts'
-import { hashOf, makeKey } from '../key-text.ts'
-import type { KeyDraft, KeyList, KeyLists, OwnKeys } from '../keys.ts'
-import { UserKeyEntry } from '../records.ts'
-import { KeyFile } from './key-file.ts'
+import { hubFiles } from '../../config/hub.ts'
+import { type Clock, isoTime } from '../../platform/clock.ts'
+import { type Staged, stage } from '../../platform/files.ts'
+import type { Logger } from '../../platform/log.ts'
+import { ifPresent } from '../../platform/or-undefined.ts'
+import { isLocal, KeyEntry, LOCAL, type Role } from './key-entry.ts'
+import { hashOf, makeKey } from './key-text.ts'
+import type { KeyDraft, KeyList, KeyLists, OwnKeys } from './keys.ts'
+import { UserKeyEntry } from './records.ts'
 
-/** `keys.json`: stores only the hashes of keys. */
-const KeysFile = z.object({ version: z.literal(1), keys: z.array(KeyEntry) })
+/** A list of keys in a store. */
+export interface StoredKeys<E> extends KeyList<E, KeyDraft<E>> {
+  refresh(): void
+  /** @param taken function to call when the new list is ready, before it replaces the stored list */
+  change<T>(edit: (draft: KeyDraft<E>) => T, taken?: () => void): Promise<T>
+}
 
-/**
- * `user-keys.json`. User keys are not in `keys.json`, because hubs without roles would treat them as admin
- * keys.
- */
-const UserKeysFile = z.object({ version: z.literal(1), keys: z.array(UserKeyEntry) })
-
-export interface KeyStoreOptions {
+export interface OwnKeysOptions {
   /** The hub's folder. */
   dir: string
+  /** Machine keys, and user keys without a role. */
+  list: StoredKeys<KeyEntry>
+  /** User keys with a role. */
+  users: StoredKeys<UserKeyEntry>
   clock: Clock
   logger: Logger
 }
@@ -32,25 +31,23 @@ export interface KeyStoreOptions {
  * The lists of keys, and the files with the hub's own keys. If the file of one of the hub's own keys is
  * deleted, the hub creates the file with a new key at its next start, and no longer accepts the old key.
  */
-export class KeyStore implements KeyLists {
+export class KeysWithOwn implements KeyLists {
   readonly list: KeyList<KeyEntry, KeyDraft<KeyEntry> & OwnKeys>
-  readonly users: KeyFile<UserKeyEntry>
-  readonly #file: KeyFile<KeyEntry>
+  readonly users: StoredKeys<UserKeyEntry>
+  readonly #stored: StoredKeys<KeyEntry>
   readonly #own: Record<Role, string>
   readonly #logger: Logger
   readonly #clock: Clock
 
-  /** @throws UserError if a newer version wrote a list */
-  constructor({ dir, clock, logger }: KeyStoreOptions) {
-    const file = new KeyFile({ path: join(dir, 'keys.json'), schema: KeysFile, logger })
-    this.#file = file
+  constructor({ dir, list, users, clock, logger }: OwnKeysOptions) {
+    this.#stored = list
     this.list = {
-      isIncomplete: file.isIncomplete,
-      all: () => file.all(),
-      withHash: (hash) => file.withHash(hash),
+      isIncomplete: list.isIncomplete,
+      all: () => list.all(),
+      withHash: (hash) => list.withHash(hash),
       change: (edit) => this.#change(edit),
     }
-    this.users = new KeyFile({ path: join(dir, 'user-keys.json'), schema: UserKeysFile, logger })
+    this.users = users
     this.#logger = logger
     this.#clock = clock
     const { machineKey, userKey } = hubFiles(dir)
@@ -58,7 +55,7 @@ export class KeyStore implements KeyLists {
   }
 
   async refresh(): Promise<void> {
-    this.#file.refresh()
+    this.#stored.refresh()
     this.users.refresh()
   }
 
@@ -78,9 +75,9 @@ export class KeyStore implements KeyLists {
         )
       }
       const hash = known === undefined ? undefined : hashOf(known)
-      if (hash !== undefined && this.#file.withHash(hash).some((entry) => entry.role === role)) continue
+      if (hash !== undefined && this.#stored.withHash(hash).some((entry) => entry.role === role)) continue
       await this.#change((draft) => {
-        for (const entry of this.#file.all()) if (entry.role === role && isLocal(entry)) draft.forget(entry)
+        for (const entry of this.#stored.all()) if (entry.role === role && isLocal(entry)) draft.forget(entry)
         if (hash === undefined) draft.renew(role)
         else draft.add(this.#entry(role, hash))
       })
@@ -96,7 +93,7 @@ export class KeyStore implements KeyLists {
     /** New files with the hub's own keys, staged until the new list is on the disk. */
     const staged = new Map<Role, Staged>()
     try {
-      return await this.#file.change(
+      return await this.#stored.change(
         (draft) => edit(this.#draft(draft, staged)),
         () => {
           // Write these files before the list: if the hub is killed here, its next start accepts the keys in
