@@ -141,6 +141,11 @@ export class Journal implements JournalState {
     this.#have = Math.max(this.#have, received)
   }
 
+  /** Drops the frames that are not durable, because the agent was removed. */
+  discard() {
+    this.#lines.discard()
+  }
+
   /**
    * Switches to another journal: keeps the history and appends the machine's journal from its offset `from`.
    * @throws the system error, with nothing changed

@@ -4,6 +4,7 @@ import { Emitter } from '../../../platform/emitter.ts'
 import type { Logger } from '../../../platform/log.ts'
 import type { Activity } from '../../../protocol/index.ts'
 import type { EventId } from '../event-id.ts'
+import { inTurns } from '../in-turns.ts'
 import type { JournalEvents, JournalState, Journals, StoreProblem, Verdict } from '../journals.ts'
 import { journalPath, makeAgentFolder } from './agent-folder.ts'
 import { BackwardJournalReader } from './backward-journal-reader.ts'
@@ -216,28 +217,16 @@ export class JournalStore implements Journals {
   /** Returns the agents whose activity is written next. Machines take turns. */
   #next(): [key: string, machineId: string][] {
     const now = this.#options.clock.monotonic()
-    const waiting = new Map<string, string[]>()
-    for (const [key, machineId] of this.#dirty) {
-      if ((this.#failing.get(key) ?? now) > now) continue
-      const keys = waiting.get(machineId)
-      if (keys) keys.push(key)
-      else waiting.set(machineId, [key])
-    }
+    const due = [...this.#dirty].filter(([key]) => (this.#failing.get(key) ?? now) <= now)
     const next: [string, string][] = []
     let [chars, alone] = [0, 0]
-    for (let turn = 0; waiting.size > 0; turn++)
-      for (const [machineId, keys] of waiting) {
-        const key = keys[turn]
-        if (key === undefined) {
-          waiting.delete(machineId)
-          continue
-        }
-        next.push([key, machineId])
-        const log = this.#logs.get(key)
-        chars += log?.waiting ?? 0
-        if (log?.isAlone) alone++
-        if (next.length === COMMIT_AGENTS || alone === COMMIT_ALONE || chars >= COMMIT_CHARS) return next
-      }
+    for (const each of inTurns(due)) {
+      next.push(each)
+      const log = this.#logs.get(each[0])
+      chars += log?.waiting ?? 0
+      if (log?.isAlone) alone++
+      if (next.length === COMMIT_AGENTS || alone === COMMIT_ALONE || chars >= COMMIT_CHARS) return next
+    }
     return next
   }
 

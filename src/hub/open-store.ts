@@ -1,0 +1,31 @@
+import type { AuditLimits } from '../config/hub-limits.ts'
+import type { DatabaseAddress } from '../config/hub-store.ts'
+import type { Clock } from '../platform/clock.ts'
+import { openFileStore } from './store/files/file-store.ts'
+import { type OpenFolderOptions, openFolder } from './store/files/open-folder.ts'
+import type { Store } from './store/store.ts'
+
+export interface OpenStoreOptions extends OpenFolderOptions {
+  /** Database of the store. Default: the store is in the hub's folder. */
+  address?: DatabaseAddress | undefined
+  /** Limits on the audit log. */
+  audit: AuditLimits
+  clock: Clock
+}
+
+/** Locks the hub's folder, and opens the hub's store in it or in a database. @throws UserError */
+export async function openStore(options: OpenStoreOptions): Promise<Store> {
+  const { address, dir, audit, clock, logger } = options
+  if (!address) return openFileStore(options)
+  const unlock = await openFolder(options)
+  try {
+    // Other hubs need no client of the database.
+    const { openPostgresStore } = await import('./store/postgres/postgres-store.ts')
+    const store = await openPostgresStore({ address, dir, audit, clock, logger })
+    const close = () => store.close().finally(unlock)
+    return { ...store, close }
+  } catch (error) {
+    unlock()
+    throw error
+  }
+}

@@ -1,0 +1,34 @@
+import postgres from 'postgres'
+import type { DatabaseAddress } from '../../../config/hub-store.ts'
+import type { Logger } from '../../../platform/log.ts'
+import { Database } from './database.ts'
+
+/** Number of connections: statements that wait for a lock must not delay the activity of other agents. */
+const CONNECTIONS = 6
+/** Times in seconds. */
+const CONNECT_S = 5
+const KEEP_ALIVE_S = 30
+const RETRY_S = 0.5
+/** Maximum time of a statement at the server, in milliseconds. */
+const STATEMENT_MS = 15_000
+
+/** Prepares connections to a database; they are made when they are needed. */
+export function connect(address: DatabaseAddress, logger: Logger): Database {
+  const { host, port, database, user, password, tls } = address
+  return new Database(() =>
+    postgres({
+      host,
+      port,
+      database,
+      username: user,
+      password: () => password ?? '',
+      ssl: tls ? { host, rejectUnauthorized: true, ...(tls.ca !== undefined && { ca: tls.ca }) } : false,
+      max: CONNECTIONS,
+      connect_timeout: CONNECT_S,
+      keep_alive: KEEP_ALIVE_S,
+      backoff: () => RETRY_S,
+      onnotice: ({ message }) => logger.debug({ message }, 'notice of the database'),
+      connection: { application_name: 'fomular-hub', statement_timeout: STATEMENT_MS },
+    }),
+  )
+}

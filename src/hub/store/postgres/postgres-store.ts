@@ -1,0 +1,136 @@
+import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { AuditLimits } from '../../../config/hub-limits.ts'
+import type { DatabaseAddress } from '../../../config/hub-store.ts'
+import type { Clock } from '../../../platform/clock.ts'
+import { UserError } from '../../../platform/errors.ts'
+import { writeAtomic } from '../../../platform/files.ts'
+import type { Logger } from '../../../platform/log.ts'
+import { ifPresent } from '../../../platform/or-undefined.ts'
+import * as z from 'zod/mini'
+import { KeyEntry } from '../key-entry.ts'
+import { KeysWithOwn } from '../own-keys.ts'
+import { isPushKey, makePushKey } from '../push-key.ts'
+import { EnrollmentRecord, PushRecord, SessionRecord, UserKeyEntry } from '../records.ts'
+import type { Store } from '../store.ts'
+import { StoreUnavailableError } from '../store-unavailable.ts'
+import { AgentTable } from './agent-table.ts'
+import { AuditTable } from './audit-table.ts'
+import { CommandTable } from './command-table.ts'
+import { connect } from './connect.ts'
+import type { Database } from './database.ts'
+import { DatabaseJournals } from './database-journals.ts'
+import { KeyRow } from './key-row.ts'
+import { LateWrites } from './late-writes.ts'
+import { Lease } from './lease.ts'
+import { MachineTable } from './machine-table.ts'
+import { upgradeSchema } from './schema.ts'
+import { readList, StoredList } from './stored-list.ts'
+
+const PushKeyRecord = z.object({ pem: z.string() })
+
+export interface PostgresStoreOptions {
+  address: DatabaseAddress
+  /** The hub's folder, which the caller has locked. It contains the hub's own keys. */
+  dir: string
+  audit: AuditLimits
+  clock: Clock
+  logger: Logger
+}
+
+/** Opens the store in a database, and makes or upgrades its tables. @throws UserError */
+export async function openPostgresStore(options: PostgresStoreOptions): Promise<Store> {
+  const { address, clock, dir, logger } = options
+  const database = connect(address, logger)
+  const lease = new Lease({ database, holder: holderIn(dir), clock })
+  try {
+    await upgradeSchema(database)
+    await checkDurability(database, logger)
+    await lease.take()
+    return await storeIn(options, database, lease)
+  } catch (error) {
+    if (database.epoch > 0n) await lease.release()
+    await database.close()
+    throw error instanceof UserError ? error : unusable(error, address)
+  }
+}
+
+async function storeIn(
+  { dir, audit, clock, logger }: PostgresStoreOptions,
+  database: Database,
+  lease: Lease,
+): Promise<Store> {
+  const keys = new KeysWithOwn({
+    dir,
+    list: new KeyRow(database, 'keys', await readList(database, 'keys', KeyEntry)),
+    users: new KeyRow(database, 'user keys', await readList(database, 'user keys', UserKeyEntry)),
+    clock,
+    logger,
+  })
+  await keys.acceptOwn()
+  const journals = new DatabaseJournals({ database, clock, logger, lost: () => void lease.lose() })
+  const writes = new LateWrites({ database, clock, logger })
+  const pushKeys = new StoredList(database, 'push key', await readList(database, 'push key', PushKeyRecord))
+  return {
+    journals,
+    agents: new AgentTable({ database, journals, writes, logger }),
+    machines: new MachineTable({ database, writes, logger }),
+    commands: new CommandTable(database, logger),
+    keys,
+    enrollments: new StoredList(
+      database,
+      'enrollments',
+      await readList(database, 'enrollments', EnrollmentRecord),
+    ),
+    sessions: new StoredList(database, 'sessions', await readList(database, 'sessions', SessionRecord)),
+    push: new StoredList(database, 'push', await readList(database, 'push', PushRecord)),
+    async pushKey() {
+      const known = (await pushKeys.all()).find(({ pem }) => isPushKey(pem))
+      if (known) return known.pem
+      await pushKeys.change((all) => (all.length > 0 ? all : [{ pem: makePushKey() }]))
+      return (await pushKeys.all())[0]!.pem
+    },
+    audit: await AuditTable.open(database, audit),
+    watch: (lost) => lease.watch(lost),
+    async close() {
+      await journals.close()
+      await writes.close()
+      await lease.release()
+      await database.close()
+    },
+  }
+}
+
+/** Returns the id of the hub's folder. */
+function holderIn(dir: string): string {
+  const path = join(dir, 'store-holder')
+  const known = ifPresent(() => readFileSync(path, 'utf8'))?.trim()
+  if (known) return known
+  const made = randomUUID()
+  writeAtomic(path, `${made}\n`, { durable: true })
+  return made
+}
+
+/** Warns if the database acknowledges changes before they are durable. */
+async function checkDurability(database: Database, logger: Logger): Promise<void> {
+  for (const setting of ['fsync', 'synchronous_commit', 'full_page_writes']) {
+    const [row] = await database.run(
+      (sql) => sql<{ value: string | null }[]>`select current_setting(${setting}, true) as value`,
+    )
+    if (row?.value === 'off')
+      logger.warn(
+        { setting },
+        `the database has ${setting} = off: it may lose activity that the hub has acknowledged`,
+      )
+  }
+}
+
+function unusable(error: unknown, { host, port, database }: DatabaseAddress): unknown {
+  if (!(error instanceof Error)) return error
+  const place = `${database} at ${host.startsWith('/') ? host : `${host}:${port}`}`
+  const message = error instanceof StoreUnavailableError ? (error.cause as Error).message : error.message
+  return new UserError('store_unusable', `The database ${place} cannot be used: ${message || 'no answer'}.`, {
+    remedy: 'Check the address, the user and password, and that PostgreSQL is running.',
+  })
+}
