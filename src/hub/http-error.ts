@@ -1,5 +1,6 @@
 import { Failure, isDiskFull } from '../platform/errors.ts'
 import type { CommandError } from '../protocol/index.ts'
+import { StoreUnavailableError } from './store/store-unavailable.ts'
 
 /**
  * Default `Retry-After` by status, in seconds. A lack of room (503) ends without an operator. A limit or a
@@ -32,10 +33,18 @@ export class HttpError extends Failure {
   }
 }
 
+/** Converts the error of a store that cannot be reached. Returns undefined for another error. */
+export const unavailable = (error: unknown): HttpError | undefined =>
+  error instanceof StoreUnavailableError
+    ? new HttpError(503, 'store_unavailable', error.message, {
+        remedy: 'Check that the hub’s database is running, and that the hub can reach it.',
+      })
+    : undefined
+
 /** Converts an error to an `HttpError`. Returns undefined for an unexpected error. */
 export function httpErrorOf(error: Error): HttpError | undefined {
   if (error instanceof HttpError) return error
-  if (!isDiskFull(error)) return undefined
+  if (!isDiskFull(error)) return unavailable(error)
   return new HttpError(507, 'disk_full', `The hub could not write to its folder: ${error.message}`, {
     remedy: 'Free space on the disk with the hub’s folder.',
   })

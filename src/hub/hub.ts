@@ -5,6 +5,7 @@ import { getRequestListener } from '@hono/node-server'
 import type * as z from 'zod/mini'
 import { type HubRecord, hubFiles } from '../config/hub.ts'
 import { HUB_LIMITS, type HubLimits } from '../config/hub-limits.ts'
+import type { DatabaseAddress } from '../config/hub-store.ts'
 import { isContainerSecret } from '../config/key.ts'
 import { isLoopback } from '../config/server-url.ts'
 import type { Network } from '../config/trusted-proxies.ts'
@@ -21,11 +22,13 @@ import { Gate, type GateLimits } from './gate/gate.ts'
 import { api } from './http/api.ts'
 import { openListeners } from './http/listeners.ts'
 import { acceptMachines } from './machines/accept-machines.ts'
-import { openFileStore } from './store/files/file-store.ts'
+import { openStore } from './open-store.ts'
 
 export interface HubOptions {
   /** The hub's folder, created if missing. */
   dir: string
+  /** Database of the hub's data. Default: the data is in the hub's folder. */
+  store?: DatabaseAddress | undefined
   host: string
   /** Port to listen on; 0 for any free port. */
   port: number
@@ -78,7 +81,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const credentials = tls && { cert: readCredential(tls.cert), key: readCredential(tls.key) }
   const files = hubFiles(dir)
   const faults = tls ? [tls.cert, tls.key].flatMap(faultsOfPem) : []
-  const store = await openFileStore({ dir, faults, strict, audit: limits.audit, clock, logger })
+  const store = await openStore({ dir, address: options.store, faults, strict, audit: limits.audit, clock, logger })
   try {
     const parts = await assemble({ store, gate, limits, pushLoopback, clock, logger })
     const app = api({ ...parts, releases: join(dir, 'releases'), loopback })

@@ -3,6 +3,7 @@ import type { DatabaseAddress } from '../config/hub-store.ts'
 import type { Clock } from '../platform/clock.ts'
 import { openFileStore } from './store/files/file-store.ts'
 import { type OpenFolderOptions, openFolder } from './store/files/open-folder.ts'
+import { watchFolder } from './store/files/watch-folder.ts'
 import type { Store } from './store/store.ts'
 
 export interface OpenStoreOptions extends OpenFolderOptions {
@@ -22,8 +23,16 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     // Other hubs need no client of the database.
     const { openPostgresStore } = await import('./store/postgres/postgres-store.ts')
     const store = await openPostgresStore({ address, dir, audit, clock, logger })
-    const close = () => store.close().finally(unlock)
-    return { ...store, close }
+    return {
+      ...store,
+      watch(lost) {
+        const leave = [store.watch(lost), watchFolder(dir, { clock, lost })]
+        return () => {
+          for (const each of leave) each()
+        }
+      },
+      close: () => store.close().finally(unlock),
+    }
   } catch (error) {
     unlock()
     throw error

@@ -85,7 +85,7 @@ const arrows: Record<string, Arrows> = {
  * import the store's interface. A file outside of all wings counts as a wing with its name.
  */
 const wings: Record<string, Arrows> = {
-  'http-error.ts': { to: [], why: 'any part may refuse a request' },
+  'http-error.ts': { to: ['store'], why: 'any part may refuse a request, also because of the store' },
   store: { to: [], why: 'the interface knows neither its users nor any kind of store' },
   'store/files': {
     to: ['store', 'store/files/commits'],
@@ -131,9 +131,17 @@ const wings: Record<string, Arrows> = {
     to: ['audit', 'gate', 'http', 'machines', 'metrics', 'push', 'registry', 'store', 'streams'],
     why: 'this file connects the parts for any kind of store',
   },
-  'hub.ts': {
-    to: ['assemble.ts', 'gate', 'http', 'machines', 'store/files'],
+  'store/postgres': {
+    to: ['store'],
+    why: 'this is another kind of store, which knows nothing of files',
+  },
+  'open-store.ts': {
+    to: ['store', 'store/files', 'store/postgres'],
     why: 'only this file chooses a kind of store',
+  },
+  'hub.ts': {
+    to: ['assemble.ts', 'gate', 'http', 'machines', 'open-store.ts'],
+    why: 'the hub does not know where its store is',
   },
 }
 

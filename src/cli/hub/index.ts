@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { HUB_SETTINGS, type HubLimitFlags } from '../../config/hub-limits.ts'
+import { HUB_STORE, type HubStoreFlags } from '../../config/hub-store.ts'
 import { PUSH_LOOPBACK } from '../../config/push-loopback.ts'
 import { TRUSTED_PROXIES } from '../../config/trusted-proxies.ts'
 import { port, repeatable } from '../options.ts'
@@ -21,7 +22,7 @@ Examples:
   $ fomular-daemon machine add --address https://this-host:3001     for another machine`
 
 /** Flags of a hub. */
-export interface HubServeOptions extends HubLimitFlags {
+export interface HubServeOptions extends HubLimitFlags, HubStoreFlags {
   host?: string
   port?: number
   dataDir?: string
@@ -58,6 +59,14 @@ export function hubCommand(): Command {
   return withHubServeFlags(
     new Command('hub').description('run only the hub, the server that comes with this package'),
   )
+    .option(
+      '--store <address>',
+      `PostgreSQL database for the hub's data, as postgres://USER@HOST/DATABASE (default: ${HUB_STORE}, else files in the hub's folder)`,
+    )
+    .option(
+      '--store-password-file <file>',
+      'file with the password for the database (default: PGPASSWORD)',
+    )
     .option(
       '--push-loopback',
       `send notifications also to push services on this machine (default: ${PUSH_LOOPBACK})`,

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { hubPort } from '../../config/hub.ts'
 import { hubLimits } from '../../config/hub-limits.ts'
+import { hubStore } from '../../config/hub-store.ts'
 import { stateDir, statePaths } from '../../config/paths.ts'
 import { permitsPushLoopback } from '../../config/push-loopback.ts'
 import { isStrictByEnvironment } from '../../config/refuse-foreign.ts'
@@ -43,6 +44,7 @@ export async function serveHub(options: HubServeOptions) {
   const logger = createLogger({ level: levelOf(options), stderr: 'text' })
   const running = await startHub({
     dir: dataDir === undefined ? statePaths(stateDir(process.env)).hub : resolve(dataDir),
+    store: hubStore(options, process.env),
     host,
     port: given ?? hubPort(process.env),
     ...(tlsCert !== undefined && tlsKey !== undefined && { tls: { cert: tlsCert, key: tlsKey } }),

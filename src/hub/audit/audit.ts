@@ -1,7 +1,7 @@
 import { type Clock, isoTime } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import { AuditEntry, type AuditPage } from '../../protocol/index.ts'
-import { HttpError } from '../http-error.ts'
+import { HttpError, unavailable } from '../http-error.ts'
 import type { AuditLog } from '../store/audit-log.ts'
 
 /** Content of an entry, without its number and time. */
@@ -158,6 +158,7 @@ export class Audit {
 }
 
 const unwritable = (error: unknown) =>
+  unavailable(error) ??
   new HttpError(507, UNWRITABLE, `The audit log cannot be written: ${(error as Error).message}`, {
     remedy: 'Free space on the disk with the hub’s folder. Until then, the hub carries out no orders.',
   })

@@ -11,7 +11,7 @@ import {
   Commands as Schemas,
   type UpdateProgress,
 } from '../../protocol/index.ts'
-import { HttpError } from '../http-error.ts'
+import { HttpError, unavailable } from '../http-error.ts'
 import type { CommandStore } from '../store/commands.ts'
 import { sendableBytes } from './command-size.ts'
 import type { ConnectedMachine, MachineRegistry } from './machine-registry.ts'
@@ -271,6 +271,7 @@ function tell({ waiters }: CommandEntry) {
 }
 
 const unwritable = (error: unknown) =>
+  unavailable(error) ??
   new HttpError(
     507,
     'disk_full',

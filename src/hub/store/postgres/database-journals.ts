@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../../../platform/clock.ts'
 import { Emitter } from '../../../platform/emitter.ts'
+import { isDiskFull } from '../../../platform/errors.ts'
 import type { Logger } from '../../../platform/log.ts'
 import type { Activity } from '../../../protocol/index.ts'
 import type { EventId } from '../event-id.ts'
@@ -8,7 +9,7 @@ import { Journal } from '../journal.ts'
 import type { LineHead } from '../journal-line.ts'
 import type { JournalEvents, JournalState, Journals, StoreProblem, Verdict } from '../journals.ts'
 import { Appends } from './appends.ts'
-import { type Database, isDatabaseFull } from './database.ts'
+import type { Database } from './database.ts'
 import { DatabaseLines } from './database-lines.ts'
 import { databaseReader, databaseReaderBackward } from './read-lines.ts'
 
@@ -218,7 +219,7 @@ export class DatabaseJournals implements Journals {
     }
     if (!this.#problem)
       logger.error({ err: error }, 'activity cannot be written to the database and is not acknowledged')
-    this.#problem = isDatabaseFull(error)
+    this.#problem = isDiskFull(error)
       ? {
           code: 'disk_full',
           message: 'The disk of the database is full: activity is not acknowledged.',
@@ -226,7 +227,7 @@ export class DatabaseJournals implements Journals {
         }
       : {
           code: 'disk_error',
-          message: `Activity cannot be written to the database: ${(error as Error).message}`,
+          message: `Activity is not acknowledged: ${(error as Error).message}`,
           remedy: 'Check that PostgreSQL is running, and that this machine can reach it.',
         }
   }

@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import type postgres from 'postgres'
+import { systemCode } from '../../../platform/errors.ts'
 import { StoreUnavailableError } from '../store-unavailable.ts'
 import { LostLeaseError } from './lost-lease-error.ts'
 
@@ -32,8 +33,8 @@ export class Database {
     try {
       return await Promise.race([query(sql), tooLate(late.signal)])
     } catch (error) {
-      if (error instanceof StoreUnavailableError) this.#replace(sql)
-      throw isConnectionError(error) ? new StoreUnavailableError(error) : error
+      if (error instanceof TooLateError) this.#replace(sql)
+      throw translated(error)
     } finally {
       late.abort()
     }
@@ -66,9 +67,11 @@ export class Database {
   }
 }
 
+class TooLateError extends Error {}
+
 async function tooLate(signal: AbortSignal): Promise<never> {
   await setTimeout(DEADLINE_MS, undefined, { signal, ref: false }).catch(() => {})
-  throw new StoreUnavailableError(new Error('It did not answer in time.'))
+  throw new TooLateError('It did not answer in time.')
 }
 
 /** SQLSTATE classes: connection failures, insufficient resources, and an operator who ends the connection. */
@@ -77,11 +80,15 @@ const CONNECTION = /^(CONNECTION_|CONNECT_TIMEOUT|ECONN|ENOENT|ENOTFOUND|EAI_|EH
 /** The disk of the database is full. */
 const FULL = '53100'
 
-function isConnectionError(error: unknown): error is Error {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  return code !== FULL && (UNAVAILABLE.test(code) || CONNECTION.test(code))
+/** Returns the error for other parts of the hub, which do not know the codes of the database. */
+function translated(error: unknown): unknown {
+  if (!(error instanceof Error)) return error
+  const code = systemCode(error) ?? ''
+  if (code === FULL) return Object.assign(new Error(error.message, { cause: error }), { code: 'ENOSPC' })
+  if (error instanceof TooLateError || UNAVAILABLE.test(code) || CONNECTION.test(code))
+    return new StoreUnavailableError(
+      `The hub's database cannot be reached: ${error.message || code}`,
+      error,
+    )
+  return error
 }
-
-/** Reports whether the disk of the database is full. */
-export const isDatabaseFull = (error: unknown) =>
-  error instanceof Error && 'code' in error && error.code === FULL

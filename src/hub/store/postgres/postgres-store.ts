@@ -129,7 +129,7 @@ async function checkDurability(database: Database, logger: Logger): Promise<void
 function unusable(error: unknown, { host, port, database }: DatabaseAddress): unknown {
   if (!(error instanceof Error)) return error
   const place = `${database} at ${host.startsWith('/') ? host : `${host}:${port}`}`
-  const message = error instanceof StoreUnavailableError ? (error.cause as Error).message : error.message
+  const { message } = error instanceof StoreUnavailableError && error.cause instanceof Error ? error.cause : error
   return new UserError('store_unusable', `The database ${place} cannot be used: ${message || 'no answer'}.`, {
     remedy: 'Check the address, the user and password, and that PostgreSQL is running.',
   })
