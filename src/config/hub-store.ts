@@ -42,7 +42,8 @@ export function hubStore(flags: HubStoreFlags, env: NodeJS.ProcessEnv): Database
   const host = params.get('host') ?? decodeURIComponent(url.hostname).replace(/^\[(.*)\]$/, '$1')
   const user = params.get('user') ?? decodeURIComponent(url.username)
   const database = decodeURIComponent(url.pathname.slice(1))
-  if (host === '' || user === '' || database === '') throw invalid(name, 'lacks a host, a user, or a database')
+  if (host === '' || user === '' || database === '')
+    throw invalid(name, 'lacks a host, a user, or a database')
   return {
     host,
     port: Number(url.port || params.get('port') || PORT),
@@ -64,7 +65,11 @@ function tlsOf(name: string, host: string, params: URLSearchParams): DatabaseAdd
   const ca = params.get('sslrootcert')
   if (mode === 'verify-full') return { ca: ca === null ? undefined : read('sslrootcert', ca) }
   if (mode === 'disable' && isLocal) return undefined
-  throw invalid(name, `has sslmode=${mode}, which does not protect the connection`, 'Use sslmode=verify-full.')
+  throw invalid(
+    name,
+    `has sslmode=${mode}, which does not protect the connection`,
+    'Use sslmode=verify-full.',
+  )
 }
 
 function read(name: string, path: string): string {

@@ -81,7 +81,15 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const credentials = tls && { cert: readCredential(tls.cert), key: readCredential(tls.key) }
   const files = hubFiles(dir)
   const faults = tls ? [tls.cert, tls.key].flatMap(faultsOfPem) : []
-  const store = await openStore({ dir, address: options.store, faults, strict, audit: limits.audit, clock, logger })
+  const store = await openStore({
+    dir,
+    address: options.store,
+    faults,
+    strict,
+    audit: limits.audit,
+    clock,
+    logger,
+  })
   try {
     const parts = await assemble({ store, gate, limits, pushLoopback, clock, logger })
     const app = api({ ...parts, releases: join(dir, 'releases'), loopback })

@@ -20,7 +20,6 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
   if (!address) return openFileStore(options)
   const unlock = await openFolder(options)
   try {
-    // Other hubs need no client of the database.
     const { openPostgresStore } = await import('./store/postgres/postgres-store.ts')
     const store = await openPostgresStore({ address, dir, audit, clock, logger })
     return {

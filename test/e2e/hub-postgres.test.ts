@@ -73,7 +73,8 @@ test('a second hub is refused, and takes over from a hub that was stopped, which
   await server.query(database, "update lease set seen_at = now() - interval '1 hour'")
   const next = stage.run(other)
   await until(() => next.log().includes('Machine key:'), { what: 'the next hub' })
-  const rows = () => server.query(database, 'select agent, "from", md5(line) from activity order by agent, "from"')
+  const rows = () =>
+    server.query(database, 'select agent, "from", md5(line) from activity order by agent, "from"')
   const before = await rows()
   old.kill('SIGCONT')
   assert.notEqual(await old.ended, 0)

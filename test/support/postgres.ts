@@ -34,7 +34,17 @@ export class TestPostgres {
       if (account) chownSync(each, account.uid, account.gid)
     }
     const made = new TestPostgres(data, socket, ids)
-    const init = ['--pgdata', data, '--username', 'hub', '--auth', 'trust', '--encoding', 'UTF8', '--no-locale']
+    const init = [
+      '--pgdata',
+      data,
+      '--username',
+      'hub',
+      '--auth',
+      'trust',
+      '--encoding',
+      'UTF8',
+      '--no-locale',
+    ]
     execFileSync(`${BIN}/initdb`, init, { ...ids, cwd: '/', stdio: 'ignore' })
     t.after(() => made.kill('SIGINT'))
     await made.start()

@@ -63,10 +63,7 @@ export function hubCommand(): Command {
       '--store <address>',
       `PostgreSQL database for the hub's data, as postgres://USER@HOST/DATABASE (default: ${HUB_STORE}, else files in the hub's folder)`,
     )
-    .option(
-      '--store-password-file <file>',
-      'file with the password for the database (default: PGPASSWORD)',
-    )
+    .option('--store-password-file <file>', 'file with the password for the database (default: PGPASSWORD)')
     .option(
       '--push-loopback',
       `send notifications also to push services on this machine (default: ${PUSH_LOOPBACK})`,

@@ -1,6 +1,6 @@
 import { type Activity, type AnyEvent, textOfEvents } from '../../protocol/index.ts'
-import type { JournalState, Verdict } from './journals.ts'
 import { beginLine, type JournalLine, type LineHead, lineOf } from './journal-line.ts'
+import type { JournalState, Verdict } from './journals.ts'
 
 /**
  * Maximum number of characters waiting to be stored. Beyond this limit, further frames are refused. The limit

@@ -4,10 +4,10 @@ import { type Clock, isoTime } from '../../platform/clock.ts'
 import { type Staged, stage } from '../../platform/files.ts'
 import type { Logger } from '../../platform/log.ts'
 import { ifPresent } from '../../platform/or-undefined.ts'
-import { isLocal, KeyEntry, LOCAL, type Role } from './key-entry.ts'
+import { isLocal, type KeyEntry, LOCAL, type Role } from './key-entry.ts'
 import { hashOf, makeKey } from './key-text.ts'
 import type { KeyDraft, KeyList, KeyLists, OwnKeys } from './keys.ts'
-import { UserKeyEntry } from './records.ts'
+import type { UserKeyEntry } from './records.ts'
 
 /** A list of keys in a store. */
 export interface StoredKeys<E> extends KeyList<E, KeyDraft<E>> {

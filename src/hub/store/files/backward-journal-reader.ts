@@ -1,9 +1,9 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import type { AnyEvent } from '../../../protocol/index.ts'
 import { type EventId, isAfter } from '../event-id.ts'
+import { lineRange, parseLineEnd } from '../journal-line.ts'
 import type { BackwardReader, EarlierBatch } from '../journals.ts'
 import type { EventJournal } from './event-journal.ts'
-import { lineRange, parseLineEnd } from '../journal-line.ts'
 import { BLOCK_BYTES, head, NEAR_BYTES, nextLine } from './read-journal.ts'
 
 const NEWLINE = 10

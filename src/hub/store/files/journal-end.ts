@@ -1,8 +1,8 @@
 import { closeSync, openSync } from 'node:fs'
 import { setAside } from '../../../platform/files.ts'
+import { type LineHead, wholeLine } from '../journal-line.ts'
 import type { JournalState } from '../journals.ts'
 import { cutFile, cutTornEnd, lastNewline } from './append-file.ts'
-import { type LineHead, wholeLine } from '../journal-line.ts'
 import { readFully } from './read-fully.ts'
 import { readTail } from './read-tail.ts'
 

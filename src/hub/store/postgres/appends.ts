@@ -1,4 +1,5 @@
-import { type Clock, sleep } from '../../../platform/clock.ts'
+import type { Clock } from '../../../platform/clock.ts'
+import { UserError } from '../../../platform/errors.ts'
 import type { Database } from './database.ts'
 import type { Append } from './database-lines.ts'
 import { LostLeaseError } from './lost-lease-error.ts'
@@ -9,6 +10,8 @@ const RETRY_MS = 1000
 const STATEMENT_BYTES = 16 * 1024 * 1024
 
 interface Waiting extends Append {
+  /** True if the agent was removed. */
+  forgotten: boolean
   stored(): void
   failed(error: unknown): void
 }
@@ -19,7 +22,7 @@ export interface AppendsOptions {
   /** Called with the reason after a failed attempt, and with undefined after a successful one. */
   report(error: unknown): void
   /** Called when another hub has taken over, or the database has other data than this hub has stored. */
-  lost(error: Error): void
+  lost(error: LostLeaseError): void
 }
 
 /**
@@ -31,7 +34,9 @@ export class Appends {
   #waiting: Waiting[] = []
   #running: Promise<void> | undefined
   #closed = false
-  #failing = false
+  /** Appends of the statement that is running, or is tried again. */
+  #batch: Waiting[] = []
+  #attempt: Promise<void> = Promise.resolve()
 
   constructor(options: AppendsOptions) {
     this.#options = options
@@ -40,14 +45,15 @@ export class Appends {
   /** Resolves when the lines are durable. Retries until then, or until the store is closed. */
   append(append: Append): Promise<void> {
     return new Promise((stored, failed) => {
-      this.#waiting.push({ ...append, stored, failed })
+      this.#waiting.push({ ...append, forgotten: false, stored, failed })
       this.#running ??= Promise.resolve().then(() => this.#run())
     })
   }
 
-  /** Resolves when no statement is running that stores lines. */
-  async settle(): Promise<void> {
-    while (this.#running && !this.#failing) await this.#running
+  /** Drops the lines of a removed agent. Resolves when no statement is running that may store them. */
+  async forget(key: string): Promise<void> {
+    for (const each of [...this.#batch, ...this.#waiting]) if (each.key === key) each.forgotten = true
+    await this.#attempt
   }
 
   /** Makes each remaining append fail if its next attempt fails. */
@@ -70,32 +76,36 @@ export class Appends {
   }
 
   async #store(batch: Waiting[]): Promise<void> {
-    const { database, clock, report, lost } = this.#options
+    const { clock, report, lost } = this.#options
+    this.#batch = batch
     for (;;)
       try {
-        await makeAgents(database, batch)
-        const stored = await insert(database, batch)
-        const missing = batch.filter(({ key }) => !stored.has(key))
-        if (missing.length > 0) await checkStored(database, missing)
-        this.#failing = false
+        const attempt = this.#try(batch.filter(({ forgotten }) => !forgotten))
+        this.#attempt = attempt.catch(() => {})
+        await attempt
         report(undefined)
         for (const each of batch) each.stored()
         return
       } catch (error) {
-        this.#failing = true
         report(error)
         if (error instanceof LostLeaseError) lost(error)
         if (this.#closed || error instanceof LostLeaseError) {
           for (const each of batch) each.failed(error)
           return
         }
-        await sleepOn(clock)
+        await new Promise<void>((resolve) => void clock.setTimeout(resolve, RETRY_MS))
       }
   }
-}
 
-const sleepOn = (clock: Clock) =>
-  new Promise<void>((resolve) => void clock.setTimeout(resolve, RETRY_MS).unref()).then(() => sleep(0))
+  async #try(batch: Waiting[]): Promise<void> {
+    if (batch.length === 0) return
+    const { database } = this.#options
+    await makeAgents(database, batch)
+    const stored = await insert(database, batch)
+    const missing = batch.filter(({ key, forgotten }) => !stored.has(key) && !forgotten)
+    if (missing.length > 0) await checkStored(database, missing)
+  }
+}
 
 /** Adds rows for agents that have no lines yet. */
 async function makeAgents(database: Database, batch: Append[]): Promise<void> {
@@ -149,5 +159,10 @@ async function checkStored(database: Database, batch: Append[]): Promise<void> {
   )
   const have = new Map(rows.map((row) => [row.key, Number(row.have)]))
   // Without this check, a database that was restored from a backup would get a gap.
-  if (!batch.every(({ key, head }) => have.get(key) === head.to)) throw new LostLeaseError()
+  if (!batch.every(({ key, head }) => have.get(key) === head.to)) throw new LostLeaseError(setBack())
 }
+
+const setBack = () =>
+  new UserError('store_changed', 'The database does not contain what this hub has stored in it.', {
+    remedy: 'If it was restored from a backup, start the hub again: machines then send what is missing.',
+  })

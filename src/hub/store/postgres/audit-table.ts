@@ -16,7 +16,11 @@ export class AuditTable implements AuditLog {
   #chars = 0
   #turn: Promise<unknown> = Promise.resolve()
 
-  private constructor(database: Database, limits: AuditLimits, state: { first: number; newest: number; bytes: number }) {
+  private constructor(
+    database: Database,
+    limits: AuditLimits,
+    state: { first: number; newest: number; bytes: number },
+  ) {
     this.#database = database
     this.#limits = limits
     this.#first = state.first
@@ -29,7 +33,11 @@ export class AuditTable implements AuditLog {
       (sql) => sql<{ first: string | null; newest: string | null; bytes: string | null }[]>`
         select min(n) as first, max(n) as newest, sum(length(line)) as bytes from audit`,
     )
-    const state = { first: Number(row?.first ?? 1), newest: Number(row?.newest ?? 0), bytes: Number(row?.bytes ?? 0) }
+    const state = {
+      first: Number(row?.first ?? 1),
+      newest: Number(row?.newest ?? 0),
+      bytes: Number(row?.bytes ?? 0),
+    }
     return new AuditTable(database, limits, state)
   }
 

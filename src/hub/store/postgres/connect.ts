@@ -1,4 +1,3 @@
-import postgres from 'postgres'
 import type { DatabaseAddress } from '../../../config/hub-store.ts'
 import type { Logger } from '../../../platform/log.ts'
 import { Database } from './database.ts'
@@ -11,9 +10,16 @@ const KEEP_ALIVE_S = 30
 const RETRY_S = 0.5
 /** Maximum time of a statement at the server, in milliseconds. */
 const STATEMENT_MS = 15_000
+/**
+ * Maximum pause within a transaction, in milliseconds. A hub that is stopped there would keep its lease locked, and
+ * no other hub could take it.
+ */
+const IDLE_MS = 10_000
 
 /** Prepares connections to a database; they are made when they are needed. */
-export function connect(address: DatabaseAddress, logger: Logger): Database {
+export async function connect(address: DatabaseAddress, logger: Logger): Promise<Database> {
+  // Other hubs need no client of the database.
+  const { default: postgres } = await import('postgres')
   const { host, port, database, user, password, tls } = address
   return new Database(() =>
     postgres({
@@ -28,7 +34,11 @@ export function connect(address: DatabaseAddress, logger: Logger): Database {
       keep_alive: KEEP_ALIVE_S,
       backoff: () => RETRY_S,
       onnotice: ({ message }) => logger.debug({ message }, 'notice of the database'),
-      connection: { application_name: 'fomular-hub', statement_timeout: STATEMENT_MS },
+      connection: {
+        application_name: 'fomular-hub',
+        statement_timeout: STATEMENT_MS,
+        idle_in_transaction_session_timeout: IDLE_MS,
+      },
     }),
   )
 }

@@ -11,6 +11,7 @@ import type { JournalEvents, JournalState, Journals, StoreProblem, Verdict } fro
 import { Appends } from './appends.ts'
 import type { Database } from './database.ts'
 import { DatabaseLines } from './database-lines.ts'
+import type { LostLeaseError } from './lost-lease-error.ts'
 import { databaseReader, databaseReaderBackward } from './read-lines.ts'
 
 /** Time for which frames are collected before they are sent together, in milliseconds. */
@@ -41,7 +42,7 @@ export interface DatabaseJournalsOptions {
   clock: Clock
   logger: Logger
   /** Called when this hub may not write any more. */
-  lost(error: Error): void
+  lost(error: LostLeaseError): void
 }
 
 /** The activity of all agents in the database. */
@@ -133,7 +134,7 @@ export class DatabaseJournals implements Journals {
     this.#journals.get(key)?.discard()
     this.#journals.delete(key)
     this.#dirty.delete(key)
-    await this.#appends.settle()
+    await this.#appends.forget(key)
   }
 
   /** Stores the waiting activity, or gives up if the database is away. */
@@ -147,7 +148,8 @@ export class DatabaseJournals implements Journals {
 
   async #open(key: string): Promise<void> {
     const [row] = await this.#options.database.run(
-      (sql) => sql<{ head: string | null; bytes: string }[]>`select head, bytes from agent where key = ${key}`,
+      (sql) =>
+        sql<{ head: string | null; bytes: string }[]>`select head, bytes from agent where key = ${key}`,
     )
     this.begin(key, { head: headOf(row?.head), bytes: Number(row?.bytes ?? 0) })
   }

@@ -86,9 +86,6 @@ function translated(error: unknown): unknown {
   const code = systemCode(error) ?? ''
   if (code === FULL) return Object.assign(new Error(error.message, { cause: error }), { code: 'ENOSPC' })
   if (error instanceof TooLateError || UNAVAILABLE.test(code) || CONNECTION.test(code))
-    return new StoreUnavailableError(
-      `The hub's database cannot be reached: ${error.message || code}`,
-      error,
-    )
+    return new StoreUnavailableError(`The hub's database cannot be reached: ${error.message || code}`, error)
   return error
 }

@@ -66,11 +66,11 @@ export class Lease {
       .catch(() => {})
   }
 
-  /** Tells the hub that another hub has the lease. */
-  async lose(): Promise<void> {
+  /** Tells the hub that it must end. @param reason the reason, if it is not another hub that has taken over */
+  async lose(reason?: UserError): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    this.#lost(await this.#running().catch(() => taken('another hub')))
+    this.#lost(reason ?? (await this.#running().catch(() => taken('another hub'))))
   }
 
   #schedule() {

@@ -1,8 +1,13 @@
+import type { UserError } from '../../../platform/errors.ts'
 import { StoreUnavailableError } from '../store-unavailable.ts'
 
-/** Another hub has taken over the database: this hub must not write to it any more. */
+/** This hub must not write to the database any more. */
 export class LostLeaseError extends StoreUnavailableError {
-  constructor() {
-    super('Another hub has taken over the database.')
+  readonly reason: UserError | undefined
+
+  /** @param reason the reason, if it is not another hub that has taken over */
+  constructor(reason?: UserError) {
+    super(reason?.message ?? 'Another hub has taken over the database.')
+    this.reason = reason
   }
 }

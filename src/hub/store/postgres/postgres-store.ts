@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import * as z from 'zod/mini'
 import type { AuditLimits } from '../../../config/hub-limits.ts'
 import type { DatabaseAddress } from '../../../config/hub-store.ts'
 import type { Clock } from '../../../platform/clock.ts'
@@ -8,7 +9,6 @@ import { UserError } from '../../../platform/errors.ts'
 import { writeAtomic } from '../../../platform/files.ts'
 import type { Logger } from '../../../platform/log.ts'
 import { ifPresent } from '../../../platform/or-undefined.ts'
-import * as z from 'zod/mini'
 import { KeyEntry } from '../key-entry.ts'
 import { KeysWithOwn } from '../own-keys.ts'
 import { isPushKey, makePushKey } from '../push-key.ts'
@@ -42,7 +42,7 @@ export interface PostgresStoreOptions {
 /** Opens the store in a database, and makes or upgrades its tables. @throws UserError */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<Store> {
   const { address, clock, dir, logger } = options
-  const database = connect(address, logger)
+  const database = await connect(address, logger)
   const lease = new Lease({ database, holder: holderIn(dir), clock })
   try {
     await upgradeSchema(database)
@@ -69,7 +69,12 @@ async function storeIn(
     logger,
   })
   await keys.acceptOwn()
-  const journals = new DatabaseJournals({ database, clock, logger, lost: () => void lease.lose() })
+  const journals = new DatabaseJournals({
+    database,
+    clock,
+    logger,
+    lost: ({ reason }) => void lease.lose(reason),
+  })
   const writes = new LateWrites({ database, clock, logger })
   const pushKeys = new StoredList(database, 'push key', await readList(database, 'push key', PushKeyRecord))
   return {
@@ -129,7 +134,8 @@ async function checkDurability(database: Database, logger: Logger): Promise<void
 function unusable(error: unknown, { host, port, database }: DatabaseAddress): unknown {
   if (!(error instanceof Error)) return error
   const place = `${database} at ${host.startsWith('/') ? host : `${host}:${port}`}`
-  const { message } = error instanceof StoreUnavailableError && error.cause instanceof Error ? error.cause : error
+  const { message } =
+    error instanceof StoreUnavailableError && error.cause instanceof Error ? error.cause : error
   return new UserError('store_unusable', `The database ${place} cannot be used: ${message || 'no answer'}.`, {
     remedy: 'Check the address, the user and password, and that PostgreSQL is running.',
   })

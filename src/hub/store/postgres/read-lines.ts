@@ -1,6 +1,6 @@
 import type { AnyEvent } from '../../../protocol/index.ts'
 import { type EventId, endOf, isAfter } from '../event-id.ts'
-import { parseLine } from '../journal-line.ts'
+import { parseLine, parseLineEnd } from '../journal-line.ts'
 import type { BackwardReader, EventReader, JournalState } from '../journals.ts'
 import type { Database } from './database.ts'
 
@@ -57,43 +57,57 @@ export function databaseReader({ database, key, journal }: Source, after: EventI
 }
 
 /** Returns a reader that continues before the previous batch by the offset of its first line. */
-export function databaseReaderBackward(
-  { database, key, journal }: Source,
-  before: EventId,
-): BackwardReader {
+export function databaseReaderBackward({ database, key, journal }: Source, before: EventId): BackwardReader {
   let first = before
-  let read: number | undefined
+  /** The next batch has only events before this event. */
+  let bound = before
+  /** Offset before which the lines of the next batch begin. */
+  let end: number | undefined
   let isBeginning = false
+
+  /** Takes the last events from lines in descending order. */
+  function take(lines: readonly Row[], most: number): AnyEvent[] {
+    const taken: AnyEvent[][] = []
+    let left = most
+    for (const { from, line } of lines) {
+      if (left === 0) break
+      end = Number(from)
+      const part = parseLineEnd(line.toString('utf8'), bound, left)
+      if (!part) continue
+      taken.push(part.events)
+      left -= part.events.length
+      const start = part.isWhole ? { offset: part.from, index: 0 } : part.events[0]!
+      if (isAfter(first, start)) first = start
+      if (part.isWhole) continue
+      // The next batch continues within the line.
+      bound = start
+      end++
+    }
+    return taken.reverse().flat()
+  }
+
   return {
-    async next() {
+    async next(most) {
       if (isBeginning) return { events: [], first, bytes: 0, isBeginning }
       const { have } = await journal()
-      const end = read ?? Math.min(before.offset + 1, have)
       const rows = await database.run(
-        (sql) => sql<(Row & { beginning: boolean })[]>`
-          select "from", line, not exists (
-            select from activity where agent = ${key} and "from" < sized."from"
-          ) as beginning
-          from (
+        (sql) => sql<Row[]>`
+          select "from", line from (
             select "from", line, sum(length(line)) over (order by "from" desc) - length(line) as behind
             from (
               select "from", line from activity
-              where agent = ${key} and "from" < ${end} order by "from" desc limit ${BATCH_LINES}
+              where agent = ${key} and "from" < ${end ?? Math.min(before.offset + 1, have)}
+              order by "from" desc limit ${BATCH_LINES}
             ) as lines
-          ) as sized where behind < ${BATCH_BYTES} order by "from"`,
+          ) as sized where behind < ${BATCH_BYTES} order by "from" desc`,
       )
-      const events: AnyEvent[] = []
-      let bytes = 0
-      for (const { line } of rows) {
-        bytes += line.length
-        for (const event of parseLine(line.toString('utf8'))?.events ?? [])
-          if (isAfter(before, event)) events.push(event)
-      }
-      read = Number(rows[0]?.from ?? 0)
-      isBeginning = rows[0]?.beginning ?? true
-      const start = { offset: read, index: 0 }
-      if (rows.length > 0 && isAfter(first, start)) first = start
-      return { events, first, bytes, isBeginning }
+      const events = take(rows, most)
+      const [{ earlier } = { earlier: false }] = await database.run(
+        (sql) => sql<{ earlier: boolean }[]>`
+          select exists (select from activity where agent = ${key} and "from" < ${end ?? 0}) as earlier`,
+      )
+      isBeginning = !earlier
+      return { events, first, bytes: rows.reduce((sum, { line }) => sum + line.length, 0), isBeginning }
     },
   }
 }

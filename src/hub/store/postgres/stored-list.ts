@@ -11,7 +11,7 @@ export async function readList<R>(database: Database, name: string, record: z.Zo
   if (!row) return []
   const schema = z.object({ version: z.literal(1), records: z.array(record) })
   const read = parseJsonLine(`the list of ${name} in the database`, row.content, schema)
-  // A list of the hub's own database is not damaged unless somebody has changed it: nothing may replace it.
+  // Only a person can have changed the list, so the hub does not replace it.
   if (!read) throw new Error(`The list of ${name} in the database is invalid.`)
   return read.records
 }

@@ -1,5 +1,5 @@
-import { after } from 'node:test'
 import { join } from 'node:path'
+import { after } from 'node:test'
 import { HUB_LIMITS } from '../../../../src/config/hub-limits.ts'
 import { hubStore } from '../../../../src/config/hub-store.ts'
 import { openStore } from '../../../../src/hub/open-store.ts'
@@ -19,12 +19,23 @@ keepsTheContract('the store in PostgreSQL', (t) => {
     async open() {
       name ??= await server.create()
       const address = hubStore({ store: server.url(name) }, {})
-      return openStore({ dir, address, faults: [], strict: true, audit: HUB_LIMITS.audit, clock: systemClock, logger })
+      return openStore({
+        dir,
+        address,
+        faults: [],
+        strict: true,
+        audit: HUB_LIMITS.audit,
+        clock: systemClock,
+        logger,
+      })
     },
     async kill(store) {
       // Without a database, closing the store writes nothing more.
       await server.query('postgres', `alter database ${name} allow_connections false`)
-      await server.query('postgres', `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`)
+      await server.query(
+        'postgres',
+        `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`,
+      )
       await store.close()
       await server.query('postgres', `alter database ${name} allow_connections true`)
     },
