@@ -37,6 +37,17 @@ const ANSWERS: Record<string, Answer> = {
   'GET /api/agents/:agent_id/changes': protocol.WorkspaceChanges,
   'GET /api/agents/:agent_id/file': protocol.WorkspaceFile,
   'GET /api/commands/:command_id': protocol.Outcome,
+  'POST /api/machines/:machine_id/place': HubMachine,
+  'GET /api/rollouts': { rollouts: z.array(protocol.HubRollout) },
+  'GET /api/rollouts/:rollout_id': protocol.HubRollout,
+  'POST /api/rollouts': protocol.HubRollout,
+  'POST /api/rollouts/:rollout_id/pause': protocol.HubRollout,
+  'POST /api/rollouts/:rollout_id/resume': protocol.HubRollout,
+  'POST /api/rollouts/:rollout_id/roll-back': protocol.HubRollout,
+  'POST /api/rollouts/:rollout_id/cancel': protocol.HubRollout,
+  'GET /api/blocked-versions': { versions: z.array(protocol.BlockedVersion) },
+  'POST /api/blocked-versions/:version': protocol.BlockedVersion,
+  'DELETE /api/blocked-versions/:version': {},
   'GET /api/audit': protocol.AuditPage,
   'GET /api/keys': { keys: z.array(HubKey) },
   'POST /api/keys': NewKey,
@@ -78,6 +89,7 @@ const CREATING = [
   'POST /api/keys',
   'POST /api/keys/:key_id/rotate',
   'POST /api/enrolments',
+  'POST /api/rollouts',
 ]
 
 const text: Schema = { type: 'string' }

@@ -46,6 +46,8 @@ const FIELDS = {
   daemon_version: true,
   agents: true,
   history_bytes: true,
+  group: true,
+  labels: true,
   status: true,
 } as const satisfies Record<keyof FleetAgent | keyof HubMachine, true>
 

@@ -4,6 +4,7 @@ import { SIGNED } from '../protocol/commands-to-sign.ts'
 import type { EventPage } from '../protocol/event-page.ts'
 import type { StartRequest } from '../protocol/hub-api.ts'
 import { HubAgent, HubMachine, Outcome } from '../protocol/hub-objects.ts'
+import type { PlaceRequest } from '../protocol/hub-rollouts.ts'
 import { idInAddress } from '../protocol/machine-address.ts'
 import type { WorkspaceChanges, WorkspaceFile } from '../protocol/workspace.ts'
 import {
@@ -18,6 +19,7 @@ import { isBefore, parseEventId } from './event-id.ts'
 import { HubAdmin } from './hub-admin.ts'
 import { Agents, Machines, Removed } from './hub-answers.ts'
 import { type ErrorFor, type HubRequest, HubRequests } from './hub-requests.ts'
+import { HubRollouts } from './hub-rollouts.ts'
 import { type ReadFields, readQuery } from './read-folders.ts'
 import { type Signer, signCommand, type Written } from './signer.ts'
 import type { SseMessage } from './sse.ts'
@@ -54,6 +56,8 @@ export interface HubClientOptions {
  * returns.
  */
 export class HubClient extends HubAdmin {
+  /** Staged updates, and blocked versions. */
+  readonly rollouts: HubRollouts
   readonly #hub: HubRequests
   readonly #newId: () => string
   readonly #signer: Signer | undefined
@@ -67,6 +71,7 @@ export class HubClient extends HubAdmin {
     const requests = new HubRequests(transport, errorFor)
     super(requests)
     this.#hub = requests
+    this.rollouts = new HubRollouts(requests)
     this.#newId = newId
     this.#signer = signer
   }
@@ -91,6 +96,12 @@ export class HubClient extends HubAdmin {
     const { machines } = await this.#hub.json(`/api/machines?${query}`, Machines)
     // Older hubs ignore the query.
     return machines.find(({ machine_id }) => machine_id === machineId)
+  }
+
+  /** Puts a machine in a group, and sets its labels. */
+  placeMachine(machineId: string, body: PlaceRequest): Promise<HubMachine> {
+    const request = { method: 'POST', body, lacking: 'groups of machines' } as const
+    return this.#hub.json(machinePath(machineId, '/place'), HubMachine, request)
   }
 
   renameMachine(machineId: string, name: string): Promise<HubMachine> {

@@ -28,6 +28,7 @@ import { Sessions } from './registry/sessions.ts'
 import { SignInTokens } from './registry/sign-in-tokens.ts'
 import { Subscriptions } from './registry/subscriptions.ts'
 import { UserKeys } from './registry/user-keys.ts'
+import { Rollouts } from './rollouts/rollouts.ts'
 import type { Store } from './store/store.ts'
 import { AgentStreams } from './streams/agent-streams.ts'
 
@@ -118,6 +119,7 @@ function build({ store, gate, limits, pushLoopback, clock, logger }: AssembleOpt
 
   const audit = new Audit({ log: store.audit, clock, logger })
   const trails = new Trails({ audit, gate, sessions, clock })
+  const rollouts = new Rollouts({ store, machines, commands, feed, audit, clock, logger })
   const open = new OpenRequests({ sessions, clock })
   return {
     clock,
@@ -147,6 +149,7 @@ function build({ store, gate, limits, pushLoopback, clock, logger }: AssembleOpt
     counts,
     audit,
     trails,
+    rollouts,
     open,
   }
 }
@@ -173,6 +176,7 @@ function connect({ journals, intake, streams, changes, feed, commands, agents, t
 
 async function load(parts: Parts): Promise<void> {
   const { machines, commands, agents, keys, enrollments, sessions, subscriptions, notifier } = parts
+  const { rollouts } = parts
   await machines.load()
   await agents.load()
   await commands.load()
@@ -180,6 +184,7 @@ async function load(parts: Parts): Promise<void> {
   await enrollments.load()
   await sessions.load()
   await subscriptions.load()
+  await rollouts.load()
   notifier.watch()
 }
 
@@ -188,9 +193,10 @@ async function load(parts: Parts): Promise<void> {
  * @param drained waits until the requests that the hub no longer accepts have ended
  */
 export async function closeParts(parts: Parts, drained: () => Promise<void>): Promise<void> {
-  const { switchboard, commands, feed, gate, notices, notifier, services, trails, store } = parts
+  const { switchboard, commands, feed, gate, notices, notifier, rollouts, services, trails, store } = parts
   notifier.close()
   services.close()
+  await rollouts.close()
   switchboard.close()
   await commands.close()
   feed.close()

@@ -13,8 +13,16 @@ import { Signed } from './signed.ts'
  * | `GET /api/machines` | → `{machines: HubMachine[], enrolled?: HubKey[], next?: CURSOR}`, where `enrolled` contains the keys with which no machine has connected yet; it is absent from filtered lists and from pages after the first |
  * | `POST /api/machines/:machine_id/{check,restart,update}` | the command without `type` → `Outcome` |
  * | `PATCH /api/machines/:machine_id` | `RenameRequest` → `HubMachine`; 409 `name_taken` if another machine has that name |
+ * | `POST /api/machines/:machine_id/place` | `PlaceRequest`: puts the machine in a group, and sets its labels → `HubMachine` |
  * | `DELETE /api/machines/:machine_id` | removes a machine that is not connected, or, with `?force=true`, any machine; revokes all its keys, including unused keys → `{revoked_keys, shared_keys}` |
  * | `GET /api/audit?after=N&limit=N` | → `AuditPage`: the newest entries of the audit log, or the entries after `after`; optional filters are `by`, `action`, `machine_id`, `agent_id`, `target`, `outcome` |
+ * | `GET /api/rollouts` | → `{rollouts: HubRollout[]}`, newest first |
+ * | `POST /api/rollouts` | `RolloutRequest`: updates groups of machines one after the other → 201 `HubRollout`; 409 `version_blocked`, `rollout_active`; 404 `group_not_found` |
+ * | `GET /api/rollouts/:rollout_id` | → `HubRollout`, with the machines that run a blocked version |
+ * | `POST /api/rollouts/:rollout_id/{pause,resume,roll-back,cancel}` | → `HubRollout`; 409 `rollout_state` if the rollout's state does not permit it |
+ * | `GET /api/blocked-versions` | → `{versions: BlockedVersion[]}` |
+ * | `POST /api/blocked-versions/:version` | `BlockRequest`: halts the rollouts of this version, and refuses further orders to install it → `BlockedVersion` |
+ * | `DELETE /api/blocked-versions/:version` | → `{}` |
  * | `GET /api/keys` | → `{keys: HubKey[]}` |
  * | `POST /api/keys` | `KeyRequest` → 201 `NewKey`; 409 `name_taken` if another user key has that name |
  * | `POST /api/keys/:key_id/rotate` | replaces a key → 201 `NewKey`. The previous key is no longer accepted; however, a machine's previous key is accepted until the machine has connected with the new key |

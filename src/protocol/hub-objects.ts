@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { CommandError } from './errors.ts'
-import { AgentId, CommandId, MachineId, MachineName } from './ids.ts'
+import { AgentId, CommandId, GroupName, Labels, MachineId, MachineName } from './ids.ts'
 import { secret } from './secrets.ts'
 import { AgentStatus, MachineStatus } from './status.ts'
 
@@ -12,6 +12,10 @@ export const HubMachine = z.object({
   /** Name for people, from enrollment or a rename; otherwise the host name. Absent from older hubs. */
   name: z.optional(z.string()),
   hostname: z.string(),
+  /** Group in which people have put the machine. Rollouts update machines by group. */
+  group: z.optional(z.string()),
+  /** Labels that people have set at the hub. */
+  labels: z.optional(z.record(z.string(), z.string())),
   os: z.string(),
   arch: z.string(),
   daemon_version: z.string(),
@@ -54,6 +58,9 @@ export type RenameRequest = z.infer<typeof RenameRequest>
 export const EnrolmentRequest = z.object({
   /** Name of the machine. Default: its host name. */
   name: z.optional(MachineName),
+  /** Group and labels of the machine. */
+  group: z.optional(GroupName),
+  labels: z.optional(Labels),
   /** Lifetime of the token, in seconds. */
   expires_in_s: z._default(z.int().check(z.minimum(60), z.maximum(604_800)), 3600),
 })
@@ -73,6 +80,9 @@ export const HubToken = z.object({
   token_id: z.string(),
   /** Name that the machine gets when it enrolls. Absent if the machine gets its host name. */
   name: z.optional(z.string()),
+  /** Group and labels that the machine gets. */
+  group: z.optional(z.string()),
+  labels: z.optional(z.record(z.string(), z.string())),
   created_at: z.string(),
   expires_at: z.string(),
   /** Name of the user key that created the token. */

@@ -63,3 +63,30 @@ export const VersionOrTag = z
 
 /** Any JSON from a runtime or a newer peer. */
 export const Json = z.unknown()
+
+/** An exact version. */
+export const ExactVersion = z
+  .string()
+  .check(
+    z.maxLength(VERSION_CHARS),
+    z.regex(
+      /^\d+[.]\d+[.]\d+(-[0-9A-Za-z.-]+)?([+][0-9A-Za-z.-]+)?$/,
+      'must be an exact version, such as 1.2.3',
+    ),
+  )
+
+/** The name of a group of machines. */
+export const GroupName = z
+  .string()
+  .check(z.regex(/^[A-Za-z0-9][\w.-]{0,63}$/, 'may contain only A-Z a-z 0-9 _ - .'))
+
+/** Maximum number of labels of a machine. */
+const LABELS = 32
+const LabelText = z
+  .string()
+  .check(z.regex(/^[\w./-]{1,63}$/, 'may contain only A-Z a-z 0-9 _ - . /, at most 63'))
+
+/** Labels of a machine. */
+export const Labels = z
+  .record(LabelText, LabelText)
+  .check(z.refine((labels) => Object.keys(labels).length <= LABELS, `at most ${LABELS} labels are allowed`))

@@ -111,6 +111,10 @@ const wings: Record<string, Arrows> = {
     to: ['gate', 'push', 'registry', 'store'],
     why: 'metrics are read from the parts, and no part knows that it is counted',
   },
+  rollouts: {
+    to: ['http-error.ts', 'audit', 'registry', 'store'],
+    why: 'staged updates order commands as people do, and need neither requests nor connections of daemons',
+  },
   console: { to: [], why: 'the files of the console are the same for every request' },
   http: {
     to: [
@@ -122,13 +126,25 @@ const wings: Record<string, Arrows> = {
       'metrics',
       'push',
       'registry',
+      'rollouts',
       'store',
       'streams',
     ],
     why: 'requests of people and programs use every part, but no kind of store',
   },
   'assemble.ts': {
-    to: ['audit', 'gate', 'http', 'machines', 'metrics', 'push', 'registry', 'store', 'streams'],
+    to: [
+      'audit',
+      'gate',
+      'http',
+      'machines',
+      'metrics',
+      'push',
+      'registry',
+      'rollouts',
+      'store',
+      'streams',
+    ],
     why: 'this file connects the parts for any kind of store',
   },
   'store/postgres': {

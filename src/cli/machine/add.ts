@@ -5,6 +5,7 @@ import { shellWord } from '../../platform/shell-word.ts'
 import { type HubOptions, locateHub, withHub } from '../options.ts'
 import { cleanLine } from '../render/clean.ts'
 import { note, print, printJson, stdoutColors } from '../terminal.ts'
+import { labelsOf } from './labels.ts'
 
 const USUAL_S = 3600
 
@@ -19,6 +20,8 @@ Examples:
 
 interface AddOptions extends HubOptions {
   name?: string
+  group?: string
+  label: string[]
   expires: number
   address?: string
   caFile?: string
@@ -29,6 +32,12 @@ export function addCommand(): Command {
     new Command('add')
       .description('print a command that installs the daemon on another machine and connects it to the hub')
       .option('--name <name>', 'name of the machine (default: its host name)')
+      .option('--group <name>', 'group of the machine')
+      .addOption(
+        new Option('--label <key=value>', 'label of the machine; repeat it for further labels')
+          .argParser((text: string, before: string[]) => [...before, text])
+          .default([], 'none'),
+      )
       .addOption(
         new Option(
           '--expires <time>',
@@ -50,7 +59,8 @@ export function addCommand(): Command {
   )
 }
 
-async function add({ json, name, expires, address, caFile, ...flags }: AddOptions) {
+async function add({ json, name, group, label, expires, address, caFile, ...flags }: AddOptions) {
+  const labels = labelsOf(label)
   const { address: hub, client } = await locateHub(flags)
   const [
     { addressFor, linesFor },
@@ -68,7 +78,12 @@ async function add({ json, name, expires, address, caFile, ...flags }: AddOption
   const url = addressFor(address, own.url)
   const given = caFile === undefined ? undefined : readAuthority(caFile)
   const machines = name === undefined ? [] : await client.machines()
-  const enrolment = await client.openEnrolment({ expires_in_s: expires, ...(name !== undefined && { name }) })
+  const enrolment = await client.openEnrolment({
+    expires_in_s: expires,
+    ...(name !== undefined && { name }),
+    ...(group !== undefined && { group }),
+    ...(label.length > 0 && { labels }),
+  })
   const { pem, problem } =
     given === undefined ? await authorityOf(url, listens?.fingerprint256) : { pem: given, problem: undefined }
   const { warnings, ...lines } = linesFor({

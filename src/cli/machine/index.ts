@@ -2,8 +2,11 @@ import { Command } from 'commander'
 import { connectHub, type HubOptions, withHub } from '../options.ts'
 import { print, printJson, stdoutColors, stdoutWidth } from '../terminal.ts'
 import { addCommand } from './add.ts'
+import { blockCommand, blockedCommand, unblockCommand } from './block.ts'
+import { groupCommand, labelCommand } from './place.ts'
 import { removeCommand } from './remove.ts'
 import { renameCommand } from './rename.ts'
+import { rolloutCommand } from './rollout.ts'
 import { updateCommand } from './update.ts'
 
 /** Maximum time for a check, in seconds: the daemon runs every agent program to get its version and login. */
@@ -40,7 +43,13 @@ export function machineCommand(): Command {
   command.addCommand(addCommand())
   command.addCommand(renameCommand())
   command.addCommand(removeCommand())
+  command.addCommand(groupCommand())
+  command.addCommand(labelCommand())
   command.addCommand(updateCommand())
+  command.addCommand(rolloutCommand())
+  command.addCommand(blockCommand())
+  command.addCommand(unblockCommand())
+  command.addCommand(blockedCommand())
   return command
 }
 

@@ -3,11 +3,14 @@ import { matchedRoutes } from 'hono/route'
 import type * as z from 'zod/mini'
 import {
   BindRequest,
+  BlockRequest,
   EnrolmentRequest,
   KeyRequest,
   MoveRequest,
+  PlaceRequest,
   PushSettings,
   RenameRequest,
+  RolloutRequest,
   type UserRole,
 } from '../../protocol/index.ts'
 
@@ -86,7 +89,18 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   'POST /api/machines/:machine_id/restart': { role: 'admin', order: 'daemon:restart' },
   'POST /api/machines/:machine_id/update': { role: 'admin', order: 'daemon:update' },
   'PATCH /api/machines/:machine_id': { role: 'admin', order: 'machine:rename', body: RenameRequest },
+  'POST /api/machines/:machine_id/place': { role: 'admin', order: 'machine:place', body: PlaceRequest },
   'DELETE /api/machines/:machine_id': { role: 'admin', order: 'machine:remove' },
+  'GET /api/rollouts': { role: 'viewer' },
+  'GET /api/rollouts/:rollout_id': { role: 'viewer' },
+  'POST /api/rollouts': { role: 'admin', order: 'rollout:begin', body: RolloutRequest },
+  'POST /api/rollouts/:rollout_id/pause': { role: 'admin', order: 'rollout:pause' },
+  'POST /api/rollouts/:rollout_id/resume': { role: 'admin', order: 'rollout:resume' },
+  'POST /api/rollouts/:rollout_id/roll-back': { role: 'admin', order: 'rollout:roll-back' },
+  'POST /api/rollouts/:rollout_id/cancel': { role: 'admin', order: 'rollout:cancel' },
+  'GET /api/blocked-versions': { role: 'viewer' },
+  'POST /api/blocked-versions/:version': { role: 'admin', order: 'version:block', body: BlockRequest },
+  'DELETE /api/blocked-versions/:version': { role: 'admin', order: 'version:unblock' },
   'GET /api/keys': { role: 'admin' },
   'POST /api/keys': { role: 'admin', order: 'key:create', body: KeyRequest },
   'POST /api/keys/:key_id/bind': { role: 'admin', order: 'key:bind', body: BindRequest },

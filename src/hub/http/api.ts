@@ -35,6 +35,7 @@ import { type PublicContext, publicRoutes } from './public-routes.ts'
 import { type PushContext, pushRoutes } from './push-routes.ts'
 import { readableJson } from './readable-json.ts'
 import { follow, limited, overHttp, streamIdOf, wholeNumber } from './request.ts'
+import { blockedRoutes, type RolloutContext, rolloutRoutes } from './rollout-routes.ts'
 import { sessionRoutes, signInRoute } from './session-routes.ts'
 import { workspaceRoutes } from './workspace-routes.ts'
 
@@ -43,6 +44,7 @@ export interface ApiContext
     ListContext,
     PushContext,
     Pick<HubMetricsParts, 'counts'>,
+    RolloutContext,
     Pick<PublicContext, 'releases'> {
   journals: Journals
   streams: AgentStreams
@@ -72,6 +74,7 @@ const LONG = [
   '/api/agents/:agent_id/events',
   '/api/agents/:agent_id/changes',
   '/api/agents/:agent_id/file',
+  '/api/rollouts',
   '/api/audit',
 ]
 
@@ -110,6 +113,8 @@ export function api(context: ApiContext): Hono {
   })
   app.route('/api', sessionRoutes(context))
   app.route('/api/push', pushRoutes(context))
+  app.route('/api/rollouts', rolloutRoutes(context))
+  app.route('/api/blocked-versions', blockedRoutes(context))
   app.route('/api/keys', keyRoutes(context))
   app.route('/api/enrolments', tokenRoutes(context))
   app.route('/api/audit', auditRoutes(context))

@@ -267,7 +267,7 @@ function orderOf(c: Context): Order | undefined {
 /** Returns the ids in the URL of a request. */
 function idsOf(c: Context, route: Found): Pick<Said, 'machine_id' | 'agent_id' | 'target'> {
   const { machine_id = c.req.query('machine_id'), agent_id, ...rest } = paramsOf(c, route)
-  const target = rest.key_id ?? rest.token_id ?? rest.session_id ?? rest.subscription_id
+  const [target] = Object.values(rest)
   const ids = { machine_id: machine_id && idFromAddress(machine_id), agent_id, target }
   return Object.fromEntries(
     Object.entries(ids).flatMap(([name, id]) => (id === undefined ? [] : [[name, id.slice(0, NAME_CHARS)]])),

@@ -1,15 +1,17 @@
 import { type Context, Hono } from 'hono'
-import { type HubMachine, RenameRequest, Commands as Schemas } from '../../protocol/index.ts'
+import { type HubMachine, PlaceRequest, RenameRequest, Commands as Schemas } from '../../protocol/index.ts'
 import { idFromAddress } from '../../protocol/machine-address.ts'
 import { HttpError } from '../http-error.ts'
 import type { Switchboard } from '../machines/switchboard.ts'
 import type { CommandQueue } from '../registry/command-queue.ts'
+import type { Rollouts } from '../rollouts/rollouts.ts'
 import { type ListContext, machineList } from './lists.ts'
 import { described, type Lookup } from './lookup.ts'
 import type { Orders } from './orders.ts'
 import { command, jsonBody, parse } from './request.ts'
 
 export interface MachineContext extends ListContext {
+  rollouts: Rollouts
   commands: CommandQueue
   switchboard: Switchboard
   lookup: Lookup
@@ -24,7 +26,7 @@ const MACHINE_COMMANDS = {
 
 /** Returns the routes below `/api/machines`. */
 export function machineRoutes(context: MachineContext): Hono {
-  const { machines, agents, lookup, orders } = context
+  const { machines, agents, rollouts, lookup, orders } = context
   const app = new Hono()
 
   app.get('/', (c) => machineList(c, context))
@@ -41,11 +43,18 @@ export function machineRoutes(context: MachineContext): Hono {
     agents.publishAll(machine_id)
     return c.json(lookup.machine(machine_id))
   })
+  app.post('/:machine_id/place', async (c) => {
+    const { machine_id } = lookup.machine(machineIn(c))
+    await machines.place(machine_id, parse(PlaceRequest, await jsonBody(c)))
+    return c.json(lookup.machine(machine_id))
+  })
   app.delete('/:machine_id', (c) => remove(c, context))
   for (const [name, type] of Object.entries(MACHINE_COMMANDS))
     app.post(`/:machine_id/${name}`, async (c) => {
       const { machine_id } = lookup.machine(machineIn(c))
-      return orders.submit(c, machine_id, parse(Schemas[type], { ...(await command(c)), type }))
+      const order = parse(Schemas[type], { ...(await command(c)), type })
+      const allowed = () => 'version' in order && rollouts.blocked.refuse(order.version)
+      return orders.submit(c, machine_id, order, allowed)
     })
   return app
 }

@@ -51,7 +51,7 @@ export class Enrollments {
     if ((await this.#options.store.all()).some(({ unfinished }) => unfinished)) await this.#finish()
   }
 
-  async open({ name, expires_in_s }: EnrolmentRequest, by?: string): Promise<Enrolment> {
+  async open({ name, group, labels, expires_in_s }: EnrolmentRequest, by?: string): Promise<Enrolment> {
     const { store, clock, logger } = this.#options
     const token = PREFIX + randomBytes(TOKEN_BYTES).toString('base64url')
     const at = clock.now()
@@ -59,6 +59,8 @@ export class Enrollments {
     const entry: EnrollmentRecord = {
       sha256: hashOf(token),
       ...(name && { name }),
+      ...(group !== undefined && { group }),
+      ...(labels && { labels }),
       ...(by !== undefined && { by }),
       created_at: isoTime(at),
       expires_at,
@@ -166,6 +168,8 @@ export class Enrollments {
           sha256: key_sha256,
           created_at: isoTime(clock.now()),
           named: entry.name !== undefined,
+          ...(entry.group !== undefined && { group: entry.group }),
+          ...(entry.labels && { labels: entry.labels }),
           ...(free && { machine_id }),
           ...(heir_of !== undefined && { heir_of }),
         })

@@ -107,6 +107,14 @@ export class KeyLookup {
     return entry?.name
   }
 
+  /** Returns the group and labels from the machine's enrollment; undefined if it had none. */
+  placeOf(machineId: string): Pick<KeyEntry, 'group' | 'labels'> | undefined {
+    return this.of(machineId).findLast(
+      ({ machine_id, group, labels }) =>
+        machine_id === machineId && (group !== undefined || labels !== undefined),
+    )
+  }
+
   list(): HubKey[] {
     return this.machineKeys().map(viewOf)
   }

@@ -1,5 +1,5 @@
 import { type Clock, isoTime } from '../../platform/clock.ts'
-import type { Command, Hello, HubMachine, MachineStatus } from '../../protocol/index.ts'
+import type { Command, Hello, HubMachine, MachineStatus, PlaceRequest } from '../../protocol/index.ts'
 import type { MachineRecord } from '../store/records.ts'
 import type { MachineStore } from '../store/store.ts'
 import type { ChangeFeed } from './change-feed.ts'
@@ -15,7 +15,7 @@ export interface MachineRegistryOptions {
   store: MachineStore
   feed: ChangeFeed
   /** Machine keys, whose entries contain the names of enrolled machines. */
-  keys: Pick<Keys, 'nameOf' | 'rename'>
+  keys: Pick<Keys, 'nameOf' | 'placeOf' | 'rename'>
   clock: Clock
 }
 
@@ -49,11 +49,16 @@ export class MachineRegistry {
 
   onConnected({ machine_id, hostname, os, arch, daemon_version, machine }: Hello, link: ConnectedMachine) {
     this.#links.set(machine_id, link)
-    const name = this.#records.get(machine_id)?.name
+    const known = this.#records.get(machine_id)
+    const name = known?.name
+    // Once people have placed a machine, its enrollment no longer matters.
+    const { group, labels } = known?.labels ? known : (this.#options.keys.placeOf(machine_id) ?? known ?? {})
     this.#records.set(machine_id, {
       machine_id,
       hostname,
       ...(name !== undefined && { name }),
+      ...(group !== undefined && { group }),
+      ...(labels && { labels }),
       os,
       arch,
       daemon_version,
@@ -91,6 +96,22 @@ export class MachineRegistry {
       Object.assign(this.#records.get(machineId) ?? {}, { name })
     }
     feed.publish({ kind: 'machine', machine_id: machineId })
+  }
+
+  /** Puts a machine in a group, and sets its labels. If this step fails, nothing changes. @throws the system error */
+  async place(machineId: string, { group, labels }: PlaceRequest): Promise<void> {
+    const edit = (record: MachineRecord): MachineRecord => {
+      const { group: before, labels: labelsBefore = {}, ...rest } = record
+      const next = group ?? before
+      return { ...rest, ...(next && { group: next }), labels: labels ?? labelsBefore }
+    }
+    const record = this.#records.get(machineId)
+    if (!record) return
+    await this.#options.store.save(edit(record))
+    // The machine may have connected in the meantime.
+    const now = this.#records.get(machineId)
+    if (now) this.#records.set(machineId, edit(now))
+    this.#options.feed.publish({ kind: 'machine', machine_id: machineId })
   }
 
   /** Name of the machine, as shown to people. */

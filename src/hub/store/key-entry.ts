@@ -24,6 +24,9 @@ export const KeyEntry = z.object({
    * share such a key.
    */
   bound: z.optional(z.boolean()),
+  /** Group and labels that the machine got with its enrollment token. */
+  group: z.optional(z.string()),
+  labels: z.optional(z.record(z.string(), z.string())),
   /** Time of first use, or time at which the key was bound to a machine that had already used it. */
   used_at: z.optional(z.string()),
   /** Machine that may switch to this key, because the machine showed its previous key when it enrolled. */

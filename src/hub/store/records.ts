@@ -35,6 +35,10 @@ export const MachineRecord = z.object({
    * enrolled key, the entry of the key contains the name.
    */
   name: z.optional(z.string()),
+  /** Group in which people have put the machine. */
+  group: z.optional(z.string()),
+  /** Labels that people have set. */
+  labels: z.optional(z.record(z.string(), z.string())),
   os: z.string(),
   arch: z.string(),
   daemon_version: z.string(),
@@ -59,6 +63,9 @@ export type UserKeyEntry = z.infer<typeof UserKeyEntry>
 export const EnrollmentRecord = z.object({
   sha256: z.string(),
   name: z.optional(z.string()),
+  /** Group and labels of the machine. */
+  group: z.optional(z.string()),
+  labels: z.optional(z.record(z.string(), z.string())),
   created_at: z.string(),
   expires_at: z.string(),
   /** Name of the user key that created it. */

@@ -11,6 +11,7 @@ import type {
   PushRecord,
   SessionRecord,
 } from './records.ts'
+import type { BlockedRecord, RolloutRecord } from './rollout-records.ts'
 
 /**
  * All data of a hub, stored in files or in a database. Methods that make changes return promises. Unless the
@@ -29,6 +30,10 @@ export interface Store {
   readonly sessions: RecordList<SessionRecord>
   /** The notifications of people. */
   readonly push: RecordList<PushRecord>
+  /** Staged updates, oldest first. */
+  readonly rollouts: RecordList<RolloutRecord>
+  /** Versions that the hub orders nowhere. */
+  readonly blocked: RecordList<BlockedRecord>
   readonly audit: AuditLog
 
   /**

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import type { CommandLine } from '../../../src/hub/store/commands.ts'
 import type { KeyEntry } from '../../../src/hub/store/key-entry.ts'
+import type { RolloutRecord } from '../../../src/hub/store/rollout-records.ts'
 import type { Store } from '../../../src/hub/store/store.ts'
 import { AgentSpec, type Command } from '../../../src/protocol/index.ts'
 import type { StoreUnderTest } from './index.ts'
@@ -210,6 +211,34 @@ export function keepsRecords(name: string, make: (t: TestContext) => StoreUnderT
       assert.equal(await again.pushKey(), key)
       await again.close()
     })
+  })
+
+  test(`${name}: rollouts and blocked versions survive a kill`, async (t) => {
+    const under = make(t)
+    const store = await under.open()
+    const created_at = '2026-01-01T00:00:00.000Z'
+    const rollout: RolloutRecord = {
+      rollout_id: 'r',
+      version: '2.0.0',
+      groups: ['canary'],
+      max_unavailable: 1,
+      soak_s: 0,
+      halt_on: 1,
+      offline_s: 300,
+      allow_downgrade: false,
+      created_at,
+      state: 'running',
+      wave: 0,
+      forgiven: 0,
+      machines: [{ machine_id: 'm', wave: 0, state: 'updating', attempt: 1, from: '1.0.0', errors: 0 }],
+    }
+    await store.rollouts.change((all) => [...all, rollout])
+    await store.blocked.change((all) => [...all, { version: '1.5.0', at: created_at }])
+    await under.kill(store)
+    const again = await under.open()
+    assert.deepEqual(await again.rollouts.all(), [rollout])
+    assert.deepEqual(await again.blocked.all(), [{ version: '1.5.0', at: created_at }])
+    await again.close()
   })
 
   describe(`${name}: audit log`, () => {

@@ -5,6 +5,7 @@ import type { Clock } from '../../../platform/clock.ts'
 import type { UserError } from '../../../platform/errors.ts'
 import { KeysWithOwn } from '../own-keys.ts'
 import { EnrollmentRecord, PushRecord, SessionRecord } from '../records.ts'
+import { BlockedRecord, RolloutRecord } from '../rollout-records.ts'
 import type { Store } from '../store.ts'
 import { AgentFiles } from './agent-files.ts'
 import { agentFolders, journalPath } from './agent-folder.ts'
@@ -89,6 +90,20 @@ async function storeIn({ dir, audit, clock, logger }: FileStoreOptions, unlock: 
       field: 'people',
       record: PushRecord,
       content: 'subscriptions',
+      logger,
+    }),
+    rollouts: new ListFile({
+      path: join(dir, 'rollouts.json'),
+      field: 'rollouts',
+      record: RolloutRecord,
+      content: 'rollouts',
+      logger,
+    }),
+    blocked: new ListFile({
+      path: join(dir, 'blocked.json'),
+      field: 'versions',
+      record: BlockedRecord,
+      content: 'blocked versions',
       logger,
     }),
     pushKey: async () => pushKeyIn(join(dir, 'push.key'), logger),

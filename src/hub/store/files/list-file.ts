@@ -15,8 +15,8 @@ export interface ListFileOptions<R> {
 }
 
 /**
- * `enrolments.json`, `sessions.json`, and `push.json`: a file with a list of records. The first two have only
- * hashes of secrets.
+ * `enrolments.json`, `sessions.json`, `push.json`, `rollouts.json`, and `blocked.json`: a file with a list of
+ * records. The first two have only hashes of secrets.
  */
 export class ListFile<R> implements RecordList<R> {
   readonly #path: string

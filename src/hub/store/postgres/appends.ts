@@ -164,5 +164,5 @@ async function checkStored(database: Database, batch: Append[]): Promise<void> {
 
 const setBack = () =>
   new UserError('store_changed', 'The database does not contain what this hub has stored in it.', {
-    remedy: 'If it was restored from a backup, start the hub again: machines then send what is missing.',
+    remedy: 'If it was restored from a backup, start the hub again: machines then send all missing activity.',
   })

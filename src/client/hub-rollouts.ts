@@ -1,0 +1,53 @@
+import * as z from 'zod/mini'
+import { BlockedVersion, HubRollout, type RolloutRequest } from '../protocol/hub-rollouts.ts'
+import type { HubRequests } from './hub-requests.ts'
+
+const Rollouts = z.object({ rollouts: z.array(HubRollout) })
+const Blocked = z.object({ versions: z.array(BlockedVersion) })
+
+/** What a person can order about a rollout. */
+export type RolloutOrder = 'pause' | 'resume' | 'roll-back' | 'cancel'
+
+const LACKING = { lacking: 'rollouts' }
+
+const rolloutPath = (id: string, rest = '') => `/api/rollouts/${encodeURIComponent(id)}${rest}`
+const versionPath = (version: string) => `/api/blocked-versions/${encodeURIComponent(version)}`
+
+/** Requests about staged updates and blocked versions. Changes need an admin key. */
+export class HubRollouts {
+  readonly #hub: HubRequests
+
+  constructor(hub: HubRequests) {
+    this.#hub = hub
+  }
+
+  /** Returns all rollouts, newest first. */
+  async list(): Promise<HubRollout[]> {
+    return (await this.#hub.json('/api/rollouts', Rollouts, LACKING)).rollouts
+  }
+
+  get(id: string): Promise<HubRollout> {
+    return this.#hub.json(rolloutPath(id), HubRollout, LACKING)
+  }
+
+  begin(body: RolloutRequest): Promise<HubRollout> {
+    return this.#hub.json('/api/rollouts', HubRollout, { method: 'POST', body, ...LACKING })
+  }
+
+  order(id: string, order: RolloutOrder): Promise<HubRollout> {
+    return this.#hub.json(rolloutPath(id, `/${order}`), HubRollout, { method: 'POST', ...LACKING })
+  }
+
+  async blocked(): Promise<BlockedVersion[]> {
+    return (await this.#hub.json('/api/blocked-versions', Blocked, LACKING)).versions
+  }
+
+  block(version: string, reason: string | undefined): Promise<BlockedVersion> {
+    const body = { ...(reason !== undefined && { reason }) }
+    return this.#hub.json(versionPath(version), BlockedVersion, { method: 'POST', body, ...LACKING })
+  }
+
+  async unblock(version: string): Promise<void> {
+    await this.#hub.json(versionPath(version), z.object({}), { method: 'DELETE', ...LACKING })
+  }
+}

@@ -1,0 +1,107 @@
+import * as z from 'zod/mini'
+import { Name, ReportedName } from './bounds.ts'
+import { CommandError } from './errors.ts'
+import { ExactVersion, GroupName, Labels } from './ids.ts'
+
+// Schemas of the hub's API for labels, groups, and staged updates.
+
+/** Maximum number of groups in a rollout. */
+const GROUPS = 32
+const DAY_S = 86_400
+
+/** Puts a machine in a group, and replaces its labels. An absent field leaves the fact unchanged. */
+export const PlaceRequest = z.object({
+  /** Name of the group; empty for no group. */
+  group: z.optional(z.union([GroupName, z.literal('')])),
+  labels: z.optional(Labels),
+})
+export type PlaceRequest = z.infer<typeof PlaceRequest>
+
+/** Starts a staged update. */
+export const RolloutRequest = z.object({
+  /** Exact version to install. */
+  version: ExactVersion,
+  /** Groups in the order of the waves: each group is updated after the groups before it. */
+  groups: z.array(GroupName).check(z.minLength(1), z.maxLength(GROUPS)),
+  /** Maximum number of machines of these groups that may be unavailable at the same time. */
+  max_unavailable: z._default(z.int().check(z.minimum(1), z.maximum(10_000)), 1),
+  /** Time for which the hub watches a group after its update before the next group begins, in seconds. */
+  soak_s: z._default(z.int().check(z.minimum(0), z.maximum(30 * DAY_S)), 1800),
+  /** Number of failed machines at which the rollout halts. */
+  halt_on: z._default(z.int().check(z.minimum(1), z.maximum(10_000)), 1),
+  /** Time after which an updated machine that is not connected counts as failed, in seconds. */
+  offline_s: z._default(z.int().check(z.minimum(1), z.maximum(DAY_S)), 300),
+  allow_downgrade: z._default(z.boolean(), false),
+})
+export type RolloutRequest = z.input<typeof RolloutRequest>
+
+/** A machine in a rollout. */
+export const RolloutMachine = z.object({
+  machine_id: z.string(),
+  /** Position of the machine's group in `groups`. */
+  wave: z.int(),
+  /**
+   * `waiting`, `updating`, `updated`, `failed`, `refused` (by the machine's policy, for example), `lost` (no
+   * longer connected), `unwell` (has new errors since the update), `returning`, `returned`, or `stuck` (could
+   * not return). A newer hub may have more states.
+   */
+  state: ReportedName,
+  /** Number of the order to this machine. */
+  attempt: z.int(),
+  /** Version that the machine had before. */
+  from: z.optional(z.string()),
+  /** Number of errors that the machine reported before the update. */
+  errors: z.optional(z.int()),
+  /** True if the machine was not connected when its turn came; it is updated when it reconnects. */
+  away: z.optional(z.boolean()),
+  /** Time of the next attempt (ISO 8601), if the machine does not permit the update now. */
+  not_before: z.optional(z.string()),
+  error: z.optional(CommandError),
+})
+export type RolloutMachine = z.infer<typeof RolloutMachine>
+
+export const Rollout = z.object({
+  rollout_id: z.string(),
+  ...RolloutRequest.shape,
+  /** Name of the user key that started the rollout. */
+  by: z.optional(z.string()),
+  created_at: z.string(),
+  /**
+   * `running`, `soaking`, `paused`, `halted`, `done`, `rolling_back`, `rolled_back`, or `cancelled`. A newer hub
+   * may have more states.
+   */
+  state: ReportedName,
+  /** Reason for which the rollout is halted. */
+  reason: z.optional(z.string()),
+  /** Position of the current group in `groups`. */
+  wave: z.int(),
+  /** End of the time for which the hub watches the current group (ISO 8601). */
+  soak_until: z.optional(z.string()),
+  /** Number of failed machines that a person has accepted by resuming the rollout. */
+  forgiven: z.int(),
+  machines: z.array(RolloutMachine),
+})
+export type Rollout = z.infer<typeof Rollout>
+
+/** A rollout, as the hub's API shows it. */
+export const HubRollout = z.object({
+  ...Rollout.shape,
+  /** Number of machines that are unavailable now. */
+  unavailable: z.int(),
+  /** Machines of the hub, in any group, that run a blocked version. */
+  on_blocked: z.optional(z.array(z.object({ machine_id: z.string(), version: z.string() }))),
+})
+export type HubRollout = z.infer<typeof HubRollout>
+
+/** Blocks a version. */
+export const BlockRequest = z.object({ reason: z.optional(Name) })
+export type BlockRequest = z.infer<typeof BlockRequest>
+
+/** A version that the hub orders nowhere. */
+export const BlockedVersion = z.object({
+  version: z.string(),
+  reason: z.optional(z.string()),
+  by: z.optional(z.string()),
+  at: z.string(),
+})
+export type BlockedVersion = z.infer<typeof BlockedVersion>

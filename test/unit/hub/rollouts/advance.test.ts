@@ -1,0 +1,253 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import {
+  advance,
+  after,
+  halted,
+  type MachineFacts,
+  type UpdateOrder,
+  unavailableIn,
+  type World,
+} from '../../../../src/hub/rollouts/advance.ts'
+import type { RolloutRecord } from '../../../../src/hub/store/rollout-records.ts'
+import type { Outcome } from '../../../../src/protocol/index.ts'
+
+const START = Date.parse('2026-01-01T00:00:00Z')
+const MINUTE = 60_000
+
+const rolloutOf = (rest: Partial<RolloutRecord> = {}): RolloutRecord => ({
+  rollout_id: 'r',
+  version: '2.0.0',
+  groups: ['canary', 'rest'],
+  max_unavailable: 1,
+  soak_s: 600,
+  halt_on: 1,
+  offline_s: 300,
+  allow_downgrade: false,
+  created_at: new Date(START).toISOString(),
+  state: 'running',
+  wave: 0,
+  forgiven: 0,
+  machines: [],
+  ...rest,
+})
+
+/** A rollback is rare, because no update follows it. */
+const EVENTS = ['pause', 'resume', 'resume', 'resume', 'resume', 'roll_back'] as const
+
+type Answer = Pick<Outcome, 'state' | 'error'>
+
+/** A hub with machines, without a network. */
+class Fleet {
+  rollout: RolloutRecord
+  now = START
+  readonly machines = new Map<string, MachineFacts>()
+  readonly outcomes = new Map<string, Answer>()
+  readonly orders: UpdateOrder[] = []
+
+  constructor(rollout: Partial<RolloutRecord>, waves: number[]) {
+    this.rollout = rolloutOf(rollout)
+    for (const [n, wave] of waves.entries())
+      this.machines.set(`m${n}`, { wave, connected: true, sinceMs: START, version: '1.0.0', errors: 0 })
+  }
+
+  get world(): World {
+    const { now, machines, outcomes } = this
+    return { now, machines, outcomeOf: (id) => outcomes.get(id) }
+  }
+
+  step(ms = 0): UpdateOrder[] {
+    this.now += ms
+    const { rollout, orders } = advance(this.rollout, this.world)
+    this.rollout = rollout
+    for (const order of orders) this.outcomes.set(order.command_id, { state: 'pending' })
+    this.orders.push(...orders)
+    return orders
+  }
+
+  order(event: Parameters<typeof after>[1]) {
+    const next = after(this.rollout, event)
+    assert.ok(next, `${event} in ${this.rollout.state}`)
+    this.rollout = next
+  }
+
+  succeed({ command_id, machine_id, version }: UpdateOrder) {
+    this.outcomes.set(command_id, { state: 'succeeded' })
+    this.machines.get(machine_id)!.version = version
+  }
+
+  fail({ command_id }: UpdateOrder, error: { code: string; path?: string }) {
+    this.outcomes.set(command_id, { state: 'failed', error: { message: 'No.', ...error } })
+  }
+
+  connect(id: string, connected: boolean) {
+    Object.assign(this.machines.get(id)!, { connected, sinceMs: this.now })
+  }
+
+  stateOf = (id: string) => this.rollout.machines.find(({ machine_id }) => machine_id === id)?.state
+}
+
+const idsOf = (orders: UpdateOrder[]) => orders.map(({ machine_id }) => machine_id)
+
+test('waves follow the order of groups, with the soak time between them', () => {
+  const fleet = new Fleet({}, [1, 0])
+  const [first] = fleet.step()
+  assert.equal(first?.machine_id, 'm1')
+  fleet.succeed(first!)
+  assert.deepEqual(fleet.step(), [])
+  assert.equal(fleet.rollout.state, 'soaking')
+  assert.deepEqual(fleet.step(599_000), [])
+  const [second] = fleet.step(1000)
+  assert.equal(second?.machine_id, 'm0')
+  fleet.succeed(second!)
+  fleet.step()
+  fleet.step(600_000)
+  assert.equal(fleet.rollout.state, 'done')
+})
+
+test('a failed machine halts the rollout in its group, and a person can resume it', () => {
+  const fleet = new Fleet({ max_unavailable: 2 }, [0, 0, 0, 1])
+  const orders = fleet.step()
+  assert.deepEqual(idsOf(orders), ['m0', 'm1'])
+  fleet.fail(orders[0]!, { code: 'update_unproven' })
+  fleet.succeed(orders[1]!)
+  assert.deepEqual(fleet.step(), [])
+  assert.equal(fleet.rollout.state, 'halted')
+  assert.match(fleet.rollout.reason ?? '', /1 of 4 machines/)
+  fleet.order('resume')
+  assert.deepEqual(idsOf(fleet.step()), ['m2'])
+  assert.equal(fleet.rollout.state, 'running')
+})
+
+test('a machine is asked again if its window is closed, and is left alone if its policy refuses', () => {
+  const fleet = new Fleet({ max_unavailable: 2 }, [0, 0])
+  const [closed, refused] = fleet.step()
+  fleet.fail(closed!, { code: 'policy', path: 'update.window' })
+  fleet.fail(refused!, { code: 'policy', path: 'update.allow' })
+  assert.deepEqual(fleet.step(), [])
+  assert.equal(fleet.stateOf('m1'), 'refused')
+  assert.equal(fleet.rollout.state, 'soaking')
+  const [again] = fleet.step(5 * MINUTE)
+  assert.equal(again?.machine_id, 'm0')
+  assert.notEqual(again?.command_id, closed?.command_id)
+})
+
+test('a machine that was away does not hold up its wave, and is updated when it returns', () => {
+  const fleet = new Fleet({ groups: ['canary'], soak_s: 0 }, [0, 0])
+  fleet.connect('m1', false)
+  const [order] = fleet.step()
+  fleet.succeed(order!)
+  fleet.step()
+  assert.equal(fleet.rollout.state, 'done')
+  fleet.connect('m1', true)
+  assert.deepEqual(idsOf(fleet.step()), ['m1'])
+})
+
+test('an updated machine that goes offline, or has new errors, halts the rollout while it soaks', () => {
+  for (const harm of [
+    (fleet: Fleet) => fleet.connect('m0', false),
+    (fleet: Fleet) => Object.assign(fleet.machines.get('m0')!, { errors: 1 }),
+  ]) {
+    const fleet = new Fleet({}, [0, 1])
+    fleet.succeed(fleet.step()[0]!)
+    fleet.step()
+    harm(fleet)
+    fleet.step(5 * MINUTE)
+    assert.equal(fleet.rollout.state, 'halted')
+  }
+})
+
+test('a paused rollout orders nothing, and nothing after it was canceled', () => {
+  const fleet = new Fleet({}, [0])
+  fleet.order('pause')
+  assert.deepEqual(fleet.step(), [])
+  fleet.order('cancel')
+  assert.deepEqual(fleet.step(), [])
+  assert.equal(after(fleet.rollout, 'resume'), undefined)
+})
+
+test('a rollback returns each machine to its own previous version', () => {
+  const fleet = new Fleet({ groups: ['canary'], max_unavailable: 1, soak_s: 0 }, [0, 0, 0])
+  fleet.machines.get('m0')!.version = '1.5.0'
+  fleet.machines.get('m2')!.version = '2.0.0'
+  for (let n = 0; n < 2; n++) fleet.succeed(fleet.step()[0]!)
+  fleet.step()
+  assert.equal(fleet.rollout.state, 'done')
+  fleet.order('roll_back')
+  const returns: UpdateOrder[] = []
+  for (let n = 0; n < 2; n++) {
+    const [order, ...rest] = fleet.step()
+    assert.deepEqual(rest, [])
+    returns.push(order!)
+    fleet.succeed(order!)
+  }
+  assert.deepEqual(
+    returns.map(({ machine_id, version, allow_downgrade }) => [machine_id, version, allow_downgrade]),
+    [
+      ['m0', '1.5.0', true],
+      ['m1', '1.0.0', true],
+    ],
+  )
+  fleet.step()
+  assert.equal(fleet.rollout.state, 'rolled_back')
+})
+
+test('a blocked version halts its rollout', () => {
+  const fleet = new Fleet({}, [0])
+  fleet.rollout = halted(fleet.rollout, 'Version 2.0.0 is blocked.')
+  assert.deepEqual(fleet.step(), [])
+  assert.equal(fleet.rollout.reason, 'Version 2.0.0 is blocked.')
+})
+
+test('an order whose delivery is unknown is repeated with the same id', () => {
+  const fleet = new Fleet({}, [0])
+  const [order] = fleet.step()
+  assert.deepEqual(fleet.step(), [])
+  fleet.outcomes.clear()
+  assert.deepEqual(fleet.step(), [order])
+})
+
+test('whatever happens, no more machines are updating than allowed, and none is ordered while too many are down', () => {
+  for (let seed = 1; seed <= 200; seed++) {
+    let state = seed
+    const random = (below: number) => {
+      state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
+      return (state >>> 8) % below
+    }
+    const max = 1 + random(4)
+    const waves = Array.from({ length: 12 }, () => random(2))
+    const fleet = new Fleet({ max_unavailable: max, soak_s: 30, halt_on: 2 + random(5) }, waves)
+    const ids = [...fleet.machines.keys()]
+    for (let turn = 0; turn < 150; turn++) {
+      const id = ids[random(ids.length)]!
+      const open = fleet.orders.filter(
+        ({ command_id }) => fleet.outcomes.get(command_id)?.state === 'pending',
+      )
+      const order = open[random(Math.max(1, open.length))]
+      const deeds = [
+        () => fleet.connect(id, false),
+        () => fleet.connect(id, true),
+        () => order && fleet.succeed(order),
+        () => order && fleet.succeed(order),
+        () => order && fleet.fail(order, { code: 'update_crashed' }),
+        () => order && fleet.fail(order, { code: 'policy', path: 'update.window' }),
+        () => {
+          fleet.rollout = after(fleet.rollout, EVENTS[random(EVENTS.length)]!) ?? fleet.rollout
+        },
+        () => {
+          // The hub was killed: it has only what it stored.
+          fleet.rollout = JSON.parse(JSON.stringify(fleet.rollout))
+        },
+      ]
+      deeds[random(deeds.length)]!()
+      const orders = fleet.step(random(4) * 20_000)
+      const busy = fleet.rollout.machines.filter(({ state: each }) =>
+        ['updating', 'returning'].includes(each),
+      )
+      assert.ok(busy.length <= max, `seed ${seed}: ${busy.length} of ${max} updating`)
+      if (orders.length > 0)
+        assert.ok(unavailableIn(fleet.rollout, fleet.world) <= max, `seed ${seed}: too many down`)
+    }
+    assert.equal(new Set(fleet.orders.map(({ command_id }) => command_id)).size, fleet.orders.length)
+  }
+})
