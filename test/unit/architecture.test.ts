@@ -133,18 +133,7 @@ const wings: Record<string, Arrows> = {
     why: 'requests of people and programs use every part, but no kind of store',
   },
   'assemble.ts': {
-    to: [
-      'audit',
-      'gate',
-      'http',
-      'machines',
-      'metrics',
-      'push',
-      'registry',
-      'rollouts',
-      'store',
-      'streams',
-    ],
+    to: ['audit', 'gate', 'http', 'machines', 'metrics', 'push', 'registry', 'rollouts', 'store', 'streams'],
     why: 'this file connects the parts for any kind of store',
   },
   'store/postgres': {

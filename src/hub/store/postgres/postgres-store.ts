@@ -13,6 +13,7 @@ import { KeyEntry } from '../key-entry.ts'
 import { KeysWithOwn } from '../own-keys.ts'
 import { isPushKey, makePushKey } from '../push-key.ts'
 import { EnrollmentRecord, PushRecord, SessionRecord, UserKeyEntry } from '../records.ts'
+import { BlockedRecord, RolloutRecord } from '../rollout-records.ts'
 import type { Store } from '../store.ts'
 import { StoreUnavailableError } from '../store-unavailable.ts'
 import { AgentTable } from './agent-table.ts'
@@ -90,6 +91,12 @@ async function storeIn(
     ),
     sessions: new StoredList(database, 'sessions', await readList(database, 'sessions', SessionRecord)),
     push: new StoredList(database, 'push', await readList(database, 'push', PushRecord)),
+    rollouts: new StoredList(database, 'rollouts', await readList(database, 'rollouts', RolloutRecord)),
+    blocked: new StoredList(
+      database,
+      'blocked versions',
+      await readList(database, 'blocked versions', BlockedRecord),
+    ),
     async pushKey() {
       const known = (await pushKeys.all()).find(({ pem }) => isPushKey(pem))
       if (known) return known.pem
