@@ -5,7 +5,7 @@ import type { HubRequests } from './hub-requests.ts'
 const Rollouts = z.object({ rollouts: z.array(HubRollout) })
 const Blocked = z.object({ versions: z.array(BlockedVersion) })
 
-/** What a person can order about a rollout. */
+/** Orders of a person about a rollout. */
 export type RolloutOrder = 'pause' | 'resume' | 'roll-back' | 'cancel'
 
 const LACKING = { lacking: 'rollouts' }

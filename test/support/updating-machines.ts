@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { helloOf, LightDaemon } from './light-daemon.ts'
 import { until } from './wait.ts'
 
-/** A hub in a process of its own, which a test can kill and start again in the same folder. */
+/** A hub in its own process, which a test can kill and start again in the same folder. */
 export class KillableHub {
   readonly #dir: string
   #child: ChildProcess | undefined

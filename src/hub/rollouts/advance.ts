@@ -7,7 +7,7 @@ import { DOWN, FAULTS, MACHINE, type MachineEvent, ROLLOUT, type RolloutEvent } 
 /** Time until the next attempt on a machine that does not permit an update now, in milliseconds. */
 const POSTPONED_MS = 300_000
 
-/** What the hub knows about a machine. */
+/** Facts that the hub knows about a machine. */
 export interface MachineFacts {
   /** Position of the machine's group in the rollout; undefined if the rollout is not for this machine. */
   wave: number | undefined
@@ -89,7 +89,7 @@ const isOrdered = ({ state }: MachineInRollout) => state === 'updating' || state
 const faultsIn = ({ machines }: RolloutRecord) =>
   machines.filter(({ state }) => FAULTS.includes(state)).length
 
-/** Returns the machines of the rollout, each after what has happened to it. */
+/** Returns the machines of the rollout, each in its present state. */
 function observed(rollout: RolloutRecord, world: World): MachineInRollout[] {
   const known = new Set(rollout.machines.map(({ machine_id }) => machine_id))
   const joined = [...world.machines].flatMap(([machine_id, { wave, connected }]): MachineInRollout[] => {

@@ -32,7 +32,7 @@ export interface RolloutsOptions {
   logger: Logger
 }
 
-/** What a person asks for. */
+/** Settings that a person chooses. */
 type Wanted = Pick<
   RolloutRecord,
   'version' | 'groups' | 'max_unavailable' | 'soak_s' | 'halt_on' | 'offline_s' | 'allow_downgrade'
@@ -63,7 +63,9 @@ export class Rollouts {
     const { store, feed, commands } = this.#options
     await this.blocked.load()
     this.#records = await store.rollouts.all()
-    feed.subscribe(() => this.#wake(GATHER_MS))
+    feed.subscribe(({ kind }) => {
+      if (kind === 'machine' || kind === 'machine_removed') this.#wake(GATHER_MS)
+    })
     commands.events.on('settled', () => this.#wake(GATHER_MS))
     this.#wake(GATHER_MS)
   }
@@ -178,7 +180,8 @@ export class Rollouts {
   #wake(ms: number) {
     const { clock, logger } = this.#options
     const dueMs = clock.monotonic() + ms
-    if (this.#isClosed || this.#records.every(isOver) || dueMs >= this.#dueMs) return
+    if (this.#isClosed || this.#records.every((each) => isOver(each, this.#records)) || dueMs >= this.#dueMs)
+      return
     if (this.#timer) clock.clearTimeout(this.#timer)
     this.#dueMs = dueMs
     this.#timer = clock.setTimeout(() => {
@@ -194,7 +197,7 @@ export class Rollouts {
   async #advanceAll(): Promise<void> {
     const step = (all: readonly RolloutRecord[]) =>
       all.map((each) =>
-        isOver(each) ? { rollout: each, orders: [] } : advance(each, this.#worldOf(each, all)),
+        isOver(each, all) ? { rollout: each, orders: [] } : advance(each, this.#worldOf(each, all)),
       )
     let steps = step(this.#records)
     const next = steps.map(({ rollout }) => rollout)
@@ -254,7 +257,15 @@ export class Rollouts {
   }
 }
 
-const isOver = ({ state }: RolloutRecord) => state === 'cancelled'
+/** Reports whether a rollout has no effect any longer: it is finished, and its groups have newer rollouts. */
+function isOver(record: RolloutRecord, all: readonly RolloutRecord[]): boolean {
+  if (ACTIVE.includes(record.state)) return false
+  const newer = all.slice(all.indexOf(record) + 1)
+  return (
+    record.state === 'cancelled' ||
+    record.groups.every((group) => newer.some(({ groups }) => groups.includes(group)))
+  )
+}
 
 function withRoom(all: readonly RolloutRecord[]): readonly RolloutRecord[] {
   const over = all.filter(({ state }) => !ACTIVE.includes(state)).slice(0, Math.max(0, all.length - MOST))

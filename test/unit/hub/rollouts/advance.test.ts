@@ -207,7 +207,7 @@ test('an order whose delivery is unknown is repeated with the same id', () => {
   assert.deepEqual(fleet.step(), [order])
 })
 
-test('whatever happens, no more machines are updating than allowed, and none is ordered while too many are down', () => {
+test('at any time, at most the permitted number of machines is updating, and none is ordered while too many are down', () => {
   for (let seed = 1; seed <= 200; seed++) {
     let state = seed
     const random = (below: number) => {
