@@ -22,7 +22,7 @@ export function labelCommand(): Command {
     new Command('label')
       .description('set the labels of a machine, and remove all others')
       .argument('<machine>', MACHINE)
-      .argument('[labels...]', 'key=value')
+      .argument('[label...]', 'key=value')
       .addHelpText('after', '\nExample:\n  $ fomular-daemon machine label build-7 site=berlin team=web')
       .action(label),
   )

@@ -68,7 +68,7 @@ export function updateCommand(): Command {
         .addOption(
           new Option(
             '--offline-after <time>',
-            'with --group: an updated machine that is offline for this time has failed (default: 5m)',
+            'with --group: an updated machine that is offline for this time has failed, such as 30m (default: 5m)',
           ).argParser(duration('--offline-after')),
         )
         .addHelpText('after', HELP)

@@ -44,6 +44,7 @@ interface Answer {
   keys?: HubKey[]
   session?: HubSession
   subscription_id?: string
+  rollout_id?: string
 }
 
 /** Returns a function that sends and checks requests to a hub, and the set of routes that have answered. */
@@ -78,6 +79,23 @@ function asker(hub: TestHub) {
   }
 
   return { ask, answered }
+}
+
+/** Sends the requests about groups, staged updates, and blocked versions. */
+async function rolledOut(ask: ReturnType<typeof asker>['ask']) {
+  const place = { group: 'canary', labels: { site: 'berlin' } }
+  await ask('POST /api/machines/:machine_id/place', 200, '/api/machines/machine-1/place', place)
+  const { rollout_id } = await ask('POST /api/rollouts', 201, '', { version: '9.9.9', groups: ['canary'] })
+  await ask('POST /api/rollouts', 404, '', { version: '9.9.9', groups: ['none'] })
+  await ask('GET /api/rollouts', 200)
+  const one = `/api/rollouts/${rollout_id}`
+  await ask('GET /api/rollouts/:rollout_id', 200, one)
+  for (const order of ['pause', 'resume', 'roll-back', 'cancel'])
+    await ask(`POST /api/rollouts/:rollout_id/${order}`, 200, `${one}/${order}`)
+  const version = '/api/blocked-versions/9.9.9'
+  await ask('POST /api/blocked-versions/:version', 200, version, { reason: 'It is broken.' })
+  await ask('GET /api/blocked-versions', 200)
+  await ask('DELETE /api/blocked-versions/:version', 200, version)
 }
 
 describe('openapi.json', () => {
@@ -216,6 +234,7 @@ describe('openapi.json', () => {
     await ask('DELETE /api/push/subscriptions/:subscription_id', 200, removed)
 
     await ask('PATCH /api/machines/:machine_id', 200, '/api/machines/machine-1', { name: 'first' })
+    await rolledOut(ask)
     const other = await hub.daemon({ machine_id: 'machine-4', instance_id: 'instance-4' })
     await ask('POST /api/agents/:agent_id/move', 409, '/api/agents/a/move', { machine_id: 'machine-4' })
     await ask('POST /api/agents/:agent_id/move', 200, '/api/agents/a/move?force=true', {
