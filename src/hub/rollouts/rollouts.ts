@@ -32,7 +32,7 @@ export interface RolloutsOptions {
   logger: Logger
 }
 
-/** Settings that a person chooses. */
+/** The request of a person. */
 type Wanted = Pick<
   RolloutRecord,
   'version' | 'groups' | 'max_unavailable' | 'soak_s' | 'halt_on' | 'offline_s' | 'allow_downgrade'
@@ -127,6 +127,13 @@ export class Rollouts {
     await this.#change((all) =>
       all.map((each) => {
         if (each.rollout_id !== id) return each
+        const other = newerThan(each, all).find(({ groups }) =>
+          groups.some((group) => each.groups.includes(group)),
+        )
+        if (other && event !== 'cancel')
+          throw new HttpError(409, 'rollout_superseded', `The rollout ${other.rollout_id} has replaced it.`, {
+            remedy: 'Cancel that rollout first.',
+          })
         const next = after(each, event)
         if (next) return next
         throw new HttpError(409, 'rollout_state', `The rollout is ${each.state}.`, {
@@ -232,7 +239,7 @@ export class Rollouts {
   /** Returns what the rollout sees. A group belongs to its newest rollout. */
   #worldOf(record: RolloutRecord, all: readonly RolloutRecord[]): World {
     const { machines, commands, clock } = this.#options
-    const newer = all.slice(all.findIndex(({ rollout_id }) => rollout_id === record.rollout_id) + 1)
+    const newer = newerThan(record, all)
     const waveOf = (group: string | undefined) => {
       const wave = group === undefined ? -1 : record.groups.indexOf(group)
       return wave < 0 || newer.some(({ groups }) => groups.includes(group!)) ? undefined : wave
@@ -257,14 +264,18 @@ export class Rollouts {
   }
 }
 
-/** Reports whether a rollout has no effect any longer: it is finished, and its groups have newer rollouts. */
+/** Returns the later rollouts that have not been canceled. */
+const newerThan = ({ rollout_id }: RolloutRecord, all: readonly RolloutRecord[]) =>
+  all
+    .slice(all.findIndex((each) => each.rollout_id === rollout_id) + 1)
+    .filter(({ state }) => state !== 'cancelled')
+
+/** Reports whether a rollout has no effect any longer: it is finished, and its groups have later rollouts. */
 function isOver(record: RolloutRecord, all: readonly RolloutRecord[]): boolean {
   if (ACTIVE.includes(record.state)) return false
-  const newer = all.slice(all.indexOf(record) + 1)
-  return (
-    record.state === 'cancelled' ||
-    record.groups.every((group) => newer.some(({ groups }) => groups.includes(group)))
-  )
+  const later = newerThan(record, all)
+  const isReplaced = record.groups.every((group) => later.some(({ groups }) => groups.includes(group)))
+  return record.state === 'cancelled' || isReplaced
 }
 
 function withRoom(all: readonly RolloutRecord[]): readonly RolloutRecord[] {
