@@ -37,18 +37,17 @@ export function rolloutRoutes({ rollouts, trails }: RolloutContext): Hono {
 
 /** Returns the routes below `/api/blocked-versions`. */
 export function blockedRoutes({ rollouts }: Pick<RolloutContext, 'rollouts'>): Hono {
-  const { blocked } = rollouts
   const app = new Hono()
-  app.get('/', (c) => c.json({ versions: blocked.list() }))
+  app.get('/', (c) => c.json({ versions: rollouts.blocked.list() }))
   app.post('/:version', async (c) => {
     const { version } = parse(VersionInPath, { version: c.req.param('version') })
     const { reason } = parse(BlockRequest, await jsonBody(c))
-    const made = await blocked.block(version, callerOf(c)?.name, reason)
+    const made = await rollouts.blocked.block(version, callerOf(c)?.name, reason)
     await rollouts.haltAll(version)
     return c.json(made)
   })
   app.delete('/:version', async (c) => {
-    await blocked.unblock(c.req.param('version'))
+    await rollouts.blocked.unblock(c.req.param('version'))
     return c.json({})
   })
   return app
