@@ -4,7 +4,6 @@ import { SIGNED } from '../protocol/commands-to-sign.ts'
 import type { EventPage } from '../protocol/event-page.ts'
 import type { StartRequest } from '../protocol/hub-api.ts'
 import { HubAgent, HubMachine, Outcome } from '../protocol/hub-objects.ts'
-import type { PlaceRequest } from '../protocol/hub-rollouts.ts'
 import { idInAddress } from '../protocol/machine-address.ts'
 import type { WorkspaceChanges, WorkspaceFile } from '../protocol/workspace.ts'
 import {
@@ -56,7 +55,6 @@ export interface HubClientOptions {
  * returns.
  */
 export class HubClient extends HubAdmin {
-  /** Staged updates, and blocked versions. */
   readonly rollouts: HubRollouts
   readonly #hub: HubRequests
   readonly #newId: () => string
@@ -96,12 +94,6 @@ export class HubClient extends HubAdmin {
     const { machines } = await this.#hub.json(`/api/machines?${query}`, Machines)
     // Older hubs ignore the query.
     return machines.find(({ machine_id }) => machine_id === machineId)
-  }
-
-  /** Puts a machine in a group, and sets its labels. */
-  placeMachine(machineId: string, body: PlaceRequest): Promise<HubMachine> {
-    const request = { method: 'POST', body, lacking: 'groups of machines' } as const
-    return this.#hub.json(machinePath(machineId, '/place'), HubMachine, request)
   }
 
   renameMachine(machineId: string, name: string): Promise<HubMachine> {

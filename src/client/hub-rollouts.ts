@@ -1,11 +1,18 @@
 import * as z from 'zod/mini'
-import { BlockedVersion, HubRollout, type RolloutRequest } from '../protocol/hub-rollouts.ts'
+import { HubMachine } from '../protocol/hub-objects.ts'
+import {
+  BlockedVersion,
+  HubRollout,
+  type PlaceRequest,
+  type RolloutRequest,
+} from '../protocol/hub-rollouts.ts'
+import { idInAddress } from '../protocol/machine-address.ts'
 import type { HubRequests } from './hub-requests.ts'
 
 const Rollouts = z.object({ rollouts: z.array(HubRollout) })
 const Blocked = z.object({ versions: z.array(BlockedVersion) })
 
-/** Orders of a person about a rollout. */
+/** An order of a person about a rollout. */
 export type RolloutOrder = 'pause' | 'resume' | 'roll-back' | 'cancel'
 
 const LACKING = { lacking: 'rollouts' }
@@ -13,12 +20,18 @@ const LACKING = { lacking: 'rollouts' }
 const rolloutPath = (id: string, rest = '') => `/api/rollouts/${encodeURIComponent(id)}${rest}`
 const versionPath = (version: string) => `/api/blocked-versions/${encodeURIComponent(version)}`
 
-/** Requests about staged updates and blocked versions. Changes need an admin key. */
+/** Requests about groups, staged updates, and blocked versions. Changes need an admin key. */
 export class HubRollouts {
   readonly #hub: HubRequests
 
   constructor(hub: HubRequests) {
     this.#hub = hub
+  }
+
+  /** Puts a machine in a group, and sets its labels. */
+  place(machineId: string, body: PlaceRequest): Promise<HubMachine> {
+    const path = `/api/machines/${encodeURIComponent(idInAddress(machineId))}/place`
+    return this.#hub.json(path, HubMachine, { method: 'POST', body, lacking: 'groups of machines' })
   }
 
   /** Returns all rollouts, newest first. */

@@ -10,7 +10,7 @@ export function groupCommand(): Command {
   return withHub(
     new Command('group')
       .description('put machines in a group; rollouts update machines by group')
-      .argument('<group>', 'name of the group; "none" takes the machines out of their groups')
+      .argument('<to>', 'name of the group; "none" takes the machines out of their groups')
       .argument('<machine...>', MACHINE)
       .addHelpText('after', '\nExample:\n  $ fomular-daemon machine group canary build-7 build-8')
       .action(group),
@@ -22,7 +22,7 @@ export function labelCommand(): Command {
     new Command('label')
       .description('set the labels of a machine, and remove all others')
       .argument('<machine>', MACHINE)
-      .argument('[label...]', 'key=value')
+      .argument('[k=v...]', 'key=value')
       .addHelpText('after', '\nExample:\n  $ fomular-daemon machine label build-7 site=berlin team=web')
       .action(label),
   )
@@ -37,7 +37,7 @@ async function group(name: string, given: string[], { json, ...flags }: HubOptio
   const chosen = given.map((each) => pickMachine(all, each))
   const machines = []
   for (const { machine_id } of chosen)
-    machines.push(await client.placeMachine(machine_id, { group: name === 'none' ? '' : name }))
+    machines.push(await client.rollouts.place(machine_id, { group: name === 'none' ? '' : name }))
   if (json) return printJson({ machines })
   const names = machines.map((each) => cleanLine(machineName(each), 64)).join(', ')
   print(name === 'none' ? `${names}: in no group.` : `${names}: in the group ${cleanLine(name, 64)}.`)
@@ -48,7 +48,7 @@ async function label(given: string, texts: string[], { json, ...flags }: HubOpti
   const client = await connectHub(flags)
   const { machineName, resolveMachine } = await import('../client/machine-id.ts')
   const { machine_id } = await resolveMachine(client, given)
-  const machine = await client.placeMachine(machine_id, { labels })
+  const machine = await client.rollouts.place(machine_id, { labels })
   if (json) return printJson({ machine })
   print(`${cleanLine(machineName(machine), 64)}: ${cleanLine(texts.join(', '), 300) || 'no labels'}`)
 }
