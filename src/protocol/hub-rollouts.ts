@@ -62,7 +62,14 @@ export type RolloutMachine = z.infer<typeof RolloutMachine>
 
 export const Rollout = z.object({
   rollout_id: z.string(),
-  ...RolloutRequest.shape,
+  /** The settings of the `RolloutRequest`. */
+  version: z.string(),
+  groups: z.array(z.string()),
+  max_unavailable: z.int(),
+  soak_s: z.int(),
+  halt_on: z.int(),
+  offline_s: z.int(),
+  allow_downgrade: z.boolean(),
   /** Name of the user key that started the rollout. */
   by: z.optional(z.string()),
   created_at: z.string(),

@@ -30,6 +30,7 @@ const {
   FromServer,
   HubKey,
   HubMachine,
+  HubRollout,
   HubSession,
   HubToken,
   PROTOCOL,
@@ -82,7 +83,7 @@ const leaves = (command: Command, words: string[] = []): Leaf[] => [
 ]
 
 const idOf = (
-  schema: typeof HubMachine | typeof HubKey | typeof HubToken | typeof HubSession,
+  schema: typeof HubMachine | typeof HubKey | typeof HubToken | typeof HubSession | typeof HubRollout,
   field: string,
 ) => String((sampleOf(schema as typeof HubMachine) as Record<string, unknown>)[field])
 
@@ -92,6 +93,10 @@ const ARGUMENTS: Record<string, string> = {
   key: idOf(HubKey, 'key_id'),
   token: idOf(HubToken, 'token_id'),
   session: idOf(HubSession, 'session_id'),
+  rollout: idOf(HubRollout, 'rollout_id'),
+  to: 'canary',
+  'k=v': 'site=berlin',
+  version: '1.0.0',
   name: 'other',
   prompt: 'hello',
   answers: '1',
@@ -248,6 +253,7 @@ const OTHERS = [
   'enroll',
   'status',
   'logs',
+  'metrics',
   'doctor',
   'config show',
   'config check',
