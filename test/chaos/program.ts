@@ -63,7 +63,7 @@ export const SABOTAGES = {
   /** The hub acknowledges activity before the write, and delays the write. */
   'ack-before-write': [
     {
-      file: 'src/hub/store/files/event-journal.ts',
+      file: 'src/hub/store/journal.ts',
       from: /return this\.#have\n/,
       to: 'return this.#received\n',
     },

@@ -149,8 +149,8 @@ test('no command prints a hub’s text unescaped, in any text field of its proto
       names.map((name) => (name === 'id' ? id : (ARGUMENTS[name] ?? assert.fail(`what is <${name}>?`))))
     const needed = NEEDED[words.join(' ')] ?? []
     const flags = command.options
-      // With --follow, a command does not end, and shows the same text.
-      .filter((option) => !['--json', '--follow'].includes(option.long ?? '') && isFlag(option))
+      // With these flags, a command does not end, and shows the same text.
+      .filter((option) => !['--json', '--follow', '--watch'].includes(option.long ?? '') && isFlag(option))
       .map(({ long }) => long!)
     const ids = names.includes('id') ? VARIANTS.map((variant) => `a-${variant}`) : ['']
     for (const id of ids) await look(words, [...args(id), ...needed], 'succeeds', false)

@@ -59,7 +59,12 @@ export const lives: Judge = (agent) => {
 function follow(agent: Case, history: Event[]): string[] {
   const all = tokensOf(agent)
   const last = all.length - 1
-  const steps = history.flatMap(stepsOf)
+  const runs = new Set(agent.processes.map(({ run }) => run))
+  // A process that was killed at once has recorded nothing of its run.
+  const steps = history.flatMap(stepsOf).filter((step) => {
+    if (step.kind === 'start') return runs.has(step.run)
+    return step.kind !== 'end' || runs.has(step.event.run)
+  })
   let places: Place[] = [{ life: 0, at: 0, fresh: true }]
   for (const [n, step] of steps.entries()) {
     if (step.kind === 'body' && (isLaunchersOwn(step.body) || isWithdrawal(step.body))) continue
