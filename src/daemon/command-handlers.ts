@@ -250,7 +250,13 @@ async function stopOnce(agents: AgentPool, agent: Agent, commandId: string, grac
   for (let earlier = 1; earlier < run && command_id !== undefined; earlier++)
     if (agent.inbox.hasAccepted(mark(earlier))) return
   agent.inbox.mark(mark(run))
-  await agents.stop(agent, { commandId, graceS })
+  try {
+    await agents.stop(agent, { commandId, graceS })
+  } catch (error) {
+    // If the agent was removed in the meantime, its files are gone, and this is the reason.
+    agents.get(agent.id)
+    throw error
+  }
 }
 
 const OTHER_SESSION =
