@@ -34,7 +34,7 @@ describe('the chaos suite', { concurrency: true }, () => {
     assert.equal(code, 0)
     const { observed } = verdict
     // Checks that the agents and the hub did real work during the faults.
-    for (const what of ['lines_written', 'inputs_read', 'exits_reported', 'journals_given_back'])
+    for (const what of ['lines_written', 'inputs_read', 'exits_reported'])
       assert.ok(observed[what]! > 0, `${what}: ${observed[what]}`)
     assert.ok(observed.daemon_starts! > 2)
     assert.ok(observed.hub_starts! > 1)
