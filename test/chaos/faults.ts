@@ -6,8 +6,10 @@ import { readJson } from '../../src/platform/files.ts'
 import { sendSignal } from '../../src/platform/process-identity.ts'
 import type { Event } from '../../src/protocol/index.ts'
 import type { Known } from './agents.ts'
+import type { Database } from './database.ts'
 import { limitDescriptors, limitProcesses, useUpWatches } from './limits.ts'
 import { RUN_MARK } from './place.ts'
+import type { FaultProxy } from './proxy.ts'
 import type { Fault, FaultKind } from './schedule.ts'
 import type { Machine, World } from './world.ts'
 
@@ -77,6 +79,18 @@ function present(machine: Machine) {
     return read.ok ? [{ agent, record: read.value }] : []
   })
 }
+
+const database =
+  (trouble: (database: Database, fault: Fault) => boolean): Injector =>
+  ({ world }, _, fault) =>
+    world.database !== undefined && trouble(world.database, fault)
+
+const databaseLink = (trouble: (proxy: FaultProxy, fault: Fault) => void): Injector =>
+  database(({ proxy }, fault) => {
+    const { connected } = proxy
+    trouble(proxy, fault)
+    return connected
+  })
 
 /** Functions that inject a fault. Each reports whether the fault had a target. */
 const injectors: Record<FaultKind, Injector> = {
@@ -161,6 +175,15 @@ const injectors: Record<FaultKind, Injector> = {
     // A running daemon already has its inotify instance, so only a new daemon meets the limit.
     return limited && machine.process.kill('SIGKILL')
   },
+  kill_database: database((database) => database.kill()),
+  kill_database_connection: database((database, { degree }) => database.killConnection(degree)),
+  freeze_database: database((database, { for_ms }) => database.freeze(for_ms)),
+  cut_database: databaseLink((proxy) => proxy.cut()),
+  refuse_database: databaseLink((proxy, { for_ms }) => proxy.refuse(for_ms)),
+  stall_database: databaseLink((proxy, { for_ms }) => proxy.stall(for_ms)),
+  throttle_database: databaseLink((proxy, { for_ms, degree }) =>
+    proxy.throttle(for_ms, SLOWEST_BYTES_S + degree * (FASTEST_BYTES_S - SLOWEST_BYTES_S)),
+  ),
 }
 
 /** Injects a fault. @returns true if the fault had a target */

@@ -2,8 +2,8 @@
  * Injects random faults into a hub, daemons, and agents, all of them real processes. Then compares the hub's
  * data with what the agents really wrote and read.
  *
- *     npm run chaos -- [--faults N] [--seed S] [--machines N] [--agents N] [--only KIND,…]
- *         [--sabotage NAME] [--keep]
+ *     npm run chaos -- [--faults N] [--seed S] [--machines N] [--agents N] [--store files|postgres]
+ *         [--only KIND,…] [--sabotage NAME] [--keep]
  *
  * Progress goes to stderr, the verdict to stdout as one JSON object. The exit code is 0 if there are no
  * violations. The seed determines the faults and their times, but not what the processes do at those times.
@@ -16,7 +16,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { SABOTAGES, type Sabotage } from './program.ts'
 import { endAll, run } from './run.ts'
-import { FAULT_KINDS, type FaultKind } from './schedule.ts'
+import { type FaultKind, faultKinds } from './schedule.ts'
 
 const { values } = parseArgs({
   options: {
@@ -24,6 +24,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     machines: { type: 'string', default: '3' },
     agents: { type: 'string', default: '8' },
+    store: { type: 'string', default: 'files' },
     only: { type: 'string' },
     sabotage: { type: 'string' },
     keep: { type: 'boolean', default: false },
@@ -49,10 +50,16 @@ function sabotage(): Sabotage | undefined {
   return fail(`--sabotage is one of ${Object.keys(SABOTAGES).join(', ')}.`)
 }
 
+function withDatabase(): boolean {
+  if (values.store === 'files' || values.store === 'postgres') return values.store === 'postgres'
+  return fail(`--store is files or postgres, not "${values.store}".`)
+}
+
 function kinds(): FaultKind[] | undefined {
+  const known = faultKinds({ database: withDatabase() })
   const named = values.only?.split(',') as FaultKind[] | undefined
-  if (!named || named.every((kind) => FAULT_KINDS.includes(kind))) return named
-  return fail(`--only takes kinds from this list: ${FAULT_KINDS.join(',')}.`)
+  if (!named || named.every((kind) => known.includes(kind))) return named
+  return fail(`--only takes kinds from this list: ${known.join(',')}.`)
 }
 
 /**
@@ -76,6 +83,7 @@ const options = {
   agentsPerMachine: whole('agents'),
   seed: values.seed,
   sabotage: sabotage(),
+  withDatabase: withDatabase(),
   kinds: kinds(),
 }
 if (process.env.CHAOS_NAMESPACE !== '1') process.exit(await inOwnNamespace())

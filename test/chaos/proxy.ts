@@ -95,7 +95,7 @@ interface Connection {
   frozen: boolean
 }
 
-/** The connections between a daemon and the hub, with faults. */
+/** The connections between a daemon and the hub, or between a hub and its database, with faults. */
 export class FaultProxy {
   readonly counts = { connections: 0, refused: 0, cut: 0, frozen: 0, duplicated: 0, reordered: 0 }
   readonly #server: Server
@@ -104,14 +104,17 @@ export class FaultProxy {
   readonly #random: Random
   readonly #trouble: Trouble = { ...NONE }
   #welcomedAt = 0
+  readonly #frames: boolean
 
-  private constructor(hubPort: number, random: Random) {
+  private constructor(hubPort: number, random: Random, frames: boolean) {
     this.#random = random
+    this.#frames = frames
     this.#server = createServer((daemon) => this.#connected(daemon, hubPort))
   }
 
-  static async listen(hubPort: number, random: Random): Promise<FaultProxy> {
-    const proxy = new FaultProxy(hubPort, random)
+  /** @param frames false if the connections carry another protocol than WebSocket */
+  static async listen(hubPort: number, random: Random, { frames = true } = {}): Promise<FaultProxy> {
+    const proxy = new FaultProxy(hubPort, random, frames)
     await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve))
     return proxy
   }
@@ -200,7 +203,9 @@ export class FaultProxy {
     const reader = new FrameReader()
     const toHub = new Lane(daemon, hub, this.#trouble, (chunk) => [chunk])
     const toDaemon = new Lane(hub, daemon, this.#trouble, (chunk) =>
-      reader.push(chunk).flatMap(({ bytes, text }) => this.#frame(connection, bytes, text)),
+      this.#frames
+        ? reader.push(chunk).flatMap(({ bytes, text }) => this.#frame(connection, bytes, text))
+        : [chunk],
     )
     connection.lanes = [toHub, toDaemon]
     connection.toDaemon = toDaemon

@@ -8,7 +8,7 @@ import { type FaultContext, inject } from './faults.ts'
 import { RUN_MARK } from './place.ts'
 import type { Sabotage } from './program.ts'
 import { Random } from './random.ts'
-import { FAULT_KINDS, type FaultKind, schedule } from './schedule.ts'
+import { type FaultKind, faultKinds, schedule } from './schedule.ts'
 import { truthOf } from './truth.ts'
 import { answers, controls, outcomes, processesOnce, prompts, starts } from './verdict/effects.ts'
 import { exits } from './verdict/exits.ts'
@@ -35,6 +35,8 @@ export interface RunOptions {
   machines: number
   agentsPerMachine: number
   sabotage?: Sabotage | undefined
+  /** The hub has its data in a database, not in files. */
+  withDatabase: boolean
   /** Default: all kinds. */
   kinds?: FaultKind[] | undefined
   say(text: string): void
@@ -58,15 +60,22 @@ export interface Verdict {
 
 /** Starts a hub and machines, injects random faults, and judges the result. */
 export async function run(options: RunOptions): Promise<Verdict> {
-  const { dir, seed, faults, machines, agentsPerMachine, sabotage, kinds, say } = options
+  const { dir, seed, faults, machines, agentsPerMachine, sabotage, withDatabase, say } = options
+  const all = faultKinds({ database: withDatabase })
+  const kinds = options.kinds ?? all
   const began = performance.now()
   const random = new Random(seed)
   const violations: Violation[] = []
   const violated = (what: string, detail: string) => violations.push({ what, detail })
-  const world = await World.open({ dir, machines, random: random.fork('world'), sabotage, violated })
-  const injected = Object.fromEntries(
-    FAULT_KINDS.map((kind) => [kind, { times: 0, hit: 0 }]),
-  ) as Verdict['injected']
+  const world = await World.open({
+    dir,
+    machines,
+    random: random.fork('world'),
+    sabotage,
+    withDatabase,
+    violated,
+  })
+  const injected = Object.fromEntries(all.map((kind) => [kind, { times: 0, hit: 0 }])) as Verdict['injected']
   const driver = new Driver({ world, random: random.fork('driver'), agentsPerMachine })
   if (sabotage) driver.patienceMs = SABOTAGED_MS
   const agentsOf: FaultContext['agentsOf'] = (machine) =>
@@ -204,6 +213,7 @@ function observe(world: World, cases: Case[]): Record<string, number> {
     ...ofProxies,
     daemon_starts: world.machines.reduce((sum, { process }) => sum + process.starts, 0),
     hub_starts: world.hub.process.starts,
+    database_starts: world.database?.starts ?? 0,
     links_silent_at_daemon: ofDaemons(/the server has gone silent/g),
     links_silent_at_hub: count(hubLog, /machine has gone silent/g),
     activity_asked_again: count(hubLog, /activity is missing/g),

@@ -31,8 +31,22 @@ const WEIGHTS = {
   limit_processes: 3,
   use_up_watches: 2,
 } as const
-export type FaultKind = keyof typeof WEIGHTS
-export const FAULT_KINDS = Object.keys(WEIGHTS) as FaultKind[]
+/** The same for a hub that has its data in a database. */
+const DATABASE_WEIGHTS = {
+  kill_database: 3,
+  kill_database_connection: 3,
+  freeze_database: 2,
+  cut_database: 3,
+  refuse_database: 2,
+  stall_database: 3,
+  throttle_database: 2,
+} as const
+const ALL_WEIGHTS = { ...WEIGHTS, ...DATABASE_WEIGHTS }
+export type FaultKind = keyof typeof ALL_WEIGHTS
+
+/** Returns the kinds of faults for a hub with or without a database. */
+export const faultKinds = ({ database }: { database: boolean }) =>
+  Object.keys(database ? ALL_WEIGHTS : WEIGHTS) as FaultKind[]
 
 export interface Fault {
   kind: FaultKind
@@ -55,9 +69,12 @@ export function schedule(
   random: Random,
   count: number,
   machines: number,
-  kinds: readonly FaultKind[] = FAULT_KINDS,
+  kinds: readonly FaultKind[],
 ): Fault[] {
-  const weights = Object.fromEntries(kinds.map((kind) => [kind, WEIGHTS[kind]])) as Record<FaultKind, number>
+  const weights = Object.fromEntries(kinds.map((kind) => [kind, ALL_WEIGHTS[kind]])) as Record<
+    FaultKind,
+    number
+  >
   const mean = PACE_MS / machines
   return Array.from({ length: count }, () => ({
     kind: random.weighted(weights),

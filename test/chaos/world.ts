@@ -16,6 +16,7 @@ import { freePort } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 import { Api } from './api.ts'
 import { Backup } from './backup.ts'
+import { Database } from './database.ts'
 import type { Limit } from './limits.ts'
 import { openPlace, type Place } from './place.ts'
 import { buildAll, type Sabotage } from './program.ts'
@@ -45,6 +46,8 @@ export interface WorldOptions {
   machines: number
   random: Random
   sabotage?: Sabotage | undefined
+  /** The hub has its data in a database, not in files. */
+  withDatabase: boolean
   /** Called for a violation. */
   violated(what: string, detail: string): void
 }
@@ -53,6 +56,7 @@ export interface WorldOptions {
 export class World {
   readonly dir: string
   readonly hub: Place
+  readonly database: Database | undefined
   readonly machines: Machine[]
   readonly api: Api
   readonly logs: string
@@ -64,6 +68,7 @@ export class World {
   private constructor(
     dir: string,
     hub: Place,
+    database: Database | undefined,
     machines: Machine[],
     api: Api,
     logs: string,
@@ -72,6 +77,7 @@ export class World {
   ) {
     this.dir = dir
     this.hub = hub
+    this.database = database
     this.machines = machines
     this.api = api
     this.logs = logs
@@ -79,7 +85,14 @@ export class World {
     this.#earlier = earlier
   }
 
-  static async open({ dir, machines, random, sabotage, violated }: WorldOptions): Promise<World> {
+  static async open({
+    dir,
+    machines,
+    random,
+    sabotage,
+    withDatabase,
+    violated,
+  }: WorldOptions): Promise<World> {
     const at = (name: string) => join(dir, name)
     for (const name of ['build', 'bin', 'logs']) mkdirSync(at(name))
     // Machines run as separate users.
@@ -102,6 +115,11 @@ export class World {
       crashed: (who: string, how: number | string) =>
         violated('crashed', `${who} ended unexpectedly: ${how}`),
     }
+    const { crashed } = common
+    const database = withDatabase
+      ? await Database.open({ dir, random: random.fork('database'), crashed })
+      : undefined
+    const store = database ? ['--store', database.url] : []
     const port = await freePort()
     const listen = ['--host', '127.0.0.1', '--port', String(port)]
     const hub = openPlace({
@@ -109,7 +127,7 @@ export class World {
       name: 'hub',
       uid: undefined,
       mebibytes: HUB_DISK_MIB,
-      args: ['hub', ...listen, '--verbose'],
+      args: ['hub', ...listen, ...store, '--verbose'],
     })
     const keys = join(hub.state, 'hub')
     const key = () => readFileSync(join(keys, 'user.key'), 'utf8').trim()
@@ -151,7 +169,7 @@ export class World {
         earlier: false,
       })
     }
-    const world = new World(dir, hub, all, api, at('logs'), versions, earlier)
+    const world = new World(dir, hub, database, all, api, at('logs'), versions, earlier)
     await world.connected()
     return world
   }
@@ -235,6 +253,8 @@ export class World {
       place.process.thaw()
     }
     for (const { proxy } of this.machines) proxy.calm()
+    this.database?.proxy.calm()
+    this.database?.thaw()
     for (const timer of this.#waiting) clearTimeout(timer)
     for (const limit of this.#limits.values()) limit.lift()
     this.#limits.clear()
@@ -261,6 +281,7 @@ export class World {
     const ends: Record<string, number | string> = {}
     for (const place of [...this.machines, this.hub]) ends[place.name] = await place.process.stop(signal)
     await Promise.all(this.machines.map(({ proxy }) => proxy.close()))
+    await this.database?.stop()
     return ends
   }
 

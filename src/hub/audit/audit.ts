@@ -142,8 +142,8 @@ export class Audit {
       gone = await this.#log.flush()
       this.#failing = false
     } catch (error) {
+      if (!this.#failing) this.#logger.error({ err: error }, 'could not write the audit log; will retry')
       this.#failing = true
-      this.#logger.error({ err: error }, 'could not write the audit log')
       throw error
     }
     if (gone) {

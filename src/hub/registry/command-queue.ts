@@ -46,6 +46,8 @@ export class CommandQueue {
   readonly events = new Emitter<CommandEvents>()
   readonly #options: CommandQueueOptions
   readonly #known: RememberedCommands
+  /** True if the last outcome could not be stored. */
+  #failing = false
 
   constructor(options: CommandQueueOptions) {
     this.#options = options
@@ -82,13 +84,13 @@ export class CommandQueue {
     try {
       await written
     } catch (error) {
-      logger.error({ err: error }, 'could not write a command to the disk')
+      logger.error({ err: error }, 'could not store a command')
       // If the machine was removed in the meantime, the command has already failed and has an outcome.
       if (this.#known.isPending(entry)) this.#known.giveUp(entry)
       throw unwritable(error)
     }
     delete entry.written
-    logger.debug(about, 'command written')
+    logger.debug(about, 'command stored')
     // While the command was stored, the machine may have connected or disconnected, or the key may have been
     // revoked.
     const link = machines.link(machineId)
@@ -257,11 +259,17 @@ export class CommandQueue {
     if (!secret) tell(entry)
     store
       .append({ version: 1, type: entry.type, outcome, at })
-      .then(() => logger.debug({ command_id: outcome.command_id, state: outcome.state }, 'outcome written'))
+      .then(() => {
+        this.#failing = false
+        logger.debug({ command_id: outcome.command_id, state: outcome.state }, 'outcome stored')
+      })
       .finally(() => tell(entry))
       // The store writes this line again together with the next line. After a restart, the machine sends the
       // answer again.
-      .catch((error) => logger.error({ err: error }, 'could not write an outcome to the disk'))
+      .catch((error) => {
+        if (!this.#failing) logger.error({ err: error }, 'could not store an outcome; will retry')
+        this.#failing = true
+      })
   }
 }
 

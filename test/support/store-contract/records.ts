@@ -54,6 +54,29 @@ export function keepsRecords(name: string, make: (t: TestContext) => StoreUnderT
       await again.close()
     })
 
+    test('no accepted command is lost when the store deletes forgotten lines', async (t) => {
+      const under = make(t)
+      const store = await under.open()
+      const accepted: CommandLine[] = []
+      await store.commands.load({ visit() {}, isPending: () => true, kept: () => accepted })
+      const content = 'y'.repeat(1024 * 1024)
+      const ids = Array.from({ length: 40 }, (_, n) => `c${n}`)
+      for (const [n, id] of ids.entries()) {
+        const line = order(id)
+        const stored = store.commands.append({ ...line, command: { ...line.command, content } as Command })
+        const kept = stored.then(() => accepted.push(line))
+        if (n % 4 === 3) await kept
+      }
+      await store.commands.drain()
+      await under.kill(store)
+      const again = await under.open()
+      const found = (await commandsIn(again, ids)).flatMap((line) =>
+        'command' in line ? [line.command.command_id] : [],
+      )
+      assert.deepEqual(found, ids)
+      await again.close()
+    })
+
     test('the store deletes the secrets of a finished command', async (t) => {
       const under = make(t)
       const store = await under.open()

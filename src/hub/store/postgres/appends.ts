@@ -109,7 +109,7 @@ export class Appends {
 
 /** Adds rows for agents that have no lines yet. */
 async function makeAgents(database: Database, batch: Append[]): Promise<void> {
-  const keys = batch.flatMap(({ key, have }) => (have === 0 ? [key] : []))
+  const keys = batch.flatMap(({ key, have }) => (have === 0 ? [key] : [])).sort()
   if (keys.length > 0)
     await database.write(
       (sql) => sql`insert into agent (key) select unnest(${keys}::text[]) on conflict do nothing`,
@@ -133,9 +133,13 @@ async function insert(database: Database, batch: Append[]): Promise<Set<string>>
           ${batch.map(({ head }) => head.to)}::bigint[], ${batch.map(({ head }) => JSON.stringify(head))}::text[],
           ${batch.map(({ lines }) => lines.reduce((sum, { bytes }) => sum + bytes.length, 0))}::bigint[]
         ) as ends (key, have, "to", head, bytes)),
+      -- In the order in which other writes lock agents: otherwise, each could wait for the other.
+      locked as (
+        select agent.key from agent, held where agent.key in (select key from ends)
+        order by agent.key collate "C" for update of agent),
       moved as (
         update agent set have = ends."to", head = ends.head, bytes = agent.bytes + ends.bytes
-        from ends, held where agent.key = ends.key and agent.have = ends.have
+        from ends, locked where agent.key = ends.key and locked.key = ends.key and agent.have = ends.have
         returning agent.key),
       stored as (
         insert into activity (agent, "from", line)

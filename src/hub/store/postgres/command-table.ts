@@ -107,25 +107,24 @@ export class CommandTable implements CommandStore {
         this.#failed.push(...batch.flatMap(({ row }) => (row.outcome ? [] : [row.n])))
         for (const { failed } of batch) failed(error)
       }
-      await this.#clean()
+      // The queue does not know yet that the lines of this batch are stored.
+      await this.#clean(batch[0]!.row.n)
     }
     this.#running = undefined
   }
 
-  /** Deletes lines that the hub has forgotten. */
-  async #clean(): Promise<void> {
+  /** Deletes lines before number `end` that the hub has forgotten. */
+  async #clean(end: number): Promise<void> {
     if (this.#chars < Math.max(CLEAN_CHARS, 2 * this.#cleanedChars)) return
     const kept = this.#reader!.kept().map((line) => ({
       id: JSON.stringify('outcome' in line ? line.outcome.command_id : line.command.command_id),
       outcome: 'outcome' in line,
       chars: JSON.stringify(line).length,
     }))
-    // Lines that were appended meanwhile have higher numbers.
-    const upTo = this.#newest - this.#waiting.length
     try {
       await this.#database.write(
         (sql) => sql`
-          delete from command where n <= ${upTo} and not exists (
+          delete from command where n < ${end} and not exists (
             select from unnest(
               ${kept.map(({ id }) => id)}::text[], ${kept.map(({ outcome }) => String(outcome))}::text[]::boolean[]
             ) as kept (id, outcome)

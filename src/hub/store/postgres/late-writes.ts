@@ -58,7 +58,8 @@ export class LateWrites {
   }
 
   async #writeAll(): Promise<void> {
-    const all = [...this.#due]
+    // All statements lock rows in this order, so that none waits for another that waits for it.
+    const all = [...this.#due].sort(([a], [b]) => (a < b ? -1 : 1))
     this.#due.clear()
     for (let at = 0; at < all.length; at += AT_ONCE) {
       const slice = all.slice(at, at + AT_ONCE)
