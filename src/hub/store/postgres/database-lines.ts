@@ -23,6 +23,8 @@ export class DatabaseLines implements JournalLines {
   #queue: (string | Uint8Array)[][] = []
   #waiting = 0
   #flushing: Promise<void> | undefined
+  /** Set after an append has failed: storing later lines would leave a gap. */
+  #failed: { error: unknown } | undefined
 
   /** @param append resolves when the lines are durable; rejects only if they will never be */
   constructor(
@@ -78,7 +80,13 @@ export class DatabaseLines implements JournalLines {
     const lines = this.#queue.splice(0).map(lineOfParts)
     const head = wholeLine(lines.at(-1)!.bytes)
     if (!head) throw new Error('a line that this hub has written is not a line')
-    await this.#append({ key: this.#key, have: this.#have, head, lines })
+    if (this.#failed) throw this.#failed.error
+    try {
+      await this.#append({ key: this.#key, have: this.#have, head, lines })
+    } catch (error) {
+      this.#failed = { error }
+      throw error
+    }
     this.#have = head.to
     this.#waiting -= waiting
     for (const { bytes } of lines) this.#size += bytes.length
