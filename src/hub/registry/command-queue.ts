@@ -13,6 +13,7 @@ import {
 } from '../../protocol/index.ts'
 import { HttpError, unavailable } from '../http-error.ts'
 import type { CommandStore } from '../store/commands.ts'
+import { StoreUnavailableError } from '../store/store-unavailable.ts'
 import { sendableBytes } from './command-size.ts'
 import type { ConnectedMachine, MachineRegistry } from './machine-registry.ts'
 import { type CommandEntry, RememberedCommands } from './remembered-commands.ts'
@@ -84,7 +85,8 @@ export class CommandQueue {
     try {
       await written
     } catch (error) {
-      logger.error({ err: error }, 'could not store a command')
+      // The caller gets the reason, and other parts of the hub report a database that is away.
+      if (!(error instanceof StoreUnavailableError)) logger.error({ err: error }, 'could not store a command')
       // If the machine was removed in the meantime, the command has already failed and has an outcome.
       if (this.#known.isPending(entry)) this.#known.giveUp(entry)
       throw unwritable(error)

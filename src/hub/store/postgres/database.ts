@@ -74,8 +74,11 @@ async function tooLate(signal: AbortSignal): Promise<never> {
   throw new TooLateError('It did not answer in time.')
 }
 
-/** SQLSTATE classes: connection failures, insufficient resources, and an operator who ends the connection. */
-const UNAVAILABLE = /^(08|53|57P)/
+/**
+ * SQLSTATEs of a database that may accept the statement later: connection failures, insufficient resources, ended
+ * connections, timeouts of statements, transactions, and locks, deadlocks, and a standby that is not promoted yet.
+ */
+const UNAVAILABLE = /^(08|53|57P|57014|25P03|55P03|40001|40P01|25006)/
 const CONNECTION = /^(CONNECTION_|CONNECT_TIMEOUT|ECONN|ENOENT|ENOTFOUND|EAI_|EHOST|ENET|EPIPE|ETIMEDOUT)/
 /** The disk of the database is full. */
 const FULL = '53100'
