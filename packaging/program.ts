@@ -41,6 +41,16 @@ const pinoAlone: Plugin = {
   },
 }
 
+/** Leaves out pg's clients for other platforms, which load native code. */
+const pgAlone: Plugin = {
+  name: 'pg-alone',
+  setup({ onResolve }) {
+    onResolve({ filter: /^(\.\/native|pg-native|pg-cloudflare)$/ }, ({ path, importer }) =>
+      importer.includes('/node_modules/pg/') ? { path, namespace: 'unused' } : undefined,
+    )
+  },
+}
+
 /**
  * Leaves out debug: if `DEBUG` names https-proxy-agent, that package prints the proxy's address with its
  * password. debug would also load supports-color, which it does not declare, from any folder around the program.
@@ -82,7 +92,7 @@ export type Different = Pick<BuildOptions, 'define' | 'plugins'>
 /** Returns esbuild's options for the program. @param executable true for a program with Node inside */
 export const programOptions = (executable: boolean, { define, plugins = [] }: Different) => ({
   ...options,
-  plugins: [pinoAlone, withoutDebug, builtins, consoleFiles, ...plugins],
+  plugins: [pinoAlone, pgAlone, withoutDebug, builtins, consoleFiles, ...plugins],
   define: { ...constants(), FOMULAR_EXECUTABLE: String(executable), ...define },
 })
 

@@ -45,7 +45,7 @@ const HASTENED: Edit[] = [
   constant('src/hub/store/files/commits/commit-log.ts', 'SEGMENT_BYTES', '64 * 1024'),
   constant('src/hub/store/files/commits/commit-log.ts', 'FORGET_MS', '300'),
   constant('src/hub/store/files/commits/commit-log.ts', 'RETRY_MS', '500'),
-  constant('src/hub/store/postgres/connect.ts', 'CONNECT_S', '1'),
+  constant('src/hub/store/postgres/connect.ts', 'CONNECT_MS', '1000'),
   constant('src/hub/store/postgres/connect.ts', 'STATEMENT_MS', '2000'),
   constant('src/hub/store/postgres/connect.ts', 'IDLE_MS', '1500'),
   constant('src/hub/store/postgres/database.ts', 'DEADLINE_MS', '3000'),

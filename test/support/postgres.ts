@@ -2,7 +2,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { chmodSync, chownSync, globSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import postgres from 'postgres'
+import pg from 'pg'
 import { accountOf } from '../../src/platform/account.ts'
 import { type Cleanup, tempDir } from './temp.ts'
 import { until } from './wait.ts'
@@ -80,11 +80,12 @@ export class TestPostgres {
 
   /** Runs SQL as the administrator. */
   async query(database: string, text: string): Promise<Record<string, unknown>[]> {
-    const sql = postgres({ host: this.#socket, database, username: 'hub', max: 1, onnotice: () => {} })
+    const client = new pg.Client({ host: this.#socket, database, user: 'hub' })
     try {
-      return [...(await sql.unsafe(text))]
+      await client.connect()
+      return (await client.query(text)).rows
     } finally {
-      await sql.end({ timeout: 1 })
+      await client.end()
     }
   }
 

@@ -3,7 +3,8 @@ import { parseJsonLine } from '../../../platform/files.ts'
 import type { Logger } from '../../../platform/log.ts'
 import { Commands, hasSecrets, Outcome } from '../../../protocol/index.ts'
 import type { CommandLine, CommandReader, CommandStore } from '../commands.ts'
-import type { Database, Query } from './database.ts'
+import type { Query } from './connections.ts'
+import type { Database } from './database.ts'
 
 /** Number of lines that are read at once. */
 const LINES = 500

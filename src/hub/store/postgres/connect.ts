@@ -1,13 +1,17 @@
 import type { DatabaseAddress } from '../../../config/hub-store.ts'
 import type { Logger } from '../../../platform/log.ts'
+import { Connections } from './connections.ts'
 import { Database } from './database.ts'
 
 /** Number of connections: statements that wait for a lock must not delay the activity of other agents. */
 const CONNECTIONS = 6
-/** Times in seconds. */
-const CONNECT_S = 5
-const KEEP_ALIVE_S = 30
-const RETRY_S = 0.5
+/** Maximum time until a statement has a connection, in milliseconds. */
+const CONNECT_MS = 5000
+/** Time after which a connection that is not used ends, in milliseconds. */
+const UNUSED_MS = 60_000
+/** Maximum age of a connection, in seconds: the address of the database may change. */
+const AGE_S = 3600
+const KEEP_ALIVE_MS = 30_000
 /** Maximum time of a statement at the server, in milliseconds. */
 const STATEMENT_MS = 15_000
 /**
@@ -19,26 +23,25 @@ const IDLE_MS = 10_000
 /** Prepares connections to a database; they are made when they are needed. */
 export async function connect(address: DatabaseAddress, logger: Logger): Promise<Database> {
   // Other hubs need no client of the database.
-  const { default: postgres } = await import('postgres')
+  const { default: pg } = await import('pg')
   const { host, port, database, user, password, tls } = address
-  return new Database(() =>
-    postgres({
-      host,
-      port,
-      database,
-      username: user,
-      password: () => password ?? '',
-      ssl: tls ? { host, rejectUnauthorized: true, ...(tls.ca !== undefined && { ca: tls.ca }) } : false,
-      max: CONNECTIONS,
-      connect_timeout: CONNECT_S,
-      keep_alive: KEEP_ALIVE_S,
-      backoff: () => RETRY_S,
-      onnotice: ({ message }) => logger.debug({ message }, 'notice of the database'),
-      connection: {
-        application_name: 'fomular-hub',
-        statement_timeout: STATEMENT_MS,
-        idle_in_transaction_session_timeout: IDLE_MS,
-      },
-    }),
-  )
+  const config = {
+    host,
+    port,
+    database,
+    user,
+    password: () => password ?? '',
+    ssl: tls ? { rejectUnauthorized: true, ...(tls.ca !== undefined && { ca: tls.ca }) } : false,
+    max: CONNECTIONS,
+    connectionTimeoutMillis: CONNECT_MS,
+    idleTimeoutMillis: UNUSED_MS,
+    maxLifetimeSeconds: AGE_S,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+    application_name: 'fomular-hub',
+    statement_timeout: STATEMENT_MS,
+    idle_in_transaction_session_timeout: IDLE_MS,
+  }
+  const notice = (message: string) => logger.debug({ message }, 'notice of the database')
+  return new Database(() => new Connections(pg.Pool, config, notice))
 }

@@ -1,12 +1,8 @@
 import { setTimeout } from 'node:timers/promises'
-import type postgres from 'postgres'
 import { systemCode } from '../../../platform/errors.ts'
 import { StoreUnavailableError } from '../store-unavailable.ts'
+import { ConnectionError, type Connections, type Query } from './connections.ts'
 import { LostLeaseError } from './lost-lease-error.ts'
-
-export type Sql = postgres.Sql
-/** Connections that a transaction or a single statement uses. */
-export type Query = postgres.ISql
 
 /** Maximum time of a statement or transaction, in milliseconds. After it, the connections are replaced. */
 const DEADLINE_MS = 20_000
@@ -16,28 +12,24 @@ const DEADLINE_MS = 20_000
  * network may never report its failure.
  */
 export class Database {
-  readonly #connect: () => Sql
-  #sql: Sql
+  readonly #connect: () => Connections
+  #connections: Connections
   /** Number of the lease under which this hub writes. */
   epoch = 0n
 
-  constructor(connect: () => Sql) {
+  constructor(connect: () => Connections) {
     this.#connect = connect
-    this.#sql = connect()
+    this.#connections = connect()
   }
 
-  /** Runs a query. @throws StoreUnavailableError if the database cannot be reached, or the error of the database */
-  async run<T>(query: (sql: Sql) => PromiseLike<T>): Promise<T> {
-    const sql = this.#sql
-    const late = new AbortController()
-    try {
-      return await Promise.race([query(sql), tooLate(late.signal)])
-    } catch (error) {
-      if (error instanceof TooLateError) this.#replace(sql)
-      throw translated(error)
-    } finally {
-      late.abort()
-    }
+  /** Runs a statement. @throws StoreUnavailableError if the database cannot be reached, or the error of the database */
+  run<T>(statement: (sql: Query) => Promise<T>): Promise<T> {
+    return this.#inTime(({ sql }) => statement(sql))
+  }
+
+  /** Runs statements in a transaction. @throws the same errors as `run` */
+  begin<T>(statements: (sql: Query) => Promise<T>): Promise<T> {
+    return this.#inTime((connections) => connections.begin(statements))
   }
 
   /**
@@ -46,24 +38,35 @@ export class Database {
    * @throws LostLeaseError if another hub has the lease
    */
   write<T>(statements: (sql: Query) => Promise<T>): Promise<T> {
-    return this.run((sql) =>
-      sql.begin(async (tx) => {
-        const held = await tx`select from lease where epoch = ${String(this.epoch)} for share`
-        if (held.count === 0) throw new LostLeaseError()
-        return statements(tx)
-      }),
-    ) as Promise<T>
+    return this.begin(async (sql) => {
+      const held = await sql`select from lease where epoch = ${String(this.epoch)} for share`
+      if (held.count === 0) throw new LostLeaseError()
+      return statements(sql)
+    })
   }
 
   /** Ends all connections. Statements that are still running fail. */
-  async close(): Promise<void> {
-    await this.#sql.end({ timeout: 1 }).catch(() => {})
+  close() {
+    this.#connections.close()
   }
 
-  #replace(sql: Sql) {
-    if (this.#sql !== sql) return
-    this.#sql = this.#connect()
-    void sql.end({ timeout: 0 }).catch(() => {})
+  async #inTime<T>(work: (connections: Connections) => Promise<T>): Promise<T> {
+    const connections = this.#connections
+    const late = new AbortController()
+    try {
+      return await Promise.race([work(connections), tooLate(late.signal)])
+    } catch (error) {
+      if (error instanceof TooLateError) this.#replace(connections)
+      throw translated(error)
+    } finally {
+      late.abort()
+    }
+  }
+
+  #replace(connections: Connections) {
+    if (this.#connections !== connections) return
+    this.#connections = this.#connect()
+    connections.close()
   }
 }
 
@@ -79,7 +82,6 @@ async function tooLate(signal: AbortSignal): Promise<never> {
  * connections, timeouts of statements, transactions, and locks, deadlocks, and a standby that is not promoted yet.
  */
 const UNAVAILABLE = /^(08|53|57P|57014|25P03|55P03|40001|40P01|25006)/
-const CONNECTION = /^(CONNECTION_|CONNECT_TIMEOUT|ECONN|ENOENT|ENOTFOUND|EAI_|EHOST|ENET|EPIPE|ETIMEDOUT)/
 /** The disk of the database is full. */
 const FULL = '53100'
 
@@ -88,7 +90,7 @@ function translated(error: unknown): unknown {
   if (!(error instanceof Error)) return error
   const code = systemCode(error) ?? ''
   if (code === FULL) return Object.assign(new Error(error.message, { cause: error }), { code: 'ENOSPC' })
-  if (error instanceof TooLateError || UNAVAILABLE.test(code) || CONNECTION.test(code))
+  if (error instanceof TooLateError || error instanceof ConnectionError || UNAVAILABLE.test(code))
     return new StoreUnavailableError(`The hub's database cannot be reached: ${error.message || code}`, error)
   return error
 }

@@ -1,11 +1,12 @@
 import type { Clock, Timer } from '../../../platform/clock.ts'
 import type { Logger } from '../../../platform/log.ts'
-import type { Database, Query } from './database.ts'
+import type { Query } from './connections.ts'
+import type { Database } from './database.ts'
 
 /** Interval between rounds of writes, in milliseconds. */
 const SAVE_MS = 1000
 /** Maximum number of writes in a transaction. */
-const AT_ONCE = 500
+const AT_ONCE = 50
 
 /** Writes to the database. Called again if it fails. */
 type Write = (sql: Query) => Promise<unknown>

@@ -2,7 +2,8 @@ import { parseJsonLine } from '../../../platform/files.ts'
 import type { Logger } from '../../../platform/log.ts'
 import { MachineRecord } from '../records.ts'
 import type { MachineStore } from '../store.ts'
-import type { Database, Query } from './database.ts'
+import type { Query } from './connections.ts'
+import type { Database } from './database.ts'
 import type { LateWrites } from './late-writes.ts'
 
 export interface MachineTableOptions {

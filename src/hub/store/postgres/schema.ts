@@ -1,6 +1,7 @@
 import { UserError } from '../../../platform/errors.ts'
 import { EXIT } from '../../../platform/exit-codes.ts'
-import type { Database, Query } from './database.ts'
+import type { Query } from './connections.ts'
+import type { Database } from './database.ts'
 
 /**
  * Statements that make the tables, in steps. A step never changes once it was released; a new version adds a step.
@@ -35,10 +36,10 @@ const RACES = ['23505', '42P07']
  */
 export async function upgradeSchema(database: Database): Promise<void> {
   try {
-    await database.run((sql) => sql.begin(upgrade))
+    await database.begin(upgrade)
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && RACES.includes(String(error.code)))) throw error
-    await database.run((sql) => sql.begin(upgrade))
+    await database.begin(upgrade)
   }
 }
 

@@ -1,7 +1,8 @@
 import * as z from 'zod/mini'
 import { parseJsonLine } from '../../../platform/files.ts'
 import type { RecordList } from '../store.ts'
-import type { Database, Query } from './database.ts'
+import type { Query } from './connections.ts'
+import type { Database } from './database.ts'
 
 /** Reads a list in the table `list`. @throws UserError if a newer version wrote the list */
 export async function readList<R>(database: Database, name: string, record: z.ZodMiniType<R>): Promise<R[]> {
