@@ -134,7 +134,13 @@ function toCommonJs(code: string, map: string, name: string) {
  * @throws Error if a character beyond ASCII is outside of the comments
  */
 function oneByte(code: string): string {
-  const ascii = code.replace(COMMENT, (line) => line.replaceAll('…', '...').replaceAll('→', '->'))
+  const ascii = code.replace(COMMENT, (line) =>
+    line
+      .replaceAll('…', '...')
+      .replaceAll('→', '->')
+      .replaceAll('—', '--')
+      .replace(/[^\x00-\x7f]/g, '?'),
+  )
   const [other] = /^.*[^\x00-\x7f].*$/m.exec(ascii) ?? []
   if (other !== undefined) throw new Error(`The program has a character beyond ASCII: ${other.trim()}`)
   return ascii
