@@ -15,17 +15,18 @@ import {
  */
 export function hubUnitText(plan: ServicePlan, { version = 0, scope }: SystemdFacts): string {
   const system = scope === 'system'
-  const handsOver = system && plan.tls !== undefined && (version === 0 || version >= 247)
+  const handsOver = system && (version === 0 || version >= 247)
+  const secretFiles = handsOver ? Object.entries(plan.secretFiles ?? {}) : []
   const args = handsOver ? plan.args : plainArgs(plan)
   const words = [...plan.runner, plan.program, ...args].map(argument)
-  if (handsOver)
-    for (const name of ['tls-cert', 'tls-key']) words.push(`--${name}`, `\${CREDENTIALS_DIRECTORY}/${name}`)
+  for (const [name] of secretFiles) words.push(`--${name}`, `\${CREDENTIALS_DIRECTORY}/${name}`)
+  const after = ['network-online.target', ...(plan.usesDatabase ? ['postgresql.service'] : [])].join(' ')
   const sections: Section[] = [
     {
       name: 'Unit',
       lines: [
         `Description=${DESCRIPTION.hub}`,
-        ...(system ? ['Wants=network-online.target', 'After=network-online.target'] : []),
+        ...(system ? ['Wants=network-online.target', `After=${after}`] : []),
         'StartLimitIntervalSec=0',
       ],
     },
@@ -42,13 +43,10 @@ export function hubUnitText(plan: ServicePlan, { version = 0, scope }: SystemdFa
           ([name, value]) => `Environment=${setting(`${name}=${value}`)}`,
         ),
         `EnvironmentFile=-${serviceFiles(system ? 'systemd' : 'systemd-user', plan.name, plan.account.home).environment}`,
-        ...(handsOver && plan.tls
-          ? [
-              '# systemd reads the certificate and key at each start. After renewing them, restart the service.',
-              `LoadCredential=tls-cert:${plan.tls.cert}`,
-              `LoadCredential=tls-key:${plan.tls.key}`,
-            ]
+        ...(secretFiles.length > 0
+          ? ['# systemd reads these files at each start. After a change, restart the service.']
           : []),
+        ...secretFiles.map(([name, path]) => `LoadCredential=${name}:${path}`),
         ...(system && plan.usualStateDir ? [`StateDirectory=${plan.name}`, 'StateDirectoryMode=0700'] : []),
         '',
         '# Connected machines reconnect by themselves, and resend data that the hub has not confirmed.',

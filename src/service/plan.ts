@@ -46,9 +46,12 @@ export interface ServicePlan {
   /** Maximum duration of a graceful stop, in seconds. */
   stopSeconds: number
   /**
-   * For a hub: paths of the TLS certificate and the private key. These files may be readable only by root.
+   * For a hub: paths of files with secrets, by the name of the flag that names them. The files may be readable only
+   * by root.
    */
-  tls?: { cert: string; key: string }
+  secretFiles?: Record<string, string>
+  /** For a hub: true if it keeps its data in a database. */
+  usesDatabase?: boolean
   /** For a hub: true if its port is below 1024, which requires a privilege. */
   lowPort?: boolean
   /** User that agents run as, according to the policy, if it is not the service's user. */
@@ -75,10 +78,12 @@ export const markOf = ({ stateDir, account, runs, program, environment }: Servic
 
 /**
  * Returns the arguments of the program for a service manager that cannot pass credentials. They include the
- * paths of the TLS files.
+ * paths of the files with secrets.
  */
-export const plainArgs = ({ args, tls }: ServicePlan): string[] =>
-  tls ? [...args, '--tls-cert', tls.cert, '--tls-key', tls.key] : args
+export const plainArgs = ({ args, secretFiles = {} }: ServicePlan): string[] => [
+  ...args,
+  ...Object.entries(secretFiles).flatMap(([flag, path]) => [`--${flag}`, path]),
+]
 
 /** Environment variable that tells a daemon that its supervisor restarts it when it exits with code 75. */
 export const SUPERVISED = 'FOMULAR_DAEMON_NO_SELF_RELAUNCH'

@@ -1,14 +1,19 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, statSync } from 'node:fs'
 import { test } from 'node:test'
+import { TestPostgres } from '../support/postgres.ts'
 import { serviceMachine } from '../support/service-machine.ts'
 import { until } from '../support/wait.ts'
 
 const UNIT = '/etc/systemd/system/fomular-hub.service'
 const HUB = '/var/lib/fomular-hub'
+/** Folder in the machine with the socket of a database. */
+const DATABASE = '/run/hub-database'
 
 test('a hub can be installed as a service, alone or together with the daemon', async (t) => {
-  const on = await serviceMachine(t)
+  const database = await TestPostgres.start(t)
+  chmodSync(database.socket, 0o755)
+  const on = await serviceMachine(t, { binds: { [DATABASE]: database.socket } })
   const { machine, daemon, at } = on
   const service = async (...args: string[]) => {
     const { code, stdout, stderr } = await daemon(['service', ...args, '--json'])
@@ -79,6 +84,14 @@ test('a hub can be installed as a service, alone or together with the daemon', a
       )
       const restarted = await service('restart')
       assert.notEqual(restarted.pid, changed.pid)
+
+      await machine.out(['sh', '-c', 'umask 077; echo secret >/root/password'])
+      const name = await database.create()
+      const store = ['--store', database.url(name, DATABASE), '--store-password-file', '/root/password']
+      const moved = await service('install', 'hub', '--port', '3001', ...store)
+      assert.equal(moved.says, 'Listening on http://127.0.0.1:3001')
+      const keys = await database.query(name, "select content from list where name = 'keys'")
+      assert.equal(keys.length, 1)
       await service('uninstall')
       assert.ok(!existsSync(at(UNIT)) && existsSync(at(`${HUB}/user.key`)))
     },

@@ -89,8 +89,13 @@ export class TestPostgres {
     }
   }
 
+  /** Folder with the Unix socket. */
+  get socket(): string {
+    return this.#socket
+  }
+
   /** Returns the address of a database, for `--store`. */
-  url(database: string): string {
-    return `postgres:///${database}?host=${this.#socket}&user=hub`
+  url(database: string, socket = this.#socket): string {
+    return `postgres:///${database}?host=${socket}&user=hub`
   }
 }

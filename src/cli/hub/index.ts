@@ -55,15 +55,21 @@ export function withHubServeFlags(command: Command): Command {
   return command
 }
 
-export function hubCommand(): Command {
-  return withHubServeFlags(
-    new Command('hub').description('run only the hub, the server that comes with this package'),
-  )
+/** Adds the flags for a hub that keeps its data in a database. */
+export const withStoreFlags = (command: Command): Command =>
+  command
     .option(
       '--store <address>',
       `PostgreSQL database for the hub's data, as postgres://USER@HOST/DATABASE (default: ${HUB_STORE}, else files in the hub's folder)`,
     )
     .option('--store-password-file <file>', 'file with the password for the database (default: PGPASSWORD)')
+
+export function hubCommand(): Command {
+  return withStoreFlags(
+    withHubServeFlags(
+      new Command('hub').description('run only the hub, the server that comes with this package'),
+    ),
+  )
     .option(
       '--push-loopback',
       `send notifications also to push services on this machine (default: ${PUSH_LOOPBACK})`,

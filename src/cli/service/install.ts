@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import type { Runs } from '../../service/plan.ts'
-import { withHubServeFlags } from '../hub/index.ts'
+import { withHubServeFlags, withStoreFlags } from '../hub/index.ts'
 import { withDaemonFlags } from '../start/daemon-flags.ts'
 import { note, print, printJson, stdoutColors } from '../terminal.ts'
 import { type ServiceOptions, withPlan } from './options.ts'
@@ -31,14 +31,17 @@ Examples:
   $ sudo fomular-daemon service install --user deploy --dry-run --server-url wss://os.example.com --key-file key
   $ sudo fomular-daemon service install --take-over --dry-run
   $ sudo fomular-daemon service install hub --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem
+  $ sudo fomular-daemon service install hub --store 'postgres:///fomular?host=/run/postgresql&user=fomular-hub'
   $ sudo fomular-daemon service install up --user deploy
   $ fomular-daemon service install --manager systemd-user --server-url wss://os.example.com --key-file - < key`
 
 export function installCommand(): Command {
-  return withHubServeFlags(
-    withDaemonFlags(
-      withPlan(
-        new Command('install').description('install or update the service').addHelpText('after', HELP),
+  return withStoreFlags(
+    withHubServeFlags(
+      withDaemonFlags(
+        withPlan(
+          new Command('install').description('install or update the service').addHelpText('after', HELP),
+        ),
       ),
     ),
   )

@@ -1,9 +1,10 @@
 import { existsSync, lstatSync, realpathSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { join, resolve } from 'node:path'
+import { isAbsolute, join, resolve } from 'node:path'
 import { homeOf } from '../../config/home.ts'
 import { hubPort } from '../../config/hub.ts'
 import { limitVariables } from '../../config/hub-limits.ts'
+import { HUB_STORE, hubStore } from '../../config/hub-store.ts'
 import { stateDir, statePaths } from '../../config/paths.ts'
 import { isStrictByEnvironment } from '../../config/refuse-foreign.ts'
 import { isLoopback } from '../../config/server-url.ts'
@@ -40,6 +41,7 @@ export async function planHub({ manager, name, user, path, flags }: HubPlanOptio
   const host = flags.host ?? '127.0.0.1'
   const port = flags.port ?? hubPort(process.env)
   const tls = tlsFiles(flags)
+  const store = storeOf(flags)
   if (!isLoopback(host) && !tls && !flags.insecure)
     throw new UserError(
       'hub_insecure',
@@ -70,7 +72,16 @@ export async function planHub({ manager, name, user, path, flags }: HubPlanOptio
       : ownAccount(home)
   const { runner, program } = invocation()
   const reader = dynamicUser ? await accountOf('nobody') : account
-  await checkReadable(reader, [...runner.slice(0, 1), program, ...(tls && !system ? Object.values(tls) : [])])
+  const secretFiles = {
+    ...(tls && { 'tls-cert': tls.cert, 'tls-key': tls.key }),
+    ...(store?.passwordFile !== undefined && { 'store-password-file': store.passwordFile }),
+  }
+  await checkReadable(reader, [
+    ...runner.slice(0, 1),
+    program,
+    ...(store?.authority === undefined ? [] : [store.authority]),
+    ...(system ? [] : Object.values(secretFiles)),
+  ])
   if (!dynamicUser) checkOwner(dir, account)
   return {
     plan: {
@@ -87,6 +98,7 @@ export async function planHub({ manager, name, user, path, flags }: HubPlanOptio
         '--data-dir',
         dir,
         ...(flags.insecure ? ['--insecure'] : []),
+        ...(store ? ['--store', store.address] : []),
         ...(flags.verbose ? ['--verbose'] : []),
       ],
       account,
@@ -101,7 +113,8 @@ export async function planHub({ manager, name, user, path, flags }: HubPlanOptio
       usualStateDir: dir === usual,
       installation: layoutOf(realpathSync(program), EXECUTABLE).root,
       stopSeconds: STOP_S,
-      ...(tls && { tls }),
+      secretFiles,
+      ...(store && { usesDatabase: true }),
       ...(low && { lowPort: true }),
       ...(dynamicUser && { dynamicUser }),
     },
@@ -125,6 +138,25 @@ function tlsFiles({ tlsCert, tlsKey }: HubServeOptions) {
         exitCode: EXIT.usage,
       })
   return tls
+}
+
+/** Returns what the service needs to reach the hub's database. @throws UserError */
+function storeOf(flags: HubServeOptions) {
+  const address = flags.store ?? (process.env[HUB_STORE] || undefined)
+  if (address === undefined) return undefined
+  // Other users can read the file of a service, which therefore has no password.
+  const { tls } = hubStore({ ...flags, store: address }, {})!
+  if (process.env.PGPASSWORD && flags.storePasswordFile === undefined)
+    throw usage(
+      'The service does not get PGPASSWORD. Save the password to a file, and add --store-password-file.',
+    )
+  const authority = tls && new URL(address).searchParams.get('sslrootcert')
+  if (authority && !isAbsolute(authority)) throw usage('sslrootcert must be an absolute path.')
+  return {
+    address,
+    ...(authority && { authority }),
+    ...(flags.storePasswordFile !== undefined && { passwordFile: resolve(flags.storePasswordFile) }),
+  }
 }
 
 const dynamicAccount = (name: string): Account => ({ name, uid: -1, gid: -1, home: '/', shell: '/bin/sh' })

@@ -25,6 +25,7 @@ export async function planFor(
   { keyNeeded, taken }: { keyNeeded: boolean; taken?: TakenOver | undefined },
 ): Promise<Planned> {
   const { user, path, host, port, dataDir, tlsCert, tlsKey, insecure, trustedProxy, verbose } = options
+  const { store, storePasswordFile } = options
   const flags = daemonFlags(options)
   const common = {
     manager,
@@ -32,7 +33,17 @@ export async function planFor(
     ...(user !== undefined && { user }),
     ...(path !== undefined && { path }),
   }
-  const ofHub = { host, dataDir, tlsCert, tlsKey, insecure, trustedProxy, ...limitFlagsOf(options) }
+  const ofHub = {
+    host,
+    dataDir,
+    tlsCert,
+    tlsKey,
+    insecure,
+    trustedProxy,
+    store,
+    storePasswordFile,
+    ...limitFlagsOf(options),
+  }
   if (runs === 'hub') {
     refuse(flags, 'a hub')
     return planHub({ ...common, flags: { ...ofHub, port, verbose } })
@@ -53,6 +64,7 @@ export async function planFor(
 /** Flags that are not for the daemon: flags of its service, and flags of a hub. */
 const OTHERS = new Set<string>([
   ...['user', 'path', 'host', 'port', 'dataDir', 'tlsCert', 'tlsKey', 'insecure', 'trustedProxy', 'verbose'],
+  ...['store', 'storePasswordFile'],
   ...Object.keys(HUB_SETTINGS),
 ])
 

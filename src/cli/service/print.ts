@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import type { ManagerName, Runs } from '../../service/plan.ts'
-import { withHubServeFlags } from '../hub/index.ts'
+import { withHubServeFlags, withStoreFlags } from '../hub/index.ts'
 import { withDaemonFlags } from '../start/daemon-flags.ts'
 import { note, print } from '../terminal.ts'
 import { type ServiceOptions, withPlan } from './options.ts'
@@ -15,12 +15,14 @@ Examples:
   $ fomular-daemon service print --manager pm2 > ecosystem.config.js`
 
 export function printCommand(): Command {
-  return withHubServeFlags(
-    withDaemonFlags(
-      withPlan(
-        new Command('print')
-          .description('print the file that `service install` would write')
-          .addHelpText('after', HELP),
+  return withStoreFlags(
+    withHubServeFlags(
+      withDaemonFlags(
+        withPlan(
+          new Command('print')
+            .description('print the file that `service install` would write')
+            .addHelpText('after', HELP),
+        ),
       ),
     ),
   )
