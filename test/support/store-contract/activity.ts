@@ -95,6 +95,22 @@ export function keepsActivity(name: string, make: (t: TestContext) => StoreUnder
       await again.close()
     })
 
+    test('the activity of a new agent belongs to this agent after a kill', async (t) => {
+      const under = make(t)
+      const store = await under.open()
+      await store.agents.load()
+      const record = recordOf(store)
+      store.agents.saveSoon(record)
+      await stored(store, record.key, frame(0, 20))
+      await under.kill(store)
+      const again = await under.open()
+      const known = (await again.agents.load()).find(({ agent_id }) => agent_id === 'a')
+      const key = known?.key ?? again.agents.newKey(REF)
+      await again.journals.open(key)
+      assert.equal(again.journals.stateOf(key).have, 20)
+      await again.close()
+    })
+
     test('a frame is stored once, and a gap is never stored', async (t) => {
       const under = make(t)
       const store = await under.open()

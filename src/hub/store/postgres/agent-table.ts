@@ -87,7 +87,8 @@ export class AgentTable implements AgentStore {
 /** Content of `agent.record` while an agent is being removed. */
 const REMOVED = 'removed'
 
-const nameOf = (key: string) => `agent ${key}`
+/** Name of the late write of an agent's record. */
+export const nameOf = (key: string) => `agent ${key}`
 
 const save = (sql: Query, { key, ...record }: AgentRecord) => sql`
   insert into agent (key, machine_id, record)

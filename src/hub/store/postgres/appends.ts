@@ -19,6 +19,8 @@ interface Waiting extends Append {
 export interface AppendsOptions {
   database: Database
   clock: Clock
+  /** Stores the records of new agents. Without them, their lines would belong to nobody after a restart. */
+  saveRecords(keys: string[]): Promise<void>
   /** Called with the reason after a failed attempt, and with undefined after a successful one. */
   report(error: unknown): void
   /** Called when another hub has taken over, or the database has other data than this hub has stored. */
@@ -99,8 +101,12 @@ export class Appends {
 
   async #try(batch: Waiting[]): Promise<void> {
     if (batch.length === 0) return
-    const { database } = this.#options
-    await makeAgents(database, batch)
+    const { database, saveRecords } = this.#options
+    const begun = batch.flatMap(({ key, have }) => (have === 0 ? [key] : [])).sort()
+    if (begun.length > 0) {
+      await saveRecords(begun)
+      await makeAgents(database, begun)
+    }
     const stored = await insert(database, batch)
     const missing = batch.filter(({ key, forgotten }) => !stored.has(key) && !forgotten)
     if (missing.length > 0) await checkStored(database, missing)
@@ -108,13 +114,8 @@ export class Appends {
 }
 
 /** Adds rows for agents that have no lines yet. */
-async function makeAgents(database: Database, batch: Append[]): Promise<void> {
-  const keys = batch.flatMap(({ key, have }) => (have === 0 ? [key] : [])).sort()
-  if (keys.length > 0)
-    await database.write(
-      (sql) => sql`insert into agent (key) select unnest(${keys}::text[]) on conflict do nothing`,
-    )
-}
+const makeAgents = (database: Database, keys: string[]) =>
+  database.write((sql) => sql`insert into agent (key) select unnest(${keys}::text[]) on conflict do nothing`)
 
 /** @returns the agents whose lines were stored */
 async function insert(database: Database, batch: Append[]): Promise<Set<string>> {

@@ -41,6 +41,8 @@ export interface DatabaseJournalsOptions {
   database: Database
   clock: Clock
   logger: Logger
+  /** Stores the records of these agents. */
+  saveRecords(keys: string[]): Promise<void>
   /** Called when this hub may not write any more. */
   lost(error: LostLeaseError): void
 }

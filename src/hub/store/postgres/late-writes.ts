@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../../../platform/clock.ts'
 import type { Logger } from '../../../platform/log.ts'
+import { StoreUnavailableError } from '../store-unavailable.ts'
 import type { Query } from './connections.ts'
 import type { Database } from './database.ts'
 
@@ -38,6 +39,14 @@ export class LateWrites {
   async now(name: string, write: Write): Promise<void> {
     this.later(name, write)
     await this.#flush()
+  }
+
+  /** Resolves when no write with one of these names is waiting. @throws StoreUnavailableError if it could not be written */
+  async written(names: string[]): Promise<void> {
+    const waits = () => names.some((name) => this.#due.has(name))
+    await this.#turn
+    if (waits()) await this.#flush()
+    if (waits()) throw new StoreUnavailableError('A record of an agent could not be written to the database.')
   }
 
   /** Resolves when the write with this name is no longer running. The write is dropped if it is waiting. */

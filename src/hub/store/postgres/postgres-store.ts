@@ -16,7 +16,7 @@ import { EnrollmentRecord, PushRecord, SessionRecord, UserKeyEntry } from '../re
 import { BlockedRecord, RolloutRecord } from '../rollout-records.ts'
 import type { Store } from '../store.ts'
 import { StoreUnavailableError } from '../store-unavailable.ts'
-import { AgentTable } from './agent-table.ts'
+import { AgentTable, nameOf } from './agent-table.ts'
 import { AuditTable } from './audit-table.ts'
 import { CommandTable } from './command-table.ts'
 import { connect } from './connect.ts'
@@ -70,13 +70,14 @@ async function storeIn(
     logger,
   })
   await keys.acceptOwn()
+  const writes = new LateWrites({ database, clock, logger })
   const journals = new DatabaseJournals({
     database,
     clock,
     logger,
+    saveRecords: (keys) => writes.written(keys.map(nameOf)),
     lost: ({ reason }) => void lease.lose(reason),
   })
-  const writes = new LateWrites({ database, clock, logger })
   const pushKeys = new StoredList(database, 'push key', await readList(database, 'push key', PushKeyRecord))
   return {
     journals,
