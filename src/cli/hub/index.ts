@@ -63,7 +63,10 @@ export function hubCommand(): Command {
       '--store <address>',
       `PostgreSQL database for the hub's data, as postgres://USER@HOST/DATABASE (default: ${HUB_STORE}, else files in the hub's folder)`,
     )
-    .option('--store-password-file <file>', 'file with the password for the database (default: PGPASSWORD)')
+    .option(
+      '--store-password-file <file>',
+      'file with the password for the database (default: PGPASSWORD, else PGPASSFILE, else ~/.pgpass)',
+    )
     .option(
       '--push-loopback',
       `send notifications also to push services on this machine (default: ${PUSH_LOOPBACK})`,

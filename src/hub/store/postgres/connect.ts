@@ -1,6 +1,8 @@
+import { isIP } from 'node:net'
 import type { DatabaseAddress } from '../../../config/hub-store.ts'
 import type { Logger } from '../../../platform/log.ts'
 import { Database } from './database.ts'
+import { socketsTo } from './sockets.ts'
 
 /** Number of connections: statements that wait for a lock must not delay the activity of other agents. */
 const CONNECTIONS = 6
@@ -20,15 +22,20 @@ const IDLE_MS = 10_000
 export async function connect(address: DatabaseAddress, logger: Logger): Promise<Database> {
   // Other hubs need no client of the database.
   const { default: postgres } = await import('postgres')
-  const { host, port, database, user, password, tls } = address
+  const { hosts, database, user, password } = address
+  // The types of the client lack this option.
+  const sockets = { socket: socketsTo(hosts) }
   return new Database(() =>
     postgres({
-      host,
-      port,
+      ...sockets,
+      host: hosts[0].host,
+      port: hosts[0].port,
       database,
       username: user,
       password: () => password ?? '',
-      ssl: tls ? { host, rejectUnauthorized: true, ...(tls.ca !== undefined && { ca: tls.ca }) } : false,
+      ssl: sslOf(address),
+      // After a failover, an address can lead to a server that accepts no changes, and may lack the latest ones.
+      target_session_attrs: 'primary',
       max: CONNECTIONS,
       connect_timeout: CONNECT_S,
       keep_alive: KEEP_ALIVE_S,
@@ -41,4 +48,16 @@ export async function connect(address: DatabaseAddress, logger: Logger): Promise
       },
     }),
   )
+}
+
+function sslOf({ hosts, tls }: DatabaseAddress) {
+  if (!tls) return false
+  const [{ host }] = hosts
+  return {
+    rejectUnauthorized: true,
+    // The client of the database sets the names of hosts, but no addresses.
+    ...(isIP(host) && { host }),
+    ...(tls.ca !== undefined && { ca: tls.ca }),
+    ...(!tls.checksName && { checkServerIdentity: () => undefined }),
+  }
 }

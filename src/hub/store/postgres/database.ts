@@ -18,6 +18,7 @@ const DEADLINE_MS = 20_000
 export class Database {
   readonly #connect: () => Sql
   #sql: Sql
+  #closed = false
   /** Number of the lease under which this hub writes. */
   epoch = 0n
 
@@ -31,7 +32,7 @@ export class Database {
     const sql = this.#sql
     const late = new AbortController()
     try {
-      return await Promise.race([query(sql), tooLate(late.signal)])
+      return await Promise.race([this.#attempt(sql, query, late.signal), tooLate(late.signal)])
     } catch (error) {
       if (error instanceof TooLateError) this.#replace(sql)
       throw translated(error)
@@ -57,7 +58,20 @@ export class Database {
 
   /** Ends all connections. Statements that are still running fail. */
   async close(): Promise<void> {
+    this.#closed = true
     await this.#sql.end({ timeout: 1 }).catch(() => {})
+  }
+
+  /** Runs a query on a server that accepts changes. */
+  async #attempt<T>(sql: Sql, query: (sql: Sql) => PromiseLike<T>, late: AbortSignal): Promise<T> {
+    for (;;)
+      try {
+        return await query(sql)
+      } catch (error) {
+        // The server accepts no changes, so the connection was ended before the query was sent.
+        const isRefused = error instanceof Error && systemCode(error) === 'CONNECTION_DESTROYED'
+        if (!isRefused || late.aborted || this.#closed || this.#sql !== sql) throw error
+      }
   }
 
   #replace(sql: Sql) {
@@ -71,12 +85,17 @@ class TooLateError extends Error {}
 
 async function tooLate(signal: AbortSignal): Promise<never> {
   await setTimeout(DEADLINE_MS, undefined, { signal, ref: false }).catch(() => {})
-  throw new TooLateError('It did not answer in time.')
+  throw new TooLateError('no server that accepts changes answered in time')
 }
 
-/** SQLSTATE classes: connection failures, insufficient resources, and an operator who ends the connection. */
-const UNAVAILABLE = /^(08|53|57P)/
+/**
+ * SQLSTATE classes: connection failures, a server that accepts no changes, refused users, insufficient resources, and
+ * an operator who ends the connection.
+ */
+const UNAVAILABLE = /^(08|25006|28|53|57P)/
 const CONNECTION = /^(CONNECTION_|CONNECT_TIMEOUT|ECONN|ENOENT|ENOTFOUND|EAI_|EHOST|ENET|EPIPE|ETIMEDOUT)/
+/** A certificate that is not accepted. */
+const CERTIFICATE = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|INVALID_CA$)/
 /** The disk of the database is full. */
 const FULL = '53100'
 
@@ -85,7 +104,10 @@ function translated(error: unknown): unknown {
   if (!(error instanceof Error)) return error
   const code = systemCode(error) ?? ''
   if (code === FULL) return Object.assign(new Error(error.message, { cause: error }), { code: 'ENOSPC' })
-  if (error instanceof TooLateError || UNAVAILABLE.test(code) || CONNECTION.test(code))
+  if (
+    error instanceof TooLateError ||
+    [UNAVAILABLE, CONNECTION, CERTIFICATE].some((codes) => codes.test(code))
+  )
     return new StoreUnavailableError(`The hub's database cannot be reached: ${error.message || code}`, error)
   return error
 }

@@ -15,7 +15,6 @@ import { isPushKey, makePushKey } from '../push-key.ts'
 import { EnrollmentRecord, PushRecord, SessionRecord, UserKeyEntry } from '../records.ts'
 import { BlockedRecord, RolloutRecord } from '../rollout-records.ts'
 import type { Store } from '../store.ts'
-import { StoreUnavailableError } from '../store-unavailable.ts'
 import { AgentTable } from './agent-table.ts'
 import { AuditTable } from './audit-table.ts'
 import { CommandTable } from './command-table.ts'
@@ -28,6 +27,7 @@ import { Lease } from './lease.ts'
 import { MachineTable } from './machine-table.ts'
 import { upgradeSchema } from './schema.ts'
 import { readList, StoredList } from './stored-list.ts'
+import { unusable } from './unusable.ts'
 
 const PushKeyRecord = z.object({ pem: z.string() })
 
@@ -136,14 +136,4 @@ async function checkDurability(database: Database, logger: Logger): Promise<void
         `the database has ${setting} = off: it may lose activity that the hub has acknowledged`,
       )
   }
-}
-
-function unusable(error: unknown, { host, port, database }: DatabaseAddress): unknown {
-  if (!(error instanceof Error)) return error
-  const place = `${database} at ${host.startsWith('/') ? host : `${host}:${port}`}`
-  const { message } =
-    error instanceof StoreUnavailableError && error.cause instanceof Error ? error.cause : error
-  return new UserError('store_unusable', `The database ${place} cannot be used: ${message || 'no answer'}.`, {
-    remedy: 'Check the address, the user and password, and that PostgreSQL is running.',
-  })
 }
