@@ -21,6 +21,8 @@ test('a hub goes on with the standby that takes over, and nothing that it acknow
   const stage = await fakeStage(t, { FOMULAR_HUB_STORE: `postgres://hub@${hosts}/${database}` })
   // The first host of the list accepts no changes yet.
   const hub = await stage.hub()
+  const health = (await (await fetch(`${stage.hubUrl}/health`)).json()) as { durability: string }
+  assert.equal(health.durability, 'standby')
   await stage.daemon()
   const agent = await stage.start({ prompt: `emit ${TEXTS} 200 ${DELAY_MS}` })
   await until(async () => (await stage.events(agent)).length > 20, { what: 'events' })

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import type postgres from 'postgres'
 import { systemCode } from '../../../platform/errors.ts'
-import { StoreUnavailableError } from '../store-unavailable.ts'
+import { TooLateError, translated } from './database-errors.ts'
 import { LostLeaseError } from './lost-lease-error.ts'
 
 export type Sql = postgres.Sql
@@ -49,7 +49,7 @@ export class Database {
   write<T>(statements: (sql: Query) => Promise<T>): Promise<T> {
     return this.run((sql) =>
       sql.begin(async (tx) => {
-        const held = await tx`select from lease where epoch = ${String(this.epoch)} for share`
+        const held = await tx`select from lease where epoch = ${String(this.epoch)} for key share`
         if (held.count === 0) throw new LostLeaseError()
         return statements(tx)
       }),
@@ -81,33 +81,7 @@ export class Database {
   }
 }
 
-class TooLateError extends Error {}
-
 async function tooLate(signal: AbortSignal): Promise<never> {
   await setTimeout(DEADLINE_MS, undefined, { signal, ref: false }).catch(() => {})
   throw new TooLateError('no server that accepts changes answered in time')
-}
-
-/**
- * SQLSTATE classes: connection failures, a server that accepts no changes, refused users, insufficient resources, and
- * an operator who ends the connection.
- */
-const UNAVAILABLE = /^(08|25006|28|53|57P)/
-const CONNECTION = /^(CONNECTION_|CONNECT_TIMEOUT|ECONN|ENOENT|ENOTFOUND|EAI_|EHOST|ENET|EPIPE|ETIMEDOUT)/
-/** A certificate that is not accepted. */
-const CERTIFICATE = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|INVALID_CA$)/
-/** The disk of the database is full. */
-const FULL = '53100'
-
-/** Returns the error for other parts of the hub, which do not know the codes of the database. */
-function translated(error: unknown): unknown {
-  if (!(error instanceof Error)) return error
-  const code = systemCode(error) ?? ''
-  if (code === FULL) return Object.assign(new Error(error.message, { cause: error }), { code: 'ENOSPC' })
-  if (
-    error instanceof TooLateError ||
-    [UNAVAILABLE, CONNECTION, CERTIFICATE].some((codes) => codes.test(code))
-  )
-    return new StoreUnavailableError(`The hub's database cannot be reached: ${error.message || code}`, error)
-  return error
 }
