@@ -16,7 +16,7 @@ const standby = await primary.startStandby({ after })
 const numbers = (events: Event[]) =>
   events.flatMap((event) => (event.kind === 'text' ? [Number.parseInt(event.text, 10)] : []))
 
-test('a hub goes on with the standby that takes over, and nothing that it acknowledged is lost', async (t) => {
+test('a hub continues with the standby that takes over, and nothing that it acknowledged is lost', async (t) => {
   const hosts = [standby, primary].map(({ port }) => `127.0.0.1:${port}`).join(',')
   const stage = await fakeStage(t, { FOMULAR_HUB_STORE: `postgres://hub@${hosts}/${database}` })
   // The first host of the list accepts no changes yet.

@@ -35,7 +35,7 @@ export interface Store {
   /** Versions that the hub orders nowhere. */
   readonly blocked: RecordList<BlockedRecord>
   readonly audit: AuditLog
-  /** What the settings of a database promise. A store in files is always on the disk. */
+  /** Durability of acknowledged changes in a database, by its settings. A store in files is always on the disk. */
   readonly durability?: { readonly level: Durability }
 
   /**

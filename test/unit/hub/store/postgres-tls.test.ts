@@ -51,7 +51,7 @@ test('a certificate of another authority is refused', async (t) => {
   )
 })
 
-test('a certificate for another host is refused, unless only its authority is to be checked', async (t) => {
+test('a certificate for another host is refused, unless only its authority is checked', async (t) => {
   const ca = `sslrootcert=${strange.authority}`
   for (const host of ['localhost', '127.0.0.1'])
     await assert.rejects(use(tempDir(t), host, `sslmode=verify-full&${ca}`, named.port), {
