@@ -1,23 +1,40 @@
 import { readFileSync } from 'node:fs'
+import { isIPv6 } from 'node:net'
 import { reasonOf, UserError } from '../platform/errors.ts'
 import { EXIT } from '../platform/exit-codes.ts'
+import { passwordInPassFile } from './password-of-database.ts'
 import { isLoopback } from './server-url.ts'
 
 /** Variable with the address of the hub's database; it may contain a password, unlike the flag. */
 export const HUB_STORE = 'FOMULAR_HUB_STORE'
 
 const PORT = 5432
+/** Maximum number of hosts: the hub must be able to try all of them while a request waits. */
+const MOST_HOSTS = 5
+
+/** A server of the database. */
+interface DatabaseHost {
+  /** Name or address, or folder of a Unix socket. */
+  host: string
+  port: number
+}
 
 /** Where a hub keeps its data, if not in its folder. */
 export interface DatabaseAddress {
-  /** Host, or folder of a Unix socket. */
-  host: string
-  port: number
+  /** Servers of the database, one of which accepts changes. */
+  hosts: readonly [DatabaseHost, ...DatabaseHost[]]
   database: string
   user: string
   password?: string | undefined
-  /** Encrypts the connection, and checks the certificate of the database and its name. */
-  tls: { ca?: string | undefined } | undefined
+  /** Encrypts the connection, and checks the certificate of the database. */
+  tls: DatabaseTls | undefined
+}
+
+export interface DatabaseTls {
+  /** Certificates of the authorities (PEM). Default: those of Node.js. */
+  ca?: string | undefined
+  /** Checks whether the certificate is for the host. */
+  checksName: boolean
 }
 
 export interface HubStoreFlags {
@@ -30,46 +47,93 @@ export function hubStore(flags: HubStoreFlags, env: NodeJS.ProcessEnv): Database
   const text = flags.store ?? (env[HUB_STORE] || undefined)
   if (text === undefined) return undefined
   const name = flags.store === undefined ? HUB_STORE : '--store'
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (!url || !/^postgres(ql)?:$/.test(url.protocol)) throw invalid(name, 'is not the address of a database')
-  if (flags.store !== undefined && url.password !== '')
+  // The standard syntax of URLs has no lists of hosts.
+  const [, before, hostText = '', after] =
+    /^(postgres(?:ql)?:\/\/(?:[^/?#]*@)?)([^/?#]*)(.*)$/s.exec(text) ?? []
+  const url =
+    before !== undefined && URL.canParse(`${before}host${after}`) && new URL(`${before}host${after}`)
+  if (!url) throw invalid(name, 'is not the address of a database')
+  const params = url.searchParams
+  if (flags.store !== undefined && (url.password !== '' || params.has('password')))
     throw invalid(
       name,
       'contains a password, which other users of this machine can see',
-      `Use --store-password-file FILE, the variable PGPASSWORD, or an address in ${HUB_STORE}.`,
+      `Use --store-password-file FILE, the file ~/.pgpass, the variable PGPASSWORD, or an address in ${HUB_STORE}.`,
     )
-  const params = url.searchParams
-  const host = params.get('host') ?? decodeURIComponent(url.hostname).replace(/^\[(.*)\]$/, '$1')
-  const user = params.get('user') ?? decodeURIComponent(url.username)
-  const database = decodeURIComponent(url.pathname.slice(1))
-  if (host === '' || user === '' || database === '')
-    throw invalid(name, 'lacks a host, a user, or a database')
+  const hosts = hostsIn(name, params.get('host') ?? decode(name, hostText), params.get('port'))
+  const user = params.get('user') ?? decode(name, url.username)
+  const database = decode(name, url.pathname.slice(1))
+  if (user === '' || database === '') throw invalid(name, 'lacks a host, a user, or a database')
+  if (!TARGETS.includes(params.get('target_session_attrs') ?? 'primary'))
+    throw invalid(
+      name,
+      `has target_session_attrs=${params.get('target_session_attrs')}, but the hub needs a server that accepts changes`,
+      'Remove target_session_attrs.',
+    )
+  const password =
+    flags.storePasswordFile === undefined
+      ? decode(name, url.password) || params.get('password') || env.PGPASSWORD || undefined
+      : read('--store-password-file', flags.storePasswordFile).trimEnd()
   return {
-    host,
-    port: Number(url.port || params.get('port') || PORT),
+    hosts,
     database,
     user,
-    password: passwordOf(url, flags, env),
-    tls: tlsOf(name, host, params),
+    password: password ?? passwordInPassFile({ hosts, database, user }, env),
+    tls: tlsOf(name, hosts, params),
   }
 }
 
-function passwordOf(url: URL, { storePasswordFile }: HubStoreFlags, env: NodeJS.ProcessEnv) {
-  if (storePasswordFile !== undefined) return read('--store-password-file', storePasswordFile).trimEnd()
-  return decodeURIComponent(url.password) || env.PGPASSWORD || undefined
+/** Values of `target_session_attrs` that are permitted. The hub uses only servers that accept changes. */
+const TARGETS = ['any', 'read-write', 'primary']
+
+function hostsIn(name: string, text: string, ports: string | null): DatabaseAddress['hosts'] {
+  const numbers = ports === null ? [] : ports.split(',')
+  const hosts = text.split(',').map((each, n): DatabaseHost => {
+    const [, bracketed, plain, port] = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d+))?$/.exec(each) ?? []
+    const host = isIPv6(each) ? each : (bracketed ?? plain ?? '')
+    const number = Number(port ?? (numbers[n] || numbers[0]) ?? PORT)
+    if (host === '') throw invalid(name, 'lacks a host, a user, or a database')
+    if (!(Number.isInteger(number) && number > 0 && number < 65_536))
+      throw invalid(name, 'has an invalid port')
+    return { host, port: number }
+  })
+  if (hosts.length > MOST_HOSTS) throw invalid(name, `has more than ${MOST_HOSTS} hosts`)
+  return hosts as [DatabaseHost, ...DatabaseHost[]]
 }
 
-function tlsOf(name: string, host: string, params: URLSearchParams): DatabaseAddress['tls'] {
-  const isLocal = host.startsWith('/') || isLoopback(host)
-  const mode = params.get('sslmode') ?? (isLocal ? 'disable' : 'verify-full')
-  const ca = params.get('sslrootcert')
-  if (mode === 'verify-full') return { ca: ca === null ? undefined : read('sslrootcert', ca) }
-  if (mode === 'disable' && isLocal) return undefined
+function tlsOf(
+  name: string,
+  hosts: readonly DatabaseHost[],
+  params: URLSearchParams,
+): DatabaseAddress['tls'] {
+  const areLocal = hosts.every(({ host }) => host.startsWith('/') || isLoopback(host))
+  const mode = params.get('sslmode') ?? (areLocal ? 'disable' : 'verify-full')
+  const file = params.get('sslrootcert')
+  const ca = file === null ? undefined : read('sslrootcert', file)
+  if (mode === 'disable' && areLocal) return undefined
+  if (mode === 'verify-full') return { ca, checksName: true }
+  if (mode === 'verify-ca') {
+    // A public authority certifies anyone.
+    if (ca !== undefined) return { ca, checksName: false }
+    throw invalid(
+      name,
+      'has sslmode=verify-ca without the certificate of a private authority',
+      'Add sslrootcert=FILE, or use sslmode=verify-full.',
+    )
+  }
   throw invalid(
     name,
     `has sslmode=${mode}, which does not protect the connection`,
     'Use sslmode=verify-full.',
   )
+}
+
+function decode(name: string, text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    throw invalid(name, 'contains an invalid % escape')
+  }
 }
 
 function read(name: string, path: string): string {

@@ -50,6 +50,10 @@ export interface HubOptions {
   clock?: Clock
   /** Called once when the hub has lost its folder and must be closed. */
   lost?: (reason: UserError) => void
+  /** Ends the start while the hub waits for its database. */
+  signal?: AbortSignal
+  /** Called with the reason when the hub waits for its database. */
+  onWait?: (reason: string) => void
 }
 
 export interface Hub {
@@ -63,7 +67,7 @@ export interface Hub {
   close(): Promise<void>
 }
 
-/** Starts the hub. @throws UserError */
+/** Starts the hub. @throws UserError, or the reason of the signal */
 export async function startHub(options: HubOptions): Promise<Hub> {
   const { dir, host, port, tls, insecure, limits = HUB_LIMITS } = options
   const { strict = true, pushLoopback = false, logger, clock = systemClock, lost } = options
@@ -89,6 +93,8 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     audit: limits.audit,
     clock,
     logger,
+    signal: options.signal,
+    onWait: options.onWait,
   })
   try {
     const parts = await assemble({ store, gate, limits, pushLoopback, clock, logger })

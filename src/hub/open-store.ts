@@ -12,16 +12,20 @@ export interface OpenStoreOptions extends OpenFolderOptions {
   /** Limits on the audit log. */
   audit: AuditLimits
   clock: Clock
+  /** Ends the wait for a database that is not up yet. */
+  signal?: AbortSignal | undefined
+  /** Called with the reason when the hub waits for its database. */
+  onWait?: ((reason: string) => void) | undefined
 }
 
-/** Locks the hub's folder, and opens the hub's store in it or in a database. @throws UserError */
+/** Locks the hub's folder, and opens the hub's store in it or in a database. @throws UserError, or the reason of the signal */
 export async function openStore(options: OpenStoreOptions): Promise<Store> {
-  const { address, dir, audit, clock, logger } = options
+  const { address, dir, audit, clock, logger, signal, onWait } = options
   if (!address) return openFileStore(options)
   const unlock = await openFolder(options)
   try {
     const { openPostgresStore } = await import('./store/postgres/postgres-store.ts')
-    const store = await openPostgresStore({ address, dir, audit, clock, logger })
+    const store = await openPostgresStore({ address, dir, audit, clock, logger, signal, onWait })
     return {
       ...store,
       watch(lost) {

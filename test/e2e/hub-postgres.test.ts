@@ -100,3 +100,37 @@ test('a hub refuses a password on its command line, and a database of a newer ve
   assert.notEqual(await older.ended, 0)
   assert.match(older.log(), /A newer version of the hub has upgraded the database/)
 })
+
+test('a hub waits for a database that is not up yet, and can be stopped meanwhile', async (t) => {
+  const own = await TestPostgres.start(t)
+  const database = await own.create()
+  const stage = await fakeStage(t, { FOMULAR_HUB_STORE: own.url(database) })
+  await own.kill('SIGKILL')
+  const wait = async () => {
+    const hub = stage.run(['hub', '--port', '0'])
+    await until(() => hub.log().includes('Waiting for the database'), { what: 'a hub that waits' })
+    return hub
+  }
+  const stopped = await wait()
+  stopped.kill('SIGTERM')
+  assert.equal(await stopped.ended, 0)
+
+  const hub = await wait()
+  await own.start()
+  await until(() => hub.log().includes('Machine key:'), { what: 'the hub' })
+})
+
+test('a hub does not wait for a database that refuses its user', async (t) => {
+  const own = await TestPostgres.start(t)
+  const stage = await fakeStage(t)
+  const hub = stage.run([
+    'hub',
+    '--port',
+    '0',
+    '--store',
+    own.url('postgres').replace('user=hub', 'user=other'),
+  ])
+  assert.notEqual(await hub.ended, 0)
+  assert.match(hub.log(), /role "other" does not exist/)
+  assert.match(hub.log(), /pg_hba\.conf/)
+})

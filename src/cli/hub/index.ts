@@ -62,7 +62,10 @@ export const withStoreFlags = (command: Command): Command =>
       '--store <address>',
       `PostgreSQL database for the hub's data, as postgres://USER@HOST/DATABASE (default: ${HUB_STORE}, else files in the hub's folder)`,
     )
-    .option('--store-password-file <file>', 'file with the password for the database (default: PGPASSWORD)')
+    .option(
+      '--store-password-file <file>',
+      'file with the password for the database (default: PGPASSWORD, else PGPASSFILE, else ~/.pgpass)',
+    )
 
 export function hubCommand(): Command {
   return withStoreFlags(

@@ -36,12 +36,23 @@ export async function serveHub(options: HubServeOptions) {
   // A second signal ends the hub at once. Nothing is lost: machines resend everything that
   // was not acknowledged.
   let end: (reason?: UserError) => void
+  const starting = new AbortController()
   const ended = new Promise<UserError | undefined>((done) => {
-    end = done
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => done(undefined))
+    end = (reason) => {
+      starting.abort()
+      done(reason)
+    }
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end())
   })
   if (keptSignal()) end!()
   const logger = createLogger({ level: levelOf(options), stderr: 'text' })
+  let condition = { connected: false, text: '' }
+  let notifier: ReturnType<typeof startNotifier>
+  const tell = (connected: boolean, text: string) => {
+    condition = { connected, text }
+    const { env, pid } = process
+    notifier ??= startNotifier({ env, pid, condition: () => condition, clock: systemClock, logger })
+  }
   const running = await startHub({
     dir: dataDir === undefined ? statePaths(stateDir(process.env)).hub : resolve(dataDir),
     store: hubStore(options, process.env),
@@ -55,18 +66,23 @@ export async function serveHub(options: HubServeOptions) {
     strict: isStrictByEnvironment(process.env),
     logger,
     lost: (reason) => end(reason),
+    signal: starting.signal,
+    onWait: (reason) => tell(false, reason),
+  }).catch((error) => {
+    if (error === starting.signal.reason) return
+    notifier?.close()
+    throw error
   })
+  if (!running) {
+    void notifier?.stopping('Stopping')
+    note('stopping')
+    return
+  }
   print(`Hub:          ${running.url}`)
   print(`Machine key:  ${running.machineKeyPath}`)
   print(`User key:     ${running.userKeyPath}`)
   collectWhenIdle(systemClock)
-  const notifier = startNotifier({
-    env: process.env,
-    pid: process.pid,
-    condition: () => ({ connected: true, text: `Listening on ${running.url}` }),
-    clock: systemClock,
-    logger,
-  })
+  tell(true, `Listening on ${running.url}`)
   const lost = await ended
   void notifier?.stopping('Stopping')
   note('stopping')

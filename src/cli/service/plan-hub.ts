@@ -150,7 +150,7 @@ function storeOf(flags: HubServeOptions) {
     throw usage(
       'The service does not get PGPASSWORD. Save the password to a file, and add --store-password-file.',
     )
-  const authority = tls && new URL(address).searchParams.get('sslrootcert')
+  const authority = tls && new URLSearchParams(address.split('?')[1]).get('sslrootcert')
   if (authority && !isAbsolute(authority)) throw usage('sslrootcert must be an absolute path.')
   return {
     address,

@@ -45,7 +45,7 @@ export interface ApiContext
     PushContext,
     Pick<HubMetricsParts, 'counts'>,
     RolloutContext,
-    Pick<PublicContext, 'releases'> {
+    Pick<PublicContext, 'releases' | 'store'> {
   journals: Journals
   streams: AgentStreams
   people: UserKeys

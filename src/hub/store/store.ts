@@ -35,6 +35,8 @@ export interface Store {
   /** Versions that the hub orders nowhere. */
   readonly blocked: RecordList<BlockedRecord>
   readonly audit: AuditLog
+  /** Durability of acknowledged changes in a database, by its settings. A store in files is always on the disk. */
+  readonly durability?: { readonly level: Durability }
 
   /**
    * Returns the private key with which the hub identifies itself to push services, as PEM. Creates the key if
@@ -53,6 +55,12 @@ export interface Store {
   /** Writes all waiting changes, and releases the store, so that another hub may use it. */
   close(): Promise<void>
 }
+
+/**
+ * Where a change is when it is acknowledged: also on a standby, on the disk of the store, or possibly only in its
+ * memory.
+ */
+export type Durability = 'standby' | 'disk' | 'memory'
 
 /** The agents of all machines. */
 export interface AgentStore {

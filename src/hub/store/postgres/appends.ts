@@ -127,7 +127,7 @@ async function insert(database: Database, batch: Append[]): Promise<Set<string>>
   })
   const [row] = await database.run(
     (sql) => sql<{ held: boolean; stored: string[] | null }[]>`
-      with held as (select from lease where epoch = ${String(database.epoch)} for share),
+      with held as (select from lease where epoch = ${String(database.epoch)} for key share),
       ends as (
         select * from unnest(
           ${batch.map(({ key }) => key)}::text[], ${batch.map(({ have }) => have)}::bigint[],

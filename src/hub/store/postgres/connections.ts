@@ -1,5 +1,6 @@
 import { Socket } from 'node:net'
 import type pg from 'pg'
+import { systemCode } from '../../../platform/errors.ts'
 
 type Value = string | number | boolean | Uint8Array | null | readonly (string | number)[]
 
@@ -13,40 +14,61 @@ export interface Query {
   unsafe(text: string): Promise<unknown>
 }
 
+interface Statement {
+  text: string
+  values?: Value[]
+}
+
+/** SQLSTATE of a change that a server refuses because it only reads. */
+const READ_ONLY = '25006'
+
 /** The connection to the database has failed, or could not be made. */
-export class ConnectionError extends Error {}
+export class ConnectionError extends Error {
+  readonly code: string | undefined
+
+  constructor(cause: Error) {
+    super(cause.message || systemCode(cause), { cause })
+    // The client of the database has no code for this error.
+    this.code = / not support SSL /.test(cause.message) ? 'ERR_SSL_UNSUPPORTED' : systemCode(cause)
+  }
+}
 
 /**
- * Connections to the database, which are made when they are needed. Each transaction has its own connection. After
- * the connection is lost, all further statements of the transaction fail.
+ * Connections to the servers of the database, which are made when they are needed. Only servers that accept changes
+ * are used. Each transaction has its own connection. After the connection is lost, all further statements of the
+ * transaction fail.
  */
 export class Connections {
-  readonly #pool: pg.Pool
+  readonly #pools: pg.Pool[]
   readonly #sockets = new Set<Socket>()
+  /** Connections to servers that accepted changes when the connection was made. */
+  readonly #checked = new WeakSet<pg.PoolClient>()
+  /** The server that was used last. */
+  #first = 0
   /** Runs a statement in its own transaction. */
-  readonly sql: Query
+  readonly sql = queryOf((statement) => this.#run(statement))
 
-  constructor(Pool: typeof pg.Pool, config: pg.PoolConfig, notice: (message: string) => void) {
-    this.#pool = new Pool({ ...config, stream: () => this.#socket() })
-    this.#pool.on('connect', (client) => {
-      // The statements that are running fail with this error.
-      client.on('error', () => {})
-      client.on('notice', ({ message }) => notice(message ?? ''))
+  /** @param configs one for each server */
+  constructor(Pool: typeof pg.Pool, configs: readonly pg.PoolConfig[], notice: (message: string) => void) {
+    this.#pools = configs.map((config) => {
+      const pool = new Pool({ ...config, stream: () => this.#socket() })
+      pool.on('connect', (client) => {
+        // The statements that are running fail with this error.
+        client.on('error', () => {})
+        client.on('notice', ({ message }) => notice(message ?? ''))
+      })
+      return pool.on('error', () => {})
     })
-    this.#pool.on('error', () => {})
-    this.sql = queryOf(this.#pool)
   }
 
   /** Commits the statements together, or none of them. */
   async begin<T>(statements: (sql: Query) => Promise<T>): Promise<T> {
-    const client = await this.#pool.connect().catch(failed)
+    const client = await this.#connect()
     let over = false
-    const sql = queryOf({
-      query: async (statement: Statement): Promise<pg.QueryResult> => {
-        // The connection may already run a statement of another transaction.
-        if (over) throw new Error('The transaction has ended.')
-        return client.query(statement)
-      },
+    const sql = queryOf(async (statement) => {
+      // The connection may already run a statement of another transaction.
+      if (over) throw new Error(OVER)
+      return client.query(statement)
     })
     try {
       await sql`begin`
@@ -59,7 +81,7 @@ export class Connections {
     } catch (error) {
       over = true
       await client.query('rollback').then(
-        () => client.release(),
+        () => client.release(isReadOnly(error)),
         (lost) => client.release(lost),
       )
       throw error
@@ -68,8 +90,50 @@ export class Connections {
 
   /** Ends all connections at once. Statements that are still running fail. */
   close() {
-    void this.#pool.end().catch(() => {})
+    for (const pool of this.#pools) void pool.end().catch(() => {})
     for (const socket of this.#sockets) socket.destroy()
+  }
+
+  async #run(statement: Statement): Promise<pg.QueryResult> {
+    const client = await this.#connect()
+    try {
+      const result = await client.query(statement)
+      client.release()
+      return result
+    } catch (error) {
+      client.release(!isOfDatabase(error) || isReadOnly(error))
+      throw error
+    }
+  }
+
+  /** Returns a connection to a server that accepts changes. */
+  async #connect(): Promise<pg.PoolClient> {
+    let failure: unknown
+    for (const [n] of this.#pools.entries()) {
+      const at = (this.#first + n) % this.#pools.length
+      try {
+        const client = await this.#connectTo(this.#pools[at]!)
+        this.#first = at
+        return client
+      } catch (error) {
+        failure ??= error
+      }
+    }
+    return failed(failure as Error)
+  }
+
+  async #connectTo(pool: pg.Pool): Promise<pg.PoolClient> {
+    const client = await pool.connect()
+    if (this.#checked.has(client)) return client
+    try {
+      const { rows } = await client.query('show transaction_read_only')
+      if (rows[0]?.transaction_read_only !== 'off') throw new Error('the server accepts no changes')
+      this.#checked.add(client)
+      return client
+    } catch (error) {
+      client.release(true)
+      throw error
+    }
   }
 
   #socket(): Socket {
@@ -79,14 +143,9 @@ export class Connections {
   }
 }
 
-interface Statement {
-  text: string
-  values?: Value[]
-}
-
-function queryOf(client: { query(statement: Statement): Promise<pg.QueryResult> }): Query {
+function queryOf(execute: (statement: Statement) => Promise<pg.QueryResult>): Query {
   const run = async (statement: Statement) => {
-    const { rows = [], rowCount } = await client.query(statement).catch(failed)
+    const { rows = [], rowCount } = await execute(statement).catch(failed)
     return Object.assign(rows, { count: rowCount ?? 0 })
   }
   const sql = (text: TemplateStringsArray, ...values: Value[]) =>
@@ -94,7 +153,14 @@ function queryOf(client: { query(statement: Statement): Promise<pg.QueryResult> 
   return Object.assign(sql as Query, { unsafe: (text: string) => run({ text }) })
 }
 
-/** Distinguishes a failed connection from an error of the database, which has an SQLSTATE. */
+/** Reports whether the database itself has reported the error, with an SQLSTATE. */
+const isOfDatabase = (error: unknown) => error instanceof Error && 'severity' in error
+const isReadOnly = (error: unknown) => error instanceof Error && systemCode(error) === READ_ONLY
+
+/** Distinguishes failed connections from other errors. */
 function failed(error: Error): never {
-  throw 'severity' in error ? error : new ConnectionError(error.message, { cause: error })
+  const isKnown = isOfDatabase(error) || error instanceof ConnectionError || error.message === OVER
+  throw isKnown ? error : new ConnectionError(error)
 }
+
+const OVER = 'The transaction has ended.'

@@ -1,7 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
-import { systemCode } from '../../../platform/errors.ts'
-import { StoreUnavailableError } from '../store-unavailable.ts'
-import { ConnectionError, type Connections, type Query } from './connections.ts'
+import type { Connections, Query } from './connections.ts'
+import { TooLateError, translated } from './database-errors.ts'
 import { LostLeaseError } from './lost-lease-error.ts'
 
 /** Maximum time of a statement or transaction, in milliseconds. After it, the connections are replaced. */
@@ -39,7 +38,7 @@ export class Database {
    */
   write<T>(statements: (sql: Query) => Promise<T>): Promise<T> {
     return this.begin(async (sql) => {
-      const held = await sql`select from lease where epoch = ${String(this.epoch)} for share`
+      const held = await sql`select from lease where epoch = ${String(this.epoch)} for key share`
       if (held.count === 0) throw new LostLeaseError()
       return statements(sql)
     })
@@ -70,27 +69,7 @@ export class Database {
   }
 }
 
-class TooLateError extends Error {}
-
 async function tooLate(signal: AbortSignal): Promise<never> {
   await setTimeout(DEADLINE_MS, undefined, { signal, ref: false }).catch(() => {})
-  throw new TooLateError('It did not answer in time.')
-}
-
-/**
- * SQLSTATEs of a database that may accept the statement later: connection failures, insufficient resources, ended
- * connections, timeouts of statements, transactions, and locks, deadlocks, and a standby that is not promoted yet.
- */
-const UNAVAILABLE = /^(08|53|57P|57014|25P03|55P03|40001|40P01|25006)/
-/** The disk of the database is full. */
-const FULL = '53100'
-
-/** Returns the error for other parts of the hub, which do not know the codes of the database. */
-function translated(error: unknown): unknown {
-  if (!(error instanceof Error)) return error
-  const code = systemCode(error) ?? ''
-  if (code === FULL) return Object.assign(new Error(error.message, { cause: error }), { code: 'ENOSPC' })
-  if (error instanceof TooLateError || error instanceof ConnectionError || UNAVAILABLE.test(code))
-    return new StoreUnavailableError(`The hub's database cannot be reached: ${error.message || code}`, error)
-  return error
+  throw new TooLateError('no server that accepts changes answered in time')
 }

@@ -15,19 +15,21 @@ import { isPushKey, makePushKey } from '../push-key.ts'
 import { EnrollmentRecord, PushRecord, SessionRecord, UserKeyEntry } from '../records.ts'
 import { BlockedRecord, RolloutRecord } from '../rollout-records.ts'
 import type { Store } from '../store.ts'
-import { StoreUnavailableError } from '../store-unavailable.ts'
 import { AgentTable, nameOf } from './agent-table.ts'
 import { AuditTable } from './audit-table.ts'
 import { CommandTable } from './command-table.ts'
 import { connect } from './connect.ts'
 import type { Database } from './database.ts'
 import { DatabaseJournals } from './database-journals.ts'
+import { DurabilityWatch } from './durability-watch.ts'
 import { KeyRow } from './key-row.ts'
 import { LateWrites } from './late-writes.ts'
 import { Lease } from './lease.ts'
 import { MachineTable } from './machine-table.ts'
 import { upgradeSchema } from './schema.ts'
 import { readList, StoredList } from './stored-list.ts'
+import { unusable } from './unusable.ts'
+import { waitForDatabase } from './wait-for-database.ts'
 
 const PushKeyRecord = z.object({ pem: z.string() })
 
@@ -38,22 +40,29 @@ export interface PostgresStoreOptions {
   audit: AuditLimits
   clock: Clock
   logger: Logger
+  /** Ends the wait for a database that is not up yet. */
+  signal?: AbortSignal | undefined
+  /** Called with the reason when the hub waits for its database. */
+  onWait?: ((reason: string) => void) | undefined
 }
 
-/** Opens the store in a database, and makes or upgrades its tables. @throws UserError */
+/**
+ * Opens the store in a database, and makes or upgrades its tables. Waits for a database that is not up yet.
+ * @throws UserError, or the reason of the signal
+ */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<Store> {
-  const { address, clock, dir, logger } = options
+  const { address, clock, dir, logger, signal } = options
   const database = await connect(address, logger)
   const lease = new Lease({ database, holder: holderIn(dir), clock })
   try {
+    await waitForDatabase(database, options)
     await upgradeSchema(database)
-    await checkDurability(database, logger)
     await lease.take()
     return await storeIn(options, database, lease)
   } catch (error) {
     if (database.epoch > 0n) await lease.release()
     await database.close()
-    throw error instanceof UserError ? error : unusable(error, address)
+    throw error instanceof UserError || signal?.aborted ? error : unusable(error, address)
   }
 }
 
@@ -79,6 +88,8 @@ async function storeIn(
     lost: ({ reason }) => void lease.lose(reason),
   })
   const pushKeys = new StoredList(database, 'push key', await readList(database, 'push key', PushKeyRecord))
+  const durability = new DurabilityWatch({ database, clock, logger })
+  await durability.start()
   return {
     journals,
     agents: new AgentTable({ database, journals, writes, logger }),
@@ -105,8 +116,10 @@ async function storeIn(
       return (await pushKeys.all())[0]!.pem
     },
     audit: await AuditTable.open(database, audit),
+    durability,
     watch: (lost) => lease.watch(lost),
     async close() {
+      durability.close()
       await journals.close()
       await writes.close()
       await lease.release()
@@ -123,28 +136,4 @@ function holderIn(dir: string): string {
   const made = randomUUID()
   writeAtomic(path, `${made}\n`, { durable: true })
   return made
-}
-
-/** Warns if the database acknowledges changes before they are durable. */
-async function checkDurability(database: Database, logger: Logger): Promise<void> {
-  for (const setting of ['fsync', 'synchronous_commit', 'full_page_writes']) {
-    const [row] = await database.run(
-      (sql) => sql<{ value: string | null }[]>`select current_setting(${setting}, true) as value`,
-    )
-    if (row?.value === 'off')
-      logger.warn(
-        { setting },
-        `the database has ${setting} = off: it may lose activity that the hub has acknowledged`,
-      )
-  }
-}
-
-function unusable(error: unknown, { host, port, database }: DatabaseAddress): unknown {
-  if (!(error instanceof Error)) return error
-  const place = `${database} at ${host.startsWith('/') ? host : `${host}:${port}`}`
-  const { message } =
-    error instanceof StoreUnavailableError && error.cause instanceof Error ? error.cause : error
-  return new UserError('store_unusable', `The database ${place} cannot be used: ${message || 'no answer'}.`, {
-    remedy: 'Check the address, the user and password, and that PostgreSQL is running.',
-  })
 }

@@ -25,6 +25,11 @@ const STEPS: readonly string[] = [
   create table list (name text primary key, content text not null);
   create table audit (n bigint primary key, line text not null);
   `,
+  // With this index, `epoch` is part of a key. Writes lock only the key of the lease, which its signs of life leave
+  // unchanged, so that many writes cannot hold up a sign of life.
+  `
+  create unique index lease_key on lease (name, epoch);
+  `,
 ]
 
 /** SQLSTATEs of two hubs that create the same table at the same time. */
