@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { reasonOf, UserError } from '../platform/errors.ts'
 import { EXIT } from '../platform/exit-codes.ts'
 import { isLoopback } from './server-url.ts'
@@ -20,6 +21,9 @@ export interface DatabaseAddress {
   tls: { ca?: string | undefined } | undefined
 }
 
+/** A store: the folder of a hub with its files, or a database. */
+export type StorePlace = { dir: string } | { address: DatabaseAddress }
+
 export interface HubStoreFlags {
   store?: string | undefined
   storePasswordFile?: string | undefined
@@ -29,10 +33,19 @@ export interface HubStoreFlags {
 export function hubStore(flags: HubStoreFlags, env: NodeJS.ProcessEnv): DatabaseAddress | undefined {
   const text = flags.store ?? (env[HUB_STORE] || undefined)
   if (text === undefined) return undefined
-  const name = flags.store === undefined ? HUB_STORE : '--store'
+  const isFlag = flags.store !== undefined
+  return addressIn(text, { name: isFlag ? '--store' : HUB_STORE, isFlag }, flags, env)
+}
+
+function addressIn(
+  text: string,
+  { name, isFlag }: { name: string; isFlag: boolean },
+  flags: HubStoreFlags,
+  env: NodeJS.ProcessEnv,
+): DatabaseAddress {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (!url || !/^postgres(ql)?:$/.test(url.protocol)) throw invalid(name, 'is not the address of a database')
-  if (flags.store !== undefined && url.password !== '')
+  if (isFlag && url.password !== '')
     throw invalid(
       name,
       'contains a password, which other users of this machine can see',
@@ -52,6 +65,29 @@ export function hubStore(flags: HubStoreFlags, env: NodeJS.ProcessEnv): Database
     password: passwordOf(url, flags, env),
     tls: tlsOf(name, host, params),
   }
+}
+
+/**
+ * Returns the store that an argument names.
+ * @param name the argument, for messages
+ * @throws UserError
+ */
+export function storePlace(
+  text: string,
+  name: string,
+  flags: Pick<HubStoreFlags, 'storePasswordFile'>,
+  env: NodeJS.ProcessEnv,
+): StorePlace {
+  if (!/^postgres(ql)?:/.test(text)) return { dir: resolve(text) }
+  return { address: addressIn(text, { name, isFlag: true }, flags, env) }
+}
+
+/** Returns the address of a database for people, without its password. */
+export function placeOf({ host, port, database, user }: DatabaseAddress): string {
+  const part = encodeURIComponent
+  return host.startsWith('/')
+    ? `postgres:///${part(database)}?host=${host}&user=${part(user)}`
+    : `postgres://${part(user)}@${host.includes(':') ? `[${host}]` : host}:${port}/${part(database)}`
 }
 
 function passwordOf(url: URL, { storePasswordFile }: HubStoreFlags, env: NodeJS.ProcessEnv) {

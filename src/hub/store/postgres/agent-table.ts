@@ -84,7 +84,7 @@ export class AgentTable implements AgentStore {
 }
 
 /** Content of `agent.record` while an agent is being removed. */
-const REMOVED = 'removed'
+export const REMOVED = 'removed'
 
 const nameOf = (key: string) => `agent ${key}`
 

@@ -10,6 +10,7 @@ import { writeAtomic } from '../../../platform/files.ts'
 import type { Logger } from '../../../platform/log.ts'
 import { ifPresent } from '../../../platform/or-undefined.ts'
 import { KeyEntry } from '../key-entry.ts'
+import { refuseMigrated } from '../migration-record.ts'
 import { KeysWithOwn } from '../own-keys.ts'
 import { isPushKey, makePushKey } from '../push-key.ts'
 import { EnrollmentRecord, PushRecord, SessionRecord, UserKeyEntry } from '../records.ts'
@@ -21,6 +22,7 @@ import { AuditTable } from './audit-table.ts'
 import { CommandTable } from './command-table.ts'
 import { connect } from './connect.ts'
 import type { Database } from './database.ts'
+import { migrationIn } from './database-contents.ts'
 import { DatabaseJournals } from './database-journals.ts'
 import { KeyRow } from './key-row.ts'
 import { LateWrites } from './late-writes.ts'
@@ -49,6 +51,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     await upgradeSchema(database)
     await checkDurability(database, logger)
     await lease.take()
+    refuseMigrated(await migrationIn(database))
     return await storeIn(options, database, lease)
   } catch (error) {
     if (database.epoch > 0n) await lease.release()
@@ -138,7 +141,7 @@ async function checkDurability(database: Database, logger: Logger): Promise<void
   }
 }
 
-function unusable(error: unknown, { host, port, database }: DatabaseAddress): unknown {
+export function unusable(error: unknown, { host, port, database }: DatabaseAddress): unknown {
   if (!(error instanceof Error)) return error
   const place = `${database} at ${host.startsWith('/') ? host : `${host}:${port}`}`
   const { message } =
