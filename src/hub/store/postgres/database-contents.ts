@@ -15,10 +15,10 @@ import {
 import { wholeLine } from '../journal-line.ts'
 import { MigrationRecord } from '../migration-record.ts'
 import { AgentRecord } from '../records.ts'
-import { REMOVED } from './agent-table.ts'
 import type { Database } from './database.ts'
 import { headOf } from './database-journals.ts'
 import { SILENCE_S } from './lease.ts'
+import { REMOVED } from './removals.ts'
 import { readList } from './stored-list.ts'
 
 /** Number of agents, of lines of a history, and of other lines per batch. */

@@ -28,6 +28,7 @@ import { KeyRow } from './key-row.ts'
 import { LateWrites } from './late-writes.ts'
 import { Lease } from './lease.ts'
 import { MachineTable } from './machine-table.ts'
+import { Removals } from './removals.ts'
 import { upgradeSchema } from './schema.ts'
 import { readList, StoredList } from './stored-list.ts'
 
@@ -80,10 +81,11 @@ async function storeIn(
     lost: ({ reason }) => void lease.lose(reason),
   })
   const writes = new LateWrites({ database, clock, logger })
+  const removals = new Removals({ database, clock, logger })
   const pushKeys = new StoredList(database, 'push key', await readList(database, 'push key', PushKeyRecord))
   return {
     journals,
-    agents: new AgentTable({ database, journals, writes, logger }),
+    agents: new AgentTable({ database, journals, writes, removals, logger }),
     machines: new MachineTable({ database, writes, logger }),
     commands: new CommandTable(database, logger),
     keys,
@@ -111,6 +113,7 @@ async function storeIn(
     async close() {
       await journals.close()
       await writes.close()
+      await removals.close()
       await lease.release()
       await database.close()
     },

@@ -10,7 +10,7 @@ import type { Database, Query } from './database.ts'
 import { DatabaseContents, MIGRATION } from './database-contents.ts'
 import type { Lease } from './lease.ts'
 import { LostLeaseError } from './lost-lease-error.ts'
-import { removeHistory } from './remove-history.ts'
+import { removeHistory } from './removals.ts'
 import { writeList } from './stored-list.ts'
 
 /** Number of commands and of lines of the audit log per statement. */
@@ -50,7 +50,7 @@ export class WritableDatabaseContents extends DatabaseContents implements Writab
   }
 
   async removeAgent(key: string): Promise<void> {
-    await removeHistory(this.database, key)
+    for await (const _ of removeHistory(this.database, key));
   }
 
   async replaceList<N extends ListName>(name: N, records: readonly ListOf<N>[]): Promise<void> {
