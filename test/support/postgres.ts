@@ -62,6 +62,11 @@ export class TestPostgres {
     )
   }
 
+  /** Pid of the server. */
+  get pid(): number {
+    return this.#process!.pid!
+  }
+
   /** Ends the server; SIGKILL ends it as a crash would. */
   async kill(signal: NodeJS.Signals): Promise<void> {
     const running = this.#process
