@@ -2,15 +2,30 @@ import { createHash } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { StorePlace } from '../config/hub-store.ts'
 import type { Clock } from '../platform/clock.ts'
+import { UserError } from '../platform/errors.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Contents, WritableContents } from './store/contents.ts'
 import { lockFiles, readFiles } from './store/files/open-contents.ts'
+import { StoreUnavailableError } from './store/store-unavailable.ts'
 
 export interface OpenContentsOptions {
   /** Refuses a folder that other users can write to. */
   strict: boolean
   clock: Clock
   logger: Logger
+}
+
+/** Works with stores. @throws UserError also if the database cannot be reached any more */
+export async function onStores(work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (!(error instanceof StoreUnavailableError)) throw error
+    throw new UserError('store_unavailable', `${error.message.replace(/\.$/, '')}.`, {
+      remedy: 'Run the command again when PostgreSQL is running, and this machine can reach it.',
+      cause: error,
+    })
+  }
 }
 
 /** Opens a store for reading, also while a hub uses it. @throws UserError */

@@ -1,7 +1,7 @@
 import { hubStore, type StorePlace, storePlace } from '../../config/hub-store.ts'
 import { stateDir, statePaths } from '../../config/paths.ts'
 import { checkStore } from '../../hub/check/check-store.ts'
-import { readContents } from '../../hub/open-contents.ts'
+import { onStores, readContents } from '../../hub/open-contents.ts'
 import { EXIT } from '../../platform/exit-codes.ts'
 import { createLogger } from '../../platform/log.ts'
 import { cleanLine } from '../render/clean.ts'
@@ -16,6 +16,10 @@ const FINDING_CHARS = 500
 /** Checks the data of a hub, and sets the exit code. */
 export async function checkStoreOf(named: string | undefined, { json = false, ...flags }: CheckFlags) {
   const place = named === undefined ? ownStore(flags) : storePlace(named, 'the store', flags, process.env)
+  await onStores(() => check(place, json))
+}
+
+async function check(place: StorePlace, json: boolean): Promise<void> {
   const store = await readContents(place, createLogger({ level: 'warn', stderr: 'text' }))
   const progress = new StoreProgress({ json: false })
   try {

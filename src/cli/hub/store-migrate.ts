@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { type StorePlace, storePlace } from '../../config/hub-store.ts'
 import { isStrictByEnvironment } from '../../config/refuse-foreign.ts'
 import { migrate } from '../../hub/migrate/migrate.ts'
-import { lockContents } from '../../hub/open-contents.ts'
+import { lockContents, onStores } from '../../hub/open-contents.ts'
 import type { WritableContents } from '../../hub/store/contents.ts'
 import { copyOwnFiles, hasOwnKeys } from '../../hub/store/files/copy-own-files.ts'
 import { systemClock } from '../../platform/clock.ts'
@@ -29,6 +29,15 @@ export async function migrateStore({ from, to, keys, json = false, ...flags }: M
     logger: createLogger({ level: 'warn', stderr: 'text' }),
     folder,
   }
+  await onStores(() => copyStore(places, options, { keys, json }))
+}
+
+async function copyStore(
+  places: { from: StorePlace; to: StorePlace },
+  options: Omit<Parameters<typeof lockContents>[1], 'isNew'>,
+  { keys, json }: { keys: string | undefined; json: boolean },
+): Promise<void> {
+  const { folder } = options
   const progress = new StoreProgress({ json })
   const source = await lockContents(places.from, { ...options, isNew: false })
   try {
@@ -68,8 +77,7 @@ function say(
   print(
     `Copied ${result.agents} agents with ${bytes(result.bytes)} of history, and everything else, from ${source.place} to ${target.place}. The copy was compared with the source.`,
   )
-  if (result.unreadable > 0)
-    print(`${result.unreadable} lines of histories cannot be read, and were left out.`)
+  if (result.unreadable > 0) print(`${result.unreadable} lines or records cannot be read, and were left out.`)
   if (result.withoutRecord > 0)
     print(`${result.withoutRecord} histories belong to no agent. They were copied, too.`)
 }

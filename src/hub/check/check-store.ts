@@ -39,8 +39,8 @@ export async function checkStore(
     else result.notes++
     if (result.findings.length < FINDINGS) result.findings.push(finding)
   }
-  const unreadable = (message: string) =>
-    found({ level: 'problem', kind: 'unreadable', message: `${message}.` })
+  const unreadable = (problem: string) =>
+    found({ level: 'problem', kind: 'unreadable', message: `It is damaged: ${problem}.` })
   for (const finding of await store.findings()) found(finding)
   await checkMigration(store, found)
   const of = await store.size()
@@ -69,7 +69,7 @@ export async function checkStore(
     for (const id of machines)
       found({ level: 'problem', kind: 'orphan', message: `There are agents of the unknown machine ${id}.` })
   }
-  await checkAudit(store, found, unreadable)
+  await checkAudit(store, found)
   return result
 }
 
@@ -89,13 +89,9 @@ async function checkMigration(store: Contents, found: (finding: Finding) => void
     })
 }
 
-async function checkAudit(
-  store: Contents,
-  found: (finding: Finding) => void,
-  unreadable: (message: string) => void,
-): Promise<void> {
+async function checkAudit(store: Contents, found: (finding: Finding) => void): Promise<void> {
   let last: number | undefined
-  for await (const lines of store.audit(unreadable))
+  for await (const lines of store.audit())
     for (const { n, line } of lines) {
       if (last !== undefined && n > last + 1)
         found({
@@ -105,7 +101,8 @@ async function checkAudit(
         })
       if (last !== undefined && n <= last)
         found({ level: 'problem', kind: 'double', message: `Line ${n} of the audit log exists twice.` })
-      if (!isJson(line)) unreadable(`line ${n} of the audit log cannot be read`)
+      if (!isJson(line))
+        found({ level: 'problem', kind: 'unreadable', message: `Line ${n} of the audit log cannot be read.` })
       last = n
     }
 }

@@ -6,8 +6,12 @@ import type { CopyAgentsOptions } from './copy-agents.ts'
 import { damagedStore } from './damaged-store.ts'
 import { readList } from './read-list.ts'
 
-/** Compares everything in two stores, byte by byte. @throws UserError if they differ */
-export async function compare({ source, target, onProgress }: CopyAgentsOptions): Promise<void> {
+/**
+ * Compares everything in two stores, byte by byte.
+ * @returns the size of the histories
+ * @throws UserError if they differ
+ */
+export async function compare({ source, target, onProgress }: CopyAgentsOptions): Promise<number> {
   const copies = new Map<string, StoredAgent['record']>()
   for await (const agents of target.agents(damagedStore(target)))
     for (const { key, record } of agents) copies.set(key, record)
@@ -30,6 +34,7 @@ export async function compare({ source, target, onProgress }: CopyAgentsOptions)
     if (!isDeepStrictEqual(sorted(await readList(source, name)), sorted(await readList(target, name))))
       throw different(target, `The list of ${name}`)
   if ((await auditDigest(source)) !== (await auditDigest(target))) throw different(target, 'The audit log')
+  return done.bytes
 }
 
 async function digestOf(store: WritableContents, key: string): Promise<{ digest: string; bytes: number }> {
@@ -45,8 +50,7 @@ async function digestOf(store: WritableContents, key: string): Promise<{ digest:
 
 async function auditDigest(store: WritableContents): Promise<string> {
   const hash = createHash('sha256')
-  for await (const lines of store.audit(damagedStore(store)))
-    for (const { n, line } of lines) hash.update(`${n} ${line}\n`)
+  for await (const lines of store.audit()) for (const { n, line } of lines) hash.update(`${n} ${line}\n`)
   return hash.digest('hex')
 }
 

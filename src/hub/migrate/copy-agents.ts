@@ -8,9 +8,7 @@ const BATCH_AGENTS = 500
 
 export interface Counts {
   agents: number
-  /** Size of the histories. */
-  bytes: number
-  /** Lines of histories that could not be read, and were left out. */
+  /** Lines and records that could not be read, and were left out. */
   unreadable: number
   /** Agents that the source knows only by their histories. */
   withoutRecord: number
@@ -24,21 +22,24 @@ export interface CopyAgentsOptions {
 
 /** Copies all agents with their histories, or what the target lacks of them. @throws UserError */
 export async function copyAgents({ source, target, onProgress }: CopyAgentsOptions): Promise<Counts> {
-  const counts: Counts = { agents: 0, bytes: 0, unreadable: 0, withoutRecord: 0 }
+  const counts: Counts = { agents: 0, unreadable: 0, withoutRecord: 0 }
+  // An earlier run has copied this part.
+  let { bytes } = await target.size()
+  const unreadable = () => counts.unreadable++
   const present = await keysOf(target)
   const batch = new Batch(target)
-  for await (const agents of source.agents(damagedStore(source)))
+  for await (const agents of source.agents(damagedStore(source, unreadable)))
     for (const agent of agents) {
       const isPresent = present.delete(agent.key)
-      for await (const lines of missingLines(source, target, agent, isPresent, () => counts.unreadable++)) {
-        for (const { bytes } of lines.lines) counts.bytes += bytes.length
+      for await (const lines of missingLines(source, target, agent, isPresent, unreadable)) {
+        for (const line of lines.lines) bytes += line.bytes.length
         await batch.add(lines)
-        onProgress(counts)
+        onProgress({ agents: counts.agents, bytes })
       }
       await batch.add({ key: agent.key, have: 0, lines: [], record: agent.record })
       counts.agents++
       if (!agent.record) counts.withoutRecord++
-      onProgress(counts)
+      onProgress({ agents: counts.agents, bytes })
     }
   await batch.flush()
   // The hub of the source has removed these agents since an earlier run.

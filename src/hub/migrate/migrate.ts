@@ -28,6 +28,8 @@ export interface MigrateOptions {
 export interface MigrateResult extends Counts {
   /** True if an earlier run has finished the copy. */
   already: boolean
+  /** Size of the histories. */
+  bytes: number
 }
 
 /**
@@ -46,13 +48,18 @@ export async function migrate({ source, target, onProgress, clock }: MigrateOpti
     target,
     onProgress: (done) => onProgress({ step: 'copy', ...done, of }),
   })
-  for (const name of LIST_NAMES) await target.replaceList(name, await readList(source, name))
-  await target.replaceAudit(source.audit(damagedStore(source)))
-  await compare({ source, target, onProgress: (done) => onProgress({ step: 'check', ...done, of }) })
+  const unreadable = () => counts.unreadable++
+  for (const name of LIST_NAMES) await target.replaceList(name, await readList(source, name, unreadable))
+  await target.replaceAudit(source.audit())
+  const bytes = await compare({
+    source,
+    target,
+    onProgress: (done) => onProgress({ step: 'check', ...done, of }),
+  })
   // First the source: at no time can hubs use both.
   await source.setMigration({ version: 1, role: 'source', state: 'finished', other: target.place, at: at() })
   await target.setMigration({ version: 1, role: 'target', state: 'finished', other: source.place, at: at() })
-  return { already: false, ...counts }
+  return { already: false, bytes, ...counts }
 }
 
 async function isFinished(source: WritableContents, target: WritableContents): Promise<boolean> {
@@ -91,6 +98,6 @@ async function isEmpty(store: WritableContents): Promise<boolean> {
     const records = await store.list(name, damagedStore(store))
     if (records.some((record) => name !== 'keys' || !isLocal(record as KeyEntry))) return false
   }
-  for await (const lines of store.audit(damagedStore(store))) if (lines.length > 0) return false
+  for await (const lines of store.audit()) if (lines.length > 0) return false
   return true
 }

@@ -3,12 +3,17 @@ import type { CommandLine } from '../store/commands.ts'
 import type { ListName, ListOf, WritableContents } from '../store/contents.ts'
 import { damagedStore } from './damaged-store.ts'
 
-/** Returns a list as it must be copied. @throws UserError if it cannot be read */
+/**
+ * Returns a list as it must be copied.
+ * @param unreadable called for each record that cannot be read
+ * @throws UserError if the list cannot be read
+ */
 export async function readList<N extends ListName>(
   store: WritableContents,
   name: N,
+  unreadable?: () => void,
 ): Promise<readonly ListOf<N>[]> {
-  const records = await store.list(name, damagedStore(store))
+  const records = await store.list(name, damagedStore(store, unreadable))
   return name === 'commands'
     ? (withoutOldSecrets(records as readonly CommandLine[]) as readonly object[] as readonly ListOf<N>[])
     : records

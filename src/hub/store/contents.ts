@@ -55,8 +55,11 @@ export const LIST_NAMES: readonly ListName[] = Object.values(KEPT_IN)
   .flat()
   .filter((name): name is ListName => name in LISTS)
 
-/** Called with a sentence about something that cannot be read. */
-export type Damaged = (problem: string) => void
+/**
+ * Called with a part of a sentence about something that cannot be read. A hub works without a record or line that it
+ * cannot read. It does not use a list that it cannot read.
+ */
+export type Damaged = (problem: string, what: 'record' | 'list') => void
 
 /** An agent in its stored form. */
 export interface StoredAgent {
@@ -102,7 +105,7 @@ export interface Contents {
 
   size(): Promise<{ agents: number; bytes: number }>
 
-  /** Yields all agents that are not being removed. */
+  /** Yields all agents that are not being removed, without records that no hub uses. */
   agents(damaged: Damaged): AsyncIterable<StoredAgent[]>
 
   /** Reports whether there is still an agent or a history with this key. */
@@ -113,7 +116,7 @@ export interface Contents {
 
   list<N extends ListName>(name: N, damaged: Damaged): Promise<ListOf<N>[]>
 
-  audit(damaged: Damaged): AsyncIterable<AuditLine[]>
+  audit(): AsyncIterable<AuditLine[]>
 
   migration(): Promise<MigrationRecord | undefined>
 

@@ -108,7 +108,7 @@ test('a check of files finds lists and records that cannot be read, and what bel
     /agent checked cannot be read/,
     /history quiet/,
     /unknown machine m\b/,
-    /line 7 of the audit/,
+    /Line 7 of the audit/,
   ])
     assert.equal(findings.filter(({ message }) => what.test(message)).length, 1, String(what))
 })

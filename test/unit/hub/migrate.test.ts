@@ -5,7 +5,7 @@ import { after, type TestContext, test } from 'node:test'
 import { HUB_LIMITS } from '../../../src/config/hub-limits.ts'
 import { hubStore, type StorePlace } from '../../../src/config/hub-store.ts'
 import { migrate } from '../../../src/hub/migrate/migrate.ts'
-import { lockContents } from '../../../src/hub/open-contents.ts'
+import { lockContents, onStores } from '../../../src/hub/open-contents.ts'
 import { openStore } from '../../../src/hub/open-store.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { createLogger } from '../../../src/platform/log.ts'
@@ -219,4 +219,43 @@ test('a copy leaves out lines that no hub can read, and refuses a list that it c
   const store = await open(dir, database)
   assert.deepEqual(await readAll(store), before)
   await store.close()
+})
+
+test('a copy ends when the database is away, and can be continued', async (t) => {
+  const { dir, address } = await filled(t)
+  const source = await lockContents({ dir }, { ...common, folder: dir, isNew: false })
+  const target = await lockContents({ address }, { ...common, folder: dir, isNew: true })
+  const add = target.add.bind(target)
+  target.add = async (additions) => {
+    await server.kill('SIGKILL')
+    return add(additions)
+  }
+  const copy = onStores(async () => {
+    await migrate({ source, target, onProgress() {}, clock: systemClock })
+  })
+  await assert.rejects(copy, { name: 'UserError', code: 'store_unavailable' })
+  await target.close()
+  await source.close()
+  await server.start()
+  assert.equal((await move({ dir }, { address })).agents, 3)
+})
+
+test('a copy keeps the numbers of the audit log, also with a gap, and leaves out records that no hub can read', async (t) => {
+  const { dir, database, address } = await filled(t)
+  const audit = join(dir, 'audit')
+  rmSync(join(audit, readdirSync(audit)[0]!))
+  writeFileSync(join(audit, '000000000100.jsonl'), '{"n":100}\n')
+  writeFileSync(join(audit, '000000000300.jsonl'), '{"n":300}\n')
+  appendFileSync(join(dir, 'commands.jsonl'), '{"version":1}\n')
+  cpSync(join(dir, 'agents/a'), join(dir, 'agents/a@copy'), { recursive: true })
+  const result = await move({ dir }, { address })
+  assert.deepEqual([result.unreadable, result.withoutRecord], [2, 1])
+  const rows = await server.query(database, 'select n::integer as n, line from audit order by n')
+  assert.deepEqual(rows, [
+    { n: 100, line: '{"n":100}' },
+    { n: 300, line: '{"n":300}' },
+  ])
+  const back = join(tempDir(t), 'back')
+  await move({ address }, { dir: back })
+  assert.deepEqual(readdirSync(join(back, 'audit')), readdirSync(audit))
 })

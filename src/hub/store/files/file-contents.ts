@@ -67,23 +67,20 @@ export class FileContents implements Contents {
     const schema = z.object({ version: z.literal(1), [field]: z.array(LISTS[name] as z.ZodMiniType) })
     const read = readJson(join(this.dir, file), schema)
     if (read.ok) return read.value[field] as ListOf<N>[]
-    if (read.reason === 'damaged') damaged(`${file} cannot be read: ${read.problem}`)
+    if (read.reason === 'damaged') damaged(`${file} cannot be read: ${read.problem}`, 'list')
     return []
   }
 
-  async *audit(damaged: Damaged): AsyncGenerator<AuditLine[]> {
+  async *audit(): AsyncGenerator<AuditLine[]> {
     const dir = join(this.dir, STORE_FILES.audit)
     const names = (ifPresent(() => readdirSync(dir)) ?? []).filter((name) => /^\d{12,15}\.jsonl$/.test(name))
     names.sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10))
-    let next: number | undefined
     for (const name of names) {
       let n = Number.parseInt(name, 10)
-      if (next !== undefined && n !== next) damaged(`lines ${next} to ${n - 1} of the audit log are missing`)
       const text = await readFile(join(dir, name), 'utf8')
       const lines = text.split('\n').slice(0, -1)
       for (let at = 0; at < lines.length; at += LINES)
         yield lines.slice(at, at + LINES).map((line) => ({ n: n++, line }))
-      next = n
     }
   }
 
@@ -110,16 +107,24 @@ export class FileContents implements Contents {
   #record(key: string, known: Map<string, string>, damaged: Damaged): StoredAgent['record'] {
     const read = readJson(recordPath(this.agentsDir, key), AgentRecord)
     if (!read.ok) {
-      if (read.reason === 'damaged') damaged(`the record of agent ${key} cannot be read: ${read.problem}`)
+      if (read.reason === 'damaged')
+        damaged(`the record of agent ${key} cannot be read: ${read.problem}`, 'record')
       return undefined
     }
     const { agent_id, machine_id } = read.value
     const name = JSON.stringify([agent_id, machine_id])
     const other = known.get(name)
-    if (!isFolderOf(key, agent_id)) damaged(`the folder ${key} contains the agent ${agent_id}`)
-    else if (other !== undefined) damaged(`the folders ${other} and ${key} contain the same agent`)
-    known.set(name, key)
-    return read.value
+    if (isFolderOf(key, agent_id) && other === undefined) {
+      known.set(name, key)
+      return read.value
+    }
+    damaged(
+      other === undefined
+        ? `the folder ${key} contains the agent ${agent_id}`
+        : `the folders ${other} and ${key} contain the same agent`,
+      'record',
+    )
+    return undefined
   }
 
   #commands(damaged: Damaged): ListOf<'commands'>[] {
@@ -128,7 +133,7 @@ export class FileContents implements Contents {
     return lines.flatMap((text, n) => {
       if (text.trim() === '') return []
       const read = parseJsonLine(path, text, LISTS.commands)
-      if (!read) damaged(`line ${n + 1} of ${STORE_FILES.commands} cannot be read`)
+      if (!read) damaged(`line ${n + 1} of ${STORE_FILES.commands} cannot be read`, 'record')
       return read ? [read] : []
     })
   }
@@ -136,7 +141,7 @@ export class FileContents implements Contents {
   #pushKey(damaged: Damaged): ListOf<'push key'>[] {
     const pem = ifPresent(() => readFileSync(join(this.dir, STORE_FILES.pushKey), 'utf8'))
     if (pem === undefined) return []
-    if (!isPushKey(pem)) damaged(`${STORE_FILES.pushKey} cannot be read`)
+    if (!isPushKey(pem)) damaged(`${STORE_FILES.pushKey} cannot be read`, 'list')
     return [{ pem }]
   }
 }

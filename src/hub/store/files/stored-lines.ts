@@ -23,7 +23,7 @@ export async function* storedLines(
     const whole: StoredLine[] = []
     for (const bytes of lines) {
       const head = wholeLine(bytes)
-      if (!head) damaged(`the line at byte ${position} cannot be read`)
+      if (!head) damaged(`the line at byte ${position} cannot be read`, 'record')
       else if (head.from > after) whole.push({ head, bytes })
       position += bytes.length + 1
     }

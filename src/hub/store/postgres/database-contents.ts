@@ -60,7 +60,7 @@ export class DatabaseContents implements Contents {
       yield rows.flatMap(({ key, record, head, have, bytes }) => {
         if (record === REMOVED) return []
         const read = record === null ? undefined : parseJsonLine(`agent ${key}`, record, AgentRecord)
-        if (record !== null && !read) damaged(`the record of agent ${key} cannot be read`)
+        if (record !== null && !read) damaged(`the record of agent ${key} cannot be read`, 'record')
         return [{ key, record: read, end: { head: headOf(head), have: Number(have), bytes: Number(bytes) } }]
       })
       after = rows.at(-1)?.key ?? after
@@ -93,7 +93,7 @@ export class DatabaseContents implements Contents {
       yield rows.flatMap(({ from, line }) => {
         const head = wholeLine(line)
         if (head && head.from === Number(from)) return [{ head, bytes: line }]
-        damaged(`the line at offset ${from} cannot be read`)
+        damaged(`the line at offset ${from} cannot be read`, 'record')
         return []
       })
     }
@@ -105,12 +105,12 @@ export class DatabaseContents implements Contents {
     try {
       return await readList(this.database, name, LISTS[name] as unknown as z.ZodMiniType<ListOf<N>>)
     } catch (error) {
-      damaged((error as Error).message)
+      damaged((error as Error).message.replace(/\.$/, ''), 'list')
       return []
     }
   }
 
-  async *audit(_damaged: Damaged): AsyncGenerator<AuditLine[]> {
+  async *audit(): AsyncGenerator<AuditLine[]> {
     for (let last = 0, full = true; full; ) {
       const rows = await this.database.run(
         (sql) => sql<{ n: string; line: string }[]>`
@@ -166,7 +166,7 @@ export class DatabaseContents implements Contents {
     )
     return rows.flatMap(({ id, record }) => {
       const read = parseJsonLine(`machine ${id}`, record, LISTS.machines)
-      if (!read) damaged(`the record of machine ${id} cannot be read`)
+      if (!read) damaged(`the record of machine ${id} cannot be read`, 'record')
       return read ? [read] : []
     })
   }
@@ -181,7 +181,7 @@ export class DatabaseContents implements Contents {
       for (const { n, line } of rows) {
         const read = parseJsonLine('the commands', line, LISTS.commands)
         if (read) all.push(read)
-        else damaged(`command ${n} cannot be read`)
+        else damaged(`command ${n} cannot be read`, 'record')
       }
       last = rows.at(-1)?.n ?? last
       full = rows.length === LINES
