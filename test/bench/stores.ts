@@ -1,4 +1,3 @@
-// Needs: /usr/lib/postgresql/*/bin/postgres
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -72,7 +72,7 @@ async function migrateWithKills(
       code = ended
     })
     await until(async () => code !== undefined || (await begun()) !== before, { what: 'the copy' })
-    await sleep(kills * 100)
+    await sleep(25 * 1.4 ** kills)
     run.kill('SIGKILL')
     if ((await run.ended) === 0) return kills
     assert.equal(code, 'SIGKILL', run.log())
