@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { isIPv6 } from 'node:net'
+import { resolve } from 'node:path'
 import { reasonOf, UserError } from '../platform/errors.ts'
 import { EXIT } from '../platform/exit-codes.ts'
 import { passwordInPassFile } from './password-of-database.ts'
@@ -37,6 +38,9 @@ export interface DatabaseTls {
   checksName: boolean
 }
 
+/** A store: the folder of a hub with its files, or a database. */
+export type StorePlace = { dir: string } | { address: DatabaseAddress }
+
 export interface HubStoreFlags {
   store?: string | undefined
   storePasswordFile?: string | undefined
@@ -46,7 +50,16 @@ export interface HubStoreFlags {
 export function hubStore(flags: HubStoreFlags, env: NodeJS.ProcessEnv): DatabaseAddress | undefined {
   const text = flags.store ?? (env[HUB_STORE] || undefined)
   if (text === undefined) return undefined
-  const name = flags.store === undefined ? HUB_STORE : '--store'
+  const isFlag = flags.store !== undefined
+  return addressIn(text, { name: isFlag ? '--store' : HUB_STORE, isFlag }, flags, env)
+}
+
+function addressIn(
+  text: string,
+  { name, isFlag }: { name: string; isFlag: boolean },
+  flags: HubStoreFlags,
+  env: NodeJS.ProcessEnv,
+): DatabaseAddress {
   // The standard syntax of URLs has no lists of hosts.
   const [, before, hostText = '', after] =
     /^(postgres(?:ql)?:\/\/(?:[^/?#]*@)?)([^/?#]*)(.*)$/s.exec(text) ?? []
@@ -54,7 +67,7 @@ export function hubStore(flags: HubStoreFlags, env: NodeJS.ProcessEnv): Database
     before !== undefined && URL.canParse(`${before}host${after}`) && new URL(`${before}host${after}`)
   if (!url) throw invalid(name, 'is not the address of a database')
   const params = url.searchParams
-  if (flags.store !== undefined && (url.password !== '' || params.has('password')))
+  if (isFlag && (url.password !== '' || params.has('password')))
     throw invalid(
       name,
       'contains a password, which other users of this machine can see',
@@ -99,6 +112,31 @@ function hostsIn(name: string, text: string, ports: string | null): DatabaseAddr
   })
   if (hosts.length > MOST_HOSTS) throw invalid(name, `has more than ${MOST_HOSTS} hosts`)
   return hosts as [DatabaseHost, ...DatabaseHost[]]
+}
+
+/**
+ * Returns the store that an argument names.
+ * @param name the argument, for messages
+ * @throws UserError
+ */
+export function storePlace(
+  text: string,
+  name: string,
+  flags: Pick<HubStoreFlags, 'storePasswordFile'>,
+  env: NodeJS.ProcessEnv,
+): StorePlace {
+  if (!/^postgres(ql)?:/.test(text)) return { dir: resolve(text) }
+  return { address: addressIn(text, { name, isFlag: true }, flags, env) }
+}
+
+/** Returns the address of a database for people, without its password. */
+export function placeOf({ hosts, database, user }: DatabaseAddress): string {
+  const part = encodeURIComponent
+  const [{ host, port }] = hosts
+  if (host.startsWith('/'))
+    return `postgres:///${part(database)}?host=${host}&port=${port}&user=${part(user)}`
+  const places = hosts.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`)
+  return `postgres://${part(user)}@${places.join(',')}/${part(database)}`
 }
 
 function tlsOf(

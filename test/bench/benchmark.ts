@@ -4,6 +4,8 @@ import type { Figure } from './figure.ts'
 export interface Options {
   /** True for a minimal run that only shows that everything works; its figures mean nothing. */
   quick: boolean
+  /** True to measure also what takes an hour. */
+  long: boolean
   /** Reports progress. */
   say(text: string): void
 }

@@ -20,13 +20,16 @@ export const statusesOf = (count: number): AgentStatus[] =>
     }),
   )
 
-/** Gives the hub agents of one machine, as an earlier run of the hub would have stored them. */
-export function giveAgents({ state }: Stage, statuses: AgentStatus[]) {
-  for (const status of statuses) {
+/**
+ * Gives the hub agents with one frame each, as an earlier run of the hub would have stored them.
+ * @param machineOf returns the machine of the agent with this number. Default: all agents are on one machine
+ */
+export function giveAgents({ state }: Stage, statuses: AgentStatus[], machineOf = (_n: number) => MACHINE) {
+  for (const [n, status] of statuses.entries()) {
     const { agent_id } = status
     const dir = join(state, 'hub/agents', agent_id)
     mkdirSync(dir, { recursive: true, mode: 0o700 })
-    const record = { version: 1, agent_id, machine_id: MACHINE, gone: false, status, ordered: true }
+    const record = { version: 1, agent_id, machine_id: machineOf(n), gone: false, status, ordered: true }
     writeFileSync(join(dir, 'agent.json'), JSON.stringify(record), { mode: 0o600 })
     writeFileSync(join(dir, 'activity.jsonl'), frame(0), { mode: 0o600 })
   }

@@ -22,6 +22,7 @@ import { memory } from './memory.ts'
 import { policy } from './policy.ts'
 import { reads } from './reads.ts'
 import { start } from './start.ts'
+import { stores } from './stores.ts'
 
 const BENCHMARKS: Benchmark[] = [
   commands,
@@ -34,6 +35,7 @@ const BENCHMARKS: Benchmark[] = [
   growth,
   fleet,
   hub,
+  stores,
   backlog,
   followers,
   knownAgents,
@@ -43,7 +45,7 @@ const BENCHMARKS: Benchmark[] = [
   conversationPage,
 ]
 
-const HELP = `Usage: npm run bench -- [--only NAME]... [--quick] [--json]
+const HELP = `Usage: npm run bench -- [--only NAME]... [--quick | --long] [--json]
        npm run bench -- --compare [--quick] [--json | --markdown]
 
 Measures figures, and compares each with a floor measured in the same run.
@@ -51,6 +53,7 @@ Measures figures, and compares each with a floor measured in the same run.
   --only NAME  run only this benchmark; may be repeated
   --compare    run only this: ${compare.about}
   --quick      only check that everything runs; the figures mean nothing
+  --long       grow histories to 10 GB where the benchmark does so; takes an hour, and 60 GB on the disk
   --json       print one JSON object to standard output
   --markdown   print the comparison as a table for a page
 
@@ -63,6 +66,7 @@ const { values: flags } = parseArgs({
   options: {
     only: { type: 'string', multiple: true, default: [] },
     quick: { type: 'boolean', default: false },
+    long: { type: 'boolean', default: false },
     compare: { type: 'boolean', default: false },
     markdown: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
@@ -82,7 +86,10 @@ async function run<R>(benchmark: Benchmark<R>): Promise<R> {
   const say = (text: string) => process.stderr.write(`${benchmark.name}: ${text}\n`)
   try {
     say(benchmark.about)
-    return await benchmark.run({ after: (fn) => cleanups.push(fn) }, { quick: flags.quick, say })
+    return await benchmark.run(
+      { after: (fn) => cleanups.push(fn) },
+      { quick: flags.quick, long: flags.long, say },
+    )
   } finally {
     await clear()
     process.off('SIGINT', interrupted).off('SIGTERM', interrupted)

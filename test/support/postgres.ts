@@ -86,6 +86,11 @@ export class TestPostgres {
     await this.query('postgres', 'select pg_promote()')
   }
 
+  /** Pid of the server. */
+  get pid(): number {
+    return this.#process!.pid!
+  }
+
   /** Ends the server; SIGKILL ends it as a crash would. */
   async kill(signal: NodeJS.Signals): Promise<void> {
     const running = this.#process

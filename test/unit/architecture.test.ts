@@ -140,6 +140,12 @@ const wings: Record<string, Arrows> = {
     to: ['store'],
     why: 'this is another kind of store, which knows nothing of files',
   },
+  migrate: { to: ['store'], why: 'a migration copies between any two kinds of stores' },
+  check: { to: ['store'], why: 'a check reads any kind of store' },
+  'open-contents.ts': {
+    to: ['store', 'store/files', 'store/postgres'],
+    why: 'this file chooses a kind of store, like open-store.ts',
+  },
   'open-store.ts': {
     to: ['store', 'store/files', 'store/postgres'],
     why: 'only this file chooses a kind of store',

@@ -11,6 +11,7 @@ const FILE_USERS = [
   // These modules only parse rows, like lines of a file.
   'hub/store/postgres/agent-table.ts',
   'hub/store/postgres/command-table.ts',
+  'hub/store/postgres/database-contents.ts',
   'hub/store/postgres/machine-table.ts',
   // The id of the hub's folder in the lease of the database.
   'hub/store/postgres/postgres-store.ts',

@@ -7,6 +7,7 @@ import { port, repeatable } from '../options.ts'
 import { auditCommand } from './audit.ts'
 import { keyCommand } from './key.ts'
 import { sessionCommand } from './session.ts'
+import { storeCommand } from './store.ts'
 import { tokenCommand } from './token.ts'
 
 const HELP = `
@@ -14,7 +15,7 @@ The daemon on this machine connects with the machine key; people and programs us
 files in the hub's folder. To create a key for another machine, use \`machine add\`. To create a key with a
 role for a person or a program, use \`hub key create\`. \`hub key\` and \`hub token\` list keys and tokens;
 \`hub session\` lists browsers that are signed in to the console; \`hub audit\` lists the commands that people
-and programs sent.
+and programs sent; \`hub store\` copies and checks the hub's data.
 
 Examples:
   $ fomular-daemon hub
@@ -87,5 +88,6 @@ export function hubCommand(): Command {
     .addCommand(auditCommand())
     .addCommand(keyCommand())
     .addCommand(sessionCommand())
+    .addCommand(storeCommand())
     .addCommand(tokenCommand())
 }

@@ -1,9 +1,19 @@
-import type { Command, Outcome } from '../../protocol/index.ts'
+import * as z from 'zod/mini'
+import { type Command, Commands, Outcome } from '../../protocol/index.ts'
 
-/**
- * An accepted command or the outcome of a command. The outcome has the time of the answer, in milliseconds
- * since 1970. Earlier hubs did not store the time.
- */
+/** An accepted command or the outcome of a command, in the store. */
+export const CommandLineRecord = z.union([
+  z.object({ version: z.literal(1), machine_id: z.string(), command: z.union(Object.values(Commands)) }),
+  z.object({
+    version: z.literal(1),
+    type: z.string(),
+    outcome: Outcome,
+    /** Time of the answer, in milliseconds since 1970. Absent in lines of earlier hubs. */
+    at: z.optional(z.number()),
+  }),
+])
+
+/** A parsed `CommandLineRecord`. */
 export type CommandLine =
   | { version: 1; machine_id: string; command: Command }
   | { version: 1; type: string; outcome: Outcome; at?: number }

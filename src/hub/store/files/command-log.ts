@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs'
-import * as z from 'zod/mini'
 import { systemCode } from '../../../platform/errors.ts'
 import { parseJsonLine, setAside, writeAtomic } from '../../../platform/files.ts'
 import type { Logger } from '../../../platform/log.ts'
-import { type Command, Commands, hasSecrets, Outcome } from '../../../protocol/index.ts'
-import type { CommandLine } from '../commands.ts'
+import { type Command, Commands, hasSecrets } from '../../../protocol/index.ts'
+import { type CommandLine, CommandLineRecord } from '../commands.ts'
 import { AppendFile } from './append-file.ts'
 import { SecretLines } from './secret-lines.ts'
 
@@ -14,18 +13,6 @@ import { SecretLines } from './secret-lines.ts'
  */
 const REWRITE_BYTES = 16 * 1024 * 1024
 
-/** A line of the file: an accepted command or an outcome. */
-const AnyCommand = z.union(Object.values(Commands))
-const Line = z.union([
-  z.object({ version: z.literal(1), machine_id: z.string(), command: AnyCommand }),
-  z.object({
-    version: z.literal(1),
-    type: z.string(),
-    outcome: Outcome,
-    /** Time of the answer, in milliseconds since 1970. Absent in lines of earlier hubs. */
-    at: z.optional(z.number()),
-  }),
-])
 export interface CommandLogOptions {
   path: string
   logger: Logger
@@ -55,7 +42,7 @@ export class CommandLog {
     let damaged = 0
     this.#file = new AppendFile(path)
     for (const { text, at, bytes } of linesIn(path)) {
-      const line = parseJsonLine(path, text, Line) as CommandLine | undefined
+      const line = parseJsonLine(path, text, CommandLineRecord) as CommandLine | undefined
       if (line) {
         visit(line)
         this.#noteSecrets(line, { at, bytes })

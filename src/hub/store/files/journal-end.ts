@@ -64,7 +64,7 @@ export function readEnd(path: string, repaired: (repair: Repair) => void): Journ
 }
 
 /** Returns the last line, and its position in bytes. */
-function lastLine(path: string, size: number): { start: number; line: Buffer } {
+export function lastLine(path: string, size: number): { start: number; line: Buffer } {
   const fd = openSync(path, 'r')
   try {
     const start = lastNewline(fd, size - 1) + 1

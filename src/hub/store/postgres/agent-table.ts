@@ -7,10 +7,10 @@ import type { Query } from './connections.ts'
 import type { Database } from './database.ts'
 import { type DatabaseJournals, headOf } from './database-journals.ts'
 import type { LateWrites } from './late-writes.ts'
+import { REMOVED, type Removals } from './removals.ts'
 
-/** Number of agents, and of lines of a removed agent, that one statement handles. */
+/** Number of agents that one statement reads. */
 const AGENTS = 500
-const LINES = 1000
 /** Number of random bytes that distinguish an agent from earlier agents with its id. */
 const GENERATION_BYTES = 9
 
@@ -25,6 +25,7 @@ export interface AgentTableOptions {
   database: Database
   journals: DatabaseJournals
   writes: LateWrites
+  removals: Removals
   logger: Logger
 }
 
@@ -47,7 +48,7 @@ export class AgentTable implements AgentStore {
       for (const { key, record, head, bytes } of rows) {
         journals.begin(key, { head: headOf(head), bytes: Number(bytes) })
         if (record === null) continue
-        if (record === REMOVED) this.#options.writes.later(nameOf(key), (sql) => remove(sql, key))
+        if (record === REMOVED) this.#options.removals.resume(key)
         else {
           const read = parseJsonLine(`agent ${key} in the database`, record, AgentRecord)
           if (read) records.push({ ...read, key })
@@ -75,17 +76,12 @@ export class AgentTable implements AgentStore {
   }
 
   async remove(key: string): Promise<void> {
-    const { journals, writes } = this.#options
+    const { journals, writes, removals } = this.#options
     await journals.forget(key)
     await writes.drop(nameOf(key))
-    // The mark survives a crash while the lines are being deleted.
-    await writes.now(nameOf(key), (sql) => sql`update agent set record = ${REMOVED} where key = ${key}`)
-    await writes.now(nameOf(key), (sql) => remove(sql, key))
+    await removals.remove(key)
   }
 }
-
-/** Content of `agent.record` while an agent is being removed. */
-const REMOVED = 'removed'
 
 /** Name of the late write of an agent's record. */
 export const nameOf = (key: string) => `agent ${key}`
@@ -94,14 +90,3 @@ const save = (sql: Query, { key, ...record }: AgentRecord) => sql`
   insert into agent (key, machine_id, record)
   values (${key}, ${JSON.stringify(record.machine_id)}, ${JSON.stringify(record)})
   on conflict (key) do update set machine_id = excluded.machine_id, record = excluded.record`
-
-/** Deletes an agent with its lines, in slices, because a history may be long. */
-async function remove(sql: Query, key: string): Promise<void> {
-  for (let deleted = LINES; deleted === LINES; )
-    deleted = (
-      await sql`
-        delete from activity where agent = ${key} and "from" in (
-          select "from" from activity where agent = ${key} order by "from" limit ${LINES})`
-    ).count
-  await sql`delete from agent where key = ${key}`
-}

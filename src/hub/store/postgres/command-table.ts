@@ -1,8 +1,7 @@
-import * as z from 'zod/mini'
 import { parseJsonLine } from '../../../platform/files.ts'
 import type { Logger } from '../../../platform/log.ts'
-import { Commands, hasSecrets, Outcome } from '../../../protocol/index.ts'
-import type { CommandLine, CommandReader, CommandStore } from '../commands.ts'
+import { Commands, hasSecrets } from '../../../protocol/index.ts'
+import { type CommandLine, CommandLineRecord, type CommandReader, type CommandStore } from '../commands.ts'
 import type { Query } from './connections.ts'
 import type { Database } from './database.ts'
 
@@ -10,11 +9,6 @@ import type { Database } from './database.ts'
 const LINES = 500
 /** Length of all lines, in characters, from which lines that are not kept are deleted. It must also have doubled. */
 const CLEAN_CHARS = 16 * 1024 * 1024
-
-const Line = z.union([
-  z.object({ version: z.literal(1), machine_id: z.string(), command: z.union(Object.values(Commands)) }),
-  z.object({ version: z.literal(1), type: z.string(), outcome: Outcome, at: z.optional(z.number()) }),
-])
 
 interface Row {
   n: number
@@ -61,7 +55,9 @@ export class CommandTable implements CommandStore {
       for (const { n, line } of rows) {
         this.#newest = Number(n)
         this.#chars += line.length
-        const read = parseJsonLine('the commands in the database', line, Line) as CommandLine | undefined
+        const read = parseJsonLine('the commands in the database', line, CommandLineRecord) as
+          | CommandLine
+          | undefined
         if (read) reader.visit(read)
         else this.#logger.error({ n }, 'skipped a damaged line in the list of commands')
       }

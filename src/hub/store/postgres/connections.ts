@@ -2,7 +2,7 @@ import { Socket } from 'node:net'
 import type pg from 'pg'
 import { systemCode } from '../../../platform/errors.ts'
 
-type Value = string | number | boolean | Uint8Array | null | readonly (string | number)[]
+type Value = string | number | boolean | Uint8Array | null | readonly (string | number | null)[]
 
 /** Runs one statement. Values become parameters, never text of the statement. Numbers of 8 bytes are read as strings. */
 export interface Query {

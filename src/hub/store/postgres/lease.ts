@@ -6,7 +6,7 @@ import type { Database } from './database.ts'
 
 /** Interval of the signs of life, and the time after which a silent hub has lost the database. */
 const BEAT_MS = 5000
-const SILENCE_S = 20
+export const SILENCE_S = 20
 
 export interface LeaseOptions {
   database: Database

@@ -10,6 +10,7 @@ import { writeAtomic } from '../../../platform/files.ts'
 import type { Logger } from '../../../platform/log.ts'
 import { ifPresent } from '../../../platform/or-undefined.ts'
 import { KeyEntry } from '../key-entry.ts'
+import { refuseMigrated } from '../migration-record.ts'
 import { KeysWithOwn } from '../own-keys.ts'
 import { isPushKey, makePushKey } from '../push-key.ts'
 import { EnrollmentRecord, PushRecord, SessionRecord, UserKeyEntry } from '../records.ts'
@@ -20,12 +21,15 @@ import { AuditTable } from './audit-table.ts'
 import { CommandTable } from './command-table.ts'
 import { connect } from './connect.ts'
 import type { Database } from './database.ts'
+import { migrationIn } from './database-contents.ts'
+import { isAway } from './database-errors.ts'
 import { DatabaseJournals } from './database-journals.ts'
 import { DurabilityWatch } from './durability-watch.ts'
 import { KeyRow } from './key-row.ts'
 import { LateWrites } from './late-writes.ts'
 import { Lease } from './lease.ts'
 import { MachineTable } from './machine-table.ts'
+import { Removals } from './removals.ts'
 import { upgradeSchema } from './schema.ts'
 import { readList, StoredList } from './stored-list.ts'
 import { unusable } from './unusable.ts'
@@ -51,18 +55,31 @@ export interface PostgresStoreOptions {
  * @throws UserError, or the reason of the signal
  */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<Store> {
-  const { address, clock, dir, logger, signal } = options
+  const { address, logger, signal } = options
+  for (;;)
+    try {
+      return await openOnce(options)
+    } catch (error) {
+      if (error instanceof UserError || signal?.aborted) throw error
+      if (!isAway(error)) throw unusable(error, address)
+      logger.warn({ err: error }, 'the database has ended the connection during the start; will retry')
+    }
+}
+
+async function openOnce(options: PostgresStoreOptions): Promise<Store> {
+  const { address, clock, dir, logger } = options
   const database = await connect(address, logger)
   const lease = new Lease({ database, holder: holderIn(dir), clock })
   try {
     await waitForDatabase(database, options)
     await upgradeSchema(database)
     await lease.take()
+    refuseMigrated(await migrationIn(database))
     return await storeIn(options, database, lease)
   } catch (error) {
     if (database.epoch > 0n) await lease.release()
     await database.close()
-    throw error instanceof UserError || signal?.aborted ? error : unusable(error, address)
+    throw error
   }
 }
 
@@ -87,12 +104,13 @@ async function storeIn(
     saveRecords: (keys) => writes.written(keys.map(nameOf)),
     lost: ({ reason }) => void lease.lose(reason),
   })
+  const removals = new Removals({ database, clock, logger })
   const pushKeys = new StoredList(database, 'push key', await readList(database, 'push key', PushKeyRecord))
   const durability = new DurabilityWatch({ database, clock, logger })
   await durability.start()
   return {
     journals,
-    agents: new AgentTable({ database, journals, writes, logger }),
+    agents: new AgentTable({ database, journals, writes, removals, logger }),
     machines: new MachineTable({ database, writes, logger }),
     commands: new CommandTable(database, logger),
     keys,
@@ -122,6 +140,7 @@ async function storeIn(
       durability.close()
       await journals.close()
       await writes.close()
+      await removals.close()
       await lease.release()
       await database.close()
     },

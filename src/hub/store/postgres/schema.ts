@@ -48,6 +48,22 @@ export async function upgradeSchema(database: Database): Promise<void> {
   }
 }
 
+/**
+ * Reports whether a hub has made its tables in the database.
+ * @throws UserError if a newer version of the hub has made them
+ */
+export async function refuseNewerSchema(database: Database): Promise<boolean> {
+  const [table] = await database.run(
+    (sql) => sql<{ name: string | null }[]>`select to_regclass('format')::text as name`,
+  )
+  if (table?.name == null) return false
+  const [row] = await database.run(
+    (sql) => sql<{ version: number }[]>`select version from format where name = 'hub'`,
+  )
+  if (row && row.version > STEPS.length) throw tooNew(row.version)
+  return row !== undefined && row.version > 0
+}
+
 async function upgrade(sql: Query): Promise<void> {
   await sql`create table if not exists format (name text primary key, version integer not null)`
   await sql`insert into format values ('hub', 0) on conflict do nothing`

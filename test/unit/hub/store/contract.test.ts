@@ -10,13 +10,12 @@ import { tempDir } from '../../../support/temp.ts'
 
 const logger = createLogger({ level: 'silent', stderr: 'none' })
 
-// A second kind of store would be tested by a second call.
 keepsTheContract('the store in files', (t) => {
   const root = tempDir(t)
   let [dir, copies] = [join(root, 'hub'), 0]
   return {
-    open: () =>
-      openFileStore({ dir, faults: [], strict: true, audit: HUB_LIMITS.audit, clock: systemClock, logger }),
+    open: (audit = HUB_LIMITS.audit) =>
+      openFileStore({ dir, faults: [], strict: true, audit, clock: systemClock, logger }),
     async kill(store: Store) {
       // Copies the present files first, because the store writes more data when it is closed.
       const copy = join(root, `hub-${++copies}`)

@@ -16,7 +16,7 @@ keepsTheContract('the store in PostgreSQL', (t) => {
   const dir = join(tempDir(t), 'hub')
   let name: string | undefined
   return {
-    async open() {
+    async open(audit = HUB_LIMITS.audit) {
       name ??= await server.create()
       const address = hubStore({ store: server.url(name) }, {})
       return openStore({
@@ -24,7 +24,7 @@ keepsTheContract('the store in PostgreSQL', (t) => {
         address,
         faults: [],
         strict: true,
-        audit: HUB_LIMITS.audit,
+        audit,
         clock: systemClock,
         logger,
       })
