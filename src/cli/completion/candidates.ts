@@ -121,11 +121,12 @@ function values(
 ): Omit<Candidates, 'prefix'> {
   if (!subject) return { words: [] }
   const option = 'flags' in subject ? subject : undefined
+  const name = option ? (/<([^>]*)>/.exec(option.flags)?.[1] ?? '') : subject.name()
+  // A store may also be the address of a database.
+  if (name === 'dir' || name === 'store') return { words: [], paths: 'dirs' }
   const known = subject.argChoices ?? VALUES[option?.long ?? '']
   if (known) return { words: known.map((value) => ({ value, description: '' })) }
-  const name = option ? (/<([^>]*)>/.exec(option.flags)?.[1] ?? '') : subject.name()
   if (name === 'file') return { words: [], paths: 'files' }
-  if (name === 'dir') return { words: [], paths: 'dirs' }
   const what = NAMES.find(([, is]) => is(name, option, command))?.[0]
   const agent = what === 'prompts' ? { agent: operands[0] ?? '' } : {}
   return { words: [], ...(what && { ask: { what, command: command.name(), flags, ...agent } }) }
