@@ -46,14 +46,23 @@ export const RolloutMachine = z.object({
    * not return). A newer hub may have more states.
    */
   state: ReportedName,
-  /** Number of the order to this machine. */
+  /** Number of the last order to this machine, among all orders of the rollout; 0 before the first. */
   attempt: z.int(),
+  /** Time of this order (ISO 8601). */
+  ordered_at: z.optional(z.string()),
   /** Version that the machine had before. */
   from: z.optional(z.string()),
   /** Number of errors that the machine reported before the update. */
   errors: z.optional(z.int()),
-  /** True if the machine was not connected when its turn came; it is updated when it reconnects. */
+  /**
+   * True if the machine is not connected for a reason other than the update, or if a person has accepted that it
+   * is lost. Such a machine is not counted as unavailable. It gets its order when it reconnects.
+   */
   away: z.optional(z.boolean()),
+  /** True if a person has accepted the machine's state by resuming the rollout, so that it no longer counts. */
+  accepted: z.optional(z.boolean()),
+  /** Time until which a failure of the updated machine counts after the rollout is done (ISO 8601). */
+  watched_until: z.optional(z.string()),
   /** Time of the next attempt (ISO 8601), if the machine does not permit the update now. */
   not_before: z.optional(z.string()),
   error: z.optional(CommandError),
@@ -70,7 +79,7 @@ export const Rollout = z.object({
   halt_on: z.int(),
   offline_s: z.int(),
   allow_downgrade: z.boolean(),
-  /** Name of the user key that started the rollout. */
+  /** Name of the user key that started the rollout, or last resumed it or rolled it back. */
   by: z.optional(z.string()),
   created_at: z.string(),
   /**
@@ -84,8 +93,8 @@ export const Rollout = z.object({
   wave: z.int(),
   /** End of the time for which the hub watches the current group (ISO 8601). */
   soak_until: z.optional(z.string()),
-  /** Number of failed machines that a person has accepted by resuming the rollout. */
-  forgiven: z.int(),
+  /** Number of orders so far. */
+  orders: z.optional(z.int()),
   machines: z.array(RolloutMachine),
 })
 export type Rollout = z.infer<typeof Rollout>

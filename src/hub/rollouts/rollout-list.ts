@@ -1,0 +1,32 @@
+import type { RolloutRecord } from '../store/rollout-records.ts'
+import { hasOpenOrders } from './advance.ts'
+
+/** Maximum number of rollouts that are kept. The oldest are forgotten first. */
+const MOST = 50
+/** States in which a group cannot get another rollout. */
+export const ACTIVE = ['running', 'soaking', 'paused', 'halted', 'rolling_back']
+/** States in which a rollout does not decide about its groups, so that an earlier rollout may decide again. */
+const WITHDRAWN = ['cancelled', 'rolled_back']
+
+/** Returns the later rollouts that decide about their groups. */
+export const newerThan = ({ rollout_id }: RolloutRecord, all: readonly RolloutRecord[]) =>
+  all
+    .slice(all.findIndex((each) => each.rollout_id === rollout_id) + 1)
+    .filter(({ state }) => !WITHDRAWN.includes(state))
+
+/** Reports whether a rollout has no effect any longer: it is finished, and its groups have later rollouts. */
+export function isOver(record: RolloutRecord, all: readonly RolloutRecord[]): boolean {
+  if (ACTIVE.includes(record.state) || hasOpenOrders(record)) return false
+  const later = newerThan(record, all)
+  const isReplaced = record.groups.every((group) => later.some(({ groups }) => groups.includes(group)))
+  return record.state === 'cancelled' || isReplaced
+}
+
+/** Forgets the oldest rollouts beyond the limit, beginning with those that have no effect any longer. */
+export function withRoom(all: readonly RolloutRecord[]): readonly RolloutRecord[] {
+  const excess = Math.max(0, all.length - MOST)
+  const over = all.filter((each) => isOver(each, all))
+  const resting = all.filter((each) => !ACTIVE.includes(each.state) && !over.includes(each))
+  const forgotten = [...over, ...resting].slice(0, excess)
+  return all.filter((each) => !forgotten.includes(each))
+}
