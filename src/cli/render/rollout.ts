@@ -66,6 +66,7 @@ export function rolloutText(
   const soak = rollout.soak_until
   return [
     `Rollout ${cleanLine(rollout.rollout_id, 16)}: ${rolloutLine(rollout)}`,
+    ...waitLines(rollout),
     ...(soak === undefined ? [] : [`Watches this group until ${cleanLine(soak, 32)}.`]),
     ...(rollout.on_blocked ?? []).map(({ machine_id, version }) =>
       colors.yellow(`! ${nameOf(machine_id)} runs the blocked version ${cleanLine(version, 64)}.`),
@@ -74,6 +75,19 @@ export function rolloutText(
     ...lines,
     ...more,
   ].join('\n')
+}
+
+/** Says what a running rollout waits for, if it orders nothing at present. */
+function waitLines({ state, machines, groups, wave: current }: HubRollout): string[] {
+  const isBusy = machines.some((each) => each.state === 'updating')
+  const waiting = machines.filter((each) => each.state === 'waiting' && each.wave <= current)
+  if (state !== 'running' || isBusy || waiting.length === 0) return []
+  const held = waiting.filter(({ away, not_before }) => !away && not_before !== undefined)
+  if (held.length > 0) return [`Waits until machines permit the update: ${held.length}.`]
+  const isAway = waiting.every(({ away }) => away)
+  return isAway
+    ? [`Waits until a machine of the group ${cleanLine(groups[current] ?? '', 64)} connects.`]
+    : []
 }
 
 function countsText({ machines }: HubRollout): string {

@@ -7,6 +7,8 @@ import { MACHINE, type MachineEvent } from './tables.ts'
 
 /** Time until the next attempt on a machine that does not permit an update now, in milliseconds. */
 const POSTPONED_MS = 300_000
+/** Maximum of this time, if the machine says when it permits the update: a day that is an hour longer. */
+const LATEST_MS = 25 * 3_600_000
 /** Time after which a connected machine that has not answered its order counts as failed, in milliseconds. */
 const SILENT_MS = 3_600_000
 /** States of a rollout in which updated machines are watched. */
@@ -141,9 +143,14 @@ function moved(
     ...rest,
     state,
     ...(said && event !== 'withdrawn' && { error: { code: said.code, message: said.message } }),
-    ...(event === 'postponed' && { not_before: isoTime(world.now + POSTPONED_MS) }),
+    ...(event === 'postponed' && { not_before: isoTime(nextAttempt(error, world.now)) }),
     ...(event === 'succeeded' && { watched_until: isoTime(world.now + rollout.soak_s * 1000) }),
   }
+}
+
+function nextAttempt(error: CommandError | undefined, now: number): number {
+  const opens = Date.parse(error?.until ?? '')
+  return opens > now && opens <= now + LATEST_MS ? opens : now + POSTPONED_MS
 }
 
 const SILENT = { code: 'no_reply', message: 'The machine is connected, but has not answered for an hour.' }

@@ -69,7 +69,7 @@ class Fleet {
     this.machines.get(machine_id)!.version = version
   }
 
-  fail({ command_id }: UpdateOrder, error: { code: string; path?: string }) {
+  fail({ command_id }: UpdateOrder, error: { code: string; path?: string; until?: string }) {
     this.outcomes.set(command_id, { state: 'failed', error: { message: 'No.', ...error } })
   }
 
@@ -129,6 +129,22 @@ test('a group waits until the windows of its machines open, and leaves machines 
   assert.equal(fleet.rollout.state, 'soaking')
 })
 
+test('a machine that says when its window opens is asked at that time, unless it says nonsense', () => {
+  for (const [minutes, asked] of [
+    [90, 90],
+    [-1, 5],
+    [48 * 60, 5],
+    [Number.NaN, 5],
+  ] as const) {
+    const fleet = new Fleet({}, [0])
+    const until = Number.isNaN(minutes) ? 'soon' : new Date(fleet.now + minutes * MINUTE).toISOString()
+    fleet.fail(fleet.step()[0]!, { code: 'policy', path: 'update.window', until })
+    fleet.step()
+    assert.deepEqual(fleet.step(asked * MINUTE - 1), [])
+    assert.equal(fleet.step(1).length, 1)
+  }
+})
+
 test('the next group waits until a machine of the first group was updated', () => {
   const fleet = new Fleet({ soak_s: 0 }, [0, 1])
   fleet.connect('m0', false)
@@ -140,7 +156,7 @@ test('the next group waits until a machine of the first group was updated', () =
   assert.deepEqual(idsOf(fleet.step()), ['m1'])
 })
 
-test('a group that refuses the version halts the rollout, which goes on without the group when resumed', () => {
+test('a group that refuses the version halts the rollout, which continues without the group when resumed', () => {
   for (const error of [
     { code: 'policy', path: 'signed_by' },
     { code: 'update_refused' },
@@ -232,7 +248,7 @@ test('an order whose delivery is unknown is repeated with the same id', () => {
   assert.deepEqual(fleet.step(), [order])
 })
 
-test('a rollback returns the other machines while one that the version has cut off stays away', () => {
+test('a rollback returns the other machines while a machine stays away that the version has cut off', () => {
   const fleet = new Fleet({ groups: ['canary'], soak_s: 60 }, [0, 0])
   for (let n = 0; n < 2; n++) fleet.succeed(fleet.step()[0]!)
   fleet.connect('m0', false)
@@ -245,7 +261,7 @@ test('a rollback returns the other machines while one that the version has cut o
   fleet.step()
   assert.equal(fleet.rollout.state, 'rolled_back')
   fleet.connect('m0', true)
-  // It first has to be known as updated again.
+  // Its answer to the first order comes first.
   assert.deepEqual(idsOf([...fleet.step(), ...fleet.step()]), ['m0'])
 })
 
