@@ -4,6 +4,7 @@ import type {
   AuditPage,
   Command,
   Hello,
+  HubMachine,
   HubRollout,
   MachineStatus,
   Outcome,
@@ -174,6 +175,37 @@ test('only an administrator changes rollouts, groups, and blocked versions; ever
       assert.equal((await hub.request(method, path, body, bearer(key))).status, 403, `${role} ${path}`)
     for (const path of ['/api/rollouts', `/api/rollouts/${rollout_id}`, '/api/blocked-versions'])
       assert.equal((await hub.request('GET', path, undefined, bearer(key))).status, 200, `${role} ${path}`)
+  }
+})
+
+test('a machine reports its own labels, which never change its group and replace no label of the hub', async (t) => {
+  const { hub, daemon, connect } = await stage(t, { labels: { site: 'berlin', group: 'canary' } })
+  const machine = async () => {
+    const { machines } = await hub.api<{ machines: HubMachine[] }>('GET', '/api/machines')
+    return machines[0]!
+  }
+  await hub.api('POST', '/api/machines/machine-1/place', { group: 'office', labels: { site: 'rome' } })
+  const { group, labels, own_labels } = await machine()
+  assert.deepEqual(
+    [group, labels, own_labels],
+    ['office', { site: 'rome' }, { site: 'berlin', group: 'canary' }],
+  )
+  await daemon.close()
+  await hub.restart()
+  assert.deepEqual((await machine()).own_labels, { site: 'berlin', group: 'canary' })
+  const hostile = [
+    { site: '\u001b[31m' },
+    { [`k${'x'.repeat(63)}`]: 'v' },
+    Object.fromEntries(Array.from({ length: 33 }, (_, n) => [`k${n}`, 'v'])),
+    ['site=berlin'],
+    7,
+    undefined,
+  ]
+  for (const given of hostile) {
+    const again = await connect({ labels: given as Record<string, string> })
+    assert.equal((await machine()).own_labels, undefined, JSON.stringify(given))
+    assert.deepEqual((await machine()).labels, { site: 'rome' })
+    await again.close()
   }
 })
 

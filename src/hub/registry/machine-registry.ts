@@ -47,7 +47,8 @@ export class MachineRegistry {
     return this.#links.get(machineId)
   }
 
-  onConnected({ machine_id, hostname, os, arch, daemon_version, machine }: Hello, link: ConnectedMachine) {
+  onConnected(hello: Hello, link: ConnectedMachine) {
+    const { machine_id, hostname, os, arch, daemon_version, machine } = hello
     this.#links.set(machine_id, link)
     const known = this.#records.get(machine_id)
     const name = known?.name
@@ -59,6 +60,7 @@ export class MachineRegistry {
       ...(name !== undefined && { name }),
       ...(group !== undefined && { group }),
       ...(labels && { labels }),
+      ...(hello.labels && { own_labels: hello.labels }),
       os,
       arch,
       daemon_version,
