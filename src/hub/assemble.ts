@@ -121,7 +121,7 @@ function build({ store, gate, limits, pushLoopback, clock, logger }: AssembleOpt
 
   const audit = new Audit({ log: store.audit, clock, logger })
   const trails = new Trails({ audit, gate, sessions, clock })
-  const rollouts = new Rollouts({ ...shared, store, commands, feed, audit })
+  const rollouts = new Rollouts({ ...shared, store, commands, agents, feed, audit })
   const open = new OpenRequests({ sessions, clock })
   return {
     clock,

@@ -35,6 +35,10 @@ export const RolloutRequest = z.object({
 })
 export type RolloutRequest = z.input<typeof RolloutRequest>
 
+/** Turns that have ended, and those that have failed. */
+export const Turns = z.object({ ended: z.int(), failed: z.int() })
+export type Turns = z.infer<typeof Turns>
+
 /** A machine in a rollout. */
 export const RolloutMachine = z.object({
   machine_id: z.string(),
@@ -61,8 +65,10 @@ export const RolloutMachine = z.object({
   away: z.optional(z.boolean()),
   /** True if a person has accepted the machine's state by resuming the rollout, so that it no longer counts. */
   accepted: z.optional(z.boolean()),
-  /** Time until which a failure of the updated machine counts after the rollout is done (ISO 8601). */
-  watched_until: z.optional(z.string()),
+  /** Time at which the machine reported the update (ISO 8601). */
+  updated_at: z.optional(z.string()),
+  /** Turns of the machine's agents in the 24 hours before the update. */
+  turns_before: z.optional(Turns),
   /** Time of the next attempt (ISO 8601), if the machine does not permit the update now. */
   not_before: z.optional(z.string()),
   error: z.optional(CommandError),
@@ -93,6 +99,8 @@ export const Rollout = z.object({
   wave: z.int(),
   /** End of the time for which the hub watches the current group (ISO 8601). */
   soak_until: z.optional(z.string()),
+  /** Time from which on failed turns count (ISO 8601); absent if all count. */
+  turns_from: z.optional(z.string()),
   /** Number of orders so far. */
   orders: z.optional(z.int()),
   machines: z.array(RolloutMachine),
@@ -104,6 +112,11 @@ export const HubRollout = z.object({
   ...Rollout.shape,
   /** Number of machines that are unavailable now. */
   unavailable: z.int(),
+  /**
+   * Turns of agents on updated machines since their updates, and all other turns: before these updates, and on
+   * machines that wait. The hub forgets the former when it restarts.
+   */
+  turns: z.optional(z.object({ updated: Turns, others: Turns })),
   /** Machines of the hub, in any group, that run a blocked version. */
   on_blocked: z.optional(z.array(z.object({ machine_id: z.string(), version: z.string() }))),
 })

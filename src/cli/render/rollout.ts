@@ -67,6 +67,7 @@ export function rolloutText(
   return [
     `Rollout ${cleanLine(rollout.rollout_id, 16)}: ${rolloutLine(rollout)}`,
     ...waitLines(rollout),
+    ...turnLines(rollout),
     ...(soak === undefined ? [] : [`Watches this group until ${cleanLine(soak, 32)}.`]),
     ...(rollout.on_blocked ?? []).map(({ machine_id, version }) =>
       colors.yellow(`! ${nameOf(machine_id)} runs the blocked version ${cleanLine(version, 64)}.`),
@@ -88,6 +89,14 @@ function waitLines({ state, machines, groups, wave: current }: HubRollout): stri
   return isAway
     ? [`Waits until a machine of the group ${cleanLine(groups[current] ?? '', 64)} connects.`]
     : []
+}
+
+function turnLines({ turns }: HubRollout): string[] {
+  if (!turns || turns.updated.ended === 0) return []
+  const { updated, others } = turns
+  return [
+    `Failed turns: ${updated.failed} of ${updated.ended} with the update, ${others.failed} of ${others.ended} without.`,
+  ]
 }
 
 function countsText({ machines }: HubRollout): string {

@@ -1,6 +1,7 @@
 import { isoTime } from '../../platform/clock.ts'
 import type { MachineInRollout, RolloutRecord } from '../store/rollout-records.ts'
-import { type MachineFacts, observed, type World } from './observe.ts'
+import { compared, tooManyFailures, turnsBefore } from './error-rate.ts'
+import { isWatched, type MachineFacts, observed, type World } from './observe.ts'
 import { isOrdered, orderFor, type UpdateOrder } from './orders.ts'
 import { ACCEPTABLE, DOWN, FAULTS, MACHINE, type MachineEvent, ROLLOUT, type RolloutEvent } from './tables.ts'
 
@@ -93,6 +94,9 @@ function judged(rollout: RolloutRecord, world: World): RolloutRecord {
       rollout,
       `${faults} of ${machines.length} machines have failed, are lost, or have new errors.`,
     )
+  const watched = machines.filter((each) => isWatched(rollout, each, world))
+  const failures = watched.length > 0 && tooManyFailures(turnsIn(rollout, world))
+  if (failures && ROLLOUT[state].fault) return halted(rollout, failures)
   if (state === 'running') {
     const group = groupState(rollout)
     if (group === 'open') return rollout
@@ -110,6 +114,18 @@ function judged(rollout: RolloutRecord, world: World): RolloutRecord {
   )
   return (state === 'rolling_back' && !isReturning && after(rollout, 'returned')) || rollout
 }
+
+/** Counts the turns on the machines that are watched, and those on machines without the update. */
+export const turnsIn = (rollout: RolloutRecord, world: World) =>
+  compared(
+    {
+      ...rollout,
+      machines: rollout.machines.filter(
+        (each) => each.state === 'waiting' || isWatched(rollout, each, world),
+      ),
+    },
+    world,
+  )
 
 /**
  * Returns whether the current group is finished. The rollout waits for connected machines, also until their
@@ -149,11 +165,12 @@ function ordered(
   machine: MachineInRollout,
   event: MachineEvent,
   attempt: number,
-  { machines, now }: World,
+  world: World,
 ): MachineInRollout {
   const { error: _, not_before: _before, accepted: _accepted, ...rest } = machine
+  const { machines, now } = world
   const { version, errors } = machines.get(machine.machine_id)!
   const state = MACHINE[machine.state][event]!
-  const before = event === 'order' && { from: version, errors }
+  const before = event === 'order' && { from: version, errors, turns_before: turnsBefore(machine, world) }
   return { ...rest, ...before, state, attempt, ordered_at: isoTime(now) }
 }

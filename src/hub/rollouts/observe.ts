@@ -1,5 +1,5 @@
 import { isoTime } from '../../platform/clock.ts'
-import type { CommandError, Outcome } from '../../protocol/index.ts'
+import type { CommandError, Outcome, Turns } from '../../protocol/index.ts'
 import { isUnsent } from '../registry/unsent.ts'
 import type { MachineInRollout, RolloutRecord } from '../store/rollout-records.ts'
 import { isOrdered, orderFor } from './orders.ts'
@@ -36,6 +36,8 @@ export interface World {
   now: number
   machines: ReadonlyMap<string, MachineFacts>
   outcomeOf(commandId: string): Pick<Outcome, 'state' | 'error'> | undefined
+  /** Counts the turns of a machine's agents from one time until another, in milliseconds since 1970. */
+  turnsOf(machineId: string, fromMs: number, toMs: number): Turns
 }
 
 /** Returns the machines of the rollout, each in its present state. */
@@ -106,9 +108,13 @@ function returnOf(rollout: RolloutRecord, machine: MachineInRollout, facts: Mach
 }
 
 /** Reports whether the rollout answers for the health of a machine: it has updated it, and not long ago. */
-function isWatched(rollout: RolloutRecord, { from, watched_until }: MachineInRollout, { now }: World) {
+export function isWatched(
+  rollout: RolloutRecord,
+  { from, updated_at }: MachineInRollout,
+  { now }: World,
+): boolean {
   if (from === undefined) return false
-  const isRecent = watched_until !== undefined && now < Date.parse(watched_until)
+  const isRecent = updated_at !== undefined && now < Date.parse(updated_at) + rollout.soak_s * 1000
   return WATCHFUL.includes(rollout.state) || (rollout.state === 'done' && isRecent)
 }
 
@@ -144,7 +150,7 @@ function moved(
     state,
     ...(said && event !== 'withdrawn' && { error: { code: said.code, message: said.message } }),
     ...(event === 'postponed' && { not_before: isoTime(nextAttempt(error, world.now)) }),
-    ...(event === 'succeeded' && { watched_until: isoTime(world.now + rollout.soak_s * 1000) }),
+    ...(event === 'succeeded' && { updated_at: isoTime(world.now) }),
   }
 }
 

@@ -4,18 +4,20 @@ import type { Logger } from '../../platform/log.ts'
 import { type CommandError, type HubRollout, Commands as Schemas } from '../../protocol/index.ts'
 import type { Audit } from '../audit/audit.ts'
 import { HttpError } from '../http-error.ts'
+import type { AgentRegistry } from '../registry/agent-registry.ts'
 import type { ChangeFeed } from '../registry/change-feed.ts'
 import type { CommandQueue } from '../registry/command-queue.ts'
 import type { MachineRegistry } from '../registry/machine-registry.ts'
 import type { UserKeys } from '../registry/user-keys.ts'
 import type { RolloutRecord } from '../store/rollout-records.ts'
 import type { Store } from '../store/store.ts'
-import { advance, after, halted, type Step, unavailableIn } from './advance.ts'
+import { advance, after, halted, type Step, turnsIn, unavailableIn } from './advance.ts'
 import type { BlockedVersions } from './blocked-versions.ts'
 import type { World } from './observe.ts'
 import type { UpdateOrder } from './orders.ts'
 import { ACTIVE, isOver, newerThan, withRoom } from './rollout-list.ts'
 import type { RolloutEvent } from './tables.ts'
+import { TurnCounts } from './turn-counts.ts'
 import { worldOf } from './world-of.ts'
 
 /** Time after a change until the rollouts are advanced, in milliseconds, so that many changes count as one. */
@@ -31,6 +33,7 @@ export interface RolloutsOptions {
   machines: Pick<MachineRegistry, 'all'>
   commands: Pick<CommandQueue, 'get' | 'check' | 'submit' | 'withdraw' | 'events'>
   people: Pick<UserKeys, 'isGone'>
+  agents: Pick<AgentRegistry, 'viewAt'>
   feed: ChangeFeed
   audit: Pick<Audit, 'order'>
   clock: Clock
@@ -51,6 +54,7 @@ export class Rollouts {
   readonly blocked: BlockedVersions
   readonly #options: RolloutsOptions
   readonly #startMs: number
+  readonly #turns: TurnCounts
   #records: readonly RolloutRecord[] = []
   /** Orders that the hub itself refuses, until the refusals are stored. */
   readonly #refused = new Map<string, CommandError>()
@@ -63,6 +67,7 @@ export class Rollouts {
     this.#options = options
     this.blocked = options.blocked
     this.#startMs = options.clock.now()
+    this.#turns = new TurnCounts(options)
   }
 
   /** Loads the rollouts, and continues them. Called once. */
@@ -81,14 +86,15 @@ export class Rollouts {
     return this.#records.map((record) => this.#view(record)).reverse()
   }
 
-  /** Returns a rollout with the machines that run a blocked version. @throws HttpError */
+  /** Returns a rollout with its turns, and the machines that run a blocked version. @throws HttpError */
   get(id: string): HubRollout {
     const { machines } = this.#options
     const on_blocked = machines
       .all()
       .filter(({ daemon_version }) => this.blocked.has(daemon_version))
       .map(({ machine_id, daemon_version }) => ({ machine_id, version: daemon_version }))
-    return { ...this.#view(this.#find(id)), on_blocked }
+    const record = this.#find(id)
+    return { ...this.#view(record), turns: turnsIn(record, this.#worldOf(record, this.#records)), on_blocked }
   }
 
   /** Starts a rollout. @throws HttpError */
@@ -141,8 +147,10 @@ export class Rollouts {
           })
         const next = after(each, event)
         if (next && !TAKES_OVER.includes(event)) return next
+        // Failed turns that a person has accepted no longer count.
+        const turns_from = isoTime(this.#options.clock.now())
         const { by: _, ...rest } = next ?? {}
-        if (next) return { ...(rest as RolloutRecord), ...(by !== undefined && { by }) }
+        if (next) return { ...(rest as RolloutRecord), turns_from, ...(by !== undefined && { by }) }
         throw new HttpError(409, 'rollout_state', `The rollout is ${each.state}.`, {
           remedy: 'Look at it: `fomular-daemon machine rollout show`.',
         })
@@ -183,6 +191,7 @@ export class Rollouts {
       now: clock.now(),
       startMs: this.#startMs,
       machines: machines.all(),
+      turnsOf: (...about) => this.#turns.of(...about),
       outcomeOf: (id) => {
         const error = this.#refused.get(id)
         return commands.get(id) ?? (error && { state: 'failed', error })

@@ -3,7 +3,7 @@ import type { RolloutRecord } from '../store/rollout-records.ts'
 import type { World } from './observe.ts'
 import { newerThan } from './rollout-list.ts'
 
-interface Known extends Pick<World, 'now' | 'outcomeOf'> {
+interface Known extends Pick<World, 'now' | 'outcomeOf' | 'turnsOf'> {
   /** Start of the hub, in milliseconds since 1970. */
   startMs: number
   machines: HubMachine[]
@@ -13,7 +13,7 @@ interface Known extends Pick<World, 'now' | 'outcomeOf'> {
 export function worldOf(
   record: RolloutRecord,
   all: readonly RolloutRecord[],
-  { now, startMs, machines, outcomeOf }: Known,
+  { now, startMs, machines, outcomeOf, turnsOf }: Known,
 ): World {
   const replaced = new Set(newerThan(record, all).flatMap(({ groups }) => groups))
   const isReplaced = (group: string | undefined) => group !== undefined && replaced.has(group)
@@ -36,5 +36,5 @@ export function worldOf(
         },
       ] as const,
   )
-  return { now, machines: new Map(facts), outcomeOf }
+  return { now, machines: new Map(facts), outcomeOf, turnsOf }
 }

@@ -28,6 +28,15 @@ const rolloutOf = (machines: Partial<RolloutMachine>[]): HubRollout => ({
 
 const textOf = (machines: Partial<RolloutMachine>[]) => rolloutText(rolloutOf(machines), [], colors(false))
 
+test('a rollout shows the failed turns once turns have ended on updated machines', () => {
+  const text = (ended: number) => {
+    const turns = { updated: { ended, failed: ended && 2 }, others: { ended: 9, failed: 1 } }
+    return rolloutText({ ...rolloutOf([]), turns }, [], colors(false))
+  }
+  assert.match(text(7), /Failed turns: 2 of 7 with the update, 1 of 9 without\./)
+  assert.doesNotMatch(text(0), /turns/)
+})
+
 test('a rollout that orders nothing at present says what it waits for', () => {
   const held = { not_before: '2026-01-02T00:00:00.000Z' }
   assert.match(textOf([held, { state: 'updated' }]), /Waits until machines permit the update: 1\./)

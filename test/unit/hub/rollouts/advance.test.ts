@@ -37,6 +37,7 @@ class Fleet {
   readonly machines = new Map<string, MachineFacts>()
   readonly outcomes = new Map<string, Answer>()
   readonly orders: UpdateOrder[] = []
+  readonly turns: { machine_id: string; at: number; failed: boolean }[] = []
 
   constructor(rollout: Partial<RolloutRecord>, waves: number[]) {
     this.rollout = rolloutOf(rollout)
@@ -46,7 +47,11 @@ class Fleet {
 
   get world(): World {
     const { now, machines, outcomes } = this
-    return { now, machines, outcomeOf: (id) => outcomes.get(id) }
+    const turnsOf = (id: string, fromMs: number, toMs: number) => {
+      const found = this.turns.filter(({ machine_id, at }) => machine_id === id && at >= fromMs && at < toMs)
+      return { ended: found.length, failed: found.filter(({ failed }) => failed).length }
+    }
+    return { now, machines, outcomeOf: (id) => outcomes.get(id), turnsOf }
   }
 
   step(ms = 0): UpdateOrder[] {
@@ -71,6 +76,11 @@ class Fleet {
 
   fail({ command_id }: UpdateOrder, error: { code: string; path?: string; until?: string }) {
     this.outcomes.set(command_id, { state: 'failed', error: { message: 'No.', ...error } })
+  }
+
+  /** Ends turns of a machine's agents now. */
+  end(machine_id: string, ended: number, failed: number) {
+    for (let n = 0; n < ended; n++) this.turns.push({ machine_id, at: this.now, failed: n < failed })
   }
 
   connect(id: string, connected: boolean) {
@@ -389,6 +399,32 @@ test('unanswered orders are withdrawn once the rollout no longer wants them', ()
     fleet.fail(order!, { code: 'order_withdrawn' })
     assert.deepEqual(fleet.step(), [])
     assert.equal(fleet.stateOf('m0'), 'waiting')
+  }
+})
+
+test('a rollout halts if clearly more turns fail on updated machines than without the update', () => {
+  /** Turns on the updated machine before and after its update, and on a machine that waits: all, and failed. */
+  const cases: [before: number[], after: number[], elsewhere: number[], halts: boolean][] = [
+    [[0, 0], [25, 5], [0, 0], true],
+    [[0, 0], [26, 5], [0, 0], false],
+    [[0, 0], [4, 4], [0, 0], false],
+    [[100, 1], [10, 5], [50, 0], true],
+    [[20, 8], [10, 7], [0, 0], false],
+    [[20, 8], [10, 8], [0, 0], true],
+    [[0, 0], [10, 7], [20, 8], false],
+  ]
+  for (const [before, after, elsewhere, halts] of cases) {
+    const fleet = new Fleet({}, [0, 1])
+    fleet.end('m0', before[0]!, before[1]!)
+    fleet.now += MINUTE
+    fleet.succeed(fleet.step()[0]!)
+    fleet.step(MINUTE)
+    fleet.end('m0', after[0]!, after[1]!)
+    fleet.end('m1', elsewhere[0]!, elsewhere[1]!)
+    fleet.step(MINUTE)
+    const what = JSON.stringify([before, after, elsewhere])
+    assert.equal(fleet.rollout.state, halts ? 'halted' : 'soaking', what)
+    if (halts) assert.match(fleet.rollout.reason ?? '', /turns have failed on updated machines/)
   }
 })
 
