@@ -105,7 +105,7 @@ test('on a phone, every page is one tap away, and a conversation has half of the
     assert.ok(x >= 0 && x + width <= PHONE.width, (await control.textContent()) ?? '')
   }
   const named = await page.getByRole('navigation').first().getByRole('link').allTextContents()
-  assert.deepEqual(named, ['Fleet', 'Keys', 'Audit', 'Sessions', 'Notifications'])
+  assert.deepEqual(named, ['Fleet', 'Rollouts', 'Keys', 'Audit', 'Sessions', 'Notifications'])
   const conversation = (await page.locator('.windowed-list').boundingBox())!
   assert.ok(conversation.height >= PHONE.height / 2, `${conversation.height} pixels`)
   const { y, height } = (await page.locator('.composer').boundingBox())!
