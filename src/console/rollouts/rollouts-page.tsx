@@ -60,7 +60,7 @@ async function load() {
 }
 
 const RolloutTable = ({ rollouts }: { rollouts: HubRollout[] }) => (
-  <table class="admin-table">
+  <table class="admin-table rollout-list">
     <thead>
       <tr>
         {['Version', 'State', 'Groups', 'Machines', 'Started'].map((head) => (
