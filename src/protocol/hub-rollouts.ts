@@ -107,9 +107,20 @@ export const Rollout = z.object({
 })
 export type Rollout = z.infer<typeof Rollout>
 
+const { machines, ...summary } = Rollout.shape
+
+/** A rollout without its machines, as in the hub's list. */
+export const HubRolloutSummary = z.object({
+  ...summary,
+  /** Number of machines in each state. */
+  counts: z.record(z.string(), z.int()),
+})
+export type HubRolloutSummary = z.infer<typeof HubRolloutSummary>
+
 /** A rollout, as the hub's API shows it. */
 export const HubRollout = z.object({
-  ...Rollout.shape,
+  ...HubRolloutSummary.shape,
+  machines,
   /** Number of machines that are unavailable now. */
   unavailable: z.int(),
   /**

@@ -1,4 +1,4 @@
-import type { HubMachine, HubRollout } from '../../protocol/index.ts'
+import type { HubMachine, HubRollout, HubRolloutSummary } from '../../protocol/index.ts'
 import type { Colors } from './ansi.ts'
 import { cleanLine } from './clean.ts'
 import { table } from './table.ts'
@@ -11,8 +11,8 @@ const ORDER = ['failed', 'lost', 'unwell', 'stuck', 'refused', 'updating', 'retu
 const word = (text: string) => cleanLine(text.replace('_', ' '), 20)
 
 /** Formats rollouts as a table. */
-export function rolloutTable(rollouts: HubRollout[], colors: Colors, width?: number): string {
-  const cells = (cell: (rollout: HubRollout) => string) => rollouts.map(cell)
+export function rolloutTable(rollouts: HubRolloutSummary[], colors: Colors, width?: number): string {
+  const cells = (cell: (rollout: HubRolloutSummary) => string) => rollouts.map(cell)
   const [head = '', ...lines] = table(
     [
       { title: 'ROLLOUT', cells: cells(({ rollout_id }) => cleanLine(rollout_id, 16)) },
@@ -99,11 +99,10 @@ function turnLines({ turns }: HubRollout): string[] {
   ]
 }
 
-function countsText({ machines }: HubRollout): string {
-  const counts = new Map<string, number>()
-  for (const { state } of machines) counts.set(state, (counts.get(state) ?? 0) + 1)
-  return [...counts].map(([state, count]) => `${count} ${word(state)}`).join(', ') || 'no machines yet'
-}
+const countsText = ({ counts }: HubRolloutSummary): string =>
+  Object.entries(counts)
+    .map(([state, count]) => `${count} ${word(state)}`)
+    .join(', ') || 'no machines yet'
 
 const problemOf = ({ error, not_before }: HubRollout['machines'][number]) =>
   error

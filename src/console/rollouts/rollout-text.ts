@@ -53,15 +53,20 @@ export function wavesOf({ groups, machines }: HubRollout): Wave[] {
   return groups.map((group, wave) => {
     const members = machines.filter((each) => each.wave === wave).sort((a, b) => rankOf(a) - rankOf(b))
     const updated = members.filter(({ state }) => state === 'updated' || state === 'unwell').length
-    return { group, machines: members, updated, text: countsText(members) }
+    return { group, machines: members, updated, text: countsText(countsOf(members)) }
   })
 }
 
 /** Returns counts such as "3 updated, 1 failed". */
-export function countsText(machines: RolloutMachine[]): string {
+export const countsText = (counts: Record<string, number>): string =>
+  Object.entries(counts)
+    .map(([state, count]) => `${count} ${wordOf(state)}`)
+    .join(', ') || 'no machines yet'
+
+function countsOf(machines: RolloutMachine[]): Record<string, number> {
   const counts = new Map<string, number>()
   for (const { state } of machines) counts.set(state, (counts.get(state) ?? 0) + 1)
-  return [...counts].map(([state, count]) => `${count} ${wordOf(state)}`).join(', ') || 'no machines yet'
+  return Object.fromEntries(counts)
 }
 
 /** Returns the names in a text such as "canary, office". */

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks'
-import type { HubRollout } from '../../protocol/hub-rollouts.ts'
+import type { HubRolloutSummary } from '../../protocol/hub-rollouts.ts'
 import { ago } from '../parts/ago.ts'
 import { Button } from '../parts/button.tsx'
 import { Name } from '../parts/name.tsx'
@@ -59,7 +59,7 @@ async function load() {
   return { rollouts, versions }
 }
 
-const RolloutTable = ({ rollouts }: { rollouts: HubRollout[] }) => (
+const RolloutTable = ({ rollouts }: { rollouts: HubRolloutSummary[] }) => (
   <table class="admin-table rollout-list">
     <thead>
       <tr>
@@ -90,7 +90,7 @@ const RolloutTable = ({ rollouts }: { rollouts: HubRollout[] }) => (
           <td>
             <Name text={rollout.groups.join(', ')} />
           </td>
-          <td>{countsText(rollout.machines)}</td>
+          <td>{countsText(rollout.counts)}</td>
           <td>
             <time dateTime={rollout.created_at}>{ago(rollout.created_at, now.value)}</time>
             {rollout.by !== undefined && (

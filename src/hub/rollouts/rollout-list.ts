@@ -1,3 +1,4 @@
+import type { HubRolloutSummary } from '../../protocol/index.ts'
 import type { RolloutRecord } from '../store/rollout-records.ts'
 import { hasOpenOrders } from './advance.ts'
 
@@ -20,6 +21,13 @@ export function isOver(record: RolloutRecord, all: readonly RolloutRecord[]): bo
   const later = newerThan(record, all)
   const isReplaced = record.groups.every((group) => later.some(({ groups }) => groups.includes(group)))
   return record.state === 'cancelled' || isReplaced
+}
+
+/** Returns a rollout without its machines, which may be thousands. */
+export function summaryOf({ machines, ...rest }: RolloutRecord): HubRolloutSummary {
+  const counts: Record<string, number> = {}
+  for (const { state } of machines) counts[state] = (counts[state] ?? 0) + 1
+  return { ...rest, counts }
 }
 
 /** Forgets the oldest rollouts beyond the limit, beginning with those that have no effect any longer. */

@@ -1,7 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { type Clock, isoTime, type Timer } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
-import { type CommandError, type HubRollout, Commands as Schemas } from '../../protocol/index.ts'
+import {
+  type CommandError,
+  type HubRollout,
+  type HubRolloutSummary,
+  Commands as Schemas,
+} from '../../protocol/index.ts'
 import type { Audit } from '../audit/audit.ts'
 import { HttpError } from '../http-error.ts'
 import type { AgentRegistry } from '../registry/agent-registry.ts'
@@ -15,7 +20,7 @@ import { advance, after, halted, type Step, turnsIn, unavailableIn } from './adv
 import type { BlockedVersions } from './blocked-versions.ts'
 import type { World } from './observe.ts'
 import type { UpdateOrder } from './orders.ts'
-import { ACTIVE, isOver, newerThan, withRoom } from './rollout-list.ts'
+import { ACTIVE, isOver, newerThan, summaryOf, withRoom } from './rollout-list.ts'
 import type { RolloutEvent } from './tables.ts'
 import { TurnCounts } from './turn-counts.ts'
 import { worldOf } from './world-of.ts'
@@ -81,9 +86,9 @@ export class Rollouts {
     this.#wake(GATHER_MS)
   }
 
-  /** Returns all rollouts, newest first. */
-  list(): HubRollout[] {
-    return this.#records.map((record) => this.#view(record)).reverse()
+  /** Returns all rollouts without their machines, newest first. */
+  list(): HubRolloutSummary[] {
+    return this.#records.map((record) => summaryOf(record)).reverse()
   }
 
   /** Returns a rollout with its turns, and the machines that run a blocked version. @throws HttpError */
@@ -94,7 +99,14 @@ export class Rollouts {
       .filter(({ daemon_version }) => this.blocked.has(daemon_version))
       .map(({ machine_id, daemon_version }) => ({ machine_id, version: daemon_version }))
     const record = this.#find(id)
-    return { ...this.#view(record), turns: turnsIn(record, this.#worldOf(record, this.#records)), on_blocked }
+    const world = this.#worldOf(record, this.#records)
+    return {
+      ...summaryOf(record),
+      machines: record.machines,
+      unavailable: unavailableIn(record, world),
+      turns: turnsIn(record, world),
+      on_blocked,
+    }
   }
 
   /** Starts a rollout. @throws HttpError */
@@ -179,10 +191,6 @@ export class Rollouts {
     throw new HttpError(404, 'rollout_not_found', `Rollout ${id} not found.`, {
       remedy: 'List the rollouts: `fomular-daemon machine rollout list`.',
     })
-  }
-
-  #view(record: RolloutRecord): HubRollout {
-    return { ...record, unavailable: unavailableIn(record, this.#worldOf(record, this.#records)) }
   }
 
   #worldOf(record: RolloutRecord, all: readonly RolloutRecord[]): World {

@@ -16,6 +16,7 @@ const rolloutOf = (machines: Partial<RolloutMachine>[]): HubRollout => ({
   created_at: '2026-01-01T00:00:00.000Z',
   state: 'running',
   wave: 0,
+  counts: {},
   machines: machines.map((rest, n) => ({
     machine_id: `m${n}`,
     wave: 0,
