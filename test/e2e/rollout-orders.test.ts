@@ -178,6 +178,49 @@ test('only an administrator changes rollouts, groups, and blocked versions; ever
   }
 })
 
+test('simultaneous changes of the group and the labels of a machine all survive a restart', async (t) => {
+  const { hub } = await stage(t)
+  const place = (body: object) => hub.api('POST', '/api/machines/machine-1/place', body)
+  await Promise.all([place({ group: 'office' }), place({ labels: { site: 'rome' } })])
+  await hub.restart()
+  const { machines } = await hub.api<{ machines: HubMachine[] }>('GET', '/api/machines')
+  assert.deepEqual([machines[0]?.group, machines[0]?.labels], ['office', { site: 'rome' }])
+})
+
+test('a rollout is in the same state after a restart of the hub, and orders nothing twice', async (t) => {
+  const orders: Record<string, string[]> = {
+    running: [],
+    paused: ['pause'],
+    cancelled: ['cancel'],
+    rolling_back: ['roll-back'],
+    halted: [],
+    soaking: [],
+    done: [],
+    rolled_back: ['roll-back'],
+  }
+  for (const [state, given] of Object.entries(orders)) {
+    const { hub, daemon, connect, begin, reaches } = await stage(t)
+    const { rollout_id } = await begin({ soak_s: state === 'soaking' ? 3600 : 0 })
+    const order = await orderTo(daemon)
+    const isAnswered = ['halted', 'soaking', 'done', 'rolled_back'].includes(state)
+    if (state === 'halted')
+      daemon.answer(order, { ok: false, error: { code: 'update_unproven', message: 'No.' } })
+    else if (isAnswered) daemon.answer(order, { from_version: '1.0.0', to_version: '2.0.0' })
+    if (isAnswered) await reaches(rollout_id, (rollout) => rollout.machines[0]?.state !== 'updating')
+    for (const each of given) await hub.api('POST', `/api/rollouts/${rollout_id}/${each}`)
+    const before = await reaches(rollout_id, (rollout) => rollout.state === state)
+    await hub.restart()
+    const again = await connect()
+    const after = await reaches(rollout_id, (rollout) => rollout.state === state)
+    assert.deepEqual(after.orders, before.orders, state)
+    await again.settled()
+    const repeated = again.ofType('daemon:update').map(({ command_id }) => command_id)
+    if (state === 'running') assert.equal(repeated.length, 1)
+    // The machine answers an order that it has received already.
+    assert.deepEqual(repeated, isAnswered ? [] : [order.command_id].slice(0, repeated.length), state)
+  }
+})
+
 test('a machine reports its own labels, which never change its group and replace no label of the hub', async (t) => {
   const { hub, daemon, connect } = await stage(t, { labels: { site: 'berlin', group: 'canary' } })
   const machine = async () => {

@@ -144,13 +144,15 @@ function moved(
   if (!state || state === machine.state) return machine
   const { error: _, not_before: _before, accepted: _accepted, ...rest } = machine
   const { error } = world.outcomeOf(orderFor(rollout, machine).command_id) ?? {}
+  // The answer to an order that was withdrawn may be lost, but the machine has the version.
+  const isUpdate = event === 'succeeded' || (event === 'already' && machine.from !== undefined)
   const said = event === 'silent' ? SILENT : error
   return {
     ...rest,
     state,
     ...(said && event !== 'withdrawn' && { error: { code: said.code, message: said.message } }),
     ...(event === 'postponed' && { not_before: isoTime(nextAttempt(error, world.now)) }),
-    ...(event === 'succeeded' && { updated_at: isoTime(world.now) }),
+    ...(isUpdate && { updated_at: isoTime(world.now) }),
   }
 }
 

@@ -466,6 +466,10 @@ test('at any time, at most the permitted number of machines is updating, and non
         ['updating', 'returning'].includes(each),
       )
       assert.ok(busy.length <= max, `seed ${seed}: ${busy.length} of ${max} updating`)
+      const group = fleet.rollout.machines.filter(({ wave }) => wave === 0)
+      const isTested = group.some(({ updated_at, accepted }) => updated_at !== undefined || accepted)
+      if (fleet.rollout.wave > 0 && group.length > 0)
+        assert.ok(isTested, `seed ${seed}: the second group began before the first was tested`)
       if (orders.length > 0)
         assert.ok(unavailableIn(fleet.rollout, fleet.world) <= max, `seed ${seed}: too many down`)
     }
