@@ -2,6 +2,8 @@ import type { HubRolloutSummary } from '../../protocol/index.ts'
 import type { RolloutRecord } from '../store/rollout-records.ts'
 import { hasOpenOrders } from './advance.ts'
 
+/** Number of rollouts without effect that are kept with their machines. */
+const WHOLE = 3
 /** Maximum number of rollouts that are kept. The oldest are forgotten first. */
 const MOST = 50
 /** States in which a group cannot get another rollout. */
@@ -24,17 +26,25 @@ export function isOver(record: RolloutRecord, all: readonly RolloutRecord[]): bo
 }
 
 /** Returns a rollout without its machines, which may be thousands. */
-export function summaryOf({ machines, ...rest }: RolloutRecord): HubRolloutSummary {
+export function summaryOf({ machines, counts: kept, ...rest }: RolloutRecord): HubRolloutSummary {
   const counts: Record<string, number> = {}
   for (const { state } of machines) counts[state] = (counts[state] ?? 0) + 1
-  return { ...rest, counts }
+  return { ...rest, counts: machines.length === 0 && kept ? kept : counts }
 }
 
-/** Forgets the oldest rollouts beyond the limit, beginning with those that have no effect any longer. */
+/**
+ * Forgets the oldest rollouts beyond the limit, beginning with those that have no effect any longer, and the
+ * machines of all but the newest of the latter: the list is written with each step of a rollout.
+ */
 export function withRoom(all: readonly RolloutRecord[]): readonly RolloutRecord[] {
   const excess = Math.max(0, all.length - MOST)
   const over = all.filter((each) => isOver(each, all))
   const resting = all.filter((each) => !ACTIVE.includes(each.state) && !over.includes(each))
   const forgotten = [...over, ...resting].slice(0, excess)
-  return all.filter((each) => !forgotten.includes(each))
+  const shortened = over.slice(0, -WHOLE)
+  return all
+    .filter((each) => !forgotten.includes(each))
+    .map((each) =>
+      shortened.includes(each) ? { ...each, counts: summaryOf(each).counts, machines: [] } : each,
+    )
 }
