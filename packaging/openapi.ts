@@ -38,7 +38,7 @@ const ANSWERS: Record<string, Answer> = {
   'GET /api/agents/:agent_id/file': protocol.WorkspaceFile,
   'GET /api/commands/:command_id': protocol.Outcome,
   'POST /api/machines/:machine_id/place': HubMachine,
-  'GET /api/rollouts': { rollouts: z.array(protocol.HubRollout) },
+  'GET /api/rollouts': { rollouts: z.array(protocol.HubRolloutSummary) },
   'GET /api/rollouts/:rollout_id': protocol.HubRollout,
   'POST /api/rollouts': protocol.HubRollout,
   'POST /api/rollouts/:rollout_id/pause': protocol.HubRollout,

@@ -48,6 +48,7 @@ const FIELDS = {
   history_bytes: true,
   group: true,
   labels: true,
+  own_labels: true,
   status: true,
 } as const satisfies Record<keyof FleetAgent | keyof HubMachine, true>
 

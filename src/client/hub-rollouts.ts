@@ -3,13 +3,14 @@ import { HubMachine } from '../protocol/hub-objects.ts'
 import {
   BlockedVersion,
   HubRollout,
+  HubRolloutSummary,
   type PlaceRequest,
   type RolloutRequest,
 } from '../protocol/hub-rollouts.ts'
 import { idInAddress } from '../protocol/machine-address.ts'
 import type { HubRequests } from './hub-requests.ts'
 
-const Rollouts = z.object({ rollouts: z.array(HubRollout) })
+const Rollouts = z.object({ rollouts: z.array(HubRolloutSummary) })
 const Blocked = z.object({ versions: z.array(BlockedVersion) })
 
 /** An order of a person about a rollout. */
@@ -34,8 +35,8 @@ export class HubRollouts {
     return this.#hub.json(path, HubMachine, { method: 'POST', body, lacking: 'groups of machines' })
   }
 
-  /** Returns all rollouts, newest first. */
-  async list(): Promise<HubRollout[]> {
+  /** Returns all rollouts without their machines, newest first. */
+  async list(): Promise<HubRolloutSummary[]> {
     return (await this.#hub.json('/api/rollouts', Rollouts, LACKING)).rollouts
   }
 

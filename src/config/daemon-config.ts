@@ -1,5 +1,6 @@
 import type { LogFormat, LogLevel } from '../platform/log-options.ts'
 import type { OwnershipFault } from '../platform/ownership.ts'
+import { labelsIn } from './labels.ts'
 import { machineKey } from './machine-key.ts'
 import { stateDir } from './paths.ts'
 import { faultsOfFile, refuseForeign } from './refuse-foreign.ts'
@@ -34,6 +35,8 @@ export interface DaemonConfig {
   strict_modes: boolean
   /** Path of the policy. If undefined, the policy is the first of the usual files that exists. */
   policy?: string
+  /** Labels that the machine reports about itself. */
+  labels?: Record<string, string>
   state_dir: string
   log_level: LogLevel
   /** Format of the log on standard error. The log in the state folder always has JSON lines. */
@@ -87,6 +90,7 @@ export async function loadDaemonConfig({
   const strict_modes = isStrict(sources)
   const server_user = settingOf('server_user', sources)
   const policy = settingOf('policy', sources)
+  const label = settingOf('label', sources)
   const traces = tracesConfig(sources)
   const ofFiles = [key_file, ca_file, traces?.headers_file].flatMap((file) => faultsOfFile(file, user))
   refuseForeign(ofFiles, strict_modes)
@@ -103,6 +107,7 @@ export async function loadDaemonConfig({
     }),
     strict_modes,
     ...(policy !== undefined && { policy }),
+    ...(label !== undefined && { labels: labelsIn(label)! }),
     state_dir: settingOf('state_dir', sources) ?? stateDir(env),
     log_level: settingOf('log_level', sources),
     log_format: settingOf('log_format', sources),

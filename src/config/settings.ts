@@ -1,4 +1,5 @@
 import { LOG_FORMATS, LOG_LEVELS } from '../platform/log-options.ts'
+import { labelText } from './labels.ts'
 import { flag, integer, number, oneOf, path, type Reader, text, window } from './readers.ts'
 import { versionOrTag } from './version-reader.ts'
 
@@ -16,6 +17,7 @@ export const SETTINGS = {
   server_user: text,
   strict_modes: flag,
   policy: path,
+  label: labelText,
   state_dir: path,
   log_level: oneOf(LOG_LEVELS),
   log_format: oneOf(LOG_FORMATS),

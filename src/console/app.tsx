@@ -12,6 +12,7 @@ import { MachinePage } from './fleet/machine-page.tsx'
 import { NotificationsPage } from './notify/later.ts'
 import { Empty } from './parts/empty.tsx'
 import { Notices } from './parts/notices.tsx'
+import { RolloutPage, RolloutsPage } from './rollouts/later.ts'
 import { route } from './route.ts'
 import { Connecting } from './session/connecting.tsx'
 import { OtherSessionDialog } from './session/other-session-dialog.tsx'
@@ -72,6 +73,8 @@ function Page({ page, rest: [first, second, third] }: { page: string; rest: stri
     return <AgentPage key={JSON.stringify([first, second])} machineId={first} agentId={second} />
   if (page === 'machines' && first !== undefined)
     return <MachinePage machineId={first} actions={<ActionsOf machineId={first} />} />
+  if (page === 'rollouts')
+    return first === undefined ? <RolloutsPage /> : <RolloutPage key={first} rolloutId={first} />
   if (page === 'keys' && may('admin')) return <KeysPage />
   if (page === 'audit' && may('admin')) return <AuditPage />
   if (page === 'sessions') return <SessionsPage />

@@ -9,6 +9,7 @@ import './shell.css'
 
 const LINKS: { path: string[]; text: string; role: 'viewer' | 'admin' }[] = [
   { path: [], text: 'Fleet', role: 'viewer' },
+  { path: ['rollouts'], text: 'Rollouts', role: 'viewer' },
   { path: ['keys'], text: 'Keys', role: 'admin' },
   { path: ['audit'], text: 'Audit', role: 'admin' },
   { path: ['sessions'], text: 'Sessions', role: 'viewer' },

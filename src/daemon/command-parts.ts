@@ -67,7 +67,7 @@ export function commandParts(
     answers,
     logger,
   })
-  const messages = new Messages({ ...parts, dispatcher, updates, logger })
+  const messages = new Messages({ ...parts, labels: config.labels, dispatcher, updates, logger })
   return { updates, schedule, dispatcher, messages, worktrees }
 }
 

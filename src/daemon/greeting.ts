@@ -8,7 +8,7 @@ import { type AgentStatus, DAEMON_CAPABILITIES, type Hello, Limits, PROTOCOL } f
 /** Maximum length of an agent's folder in a shortened status, in bytes of JSON. */
 const CWD_BYTES = 1024
 
-type Own = Pick<Hello, 'machine_id' | 'started_at' | 'machine' | 'agents'>
+type Own = Pick<Hello, 'machine_id' | 'started_at' | 'machine' | 'agents'> & Partial<Pick<Hello, 'labels'>>
 
 /** A greeting, and the ids of the agents whose statuses are shortened in the greeting. */
 export interface Greeting {

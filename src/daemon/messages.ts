@@ -24,6 +24,8 @@ import type { StatusSender } from './status-sender.ts'
 export interface MessagesOptions {
   machine: Machine
   startedAt: string
+  /** Labels that the machine reports about itself. */
+  labels: Record<string, string> | undefined
   agents: AgentPool
   health: Health
   statuses: StatusSender
@@ -44,11 +46,12 @@ export class Messages implements LinkHandlers {
   }
 
   hello(): Hello {
-    const { machine, startedAt, agents, health, statuses, redaction } = this.#options
+    const { machine, startedAt, labels, agents, health, statuses, redaction } = this.#options
     statuses.told()
     const { hello, shortened } = greet({
       machine_id: machine.machine_id,
       started_at: startedAt,
+      ...(labels && { labels }),
       machine: redaction.redactPart(health.status()),
       agents: [...agents].map((agent) => redaction.redactPart(agent.status())),
     })

@@ -199,6 +199,7 @@ export class PolicyGuard {
       new CommandFailure('policy', refusal.message, {
         path: refusal.key,
         remedy: `Change the command, or have the machine's operator change ${refusal.key} in its policy.`,
+        ...(refusal.until !== undefined && { until: refusal.until }),
       }),
       what,
     )

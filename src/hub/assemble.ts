@@ -28,6 +28,7 @@ import { Sessions } from './registry/sessions.ts'
 import { SignInTokens } from './registry/sign-in-tokens.ts'
 import { Subscriptions } from './registry/subscriptions.ts'
 import { UserKeys } from './registry/user-keys.ts'
+import { BlockedVersions } from './rollouts/blocked-versions.ts'
 import { Rollouts } from './rollouts/rollouts.ts'
 import type { Store } from './store/store.ts'
 import { AgentStreams } from './streams/agent-streams.ts'
@@ -76,8 +77,9 @@ function build({ store, gate, limits, pushLoopback, clock, logger }: AssembleOpt
   const subscriptions = new Subscriptions({ store: store.push, sessions, people, clock })
   const machines = new MachineRegistry({ store: store.machines, keys, feed, clock })
   const enrollments = new Enrollments({ store: store.enrollments, keys, people, machines, clock, logger })
-  const { memory } = limits
-  const commands = new CommandQueue({ store: store.commands, machines, people, memory, clock, logger })
+  const blocked = new BlockedVersions(store.blocked, clock)
+  const shared = { machines, people, blocked, clock, logger }
+  const commands = new CommandQueue({ ...shared, store: store.commands, memory: limits.memory })
   const readings = new Readings({ machines, clock })
   const most = limits.machine.agents
   const agents = new AgentRegistry({ store, feed, machines, commands, most, logger: ofMachines })
@@ -119,7 +121,7 @@ function build({ store, gate, limits, pushLoopback, clock, logger }: AssembleOpt
 
   const audit = new Audit({ log: store.audit, clock, logger })
   const trails = new Trails({ audit, gate, sessions, clock })
-  const rollouts = new Rollouts({ store, machines, commands, feed, audit, clock, logger })
+  const rollouts = new Rollouts({ ...shared, store, commands, agents, feed, audit })
   const open = new OpenRequests({ sessions, clock })
   return {
     clock,
@@ -177,6 +179,7 @@ function connect({ journals, intake, streams, changes, feed, commands, agents, t
 async function load(parts: Parts): Promise<void> {
   const { machines, commands, agents, keys, enrollments, sessions, subscriptions, notifier } = parts
   const { rollouts } = parts
+  await rollouts.blocked.load()
   await machines.load()
   await agents.load()
   await commands.load()

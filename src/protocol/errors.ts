@@ -69,6 +69,8 @@ export const CommandError = z.object({
    */
   path: z.optional(ReportedSentence),
   remedy: z.optional(ReportedSentence),
+  /** Time from which on the machine may accept the command (ISO 8601), if it refuses the command only now. */
+  until: z.optional(ReportedName),
   /** For an update: the stage in which it failed, and the output of npm or of the new version. */
   stage: z.optional(ReportedName),
   output: z.optional(ReportedSentence),

@@ -16,7 +16,7 @@ import { Signed } from './signed.ts'
  * | `POST /api/machines/:machine_id/place` | `PlaceRequest`: puts the machine in a group, and sets its labels → `HubMachine` |
  * | `DELETE /api/machines/:machine_id` | removes a machine that is not connected, or, with `?force=true`, any machine; revokes all its keys, including unused keys → `{revoked_keys, shared_keys}` |
  * | `GET /api/audit?after=N&limit=N` | → `AuditPage`: the newest entries of the audit log, or the entries after `after`; optional filters are `by`, `action`, `machine_id`, `agent_id`, `target`, `outcome` |
- * | `GET /api/rollouts` | → `{rollouts: HubRollout[]}`, newest first |
+ * | `GET /api/rollouts` | → `{rollouts: HubRolloutSummary[]}`, newest first, without their machines |
  * | `POST /api/rollouts` | `RolloutRequest`: updates groups of machines one after the other → 201 `HubRollout`; 409 `version_blocked`, `rollout_active`; 404 `group_not_found` |
  * | `GET /api/rollouts/:rollout_id` | → `HubRollout`, with the machines that run a blocked version |
  * | `POST /api/rollouts/:rollout_id/{pause,resume,roll-back,cancel}` | → `HubRollout`; 409 `rollout_state` if the rollout's state does not permit it |

@@ -16,6 +16,8 @@ export const HubMachine = z.object({
   group: z.optional(z.string()),
   /** Labels that people have set at the hub. */
   labels: z.optional(z.record(z.string(), z.string())),
+  /** Labels that the machine reports about itself. They never change its group. */
+  own_labels: z.optional(z.record(z.string(), z.string())),
   os: z.string(),
   arch: z.string(),
   daemon_version: z.string(),

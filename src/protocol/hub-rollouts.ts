@@ -35,6 +35,10 @@ export const RolloutRequest = z.object({
 })
 export type RolloutRequest = z.input<typeof RolloutRequest>
 
+/** Turns that have ended, and those that have failed. */
+export const Turns = z.object({ ended: z.int(), failed: z.int() })
+export type Turns = z.infer<typeof Turns>
+
 /** A machine in a rollout. */
 export const RolloutMachine = z.object({
   machine_id: z.string(),
@@ -46,14 +50,25 @@ export const RolloutMachine = z.object({
    * not return). A newer hub may have more states.
    */
   state: ReportedName,
-  /** Number of the order to this machine. */
+  /** Number of the last order to this machine, among all orders of the rollout; 0 before the first. */
   attempt: z.int(),
+  /** Time of this order (ISO 8601). */
+  ordered_at: z.optional(z.string()),
   /** Version that the machine had before. */
   from: z.optional(z.string()),
   /** Number of errors that the machine reported before the update. */
   errors: z.optional(z.int()),
-  /** True if the machine was not connected when its turn came; it is updated when it reconnects. */
+  /**
+   * True if the machine is not connected for a reason other than the update, or if a person has accepted that it
+   * is lost. Such a machine is not counted as unavailable. It gets its order when it reconnects.
+   */
   away: z.optional(z.boolean()),
+  /** True if a person has accepted the machine's state by resuming the rollout, so that it no longer counts. */
+  accepted: z.optional(z.boolean()),
+  /** Time at which the machine reported the update (ISO 8601). */
+  updated_at: z.optional(z.string()),
+  /** Turns of the machine's agents in the 24 hours before the update. */
+  turns_before: z.optional(Turns),
   /** Time of the next attempt (ISO 8601), if the machine does not permit the update now. */
   not_before: z.optional(z.string()),
   error: z.optional(CommandError),
@@ -70,7 +85,7 @@ export const Rollout = z.object({
   halt_on: z.int(),
   offline_s: z.int(),
   allow_downgrade: z.boolean(),
-  /** Name of the user key that started the rollout. */
+  /** Name of the user key that started the rollout, or last resumed it or rolled it back. */
   by: z.optional(z.string()),
   created_at: z.string(),
   /**
@@ -84,17 +99,35 @@ export const Rollout = z.object({
   wave: z.int(),
   /** End of the time for which the hub watches the current group (ISO 8601). */
   soak_until: z.optional(z.string()),
-  /** Number of failed machines that a person has accepted by resuming the rollout. */
-  forgiven: z.int(),
+  /** Time from which on failed turns count (ISO 8601); absent if all count. */
+  turns_from: z.optional(z.string()),
+  /** Number of orders so far. */
+  orders: z.optional(z.int()),
   machines: z.array(RolloutMachine),
 })
 export type Rollout = z.infer<typeof Rollout>
 
+const { machines, ...summary } = Rollout.shape
+
+/** A rollout without its machines, as in the hub's list. */
+export const HubRolloutSummary = z.object({
+  ...summary,
+  /** Number of machines in each state. */
+  counts: z.record(z.string(), z.int()),
+})
+export type HubRolloutSummary = z.infer<typeof HubRolloutSummary>
+
 /** A rollout, as the hub's API shows it. */
 export const HubRollout = z.object({
-  ...Rollout.shape,
+  ...HubRolloutSummary.shape,
+  machines,
   /** Number of machines that are unavailable now. */
   unavailable: z.int(),
+  /**
+   * Turns of agents on updated machines since their updates, and all other turns: before these updates, and on
+   * machines that wait. The hub forgets the former when it restarts.
+   */
+  turns: z.optional(z.object({ updated: Turns, others: Turns })),
   /** Machines of the hub, in any group, that run a blocked version. */
   on_blocked: z.optional(z.array(z.object({ machine_id: z.string(), version: z.string() }))),
 })

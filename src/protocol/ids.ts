@@ -75,10 +75,13 @@ export const ExactVersion = z
     ),
   )
 
-/** The name of a group of machines. */
+/** The name of a group of machines. In commands, `none` stands for no group. */
 export const GroupName = z
   .string()
-  .check(z.regex(/^[A-Za-z0-9][\w.-]{0,63}$/, 'may contain only A-Z a-z 0-9 _ - .'))
+  .check(
+    z.regex(/^[A-Za-z0-9][\w.-]{0,63}$/, 'may contain only A-Z a-z 0-9 _ - .'),
+    z.regex(/^(?!none$)/, 'must not be "none"'),
+  )
 
 /** Maximum number of labels of a machine. */
 const LABELS = 32

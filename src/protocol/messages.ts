@@ -3,7 +3,7 @@ import { AnyEvent } from './any-event.ts'
 import { firstOf, list, Name, ReportedName, ReportedSentence, table, Words } from './bounds.ts'
 import { closed } from './closed.ts'
 import { CommandError, RefusalCode } from './errors.ts'
-import { AgentId, CommandId, JournalName, Json, MachineId, Offset, VersionOrTag } from './ids.ts'
+import { AgentId, CommandId, JournalName, Json, Labels, MachineId, Offset, VersionOrTag } from './ids.ts'
 import { Limits } from './limits.ts'
 import { AgentStatus, MachineStatus } from './status.ts'
 
@@ -29,6 +29,8 @@ export const Hello = z.object({
   started_at: ReportedName,
   boot_id: ReportedName,
   capabilities: firstOf(ReportedName, Limits.items),
+  /** Labels from the machine's own settings. A value that breaks the rules for labels is ignored. */
+  labels: z.catch(z.optional(Labels), undefined),
   machine: MachineStatus,
   agents: z.array(AgentStatus),
 })

@@ -9,6 +9,8 @@ export interface PolicyRefusal {
   key: string
   /** Sentence about the refusal, for the sender of the command. */
   message: string
+  /** Time from which on the policy permits it (ISO 8601), if this is only a matter of time. */
+  until?: string
 }
 
 /** Commands that make an agent do something, or change this machine. */

@@ -104,8 +104,15 @@ test('on a phone, every page is one tap away, and a conversation has half of the
     const { x, width } = (await control.boundingBox())!
     assert.ok(x >= 0 && x + width <= PHONE.width, (await control.textContent()) ?? '')
   }
+  // No link is cut off at the end of the row.
+  assert.equal(
+    await page.evaluate<number>(
+      `(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)(document.querySelector('.shell-bar nav'))`,
+    ),
+    0,
+  )
   const named = await page.getByRole('navigation').first().getByRole('link').allTextContents()
-  assert.deepEqual(named, ['Fleet', 'Keys', 'Audit', 'Sessions', 'Notifications'])
+  assert.deepEqual(named, ['Fleet', 'Rollouts', 'Keys', 'Audit', 'Sessions', 'Notifications'])
   const conversation = (await page.locator('.windowed-list').boundingBox())!
   assert.ok(conversation.height >= PHONE.height / 2, `${conversation.height} pixels`)
   const { y, height } = (await page.locator('.composer').boundingBox())!

@@ -33,7 +33,8 @@ export function fullHello() {
     agent_id: `in-${state}`,
     state,
   }))
-  return { ...helloOf(), machine, agents: [...agents, statusOf('plain')] }
+  const labels = { site: 'berlin' }
+  return { ...helloOf(), labels, machine, agents: [...agents, statusOf('plain')] }
 }
 
 /** Returns a greeting like `fullHello`, but with an unknown value in each closed set. */

@@ -6,6 +6,7 @@ import * as z from 'zod/mini'
 import { homeOf } from '../../config/home.ts'
 import { forgetIdentity, keepIdentity, keptIdentity } from '../../config/kept-identity.ts'
 import { isContainerSecret, missingKey, readKey } from '../../config/key.ts'
+import { labelText } from '../../config/labels.ts'
 import { statePaths } from '../../config/paths.ts'
 import { foreignError, isStrictByEnvironment } from '../../config/refuse-foreign.ts'
 import { pinOwner, serversBeside } from '../../config/server-owner.ts'
@@ -39,6 +40,8 @@ export interface EnrollOptions {
   config?: string
   caFile?: string
   allowInsecure?: boolean
+  /** Labels, as in the setting `label`. */
+  label?: string
   force?: boolean
 }
 
@@ -71,11 +74,14 @@ export async function enroll(options: EnrollOptions): Promise<Enrolled> {
   const ca = options.caFile === undefined ? undefined : resolve(options.caFile)
   const config = resolve(options.config ?? (env.FOMULAR_CONFIG || join(homeOf(env), '.fomular/config.toml')))
   const key_file = resolve(options.withKey ?? options.keyFile ?? join(dirname(config), 'key'))
-  const settings = {
+  const settings: Record<string, string | boolean> = {
     server_url,
     key_file,
     ...(insecure && { allow_insecure: true }),
     ...(ca !== undefined && { ca_file: ca }),
+    ...(options.label !== undefined && {
+      label: labelText(options.label, { name: '--label', base: process.cwd() }),
+    }),
   }
   checkPlaces(config, [key_file, ca])
   if (options.withKey !== undefined) {
@@ -92,7 +98,12 @@ export async function enroll(options: EnrollOptions): Promise<Enrolled> {
   const known = present && (await knownAs(present, at, token))
   if (present && known) {
     // The configured file may no longer exist: older installers configured a temporary file.
-    if (ca !== undefined && ca !== present.ca_file) await writeConfig(config, { ca_file: ca })
+    const { label } = settings
+    const changed = {
+      ...(ca !== undefined && ca !== present.ca_file && { ca_file: ca }),
+      ...(label !== undefined && { label }),
+    }
+    if (Object.keys(changed).length > 0) await writeConfig(config, changed)
     return { server_url, ...known, key_file: present.key_file, config, already: true }
   }
   const key = KEY_PREFIX + randomBytes(KEY_BYTES).toString('base64url')

@@ -1,4 +1,5 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
+import { joinLabels } from '../../config/labels.ts'
 import { cleanLine } from '../render/clean.ts'
 import { note, print, printJson } from '../terminal.ts'
 import type { Enrolled, EnrollOptions } from './enroll.ts'
@@ -27,6 +28,12 @@ export function enrollCommand(): Command {
     )
     .option('--ca-file <file>', "file with the certificate authority of the hub's certificate (PEM)")
     .option('--allow-insecure', 'allow a remote hub without TLS')
+    .addOption(
+      new Option(
+        '--label <key=value>',
+        'label that this machine reports about itself; repeat it for further labels',
+      ).argParser(joinLabels),
+    )
     .option(
       '--force',
       'enroll with a new key, even if this machine is already enrolled at this hub or at another hub',

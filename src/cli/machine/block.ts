@@ -4,7 +4,8 @@ import { cleanLine } from '../render/clean.ts'
 import { print, printJson } from '../terminal.ts'
 
 const HELP = `
-The hub then refuses to order this version, and rollouts of this version halt. Machines that already run it keep
+The hub then refuses to order this version, and rollouts of this version halt. Orders that wait for their machines
+fail. Machines that already run it keep
 it: \`fomular-daemon machine rollout show\` names these machines. A machine's own automatic updates, and orders for
 a dist-tag such as latest, are not blocked, because the machine chooses the version.
 

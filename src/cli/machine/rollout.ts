@@ -9,7 +9,9 @@ const LEAST = 4
 const HELP = `
 A rollout updates groups of machines, one group after the other. The hub never updates more machines at once than
 --max-unavailable permits, watches each group for the time in --soak, and halts when machines fail, stay offline,
-or have new errors. A machine that was away gets the version when it reconnects.
+or have new errors, or when clearly more turns of agents fail than without the update. The next group waits until
+the windows of all connected machines have opened, and until at least one machine of the group is updated. A
+machine that was away gets the version when it reconnects.
 
 Examples:
   $ fomular-daemon machine update --group canary --group office --to 1.4.2

@@ -40,11 +40,14 @@ export function machineTable(machines: HubMachine[], now: number, colors: Colors
   const [head, ...lines] = table(columns(machines, now), width)
   return [
     colors.bold(head ?? ''),
-    ...machines.flatMap(({ connected, status }, index) => {
+    ...machines.flatMap((machine, index) => {
+      const { connected, status } = machine
       const line = lines[index] ?? ''
+      const place = placeText(machine)
       return [
         connected ? line : colors.dim(line),
         ...status.problems.map((problem) => indent(problemText(problem, colors))),
+        ...(place === '' ? [] : [colors.dim(cutEnd(`  · ${place}`, width ?? Number.POSITIVE_INFINITY))]),
         ...(status.policy
           ? [
               colors.dim(
@@ -55,6 +58,19 @@ export function machineTable(machines: HubMachine[], now: number, colors: Colors
       ]
     }),
   ].join('\n')
+}
+
+/** Names the group and the labels of a machine; the labels that it reports about itself separately. */
+function placeText({ group, labels = {}, own_labels = {} }: HubMachine): string {
+  const list = (all: Record<string, string>) =>
+    Object.entries(all)
+      .map(([key, value]) => cleanLine(`${key}=${value}`, 128))
+      .join(', ')
+  return [
+    ...(group === undefined ? [] : [`Group: ${cleanLine(group, 64)}`]),
+    ...(Object.keys(labels).length > 0 ? [`Labels: ${list(labels)}`] : []),
+    ...(Object.keys(own_labels).length > 0 ? [`Reports: ${list(own_labels)}`] : []),
+  ].join('. ')
 }
 
 /** Formats the keys that no machine has used yet. */

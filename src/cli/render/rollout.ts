@@ -1,4 +1,4 @@
-import type { HubMachine, HubRollout } from '../../protocol/index.ts'
+import type { HubMachine, HubRollout, HubRolloutSummary } from '../../protocol/index.ts'
 import type { Colors } from './ansi.ts'
 import { cleanLine } from './clean.ts'
 import { table } from './table.ts'
@@ -11,8 +11,8 @@ const ORDER = ['failed', 'lost', 'unwell', 'stuck', 'refused', 'updating', 'retu
 const word = (text: string) => cleanLine(text.replace('_', ' '), 20)
 
 /** Formats rollouts as a table. */
-export function rolloutTable(rollouts: HubRollout[], colors: Colors, width?: number): string {
-  const cells = (cell: (rollout: HubRollout) => string) => rollouts.map(cell)
+export function rolloutTable(rollouts: HubRolloutSummary[], colors: Colors, width?: number): string {
+  const cells = (cell: (rollout: HubRolloutSummary) => string) => rollouts.map(cell)
   const [head = '', ...lines] = table(
     [
       { title: 'ROLLOUT', cells: cells(({ rollout_id }) => cleanLine(rollout_id, 16)) },
@@ -66,6 +66,8 @@ export function rolloutText(
   const soak = rollout.soak_until
   return [
     `Rollout ${cleanLine(rollout.rollout_id, 16)}: ${rolloutLine(rollout)}`,
+    ...waitLines(rollout),
+    ...turnLines(rollout),
     ...(soak === undefined ? [] : [`Watches this group until ${cleanLine(soak, 32)}.`]),
     ...(rollout.on_blocked ?? []).map(({ machine_id, version }) =>
       colors.yellow(`! ${nameOf(machine_id)} runs the blocked version ${cleanLine(version, 64)}.`),
@@ -76,11 +78,31 @@ export function rolloutText(
   ].join('\n')
 }
 
-function countsText({ machines }: HubRollout): string {
-  const counts = new Map<string, number>()
-  for (const { state } of machines) counts.set(state, (counts.get(state) ?? 0) + 1)
-  return [...counts].map(([state, count]) => `${count} ${word(state)}`).join(', ') || 'no machines yet'
+/** Says what a running rollout waits for, if it orders nothing at present. */
+function waitLines({ state, machines, groups, wave: current }: HubRollout): string[] {
+  const isBusy = machines.some((each) => each.state === 'updating')
+  const waiting = machines.filter((each) => each.state === 'waiting' && each.wave <= current)
+  if (state !== 'running' || isBusy || waiting.length === 0) return []
+  const held = waiting.filter(({ away, not_before }) => !away && not_before !== undefined)
+  if (held.length > 0) return [`Waits until machines permit the update: ${held.length}.`]
+  const isAway = waiting.every(({ away }) => away)
+  return isAway
+    ? [`Waits until a machine of the group ${cleanLine(groups[current] ?? '', 64)} connects.`]
+    : []
 }
+
+function turnLines({ turns }: HubRollout): string[] {
+  if (!turns || turns.updated.ended === 0) return []
+  const { updated, others } = turns
+  return [
+    `Failed turns: ${updated.failed} of ${updated.ended} with the update, ${others.failed} of ${others.ended} without.`,
+  ]
+}
+
+const countsText = ({ counts }: HubRolloutSummary): string =>
+  Object.entries(counts)
+    .map(([state, count]) => `${count} ${word(state)}`)
+    .join(', ') || 'no machines yet'
 
 const problemOf = ({ error, not_before }: HubRollout['machines'][number]) =>
   error

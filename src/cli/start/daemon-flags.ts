@@ -1,4 +1,5 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
+import { joinLabels } from '../../config/labels.ts'
 
 /**
  * Adds the flags that become settings. `loadDaemonConfig` checks these flags, and contains their defaults.
@@ -39,6 +40,12 @@ export const withSharedDaemonFlags = (command: Command): Command =>
     .option(
       '--policy <file>',
       'policy of this machine (TOML; default: FOMULAR_POLICY, or the first of /etc/fomular-daemon/policy.toml and ~/.fomular/policy.toml that exists)',
+    )
+    .addOption(
+      new Option(
+        '--label <key=value>',
+        'label that the machine reports about itself; repeat it for further labels',
+      ).argParser(joinLabels),
     )
     .option(
       '--log-level <level>',

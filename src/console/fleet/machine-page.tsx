@@ -46,6 +46,9 @@ function Facts({ machine }: { machine: HubMachine }) {
     ['Accepts agents', accepts_agents ? 'yes' : 'no'],
     ['System', visible(`${machine.hostname}, ${machine.os}, ${machine.arch}`)],
     ['Daemon', visible(machine.daemon_version)],
+    ...(machine.group === undefined ? [] : [['Group', visible(machine.group)] satisfies [string, string]]),
+    ...labelFacts('Labels', machine.labels),
+    ...labelFacts('Labels from the machine itself', machine.own_labels),
     ['Memory', `${usedPercent(memory)} % of ${bytes(memory.total_bytes)} in use`],
     ['Disk', `${usedPercent(disk)} % of ${bytes(disk.total_bytes)} in use`],
     ...(machine.history_bytes === undefined
@@ -63,6 +66,11 @@ function Facts({ machine }: { machine: HubMachine }) {
       ))}
     </dl>
   )
+}
+
+function labelFacts(name: string, labels: Record<string, string> = {}): [string, string][] {
+  const text = Object.entries(labels).map(([key, value]) => visible(`${key}=${value}`))
+  return text.length === 0 ? [] : [[name, text.join(', ')]]
 }
 
 function Problems({ machine: { status } }: { machine: HubMachine }) {

@@ -30,7 +30,7 @@ export function rolloutRoutes({ rollouts, trails }: RolloutContext): Hono {
   app.get('/:rollout_id', (c) => c.json(rollouts.get(c.req.param('rollout_id'))))
   for (const [name, event] of Object.entries(ORDERS))
     app.post(`/:rollout_id/${name}`, async (c) =>
-      c.json(await rollouts.order(c.req.param('rollout_id'), event)),
+      c.json(await rollouts.order(c.req.param('rollout_id'), event, callerOf(c)?.name)),
     )
   return app
 }
@@ -42,9 +42,7 @@ export function blockedRoutes({ rollouts }: Pick<RolloutContext, 'rollouts'>): H
   app.post('/:version', async (c) => {
     const { version } = parse(VersionInPath, { version: c.req.param('version') })
     const { reason } = parse(BlockRequest, await jsonBody(c))
-    const made = await rollouts.blocked.block(version, callerOf(c)?.name, reason)
-    await rollouts.haltAll(version)
-    return c.json(made)
+    return c.json(await rollouts.block(version, callerOf(c)?.name, reason))
   })
   app.delete('/:version', async (c) => {
     await rollouts.blocked.unblock(c.req.param('version'))

@@ -72,7 +72,7 @@ export class Switchboard {
     // Send commands only now, because the daemon rejects commands that arrive before the welcome.
     machines.onConnected(peer.hello, peer)
     agents.publishAll(peer.machineId)
-    commands.resend(peer.machineId)
+    commands.resend(peer.machineId, updateIn(peer.hello))
   }
 
   onGone(peer: MachineConnection) {
@@ -175,4 +175,10 @@ export class Switchboard {
         this.#lastGone = resolve
       })
   }
+}
+
+/** Returns the id of the last update that a machine has begun. */
+function updateIn({ machine }: Hello): string | undefined {
+  const { command_id } = (machine.update ?? {}) as { command_id?: unknown }
+  return typeof command_id === 'string' ? command_id : undefined
 }

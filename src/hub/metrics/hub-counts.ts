@@ -8,7 +8,7 @@ import type { Journals } from '../store/journals.ts'
 /** Upper bounds of the durations of writes to the store, in seconds. */
 const COMMITS_S = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10]
 /** Codes with which the hub itself fails a command. */
-const OF_HUB = ['machine_not_found', 'key_revoked']
+const OF_HUB = ['machine_not_found', 'key_revoked', 'version_blocked', 'order_withdrawn']
 
 export interface HubCountsOptions {
   journals: Pick<Journals, 'events'>

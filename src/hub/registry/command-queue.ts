@@ -17,16 +17,16 @@ import { StoreUnavailableError } from '../store/store-unavailable.ts'
 import { sendableBytes } from './command-size.ts'
 import type { ConnectedMachine, MachineRegistry } from './machine-registry.ts'
 import { type CommandEntry, RememberedCommands } from './remembered-commands.ts'
+import { isUnsent, REVOKED, WITHDRAWN } from './unsent.ts'
 import { lacking, unsupported } from './unsupported.ts'
 import type { UserKeys } from './user-keys.ts'
-
-/** Error code for commands that failed because their key was revoked. */
-const KEY_REVOKED = 'key_revoked'
 
 export interface CommandQueueOptions {
   store: CommandStore
   machines: Pick<MachineRegistry, 'link'>
   people: Pick<UserKeys, 'isGone'>
+  /** `refusalOf` returns the reason for which a command must not be sent. */
+  blocked?: { refusalOf(command: Command): CommandError | undefined }
   /** Limits on the outcomes kept for repeated requests. */
   memory: CommandMemory
   clock: Clock
@@ -96,7 +96,7 @@ export class CommandQueue {
     // While the command was stored, the machine may have connected or disconnected, or the key may have been
     // revoked.
     const link = machines.link(machineId)
-    if (link && !this.#endedWithKey(entry)) this.#send(entry, link)
+    if (link && !this.#isWithdrawn(entry)) this.#send(entry, link)
     return entry.outcome
   }
 
@@ -142,13 +142,19 @@ export class CommandQueue {
     })
   }
 
-  /** Sends all unanswered commands of a machine to the machine, in their original order. */
-  resend(machineId: string) {
+  /**
+   * Sends all unanswered commands of a machine to the machine, in their original order.
+   * @param begun id of the last update that the machine has begun
+   */
+  resend(machineId: string, begun?: string) {
     const link = this.#options.machines.link(machineId)
     if (!link) return
     for (const entry of this.#known.pending()) {
       if (entry.outcome.machine_id !== machineId || entry.written || !entry.command) continue
-      if (this.#endedWithKey(entry)) continue
+      const isRefused = this.#options.blocked?.refusalOf(entry.command) && entry.outcome.command_id !== begun
+      // The machine reports that the order did not reach it.
+      if (isRefused) delete entry.sent
+      if (this.#isWithdrawn(entry)) continue
       const feature = lacking(link.capabilities, entry.command)
       if (feature === undefined) this.#send(entry, link)
       else this.#fail(entry, unsupported(feature))
@@ -161,7 +167,7 @@ export class CommandQueue {
     if (!entry || entry.outcome.machine_id !== machineId) return undefined
     if (result.type !== `${entry.type}:result`) return `The command with this id is ${entry.type}.`
     // After a restart, the hub does not know whether a command was sent before its key was revoked.
-    if (entry.outcome.state !== 'pending' && entry.outcome.error?.code !== KEY_REVOKED) return undefined
+    if (entry.outcome.state !== 'pending' && !isUnsent(entry.outcome.error)) return undefined
     const { progress: _, error: _error, ...outcome } = entry.outcome
     if (!result.ok) this.#fail(entry, result.error)
     else {
@@ -207,10 +213,18 @@ export class CommandQueue {
         this.#fail(entry, { code: 'machine_not_found', message: 'The machine was removed.' })
   }
 
-  /** Marks commands of revoked keys as failed if their machines are not connected. */
-  withdraw() {
-    for (const entry of this.#known.pending())
-      if (!this.#options.machines.link(entry.outcome.machine_id)) this.#endedWithKey(entry)
+  /**
+   * Marks commands as failed if no machine has received them, and none may: commands of revoked keys, orders to
+   * install a blocked version, and the command with this id.
+   */
+  withdraw(commandId?: string) {
+    for (const entry of this.#known.pending()) {
+      const { machine_id, command_id } = entry.outcome
+      if (commandId !== undefined && command_id !== commandId) continue
+      if (this.#options.machines.link(machine_id)) continue
+      if (this.#isWithdrawn(entry) || commandId === undefined || entry.sent) continue
+      this.#fail(entry, WITHDRAWN)
+    }
   }
 
   async close(): Promise<void> {
@@ -225,15 +239,17 @@ export class CommandQueue {
   }
 
   /**
-   * Marks the command as failed if its key was revoked before a machine could receive the command. @returns
-   * true if the command failed
+   * Marks the command as failed if its key was revoked, or its version was blocked, before a machine could
+   * receive the command. @returns true if the command failed
    */
-  #endedWithKey(entry: CommandEntry): boolean {
-    const { by } = entry.outcome
-    if (entry.sent || by === undefined || !this.#options.people.isGone(by)) return false
-    if (this.#known.isPending(entry))
-      this.#fail(entry, { code: KEY_REVOKED, message: 'The key that gave this command was revoked.' })
-    return true
+  #isWithdrawn(entry: CommandEntry): boolean {
+    const { people, blocked } = this.#options
+    const { command, outcome, sent } = entry
+    if (sent || !command) return false
+    const isGone = outcome.by !== undefined && people.isGone(outcome.by)
+    const error = isGone ? REVOKED : blocked?.refusalOf(command)
+    if (error && this.#known.isPending(entry)) this.#fail(entry, error)
+    return error !== undefined
   }
 
   async #again(entry: CommandEntry, command: Command): Promise<Outcome> {

@@ -24,6 +24,7 @@ export class MachineRegistry {
   readonly #options: MachineRegistryOptions
   readonly #records = new Map<string, MachineRecord>()
   readonly #links = new Map<string, ConnectedMachine>()
+  #placing: Promise<void> = Promise.resolve()
 
   constructor(options: MachineRegistryOptions) {
     this.#options = options
@@ -47,7 +48,8 @@ export class MachineRegistry {
     return this.#links.get(machineId)
   }
 
-  onConnected({ machine_id, hostname, os, arch, daemon_version, machine }: Hello, link: ConnectedMachine) {
+  onConnected(hello: Hello, link: ConnectedMachine) {
+    const { machine_id, hostname, os, arch, daemon_version, machine } = hello
     this.#links.set(machine_id, link)
     const known = this.#records.get(machine_id)
     const name = known?.name
@@ -59,6 +61,7 @@ export class MachineRegistry {
       ...(name !== undefined && { name }),
       ...(group !== undefined && { group }),
       ...(labels && { labels }),
+      ...(hello.labels && { own_labels: hello.labels }),
       os,
       arch,
       daemon_version,
@@ -105,13 +108,18 @@ export class MachineRegistry {
       const next = group ?? before
       return { ...rest, ...(next && { group: next }), labels: labels ?? labelsBefore }
     }
-    const record = this.#records.get(machineId)
-    if (!record) return
-    await this.#options.store.save(edit(record))
-    // The machine may have connected in the meantime.
-    const now = this.#records.get(machineId)
-    if (now) this.#records.set(machineId, edit(now))
-    this.#options.feed.publish({ kind: 'machine', machine_id: machineId })
+    // One at a time, so that two changes do not replace each other on the disk.
+    const deed = this.#placing.then(async () => {
+      const record = this.#records.get(machineId)
+      if (!record) return
+      await this.#options.store.save(edit(record))
+      // The machine may have connected in the meantime.
+      const now = this.#records.get(machineId)
+      if (now) this.#records.set(machineId, edit(now))
+      this.#options.feed.publish({ kind: 'machine', machine_id: machineId })
+    })
+    this.#placing = deed.catch(() => {})
+    await deed
   }
 
   /** Name of the machine, as shown to people. */

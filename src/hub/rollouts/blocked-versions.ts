@@ -1,10 +1,15 @@
+import valid from 'semver/functions/valid.js'
 import { type Clock, isoTime } from '../../platform/clock.ts'
+import type { Command, CommandError } from '../../protocol/index.ts'
 import { HttpError } from '../http-error.ts'
 import type { BlockedRecord } from '../store/rollout-records.ts'
 import type { RecordList } from '../store/store.ts'
 
 /** Maximum number of blocked versions. */
 const MOST = 1000
+
+/** Error code for blocked versions. */
+const CODE = 'version_blocked'
 
 /** The versions that the hub orders nowhere. */
 export class BlockedVersions {
@@ -27,15 +32,20 @@ export class BlockedVersions {
   }
 
   has(version: string): boolean {
-    return this.#all.some((each) => each.version === version)
+    return this.#find(version) !== undefined
+  }
+
+  /** Returns the reason for which a command must not be sent. */
+  refusalOf(command: Command): CommandError | undefined {
+    const found = command.type === 'daemon:update' ? this.#find(command.version) : undefined
+    return found && { code: CODE, message: messageOf(found) }
   }
 
   /** @throws HttpError if the version is blocked */
   refuse(version: string) {
-    const found = this.#all.find((each) => each.version === version)
+    const found = this.#find(version)
     if (!found) return
-    const why = found.reason === undefined ? '' : `: ${found.reason}`
-    throw new HttpError(409, 'version_blocked', `Version ${version} is blocked${why}`, {
+    throw new HttpError(409, CODE, messageOf(found), {
       path: 'version',
       remedy: `Choose another version, or unblock it: \`fomular-daemon machine unblock ${version}\`.`,
     })
@@ -50,7 +60,7 @@ export class BlockedVersions {
       at: isoTime(this.#clock.now()),
     }
     await this.#change((all) => {
-      const others = all.filter((each) => each.version !== version)
+      const others = all.filter((each) => !isSame(each.version, version))
       if (others.length >= MOST)
         throw new HttpError(409, 'too_many_versions', `${MOST} versions are blocked already.`, {
           remedy: 'Unblock a version that no registry offers any longer.',
@@ -66,7 +76,11 @@ export class BlockedVersions {
       throw new HttpError(404, 'version_not_blocked', `Version ${version} is not blocked.`, {
         remedy: 'List the blocked versions: `fomular-daemon machine blocked`.',
       })
-    await this.#change((all) => all.filter((each) => each.version !== version))
+    await this.#change((all) => all.filter((each) => !isSame(each.version, version)))
+  }
+
+  #find(version: string): BlockedRecord | undefined {
+    return this.#all.find((each) => isSame(each.version, version))
   }
 
   async #change(edit: (all: readonly BlockedRecord[]) => readonly BlockedRecord[]): Promise<void> {
@@ -78,3 +92,9 @@ export class BlockedVersions {
     this.#all = changed
   }
 }
+
+const messageOf = ({ version, reason }: BlockedRecord) =>
+  `Version ${version} is blocked${reason === undefined ? '.' : `: ${reason}`}`
+
+/** Registries ignore build metadata, such as +1, and a leading v. */
+const isSame = (a: string, b: string) => a === b || (valid(a) !== null && valid(a) === valid(b))

@@ -1,31 +1,44 @@
 import { randomBytes } from 'node:crypto'
 import { type Clock, isoTime, type Timer } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
-import { type HubRollout, Commands as Schemas } from '../../protocol/index.ts'
+import {
+  type CommandError,
+  type HubRollout,
+  type HubRolloutSummary,
+  Commands as Schemas,
+} from '../../protocol/index.ts'
 import type { Audit } from '../audit/audit.ts'
 import { HttpError } from '../http-error.ts'
+import type { AgentRegistry } from '../registry/agent-registry.ts'
 import type { ChangeFeed } from '../registry/change-feed.ts'
 import type { CommandQueue } from '../registry/command-queue.ts'
 import type { MachineRegistry } from '../registry/machine-registry.ts'
+import type { UserKeys } from '../registry/user-keys.ts'
 import type { RolloutRecord } from '../store/rollout-records.ts'
 import type { Store } from '../store/store.ts'
-import { advance, after, halted, type UpdateOrder, unavailableIn, type World } from './advance.ts'
-import { BlockedVersions } from './blocked-versions.ts'
+import { advance, after, halted, type Step, turnsIn, unavailableIn } from './advance.ts'
+import type { BlockedVersions } from './blocked-versions.ts'
+import type { World } from './observe.ts'
+import type { UpdateOrder } from './orders.ts'
+import { ACTIVE, isOver, newerThan, summaryOf, withRoom } from './rollout-list.ts'
 import type { RolloutEvent } from './tables.ts'
+import { TurnCounts } from './turn-counts.ts'
+import { worldOf } from './world-of.ts'
 
 /** Time after a change until the rollouts are advanced, in milliseconds, so that many changes count as one. */
 const GATHER_MS = 50
 /** Interval at which rollouts are advanced without a change: for soak times, and machines that stay away. */
 const TICK_MS = 1000
-/** Maximum number of rollouts that are kept. The oldest are forgotten first. */
-const MOST = 50
-/** States in which a group cannot get another rollout. */
-const ACTIVE = ['running', 'soaking', 'paused', 'halted', 'rolling_back']
+/** Orders of people that take over a rollout: its orders have the name of the last such person. */
+const TAKES_OVER: RolloutEvent[] = ['resume', 'roll_back']
 
 export interface RolloutsOptions {
-  store: Pick<Store, 'rollouts' | 'blocked'>
+  store: Pick<Store, 'rollouts'>
+  blocked: BlockedVersions
   machines: Pick<MachineRegistry, 'all'>
-  commands: Pick<CommandQueue, 'get' | 'submit' | 'events'>
+  commands: Pick<CommandQueue, 'get' | 'check' | 'submit' | 'withdraw' | 'events'>
+  people: Pick<UserKeys, 'isGone'>
+  agents: Pick<AgentRegistry, 'viewAt'>
   feed: ChangeFeed
   audit: Pick<Audit, 'order'>
   clock: Clock
@@ -46,7 +59,10 @@ export class Rollouts {
   readonly blocked: BlockedVersions
   readonly #options: RolloutsOptions
   readonly #startMs: number
+  readonly #turns: TurnCounts
   #records: readonly RolloutRecord[] = []
+  /** Orders that the hub itself refuses, until the refusals are stored. */
+  readonly #refused = new Map<string, CommandError>()
   #turn: Promise<void> = Promise.resolve()
   #timer: Timer | undefined
   #dueMs = Infinity
@@ -54,14 +70,14 @@ export class Rollouts {
 
   constructor(options: RolloutsOptions) {
     this.#options = options
-    this.blocked = new BlockedVersions(options.store.blocked, options.clock)
+    this.blocked = options.blocked
     this.#startMs = options.clock.now()
+    this.#turns = new TurnCounts(options)
   }
 
   /** Loads the rollouts, and continues them. Called once. */
   async load(): Promise<void> {
     const { store, feed, commands } = this.#options
-    await this.blocked.load()
     this.#records = await store.rollouts.all()
     feed.subscribe(({ kind }) => {
       if (kind === 'machine' || kind === 'machine_removed') this.#wake(GATHER_MS)
@@ -70,24 +86,31 @@ export class Rollouts {
     this.#wake(GATHER_MS)
   }
 
-  /** Returns all rollouts, newest first. */
-  list(): HubRollout[] {
-    return this.#records.map((record) => this.#view(record)).reverse()
+  /** Returns all rollouts without their machines, newest first. */
+  list(): HubRolloutSummary[] {
+    return this.#records.map((record) => summaryOf(record)).reverse()
   }
 
-  /** Returns a rollout with the machines that run a blocked version. @throws HttpError */
+  /** Returns a rollout with its turns, and the machines that run a blocked version. @throws HttpError */
   get(id: string): HubRollout {
     const { machines } = this.#options
     const on_blocked = machines
       .all()
       .filter(({ daemon_version }) => this.blocked.has(daemon_version))
       .map(({ machine_id, daemon_version }) => ({ machine_id, version: daemon_version }))
-    return { ...this.#view(this.#find(id)), on_blocked }
+    const record = this.#find(id)
+    const world = this.#worldOf(record, this.#records)
+    return {
+      ...summaryOf(record),
+      machines: record.machines,
+      unavailable: unavailableIn(record, world),
+      turns: turnsIn(record, world),
+      on_blocked,
+    }
   }
 
   /** Starts a rollout. @throws HttpError */
   async begin(wanted: Wanted, by: string | undefined): Promise<HubRollout> {
-    this.blocked.refuse(wanted.version)
     const groups = [...new Set(wanted.groups)]
     const record: RolloutRecord = {
       ...wanted,
@@ -97,7 +120,6 @@ export class Rollouts {
       created_at: isoTime(this.#options.clock.now()),
       state: 'running',
       wave: 0,
-      forgiven: 0,
       machines: [],
     }
     const known = new Set(this.#options.machines.all().map(({ group }) => group))
@@ -108,12 +130,13 @@ export class Rollouts {
         remedy: 'Put machines in it: `fomular-daemon machine group`.',
       })
     await this.#change((all) => {
+      this.blocked.refuse(wanted.version)
       const other = all.find(
         (each) => ACTIVE.includes(each.state) && each.groups.some((group) => groups.includes(group)),
       )
       if (other)
         throw new HttpError(409, 'rollout_active', `The rollout ${other.rollout_id} is not finished.`, {
-          remedy: 'Wait for it, or cancel it.',
+          remedy: `Wait for it, or cancel it: \`fomular-daemon machine rollout cancel ${other.rollout_id}\`.`,
         })
       return withRoom([...all, record])
     })
@@ -121,12 +144,12 @@ export class Rollouts {
   }
 
   /** Carries out a person's order about a rollout. @throws HttpError */
-  async order(id: string, event: RolloutEvent): Promise<HubRollout> {
-    const { version } = this.#find(id)
-    if (event === 'resume') this.blocked.refuse(version)
+  async order(id: string, event: RolloutEvent, by: string | undefined): Promise<HubRollout> {
+    this.#find(id)
     await this.#change((all) =>
       all.map((each) => {
         if (each.rollout_id !== id) return each
+        if (event === 'resume') this.blocked.refuse(each.version)
         const other = newerThan(each, all).find(({ groups }) =>
           groups.some((group) => each.groups.includes(group)),
         )
@@ -135,7 +158,11 @@ export class Rollouts {
             remedy: 'Cancel that rollout first.',
           })
         const next = after(each, event)
-        if (next) return next
+        if (next && !TAKES_OVER.includes(event)) return next
+        // Failed turns that a person has accepted no longer count.
+        const turns_from = isoTime(this.#options.clock.now())
+        const { by: _, ...rest } = next ?? {}
+        if (next) return { ...(rest as RolloutRecord), turns_from, ...(by !== undefined && { by }) }
         throw new HttpError(409, 'rollout_state', `The rollout is ${each.state}.`, {
           remedy: 'Look at it: `fomular-daemon machine rollout show`.',
         })
@@ -144,11 +171,12 @@ export class Rollouts {
     return this.get(id)
   }
 
-  /** Halts all rollouts of a version, because it is blocked. */
-  async haltAll(version: string): Promise<void> {
-    await this.#change((all) =>
-      all.map((each) => (each.version === version ? halted(each, `Version ${version} is blocked.`) : each)),
-    )
+  /** Blocks a version, halts its rollouts, and withdraws its orders that no machine has received. @throws HttpError */
+  async block(...about: Parameters<BlockedVersions['block']>) {
+    const blocked = await this.blocked.block(...about)
+    this.#options.commands.withdraw()
+    await this.#change((all) => all.map((each) => this.#permitted(each)))
+    return blocked
   }
 
   async close(): Promise<void> {
@@ -165,8 +193,18 @@ export class Rollouts {
     })
   }
 
-  #view(record: RolloutRecord): HubRollout {
-    return { ...record, unavailable: unavailableIn(record, this.#worldOf(record, this.#records)) }
+  #worldOf(record: RolloutRecord, all: readonly RolloutRecord[]): World {
+    const { machines, commands, clock } = this.#options
+    return worldOf(record, all, {
+      now: clock.now(),
+      startMs: this.#startMs,
+      machines: machines.all(),
+      turnsOf: (...about) => this.#turns.of(...about),
+      outcomeOf: (id) => {
+        const error = this.#refused.get(id)
+        return commands.get(id) ?? (error && { state: 'failed', error })
+      },
+    })
   }
 
   /** Changes the stored list, keeps the result, and wakes the rollouts. */
@@ -203,9 +241,10 @@ export class Rollouts {
   /** Stores the next step of each rollout, and then gives the orders. */
   async #advanceAll(): Promise<void> {
     const step = (all: readonly RolloutRecord[]) =>
-      all.map((each) =>
-        isOver(each, all) ? { rollout: each, orders: [] } : advance(each, this.#worldOf(each, all)),
-      )
+      all.map((each): Step => {
+        if (isOver(each, all)) return { rollout: each, orders: [], withdrawn: [] }
+        return advance(this.#permitted(each), this.#worldOf(each, all))
+      })
     let steps = step(this.#records)
     const next = steps.map(({ rollout }) => rollout)
     if (JSON.stringify(next) !== JSON.stringify(this.#records)) {
@@ -215,70 +254,41 @@ export class Rollouts {
       })
       this.#records = steps.map(({ rollout }) => rollout)
     }
-    for (const { rollout, orders } of steps)
+    this.#refused.clear()
+    for (const { rollout, orders, withdrawn } of steps) {
+      for (const id of withdrawn) this.#options.commands.withdraw(id)
       for (const order of orders) if (!this.#isClosed) await this.#give(rollout, order)
+    }
+  }
+
+  /** Halts a rollout whose version is blocked, or whose orders would have the name of a revoked key. */
+  #permitted(record: RolloutRecord): RolloutRecord {
+    const { version, by } = record
+    if (this.blocked.has(version)) return halted(record, `Version ${version} is blocked.`)
+    if (by === undefined || !this.#options.people.isGone(by)) return record
+    return halted(record, `The key ${by}, which gave its orders, was revoked.`, 'revoked')
   }
 
   /** Orders one machine to update. A failure of the hub, such as a full disk, is tried again with the next step. */
   async #give({ rollout_id, by }: RolloutRecord, order: UpdateOrder): Promise<void> {
     const { machine_id, command_id, version, allow_downgrade } = order
     const { commands, audit, logger } = this.#options
-    if (this.blocked.has(version)) return
     const details = { version, rollout_id }
     const action = 'daemon:update'
     try {
       const command = Schemas[action].parse({ type: action, command_id, version, allow_downgrade, by })
-      if (!commands.get(command_id))
+      if (!commands.get(command_id)) {
+        this.blocked.refuse(version)
+        commands.check(machine_id, command)
         await audit.order({ ...(by !== undefined && { by }), action, machine_id, command_id, details })
+      }
       await commands.submit(machine_id, command)
     } catch (error) {
       logger.warn({ err: error, machine_id, rollout_id }, 'could not order an update')
+      if (!(error instanceof HttpError) || error.status !== 409) return
+      const { code, message } = error
+      this.#refused.set(command_id, { code, message })
+      this.#wake(GATHER_MS)
     }
   }
-
-  /** Returns what the rollout sees. A group belongs to its newest rollout. */
-  #worldOf(record: RolloutRecord, all: readonly RolloutRecord[]): World {
-    const { machines, commands, clock } = this.#options
-    const newer = newerThan(record, all)
-    const waveOf = (group: string | undefined) => {
-      const wave = group === undefined ? -1 : record.groups.indexOf(group)
-      return wave < 0 || newer.some(({ groups }) => groups.includes(group!)) ? undefined : wave
-    }
-    return {
-      now: clock.now(),
-      machines: new Map(
-        machines.all().map(({ machine_id, group, connected, since, daemon_version, status }) => [
-          machine_id,
-          {
-            wave: waveOf(group),
-            connected,
-            // After its start, the hub gives machines time to reconnect.
-            sinceMs: Math.max(Date.parse(since), this.#startMs),
-            version: daemon_version,
-            errors: status.problems.filter(({ severity }) => severity === 'error').length,
-          },
-        ]),
-      ),
-      outcomeOf: (id) => commands.get(id),
-    }
-  }
-}
-
-/** Returns the later rollouts that have not been canceled. */
-const newerThan = ({ rollout_id }: RolloutRecord, all: readonly RolloutRecord[]) =>
-  all
-    .slice(all.findIndex((each) => each.rollout_id === rollout_id) + 1)
-    .filter(({ state }) => state !== 'cancelled')
-
-/** Reports whether a rollout has no effect any longer: it is finished, and its groups have later rollouts. */
-function isOver(record: RolloutRecord, all: readonly RolloutRecord[]): boolean {
-  if (ACTIVE.includes(record.state)) return false
-  const later = newerThan(record, all)
-  const isReplaced = record.groups.every((group) => later.some(({ groups }) => groups.includes(group)))
-  return record.state === 'cancelled' || isReplaced
-}
-
-function withRoom(all: readonly RolloutRecord[]): readonly RolloutRecord[] {
-  const over = all.filter(({ state }) => !ACTIVE.includes(state)).slice(0, Math.max(0, all.length - MOST))
-  return all.filter((each) => !over.includes(each))
 }

@@ -39,6 +39,8 @@ export const MachineRecord = z.object({
   group: z.optional(z.string()),
   /** Labels that people have set. */
   labels: z.optional(z.record(z.string(), z.string())),
+  /** Labels that the machine reports about itself. */
+  own_labels: z.optional(z.record(z.string(), z.string())),
   os: z.string(),
   arch: z.string(),
   daemon_version: z.string(),

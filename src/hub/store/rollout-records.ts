@@ -32,6 +32,8 @@ export const RolloutRecord = z.object({
     'cancelled',
   ]),
   machines: z.array(MachineInRollout),
+  /** Number of machines in each state, if the machines themselves are forgotten. */
+  counts: z.optional(z.record(z.string(), z.int())),
 })
 export type RolloutRecord = z.infer<typeof RolloutRecord>
 

@@ -26,8 +26,17 @@ export function refusedUpdate({ update }: Policy, version: string, now: Date): P
     refused.push({
       key: 'update.window',
       message: `The machine's policy permits updates from ${window} only (its local time).`,
+      until: opening(window, now).toISOString(),
     })
   return refused
+}
+
+/** Returns the time at which a window opens next. */
+function opening(window: string, now: Date): Date {
+  const time = new Date(now)
+  time.setHours(0, parseWindow(window)!.from, 0, 0)
+  if (time <= now) time.setDate(time.getDate() + 1)
+  return time
 }
 
 function isWithin(window: string, now: Date): boolean {

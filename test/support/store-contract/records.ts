@@ -252,7 +252,6 @@ export function keepsRecords(name: string, make: (t: TestContext) => StoreUnderT
       created_at,
       state: 'running',
       wave: 0,
-      forgiven: 0,
       machines: [{ machine_id: 'm', wave: 0, state: 'updating', attempt: 1, from: '1.0.0', errors: 0 }],
     }
     await store.rollouts.change((all) => [...all, rollout])

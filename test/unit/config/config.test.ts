@@ -64,6 +64,14 @@ test('with an empty configuration, every setting has its default', async () => {
   })
 })
 
+test('labels are pairs of a key and a value, from a repeated flag or one text', async () => {
+  assert.deepEqual((await load({ label: 'site=berlin' })).labels, { site: 'berlin' })
+  const env = { FOMULAR_LABEL: 'site=berlin, team=a/b.c-1' }
+  assert.deepEqual((await load({}, env)).labels, { site: 'berlin', team: 'a/b.c-1' })
+  for (const label of ['site', 'site=', 'a=b=c', 'a=b,a=c', 'a b=c', 'a=\u001b[31m', `a=${'x'.repeat(64)}`])
+    assert.match((await refusal(load({ label }))).message, /^--label is .*site=berlin/, label)
+})
+
 test('each setting comes from its flag, its variable, the file or the default, in that order', async () => {
   const config = file(
     'max_agents = 1\nlog_level = "warn"\nstop_grace_s = 2.5\n[update]\nregistry = "http://localhost:4873"\nwindow = "02:00-05:30"\n',

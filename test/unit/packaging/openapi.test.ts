@@ -86,7 +86,7 @@ async function rolledOut(ask: ReturnType<typeof asker>['ask']) {
   const place = { group: 'canary', labels: { site: 'berlin' } }
   await ask('POST /api/machines/:machine_id/place', 200, '/api/machines/machine-1/place', place)
   const { rollout_id } = await ask('POST /api/rollouts', 201, '', { version: '9.9.9', groups: ['canary'] })
-  await ask('POST /api/rollouts', 404, '', { version: '9.9.9', groups: ['none'] })
+  await ask('POST /api/rollouts', 404, '', { version: '9.9.9', groups: ['unknown'] })
   await ask('GET /api/rollouts', 200)
   const one = `/api/rollouts/${rollout_id}`
   await ask('GET /api/rollouts/:rollout_id', 200, one)

@@ -248,6 +248,15 @@ test('commands are refused by name, and updates by version and time', () => {
   assert.deepEqual(update('window = "22:00-05:00"', '1.0.0', 5), ['update.window'])
 })
 
+test('an update outside of its window is refused with the time at which the window opens', () => {
+  const opens = (window: string, now: Date) =>
+    refusedUpdate(policyOf(`[update]\nwindow = "${window}"`), '1.0.0', now)[0]?.until
+  const at = (day: number, hour: number, minute = 0) => new Date(2026, 4, day, hour, minute)
+  assert.equal(opens('22:15-05:00', at(4, 12)), at(4, 22, 15).toISOString())
+  assert.equal(opens('01:00-03:00', at(4, 3)), at(5, 1).toISOString())
+  assert.equal(opens('01:00-03:00', at(4, 2)), undefined)
+})
+
 test('only as many agents run as the policy permits', () => {
   assert.deepEqual(refusedNumber(CAREFUL, 1_000_000), [])
   assert.deepEqual(refusedNumber(policyOf('[limits]\nagents = 2'), 1), [])

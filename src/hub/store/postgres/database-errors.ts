@@ -4,8 +4,8 @@ import { ConnectionError } from './connections.ts'
 
 /**
  * SQLSTATEs of a database that may accept the statement later: connection failures, a server that accepts no changes,
- * refused users, insufficient resources, ended connections, databases that accept no connections, deadlocks, and timeouts of statements, transactions, and
- * locks.
+ * refused users, insufficient resources, ended connections, databases that accept no connections, deadlocks, and
+ * timeouts of statements, transactions, and locks.
  */
 const UNAVAILABLE = /^(08|25006|25P03|28|40001|40P01|53|55000|55P03|57014|57P)/
 /** SQLSTATE class of refused users. */
