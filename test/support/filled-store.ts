@@ -84,7 +84,6 @@ export async function fill(store: Store): Promise<void> {
     created_at: AT,
     state: 'running',
     wave: 0,
-    forgiven: 0,
     machines: [{ machine_id: 'm', wave: 0, state: 'updating', attempt: 1, from: '1.0.0', errors: 0 }],
   }
   await store.rollouts.change(() => [rollout])
