@@ -26,7 +26,10 @@ test('the buttons for an agent give its machine the orders that they name', asyn
   await settings.getByLabel('Permission mode').selectOption('acceptEdits')
   await settings.getByRole('button', { name: 'Change settings' }).click()
   const configure = await daemon.command('agent:configure')
-  const { model, permission_mode, on_limit } = { on_limit: undefined, ...configure } as Record<string, unknown>
+  const { model, permission_mode, on_limit } = { on_limit: undefined, ...configure } as Record<
+    string,
+    unknown
+  >
   assert.deepEqual([model, permission_mode, on_limit], ['opus', 'acceptEdits', undefined])
   daemon.answer(configure)
   await said('The settings are changed.')
@@ -70,7 +73,7 @@ test('without TLS, a person sends prompts and starts agents, and learns how to c
   await advice.getByRole('button', { name: 'Dismiss' }).click()
   await page.getByRole('textbox', { name: 'Prompt' }).fill('hello')
   await page.getByRole('button', { name: 'Send' }).click()
-  assert.equal((await daemon.command('agent:prompt') as { content?: unknown }).content, 'hello')
+  assert.equal(((await daemon.command('agent:prompt')) as { content?: unknown }).content, 'hello')
 
   await page.getByRole('link', { name: 'Fleet' }).click()
   await page.getByRole('button', { name: 'Start an agent…' }).click()

@@ -36,7 +36,8 @@ const isSettled = (error: unknown) =>
 
 /** Tells the person that a repeat is safe. */
 function withRemedy(error: unknown) {
-  if (!(error instanceof HubFailure) || (error.remedy !== undefined && error.kind !== 'unreachable')) return error
+  if (!(error instanceof HubFailure) || (error.remedy !== undefined && error.kind !== 'unreachable'))
+    return error
   const remedy = 'Try again: if the hub has it already, it is not done twice.'
   const { kind, message, code, path, cause } = error
   return new HubFailure(kind, message, { code, remedy, path, cause })

@@ -8,8 +8,8 @@ import {
   imageType,
   type PromptImage,
 } from '../../../src/console/agent/prompt-content.ts'
-import { Content } from '../../../src/protocol/content.ts'
 import { withRemedy } from '../../../src/console/session/with-remedy.ts'
+import { Content } from '../../../src/protocol/content.ts'
 
 const image: PromptImage = { type: 'image', media_type: 'image/png', data: 'AAAA' }
 
