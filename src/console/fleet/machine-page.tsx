@@ -7,6 +7,7 @@ import { now } from '../parts/time.ts'
 import { visible } from '../parts/visible.ts'
 import { hrefOf } from '../route.ts'
 import { fleet } from './fleet.ts'
+import { FleetLoading } from './fleet-loading.tsx'
 import { nameOf, usedPercent } from './machine-facts.ts'
 import './machine-page.css'
 
@@ -21,6 +22,7 @@ export function MachinePage({ machineId, actions }: MachinePageProps) {
   const { value } = fleet
   void value?.version.value
   const machine = value?.machines.get(machineId)
+  if (!machine && !value?.isComplete.value) return <FleetLoading />
   if (!machine) return <Empty title="The hub does not know this machine.">It may have been removed.</Empty>
   const agents = hrefOf([], new URLSearchParams({ machine: machineId }))
   return (
