@@ -5,12 +5,9 @@ import { fleet } from '../fleet/fleet.ts'
 import { Button } from '../parts/button.tsx'
 import { tell, tellProblem } from '../parts/notices.tsx'
 import { may } from '../session/session.ts'
-import { AgentSettings } from './agent-settings.tsx'
-import { DiscardBranch } from './discard-branch.tsx'
+import { AgentSettings, DiscardBranch, RemoveAgent, ResumeAgent } from './dialogs-later.ts'
 import { foreseen } from './foreseen.ts'
 import { giveOrder, isEnded } from './give-order.ts'
-import { RemoveAgent } from './remove-agent.tsx'
-import { ResumeAgent } from './resume-agent.tsx'
 import './agent-actions.css'
 
 /** Maximum time until an agent is interrupted, in seconds. */
