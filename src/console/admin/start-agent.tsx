@@ -10,6 +10,7 @@ import { Dialog } from '../parts/dialog.tsx'
 import { DialogBar, Form, Select, TextField } from '../parts/form.tsx'
 import { tell } from '../parts/notices.tsx'
 import { useSending } from '../parts/use-sending.tsx'
+import { visible } from '../parts/visible.ts'
 import { agentHref } from '../route.ts'
 import { hub } from '../session/session.ts'
 import { StartChoices } from './start-choices.tsx'
@@ -111,7 +112,7 @@ export function StartAgent({ machineId, onClose }: StartAgentProps) {
         <DialogBar>
           {refusals.map(({ key, message }) => (
             <p key={message} class="problem" role="alert">
-              {message} (policy: {key})
+              {visible(message)} (policy: {key})
             </p>
           ))}
           {problem}
