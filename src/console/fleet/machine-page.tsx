@@ -8,7 +8,7 @@ import { visible } from '../parts/visible.ts'
 import { hrefOf } from '../route.ts'
 import { fleet } from './fleet.ts'
 import { FleetLoading } from './fleet-loading.tsx'
-import { nameOf, usedPercent } from './machine-facts.ts'
+import { loadText, nameOf, usedPercent } from './machine-facts.ts'
 import './machine-page.css'
 
 interface MachinePageProps {
@@ -42,7 +42,7 @@ export function MachinePage({ machineId, actions }: MachinePageProps) {
 }
 
 function Facts({ machine }: { machine: HubMachine }) {
-  const { memory, disk, accepts_agents } = machine.status
+  const { memory, disk, load, accepts_agents } = machine.status
   const facts: [string, ComponentChildren][] = [
     ['Connection', `${machine.connected ? 'connected' : 'not connected'}, ${ago(machine.since, now.value)}`],
     ['Accepts agents', accepts_agents ? 'yes' : 'no'],
@@ -50,6 +50,7 @@ function Facts({ machine }: { machine: HubMachine }) {
     ['Daemon', visible(machine.daemon_version)],
     ['Memory', `${usedPercent(memory)} % of ${bytes(memory.total_bytes)} in use`],
     ['Disk', `${usedPercent(disk)} % of ${bytes(disk.total_bytes)} in use`],
+    ...(load ? [['Load', loadText(load)] satisfies [string, string]] : []),
     ...(machine.history_bytes === undefined
       ? []
       : [['History on the hub', bytes(machine.history_bytes)] satisfies [string, string]]),
