@@ -63,6 +63,7 @@ test('without TLS, a person sends prompts and starts agents, and learns how to c
   await page.addInitScript(`
     delete Crypto.prototype.randomUUID
     delete Navigator.prototype.clipboard
+    Object.defineProperty(window, 'isSecureContext', { value: false })
   `)
   await page.reload()
   await page.getByLabel('User key').fill(stage.stage.userKey())
@@ -79,7 +80,16 @@ test('without TLS, a person sends prompts and starts agents, and learns how to c
   await page.getByRole('button', { name: 'Start an agent…' }).click()
   const dialog = page.getByRole('dialog', { name: 'Start an agent' })
   await dialog.getByLabel('Folder on the machine').fill('/tmp')
+  // What a person has entered is there again after a key that closes the dialog.
+  await page.keyboard.press('Escape')
+  await dialog.waitFor({ state: 'detached' })
+  await page.getByRole('button', { name: 'Start an agent…' }).click()
   await dialog.getByRole('button', { name: 'Start agent' }).click()
   const start = await daemon.command('agent:start')
   assert.equal((start as { spec?: { cwd?: string } }).spec?.cwd, '/tmp')
+
+  await page.goto(`${stage.stage.hubUrl}/#/notifications`)
+  const trust = page.getByRole('region', { name: 'Trusted addresses' })
+  await trust.getByText(stage.stage.hubUrl).waitFor()
+  await trust.getByText('Install a certificate › CA certificate').waitFor()
 })
