@@ -75,6 +75,16 @@ function workers(built: Built[]): Plugin {
   }
 }
 
+/** Leaves out the code that compiles schemas. The console's pages forbid code made from text, so they never compile. */
+const withoutCompiler: Plugin = {
+  name: 'without-compiler',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/src\/protocol\/compile-schema\.ts$/ }, () => ({
+      contents: 'export const compileSchema = (schema) => schema',
+    }))
+  },
+}
+
 /** Folders whose modules load something only on the page of an agent or of its changes. */
 const OF_AGENT = /\/src\/(client|console\/(agent|changes|parts))\//
 
@@ -105,7 +115,7 @@ const afterMain: Plugin = {
 /** Builds the console. @returns the files by their paths, relative to the address of the console */
 export async function buildConsole(): Promise<{ files: Record<string, ConsoleFile>; metafile: Metafile }> {
   const scripts: Built[] = []
-  const plugins = [workers(scripts)]
+  const plugins = [workers(scripts), withoutCompiler]
   scripts.push(
     await build({
       ...options,
@@ -122,6 +132,7 @@ export async function buildConsole(): Promise<{ files: Record<string, ConsoleFil
     entryPoints: { worker: 'src/console/worker/worker.ts' },
     entryNames: '[name]',
     format: 'iife',
+    plugins: [withoutCompiler],
   })
   const files: Record<string, ConsoleFile> = {}
   const put = (path: string, content: Uint8Array) => {

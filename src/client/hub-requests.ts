@@ -78,14 +78,15 @@ export class HubRequests {
     return undefined
   }
 
-  /** Yields server-sent events until the connection ends for any reason, or is silent for too long. */
+  /** Yields server-sent events until the connection ends. @throws the failure if it is silent for too long */
   async *events(path: string, { after, signal, arrived }: EventsOptions): AsyncGenerator<SseMessage> {
     const headers = { accept: 'text/event-stream', ...(after !== undefined && { 'last-event-id': after }) }
     const connection = new AbortController()
     const stop = () => connection.abort(signal.reason)
+    const silent = () => connection.abort(new DOMException('nothing arrives', 'TimeoutError'))
     signal.addEventListener('abort', stop)
     if (signal.aborted) stop()
-    let silence = setTimeout(stop, SILENCE_MS)
+    let silence = setTimeout(silent, SILENCE_MS)
     try {
       const response = await this.#send(path, {}, headers, connection.signal)
       if (!isOk(response)) {
@@ -95,14 +96,16 @@ export class HubRequests {
       arrived?.()
       const parser = new SseParser()
       clearTimeout(silence)
-      silence = setTimeout(stop, SILENCE_MS)
+      silence = setTimeout(silent, SILENCE_MS)
       for await (const chunk of untilBroken(response)) {
         // The time that the caller takes does not count.
         clearTimeout(silence)
         arrived?.()
         yield* this.#messages(parser, chunk)
-        silence = setTimeout(stop, SILENCE_MS)
+        silence = setTimeout(silent, SILENCE_MS)
       }
+      if (connection.signal.aborted && !signal.aborted)
+        throw this.#errorFor(unreachable(this.#url, connection.signal.reason))
     } finally {
       clearTimeout(silence)
       signal.removeEventListener('abort', stop)

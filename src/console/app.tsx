@@ -75,8 +75,10 @@ function Page({ page, rest: [first, second, third] }: { page: string; rest: stri
     return <MachinePage machineId={first} actions={<ActionsOf machineId={first} />} />
   if (page === 'rollouts')
     return first === undefined ? <RolloutsPage /> : <RolloutPage key={first} rolloutId={first} />
-  if (page === 'keys' && may('admin')) return <KeysPage />
-  if (page === 'audit' && may('admin')) return <AuditPage />
+  if ((page === 'keys' || page === 'audit') && !may('admin'))
+    return <Empty title="This page is only for admins.">Sign in with a key that has the role admin.</Empty>
+  if (page === 'keys') return <KeysPage />
+  if (page === 'audit') return <AuditPage />
   if (page === 'sessions') return <SessionsPage />
   if (page === 'notifications') return <NotificationsPage />
   return <Empty title="There is no such page.">Choose another page above.</Empty>

@@ -5,6 +5,7 @@ import {
   type Event,
   type HealthProblem,
   type HealthProblemCode,
+  type MachineLoad,
   type MachinePolicy,
   MachineStatus,
   type Runtime,
@@ -22,6 +23,7 @@ export interface HealthOptions
   extends Omit<MachineChecksOptions, 'problems'>,
     Omit<RuntimeChecksOptions, 'problems'> {
   nextRevision(): number
+  load(): MachineLoad
 }
 
 interface HealthEvents {
@@ -82,6 +84,7 @@ export class Health {
       problems: [...this.#problems],
       memory: this.#options.memory(),
       disk: this.#options.disk(),
+      load: this.#options.load(),
       accepts_agents: this.acceptsAgents,
       ...(this.#update && { update: this.#update }),
       ...(this.#policy && { policy: this.#policy }),

@@ -4,6 +4,7 @@ import { Outbox, type Outlet } from '../link/outbox.ts'
 import { ServerConnection } from '../link/server-connection.ts'
 import { isoTime } from '../platform/clock.ts'
 import { diskSpaceOf, memory } from '../platform/disk.ts'
+import { machineLoad } from '../platform/load.ts'
 import { VERSION } from '../platform/version.ts'
 import { Admission } from './admission.ts'
 import { AgentsFate } from './agents-fate.ts'
@@ -43,6 +44,7 @@ export function machineParts({ config, paths, clock, logger }: DaemonOptions) {
     user: chosenUser(current),
     disk: diskSpaceOf(paths.dir),
     memory,
+    load: machineLoad,
     clock,
     nextRevision,
   })

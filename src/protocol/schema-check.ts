@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { compileSchema } from './compile-schema.ts'
 
 const compiled = new WeakMap<z.ZodMiniType, z.ZodMiniType>()
 const uses = new WeakMap<z.ZodMiniType, number>()
@@ -25,7 +26,7 @@ function ready<S extends z.ZodMiniType>(schema: S, length: number): S {
   const count = (uses.get(schema) ?? 0) + 1
   uses.set(schema, count)
   if (count <= COMPILED_AFTER && length < LONG_CHARS) return schema
-  const made = z.compile(schema)
+  const made = compileSchema(schema)
   compiled.set(schema, made)
   return made
 }

@@ -3,6 +3,7 @@ import { firstOf, ReportedName, ReportedPath, ReportedSentence } from './bounds.
 import { closed } from './closed.ts'
 import { AgentId, JournalName, Json, Offset } from './ids.ts'
 import { Limits } from './limits.ts'
+import { MachineLoad } from './machine-load.ts'
 import { PermissionRequest } from './permission.ts'
 
 /** Maximum length of a list in a status; only `pending` has a separate limit. */
@@ -288,6 +289,8 @@ export const MachineStatus = z.object({
   problems: firstOf(HealthProblem, LISTED),
   memory: z.object({ total_bytes: z.number(), available_bytes: z.number() }),
   disk: z.object({ total_bytes: z.number(), available_bytes: z.number() }),
+  /** How busy the processors are; absent if the daemon is an older version. */
+  load: z.optional(MachineLoad),
   /** False if the disk is almost full or the daemon is stopping. The daemon then refuses `agent:start`. */
   accepts_agents: z.boolean(),
   /** The record of the last update; absent if there was none. */

@@ -113,10 +113,22 @@ test('on a phone, every page is one tap away, and a conversation has half of the
   )
   const named = await page.getByRole('navigation').first().getByRole('link').allTextContents()
   assert.deepEqual(named, ['Fleet', 'Rollouts', 'Keys', 'Audit', 'Sessions', 'Notifications'])
+  // The folder and all buttons are on the screen, also if the path is long.
+  const inside = async (what: string) => {
+    for (const each of await page.locator(what).all()) {
+      const { x, width } = (await each.boundingBox())!
+      assert.ok(x >= 0 && x + width <= PHONE.width, `${await each.textContent()} ends at ${x + width}`)
+    }
+  }
+  await inside('.agent-header p > *')
+  await inside('.agent-actions-bar button:visible')
   const conversation = (await page.locator('.windowed-list').boundingBox())!
   assert.ok(conversation.height >= PHONE.height / 2, `${conversation.height} pixels`)
   const { y, height } = (await page.locator('.composer').boundingBox())!
   assert.ok(y + height <= PHONE.height + 1)
+  await page.getByRole('button', { name: 'More', exact: true }).click()
+  await page.getByRole('button', { name: 'Stop agent' }).waitFor()
+  await inside('.agent-actions-bar button:visible')
   assert.deepEqual(await lowOn(page), [])
   assert.deepEqual(await violationsOn(page), [])
 })

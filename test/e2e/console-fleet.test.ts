@@ -127,3 +127,37 @@ test('while the hub is away, the page says that it is not live; then it is curre
   assert.deepEqual(now['Working 1'], ['is new'])
   assert.deepEqual(now['Waiting for a person 1'], ['asks'])
 })
+
+test('before the hub has named its machines, no page says that there are none; a dialog outlives a restart of the hub', async (t) => {
+  const stage = await ConsoleStage.open(t, browser)
+  await stage.machine({ agents: AGENTS })
+  const visitor = await stage.signedIn({ key: await stage.key('olga', 'operator') })
+  const { page } = visitor
+  await shows(() => agentsOn(page), GROUPED)
+  visitor.expects(LOST)
+  visitor.expects(/503/)
+  const refusal = { error: { code: 'too_many_streams', message: 'The hub has too many streams.' } }
+  await page.route('**/api/stream*', (route) => route.fulfill({ status: 503, json: refusal }))
+  await page.reload()
+  const reason = page.getByRole('alert').filter({ hasText: 'too many streams' })
+  await reason.waitFor()
+  assert.equal(await page.getByText('Add the first machine').count(), 0)
+  await page.goto(`${stage.stage.hubUrl}/#/machines/machine-1`)
+  await reason.waitFor()
+  await page.unroute('**/api/stream*')
+  await page.getByRole('heading', { name: 'host-1' }).waitFor()
+
+  await page.getByRole('button', { name: 'Start an agent…' }).click()
+  const prompt = page.getByRole('textbox', { name: 'What should the agent do?' })
+  await prompt.fill('Fix the tests')
+  await stage.killHub()
+  const lost = page.getByRole('status').filter({ hasText: 'Not live' })
+  await lost.waitFor()
+  await stage.startHub()
+  await stage.machine({ agents: AGENTS, hostname: 'host-2' })
+  await page.getByRole('heading', { name: 'host-2', includeHidden: true }).waitFor()
+  assert.equal(await prompt.inputValue(), 'Fix the tests')
+
+  await page.goto(`${stage.stage.hubUrl}/#/keys`)
+  await page.getByRole('heading', { name: 'This page is only for admins.' }).waitFor()
+})

@@ -77,15 +77,53 @@ for (const [name, text] of Object.entries(TEXTS))
 
 test('text that changes its direction does not reverse the words of the page next to it', async (t) => {
   const stage = await ConsoleStage.open(t, browser)
-  const { hostname } = machineOf(BIDI)
+  const { hostname, daemon_version } = machineOf(BIDI)
+  const severity = 'error' as const
+  const problems = ['agents_end_with_daemon'].map((code) => ({
+    code,
+    severity,
+    message: BIDI,
+    since: NOW,
+  }))
+  const machine = { ...helloOf().machine, problems, accepts_agents: false }
+  const waiting_prompts = [{ prompt_id: '00000000-0000-8000-8000-000000000001', text: BIDI }]
   const pending = ['r1', 'r2'].map((id) => requestFor(id, {}, { tool: BIDI }))
-  await stage.machine({ hostname, agents: [statusOf('a', { title: BIDI, pending })] })
+  const agent = statusOf('a', { title: BIDI, pending, waiting_prompts, undelivered_prompts: 1 })
+  await stage.machine({ hostname, daemon_version, machine, agents: [agent] })
   const { page } = await stage.signedIn()
   await page.getByText('and 1 more').waitFor()
   assert.ok(await runsRight(page, 'and 1 more'))
   await page.locator('section a[href^="#/machines/"]').click()
   await page.getByText('linux, x64').waitFor()
   assert.ok(await runsRight(page, 'linux, x64'))
+
+  // No page or dialog contains the characters themselves.
+  const isClean = async () =>
+    assert.doesNotMatch(
+      await page.evaluate<string>(
+        "document.body.textContent + [...document.querySelectorAll('[aria-label]')].map((each) => each.ariaLabel)",
+      ),
+      /[\u202e\u2066\u200b]/,
+    )
+  const dialog = page.getByRole('dialog')
+  for (const name of ['Start an agent…', 'Restart…', 'Update…']) {
+    await page.getByRole('button', { name }).click()
+    await dialog.getByRole('button', { name: 'Close' }).first().waitFor()
+    await isClean()
+    await page.keyboard.press('Escape')
+    await dialog.waitFor({ state: 'detached' })
+  }
+  const shown = visible('\u202e')
+  const pages = {
+    '/keys': 'cell',
+    '/agents/machine-1/a': 'listitem',
+    '/agents/machine-1/a/changes': 'heading',
+  } as const
+  for (const [path, role] of Object.entries(pages)) {
+    await page.goto(`${stage.stage.hubUrl}/#${path}`)
+    await page.getByRole(role).filter({ hasText: shown }).first().waitFor()
+    await isClean()
+  }
 })
 
 test('code is colored, even after code that takes too long to color', async (t) => {

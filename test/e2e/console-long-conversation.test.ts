@@ -18,7 +18,9 @@ test('a conversation of 100,000 events opens at its end, and loads earlier event
   for (let from = 0; from < END; from += FRAME_BYTES) daemon.send(frameOf('a', from, from + FRAME_BYTES))
   await daemon.acknowledged('a', END)
   const { page } = await stage.signedIn({ path: '/agents/machine-1/a' })
-  const newest = page.getByText(`at ${END - BYTES_EACH}`, { exact: true })
+  const newest = page
+    .getByRole('article', { name: 'Agent', exact: true })
+    .filter({ hasText: `at ${END - BYTES_EACH}` })
   await newest.waitFor()
   assert.ok((await newest.boundingBox())!.y < 800)
   const nodes = await nodesOn(page)

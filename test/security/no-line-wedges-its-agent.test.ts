@@ -43,6 +43,7 @@ function health(t: Cleanup) {
     environment: {},
     disk: space,
     memory: space,
+    load: () => ({ one_minute: 0, five_minutes: 0, fifteen_minutes: 0, processors: 1 }),
     clock: new ManualClock(),
     nextRevision: () => ++revision,
   })

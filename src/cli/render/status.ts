@@ -26,7 +26,7 @@ export function statusText(status: DaemonStatus, now: number, colors: Colors, wi
     row('State', cleanLine(status.state_dir, 4096)),
     row(
       'Disk',
-      `${bytes(machine.disk.available_bytes)} free; memory ${bytes(machine.memory.available_bytes)} free`,
+      `${bytes(machine.disk.available_bytes)} free; memory ${bytes(machine.memory.available_bytes)} free${loadText(machine.load)}`,
     ),
     ...(machine.runtimes.length === 0
       ? [row('Runtime', dim('checking'))]
@@ -43,6 +43,12 @@ export function statusText(status: DaemonStatus, now: number, colors: Colors, wi
   ]
   return lines.join('\n')
 }
+
+/** Returns the load of the last minute, for the end of a row. */
+const loadText = (load: DaemonStatus['machine']['load']) =>
+  load
+    ? `; load ${load.one_minute.toFixed(2)} on ${load.processors} ${load.processors === 1 ? 'processor' : 'processors'}`
+    : ''
 
 /**
  * Returns lines about agents that end with the daemon, unless the machine's problems mention these agents.

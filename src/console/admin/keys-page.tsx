@@ -7,6 +7,7 @@ import { Button } from '../parts/button.tsx'
 import { Name } from '../parts/name.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { now } from '../parts/time.ts'
+import { visibleLine } from '../parts/visible.ts'
 import { hub, session } from '../session/session.ts'
 import { AdminTable } from './admin-table.tsx'
 import { BindKey } from './bind-key.tsx'
@@ -67,6 +68,7 @@ function KeyTable({ keys, onChange }: KeyTableProps) {
 
 function KeyRow({ hubKey: key, onChange }: { hubKey: HubKey; onChange(change: Change): void }) {
   const { key_id, name, role, local, created_at, shared } = key
+  const shown = visibleLine(name)
   const isOwn = session.value?.key_id === key_id
   return (
     <tr>
@@ -80,7 +82,7 @@ function KeyRow({ hubKey: key, onChange }: { hubKey: HubKey; onChange(change: Ch
       </th>
       <td>{role}</td>
       <td>
-        {machineText(key)}
+        <bdi>{machineText(key)}</bdi>
         {shared && <small>Several machines share it, so each can act as the others. Bind it to one.</small>}
       </td>
       <td>
@@ -89,15 +91,19 @@ function KeyRow({ hubKey: key, onChange }: { hubKey: HubKey; onChange(change: Ch
       <td>
         <span class="admin-buttons">
           {role === 'machine' && (
-            <Button label={`Bind ${name}…`} onClick={() => onChange({ what: 'bind', key })}>
+            <Button label={`Bind ${shown}…`} onClick={() => onChange({ what: 'bind', key })}>
               Bind…
             </Button>
           )}
-          <Button label={`Rotate ${name}…`} onClick={() => onChange({ what: 'rotate', key })}>
+          <Button label={`Rotate ${shown}…`} onClick={() => onChange({ what: 'rotate', key })}>
             Rotate…
           </Button>
           {!(local && role !== 'machine') && (
-            <Button look="danger" label={`Revoke ${name}…`} onClick={() => onChange({ what: 'revoke', key })}>
+            <Button
+              look="danger"
+              label={`Revoke ${shown}…`}
+              onClick={() => onChange({ what: 'revoke', key })}
+            >
               Revoke…
             </Button>
           )}
@@ -113,7 +119,7 @@ function machineText({ role, machines, used }: HubKey): string {
   const known = fleet.value?.machines
   const names = machines.slice(0, SHOWN).map((id) => {
     const machine = known?.get(id)
-    return machine ? nameOf(machine) : id
+    return visibleLine(machine ? nameOf(machine) : id)
   })
   const more = machines.length > SHOWN ? ` and ${machines.length - SHOWN} more` : ''
   return `${names.join(', ')}${more}${used ? '' : ' (not connected yet)'}`

@@ -2,6 +2,7 @@ import { fleet } from '../fleet/fleet.ts'
 import { nameOf } from '../fleet/machine-facts.ts'
 import { Empty } from '../parts/empty.tsx'
 import { Name } from '../parts/name.tsx'
+import { visible } from '../parts/visible.ts'
 import { hrefOf } from '../route.ts'
 import { may } from '../session/session.ts'
 import { StartButton } from './fleet-actions.tsx'
@@ -23,7 +24,7 @@ export function NoAgents() {
             <Name text={nameOf(machine)} />
           </a>
           {': '}
-          {problem.message} {problem.remedy}
+          {visible(`${problem.message} ${problem.remedy ?? ''}`)}
         </p>
       )}
     </Empty>

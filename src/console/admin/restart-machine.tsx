@@ -4,6 +4,7 @@ import { Dialog } from '../parts/dialog.tsx'
 import { DialogBar, Form } from '../parts/form.tsx'
 import { tell } from '../parts/notices.tsx'
 import { useSending } from '../parts/use-sending.tsx'
+import { visible } from '../parts/visible.ts'
 import { hub } from '../session/session.ts'
 
 /** Maximum time until a daemon has begun its restart, in seconds. */
@@ -36,4 +37,7 @@ export function RestartMachine({ machine, onClose }: { machine: HubMachine; onCl
 
 /** Returns what a restart or an update means for the machine's agents. */
 export const agentsDuringRestart = ({ status }: HubMachine): string =>
-  status.problems.find(({ code }) => code === 'agents_end_with_daemon')?.message ?? 'Its agents keep running.'
+  visible(
+    status.problems.find(({ code }) => code === 'agents_end_with_daemon')?.message ??
+      'Its agents keep running.',
+  )

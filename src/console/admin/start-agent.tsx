@@ -1,7 +1,7 @@
 import { useRef, useState } from 'preact/hooks'
 import { CommandIds } from '../agent/command-ids.ts'
 import { foreseen } from '../agent/foreseen.ts'
-import { contentProblem, EMPTY_DRAFT } from '../agent/prompt-content.ts'
+import { contentProblem, type Draft, EMPTY_DRAFT } from '../agent/prompt-content.ts'
 import { PromptField } from '../agent/prompt-field.tsx'
 import { fleet } from '../fleet/fleet.ts'
 import { nameOf } from '../fleet/machine-facts.ts'
@@ -10,6 +10,7 @@ import { Dialog } from '../parts/dialog.tsx'
 import { DialogBar, Form, Select, TextField } from '../parts/form.tsx'
 import { tell } from '../parts/notices.tsx'
 import { useSending } from '../parts/use-sending.tsx'
+import { visible } from '../parts/visible.ts'
 import { agentHref } from '../route.ts'
 import { hub } from '../session/session.ts'
 import { StartChoices } from './start-choices.tsx'
@@ -31,16 +32,27 @@ interface StartAgentProps {
   onClose(): void
 }
 
+/** What the person has entered. It outlives the dialog until the agent is started, or the person chooses **Cancel**. */
+let kept: { form: StartForm; draft: Draft } | undefined
+
 /** A dialog that starts an agent, and then leads to its page. */
 export function StartAgent({ machineId, onClose }: StartAgentProps) {
   const { value } = fleet
   void value?.version.value
   const machines = startOrder(value?.machines.values() ?? [])
   const [form, setForm] = useState<StartForm>(() => ({
-    ...EMPTY_FORM,
-    machine_id: machineId ?? machines[0]?.machine_id ?? '',
+    ...(kept?.form ?? EMPTY_FORM),
+    machine_id: machineId ?? kept?.form.machine_id ?? machines[0]?.machine_id ?? '',
   }))
-  const [draft, setDraft] = useState(EMPTY_DRAFT)
+  const [draft, setDraft] = useState(kept?.draft ?? EMPTY_DRAFT)
+  const close = () => {
+    kept = { form, draft }
+    onClose()
+  }
+  const cancel = () => {
+    kept = undefined
+    onClose()
+  }
   const [starting, setStarting] = useState<Starting>()
   const ids = useRef(new CommandIds())
   const machine = value?.machines.get(form.machine_id)
@@ -48,7 +60,7 @@ export function StartAgent({ machineId, onClose }: StartAgentProps) {
   const refusals = foreseen(machine, 'agent:start', spec)
   const onStarted = (agent: { machine_id: string; agent_id: string }) => {
     tell('The agent has started.')
-    onClose()
+    cancel()
     location.hash = agentHref(agent)
   }
   const { isSending, problem, send } = useSending(() => {})
@@ -75,7 +87,7 @@ export function StartAgent({ machineId, onClose }: StartAgentProps) {
     )
   const set = (change: Partial<StartForm>) => setForm((now) => ({ ...now, ...change }))
   return (
-    <Dialog title="Start an agent" onClose={onClose}>
+    <Dialog title="Start an agent" onClose={close}>
       <Form onSubmit={submit}>
         <Select
           label="Machine"
@@ -111,11 +123,11 @@ export function StartAgent({ machineId, onClose }: StartAgentProps) {
         <DialogBar>
           {refusals.map(({ key, message }) => (
             <p key={message} class="problem" role="alert">
-              {message} (policy: {key})
+              {visible(message)} (policy: {key})
             </p>
           ))}
           {problem}
-          <Button onClick={onClose}>Cancel</Button>
+          <Button onClick={cancel}>Cancel</Button>
           <Button look="main" type="submit" disabled={isSending || !machine || refusals.length > 0}>
             {isSending ? 'Starting…' : 'Start agent'}
           </Button>

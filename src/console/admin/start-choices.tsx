@@ -1,7 +1,8 @@
 import type { HubMachine } from '../../protocol/hub-objects.ts'
 import { choiceOf, modesOf } from '../agent/permission-modes.ts'
+import { fleet } from '../fleet/fleet.ts'
 import { Select, TextField } from '../parts/form.tsx'
-import type { StartForm } from './start-form.ts'
+import { modelsOf, type StartForm } from './start-form.ts'
 
 interface StartChoicesProps {
   form: StartForm
@@ -25,6 +26,7 @@ export function StartChoices({ form, machine, set }: StartChoicesProps) {
         placeholder="The machine's own setting"
         hint="An alias such as opus or sonnet, or a full name."
         value={form.model}
+        suggestions={modelsOf(fleet.value?.agents.values() ?? [])}
         onChange={(model) => set({ model })}
       />
       <TextField

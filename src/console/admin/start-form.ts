@@ -123,6 +123,15 @@ export function foldersOf(machine: HubMachine | undefined, agents: Iterable<Flee
   return [...new Set([...own.map(({ cwd }) => cwd), ...allowed])].slice(0, MOST_FOLDERS)
 }
 
+/** Maximum number of models that are suggested. */
+const MOST_MODELS = 20
+
+/** Returns the models to suggest: those that the agents of this hub have used, the latest first. */
+export function modelsOf(agents: Iterable<FleetAgent>): string[] {
+  const latest = [...agents].sort((one, other) => (one.since < other.since ? 1 : -1))
+  return [...new Set(latest.flatMap(({ model }) => model || []))].slice(0, MOST_MODELS)
+}
+
 /**
  * Returns why a machine probably refuses a folder; undefined if it probably accepts it. Only the machine knows
  * where links lead.

@@ -3,6 +3,7 @@ import type { HubMachine, Outcome } from '../../protocol/hub-objects.ts'
 import { Button } from '../parts/button.tsx'
 import { Dialog } from '../parts/dialog.tsx'
 import { Check, DialogBar, Form, TextField } from '../parts/form.tsx'
+import { Name } from '../parts/name.tsx'
 import { useSending } from '../parts/use-sending.tsx'
 import { visible } from '../parts/visible.ts'
 import { hub } from '../session/session.ts'
@@ -41,8 +42,8 @@ export function UpdateMachine({ machine, onClose }: { machine: HubMachine; onClo
     <Dialog title="Update the daemon" onClose={onClose}>
       <Form onSubmit={submit}>
         <p>
-          The machine has version {machine.daemon_version}. It fetches the new version from its own registry,
-          tests it, and returns to the present version if the new one does not connect.{' '}
+          The machine has version <Name text={machine.daemon_version} />. It fetches the new version from its
+          own registry, tests it, and returns to the present version if the new one does not connect.{' '}
           {agentsDuringRestart(machine)}
         </p>
         <TextField
@@ -86,7 +87,11 @@ function Stages({ stages, machine, done, isRunning }: StagesProps) {
           </li>
         ))}
       </ol>
-      <p>{done ?? waiting ?? (stages.length === 0 && isRunning ? 'The update is ordered.' : '')}</p>
+      <p>
+        {(done && visible(done)) ??
+          waiting ??
+          (stages.length === 0 && isRunning ? 'The update is ordered.' : '')}
+      </p>
     </div>
   )
 }

@@ -1,4 +1,5 @@
 import { HubFailure } from '../../client/hub-failure.ts'
+import { newId } from '../session/new-id.ts'
 
 /**
  * Chooses the ids of the commands that a person gives. If a failure leaves open whether the hub has a command,
@@ -8,8 +9,8 @@ export class CommandIds {
   readonly #newId: () => string
   #open: { command: string; id: string } | undefined
 
-  constructor(newId: () => string = () => crypto.randomUUID()) {
-    this.#newId = newId
+  constructor(makeId = newId) {
+    this.#newId = makeId
   }
 
   /** Sends a command with an id. @param command everything that distinguishes it from other commands */
@@ -35,7 +36,8 @@ const isSettled = (error: unknown) =>
 
 /** Tells the person that a repeat is safe. */
 function withRemedy(error: unknown) {
-  if (!(error instanceof HubFailure) || error.remedy !== undefined) return error
+  if (!(error instanceof HubFailure) || (error.remedy !== undefined && error.kind !== 'unreachable'))
+    return error
   const remedy = 'Try again: if the hub has it already, it is not done twice.'
   const { kind, message, code, path, cause } = error
   return new HubFailure(kind, message, { code, remedy, path, cause })

@@ -5,6 +5,7 @@ import type { HubMachine } from '../../protocol/hub-objects.ts'
 import { Button } from '../parts/button.tsx'
 import { Dialog } from '../parts/dialog.tsx'
 import { Check, DialogBar, Form } from '../parts/form.tsx'
+import { Name } from '../parts/name.tsx'
 import { tell } from '../parts/notices.tsx'
 import { useSending } from '../parts/use-sending.tsx'
 import { foreseen } from './foreseen.ts'
@@ -34,8 +35,8 @@ export function DiscardBranch({ hub, agent, machine, onClose }: DiscardBranchPro
     <Dialog title="Remove the working tree?" onClose={onClose}>
       <Form onSubmit={submit}>
         <p>
-          This deletes the folder of the agent, and the branch <bdi>{agent.worktree?.branch}</bdi> if it was
-          made for the agent. The agent can then not be resumed.
+          This deletes the folder of the agent, and the branch <Name text={agent.worktree?.branch ?? ''} /> if
+          it was made for the agent. The agent can then not be resumed.
         </p>
         <Check
           label="Also delete changes that are not committed or not merged, and files that git ignores."

@@ -5,6 +5,7 @@ import type { WaitingPrompt } from '../../protocol/status.ts'
 import { fleet } from '../fleet/fleet.ts'
 import { Button } from '../parts/button.tsx'
 import { tell, tellProblem } from '../parts/notices.tsx'
+import { visible } from '../parts/visible.ts'
 import { foreseen } from './foreseen.ts'
 import { giveOrder } from './give-order.ts'
 import './waiting-prompts.css'
@@ -83,6 +84,6 @@ const isTooLate = (error: unknown) => (error as { code?: unknown }).code === 'pr
 
 function textOf({ text, cut, images }: WaitingPrompt): string {
   const pictures = images === undefined ? '' : `[${images} ${images === 1 ? 'image' : 'images'}]`
-  const said = cut ? `${text}…` : text
+  const said = text === undefined ? '' : visible(cut ? `${text}…` : text)
   return [said, pictures].filter(Boolean).join(' ') || 'A prompt that is too long to be shown'
 }

@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState } from 'preact/hooks'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { HubClient } from '../../client/hub-client.ts'
 import type { ChangedFile, WorkspaceChanges } from '../../protocol/workspace.ts'
 import { AgentTabs } from '../agent/agent-tabs.tsx'
@@ -6,9 +6,11 @@ import { Scope } from '../agent/blocks/scope.ts'
 import { agentKey, fleet } from '../fleet/fleet.ts'
 import { Button } from '../parts/button.tsx'
 import { Empty } from '../parts/empty.tsx'
-import { visibleLine } from '../parts/visible.ts'
+import { Name } from '../parts/name.tsx'
+import { visible, visibleLine } from '../parts/visible.ts'
 import { replaceQuery, route } from '../route.ts'
 import { hubFor, may } from '../session/session.ts'
+import type { Since } from './comments.ts'
 import { FileOfChanges } from './file-of-changes.tsx'
 import { SendComments } from './send-comments.tsx'
 import './changes.css'
@@ -28,7 +30,7 @@ export function ChangesPage({ machineId, agentId }: { machineId: string; agentId
     <article class="changes-page">
       <header class="changes-header">
         <h1>
-          <bdi>{agent?.title || agentId}</bdi>
+          <Name text={agent?.title || agentId} />
         </h1>
         <AgentTabs {...ref} current="changes" />
         <div class="changes-bar">
@@ -60,9 +62,7 @@ export function ChangesPage({ machineId, agentId }: { machineId: string; agentId
       </header>
       {problem && (
         <Empty title="The changes cannot be shown.">
-          <p role="alert">
-            {problem.message} {problem.remedy}
-          </p>
+          <p role="alert">{visible(`${problem.message} ${problem.remedy ?? ''}`)}</p>
         </Empty>
       )}
       {!changes && !problem && <p role="status">Loading…</p>}
@@ -88,7 +88,7 @@ interface FilesProps {
   agentId: string
   agent: string
   changes: WorkspaceChanges
-  since: string
+  since: Since
   mayComment: boolean
 }
 
@@ -125,7 +125,10 @@ function useChanges(hub: HubClient, agentId: string, since: string) {
   const [problem, setProblem] = useState<Error & { remedy?: string }>()
   const [isLoading, setLoading] = useState(true)
   const [count, setCount] = useState(0)
-  const load = async (before: WorkspaceChanges | undefined, isCurrent: () => boolean) => {
+  const loads = useRef(0)
+  const load = async (before: WorkspaceChanges | undefined) => {
+    const own = ++loads.current
+    const isCurrent = () => own === loads.current
     setLoading(true)
     const after = before?.next
     try {
@@ -141,12 +144,11 @@ function useChanges(hub: HubClient, agentId: string, since: string) {
     setLoading(false)
   }
   useEffect(() => {
-    let isCurrent = true
     setChanges(undefined)
     setProblem(undefined)
-    void load(undefined, () => isCurrent)
+    void load(undefined)
     return () => {
-      isCurrent = false
+      loads.current++
     }
   }, [hub, agentId, since, count])
   return {
@@ -154,6 +156,6 @@ function useChanges(hub: HubClient, agentId: string, since: string) {
     problem,
     isLoading,
     reload: () => setCount(count + 1),
-    more: changes?.next === undefined ? undefined : () => void load(changes, () => true),
+    more: changes?.next === undefined ? undefined : () => void load(changes),
   }
 }

@@ -1,5 +1,8 @@
 import { signal } from '@preact/signals'
 
+/** What changes are compared with. */
+export type Since = 'start' | 'head'
+
 /** A person's comment on a line of a change. */
 export interface Comment {
   /** Path of the file, as the agent knows it. */
@@ -7,6 +10,8 @@ export interface Comment {
   line: number
   /** True if the line was removed, so that its number counts lines of the old file. */
   isOld: boolean
+  /** What the old file is: the file at the start of the agent, or that of the last commit. */
+  since: Since
   /** The line. */
   quote: string
   text: string
@@ -18,7 +23,11 @@ const QUOTE_CHARS = 500
 /** Comments that were not sent yet, by `agentKey`. They last as long as the page of the console. */
 export const comments = signal<ReadonlyMap<string, readonly Comment[]>>(new Map())
 
-const isSameLine = (a: Comment, b: Comment) => a.path === b.path && a.line === b.line && a.isOld === b.isOld
+type Line = Pick<Comment, 'path' | 'line' | 'isOld' | 'since'>
+
+/** Reports whether two lines are the same. A line of the new file is the same in all comparisons. */
+export const isSameLine = (a: Line, b: Line) =>
+  a.path === b.path && a.line === b.line && a.isOld === b.isOld && (!a.isOld || a.since === b.since)
 
 /** Adds a comment, or replaces the comment on the same line. A comment without text is removed. */
 export function keepComment(agent: string, comment: Comment) {
@@ -34,8 +43,9 @@ export function dropComments(agent: string) {
 /** Returns the prompt that sends comments to an agent, in the order of the files and lines. */
 export function promptOf(all: readonly Comment[]): string {
   const ordered = [...all].sort((a, b) => (a.path === b.path ? a.line - b.line : a.path < b.path ? -1 : 1))
-  const parts = ordered.map(({ path, line, isOld, quote, text }) => {
-    const where = isOld ? `${path}, line ${line} before your change` : `${path}, line ${line}`
+  const parts = ordered.map(({ path, line, isOld, since, quote, text }) => {
+    const old = since === 'head' ? ' of the last commit' : ' before your change'
+    const where = `${path}, line ${line}${isOld ? old : ''}`
     return `${where}:\n> ${quote.slice(0, QUOTE_CHARS)}\n${text.trim()}`
   })
   return ['Please address these comments on your changes.', ...parts].join('\n\n')

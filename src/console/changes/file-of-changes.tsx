@@ -4,6 +4,7 @@ import type { ChangedFile } from '../../protocol/workspace.ts'
 import { Fold } from '../agent/blocks/fold.tsx'
 import { Button } from '../parts/button.tsx'
 import { visibleLine } from '../parts/visible.ts'
+import type { Since } from './comments.ts'
 import { Hunks } from './hunks.tsx'
 
 interface FileProps {
@@ -15,7 +16,7 @@ interface FileProps {
   file: ChangedFile
   /** Path of the file, as the agent knows it. */
   path: string
-  since: string
+  since: Since
   mayComment: boolean
 }
 
@@ -67,7 +68,7 @@ function Lines({ hub, agentId, agent, file, path, since, mayComment }: FileProps
         </p>
       )}
       {shown.omitted !== undefined && <p>{OMITTED[shown.omitted] ?? 'The lines are not shown.'}</p>}
-      {shown.hunks.length > 0 && <Hunks {...{ agent, path, mayComment }} file={shown} />}
+      {shown.hunks.length > 0 && <Hunks {...{ agent, path, since, mayComment }} file={shown} />}
       {more && <Button onClick={more}>Show more lines</Button>}
     </>
   )

@@ -6,7 +6,7 @@ import { SideOf } from '../parts/diff-side.tsx'
 import { useWide } from '../parts/use-wide.ts'
 import { visible } from '../parts/visible.ts'
 import { CommentOn } from './comment-on.tsx'
-import { type Comment, comments } from './comments.ts'
+import { type Comment, comments, isSameLine, type Since } from './comments.ts'
 import '../parts/diff.css'
 
 interface HunksProps {
@@ -15,6 +15,7 @@ interface HunksProps {
   file: ChangedFile
   /** Path of the file, as the agent knows it. */
   path: string
+  since: Since
   /** True if the person may comment on lines. */
   mayComment: boolean
 }
@@ -22,7 +23,7 @@ interface HunksProps {
 type Place = Pick<Comment, 'line' | 'isOld' | 'quote'>
 
 /** The changed lines of a file. A person chooses a line to comment on it. */
-export function Hunks({ agent, file, path, mayComment }: HunksProps) {
+export function Hunks({ agent, file, path, since, mayComment }: HunksProps) {
   const figure = useRef<HTMLElement>(null)
   const isWide = useWide(figure)
   return (
@@ -38,7 +39,7 @@ export function Hunks({ agent, file, path, mayComment }: HunksProps) {
             key={`${hunk.old_start} ${hunk.new_start}`}
             hunk={hunk}
             isWide={isWide}
-            {...{ agent, path, mayComment }}
+            {...{ agent, path, since, mayComment }}
           />
         ))}
       </div>
@@ -51,15 +52,14 @@ interface HunkProps extends Omit<HunksProps, 'file'> {
   isWide: boolean
 }
 
-function HunkOf({ hunk, isWide, agent, path, mayComment }: HunkProps) {
+function HunkOf({ hunk, isWide, agent, path, since, mayComment }: HunkProps) {
   const rows = useMemo(
     () => rowsOf(runsOfHunk(hunk), { isWide, isWhole: true, unfolded: new Set() }),
     [hunk, isWide],
   )
   const [open, setOpen] = useState<Place>()
   const known = comments.value.get(agent) ?? []
-  const commentAt = (place: Place) =>
-    known.find((each) => each.path === path && each.line === place.line && each.isOld === place.isOld)
+  const commentAt = (place: Place) => known.find((each) => isSameLine(each, { ...place, path, since }))
   return (
     <>
       <div class="diff-place">Line {hunk.new_start}</div>
@@ -84,7 +84,7 @@ function HunkOf({ hunk, isWide, agent, path, mayComment }: HunkProps) {
             <CommentOn
               key={`${at} ${place.isOld}`}
               agent={agent}
-              place={{ ...place, path }}
+              place={{ ...place, path, since }}
               comment={commentAt(place)}
               isOpen={isAt(open, place)}
               onOpen={(isOpen) => setOpen(isOpen ? place : undefined)}

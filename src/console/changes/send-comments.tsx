@@ -40,7 +40,7 @@ export function SendComments({ hub, agent }: { hub: HubClient; agent: FleetAgent
         </summary>
         <ul>
           {all.map((comment) => (
-            <li key={`${comment.path} ${comment.line} ${comment.isOld}`}>
+            <li key={JSON.stringify([comment.path, comment.line, comment.isOld, comment.since])}>
               <span dir="auto">
                 {visibleLine(`${comment.path}:${comment.line}`, 300)}: {comment.text}
               </span>

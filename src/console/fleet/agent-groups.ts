@@ -13,7 +13,7 @@ export class AgentGroups {
   readonly #counts = new Map<string, number>()
   #filter: Filter = EVERYTHING
 
-  /** @param all all agents, whose changes are reported to `replace` and `reset` */
+  /** @param all all agents, whose changes are reported to `replace` */
   constructor(all: ReadonlyMap<string, FleetAgent>) {
     this.#all = all
   }
@@ -52,12 +52,6 @@ export class AgentGroups {
   replace(before: FleetAgent | undefined, after: FleetAgent | undefined) {
     if (before) this.#remove(before)
     if (after) this.#add(after)
-  }
-
-  /** Forgets all agents. */
-  reset() {
-    for (const list of this.#lists.values()) list.length = 0
-    this.#counts.clear()
   }
 
   #add(agent: FleetAgent) {

@@ -8,6 +8,7 @@ import { useThrottled } from '../parts/throttled.ts'
 import { replaceQuery, route } from '../route.ts'
 import { AgentGroup } from './agent-group.tsx'
 import { type Fleet, fleet } from './fleet.ts'
+import { FleetLoading } from './fleet-loading.tsx'
 import { filterIn, GROUP_TITLES, GROUPS, type Group } from './groups.ts'
 import { MachineCard } from './machine-card.tsx'
 import { orderMachines } from './machine-facts.ts'
@@ -33,11 +34,10 @@ interface FleetPageProps {
 export function FleetPage({ actions, withoutMachines, withoutAgents }: FleetPageProps) {
   const { value } = fleet
   useThrottled(value?.version ?? none, DRAW_MS)
-  if (!value) return LOADING
-  const { machines, agents, live } = value
-  const isLoading = live.value.state === 'loading'
+  if (!value) return <FleetLoading />
+  const { machines, agents, isComplete } = value
   if (machines.size === 0 && agents.size === 0) {
-    if (isLoading) return LOADING
+    if (!isComplete.value) return <FleetLoading />
     return <>{withoutMachines ?? <Empty title="No machine has connected yet.">Add a machine first.</Empty>}</>
   }
   return (
@@ -46,13 +46,11 @@ export function FleetPage({ actions, withoutMachines, withoutAgents }: FleetPage
         <h1>Agents</h1>
         {actions}
       </header>
-      {agents.size > 0 ? <Agents fleet={value} /> : isLoading ? LOADING : withoutAgents}
+      {agents.size > 0 ? <Agents fleet={value} /> : isComplete.value ? withoutAgents : <FleetLoading />}
       {machines.size > 0 && <Machines fleet={value} />}
     </div>
   )
 }
-
-const LOADING = <p role="status">Loading…</p>
 
 function Machines({ fleet: { machines, groups, version } }: { fleet: Fleet }) {
   useThrottled(version, DRAW_MS)

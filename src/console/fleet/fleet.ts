@@ -1,11 +1,11 @@
 import { type ReadonlySignal, signal } from '@preact/signals'
-import type { FleetAgent } from '../../client/fleet-agent.ts'
-import { type FleetChange, followFleet } from '../../client/follow-fleet.ts'
+import { followFleet } from '../../client/follow-fleet.ts'
 import type { HubClient } from '../../client/hub-client.ts'
 import { pause } from '../../client/until-aborted.ts'
-import type { HubMachine } from '../../protocol/hub-objects.ts'
 import { slices } from '../parts/slices.ts'
-import { AgentGroups } from './agent-groups.ts'
+import { FleetContent } from './fleet-content.ts'
+
+export { agentKey } from './fleet-content.ts'
 
 /**
  * State of the connection to the hub's stream. What the page shows is current only if it is `live`. While it is
@@ -13,23 +13,16 @@ import { AgentGroups } from './agent-groups.ts'
  */
 type Live = { state: 'loading' | 'live' } | { state: 'lost'; problem: Error; since: number }
 
-/** Identifies an agent: two machines may have agents with the same id. */
-export const agentKey = (agent: { machine_id: string; agent_id: string }) =>
-  JSON.stringify([agent.machine_id, agent.agent_id])
-
 /** All machines and agents of the hub, kept current by the hub's stream. */
-export interface Fleet {
+export interface Fleet extends Readonly<Pick<FleetContent, 'machines' | 'agents' | 'groups'>> {
   live: ReadonlySignal<Live>
+  /** True once the hub has named all machines and agents. Before, a machine that is missing may still arrive. */
+  isComplete: ReadonlySignal<boolean>
   /**
    * Increases when machines or agents have changed, at most once per frame of the screen. A component that
    * reads the maps also reads this signal, so that it is drawn again.
    */
   version: ReadonlySignal<number>
-  machines: ReadonlyMap<string, HubMachine>
-  /** Agents by `agentKey`. */
-  agents: ReadonlyMap<string, FleetAgent>
-  /** The agents by group. */
-  groups: AgentGroups
 }
 
 /** Interval between attempts after the hub refused the stream, in milliseconds. */
@@ -48,9 +41,8 @@ export interface FollowFleetOptions {
 export function liveFleet(hub: HubClient, options: FollowFleetOptions): Fleet {
   const live = signal<Live>({ state: 'loading' })
   const version = signal(0)
-  const machines = new Map<string, HubMachine>()
-  const agents = new Map<string, FleetAgent>()
-  const groups = new AgentGroups(agents)
+  const isComplete = signal(false)
+  const content = new FleetContent()
   let isDue = false
   const changed = () => {
     if (isDue) return
@@ -67,10 +59,14 @@ export function liveFleet(hub: HubClient, options: FollowFleetOptions): Fleet {
   }
   const run = async () => {
     const slice = slices()
+    content.apply({ type: 'reset' })
     for await (const change of followFleet(hub, { signal: options.signal, connection })) {
       if (change.type === 'reset') live.value = { state: 'loading' }
-      else if (change.type === 'current') live.value = { state: 'live' }
-      apply(change, machines, agents, groups)
+      content.apply(change)
+      if (change.type === 'current') {
+        live.value = { state: 'live' }
+        isComplete.value = true
+      }
       changed()
       await slice()
     }
@@ -83,35 +79,6 @@ export function liveFleet(hub: HubClient, options: FollowFleetOptions): Fleet {
     }
   }
   void keepRunning()
-  return { live, version, machines, agents, groups }
-}
-
-function apply(
-  change: FleetChange,
-  machines: Map<string, HubMachine>,
-  agents: Map<string, FleetAgent>,
-  groups: AgentGroups,
-) {
-  switch (change.type) {
-    case 'reset':
-      machines.clear()
-      agents.clear()
-      groups.reset()
-      return
-    case 'machine':
-      machines.set(change.machine.machine_id, change.machine)
-      return
-    case 'machine_removed':
-      machines.delete(change.machine_id)
-      return
-    case 'agent': {
-      const key = agentKey(change.agent)
-      groups.replace(agents.get(key), change.agent)
-      agents.set(key, change.agent)
-      return
-    }
-    case 'agent_removed':
-      groups.replace(agents.get(agentKey(change)), undefined)
-      agents.delete(agentKey(change))
-  }
+  const { machines, agents, groups } = content
+  return { live, isComplete, version, machines, agents, groups }
 }

@@ -1,4 +1,5 @@
 import type { HubMachine } from '../../protocol/hub-objects.ts'
+import type { MachineLoad } from '../../protocol/machine-load.ts'
 
 /** Returns the name of a machine for people. */
 export const nameOf = (machine: HubMachine) => machine.name ?? machine.hostname
@@ -7,6 +8,12 @@ export const nameOf = (machine: HubMachine) => machine.name ?? machine.hostname
 export function usedPercent({ total_bytes, available_bytes }: HubMachine['status']['memory']): number {
   if (!(total_bytes > 0)) return 0
   return Math.round(100 * Math.min(1, Math.max(0, 1 - available_bytes / total_bytes)))
+}
+
+/** Returns how busy the processors of a machine are, in words. */
+export function loadText({ one_minute, five_minutes, fifteen_minutes, processors }: MachineLoad): string {
+  const averages = [one_minute, five_minutes, fifteen_minutes].map((each) => each.toFixed(2)).join(', ')
+  return `${averages} over 1, 5, and 15 minutes, on ${processors} ${processors === 1 ? 'processor' : 'processors'}`
 }
 
 /** Matches names that need no rules of a language. */

@@ -7,7 +7,8 @@ import { now } from '../parts/time.ts'
 import { visible } from '../parts/visible.ts'
 import { hrefOf } from '../route.ts'
 import { fleet } from './fleet.ts'
-import { nameOf, usedPercent } from './machine-facts.ts'
+import { FleetLoading } from './fleet-loading.tsx'
+import { loadText, nameOf, usedPercent } from './machine-facts.ts'
 import './machine-page.css'
 
 interface MachinePageProps {
@@ -21,6 +22,7 @@ export function MachinePage({ machineId, actions }: MachinePageProps) {
   const { value } = fleet
   void value?.version.value
   const machine = value?.machines.get(machineId)
+  if (!machine && !value?.isComplete.value) return <FleetLoading />
   if (!machine) return <Empty title="The hub does not know this machine.">It may have been removed.</Empty>
   const agents = hrefOf([], new URLSearchParams({ machine: machineId }))
   return (
@@ -40,7 +42,7 @@ export function MachinePage({ machineId, actions }: MachinePageProps) {
 }
 
 function Facts({ machine }: { machine: HubMachine }) {
-  const { memory, disk, accepts_agents } = machine.status
+  const { memory, disk, load, accepts_agents } = machine.status
   const facts: [string, ComponentChildren][] = [
     ['Connection', `${machine.connected ? 'connected' : 'not connected'}, ${ago(machine.since, now.value)}`],
     ['Accepts agents', accepts_agents ? 'yes' : 'no'],
@@ -51,6 +53,7 @@ function Facts({ machine }: { machine: HubMachine }) {
     ...labelFacts('Labels from the machine itself', machine.own_labels),
     ['Memory', `${usedPercent(memory)} % of ${bytes(memory.total_bytes)} in use`],
     ['Disk', `${usedPercent(disk)} % of ${bytes(disk.total_bytes)} in use`],
+    ...(load ? [['Load', loadText(load)] satisfies [string, string]] : []),
     ...(machine.history_bytes === undefined
       ? []
       : [['History on the hub', bytes(machine.history_bytes)] satisfies [string, string]]),

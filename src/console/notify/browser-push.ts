@@ -16,8 +16,7 @@ export const BLOCKED =
 
 /** Returns the reason why this browser cannot get notifications; undefined if it can. */
 export function whyUnsupported(): string | undefined {
-  if (!isSecureContext)
-    return 'Browsers permit notifications only at addresses that they trust: https with a trusted certificate, or localhost.'
+  if (!isSecureContext) return 'The browser does not trust the address of this page.'
   if (!('serviceWorker' in navigator && 'PushManager' in window && 'Notification' in window))
     return 'This browser has no notifications for web pages. On an iPhone or iPad, add the console to the home screen, and open it there.'
   return undefined

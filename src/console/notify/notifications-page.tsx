@@ -19,6 +19,7 @@ import {
   whyUnsupported,
 } from './browser-push.ts'
 import { followNotifications } from './follow-notifications.ts'
+import { TrustedAddress } from './trusted-address.tsx'
 import './notifications-page.css'
 
 /** Kinds of notifications in words. */
@@ -124,7 +125,13 @@ interface ThisBrowserProps {
 function ThisBrowser({ isOn, onTurnOn, onTurnOff, onDone }: ThisBrowserProps) {
   const { isSending, problem, send } = useSending(onDone)
   const why = whyUnsupported()
-  if (why !== undefined) return <p>{why}</p>
+  if (why !== undefined)
+    return (
+      <>
+        <p>{why}</p>
+        {!isSecureContext && <TrustedAddress />}
+      </>
+    )
   const isBlocked = Notification.permission === 'denied'
   return (
     <div class="notification-switch">

@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'preact/hooks'
+import { isCopied } from './copy-text.ts'
 import { tellProblem } from './notices.tsx'
 import './copy-button.css'
 
@@ -7,16 +8,24 @@ const SHOWN_MS = 2000
 
 /** A button that copies a text. */
 export function CopyButton({ text, label = 'Copy' }: { text: string; label?: string }) {
-  const [isCopied, setCopied] = useState(false)
+  const [isDone, setDone] = useState(false)
   useEffect(() => {
-    if (!isCopied) return
-    const timer = setTimeout(() => setCopied(false), SHOWN_MS)
+    if (!isDone) return
+    const timer = setTimeout(() => setDone(false), SHOWN_MS)
     return () => clearTimeout(timer)
-  }, [isCopied])
-  const copy = () => navigator.clipboard.writeText(text).then(() => setCopied(true), tellProblem)
+  }, [isDone])
+  const copy = async () => {
+    if (await isCopied(text)) setDone(true)
+    else
+      tellProblem(
+        new Error(
+          'The browser did not allow it: without TLS, a page may not copy. Select the text, and copy it with the keyboard.',
+        ),
+      )
+  }
   return (
     <button type="button" class="copy-button" onClick={() => void copy()}>
-      {isCopied ? 'Copied' : label}
+      {isDone ? 'Copied' : label}
     </button>
   )
 }

@@ -1,5 +1,6 @@
 import { useRef, useState } from 'preact/hooks'
 import { Button } from './button.tsx'
+import { isCopied } from './copy-text.ts'
 import './copyable.css'
 
 interface CopyableProps {
@@ -30,14 +31,4 @@ export function Copyable({ text, label }: CopyableProps) {
       )}
     </div>
   )
-}
-
-/** Copies a text. Browsers allow this only on pages with TLS or of this machine. */
-async function isCopied(text: string): Promise<boolean> {
-  try {
-    await navigator.clipboard.writeText(text)
-    return true
-  } catch {
-    return false
-  }
 }

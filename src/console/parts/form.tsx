@@ -1,6 +1,10 @@
 import type { ComponentChildren } from 'preact'
 import { useId } from 'preact/hooks'
+import { visible, visibleLine } from './visible.ts'
 import './form.css'
+
+/** Maximum length of the text of an option. */
+const OPTION_CHARS = 500
 
 interface FormProps {
   children: ComponentChildren
@@ -46,7 +50,7 @@ export function Field({ label, hint, doubt, children }: FieldProps) {
       {hint !== undefined && <span class="form-hint">{hint}</span>}
       {doubt !== undefined && (
         <span class="form-doubt" role="status">
-          {doubt}
+          {visible(doubt)}
         </span>
       )}
     </div>
@@ -119,7 +123,7 @@ export function Select({ label, hint, doubt, value, choices, onChange }: SelectP
         <select id={id} value={value} onChange={(event) => onChange(event.currentTarget.value)}>
           {choices.map(([each, text]) => (
             <option key={each} value={each} selected={each === value}>
-              {text}
+              {visibleLine(text, OPTION_CHARS)}
             </option>
           ))}
         </select>

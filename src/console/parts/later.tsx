@@ -7,6 +7,9 @@ type Later<P> = ComponentType<P> & { preload(): void }
 /** Returns a component whose code is loaded later. */
 export function later<P extends object>(load: () => Promise<ComponentType<P>>): Later<P> {
   let loaded: ComponentType<P> | undefined
+  const keep = (component: ComponentType<P>) => {
+    loaded = component
+  }
   function Later(props: P) {
     const [Shown, setShown] = useState<ComponentType<P> | undefined>(() => loaded)
     const [problem, setProblem] = useState<Error>()
@@ -15,7 +18,7 @@ export function later<P extends object>(load: () => Promise<ComponentType<P>>): 
       let isCurrent = true
       load().then(
         (component) => {
-          loaded = component
+          keep(component)
           if (isCurrent) setShown(() => component)
         },
         (error: Error) => {
@@ -35,5 +38,5 @@ export function later<P extends object>(load: () => Promise<ComponentType<P>>): 
     return Shown ? <Shown {...props} /> : <p role="status">Loading…</p>
   }
   // A failure shows when the component is shown.
-  return Object.assign(Later, { preload: () => void load().catch(() => {}) })
+  return Object.assign(Later, { preload: () => void load().then(keep, () => {}) })
 }

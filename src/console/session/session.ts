@@ -14,6 +14,7 @@ import { HUB_URL, stored } from './hub-url.ts'
 import { keyProblem } from './key-problem.ts'
 import { newId } from './new-id.ts'
 import { watched } from './watched.ts'
+import { withRemedy } from './with-remedy.ts'
 
 /** A person who is signed in. */
 export interface SignedIn {
@@ -203,7 +204,7 @@ async function restore(): Promise<void> {
 async function personWith(secret: string): Promise<SignedIn> {
   const transport = transportWith(secret)
   const watching = watched(transport, () => onRefused(secret))
-  const connect = () => new HubClient(watching, { newId })
+  const connect = () => new HubClient(watching, { newId, errorFor: withRemedy })
   const hub = connect()
   if (session.peek() === null) arriving.value = hub
   const { name, key_id, role, session_id = '' } = await new SessionClient(transport).me()

@@ -29,7 +29,7 @@ const POLICY_KEYS = ['policy', ...Object.keys(PolicyFile.shape)]
 /** Returns all metrics of a daemon. Everything but the counters is read only now. */
 export function daemonFamilies({ agents, link, health, policy, observed, clock }: MetricsParts): Family[] {
   const all = [...agents]
-  const { problems, disk, memory } = health.status()
+  const { problems, disk, memory, load } = health.status()
   return [
     buildInfo(VERSION),
     gauge('fomular_link_up', '1 if the daemon is connected to its server.', link.isUp ? 1 : 0),
@@ -75,6 +75,7 @@ export function daemonFamilies({ agents, link, health, policy, observed, clock }
       disk.available_bytes,
     ),
     gauge('fomular_memory_available_bytes', 'Available memory of the machine.', memory.available_bytes),
+    ...(load ? [gauge('fomular_load_average', 'Load average of the last minute.', load.one_minute)] : []),
     policyRefusals(policy.refused),
     ...Object.values(observed.counted).map((each) => each.family()),
   ]

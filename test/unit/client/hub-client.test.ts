@@ -194,7 +194,7 @@ test('a malformed answer or stream from a hub leads to an error with a remedy', 
     }
 })
 
-test('a stream ends if its connection is silent for too long, so that the client connects again', async (t) => {
+test('a stream fails if its connection is silent for too long, so that the client says so and connects again', async (t) => {
   const url = await serve(t, (_request, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' })
     response.write(message('status', agent()))
@@ -206,5 +206,7 @@ test('a stream ends if its connection is silent for too long, so that the client
   const next = stream.next()
   await new Promise(setImmediate)
   t.mock.timers.tick(60_000)
-  assert.equal((await next).done, true)
+  const silent = await refusal(next)
+  assert.equal(silent.code, 'hub_unreachable')
+  assert.match(silent.message, /did not answer in time/)
 })

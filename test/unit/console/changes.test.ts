@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runsOfHunk } from '../../../src/client/diff-lines.ts'
-import { comments, dropComments, keepComment, promptOf } from '../../../src/console/changes/comments.ts'
+import {
+  comments,
+  dropComments,
+  isSameLine,
+  keepComment,
+  promptOf,
+  type Since,
+} from '../../../src/console/changes/comments.ts'
 
 test('a hunk gives the numbers of its lines in both files', () => {
   const text = ' same\n-old line\n+new line\n same too\n+added\n-removed\n\\ No newline at end of file'
@@ -20,10 +27,23 @@ test('a hunk gives the numbers of its lines in both files', () => {
   )
 })
 
+test('a comment on an old line belongs to one comparison, and a comment on a new line to all', () => {
+  const at = (isOld: boolean, since: Since) => ({ path: 'a.ts', line: 1, isOld, since })
+  assert.ok(isSameLine(at(false, 'start'), at(false, 'head')))
+  assert.ok(!isSameLine(at(true, 'start'), at(true, 'head')))
+  keepComment('other', { ...at(true, 'start'), quote: 'first', text: 'One.' })
+  keepComment('other', { ...at(true, 'head'), quote: 'second', text: 'Two.' })
+  assert.match(
+    promptOf(comments.value.get('other')!),
+    /line 1 before your change:\n> first\nOne\.\n\na\.ts, line 1 of the last commit:\n> second\nTwo\.$/,
+  )
+})
+
 test('comments become one prompt, with the file, the line, and its text', () => {
   const on = (path: string, line: number, text: string, isOld = false) => ({
     ...{ path, line, isOld, text },
     quote: `text of ${line}`,
+    since: 'start' as const,
   })
   keepComment('agent', on('b.ts', 3, 'Third.'))
   keepComment('agent', on('a.ts', 20, 'Second.', true))

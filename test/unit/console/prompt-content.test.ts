@@ -8,6 +8,7 @@ import {
   imageType,
   type PromptImage,
 } from '../../../src/console/agent/prompt-content.ts'
+import { withRemedy } from '../../../src/console/session/with-remedy.ts'
 import { Content } from '../../../src/protocol/content.ts'
 
 const image: PromptImage = { type: 'image', media_type: 'image/png', data: 'AAAA' }
@@ -62,8 +63,21 @@ test('a repeat has the same id only after a failure that leaves open what the hu
   assert.equal(await attempt('one'), 'c-6')
 })
 
+test('a command has an id of its own, even on a page that the browser does not consider secure', async (t) => {
+  t.mock.method(crypto, 'randomUUID', () => assert.fail('it does not exist'))
+  const ids = new CommandIds()
+  const id = () => ids.send('one', async (used) => used)
+  const [one, other] = [await id(), await id()]
+  assert.match(one, /^[0-9a-f]{32}$/)
+  assert.notEqual(one, other)
+})
+
 test('after an unclear failure, the person learns that a repeat is safe', async () => {
   const ids = new CommandIds(() => 'c-1')
   const failing = ids.send('one', () => Promise.reject(new HubFailure('unreachable', 'No hub answers.')))
   await assert.rejects(failing, { message: 'No hub answers.', remedy: /not done twice/ })
+  const advised = withRemedy(new HubFailure('unreachable', 'No hub answers.'))
+  assert.match(advised.remedy ?? '', /Check the connection of this device/)
+  const again = ids.send('one', () => Promise.reject(advised))
+  await assert.rejects(again, { message: 'No hub answers.', remedy: /not done twice/ })
 })

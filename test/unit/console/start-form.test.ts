@@ -6,6 +6,7 @@ import {
   folderDoubt,
   foldersOf,
   machineDoubt,
+  modelsOf,
   specOf,
   startOrder,
 } from '../../../src/console/admin/start-form.ts'
@@ -117,6 +118,16 @@ test('folders in which agents ran come before those of the policy', () => {
     agent('/other', '2026-01-03', 'm-2'),
   ])
   assert.deepEqual(folders, ['/srv/b', '/srv/a', '/home'])
+})
+
+test('models to suggest are those that the agents have used, the latest first', () => {
+  const agents = [
+    { model: 'opus', since: '2026-01-01' },
+    { since: '2026-01-04' },
+    { model: 'sonnet', since: '2026-01-03' },
+    { model: 'opus', since: '2026-01-02' },
+  ] as FleetAgent[]
+  assert.deepEqual(modelsOf(agents), ['sonnet', 'opus'])
 })
 
 test('a folder that the policy does not name raises a doubt', () => {

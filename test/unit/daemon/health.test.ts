@@ -34,6 +34,7 @@ function machine(t: Cleanup, found: Partial<Runtime> = {}, dir = tempDir(t)) {
     } as Runtime,
     disk: plenty,
     memory: plenty,
+    load: { one_minute: 0, five_minutes: 0, fifteen_minutes: 0, processors: 2 },
     probes: 0,
     asleep: [] as number[],
     told: [] as MachineStatus[],
@@ -54,6 +55,7 @@ function machine(t: Cleanup, found: Partial<Runtime> = {}, dir = tempDir(t)) {
     environment: {},
     disk: () => world.disk,
     memory: () => world.memory,
+    load: () => world.load,
     clock,
     nextRevision: () => ++revision,
   })
@@ -200,6 +202,15 @@ test('low memory is a problem until enough memory is free again', async (t) => {
   world.memory = plenty
   await pass(TICK_MS)
   assert.deepEqual(problems(), [])
+})
+
+test('a status contains the load at this time, which alone causes no status', async (t) => {
+  const { world, health, pass } = machine(t)
+  const before = world.told.length
+  world.load = { one_minute: 7.5, five_minutes: 3, fifteen_minutes: 1, processors: 2 }
+  await pass(TICK_MS)
+  assert.equal(world.told.length, before)
+  assert.deepEqual(health.status().load, world.load)
 })
 
 test('a machine reports how long it has slept', async (t) => {

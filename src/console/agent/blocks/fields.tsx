@@ -4,8 +4,14 @@ import { Long } from './long.tsx'
 /** Maximum number of fields to show. */
 const MOST = 100
 
+interface FieldsProps {
+  /** Key of the block with the fields. */
+  blockKey: string
+  input: Readonly<Record<string, unknown>>
+}
+
 /** The fields of an input without a known form. */
-export function Fields({ input }: { input: Readonly<Record<string, unknown>> }) {
+export function Fields({ blockKey, input }: FieldsProps) {
   const fields = Object.entries(input)
   if (fields.length === 0) return null
   return (
@@ -16,7 +22,7 @@ export function Fields({ input }: { input: Readonly<Record<string, unknown>> }) 
             <bdi>{visible(name)}</bdi>
           </dt>
           <dd dir="auto">
-            <Long id={`field ${name}`} text={shown(value)} chars={2000} lines={20}>
+            <Long id={`${blockKey} field ${name}`} text={shown(value)} chars={2000} lines={20}>
               {visible}
             </Long>
           </dd>

@@ -1,4 +1,4 @@
-import { Lexer, type Token } from 'marked'
+import type { Lexer, Token } from 'marked'
 
 /** Maximum length of a text that is read as Markdown, in characters. */
 const MOST_CHARS = 100_000
@@ -14,10 +14,10 @@ const FENCE = /^ {0,3}(`{3,}|~{3,})/
 const MARK = /[[\]*_~`<\\!|]/g
 
 /** Returns the tokens of a Markdown text; undefined if it must be shown as plain text. */
-export function markdownTokens(text: string): Token[] | undefined {
+export function markdownTokens(text: string, Reader: typeof Lexer): Token[] | undefined {
   if (text.length > MOST_CHARS || isTangled(text)) return undefined
   try {
-    return new Lexer({ gfm: true }).lex(text)
+    return new Reader({ gfm: true }).lex(text)
   } catch {
     return undefined
   }

@@ -1,10 +1,11 @@
 import type { Token, Tokens } from 'marked'
 import type { ComponentChildren } from 'preact'
-import { useMemo } from 'preact/hooks'
+import { useEffect, useMemo } from 'preact/hooks'
 import { withCharacters } from '../../../client/character-references.ts'
 import { visible } from '../../parts/visible.ts'
 import { Code } from './code.tsx'
 import { ForeignLink } from './foreign-link.tsx'
+import { loadMarkdownLexer, markdownLexer } from './markdown-lexer.ts'
 import { markdownTokens } from './markdown-tokens.ts'
 import './markdown.css'
 
@@ -16,7 +17,9 @@ const HEADINGS = ['h3', 'h4', 'h5', 'h6'] as const
 
 /** A text in Markdown. Markup of other kinds is shown as text. */
 export function Markdown({ text }: { text: string }) {
-  const tokens = useMemo(() => markdownTokens(text), [text])
+  useEffect(loadMarkdownLexer, [])
+  const lexer = markdownLexer.value
+  const tokens = useMemo(() => lexer && markdownTokens(text, lexer), [text, lexer])
   if (!tokens)
     return (
       <p class="markdown-plain" dir="auto">

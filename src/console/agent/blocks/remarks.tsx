@@ -3,7 +3,7 @@ import { dollars, duration } from '../../../client/units.ts'
 import { visibleLine } from '../../parts/visible.ts'
 import type { RemarkBlock, SessionBlock, TaskBlock, TurnBlock } from '../block.ts'
 import { Fold } from './fold.tsx'
-import { Output } from './output.tsx'
+import { Output } from './later.ts'
 import './remarks.css'
 
 /** Maximum length of a remark on the page, in characters. Longer remarks can be unfolded. */

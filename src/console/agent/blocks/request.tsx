@@ -38,7 +38,7 @@ export function RequestOf({ block: { key, request, answer } }: { block: RequestB
                 {visible(form.message)}
               </p>
             )}
-            <Fields input={input} />
+            <Fields blockKey={key} input={input} />
           </>
         )}
       </Fold>

@@ -36,7 +36,7 @@ export function ToolContent({ block }: { block: ToolBlock }) {
       return (
         <>
           {textIn(input, 'prompt') !== undefined && <Words block={block} text={textIn(input, 'prompt')!} />}
-          {textIn(input, 'prompt') === undefined && <Fields input={input} />}
+          {textIn(input, 'prompt') === undefined && <Fields blockKey={block.key} input={input} />}
         </>
       )
     default:
@@ -75,7 +75,7 @@ function Command({ block }: { block: ToolBlock }) {
       <Long id={`${block.key} command`} text={command} lines={100}>
         {(text) => <Code text={text} language="bash" whole={command} />}
       </Long>
-      <Fields input={rest} />
+      <Fields blockKey={block.key} input={rest} />
       <Result block={block} />
     </>
   )
@@ -90,7 +90,7 @@ function FileRead({ block }: { block: ToolBlock }) {
   return (
     <>
       <Path path={file_path} />
-      <Fields input={rest} />
+      <Fields blockKey={block.key} input={rest} />
       {isCode ? (
         <Long id={`${block.key} result`} text={text ?? ''} lines={200}>
           {(part) => <Code text={part} language={languageOf(file_path)} whole={text ?? ''} />}
@@ -119,7 +119,7 @@ function Edited({ block }: { block: ToolBlock }) {
           <Diff key={at} before={before} after={after} path={change.path} numbered={false} />
         ))
       )}
-      <Fields input={change.rest} />
+      <Fields blockKey={block.key} input={change.rest} />
       {result?.is_error && <Result block={block} />}
     </>
   )
@@ -157,8 +157,8 @@ function Web({ block }: { block: ToolBlock }) {
           <ForeignLink address={url}>{visible(url)}</ForeignLink>
         </p>
       )}
-      {typeof query === 'string' && <Fields input={{ query }} />}
-      <Fields input={rest} />
+      {typeof query === 'string' && <Fields blockKey={block.key} input={{ query }} />}
+      <Fields blockKey={block.key} input={rest} />
       {result && !result.is_error ? (
         <Words block={block} text={resultText(result.content)} />
       ) : (
@@ -193,7 +193,7 @@ function Questions({ block }: { block: ToolBlock }) {
           </div>
         ))}
       </dl>
-      <Fields input={rest} />
+      <Fields blockKey={block.key} input={rest} />
       <Result block={block} />
     </>
   )
@@ -202,7 +202,7 @@ function Questions({ block }: { block: ToolBlock }) {
 function Other({ block }: { block: ToolBlock }) {
   return (
     <>
-      <Fields input={block.input} />
+      <Fields blockKey={block.key} input={block.input} />
       <Result block={block} />
     </>
   )

@@ -1,13 +1,13 @@
 import type { ComponentChildren } from 'preact'
-import { useContext } from 'preact/hooks'
+import { useContext, useEffect } from 'preact/hooks'
 import { resultText } from '../../../client/tool-fields.ts'
 import { visibleLine } from '../../parts/visible.ts'
 import type { Answer, Block, ToolBlock } from '../block.ts'
 import { Fold } from './fold.tsx'
 import { Icon } from './icon.tsx'
+import { preloadContent, Result, ToolContent } from './later.ts'
 import { Markdown } from './markdown.tsx'
 import { RequestActions } from './scope.ts'
-import { Result, ToolContent } from './tool-content.tsx'
 import { aboutOf, iconOf, nameOf } from './tool-facts.ts'
 import './tool.css'
 
@@ -24,6 +24,7 @@ interface ToolProps {
 export function Tool({ block, inner }: ToolProps) {
   const { key, tool, request, answer, state } = block
   const actions = useContext(RequestActions)
+  useEffect(preloadContent, [])
   const icon = iconOf(tool)
   const isWaiting = answer === 'waiting'
   const summary = (

@@ -32,6 +32,7 @@ test('the status of the daemon shows its link, machine, runtimes and problems', 
       ],
       memory: { total_bytes: 2 ** 30, available_bytes: 2 ** 29 },
       disk: { total_bytes: 2 ** 40, available_bytes: 2 ** 30 },
+      load: { one_minute: 1.5, five_minutes: 1, fifteen_minutes: 0.5, processors: 8 },
       accepts_agents: true,
     },
     agents: [],
@@ -42,7 +43,7 @@ test('the status of the daemon shows its link, machine, runtimes and problems', 
 Machine   m-1
 Server    ws://localhost:3001 connected for 30 min, answers in 3 ms
 State     /state
-Disk      1.0 GiB free; memory 512.0 MiB free
+Disk      1.0 GiB free; memory 512.0 MiB free; load 1.50 on 8 processors
 Runtime   Claude Code 2.1.330 at /bin/claude, logged in
 ! Little room.
   → Make room.
