@@ -56,7 +56,8 @@ function Content() {
   const [page = '', ...rest] = route.value.path
   return (
     <Shell page={page}>
-      <Page page={page} rest={rest} />
+      {/* The clients of a page belong to one session. */}
+      <Page key={session.value.session_id} page={page} rest={rest} />
       <Opened />
     </Shell>
   )

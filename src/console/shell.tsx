@@ -1,8 +1,11 @@
 import type { ComponentChildren } from 'preact'
+import { useEffect, useRef } from 'preact/hooks'
 import { fleet } from './fleet/fleet.ts'
 import { ago } from './parts/ago.ts'
+import { focusPage } from './parts/focus-page.ts'
 import { now } from './parts/time.ts'
-import { hrefOf } from './route.ts'
+import { useTitle } from './parts/use-title.ts'
+import { hrefOf, route } from './route.ts'
 import { Person } from './session/person.tsx'
 import { may } from './session/session.ts'
 import './shell.css'
@@ -18,6 +21,14 @@ const LINKS: { path: string[]; text: string; role: 'viewer' | 'admin' }[] = [
 
 /** The frame around every page: navigation, who is signed in, and whether the page is live. */
 export function Shell({ page, children }: { page: string; children: ComponentChildren }) {
+  const path = route.value.path.join('/')
+  const shown = useRef(path)
+  useEffect(() => {
+    if (shown.current === path) return
+    shown.current = path
+    focusPage()
+  }, [path])
+  useTitle(LINKS.find(({ path }) => (path[0] ?? '') === page)?.text ?? page)
   return (
     <div class="shell">
       <header class="shell-bar">
@@ -34,7 +45,9 @@ export function Shell({ page, children }: { page: string; children: ComponentChi
         <Person />
       </header>
       <Connection />
-      <main class="shell-page">{children}</main>
+      <main class="shell-page" tabIndex={-1}>
+        {children}
+      </main>
     </div>
   )
 }

@@ -1,15 +1,16 @@
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import type { FleetAgent } from '../../client/fleet-agent.ts'
 import type { PermissionRequest } from '../../protocol/permission.ts'
-import { RequestSheet } from '../ask/request-sheet.tsx'
+import { ANSWERED, RequestSheet } from '../ask/request-sheet.tsx'
 import { agentKey, fleet } from '../fleet/fleet.ts'
 import { GROUP_TITLES, groupOf } from '../fleet/groups.ts'
 import { ago } from '../parts/ago.ts'
 import { Button } from '../parts/button.tsx'
 import { Empty } from '../parts/empty.tsx'
 import { Name } from '../parts/name.tsx'
-import { tellProblem } from '../parts/notices.tsx'
+import { tell, tellProblem } from '../parts/notices.tsx'
 import { now } from '../parts/time.ts'
+import { useTitle } from '../parts/use-title.ts'
 import { visible } from '../parts/visible.ts'
 import { hrefOf, replaceQuery, route } from '../route.ts'
 import { hubFor, may } from '../session/session.ts'
@@ -24,6 +25,9 @@ import { useListed } from './use-listed.ts'
 import { WaitingBar } from './waiting-bar.tsx'
 import './agent-page.css'
 
+/** Time in which a new request arrives whose link the person has opened, in milliseconds. */
+const ARRIVAL_MS = 3000
+
 /** An agent: its conversation, its open requests, and what a person may do with it. */
 export function AgentPage({ machineId, agentId }: { machineId: string; agentId: string }) {
   const { hub, transcript } = useMemo(() => {
@@ -36,7 +40,8 @@ export function AgentPage({ machineId, agentId }: { machineId: string; agentId: 
   const own = useListed(hub, transcript.agent.value)
   const agent = own ?? fleetAgent({ machine_id: machineId, agent_id: agentId })
   const connection = transcript.connection.value
-  const [asked, ask] = useAsked(agent)
+  useTitle(agent?.title || agentId)
+  const { asked, ask, close } = useAsked(agent)
   if (connection.state === 'removed')
     return <Empty title="The hub no longer has this agent.">It was removed. Choose another agent.</Empty>
   if (!agent)
@@ -60,6 +65,7 @@ export function AgentPage({ machineId, agentId }: { machineId: string; agentId: 
       )}
       <Scope.Provider value={agentKey(agent)}>
         <RequestActions.Provider value={reviewButton}>
+          <h2 class="unseen">Conversation</h2>
           <ConversationList transcript={transcript} onProblem={tellProblem} />
         </RequestActions.Provider>
       </Scope.Provider>
@@ -67,11 +73,12 @@ export function AgentPage({ machineId, agentId }: { machineId: string; agentId: 
       {own && <Composer hub={hub} agent={own} />}
       {asked && (
         <RequestSheet
+          key={asked.request_id}
           hub={hub}
           agent={agent}
           request={asked}
           mayAnswer={may('operator') && !agent.gone}
-          onClose={() => ask(undefined)}
+          onClose={() => close(asked)}
         />
       )}
     </article>
@@ -93,14 +100,28 @@ function useAsked(agent: FleetAgent | undefined) {
   const [asked, setAsked] = useState<PermissionRequest>()
   const named = route.value.query.get('request')
   const found = agent?.pending.find(({ request_id }) => request_id === named)
+  const isGone = agent !== undefined && named !== null && !found && asked?.request_id !== named
   useEffect(() => {
-    if (found && !asked) setAsked(found)
+    if (found && found.request_id !== asked?.request_id) setAsked(found)
   }, [found, asked])
-  const ask = (request: PermissionRequest | undefined) => {
+  useEffect(() => {
+    if (!isGone) return
+    const timer = setTimeout(() => {
+      tell(ANSWERED)
+      replaceQuery(new URLSearchParams())
+    }, ARRIVAL_MS)
+    return () => clearTimeout(timer)
+  }, [isGone])
+  const ask = (request: PermissionRequest) => {
     setAsked(request)
-    replaceQuery(new URLSearchParams(request ? { request: request.request_id } : {}))
+    replaceQuery(new URLSearchParams({ request: request.request_id }))
   }
-  return [asked, ask] as const
+  // The person may have opened another request meanwhile.
+  const close = (request: PermissionRequest) => {
+    setAsked((current) => (current === request ? undefined : current))
+    if (route.peek().query.get('request') === request.request_id) replaceQuery(new URLSearchParams())
+  }
+  return { asked, ask, close }
 }
 
 function AgentHeader({ agent }: { agent: FleetAgent }) {

@@ -2,6 +2,10 @@ import type { FleetAgent } from '../../client/fleet-agent.ts'
 import { isAsking } from '../../protocol/needs.ts'
 import type { PermissionRequest } from '../../protocol/permission.ts'
 import { Button } from '../parts/button.tsx'
+import { visibleLine } from '../parts/visible.ts'
+
+/** Maximum number of characters of a request on its button. */
+const PART_CHARS = 40
 
 interface WaitingBarProps {
   agent: FleetAgent
@@ -10,13 +14,16 @@ interface WaitingBarProps {
 
 /** The open requests of an agent, within reach of a thumb. Each opens whole, before it can be answered. */
 export function WaitingBar({ agent, onOpen }: WaitingBarProps) {
-  const { agent_id, pending, pending_omitted } = agent
-  if (!isAsking(agent)) return null
+  return <div aria-live="polite">{isAsking(agent) && <Requests agent={agent} onOpen={onOpen} />}</div>
+}
+
+function Requests({ agent: { agent_id, pending, pending_omitted }, onOpen }: WaitingBarProps) {
   return (
     <section class="waiting-bar" aria-label="Requests that wait for you">
       {pending.map((request) => (
         <Button key={request.request_id} look="main" onClick={() => onOpen(request)}>
           {summaryOf(request)}
+          {pending.length > 1 && partOf(request)}
         </Button>
       ))}
       {pending_omitted !== undefined && pending_omitted > 0 && (
@@ -28,6 +35,13 @@ export function WaitingBar({ agent, onOpen }: WaitingBarProps) {
       )}
     </section>
   )
+}
+
+/** Distinguishes requests of the same kind by the beginning of their description or input. */
+function partOf({ description, input }: PermissionRequest): string {
+  const text =
+    description || Object.values(input).find((value) => typeof value === 'string' && value.trim() !== '')
+  return typeof text === 'string' ? `: ${visibleLine(text, PART_CHARS)}` : ''
 }
 
 function summaryOf({ ask, tool, form }: PermissionRequest): string {

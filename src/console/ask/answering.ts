@@ -34,11 +34,19 @@ export class Answering {
   readonly #hub: HubClient
   readonly #agentId: string
   readonly #request: PermissionRequest
+  readonly #onSending: (isSending: boolean) => void
 
-  constructor(hub: HubClient, agentId: string, request: PermissionRequest) {
+  /** @param onSending called with true before an answer is sent, and with false if it fails */
+  constructor(
+    hub: HubClient,
+    agentId: string,
+    request: PermissionRequest,
+    onSending: (isSending: boolean) => void = () => {},
+  ) {
     this.#hub = hub
     this.#agentId = agentId
     this.#request = request
+    this.#onSending = onSending
   }
 
   allow(chosen: ChosenOffer[] = []): Promise<void> {
@@ -74,6 +82,12 @@ export class Answering {
   async #send(command: 'permission' | 'answer', body: object): Promise<void> {
     const { request_id, digest } = this.#request
     const named = { request_id, ...(digest !== undefined && { digest }) }
-    await this.#hub.agentCommand(this.#agentId, command, { ...named, ...body }, ANSWER_WAIT_S)
+    this.#onSending(true)
+    try {
+      await this.#hub.agentCommand(this.#agentId, command, { ...named, ...body }, ANSWER_WAIT_S)
+    } catch (error) {
+      this.#onSending(false)
+      throw error
+    }
   }
 }

@@ -1,5 +1,5 @@
 import type { RefObject } from 'preact'
-import { useId, useState } from 'preact/hooks'
+import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import { offersOf } from '../../client/offers.ts'
 import type { PermissionRequest } from '../../protocol/permission.ts'
 import { Button } from '../parts/button.tsx'
@@ -24,6 +24,7 @@ export function Decision({ answering, request, isRead, end, isRefusable, onDone 
   const [step, setStep] = useState<'decide' | 'always' | 'deny'>('decide')
   const [chosen, setChosen] = useState<ChosenOffer[]>([])
   const { isSending, problem, send } = useSending(onDone)
+  useFocus(end, step)
   const offers = offersOf(request)
   const isPlan = request.ask === 'plan'
   const allow = () =>
@@ -71,6 +72,23 @@ export function Decision({ answering, request, isRead, end, isRefusable, onDone 
     </>
   )
 }
+
+/** Moves the focus to the first control of a step, because the control that led to the step is gone. */
+function useFocus(end: DecisionProps['end'], step: keyof typeof FIRST) {
+  const shown = useRef(step)
+  useEffect(() => {
+    if (shown.current === step) return
+    shown.current = step
+    end.current?.closest('dialog')?.querySelector<HTMLElement>(FIRST[step])?.focus()
+  }, [step])
+}
+
+/** Selectors of the first control of each step. */
+const FIRST = {
+  decide: '.answer-bar button',
+  always: '.answer-more input',
+  deny: '.answer-more textarea',
+} as const
 
 interface DenyProps extends Pick<DecisionProps, 'answering' | 'onDone'> {
   isPlan: boolean

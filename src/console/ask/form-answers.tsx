@@ -9,6 +9,7 @@ import { useSending } from '../parts/use-sending.tsx'
 import type { Answering } from './answering.ts'
 import { Decline } from './decline.tsx'
 import { FormInput } from './form-input.tsx'
+import { MayNotAnswer } from './may-not-answer.tsx'
 import { Shown, ShownLine } from './shown.tsx'
 
 interface FormAnswersProps {
@@ -16,6 +17,8 @@ interface FormAnswersProps {
   request: PermissionRequest
   form: Form
   isRead: boolean
+  /** False for people who may only read. */
+  mayAnswer: boolean
   end: RefObject<HTMLDivElement | null>
   onDone(): void
 }
@@ -23,7 +26,7 @@ interface FormAnswersProps {
 type Values = Record<string, FormAnswer>
 
 /** The form of an MCP server. Its values are checked before they are sent. */
-export function FormAnswers({ answering, request, form, isRead, end, onDone }: FormAnswersProps) {
+export function FormAnswers({ answering, request, form, isRead, mayAnswer, end, onDone }: FormAnswersProps) {
   const [values, setValues] = useState<Values>({})
   const [fault, setFault] = useState<FormFault>()
   const { isSending, problem, send } = useSending(onDone)
@@ -50,23 +53,30 @@ export function FormAnswers({ answering, request, form, isRead, end, onDone }: F
       </p>
       <Shown text={form.message} />
       {form.url !== undefined && <Address url={form.url} />}
-      {form.fields.map((field) => (
-        <FormInput
-          key={field.name}
-          field={field}
-          value={Object.hasOwn(values, field.name) ? values[field.name] : undefined}
-          fault={fault?.field === field.name ? fault.message : undefined}
-          onChange={(value) => setValues({ ...values, [field.name]: value })}
-        />
-      ))}
+      <fieldset class="answer-all" disabled={!mayAnswer}>
+        {form.fields.map((field) => (
+          <FormInput
+            key={field.name}
+            field={field}
+            value={Object.hasOwn(values, field.name) ? values[field.name] : undefined}
+            fault={fault?.field === field.name ? fault.message : undefined}
+            onChange={(value) => setValues({ ...values, [field.name]: value })}
+          />
+        ))}
+      </fieldset>
       <div ref={end} class="request-end" />
       {problem}
-      <div class="answer-bar">
-        <Decline answering={answering} isForm onDone={onDone} />
-        <Button look="main" type="submit" disabled={isSending || !isRead}>
-          {hasFields ? 'Send answers' : 'Accept'}
-        </Button>
-      </div>
+      {mayAnswer ? (
+        <div class="answer-bar">
+          {!isRead && <p class="answer-hint">Scroll to the end of the form to answer.</p>}
+          <Decline answering={answering} isForm onDone={onDone} />
+          <Button look="main" type="submit" disabled={isSending || !isRead}>
+            {hasFields ? 'Send answers' : 'Accept'}
+          </Button>
+        </div>
+      ) : (
+        <MayNotAnswer />
+      )}
     </form>
   )
 }

@@ -1,3 +1,4 @@
+import { Reveal } from '../../client/reveal-hidden.ts'
 import { type FormAnswer, labelOf } from '../../protocol/form.ts'
 import type { FormField } from '../../protocol/permission.ts'
 import { Shown, ShownLine } from './shown.tsx'
@@ -29,9 +30,12 @@ export function FormInput({ field, value, fault, onChange }: FormInputProps) {
   )
 }
 
+/** Returns a text for places that take no elements, with all hidden characters made visible. */
+const revealed = (text: string) => new Reveal().line(text)
+
 function Input({ field, value, onChange }: Omit<FormInputProps, 'fault'>) {
   const { type, options = [], format } = field
-  const label = labelOf(field)
+  const label = revealed(labelOf(field))
   const current = value ?? (field.default as FormAnswer | undefined)
   if (type === 'array') {
     const chosen = Array.isArray(current) ? current : []
@@ -64,7 +68,7 @@ function Input({ field, value, onChange }: Omit<FormInputProps, 'fault'>) {
         <option value="" selected={current === undefined} />
         {options.map((option) => (
           <option key={option.value} value={option.value} selected={option.value === current}>
-            {option.title ?? option.value}
+            {revealed(option.title ?? option.value)}
           </option>
         ))}
       </select>

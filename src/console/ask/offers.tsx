@@ -6,7 +6,7 @@ const KINDS: Readonly<Record<Offer['kind'], string>> = {
   rule: 'Allow without asking',
   mode: 'Switch to the permission mode',
   directories: 'Let the agent work in',
-  other: 'Remember',
+  other: 'Remember exactly this, maybe longer than the session',
 }
 
 interface OffersProps {
@@ -20,7 +20,9 @@ export function Offers({ offers, chosen, onChoose }: OffersProps) {
   const without = (offer: Offer) => chosen.filter((each) => each.offer.entry !== offer.entry)
   return (
     <fieldset class="answer-more">
-      <legend>Remember for this session</legend>
+      <legend>
+        {offers.some(({ kind }) => kind === 'other') ? 'Remember' : 'Remember for this session'}
+      </legend>
       {offers.map((offer, index) => {
         const found = chosen.find((each) => each.offer.entry === offer.entry)
         return (

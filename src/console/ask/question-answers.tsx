@@ -6,12 +6,15 @@ import { tell } from '../parts/notices.tsx'
 import { useSending } from '../parts/use-sending.tsx'
 import type { Answering } from './answering.ts'
 import { Decline } from './decline.tsx'
-import { ShownLine } from './shown.tsx'
+import { MayNotAnswer } from './may-not-answer.tsx'
+import { Shown, ShownLine } from './shown.tsx'
 
 interface QuestionAnswersProps {
   answering: Answering
   request: PermissionRequest
   isRead: boolean
+  /** False for people who may only read. */
+  mayAnswer: boolean
   end: RefObject<HTMLDivElement | null>
   onDone(): void
 }
@@ -28,7 +31,14 @@ const NONE: Choice = { labels: [], text: '' }
 const answerOf = ({ labels, text }: Choice) => [...labels, text.trim()].filter(Boolean).join(', ')
 
 /** The questions of a request, each with its options and a field for free text. */
-export function QuestionAnswers({ answering, request, isRead, end, onDone }: QuestionAnswersProps) {
+export function QuestionAnswers({
+  answering,
+  request,
+  isRead,
+  mayAnswer,
+  end,
+  onDone,
+}: QuestionAnswersProps) {
   const questions = request.questions ?? []
   const [choices, setChoices] = useState<Choice[]>([])
   const { isSending, problem, send } = useSending(onDone)
@@ -44,24 +54,37 @@ export function QuestionAnswers({ answering, request, isRead, end, onDone }: Que
   }
   return (
     <form onSubmit={submit}>
-      {questions.map((question, index) => (
-        <OneQuestion
-          key={question.question}
-          question={question}
-          choice={choices[index] ?? NONE}
-          onChoose={(choice) =>
-            setChoices(questions.map((_, at) => (at === index ? choice : (choices[at] ?? NONE))))
-          }
-        />
-      ))}
+      {request.description && <Shown text={request.description} />}
+      {request.reason && <Shown text={request.reason} />}
+      <fieldset class="answer-all" disabled={!mayAnswer}>
+        {questions.map((question, index) => (
+          <OneQuestion
+            key={question.question}
+            question={question}
+            choice={choices[index] ?? NONE}
+            onChoose={(choice) =>
+              setChoices(questions.map((_, at) => (at === index ? choice : (choices[at] ?? NONE))))
+            }
+          />
+        ))}
+      </fieldset>
       <div ref={end} class="request-end" />
       {problem}
-      <div class="answer-bar">
-        <Decline answering={answering} onDone={onDone} />
-        <Button look="main" type="submit" disabled={isSending || !isRead || answers.includes('')}>
-          Answer
-        </Button>
-      </div>
+      {mayAnswer ? (
+        <div class="answer-bar">
+          {(!isRead || answers.includes('')) && (
+            <p class="answer-hint">
+              {isRead ? 'Answer each question first.' : 'Scroll to the end of the questions to answer.'}
+            </p>
+          )}
+          <Decline answering={answering} onDone={onDone} />
+          <Button look="main" type="submit" disabled={isSending || !isRead || answers.includes('')}>
+            Answer
+          </Button>
+        </div>
+      ) : (
+        <MayNotAnswer />
+      )}
     </form>
   )
 }

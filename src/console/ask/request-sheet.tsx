@@ -7,6 +7,7 @@ import { tell } from '../parts/notices.tsx'
 import { Answering, onlyRefused } from './answering.ts'
 import { Decision } from './decision.tsx'
 import { FormAnswers } from './form-answers.tsx'
+import { MayNotAnswer } from './may-not-answer.tsx'
 import { QuestionAnswers } from './question-answers.tsx'
 import { RequestContent } from './request-content.tsx'
 import { ShownLine } from './shown.tsx'
@@ -34,16 +35,21 @@ interface RequestSheetProps {
   onClose(): void
 }
 
+/** Notice for a person who wanted to answer a request. */
+export const ANSWERED = 'The request has been answered, or the agent no longer needs it.'
+
 const identity = ({ request_id, digest }: PermissionRequest) => `${request_id} ${digest ?? ''}`
 
 /** A request of an agent, whole, with the buttons that answer it. Closes when another person has answered. */
 export function RequestSheet({ hub, agent, request, mayAnswer, onClose }: RequestSheetProps) {
   const isOpen = agent.pending.some((each) => identity(each) === identity(request))
+  // While the person's own answer is under way, its outcome closes the sheet.
+  const [isSending, setSending] = useState(false)
   useEffect(() => {
-    if (isOpen) return
-    tell('The request has been answered, or the agent no longer needs it.')
+    if (isOpen || isSending) return
+    tell(ANSWERED)
     onClose()
-  }, [isOpen])
+  }, [isOpen, isSending])
   const whole = useWhole(hub, agent.agent_id, request)
   return (
     <Dialog title={titleOf(request)} onClose={onClose}>
@@ -53,7 +59,14 @@ export function RequestSheet({ hub, agent, request, mayAnswer, onClose }: Reques
         {subagentOf(request)}
       </p>
       {whole ? (
-        <Body hub={hub} agentId={agent.agent_id} request={whole} mayAnswer={mayAnswer} onClose={onClose} />
+        <Body
+          hub={hub}
+          agentId={agent.agent_id}
+          request={whole}
+          mayAnswer={mayAnswer}
+          onClose={onClose}
+          onSending={setSending}
+        />
       ) : (
         <p role="status">Loading the whole request…</p>
       )}
@@ -61,16 +74,22 @@ export function RequestSheet({ hub, agent, request, mayAnswer, onClose }: Reques
   )
 }
 
-type BodyProps = Pick<RequestSheetProps, 'hub' | 'request' | 'mayAnswer' | 'onClose'> & { agentId: string }
+interface BodyProps extends Pick<RequestSheetProps, 'hub' | 'request' | 'mayAnswer' | 'onClose'> {
+  agentId: string
+  onSending(isSending: boolean): void
+}
 
-function Body({ hub, agentId, request, mayAnswer, onClose }: BodyProps) {
+function Body({ hub, agentId, request, mayAnswer, onClose, onSending }: BodyProps) {
   const { end, isRead } = useReadToEnd(request)
-  const answering = useMemo(() => new Answering(hub, agentId, request), [hub, agentId, request])
+  const answering = useMemo(
+    () => new Answering(hub, agentId, request, onSending),
+    [hub, agentId, request, onSending],
+  )
   const refusal = useMemo(() => onlyRefused(request), [request])
-  const props = { answering, request, isRead, onDone: onClose }
+  const props = { answering, request, isRead, mayAnswer, onDone: onClose }
   const isQuestion = request.ask === 'question' && refusal === undefined
-  if (mayAnswer && isQuestion && request.form) return <FormAnswers {...props} form={request.form} end={end} />
-  if (mayAnswer && isQuestion && request.questions) return <QuestionAnswers {...props} end={end} />
+  if (isQuestion && request.form) return <FormAnswers {...props} form={request.form} end={end} />
+  if (isQuestion && request.questions) return <QuestionAnswers {...props} end={end} />
   return (
     <>
       <RequestContent request={request} />
@@ -79,11 +98,7 @@ function Body({ hub, agentId, request, mayAnswer, onClose }: BodyProps) {
           {refusal} Here, you can only deny it.
         </p>
       )}
-      {mayAnswer ? (
-        <Decision {...props} end={end} isRefusable={refusal !== undefined} />
-      ) : (
-        <p>Your role does not allow answers. Ask an operator.</p>
-      )}
+      {mayAnswer ? <Decision {...props} end={end} isRefusable={refusal !== undefined} /> : <MayNotAnswer />}
     </>
   )
 }

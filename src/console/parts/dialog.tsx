@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useId, useRef } from 'preact/hooks'
+import { focusPage } from './focus-page.ts'
 import './dialog.css'
 
 interface DialogProps {
@@ -16,7 +17,11 @@ export function Dialog({ title, children, onClose }: DialogProps) {
   useEffect(() => {
     const { current } = dialog
     current?.showModal()
-    return () => current?.close()
+    return () => {
+      current?.close()
+      // The control that has opened the dialog may be gone.
+      if (document.activeElement === document.body) focusPage()
+    }
   }, [])
   return (
     <dialog

@@ -13,8 +13,6 @@ import './markdown.css'
 const MOST_DEPTH = 16
 const MOST_PARTS = 4000
 
-const HEADINGS = ['h3', 'h4', 'h5', 'h6'] as const
-
 /** A text in Markdown. Markup of other kinds is shown as text. */
 export function Markdown({ text }: { text: string }) {
   useEffect(loadMarkdownLexer, [])
@@ -88,12 +86,11 @@ class Drawing {
   }
 
   #heading(token: Tokens.Heading, key: number, depth: number) {
-    // The page has the first two levels.
-    const Tag = HEADINGS[Math.min(token.depth, HEADINGS.length) - 1] ?? 'h6'
+    // The page has the first two levels, and texts may skip levels.
     return (
-      <Tag key={key} class={`markdown-h${token.depth}`} dir="auto">
+      <h3 key={key} class={`markdown-h${token.depth}`} dir="auto">
         {this.#inline(token, depth)}
-      </Tag>
+      </h3>
     )
   }
 
