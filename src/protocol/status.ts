@@ -289,7 +289,7 @@ export const MachineStatus = z.object({
   problems: firstOf(HealthProblem, LISTED),
   memory: z.object({ total_bytes: z.number(), available_bytes: z.number() }),
   disk: z.object({ total_bytes: z.number(), available_bytes: z.number() }),
-  /** How busy the processors are; absent if the daemon is an older version. */
+  /** Load of the processors; absent if the daemon is an older version. */
   load: z.optional(MachineLoad),
   /** False if the disk is almost full or the daemon is stopping. The daemon then refuses `agent:start`. */
   accepts_agents: z.boolean(),

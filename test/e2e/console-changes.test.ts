@@ -97,12 +97,15 @@ test('a comparison shows neither the files nor the comments of another compariso
     ]
   }
   const file = (path: string) => page.locator('.change-path', { hasText: path })
-  const late = Promise.withResolvers<void>()
+  let answerLate = () => {}
+  const late = new Promise<void>((resolve) => {
+    answerLate = resolve
+  })
   await page.route(/\/changes\?/, async (route) => {
     const query = new URL(route.request().url()).searchParams
     const since = query.get('since') ?? ''
     const isSecond = query.get('after') !== null
-    if (isSecond) await late.promise
+    if (isSecond) await late
     const listed = files(since, query.get('path') ?? (isSecond ? 'late.ts' : 'first.ts'))
     const more = isSecond || query.has('path') ? {} : { next: 'n' }
     await route.fulfill({ json: { since, folders: [{ path: '/' }], total: 2, files: listed, ...more } })
@@ -121,7 +124,7 @@ test('a comparison shows neither the files nor the comments of another compariso
   await file('first.ts').click()
   await page.getByText('old head').waitFor()
   const answered = page.waitForResponse(/after=n/)
-  late.resolve()
+  answerLate()
   await answered
   assert.equal(await comment.count(), 0)
   await page.getByRole('button', { name: 'Show more files' }).click()
