@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { openBrowser } from '../support/browser.ts'
-import { ConsoleStage } from '../support/console-stage.ts'
+import { ConsoleStage, shows } from '../support/console-stage.ts'
 import { statusOf } from '../support/light-daemon.ts'
 
 const browser = await openBrowser({ after })
@@ -52,11 +52,16 @@ test('the buttons for an agent give its machine the orders that they name', asyn
   await page.getByRole('button', { name: 'Stop agent' }).waitFor()
 })
 
-test('without TLS, a person sends prompts and starts agents, and learns how to copy a text', async (t) => {
+test('without TLS, a person reads, sends prompts, and starts agents, and learns how to copy a text', async (t) => {
   const stage = await ConsoleStage.open(t, browser)
   const daemon = await stage.machine({ agents: [statusOf('a', { end: 20 })] })
   const text = '```sh\nls\n```'
-  const events = [{ kind: 'text' as const, offset: 0, index: 0, text }]
+  const use = { kind: 'tool_use', tool: 'mcp__a__b', input: { note: 'line\n'.repeat(50) } }
+  const events = [
+    { kind: 'text', offset: 0, index: 0, text },
+    { ...use, offset: 1, index: 0, tool_use_id: 't1' },
+    { ...use, offset: 2, index: 0, tool_use_id: 't2' },
+  ]
   daemon.send({ type: 'agent:activity', agent_id: 'a', from: 0, to: 20, events })
   const { page } = await stage.visit('/agents/machine-1/a')
   // Browsers remove these features from pages without TLS, except at addresses of their own machine.
@@ -69,7 +74,15 @@ test('without TLS, a person sends prompts and starts agents, and learns how to c
   await page.getByLabel('User key').fill(stage.stage.userKey())
   await page.getByRole('button', { name: 'Sign in' }).click()
 
-  await page.getByRole('button', { name: 'Copy', exact: true }).click()
+  // What a person unfolds in one tool use stays folded in another.
+  const uses = page.locator('.tool')
+  for (const at of [0, 1]) await uses.nth(at).locator('summary').click()
+  const rest = page.getByRole('button', { name: /^Show all/ })
+  await shows(() => rest.count(), 2)
+  await rest.first().click()
+  await shows(() => rest.count(), 1)
+
+  await page.getByRole('button', { name: 'Copy', exact: true }).first().click()
   const advice = page.getByRole('alert').filter({ hasText: 'Select the text' })
   await advice.getByRole('button', { name: 'Dismiss' }).click()
   await page.getByRole('textbox', { name: 'Prompt' }).fill('hello')

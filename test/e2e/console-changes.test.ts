@@ -7,6 +7,7 @@ import { DESK, type Look, openBrowser, PHONE } from '../support/browser.ts'
 import { ConsoleStage, shows } from '../support/console-stage.ts'
 import { fakeStage } from '../support/fake-agent.ts'
 import { gitRepository } from '../support/git-repository.ts'
+import { statusOf } from '../support/light-daemon.ts'
 import type { Cleanup } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
 
@@ -78,4 +79,58 @@ test('the changes fit on a phone', async (t) => {
   const widths = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth])
   assert.deepEqual(widths, [PHONE.width, PHONE.width])
   assert.deepEqual(await violationsOn(page), [])
+})
+
+test('a comparison shows neither the files nor the comments of another comparison', async (t) => {
+  const stage = await ConsoleStage.open(t, browser)
+  await stage.machine({ agents: [statusOf('a')] })
+  const { page } = await stage.signedIn({ path: '/agents/machine-1/a' })
+  const files = (since: string, path: string) => {
+    const text = `-old ${since}\n+new`
+    return [
+      {
+        folder: 0,
+        path,
+        change: 'modified',
+        hunks: [{ old_start: 1, old_lines: 1, new_start: 1, new_lines: 1, text }],
+      },
+    ]
+  }
+  const file = (path: string) => page.locator('.change-path', { hasText: path })
+  let answerLate = () => {}
+  const late = new Promise<void>((resolve) => {
+    answerLate = resolve
+  })
+  await page.route(/\/changes\?/, async (route) => {
+    const query = new URL(route.request().url()).searchParams
+    const since = query.get('since') ?? ''
+    const isSecond = query.get('after') !== null
+    if (isSecond) await late
+    const listed = files(since, query.get('path') ?? (isSecond ? 'late.ts' : 'first.ts'))
+    const more = isSecond || query.has('path') ? {} : { next: 'n' }
+    await route.fulfill({ json: { since, folders: [{ path: '/' }], total: 2, files: listed, ...more } })
+  })
+  await page.getByRole('link', { name: 'Changes' }).click()
+  await file('first.ts').click()
+  await page.getByRole('button', { name: 'Comment on old line 1' }).click()
+  await page.getByLabel('Your comment').fill('Keep this.')
+  await page.getByRole('button', { name: 'Keep comment' }).click()
+  const comment = page.locator('.change-comment').filter({ hasText: 'Keep this.' })
+  await comment.waitFor()
+
+  await page.getByRole('button', { name: 'Show more files' }).click()
+  const comparison = page.getByLabel('Compare with')
+  await comparison.selectOption('head')
+  await file('first.ts').click()
+  await page.getByText('old head').waitFor()
+  const answered = page.waitForResponse(/after=n/)
+  answerLate()
+  await answered
+  assert.equal(await comment.count(), 0)
+  await page.getByRole('button', { name: 'Show more files' }).click()
+  await shows(() => page.locator('.change-path').allTextContents(), ['first.ts', 'late.ts'])
+  await file('late.ts').click()
+  await shows(() => page.getByText('old head').count(), 2)
+  await comparison.selectOption('start')
+  await comment.waitFor()
 })

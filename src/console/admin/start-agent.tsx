@@ -32,7 +32,7 @@ interface StartAgentProps {
   onClose(): void
 }
 
-/** Input of the person. It outlives the dialog until the agent is started, or the person chooses **Cancel**. */
+/** The person's entries. They outlive the dialog until the agent is started, or the person chooses **Cancel**. */
 let kept: { form: StartForm; draft: Draft } | undefined
 
 /** A dialog that starts an agent, and then leads to its page. */

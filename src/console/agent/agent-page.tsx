@@ -1,7 +1,8 @@
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import type { FleetAgent } from '../../client/fleet-agent.ts'
 import type { PermissionRequest } from '../../protocol/permission.ts'
-import { ANSWERED, RequestSheet } from '../ask/request-sheet.tsx'
+import { ANSWERED } from '../ask/answered.ts'
+import { RequestSheet } from '../ask/later.ts'
 import { agentKey, fleet } from '../fleet/fleet.ts'
 import { GROUP_TITLES, groupOf } from '../fleet/groups.ts'
 import { ago } from '../parts/ago.ts'
@@ -12,6 +13,7 @@ import { tell, tellProblem } from '../parts/notices.tsx'
 import { now } from '../parts/time.ts'
 import { useTitle } from '../parts/use-title.ts'
 import { visible } from '../parts/visible.ts'
+import { whenIdle } from '../parts/when-idle.ts'
 import { hrefOf, replaceQuery, route } from '../route.ts'
 import { hubFor, may } from '../session/session.ts'
 import { AgentActions } from './agent-actions.tsx'
@@ -37,6 +39,7 @@ export function AgentPage({ machineId, agentId }: { machineId: string; agentId: 
     return { hub, transcript: new Transcript(hub, ref, { frame }) }
   }, [machineId, agentId])
   useEffect(() => () => transcript.close(), [transcript])
+  useEffect(() => whenIdle(RequestSheet.preload), [])
   const own = useListed(hub, transcript.agent.value)
   const agent = own ?? fleetAgent({ machine_id: machineId, agent_id: agentId })
   const connection = transcript.connection.value

@@ -4,6 +4,7 @@ import { wholeRequest } from '../../client/whole-request.ts'
 import type { PermissionRequest } from '../../protocol/permission.ts'
 import { Dialog } from '../parts/dialog.tsx'
 import { tell } from '../parts/notices.tsx'
+import { ANSWERED } from './answered.ts'
 import { Answering, onlyRefused } from './answering.ts'
 import { Decision } from './decision.tsx'
 import { FormAnswers } from './form-answers.tsx'
@@ -34,9 +35,6 @@ interface RequestSheetProps {
   mayAnswer: boolean
   onClose(): void
 }
-
-/** Notice for a person who wanted to answer a request. */
-export const ANSWERED = 'The request has been answered, or the agent no longer needs it.'
 
 const identity = ({ request_id, digest }: PermissionRequest) => `${request_id} ${digest ?? ''}`
 

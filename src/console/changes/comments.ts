@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals'
 
-/** State of the files with which changes are compared. */
+/** The version with which changes are compared. */
 export type Since = 'start' | 'head'
 
 /** A person's comment on a line of a change. */
@@ -10,7 +10,7 @@ export interface Comment {
   line: number
   /** True if the line was removed, so that its number counts lines of the old file. */
   isOld: boolean
-  /** Origin of the old file: the start of the agent, or the last commit. */
+  /** The version of the old file: at the start of the agent, or of the last commit. */
   since: Since
   /** The line. */
   quote: string

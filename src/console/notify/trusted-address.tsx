@@ -1,6 +1,6 @@
 import { HUB_URL } from '../session/hub-url.ts'
 
-/** Steps with which a browser comes to trust the address of the hub. */
+/** Instructions that make a browser trust the address of the hub. */
 export function TrustedAddress() {
   return (
     <section aria-label="Trusted addresses">

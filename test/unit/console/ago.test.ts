@@ -25,7 +25,7 @@ test('a time is shown in whole units, and another text unchanged', () => {
   assert.equal(ago('soon', NOW), 'soon')
 })
 
-test('a recent event is not in the future, although times are drawn again only every 30 seconds', async (t) => {
+test('a time of this moment is not in the future, although times are drawn again only every 30 seconds', async (t) => {
   t.mock.timers.enable({ apis: ['Date', 'setInterval'], now: NOW })
   const { now } = await import('../../../src/console/parts/time.ts')
   t.mock.timers.tick(20_000)

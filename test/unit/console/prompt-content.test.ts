@@ -63,7 +63,7 @@ test('a repeat has the same id only after a failure that leaves open what the hu
   assert.equal(await attempt('one'), 'c-6')
 })
 
-test('a command has its own id, even on a page that the browser does not consider secure', async (t) => {
+test('every command has another id, even on a page that the browser does not consider secure', async (t) => {
   t.mock.method(crypto, 'randomUUID', () => assert.fail('it does not exist'))
   const ids = new CommandIds()
   const id = () => ids.send('one', async (used) => used)
