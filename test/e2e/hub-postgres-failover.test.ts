@@ -29,6 +29,10 @@ test('a hub continues with the standby that takes over, and nothing that it ackn
   const acknowledged = numbers(await stage.events(agent))
   await primary.kill('SIGKILL')
   await standby.promote()
+  // Until the hub has reached the new primary, it answers 503.
+  await until(async () => numbers(await stage.events(agent).catch(() => [])).length >= TEXTS, {
+    what: 'all texts',
+  })
   await stage.eventually(agent, 'turn_result')
   // A hub that misses activity that it has stored ends.
   assert.doesNotMatch(hub.log(), /does not contain what this hub has stored/)

@@ -48,6 +48,10 @@ test('nothing is lost or doubled when the hub and its database are killed while 
   assert.equal(((await refused.json()) as { error: { code: string } }).error.code, 'store_unavailable')
 
   await server.start()
+  // Until the hub has reached the database again, it answers 503.
+  await until(async () => numbers(await stage.events(agent).catch(() => [])).length >= TEXTS, {
+    what: 'all texts',
+  })
   await stage.eventually(agent, 'turn_result')
   assert.deepEqual(
     numbers(await stage.events(agent)),
