@@ -62,17 +62,26 @@ ${BENCHMARKS.map(({ name, about }) => `  ${name.padEnd(12)} ${about}`).join('\n'
 
 The exit code is 0 if everything was measured, even if goals are missed.`
 
-const { values: flags } = parseArgs({
-  options: {
-    only: { type: 'string', multiple: true, default: [] },
-    quick: { type: 'boolean', default: false },
-    long: { type: 'boolean', default: false },
-    compare: { type: 'boolean', default: false },
-    markdown: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', short: 'h', default: false },
-  },
-})
+const OPTIONS = {
+  only: { type: 'string', multiple: true, default: [] as string[] },
+  quick: { type: 'boolean', default: false },
+  long: { type: 'boolean', default: false },
+  compare: { type: 'boolean', default: false },
+  markdown: { type: 'boolean', default: false },
+  json: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const
+
+function readFlags() {
+  try {
+    return parseArgs({ options: OPTIONS }).values
+  } catch (error) {
+    console.error(`${(error as Error).message}\nRun: npm run bench -- --help`)
+    process.exit(2)
+  }
+}
+
+const flags = readFlags()
 
 /** Runs one benchmark and its cleanups, in reverse order. */
 async function run<R>(benchmark: Benchmark<R>): Promise<R> {
