@@ -61,7 +61,7 @@ test('at log level trace, neither the hub nor the daemon logs a secret, text, or
   const read = () => readFileSync(join(stage.state, 'daemon.log'), 'utf8')
   for (const hop of ['input put', 'frame sent', 'result recorded', 'activity acknowledged', 'cursor saved'])
     await until(() => read().includes(hop), { what: hop })
-  for (const hop of ['command written', 'activity written', 'outcome written'])
+  for (const hop of ['command stored', 'activity written', 'outcome stored'])
     await until(() => hub.log().includes(hop), { what: hop })
   const file = read()
   for (const log of [hub.log(), daemon!.log(), file, listed.log(), status.log()])

@@ -244,6 +244,14 @@ test('no machine’s text reaches a terminal unescaped through the hub, its log,
   await hub.ended
   harmless(hub.log().replaceAll('\t', '\x00'), 'the hub')
   assert.doesNotMatch(hub.log(), new RegExp(`^${FORGED}`, 'm'))
+
+  const orphan = { version: 1, agent_id: 'orphan', machine_id: hostile(), gone: false }
+  mkdirSync(join(stage.state, 'hub/agents/orphan'), { recursive: true })
+  writeFileSync(join(stage.state, 'hub/agents/orphan/agent.json'), JSON.stringify(orphan))
+  const check = stage.run(['hub', 'store', 'check', join(stage.state, 'hub')])
+  assert.equal(await check.ended, 1)
+  assert.match(check.log(), /OWNED/)
+  harmless(check.log(), 'hub store check')
 })
 
 /** Commands that show no foreign text, or that the tests above cover. */
@@ -255,6 +263,8 @@ const OTHERS = [
   'logs',
   'metrics',
   'doctor',
+  'hub store check',
+  'hub store migrate',
   'config show',
   'config check',
   'key new',
