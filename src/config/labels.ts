@@ -1,10 +1,6 @@
 import { Labels } from '../protocol/ids.ts'
 import { type Reader, text, unacceptable } from './readers.ts'
 
-/** Joins the labels of a repeated flag. */
-export const joinLabels = (label: string, before?: string) =>
-  before === undefined ? label : `${before},${label}`
-
 /** Reads labels such as `site=berlin,team=web`. */
 export const labelText: Reader<string> = (value, source) => {
   const given = text(value, source)

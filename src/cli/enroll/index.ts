@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander'
-import { joinLabels } from '../../config/labels.ts'
 import { cleanLine } from '../render/clean.ts'
+import { joinLabels } from '../start/join-labels.ts'
 import { note, print, printJson } from '../terminal.ts'
 import type { Enrolled, EnrollOptions } from './enroll.ts'
 

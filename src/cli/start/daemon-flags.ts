@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import { joinLabels } from '../../config/labels.ts'
+import { joinLabels } from './join-labels.ts'
 
 /**
  * Adds the flags that become settings. `loadDaemonConfig` checks these flags, and contains their defaults.

@@ -11,7 +11,7 @@ import {
   Commands as Schemas,
   type UpdateProgress,
 } from '../../protocol/index.ts'
-import { HttpError, unavailable } from '../http-error.ts'
+import { HttpError } from '../http-error.ts'
 import type { CommandStore } from '../store/commands.ts'
 import { StoreUnavailableError } from '../store/store-unavailable.ts'
 import { sendableBytes } from './command-size.ts'
@@ -19,6 +19,7 @@ import type { ConnectedMachine, MachineRegistry } from './machine-registry.ts'
 import { type CommandEntry, RememberedCommands } from './remembered-commands.ts'
 import { isUnsent, REVOKED, WITHDRAWN } from './unsent.ts'
 import { lacking, unsupported } from './unsupported.ts'
+import { unwritable } from './unwritable.ts'
 import type { UserKeys } from './user-keys.ts'
 
 export interface CommandQueueOptions {
@@ -295,12 +296,3 @@ export class CommandQueue {
 function tell({ waiters }: CommandEntry) {
   for (const waiter of [...waiters]) waiter()
 }
-
-const unwritable = (error: unknown) =>
-  unavailable(error) ??
-  new HttpError(
-    507,
-    'disk_full',
-    `The command could not be written to the disk: ${(error as Error).message}`,
-    { remedy: 'Make room on the disk with the hub’s folder.' },
-  )
