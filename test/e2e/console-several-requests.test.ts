@@ -4,6 +4,7 @@ import type { Event } from '../../src/protocol/index.ts'
 import { violationsOn } from '../support/accessibility.ts'
 import { openBrowser, PHONE } from '../support/browser.ts'
 import { asked, button } from '../support/console-request.ts'
+import { LOST } from '../support/console-stage.ts'
 import { statusOf } from '../support/light-daemon.ts'
 import { requestFor } from '../support/scripted-agent.ts'
 
@@ -108,7 +109,10 @@ test('a double tap on Decline… refuses nothing, and Answer names its obstacle'
 })
 
 test('another session in the same browser does not stop an open page', async (t) => {
-  const { stage, page, daemon, sheet } = await asked(t, browser, first)
+  const { stage, visitor, page, daemon, sheet } = await asked(t, browser, first)
+  // The hub ends the streams of the session that was replaced.
+  visitor.expects(LOST)
+  visitor.expects(/status of 401/)
   await page.evaluate("document.querySelector('dialog').dataset.before = ''")
   const tab = await page.context().newPage()
   await tab.goto(`${stage.stage.hubUrl}/#${await stage.signInLink()}`)
