@@ -1,4 +1,4 @@
-// Needs: root, mount, unshare
+// Needs: root, mount, unshare, /usr/lib/postgresql/*/bin/postgres
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { rmSync } from 'node:fs'
@@ -39,6 +39,19 @@ describe('the chaos suite', { concurrency: true }, () => {
     assert.ok(observed.daemon_starts! > 2)
     assert.ok(observed.hub_starts! > 1)
     assert.ok(observed.link_connections! > observed.daemon_starts!)
+  })
+
+  test('after faults of a database, its hub has lost and duplicated nothing either', async () => {
+    const { code, verdict, said } = await chaos(
+      ...['--faults', '40', '--seed', 'ci', '--machines', '2', '--agents', '4', '--store', 'postgres'],
+    )
+    assert.deepEqual(verdict.violations, [], said)
+    assert.equal(code, 0)
+    assert.ok(verdict.observed.events_at_hub! > 0)
+    const hits = Object.entries(verdict.injected).filter(
+      ([kind, { hit }]) => /database/.test(kind) && hit > 0,
+    )
+    assert.ok(hits.length > 0, JSON.stringify(verdict.injected))
   })
 
   for (const [who, { in: what, sabotage }] of Object.entries(FOUND_OUT))

@@ -97,7 +97,7 @@ export class CommandQueue {
     // While the command was stored, the machine may have connected or disconnected, or the key may have been
     // revoked.
     const link = machines.link(machineId)
-    if (link && !this.#isWithdrawn(entry)) this.#send(entry, link)
+    if (link) this.#sendOrFail(entry, link)
     return entry.outcome
   }
 
@@ -155,10 +155,7 @@ export class CommandQueue {
       const isRefused = this.#options.blocked?.refusalOf(entry.command) && entry.outcome.command_id !== begun
       // The machine reports that the order did not reach it.
       if (isRefused) delete entry.sent
-      if (this.#isWithdrawn(entry)) continue
-      const feature = lacking(link.capabilities, entry.command)
-      if (feature === undefined) this.#send(entry, link)
-      else this.#fail(entry, unsupported(feature))
+      this.#sendOrFail(entry, link)
     }
   }
 
@@ -233,8 +230,11 @@ export class CommandQueue {
     await this.#options.store.drain()
   }
 
-  #send(entry: CommandEntry, link: ConnectedMachine) {
-    if (!entry.command) return
+  /** Sends a command, unless it must not be sent any more, or its machine does not support it. */
+  #sendOrFail(entry: CommandEntry, link: ConnectedMachine) {
+    if (!entry.command || this.#isWithdrawn(entry)) return
+    const feature = lacking(link.capabilities, entry.command)
+    if (feature !== undefined) return this.#fail(entry, unsupported(feature))
     link.send(entry.command)
     entry.sent = true
   }

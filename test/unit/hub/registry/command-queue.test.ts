@@ -199,3 +199,26 @@ test('pending commands for silent machines never block commands for other machin
   assert.ok(prompts < 4000 && stops < 4000, `${prompts}, ${stops}`)
   await hub.commands.close()
 })
+
+test('a command that its machine does not support fails, even if the machine connects while the command is stored', async (t) => {
+  const sent: object[] = []
+  let link: { capabilities: string[]; send(message: object): void } | undefined
+  const commands = new CommandQueue({
+    store: new CommandFile({ path: fileIn(t), logger }),
+    machines: { link: () => link as never },
+    people: { isGone: () => false },
+    memory: HUB_LIMITS.memory,
+    clock: new ManualClock(),
+    logger,
+  })
+  await commands.load()
+  const outcome = commands.submit('m', {
+    type: 'agent:withdraw',
+    command_id: 'c',
+    agent_id: 'a',
+    prompt_id: 'p',
+  })
+  link = { capabilities: ['agent:start'], send: (message) => sent.push(message) }
+  assert.equal((await outcome).error?.code, 'unsupported')
+  assert.deepEqual(sent, [])
+})
