@@ -16,19 +16,19 @@ import { freePort } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 import { Api } from './api.ts'
 import { Backup } from './backup.ts'
+import { claudeScript } from './claude-script.ts'
 import { Database } from './database.ts'
 import type { Limit } from './limits.ts'
 import { openPlace, type Place } from './place.ts'
 import { buildAll, type Sabotage } from './program.ts'
 import { FaultProxy } from './proxy.ts'
 import type { Random } from './random.ts'
+import { hasToldOfRollback } from './told.ts'
 import { ownUser, powerOff } from './users.ts'
 
 const DISK_MIB = 48
 /** Size of the hub's disk: prompts of some megabytes stay in the hub's command log for a while. */
 const HUB_DISK_MIB = 160
-/** Time for a daemon to tell the hub of a rollback after the welcome, in ms. */
-const TOLD_MS = 3000
 
 export interface Machine extends Place {
   proxy: FaultProxy
@@ -295,19 +295,3 @@ export class World {
     execFileSync('umount', ['--lazy', join(this.dir, 'bin/node')])
   }
 }
-
-/**
- * Reports whether the present release has told the hub of the machine's last rollback. The previous release
- * does not know rollbacks: what agents have written since then would be missing at the hub.
- */
-const hasToldOfRollback = ({ setBacks, proxy: { welcomedAt } }: Machine) =>
-  setBacks.every((at) => at < welcomedAt && welcomedAt + TOLD_MS < Date.now())
-
-/** A stand-in for Claude Code. It answers the daemon's checks without the cost of a Node process. */
-const claudeScript = (node: string, agent: string) => `#!/bin/sh
-case $1 in
---version) echo '2.1.330 (Claude Code)'; exit ;;
-auth) echo '{"loggedIn":true,"authMethod":"api_key","loginExpiresAt":null}'; exit ;;
-esac
-exec '${node}' '${agent}' "$@"
-`

@@ -3,16 +3,11 @@ import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { HUB_LIMITS } from '../../src/config/hub-limits.ts'
-import { hubStore } from '../../src/config/hub-store.ts'
-import { openStore } from '../../src/hub/open-store.ts'
 import type { Store } from '../../src/hub/store/store.ts'
-import { systemClock } from '../../src/platform/clock.ts'
-import { createLogger } from '../../src/platform/log.ts'
 import { orUndefined } from '../../src/platform/or-undefined.ts'
 import type { Event } from '../../src/protocol/index.ts'
 import { fakeStage } from '../support/fake-agent.ts'
-import { addAgent, fill, readAll } from '../support/filled-store.ts'
+import { addAgent, fill, openAsHub, readAll } from '../support/filled-store.ts'
 import { frameOf, LightDaemon, statusOf } from '../support/light-daemon.ts'
 import { TestPostgres } from '../support/postgres.ts'
 import { Stage } from '../support/stage.ts'
@@ -20,18 +15,9 @@ import { tempDir } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
 
 const server = await TestPostgres.start({ after })
-const logger = createLogger({ level: 'silent', stderr: 'none' })
 
 const open = (dir: string, database?: string) =>
-  openStore({
-    dir,
-    address: database === undefined ? undefined : hubStore({ store: server.url(database) }, {}),
-    faults: [],
-    strict: true,
-    audit: HUB_LIMITS.audit,
-    clock: systemClock,
-    logger,
-  })
+  openAsHub(dir, database === undefined ? undefined : server.url(database))
 
 /** Adds agents with short histories, and one with a history of several MB. */
 async function addMany(store: Store): Promise<void> {

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict'
-import { fork } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
+import { test } from 'node:test'
 import type { Command } from 'commander'
 import fc from 'fast-check'
 import type * as z from 'zod/mini'
@@ -13,12 +11,13 @@ import { openPrompt } from '../../src/cli/prompt.ts'
 import { colors } from '../../src/cli/render/ansi.ts'
 import { forTerminal, jsonLine } from '../../src/cli/terminal.ts'
 import * as protocol from '../../src/protocol/index.ts'
-import type { Ran } from '../support/cli-host.ts'
 import { fakeStage } from '../support/fake-agent.ts'
+import { harmless, harmlessJson, OBEYED, STYLE } from '../support/harmless.ts'
 import { FORGED, hostile, sampleOf, VARIANTS } from '../support/hostile.ts'
 import { HostileHub, type Mood } from '../support/hostile-hub.ts'
 import { LightDaemon } from '../support/light-daemon.ts'
 import { LightServer } from '../support/light-server.ts'
+import { cliHost } from '../support/run-cli-host.ts'
 import { RUN, Stage } from '../support/stage.ts'
 import { tempDir } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
@@ -35,42 +34,6 @@ const {
   HubToken,
   PROTOCOL,
 } = protocol
-
-/** Styles that this program gives its own text. */
-const STYLE = /\x1b\[(?:1|2|3|22|23|31|32|33|34|36|39)m/g
-const OBEYED = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/
-
-function harmless(text: string, what: string) {
-  const [found] = OBEYED.exec(text.replace(STYLE, '')) ?? []
-  const at = found === undefined ? -1 : text.replace(STYLE, '').indexOf(found)
-  assert.equal(
-    found,
-    undefined,
-    `${what}: ${JSON.stringify(text.replace(STYLE, '').slice(Math.max(0, at - 80), at + 20))}`,
-  )
-}
-
-/** Asserts that every line is JSON, and that no character in the text needs further escaping. */
-function harmlessJson(text: string, what: string) {
-  harmless(text.replaceAll('\t', '\x00'), what)
-  for (const line of text.trimEnd().split('\n').filter(Boolean)) JSON.parse(line)
-}
-
-/** Runs commands in a separate process. */
-function cliHost(t: TestContext, env: Record<string, string>) {
-  const path = fileURLToPath(new URL('../support/cli-host.ts', import.meta.url))
-  const child = fork(path, { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
-  t.after(() => void child.kill('SIGKILL'))
-  return (...args: string[]) =>
-    new Promise<Ran>((resolve, reject) => {
-      const late = setTimeout(() => reject(new Error(`the command did not end: ${args.join(' ')}`)), 30_000)
-      child.once('message', (ran: Ran) => {
-        clearTimeout(late)
-        resolve(ran)
-      })
-      child.send(args)
-    })
-}
 
 interface Leaf {
   words: string[]

@@ -1,12 +1,29 @@
 import assert from 'node:assert/strict'
+import { HUB_LIMITS } from '../../src/config/hub-limits.ts'
+import { hubStore } from '../../src/config/hub-store.ts'
+import { openStore } from '../../src/hub/open-store.ts'
 import { BEGINNING } from '../../src/hub/store/event-id.ts'
 import type { AgentRecord } from '../../src/hub/store/records.ts'
 import type { RolloutRecord } from '../../src/hub/store/rollout-records.ts'
 import type { Store } from '../../src/hub/store/store.ts'
+import { systemClock } from '../../src/platform/clock.ts'
+import { createLogger } from '../../src/platform/log.ts'
 import { AgentSpec, type AnyEvent } from '../../src/protocol/index.ts'
 import { frameOf, helloOf, statusOf } from './light-daemon.ts'
 
 const AT = '2026-01-01T00:00:00.000Z'
+
+/** Opens a store as a hub does. @param address address of its database; undefined for files in the folder */
+export const openAsHub = (dir: string, address?: string): Promise<Store> =>
+  openStore({
+    dir,
+    address: address === undefined ? undefined : hubStore({ store: address }, {}),
+    faults: [],
+    strict: true,
+    audit: HUB_LIMITS.audit,
+    clock: systemClock,
+    logger: createLogger({ level: 'silent', stderr: 'none' }),
+  })
 
 /** Adds an agent with its activity. */
 export async function addAgent(

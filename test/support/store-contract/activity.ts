@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
-import { BEGINNING, END, type EventId, endOf, isAfter } from '../../../src/hub/store/event-id.ts'
+import { END, type EventId, endOf, isAfter } from '../../../src/hub/store/event-id.ts'
 import type { AgentRecord } from '../../../src/hub/store/records.ts'
 import type { Store } from '../../../src/hub/store/store.ts'
 import type { Activity, AnyEvent } from '../../../src/protocol/index.ts'
 import { helloOf, statusOf } from '../light-daemon.ts'
+import { earlierHistoryOf, historyOf } from './histories.ts'
 import type { StoreUnderTest } from './index.ts'
 
 const REF = { machine_id: 'm', agent_id: 'a' }
@@ -28,41 +29,6 @@ async function stored({ journals }: Store, key: string, activity: Activity): Pro
   })
   assert.equal(await journals.take(key, 'm', activity, 0), 'taken')
   await durable
-}
-
-async function historyOf({ journals }: Store, key: string, after = BEGINNING): Promise<AnyEvent[]> {
-  const reader = journals.read(key, after)
-  const all: AnyEvent[] = []
-  for (let isEnd = false; !isEnd; ) {
-    const batch = await reader.next()
-    for (const event of batch.events) all.push(event)
-    assert.ok(batch.events.every((event) => !isAfter(event, batch.last)))
-    isEnd = batch.isEnd
-  }
-  return all
-}
-
-/** Reads backward to the beginning. @param most maximum number of events of a batch */
-async function earlierHistoryOf(
-  { journals }: Store,
-  key: string,
-  before = END,
-  most = Infinity,
-): Promise<AnyEvent[]> {
-  const reader = journals.readBackward(key, before)
-  let all: AnyEvent[] = []
-  let first = before
-  for (let isBeginning = false; !isBeginning; ) {
-    const batch = await reader.next(most)
-    all = [...batch.events, ...all]
-    assert.ok(batch.events.length <= most)
-    assert.ok(!isAfter(batch.first, first))
-    assert.ok(batch.events.every((event) => !isAfter(batch.first, event)))
-    first = batch.first
-    isBeginning = batch.isBeginning
-  }
-  assert.deepEqual((await reader.next(most)).events, [])
-  return all
 }
 
 const recordOf = (store: Store, agent_id = 'a', machine_id = 'm'): AgentRecord => ({

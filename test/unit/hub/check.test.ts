@@ -2,14 +2,11 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, type TestContext, test } from 'node:test'
-import { HUB_LIMITS } from '../../../src/config/hub-limits.ts'
 import { hubStore } from '../../../src/config/hub-store.ts'
 import { checkStore } from '../../../src/hub/check/check-store.ts'
 import { readContents } from '../../../src/hub/open-contents.ts'
-import { openStore } from '../../../src/hub/open-store.ts'
-import { systemClock } from '../../../src/platform/clock.ts'
 import { createLogger } from '../../../src/platform/log.ts'
-import { addAgent, fill } from '../../support/filled-store.ts'
+import { addAgent, fill, openAsHub } from '../../support/filled-store.ts'
 import { TestPostgres } from '../../support/postgres.ts'
 import { tempDir } from '../../support/temp.ts'
 
@@ -17,15 +14,7 @@ const logger = createLogger({ level: 'silent', stderr: 'none' })
 const server = await TestPostgres.start({ after })
 
 const open = (dir: string, database?: string) =>
-  openStore({
-    dir,
-    address: database === undefined ? undefined : hubStore({ store: server.url(database) }, {}),
-    faults: [],
-    strict: true,
-    audit: HUB_LIMITS.audit,
-    clock: systemClock,
-    logger,
-  })
+  openAsHub(dir, database === undefined ? undefined : server.url(database))
 
 /** Fills a store, so that it has a history `a` of several lines. */
 async function filled(dir: string, database?: string): Promise<string> {
