@@ -23,6 +23,7 @@ import { api } from './http/api.ts'
 import { openListeners } from './http/listeners.ts'
 import { acceptMachines } from './machines/accept-machines.ts'
 import { openStore } from './open-store.ts'
+import { StoreUnavailableError } from './store/store-unavailable.ts'
 
 export interface HubOptions {
   /** The hub's folder, created if missing. */
@@ -69,6 +70,17 @@ export interface Hub {
 
 /** Starts the hub. @throws UserError, or the reason of the signal */
 export async function startHub(options: HubOptions): Promise<Hub> {
+  for (;;)
+    try {
+      return await startOnce(options)
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError) || options.signal?.aborted) throw error
+      // The next attempt waits for the database.
+      options.logger.warn({ err: error }, 'the database has failed during the start; will retry')
+    }
+}
+
+async function startOnce(options: HubOptions): Promise<Hub> {
   const { dir, host, port, tls, insecure, limits = HUB_LIMITS } = options
   const { strict = true, pushLoopback = false, logger, clock = systemClock, lost } = options
   const loopback = isLoopback(host)

@@ -21,7 +21,7 @@ export interface CheckResult {
   findings: Finding[]
 }
 
-/** Reads a whole store, and returns what is wrong with it. Changes nothing. The hub may be running. */
+/** Returns the problems of a store. Reads the whole store, and changes nothing. The hub may be running. */
 export async function checkStore(
   store: Contents,
   onProgress: (progress: CheckProgress) => void,

@@ -144,7 +144,7 @@ export class DatabaseContents implements Contents {
   }
 
   async close() {
-    await this.database.close()
+    this.database.close()
   }
 
   /** Returns the keys of histories without an agent. Finds each key by the index, because there may be many lines. */

@@ -28,7 +28,7 @@ export async function readDatabase(address: DatabaseAddress, logger: Logger): Pr
     if (!(await refuseNewerSchema(database))) throw missing(contents.place)
     return contents
   } catch (error) {
-    await database.close()
+    database.close()
     throw error instanceof UserError ? error : unusable(error, address)
   }
 }
@@ -45,7 +45,7 @@ export async function leaseDatabase(options: LeaseDatabaseOptions): Promise<Writ
     await lease.take()
     return new WritableDatabaseContents({ database, address, lease, logger })
   } catch (error) {
-    await database.close()
+    database.close()
     throw error instanceof UserError ? error : unusable(error, address)
   }
 }

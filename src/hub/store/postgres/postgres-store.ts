@@ -52,22 +52,10 @@ export interface PostgresStoreOptions {
 
 /**
  * Opens the store in a database, and makes or upgrades its tables. Waits for a database that is not up yet.
- * @throws UserError, or the reason of the signal
+ * @throws UserError, StoreUnavailableError if the database fails after the wait, or the reason of the signal
  */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<Store> {
-  const { address, logger, signal } = options
-  for (;;)
-    try {
-      return await openOnce(options)
-    } catch (error) {
-      if (error instanceof UserError || signal?.aborted) throw error
-      if (!isAway(error)) throw unusable(error, address)
-      logger.warn({ err: error }, 'the database has ended the connection during the start; will retry')
-    }
-}
-
-async function openOnce(options: PostgresStoreOptions): Promise<Store> {
-  const { address, clock, dir, logger } = options
+  const { address, clock, dir, logger, signal } = options
   const database = await connect(address, logger)
   const lease = new Lease({ database, holder: holderIn(dir), clock })
   try {
@@ -78,8 +66,9 @@ async function openOnce(options: PostgresStoreOptions): Promise<Store> {
     return await storeIn(options, database, lease)
   } catch (error) {
     if (database.epoch > 0n) await lease.release()
-    await database.close()
-    throw error
+    database.close()
+    const isKnown = error instanceof UserError || isAway(error) || signal?.aborted
+    throw isKnown ? error : unusable(error, address)
   }
 }
 
@@ -142,7 +131,7 @@ async function storeIn(
       await writes.close()
       await removals.close()
       await lease.release()
-      await database.close()
+      database.close()
     },
   }
 }
