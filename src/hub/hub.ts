@@ -21,9 +21,8 @@ import { assemble, closeParts } from './assemble.ts'
 import { Gate, type GateLimits } from './gate/gate.ts'
 import { api } from './http/api.ts'
 import { openListeners } from './http/listeners.ts'
-import { unavailable } from './http-error.ts'
 import { acceptMachines } from './machines/accept-machines.ts'
-import { openStore } from './open-store.ts'
+import { isStoreAway, openStore } from './open-store.ts'
 
 export interface HubOptions {
   /** The hub's folder, created if missing. */
@@ -74,7 +73,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     try {
       return await startOnce(options)
     } catch (error) {
-      if (!unavailable(error) || options.signal?.aborted) throw error
+      if (!isStoreAway(error) || options.signal?.aborted) throw error
       // The next attempt waits for the database.
       options.logger.warn({ err: error }, 'the database has failed during the start; will retry')
     }

@@ -5,6 +5,7 @@ import { openFileStore } from './store/files/file-store.ts'
 import { type OpenFolderOptions, openFolder } from './store/files/open-folder.ts'
 import { watchFolder } from './store/files/watch-folder.ts'
 import type { Store } from './store/store.ts'
+import { StoreUnavailableError } from './store/store-unavailable.ts'
 
 export interface OpenStoreOptions extends OpenFolderOptions {
   /** Database of the store. Default: the store is in the hub's folder. */
@@ -41,3 +42,6 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     throw error
   }
 }
+
+/** Reports whether the store could not be reached, and may be later. */
+export const isStoreAway = (error: unknown) => error instanceof StoreUnavailableError
