@@ -44,6 +44,8 @@ test('a session survives a reload and the end of the hub, and ends at once when 
   visitor.expects(LOST)
   await stage.killHub()
   await stage.startHub()
+  // The killed hub may not have stored a machine that had just connected.
+  await stage.machine({ hostname: 'build-1' })
   await page.reload()
   await page.getByRole('link', { name: /^build-1/ }).waitFor()
 

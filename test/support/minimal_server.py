@@ -85,7 +85,10 @@ class Link:
         self.send_raw(1, json.dumps(message).encode())
 
     def close(self, code):
-        self.send_raw(8, struct.pack("!H", code))
+        try:
+            self.send_raw(8, struct.pack("!H", code))
+        except OSError:
+            pass  # it is closed already
         self.hang_up()
 
     def hang_up(self):
@@ -237,8 +240,11 @@ def commands():
         command = {"command_id": f"{os.getpid()}-{number}", **json.loads(line)}
         with lock:
             unanswered[command["command_id"]] = command
-            if link:
-                link.send(command)
+            try:
+                if link:
+                    link.send(command)
+            except OSError:
+                pass  # the machine gets the command when it connects again
     os._exit(0)
 
 
