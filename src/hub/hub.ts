@@ -22,7 +22,7 @@ import { Gate, type GateLimits } from './gate/gate.ts'
 import { api } from './http/api.ts'
 import { openListeners } from './http/listeners.ts'
 import { acceptMachines } from './machines/accept-machines.ts'
-import { isStoreAway, openStore } from './open-store.ts'
+import { openStore, retryWhileStoreAway } from './open-store.ts'
 
 export interface HubOptions {
   /** The hub's folder, created if missing. */
@@ -68,15 +68,8 @@ export interface Hub {
 }
 
 /** Starts the hub. @throws UserError, or the reason of the signal */
-export async function startHub(options: HubOptions): Promise<Hub> {
-  for (;;)
-    try {
-      return await startOnce(options)
-    } catch (error) {
-      if (!isStoreAway(error) || options.signal?.aborted) throw error
-      // The next attempt waits for the database.
-      options.logger.warn({ err: error }, 'the database has failed during the start; will retry')
-    }
+export function startHub(options: HubOptions): Promise<Hub> {
+  return retryWhileStoreAway(() => startOnce(options), options)
 }
 
 async function startOnce(options: HubOptions): Promise<Hub> {

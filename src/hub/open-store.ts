@@ -4,19 +4,16 @@ import type { Clock } from '../platform/clock.ts'
 import { openFileStore } from './store/files/file-store.ts'
 import { type OpenFolderOptions, openFolder } from './store/files/open-folder.ts'
 import { watchFolder } from './store/files/watch-folder.ts'
+import { type RetryOptions, retryWhileAway } from './store/retry-while-away.ts'
 import type { Store } from './store/store.ts'
 import { StoreUnavailableError } from './store/store-unavailable.ts'
 
-export interface OpenStoreOptions extends OpenFolderOptions {
+export interface OpenStoreOptions extends OpenFolderOptions, RetryOptions {
   /** Database of the store. Default: the store is in the hub's folder. */
   address?: DatabaseAddress | undefined
   /** Limits on the audit log. */
   audit: AuditLimits
   clock: Clock
-  /** Ends the wait for a database that is not up yet. */
-  signal?: AbortSignal | undefined
-  /** Called with the reason when the hub waits for its database. */
-  onWait?: ((reason: string) => void) | undefined
 }
 
 /** Locks the hub's folder, and opens the hub's store in it or in a database. @throws UserError, or the reason of the signal */
@@ -43,5 +40,6 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
   }
 }
 
-/** Reports whether the store could not be reached, and may be later. */
-export const isStoreAway = (error: unknown) => error instanceof StoreUnavailableError
+/** Repeats an attempt to start with the store, as long as its database fails. @throws the error of the attempt, or the reason of the signal */
+export const retryWhileStoreAway = <T>(attempt: () => Promise<T>, options: RetryOptions): Promise<T> =>
+  retryWhileAway(attempt, (error) => error instanceof StoreUnavailableError, options)

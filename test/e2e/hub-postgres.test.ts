@@ -124,6 +124,31 @@ test('a hub waits for a database that is not up yet, and can be stopped meanwhil
   await until(() => hub.log().includes('Machine key:'), { what: 'the hub' })
 })
 
+for (const table of ['list', 'agent'])
+  test(`a hub whose database fails at the table ${table} during the start tries again, and can be stopped meanwhile`, async (t) => {
+    const database = await server.create()
+    const stage = await fakeStage(t, { FOMULAR_HUB_STORE: server.url(database) })
+    const first = await stage.hub()
+    first.kill('SIGTERM')
+    await first.ended
+    await server.query(database, `alter role hub in database ${database} set lock_timeout = '20ms'`)
+    const unlock = await server.lock(database, table)
+    const wait = async () => {
+      const hub = stage.run(['hub', '--port', '0'])
+      await until(() => /Waiting for the database: .*lock timeout/.test(hub.log()), {
+        what: 'a hub that waits',
+      })
+      return hub
+    }
+    const stopped = await wait()
+    stopped.kill('SIGTERM')
+    assert.equal(await stopped.ended, 0)
+
+    const hub = await wait()
+    await unlock()
+    await until(() => hub.log().includes('Machine key:'), { what: 'the hub' })
+  })
+
 test('a hub does not wait for a database that refuses its user', async (t) => {
   const own = await TestPostgres.start(t)
   const stage = await fakeStage(t)

@@ -121,6 +121,17 @@ export class TestPostgres {
     }
   }
 
+  /** Locks a table, so that no other client can read it. @returns a function that unlocks it */
+  async lock(database: string, table: string): Promise<() => Promise<void>> {
+    const { socket, port = 5432 } = this.#place
+    const client = new pg.Client({ host: socket, port, database, user: 'hub' })
+    client.on('error', () => {})
+    await client.connect()
+    await client.query('begin')
+    await client.query(`lock table ${table} in access exclusive mode`)
+    return () => client.end()
+  }
+
   /** Returns the address of a database, for `--store`. */
   url(database: string, folder = this.socket): string {
     return `postgres:///${database}?host=${folder}&port=${this.#place.port ?? 5432}&user=hub`

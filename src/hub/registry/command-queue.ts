@@ -230,7 +230,7 @@ export class CommandQueue {
     await this.#options.store.drain()
   }
 
-  /** Sends a command, unless it must not be sent any more, or its machine does not support it. */
+  /** Sends a command. Marks it as failed if it was withdrawn, or if its machine does not support it. */
   #sendOrFail(entry: CommandEntry, link: ConnectedMachine) {
     if (!entry.command || this.#isWithdrawn(entry)) return
     const feature = lacking(link.capabilities, entry.command)

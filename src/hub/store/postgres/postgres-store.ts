@@ -7,13 +7,13 @@ import type { DatabaseAddress } from '../../../config/hub-store.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import { UserError } from '../../../platform/errors.ts'
 import { writeAtomic } from '../../../platform/files.ts'
-import type { Logger } from '../../../platform/log.ts'
 import { ifPresent } from '../../../platform/or-undefined.ts'
 import { KeyEntry } from '../key-entry.ts'
 import { refuseMigrated } from '../migration-record.ts'
 import { KeysWithOwn } from '../own-keys.ts'
 import { isPushKey, makePushKey } from '../push-key.ts'
 import { EnrollmentRecord, PushRecord, SessionRecord, UserKeyEntry } from '../records.ts'
+import type { RetryOptions } from '../retry-while-away.ts'
 import { BlockedRecord, RolloutRecord } from '../rollout-records.ts'
 import type { Store } from '../store.ts'
 import { AgentTable, nameOf } from './agent-table.ts'
@@ -37,17 +37,12 @@ import { waitForDatabase } from './wait-for-database.ts'
 
 const PushKeyRecord = z.object({ pem: z.string() })
 
-export interface PostgresStoreOptions {
+export interface PostgresStoreOptions extends RetryOptions {
   address: DatabaseAddress
   /** The hub's folder, which the caller has locked. It contains the hub's own keys. */
   dir: string
   audit: AuditLimits
   clock: Clock
-  logger: Logger
-  /** Ends the wait for a database that is not up yet. */
-  signal?: AbortSignal | undefined
-  /** Called with the reason when the hub waits for its database. */
-  onWait?: ((reason: string) => void) | undefined
 }
 
 /**
