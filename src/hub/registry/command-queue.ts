@@ -98,6 +98,7 @@ export class CommandQueue {
     // revoked.
     const link = machines.link(machineId)
     if (link) this.#sendOrFail(entry, link)
+    await entry.erased
     return entry.outcome
   }
 
@@ -125,11 +126,11 @@ export class CommandQueue {
   }
 
   /** Resolves with the outcome once the command has finished, or with the current outcome after `ms`. */
-  wait(commandId: string, ms: number, signal: AbortSignal): Promise<Outcome | undefined> {
+  async wait(commandId: string, ms: number, signal: AbortSignal): Promise<Outcome | undefined> {
     const { clock } = this.#options
     const entry = this.#known.get(commandId)
-    if (entry?.outcome.state !== 'pending' || ms === 0 || signal.aborted)
-      return Promise.resolve(entry?.outcome)
+    await entry?.erased
+    if (entry?.outcome.state !== 'pending' || ms === 0 || signal.aborted) return entry?.outcome
     return new Promise((resolve) => {
       const finish = () => {
         clock.clearTimeout(timer)
@@ -261,6 +262,7 @@ export class CommandQueue {
         remedy: 'Use a new id for each command.',
       })
     await entry.written?.catch(() => {})
+    await entry.erased
     return entry.outcome
   }
 
@@ -274,9 +276,7 @@ export class CommandQueue {
     const secret = entry.command && hasSecrets(Schemas[entry.type], entry.command)
     const at = this.#known.finish(entry, outcome)
     this.events.emit('settled', outcome, entry.type)
-    // If the command has secrets, callers get the outcome only after the secrets are erased from the disk.
-    if (!secret) tell(entry)
-    store
+    const stored = store
       .append({ version: 1, type: entry.type, outcome, at })
       .then(() => {
         this.#failing = false
@@ -289,6 +289,8 @@ export class CommandQueue {
         if (!this.#failing) logger.error({ err: error }, 'could not store an outcome; will retry')
         this.#failing = true
       })
+    if (secret) entry.erased = stored
+    else tell(entry)
   }
 }
 

@@ -21,6 +21,8 @@ export interface CommandEntry {
    */
   sent?: true
   waiters: Set<() => void>
+  /** Resolves when the secrets of the answered command are erased. No caller gets the outcome earlier. */
+  erased?: Promise<void>
 }
 
 /**

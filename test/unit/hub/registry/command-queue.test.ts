@@ -6,6 +6,7 @@ import { type CommandMemory, HUB_LIMITS } from '../../../../src/config/hub-limit
 import { CommandQueue } from '../../../../src/hub/registry/command-queue.ts'
 import { CommandFile } from '../../../../src/hub/store/files/command-file.ts'
 import { createLogger } from '../../../../src/platform/log.ts'
+import { AgentSpec, type Outcome } from '../../../../src/protocol/index.ts'
 import { ManualClock } from '../../../support/manual-clock.ts'
 import { tempDir } from '../../../support/temp.ts'
 
@@ -221,4 +222,35 @@ test('a command that its machine does not support fails, even if the machine con
   link = { capabilities: ['agent:start'], send: (message) => sent.push(message) }
   assert.equal((await outcome).error?.code, 'unsupported')
   assert.deepEqual(sent, [])
+  await commands.close()
+})
+
+test('the secrets of a command that is never sent are erased before any caller gets the outcome', async (t) => {
+  const path = fileIn(t)
+  let link: { capabilities: string[]; send(): void } | undefined
+  const commands = new CommandQueue({
+    store: new CommandFile({ path, logger }),
+    machines: { link: () => link as never },
+    people: { isGone: () => false },
+    memory: HUB_LIMITS.memory,
+    clock: new ManualClock(),
+    logger,
+  })
+  await commands.load()
+  const secretOnDisk = (outcome: Outcome | undefined) => [
+    outcome?.error?.code,
+    readFileSync(path, 'utf8').includes('very secret'),
+  ]
+  const spec = AgentSpec.parse({ cwd: '/', env: { TOKEN: 'very secret' }, worktree: {} })
+  const order = { type: 'agent:start', command_id: 'c', agent_id: 'a', spec } as const
+  const first = commands.submit('m', order)
+  const again = commands.submit('m', order)
+  const pending = commands.wait('c', 60_000, new AbortController().signal)
+  link = { capabilities: ['agent:start'], send: () => {} }
+  assert.deepEqual(await Promise.all([first, again, pending].map((outcome) => outcome.then(secretOnDisk))), [
+    ['unsupported', false],
+    ['unsupported', false],
+    ['unsupported', false],
+  ])
+  await commands.close()
 })
