@@ -67,7 +67,10 @@ export interface Hub {
   close(): Promise<void>
 }
 
-/** Starts the hub. @throws UserError, or the reason of the signal */
+/**
+ * Starts the hub. Waits for its database; in the pauses, another hub may take the folder.
+ * @throws UserError, or the reason of the signal
+ */
 export function startHub(options: HubOptions): Promise<Hub> {
   return retryWhileStoreAway(() => startOnce(options), options)
 }

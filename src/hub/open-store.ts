@@ -16,7 +16,10 @@ export interface OpenStoreOptions extends OpenFolderOptions, RetryOptions {
   clock: Clock
 }
 
-/** Locks the hub's folder, and opens the hub's store in it or in a database. @throws UserError, or the reason of the signal */
+/**
+ * Locks the hub's folder, and opens the hub's store in it or in a database.
+ * @throws UserError, StoreUnavailableError if the database fails after the wait, or the reason of the signal
+ */
 export async function openStore(options: OpenStoreOptions): Promise<Store> {
   const { address, dir, audit, clock, logger, signal, onWait } = options
   if (!address) return openFileStore(options)
@@ -40,6 +43,6 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
   }
 }
 
-/** Repeats an attempt to start with the store, as long as its database fails. @throws the error of the attempt, or the reason of the signal */
+/** Repeats a start as long as the store's database is away. @throws the error of the start, or the reason of the signal */
 export const retryWhileStoreAway = <T>(attempt: () => Promise<T>, options: RetryOptions): Promise<T> =>
   retryWhileAway(attempt, (error) => error instanceof StoreUnavailableError, options)

@@ -18,7 +18,7 @@ export interface RetryOptions {
 /**
  * Repeats an attempt until it succeeds, with pauses, as long as the database is away.
  * @param isAway reports whether the database may answer later, without a change of the hub's settings
- * @throws the error of the attempt if the database is not away, or the signal's reason
+ * @throws the error of the attempt if the database is not away; once the signal is aborted, only the signal's reason
  */
 export async function retryWhileAway<T>(
   attempt: () => Promise<T>,

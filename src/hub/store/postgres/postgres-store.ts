@@ -91,8 +91,7 @@ async function storeIn(
   const removals = new Removals({ database, clock, logger })
   const pushKeys = new StoredList(database, 'push key', await readList(database, 'push key', PushKeyRecord))
   const durability = new DurabilityWatch({ database, clock, logger })
-  await durability.start()
-  return {
+  const store: Store = {
     journals,
     agents: new AgentTable({ database, journals, writes, removals, logger }),
     machines: new MachineTable({ database, writes, logger }),
@@ -129,6 +128,9 @@ async function storeIn(
       database.close()
     },
   }
+  // Starts last, because it would continue after a failure.
+  await durability.start()
+  return store
 }
 
 /** Returns the id of the hub's folder. */
