@@ -1,6 +1,6 @@
 /** The benchmark: `npm run bench -- --help`. The file of each benchmark explains what its figures compare. */
 import { cpus, release, totalmem } from 'node:os'
-import { parseArgs } from 'node:util'
+import { readFlags } from '../support/read-flags.ts'
 import { agentStart } from './agent-start.ts'
 import { agents } from './agents.ts'
 import { backlog } from './backlog.ts'
@@ -72,16 +72,7 @@ const OPTIONS = {
   help: { type: 'boolean', short: 'h', default: false },
 } as const
 
-function readFlags() {
-  try {
-    return parseArgs({ options: OPTIONS }).values
-  } catch (error) {
-    console.error(`${(error as Error).message}\nRun: npm run bench -- --help`)
-    process.exit(2)
-  }
-}
-
-const flags = readFlags()
+const flags = readFlags(OPTIONS, 'Run: npm run bench -- --help')
 
 /** Runs one benchmark and its cleanups, in reverse order. */
 async function run<R>(benchmark: Benchmark<R>): Promise<R> {

@@ -13,22 +13,20 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { readFlags } from '../support/read-flags.ts'
 import { SABOTAGES, type Sabotage } from './program.ts'
 import { endAll, run } from './run.ts'
 import { type FaultKind, faultKinds } from './schedule.ts'
 
-const { values } = parseArgs({
-  options: {
-    faults: { type: 'string', default: '100' },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-    machines: { type: 'string', default: '3' },
-    agents: { type: 'string', default: '8' },
-    store: { type: 'string', default: 'files' },
-    only: { type: 'string' },
-    sabotage: { type: 'string' },
-    keep: { type: 'boolean', default: false },
-  },
+const values = readFlags({
+  faults: { type: 'string', default: '100' },
+  seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+  machines: { type: 'string', default: '3' },
+  agents: { type: 'string', default: '8' },
+  store: { type: 'string', default: 'files' },
+  only: { type: 'string' },
+  sabotage: { type: 'string' },
+  keep: { type: 'boolean', default: false },
 })
 const say = (text: string) => process.stderr.write(`${text}\n`)
 

@@ -12,18 +12,16 @@
 import { readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { readFlags } from '../support/read-flags.ts'
 import { fuzz } from './run.ts'
 import { TARGETS, type TargetName } from './targets/index.ts'
 
-const { values } = parseArgs({
-  options: {
-    target: { type: 'string' },
-    count: { type: 'string', default: '10000' },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-    from: { type: 'string', default: '0' },
-    replay: { type: 'string' },
-  },
+const values = readFlags({
+  target: { type: 'string' },
+  count: { type: 'string', default: '10000' },
+  seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+  from: { type: 'string', default: '0' },
+  replay: { type: 'string' },
 })
 const say = (text: string) => process.stderr.write(`${text}\n`)
 

@@ -88,7 +88,7 @@ class Link:
         try:
             self.send_raw(8, struct.pack("!H", code))
         except OSError:
-            pass  # it is closed already
+            pass  # the daemon does not read any more
         self.hang_up()
 
     def hang_up(self):
@@ -244,7 +244,7 @@ def commands():
                 if link:
                     link.send(command)
             except OSError:
-                pass  # the machine gets the command when it connects again
+                link.hang_up()  # the machine gets the command when it connects again
     os._exit(0)
 
 

@@ -5,10 +5,10 @@ import type { UpdateOrder } from '../../src/hub/rollouts/orders.ts'
 import type { RolloutRecord } from '../../src/hub/store/rollout-records.ts'
 import type { Outcome } from '../../src/protocol/index.ts'
 
-export const START = Date.parse('2026-01-01T00:00:00Z')
+const START = Date.parse('2026-01-01T00:00:00Z')
 export const MINUTE = 60_000
 
-export const rolloutOf = (rest: Partial<RolloutRecord> = {}): RolloutRecord => ({
+const rolloutOf = (rest: Partial<RolloutRecord> = {}): RolloutRecord => ({
   rollout_id: 'r',
   version: '2.0.0',
   groups: ['canary', 'rest'],

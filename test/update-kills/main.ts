@@ -8,18 +8,17 @@
  * Prints a line for each kill to stderr, and a summary as one JSON object to stdout. The exit code is 0 if
  * there were no faults.
  */
-import { parseArgs } from 'node:util'
+
 import { Random } from '../chaos/random.ts'
+import { readFlags } from '../support/read-flags.ts'
 import { TestRegistry } from '../support/registry.ts'
 import { LAYOUTS, type LayoutName } from './layouts.ts'
 import { type Kill, killUpdates } from './run.ts'
 
-const { values } = parseArgs({
-  options: {
-    kills: { type: 'string', default: '200' },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-    layout: { type: 'string' },
-  },
+const values = readFlags({
+  kills: { type: 'string', default: '200' },
+  seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+  layout: { type: 'string' },
 })
 const layouts = LAYOUTS.filter((name) => values.layout === undefined || name === values.layout)
 if (layouts.length === 0) throw new Error(`--layout must be one of ${LAYOUTS.join(', ')}`)

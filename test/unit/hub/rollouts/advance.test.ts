@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { after } from '../../../../src/hub/rollouts/advance.ts'
+import { advance, after, halted, unavailableIn } from '../../../../src/hub/rollouts/advance.ts'
 import { Fleet, idsOf, MINUTE } from '../../../support/rollout-fleet.ts'
+
+/** A rollback is rare, because no update follows it. */
+const EVENTS = ['pause', 'resume', 'resume', 'resume', 'resume', 'roll_back'] as const
 
 test('waves follow the order of groups, with the soak time between them', () => {
   const fleet = new Fleet({}, [1, 0])
@@ -126,4 +129,81 @@ test('a paused rollout orders nothing, and nothing after it was canceled', () =>
   fleet.order('cancel')
   assert.deepEqual(fleet.step(), [])
   assert.equal(after(fleet.rollout, 'resume'), undefined)
+})
+
+test('a blocked version halts its rollout', () => {
+  const fleet = new Fleet({}, [0])
+  fleet.rollout = halted(fleet.rollout, 'Version 2.0.0 is blocked.')
+  assert.deepEqual(fleet.step(), [])
+  assert.equal(fleet.rollout.reason, 'Version 2.0.0 is blocked.')
+})
+
+test('an order whose delivery is unknown is repeated with the same id', () => {
+  const fleet = new Fleet({}, [0])
+  const [order] = fleet.step()
+  assert.deepEqual(fleet.step(), [])
+  fleet.outcomes.clear()
+  assert.deepEqual(fleet.step(), [order])
+})
+
+test('unanswered orders are withdrawn once the rollout no longer wants them', () => {
+  for (const event of ['pause', 'roll_back', 'cancel'] as const) {
+    const fleet = new Fleet({}, [0])
+    const [order] = fleet.step()
+    assert.deepEqual(advance(fleet.rollout, fleet.world).withdrawn, [])
+    fleet.order(event)
+    assert.deepEqual(advance(fleet.rollout, fleet.world).withdrawn, [order!.command_id])
+    fleet.fail(order!, { code: 'order_withdrawn' })
+    assert.deepEqual(fleet.step(), [])
+    assert.equal(fleet.stateOf('m0'), 'waiting')
+  }
+})
+
+test('at any time, at most the permitted number of machines is updating, and none is ordered while too many are down', () => {
+  for (let seed = 1; seed <= 200; seed++) {
+    let state = seed
+    const random = (below: number) => {
+      state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
+      return (state >>> 8) % below
+    }
+    const max = 1 + random(4)
+    const waves = Array.from({ length: 12 }, () => random(2))
+    const fleet = new Fleet({ max_unavailable: max, soak_s: 30, halt_on: 2 + random(5) }, waves)
+    const ids = [...fleet.machines.keys()]
+    for (let turn = 0; turn < 150; turn++) {
+      const id = ids[random(ids.length)]!
+      const open = fleet.orders.filter(
+        ({ command_id }) => fleet.outcomes.get(command_id)?.state === 'pending',
+      )
+      const order = open[random(Math.max(1, open.length))]
+      const deeds = [
+        () => fleet.connect(id, false),
+        () => fleet.connect(id, true),
+        () => order && fleet.succeed(order),
+        () => order && fleet.succeed(order),
+        () => order && fleet.fail(order, { code: 'update_crashed' }),
+        () => order && fleet.fail(order, { code: 'policy', path: 'update.window' }),
+        () => {
+          fleet.rollout = after(fleet.rollout, EVENTS[random(EVENTS.length)]!) ?? fleet.rollout
+        },
+        () => {
+          // The hub was killed: it has only what it stored.
+          fleet.rollout = JSON.parse(JSON.stringify(fleet.rollout))
+        },
+      ]
+      deeds[random(deeds.length)]!()
+      const orders = fleet.step(random(4) * 20_000)
+      const busy = fleet.rollout.machines.filter(({ state: each }) =>
+        ['updating', 'returning'].includes(each),
+      )
+      assert.ok(busy.length <= max, `seed ${seed}: ${busy.length} of ${max} updating`)
+      const group = fleet.rollout.machines.filter(({ wave }) => wave === 0)
+      const isTested = group.some(({ updated_at, accepted }) => updated_at !== undefined || accepted)
+      if (fleet.rollout.wave > 0 && group.length > 0)
+        assert.ok(isTested, `seed ${seed}: the second group began before the first was tested`)
+      if (orders.length > 0)
+        assert.ok(unavailableIn(fleet.rollout, fleet.world) <= max, `seed ${seed}: too many down`)
+    }
+    assert.equal(new Set(fleet.orders.map(({ command_id }) => command_id)).size, fleet.orders.length)
+  }
 })

@@ -1,11 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { advance, after, halted, unavailableIn } from '../../../../src/hub/rollouts/advance.ts'
 import type { UpdateOrder } from '../../../../src/hub/rollouts/orders.ts'
 import { Fleet, idsOf, MINUTE } from '../../../support/rollout-fleet.ts'
-
-/** A rollback is rare, because no update follows it. */
-const EVENTS = ['pause', 'resume', 'resume', 'resume', 'resume', 'roll_back'] as const
 
 test('a rollback returns each machine to its own previous version', () => {
   const fleet = new Fleet({ groups: ['canary'], max_unavailable: 1, soak_s: 0 }, [0, 0, 0])
@@ -31,21 +27,6 @@ test('a rollback returns each machine to its own previous version', () => {
   )
   fleet.step()
   assert.equal(fleet.rollout.state, 'rolled_back')
-})
-
-test('a blocked version halts its rollout', () => {
-  const fleet = new Fleet({}, [0])
-  fleet.rollout = halted(fleet.rollout, 'Version 2.0.0 is blocked.')
-  assert.deepEqual(fleet.step(), [])
-  assert.equal(fleet.rollout.reason, 'Version 2.0.0 is blocked.')
-})
-
-test('an order whose delivery is unknown is repeated with the same id', () => {
-  const fleet = new Fleet({}, [0])
-  const [order] = fleet.step()
-  assert.deepEqual(fleet.step(), [])
-  fleet.outcomes.clear()
-  assert.deepEqual(fleet.step(), [order])
 })
 
 test('a rollback returns the other machines while a machine stays away that the version has cut off', () => {
@@ -179,19 +160,6 @@ test('a connected machine that never answers halts the rollout', () => {
   assert.equal(fleet.rollout.machines[0]?.error?.code, 'no_reply')
 })
 
-test('unanswered orders are withdrawn once the rollout no longer wants them', () => {
-  for (const event of ['pause', 'roll_back', 'cancel'] as const) {
-    const fleet = new Fleet({}, [0])
-    const [order] = fleet.step()
-    assert.deepEqual(advance(fleet.rollout, fleet.world).withdrawn, [])
-    fleet.order(event)
-    assert.deepEqual(advance(fleet.rollout, fleet.world).withdrawn, [order!.command_id])
-    fleet.fail(order!, { code: 'order_withdrawn' })
-    assert.deepEqual(fleet.step(), [])
-    assert.equal(fleet.stateOf('m0'), 'waiting')
-  }
-})
-
 test('a rollout halts if clearly more turns fail on updated machines than without the update', () => {
   /** Turns on the updated machine before and after its update, and on a machine that waits: all, and failed. */
   const cases: [before: number[], after: number[], elsewhere: number[], halts: boolean][] = [
@@ -215,54 +183,5 @@ test('a rollout halts if clearly more turns fail on updated machines than withou
     const what = JSON.stringify([before, after, elsewhere])
     assert.equal(fleet.rollout.state, halts ? 'halted' : 'soaking', what)
     if (halts) assert.match(fleet.rollout.reason ?? '', /turns have failed on updated machines/)
-  }
-})
-
-test('at any time, at most the permitted number of machines is updating, and none is ordered while too many are down', () => {
-  for (let seed = 1; seed <= 200; seed++) {
-    let state = seed
-    const random = (below: number) => {
-      state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
-      return (state >>> 8) % below
-    }
-    const max = 1 + random(4)
-    const waves = Array.from({ length: 12 }, () => random(2))
-    const fleet = new Fleet({ max_unavailable: max, soak_s: 30, halt_on: 2 + random(5) }, waves)
-    const ids = [...fleet.machines.keys()]
-    for (let turn = 0; turn < 150; turn++) {
-      const id = ids[random(ids.length)]!
-      const open = fleet.orders.filter(
-        ({ command_id }) => fleet.outcomes.get(command_id)?.state === 'pending',
-      )
-      const order = open[random(Math.max(1, open.length))]
-      const deeds = [
-        () => fleet.connect(id, false),
-        () => fleet.connect(id, true),
-        () => order && fleet.succeed(order),
-        () => order && fleet.succeed(order),
-        () => order && fleet.fail(order, { code: 'update_crashed' }),
-        () => order && fleet.fail(order, { code: 'policy', path: 'update.window' }),
-        () => {
-          fleet.rollout = after(fleet.rollout, EVENTS[random(EVENTS.length)]!) ?? fleet.rollout
-        },
-        () => {
-          // The hub was killed: it has only what it stored.
-          fleet.rollout = JSON.parse(JSON.stringify(fleet.rollout))
-        },
-      ]
-      deeds[random(deeds.length)]!()
-      const orders = fleet.step(random(4) * 20_000)
-      const busy = fleet.rollout.machines.filter(({ state: each }) =>
-        ['updating', 'returning'].includes(each),
-      )
-      assert.ok(busy.length <= max, `seed ${seed}: ${busy.length} of ${max} updating`)
-      const group = fleet.rollout.machines.filter(({ wave }) => wave === 0)
-      const isTested = group.some(({ updated_at, accepted }) => updated_at !== undefined || accepted)
-      if (fleet.rollout.wave > 0 && group.length > 0)
-        assert.ok(isTested, `seed ${seed}: the second group began before the first was tested`)
-      if (orders.length > 0)
-        assert.ok(unavailableIn(fleet.rollout, fleet.world) <= max, `seed ${seed}: too many down`)
-    }
-    assert.equal(new Set(fleet.orders.map(({ command_id }) => command_id)).size, fleet.orders.length)
   }
 })
